@@ -1,0 +1,95 @@
+"""Files that go into a job or come out of it, in a folder that web and worker share.
+
+`ArtifactStore` is the one interface; the names are ours or the task author's, never a client's: an upload is
+stored as `input-<parameter><extension>`.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from jobkit.errors import ArtifactNotFound
+
+_SAFE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_SAFE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_. -]{0,99}")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What stands in a job's input or result for a file. `size` is in bytes."""
+
+    artifact: str
+    media_type: str
+    size: int
+    filename: str
+
+
+class ArtifactStore(Protocol):
+    def save(self, job_id: str, name: str, content: BinaryIO) -> int:
+        """Store all of `content`, whole or not at all; return its size in bytes. Raises ValueError on a bad name."""
+
+    def open(self, job_id: str, name: str) -> BinaryIO:
+        """The file, for reading. Raises ArtifactNotFound."""
+
+    def local_path(self, job_id: str, name: str) -> Path:
+        """A path that holds the file, for a task to read. Raises ArtifactNotFound."""
+
+    def delete(self, job_id: str) -> None:
+        """Remove all files of a job; none is fine."""
+
+    def job_ids(self) -> Iterator[tuple[str, float]]:
+        """Every job that has files, with the Unix time of its last change."""
+
+
+class FolderStore:
+    """The store in a folder: `<folder>/<last two of the id>/<id>/<name>`."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def save(self, job_id: str, name: str, content: BinaryIO) -> int:
+        target = self._path(job_id, name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = target.with_name(f".{name}.part")
+        try:
+            with unfinished.open("wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+            unfinished.replace(target)
+        except BaseException:
+            unfinished.unlink(missing_ok=True)
+            raise
+        return target.stat().st_size
+
+    def open(self, job_id: str, name: str) -> BinaryIO:
+        return self.local_path(job_id, name).open("rb")
+
+    def local_path(self, job_id: str, name: str) -> Path:
+        try:
+            path = self._path(job_id, name)
+        except ValueError:
+            raise ArtifactNotFound(job_id, name) from None
+        if not path.is_file():
+            raise ArtifactNotFound(job_id, name)
+        return path
+
+    def delete(self, job_id: str) -> None:
+        shutil.rmtree(self._job_folder(job_id), ignore_errors=True)
+
+    def job_ids(self) -> Iterator[tuple[str, float]]:
+        for folder in self._folder.glob("??/*"):
+            yield folder.name, folder.stat().st_mtime
+
+    def _job_folder(self, job_id: str) -> Path:
+        if not _SAFE_ID.fullmatch(job_id):
+            raise ValueError(f"{job_id!r} is no job id.")
+        return self._folder / job_id[-2:] / job_id
+
+    def _path(self, job_id: str, name: str) -> Path:
+        if not _SAFE_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} can't be a file's name: use letters, digits, '.', '_' and '-'.")
+        return self._job_folder(job_id) / name

@@ -1,0 +1,182 @@
+"""The catalogue, as it crosses Redis: the worker announces, the web reads.
+
+A catalogue is stored once under the hash of its content, and each worker's own RQ record names the hash that
+it serves (field `catalog`). So liveness is RQ's, and a reader may keep what it has read for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+from redis import Redis
+from redis.exceptions import RedisError
+from rq.worker_registration import REDIS_WORKER_KEYS
+
+from jobkit.errors import TaskNotFound
+from jobkit.redis import LATEST_CATALOG, catalog_key
+
+KEPT_SECONDS = 30 * 24 * 3600  # after the last worker has gone
+FRESH_SECONDS = 1.0
+
+
+class TaskSpec(BaseModel):
+    """What the world may know of a task. `input_schema` is a JSON Schema (2020-12) of its arguments, without `$ref`s.
+
+    A parameter that takes an uploaded file has `"format": "binary"`.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    reference: str
+    title: str
+    description: str
+    queue: str
+    timeout: int
+    retries: int
+    input_schema: dict[str, Any]
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        return self.input_schema.get("properties", {})
+
+    @property
+    def file_parameters(self) -> dict[str, dict[str, Any]]:
+        """The parameters that take an uploaded file, with the schema of the file."""
+        return {
+            name: choice
+            for name, schema in self.parameters.items()
+            for choice in schema.get("anyOf", [schema])
+            if choice.get("format") == "binary"
+        }
+
+
+class BrokenModule(BaseModel):
+    """A file of tasks that can't be imported, or a function that can't be a task, and why."""
+
+    module: str
+    error: str
+
+
+class Catalog(BaseModel):
+    tasks: dict[str, TaskSpec]
+    broken: list[BrokenModule] = []
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+
+
+def announce(redis: Redis, catalog: Catalog) -> None:
+    """Store the catalogue, and keep it for its time from now."""
+    with redis.pipeline() as pipeline:
+        pipeline.set(catalog_key(catalog.digest), catalog.model_dump_json(), ex=KEPT_SECONDS)
+        pipeline.set(LATEST_CATALOG, catalog.digest, ex=KEPT_SECONDS)
+        pipeline.execute()
+
+
+@dataclass(frozen=True)
+class OnlineWorker:
+    name: str
+    queues: frozenset[str]
+    state: str
+    catalog: str
+
+
+@dataclass(frozen=True)
+class Announced:
+    """All that the workers announce at one time."""
+
+    tasks: dict[str, TaskSpec]
+    broken: list[BrokenModule]
+    workers: list[OnlineWorker]
+
+    def task(self, name: str) -> TaskSpec:
+        """The task of this name or full reference ("simple_task", "tasks.simple_task").
+
+        Raises TaskNotFound.
+        """
+        for spec in (self.tasks.get(name), self.tasks.get(name.rpartition(".")[2])):
+            if spec and name in (spec.name, spec.reference):
+                return spec
+        raise TaskNotFound(name)
+
+    def workers_online(self, queue: str) -> int:
+        return sum(queue in worker.queues for worker in self.workers)
+
+
+class CatalogReader:
+    """Reads what is announced, at most once a second."""
+
+    def __init__(self, redis: Redis):
+        self._redis = redis
+        self._catalogs: dict[str, Catalog] = {}
+        self._current: tuple[float, Announced] | None = None
+
+    def read(self, *, max_age: float = FRESH_SECONDS) -> Announced:
+        if self._current and time.monotonic() - self._current[0] <= max_age:
+            return self._current[1]
+        announced = self._read()
+        self._current = (time.monotonic(), announced)
+        return announced
+
+    def task(self, name: str) -> TaskSpec:
+        """As `Announced.task`; a worker that has announced it this second counts."""
+        try:
+            return self.read().task(name)
+        except TaskNotFound:
+            return self.read(max_age=0).task(name)
+
+    def known_task(self, name: str) -> TaskSpec:
+        """As `task`, but while Redis is away what was read last will do."""
+        try:
+            return self.task(name)
+        except RedisError:
+            if not self._current:
+                raise
+            return self._current[1].task(name)
+
+    @property
+    def last_read(self) -> Announced:
+        """What was read last, however old; there has to be something."""
+        return self._current[1] if self._current else self.read()
+
+    def _read(self) -> Announced:
+        workers = list(self._workers())
+        latest: bytes | None = self._redis.get(LATEST_CATALOG)
+        digests = {worker.catalog for worker in workers if worker.catalog}
+        order = [latest.decode()] if latest and (not digests or latest.decode() in digests) else []
+        order += sorted(digests.difference(order))
+
+        tasks: dict[str, TaskSpec] = {}
+        broken: list[BrokenModule] = []
+        for catalog in filter(None, map(self._catalog, order)):
+            tasks = {**catalog.tasks, **tasks}  # the newest announcement comes first, and wins
+            broken += [module for module in catalog.broken if module not in broken]
+        return Announced(dict(sorted(tasks.items())), broken, workers)
+
+    def _workers(self) -> Iterator[OnlineWorker]:
+        keys = sorted(self._redis.smembers(REDIS_WORKER_KEYS))
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for key in keys:
+                pipeline.hmget(key, "queues", "state", "catalog", "death")
+            records = pipeline.execute()
+        for key, (queues, state, catalog, death) in zip(keys, records, strict=True):
+            if queues is not None and death is None:
+                name = key.decode().removeprefix("rq:worker:")
+                yield OnlineWorker(
+                    name, frozenset(queues.decode().split(",")), (state or b"").decode(), (catalog or b"").decode()
+                )
+
+    def _catalog(self, digest: str) -> Catalog | None:
+        if digest not in self._catalogs:
+            document = self._redis.get(catalog_key(digest))
+            if document is None:
+                return None
+            self._catalogs[digest] = Catalog.model_validate_json(document)
+        return self._catalogs[digest]

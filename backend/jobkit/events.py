@@ -1,0 +1,86 @@
+"""What happens to a job while somebody watches: a small stream per job, its log, and a channel that wakes readers.
+
+The worker writes, the web reads. The stream is capped, and gone an hour after the job's end; a message on the
+channel only says that a job has news, so a lost one costs a delay and never an event.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+
+from jobkit.redis import WAKE, events_key, log_key
+
+STREAM_EVENTS = 500
+KEPT_SECONDS = 3600
+LOG_BYTES = 256 * 1024
+LOG_CUT = b"\n[the log is full: what follows is not kept]\n"
+
+
+@dataclass(frozen=True)
+class Event:
+    """`type` is "state", "progress" or "log"; `id` orders the events of a job."""
+
+    id: str
+    type: str
+    data: dict[str, Any]
+
+
+def emit(pipeline: Pipeline, job_id: str, type: str, data: dict[str, Any], *, ttl: int = KEPT_SECONDS) -> None:
+    """Add an event, and wake who watches. `ttl` (seconds) must outlast the job."""
+    key = events_key(job_id)
+    pipeline.xadd(key, {"type": type, "data": json.dumps(data)}, maxlen=STREAM_EVENTS, approximate=True)
+    pipeline.expire(key, ttl)
+    pipeline.publish(WAKE, job_id)
+
+
+def read(redis: Redis, job_id: str, after: str = "0-0") -> list[Event]:
+    """The events of a job that follow the event `after`, oldest first."""
+    return [
+        Event(event_id.decode(), fields[b"type"].decode(), json.loads(fields[b"data"]))
+        for event_id, fields in redis.xrange(events_key(job_id), f"({after}")
+    ]
+
+
+def append_log(redis: Redis, job_id: str, text: str, *, offset: int, ttl: int) -> int:
+    """Append to a job's log, of which `offset` bytes are there; return the new size. At LOG_BYTES the log is cut."""
+    if offset >= LOG_BYTES:
+        return offset
+    content = text.encode("utf-8", "replace")
+    if offset + len(content) > LOG_BYTES:
+        kept = content[: LOG_BYTES - offset].decode("utf-8", "ignore").encode()
+        content = kept + LOG_CUT
+    with redis.pipeline() as pipeline:
+        pipeline.append(log_key(job_id), content)
+        pipeline.expire(log_key(job_id), ttl)
+        emit(pipeline, job_id, "log", {"offset": offset, "size": len(content)}, ttl=ttl)
+        size: int = pipeline.execute()[0]
+    return max(size, offset + len(content))
+
+
+def read_log(redis: Redis, job_id: str, offset: int = 0, size: int | None = None) -> str:
+    """The log from a byte offset on. A character that the offset cuts is replaced."""
+    end = -1 if size is None else offset + size - 1
+    content: bytes = redis.getrange(log_key(job_id), offset, end)
+    return content.decode("utf-8", "replace")
+
+
+@dataclass(frozen=True)
+class Progress:
+    current: float
+    total: float
+    message: str
+
+    @property
+    def percent(self) -> float:
+        """From 0 to 100, whatever the task reported."""
+        share = self.current / self.total if self.total else 0.0
+        return round(100 * min(max(share, 0.0), 1.0), 1) if math.isfinite(share) else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"percent": self.percent, "current": self.current, "total": self.total, "message": self.message}

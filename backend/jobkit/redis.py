@@ -1,0 +1,63 @@
+"""Connections to Redis, and every key of ours that is in it.
+
+RQ's own keys (`rq:job:<id>`, `rq:queue:<name>`, registries, results) keep RQ's names and meaning.
+"""
+
+from __future__ import annotations
+
+from redis import BlockingConnectionPool, Redis
+from redis.backoff import ExponentialBackoff, NoBackoff
+from redis.exceptions import ConnectionError, TimeoutError
+from redis.retry import Retry
+
+JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
+EXPIRED = "taskdesk:expired"  # sorted set: ids of removed jobs by when they were found gone (Unix seconds)
+SEQUENCE = "taskdesk:sequence"  # counter: the sequence number of the newest job
+LATEST_CATALOG = "taskdesk:catalog"  # string: hash of the catalogue that was announced last
+SWEEP_LOCK = "taskdesk:sweep"  # string: there while a worker keeps house
+SWEEP_CURSOR = "taskdesk:sweep:cursor"  # string: the sequence number up to which the index was swept
+WAKE = "taskdesk:wake"  # channel: the id of a job that has new events
+
+
+def job_key(job_id: str) -> str:
+    return f"rq:job:{job_id}"
+
+
+def catalog_key(digest: str) -> str:
+    return f"taskdesk:catalog:{digest}"
+
+
+def events_key(job_id: str) -> str:
+    return f"taskdesk:events:{job_id}"
+
+
+def log_key(job_id: str) -> str:
+    return f"taskdesk:log:{job_id}"
+
+
+def connect_briefly(url: str) -> Redis:
+    """For the web: no answer within a second is an answer, too. A connection that Redis closed is opened again, once.
+
+    The pool is bounded and waits: 32 requests at a time is more than one gevent process needs, and a burst
+    can't use up Redis's clients.
+    """
+    pool = BlockingConnectionPool.from_url(
+        url,
+        max_connections=32,
+        timeout=0.9,
+        socket_connect_timeout=0.4,
+        socket_timeout=0.8,
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError, ConnectionResetError, BrokenPipeError)),
+    )
+    return Redis(connection_pool=pool)
+
+
+def connect_patiently(url: str) -> Redis:
+    """For a worker: it rides out a restart of Redis. OSError is in the list because a refused connect is one."""
+    return Redis.from_url(
+        url,
+        socket_connect_timeout=5,
+        health_check_interval=30,
+        retry=Retry(ExponentialBackoff(cap=2, base=0.1), 12),
+        retry_on_error=[ConnectionError, TimeoutError, OSError],
+    )

@@ -1,0 +1,44 @@
+"""Kinds of results that a task may return, besides JSON and text.
+
+A task returns one of these, a matplotlib figure, PNG or SVG bytes, a `Path` to a file, or a dict whose values
+are any of them: the parts of the result, each shown under its name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of JSON values under named columns."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Markdown:
+    """Text that the page renders as Markdown; any HTML in it is shown as text."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A PNG or SVG picture."""
+
+    data: bytes
+    media_type: str = "image/png"
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to download: content, or the path of a file that the task wrote. `name` is what the user saves it as."""
+
+    name: str
+    content: bytes | Path
+    media_type: str = "application/octet-stream"

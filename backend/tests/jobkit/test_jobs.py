@@ -1,0 +1,104 @@
+"""Jobs in Redis: submit, find, list, forget."""
+
+from __future__ import annotations
+
+import pytest
+from jobkit.errors import JobExpired, JobNotFound, NoResult
+from jobkit.jobs import Jobs, Retention
+from rq import Queue
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+from runner.retention import sweep
+
+RETENTION = Retention(result_ttl=100, failure_ttl=200)
+
+
+@pytest.fixture()
+def jobs(redis):
+    return Jobs(redis, ("high", "default", "low"))
+
+
+@pytest.fixture()
+def echo(registry):
+    return registry.catalog.tasks["echo"]
+
+
+def test_submitting_is_one_round_trip(redis, jobs, echo):
+    jobs.submit(echo, {"text": "a"}, RETENTION)  # loads the script
+    before = redis.info("stats")["total_commands_processed"]
+
+    jobs.submit(echo, {"text": "a"}, RETENTION)
+
+    calls = redis.info("stats")["total_commands_processed"] - before - 1  # this INFO
+    assert calls == 7  # one EVALSHA, and the six commands inside it
+
+
+def test_rq_sees_a_submitted_job_as_if_it_had_enqueued_it(redis, jobs, echo):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    theirs = queue.enqueue(echo.reference, kwargs={"text": "a"}, job_timeout=180, result_ttl=100, failure_ttl=200)
+
+    ours = RqJob.fetch(jobs.submit(echo, {"text": "a"}, RETENTION), connection=redis, serializer=JSONSerializer)
+
+    for name in ("func_name", "args", "kwargs", "origin", "timeout", "result_ttl", "failure_ttl", "meta", "instance"):
+        assert getattr(ours, name) == getattr(theirs, name) or (getattr(ours, name), getattr(theirs, name)) == ([], ())
+    assert ours.get_status() == theirs.get_status()
+    assert queue.job_ids == [theirs.id, ours.id]
+
+
+def test_submitting_twice_under_one_id_is_one_job(redis, jobs, echo):
+    for _ in range(2):
+        jobs.submit(echo, {"text": "a"}, RETENTION, job_id="same")
+
+    assert redis.llen("rq:queue:default") == 1
+
+
+def test_pages_are_newest_first_and_neither_repeat_nor_lose_while_jobs_arrive(jobs, echo):
+    ids = [jobs.submit(echo, {"text": str(n)}, RETENTION) for n in range(5)]
+
+    first, cursor = jobs.page(2)
+    jobs.submit(echo, {"text": "new"}, RETENTION)
+    second, cursor = jobs.page(2, cursor)
+    third, end = jobs.page(2, cursor)
+
+    assert [job.id for job in first + second + third] == ids[::-1]
+    assert end is None
+
+
+def test_an_unknown_id_is_not_found_and_a_removed_one_expired(redis, jobs, echo, registry, worker_settings, tmp_path):
+    from jobkit.artifacts import FolderStore
+
+    job_id = jobs.submit(echo, {"text": "a"}, RETENTION)
+    redis.delete(f"rq:job:{job_id}")
+
+    for unknown in ("nothing", "a:b", "x" * 5000, "new\nline", ""):
+        with pytest.raises(JobNotFound):
+            jobs.get(unknown)
+    with pytest.raises(JobExpired):
+        jobs.get(job_id)
+    sweep(redis, FolderStore(tmp_path), worker_settings)
+    assert jobs.page(10) == ([], None)
+    with pytest.raises(JobExpired):
+        jobs.get(job_id)
+
+
+def test_a_job_that_waits_has_no_result(jobs, echo):
+    job = jobs.get(jobs.submit(echo, {"text": "a"}, RETENTION))
+
+    with pytest.raises(NoResult, match="it is queued"):
+        jobs.result(job)
+
+
+def test_over_the_cap_the_oldest_ended_jobs_go(redis, jobs, echo, run_worker, worker_settings, tmp_path):
+    from jobkit.artifacts import FolderStore
+
+    ids = []
+    for n in range(3):
+        ids.append(jobs.submit(echo, {"text": str(n)}, Retention(100 + n, 100)))
+        run_worker()
+    redis.delete("taskdesk:sweep")
+
+    sweep(redis, FolderStore(tmp_path), worker_settings.model_copy(update={"max_jobs": 2}))
+
+    assert [job.id for job in jobs.page(10)[0]] == [ids[2], ids[1]]
+    with pytest.raises(JobExpired):
+        jobs.get(ids[0])

@@ -1,0 +1,89 @@
+"""Discovery: from signatures to the catalogue, and what is broken is said."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from runner.discovery import discover
+from runner.settings import WorkerSettings
+
+
+@pytest.fixture()
+def discover_source(tmp_path, monkeypatch):
+    """Write a package of tasks, and discover it."""
+
+    def discover_files(**files: str):
+        package = tmp_path / "some_tasks"
+        package.mkdir()
+        for name, source in {"__init__": "", **files}.items():
+            (package / f"{name}.py").write_text(source)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        registry = discover(WorkerSettings(tasks="some_tasks", _env_file=None))
+        for name in [name for name in sys.modules if name.startswith("some_tasks")]:
+            del sys.modules[name]
+        return registry
+
+    return discover_files
+
+
+def test_a_public_function_is_a_task_with_title_text_and_schema(discover_source):
+    registry = discover_source(
+        mail='def send(to: str, copies: int = 1):\n    """Send a mail.\n\n    To one address.\n    """\n'
+    )
+
+    spec = registry.tasks["some_tasks.send"].spec
+    assert (spec.name, spec.title, spec.description, spec.queue) == ("send", "Send a mail.", "To one address.", "default")
+    assert spec.input_schema["required"] == ["to"]
+    assert spec.parameters["copies"] == {"default": 1, "title": "Copies", "type": "integer"}
+    assert spec.input_schema["additionalProperties"] is False
+
+
+def test_private_and_imported_functions_are_no_tasks(discover_source):
+    registry = discover_source(one="from os.path import join\ndef _helper(): ...\ndef public(): ...\n")
+
+    assert list(registry.tasks) == ["some_tasks.public"]
+
+
+def test_an_uploaded_file_is_announced_as_one(discover_source):
+    registry = discover_source(one="from jobkit.task import CsvFile\ndef load(table: CsvFile | None = None): ...\n")
+
+    assert registry.tasks["some_tasks.load"].spec.file_parameters == {
+        "table": {"type": "string", "format": "binary", "contentMediaType": "text/csv", "extensions": [".csv"]}
+    }
+
+
+@pytest.mark.parametrize(
+    ("source", "reason"),
+    [
+        ("def broken(:\n", "SyntaxError: invalid syntax (bad.py, line 1)"),
+        ("x = 1\nimport not_installed_at_all\n", "No module named 'not_installed_at_all' (bad.py, line 2)"),
+        ("raise SystemExit(3)", "SystemExit: 3"),
+        ("def f(x): ...", "its parameter 'x' has no type"),
+        ("def f(*args: str): ...", "'args' has no name of its own"),
+        ("from pathlib import Path\ndef f(x: Path): ...", "annotate it as jobkit.task.AnyFile"),
+        ("from jobkit.task import task\n@task(queue='nowhere')\ndef f(): ...", "its queue 'nowhere' is none of high"),
+        ("def f(x: 'Undefined'): ...", "Undefined"),
+        ("def works(): ...", "another module has a task of the name 'works'"),
+    ],
+)
+def test_what_is_broken_is_announced_with_the_reason_and_the_others_work(discover_source, source, reason):
+    registry = discover_source(a_good="def works(): ...", bad=source)
+
+    assert list(registry.tasks) == ["some_tasks.works"]
+    [broken] = registry.catalog.broken
+    assert broken.module.startswith("some_tasks.bad")
+    assert reason in broken.error
+
+
+def test_a_package_that_is_not_there_is_announced_as_broken():
+    registry = discover(WorkerSettings(tasks="no_such_package", _env_file=None))
+
+    assert registry.tasks == {}
+    assert registry.catalog.broken[0].module == "no_such_package"
+
+
+def test_the_same_tasks_have_the_same_digest_and_other_tasks_another(discover_source, tmp_path):
+    one = discover_source(a="def f(x: int): ...")
+    assert one.catalog.digest == one.catalog.model_copy().digest
+    assert one.catalog.digest != one.catalog.model_copy(update={"tasks": {}}).digest

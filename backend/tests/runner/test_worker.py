@@ -1,0 +1,237 @@
+"""The worker: what it runs, what it refuses, and what is left in Redis."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jobkit.catalog import CatalogReader
+from jobkit.jobs import Jobs, Retention
+from rq import Queue
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+
+from tests.conftest import Stack, wait_until
+
+RETENTION = Retention(result_ttl=100, failure_ttl=200)
+
+
+@pytest.fixture()
+def jobs(redis):
+    return Jobs(redis, ("high", "default", "low"))
+
+
+@pytest.fixture()
+def run(redis, jobs, registry, run_worker):
+    """Submit a sample task, let a worker run it, and give the job."""
+
+    def run(name: str, **arguments: Any):
+        job_id = jobs.submit(registry.catalog.tasks[name], arguments, RETENTION)
+        run_worker()
+        return jobs.get(job_id)
+
+    return run
+
+
+def test_a_job_runs_and_its_result_is_kept_for_its_time(run, jobs):
+    job = run("echo", text="ab", times=2)
+
+    assert (job.status, jobs.result(job)) == ("succeeded", "abab")
+    assert 90 < (job.expires_at - job.ended_at).total_seconds() <= 101
+
+
+def test_rq_itself_reads_the_job_and_its_result(run, redis):
+    job = run("echo", text="ab")
+
+    seen_by_rq = RqJob.fetch(job.id, connection=redis, serializer=JSONSerializer)
+
+    assert seen_by_rq.is_finished
+    assert seen_by_rq.return_value() == "ab"
+    assert seen_by_rq.func_name == "tests.sample_tasks.echo"
+
+
+def test_arguments_become_python_values(run, jobs):
+    job = run("every_kind", colour="blue", day="2026-03-04", numbers=[3, 4])
+
+    assert jobs.result(job) == {
+        "colour": "BLUE",
+        "size": "small",
+        "day": "2026-03-04",
+        "numbers": 7,
+        "share": 0.5,
+        "sure": True,
+        "maybe": None,
+        "note": "abc",
+    }
+
+
+def test_arguments_are_checked_again_in_the_worker(run):
+    job = run("echo", text="a", times=99)
+
+    assert job.status == "failed"
+    assert job.error["type"] == "InvalidArguments"
+    assert "times: Input should be less than or equal to 3" in job.error["detail"]
+
+
+def test_output_and_progress_are_kept(run, redis):
+    from jobkit.events import read, read_log
+
+    job = run("talk")
+
+    log = read_log(redis, job.id)
+    assert [line in log for line in ("printed line", "error line", "library: logged line", "own line")] == [True] * 4
+    assert job.progress.as_dict() == {"percent": 25.0, "current": 1.0, "total": 4.0, "message": "a quarter"}
+    assert {"state", "log", "progress"} == {event.type for event in read(redis, job.id)}
+
+
+def test_around_job_is_entered_around_the_task(run, jobs):
+    job = run("talk")
+
+    assert jobs.result(job) == f"entered {job.id}"
+
+
+@pytest.mark.parametrize(
+    ("task", "sentence"),
+    [
+        ("raises", "The number <seven> is too small."),
+        ("returns_an_object", "can't be kept as JSON"),
+        ("returns_nan", "holds NaN"),
+        ("returns_a_missing_file", "does not exist"),
+        ("returns_a_bad_name", "can't be a file's name"),
+        ("returns_a_ragged_table", "not as long as its list of columns"),
+        ("returns_too_much", "over the limit of 10,000,000 (MAX_RESULT_BYTES)"),
+        ("kills_itself", "signal 9"),
+        ("never_ends", "longer than its limit of 1 s"),
+    ],
+)
+def test_a_job_that_goes_wrong_fails_with_a_sentence(run, redis, task, sentence):
+    job = run(task)
+
+    assert job.status == "failed"
+    assert sentence in job.error["detail"]
+    assert redis.ttl(f"rq:job:{job.id}") > 100
+
+
+@pytest.mark.parametrize("function", ["os.system", "tasks.simple_task", "tests.sample_tasks.good.echo", "builtins.eval"])
+def test_what_is_not_in_the_catalogue_is_refused(redis, jobs, run_worker, tmp_path, function):
+    canary = tmp_path / "canary"
+    job = Queue("default", connection=redis, serializer=JSONSerializer).enqueue(function, f"touch {canary}")
+
+    run_worker()
+
+    assert jobs.get(job.id).status == "failed"
+    assert "not in its catalogue" in jobs.get(job.id).error["detail"]
+    assert not canary.exists()
+
+
+def test_callbacks_named_in_redis_are_never_imported(redis, jobs, registry, run_worker, tmp_path):
+    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    for kind in ("success", "failure", "stopped"):
+        redis.hset(f"rq:job:{job_id}", f"{kind}_callback_name", "os.abort")
+
+    run_worker()
+
+    assert jobs.get(job_id).status == "succeeded"
+
+
+def test_a_pickle_in_redis_is_never_loaded(redis, jobs, registry, run_worker, tmp_path):
+    canary = tmp_path / "canary"
+    pickled = f"cos\nsystem\n(S'touch {canary}'\ntR.".encode()
+    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    redis.hset(f"rq:job:{job_id}", mapping={"data": pickled, "meta": pickled, "result": pickled})
+
+    run_worker()
+
+    assert jobs.get(job_id).status == "failed"
+    assert not canary.exists()
+
+
+def test_the_next_job_runs_after_one_that_killed_its_process(jobs, registry, run_worker):
+    killed = jobs.submit(registry.catalog.tasks["kills_itself"], {}, RETENTION)
+    following = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+
+    run_worker()
+
+    assert [jobs.get(job_id).status for job_id in (killed, following)] == ["failed", "succeeded"]
+
+
+def test_queues_are_served_in_the_order_of_the_settings(jobs, registry, run_worker):
+    late = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    urgent = jobs.submit(registry.catalog.tasks["every_kind"], {}, RETENTION)
+
+    run_worker()
+
+    assert jobs.get(urgent).started_at < jobs.get(late).started_at
+
+
+@pytest.fixture()
+def worker_process(redis_url, tmp_path):
+    """A real `worker.py` with one process, on the sample tasks."""
+    stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1", STOP_GRACE="1")
+    stack.start("worker")
+    yield stack
+    stack.stop()
+
+
+def _running(jobs: Jobs, job_id: str) -> bool:
+    job = jobs.get(job_id)
+    return job.status == "running" and job.progress is not None
+
+
+def test_a_worker_announces_its_catalogue_and_is_seen_online(worker_process, redis):
+    reader = CatalogReader(redis)
+
+    announced = wait_until(lambda: (a := reader.read(max_age=0)).workers and a)
+
+    assert announced.workers_online("high") == 1
+    assert announced.workers_online("other") == 0
+    assert announced.task("echo") == announced.task("tests.sample_tasks.echo")
+
+
+def test_a_stopped_worker_puts_an_unfinished_job_back_and_another_runs_it(
+    worker_process, redis, jobs, registry, tmp_path, run_worker
+):
+    job_id = jobs.submit(registry.catalog.tasks["wait_for"], {"path": str(tmp_path / "go")}, RETENTION)
+    wait_until(lambda: _running(jobs, job_id))
+
+    worker_process.processes["worker"].send_signal(signal.SIGTERM)
+
+    assert worker_process.processes["worker"].wait(timeout=15) == 0
+    assert jobs.get(job_id).status == "queued"
+    (tmp_path / "go").touch()
+    run_worker()
+    assert jobs.result(jobs.get(job_id)) == "seen"
+
+
+def test_a_worker_process_that_is_killed_is_replaced(worker_process, redis):
+    reader = CatalogReader(redis)
+    [first] = wait_until(lambda: reader.read(max_age=0).workers)
+    pid = int(redis.hget(f"rq:worker:{first.name}", "pid"))
+
+    os.kill(pid, signal.SIGKILL)
+
+    wait_until(lambda: {w.name for w in reader.read(max_age=0).workers} - {first.name}, what="another worker is online")
+
+
+def test_progress_reaches_redis_at_most_ten_times_a_second(redis, jobs, registry, worker_settings):
+    from jobkit.events import read
+    from runner.reporter import Reporter
+
+    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    reporter = Reporter(redis, RqJob.fetch(job_id, connection=redis, serializer=JSONSerializer), ttl=60)
+    began = time.monotonic()
+
+    with reporter.running():
+        for step in range(100_000):
+            reporter.progress(step + 1, 100_000, "")
+
+    sent = [event for event in read(redis, job_id) if event.type == "progress"]
+    assert len(sent) <= 10 * (time.monotonic() - began) + 2
+    assert sent[-1].data["percent"] == 100

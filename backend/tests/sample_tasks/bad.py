@@ -1,0 +1,58 @@
+"""Tasks that go wrong while they run."""
+
+import math
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+from jobkit.results import File, Table
+from jobkit.task import task
+
+
+def raises() -> None:
+    """Raise an error."""
+    raise ValueError("The number <seven> is too small.")
+
+
+def returns_an_object() -> Any:
+    """Return what is no data."""
+    return object()
+
+
+def returns_nan() -> float:
+    """Return a number that JSON does not have."""
+    return math.nan
+
+
+def returns_a_missing_file() -> Path:
+    """Return a file that is not there."""
+    return Path("/nowhere/at all.txt")
+
+
+def returns_a_bad_name() -> File:
+    """Return a file with a path for a name."""
+    return File("../../escape.txt", b"x")
+
+
+def returns_a_ragged_table() -> Table:
+    """Return rows of different length."""
+    return Table(["a", "b"], [[1]])
+
+
+def returns_too_much() -> str:
+    """Return more than the limit."""
+    return "x" * 11_000_000
+
+
+def kills_itself() -> None:
+    """Die without a word."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@task(timeout=1)
+def never_ends() -> None:
+    """Run into the time limit."""
+    while True:
+        time.sleep(0.05)

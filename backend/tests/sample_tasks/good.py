@@ -1,0 +1,93 @@
+"""Tasks that do well."""
+
+import logging
+import os
+import sys
+import time
+from datetime import date
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from jobkit.results import File, Markdown, Picture, Table
+from jobkit.task import AnyFile, CsvFile, current_job, progress, task, temporary_folder
+from pydantic import Field
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def echo(text: str, times: Annotated[int, Field(ge=1, le=3, description="How often.")] = 1) -> str:
+    """Give a text back."""
+    return text * times
+
+
+@task(queue="high", timeout=30)
+def every_kind(
+    colour: Colour = Colour.RED,
+    size: Literal["small", "large"] = "small",
+    day: date = date(2026, 1, 2),
+    numbers: list[int] = [1, 2],  # noqa: B006  (a default on the form)
+    share: float = 0.5,
+    sure: bool = True,
+    maybe: int | None = None,
+    note: Annotated[str, Field(pattern="^[a-z]*$", max_length=5)] = "abc",
+) -> dict[str, Any]:
+    """Take a parameter of every kind.
+
+    And say what came.
+    """
+    return {
+        "colour": colour.name,
+        "size": size,
+        "day": day.isoformat(),
+        "numbers": sum(numbers),
+        "share": share,
+        "sure": sure,
+        "maybe": maybe,
+        "note": note,
+    }
+
+
+def count_bytes(data: CsvFile, other: AnyFile | None = None) -> int:
+    """Count the bytes of a file."""
+    return data.stat().st_size + (other.stat().st_size if other else 0)
+
+
+def parts() -> dict[str, Any]:
+    """Return every kind of result."""
+    made = temporary_folder() / "made.bin"
+    made.write_bytes(b"\0\1\2")
+    return {
+        "accuracy": 0.5,
+        "text": "<b>bold</b>",
+        "markdown": Markdown("# Title\n<script>alert(1)</script>"),
+        "table": Table(["name", "value"], [["<i>a</i>", 1], ["b", 2.5]]),
+        "picture": Picture(b"\x89PNG\r\n\x1a\n rest"),
+        "drawing": b"<svg xmlns='http://www.w3.org/2000/svg'></svg>",
+        "file": File("model.txt", b"content", "text/plain"),
+        "path": made,
+    }
+
+
+def talk() -> str:
+    """Print, log and report progress."""
+    print("printed line")
+    print("error line", file=sys.stderr)
+    logging.getLogger("library").warning("logged line")
+    current_job().logger.info("own line")
+    progress(1, 4, "a quarter")
+    return f"{os.environ['AROUND_JOB']} {current_job().job_id}"
+
+
+def wait_for(path: str, seconds: float = 20) -> str:
+    """Wait until a file is there: a test says when this ends."""
+    progress(0, 1, "waiting")
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if Path(path).exists():
+            return "seen"
+        time.sleep(0.02)
+    return "not seen"

@@ -1,0 +1,234 @@
+"""The pages, without JavaScript: the form, what was typed, the result, and nothing that a user sent as markup."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from jobkit.catalog import announce
+from jobkit.jobs import Jobs
+from redis import Redis
+from runner.discovery import discover
+from runner.settings import WorkerSettings
+from web import create_app
+from web.settings import WebSettings
+
+from tests.conftest import free_port
+
+
+@pytest.fixture()
+def desk_client(web_settings, redis):
+    """A client of the product's own desk: the tasks that ship are announced."""
+    announce(redis, discover(WorkerSettings(_env_file=None)).catalog)
+    return create_app(web_settings).test_client()
+
+
+def test_the_form_of_the_tutorial_adds_a_job_and_says_so(desk_client):
+    sent = desk_client.post("/", data={"task_param": "abc"})
+    page = desk_client.get(sent.location)
+
+    assert sent.status_code == 303
+    assert "Added task to queue default" in page.text
+    assert "Tasks in queue" in page.text
+
+
+def test_finished_tasks_are_pairs_of_id_and_result_newest_first(client, run_worker):
+    ids = []
+    for text in ("a", "b"):
+        ids.append(client.post("/api/v1/tasks/echo/jobs", json={"text": text}).json["id"])
+        run_worker()
+
+    assert client.get("/finished_tasks").json == [[ids[1], "b"], [ids[0], "a"]]
+    assert client.post("/finished_tasks?limit=1").json == [[ids[1], "b"]]
+    assert client.get("/finished_tasks?detail=1").json[0]["task"] == "echo"
+
+
+def test_finished_tasks_live_through_a_job_that_expires_under_them(client, run_worker, redis):
+    for text in ("a", "b"):
+        client.post("/api/v1/tasks/echo/jobs", json={"text": text})
+        run_worker()
+    gone, kept = [job_id for job_id, _ in client.get("/finished_tasks").json]
+
+    redis.delete(f"rq:results:{gone}")
+    assert client.get("/finished_tasks").json == [[kept, "a"]]
+    redis.delete(f"rq:job:{kept}")
+    assert client.get("/finished_tasks").json == []
+
+
+def test_a_file_in_finished_tasks_is_a_link(client, run_worker):
+    client.post("/api/v1/tasks/parts/jobs")
+    run_worker()
+
+    [[_, result]] = client.get("/finished_tasks").json
+    assert client.get(result["file"], buffered=True).data == b"content"
+
+
+@pytest.mark.parametrize("typed", ["", "   "])
+def test_an_empty_text_is_named(desk_client, typed):
+    page = desk_client.post("/", data={"task_param": typed})
+
+    assert page.status_code == 422
+    assert "Type a text first." in page.text
+
+
+def test_the_form_of_a_task_has_a_field_for_each_kind_of_parameter(client):
+    page = client.get("/tasks/every_kind").text
+
+    for control in (
+        '<select name="colour"',
+        'type="number" name="share"',
+        'type="date" name="day"',
+        '<textarea name="numbers"',
+        'type="checkbox" name="sure"',
+        'type="text" name="note"',
+    ):
+        name = control.split('name="')[1].rstrip('"')
+        assert f'name="{name}"' in page, control
+
+
+def test_a_form_with_its_defaults_runs(client, run_worker):
+    form = {"colour": "red", "size": "small", "day": "2026-01-02", "numbers": "1\n2\n", "share": "0.5", "maybe": "", "note": ""}
+
+    sent = client.post("/tasks/every_kind", data=form)
+    run_worker()
+
+    job = client.get("/api/v1" + sent.location).json
+    assert sent.status_code == 303
+    assert job["input"]["sure"] is False  # an unticked box is not sent
+    assert job["result"]["value"]["maybe"] is None
+
+
+def test_a_wrong_form_keeps_what_was_typed_and_says_what_is_wrong_at_the_field(client):
+    page = client.post("/tasks/echo", data={"text": 'typed "<text>"', "times": "7"})
+
+    assert page.status_code == 422
+    assert "This has to be at most 3." in page.text
+    assert "typed &#34;&lt;text&gt;&#34;" in page.text
+    assert 'value="7"' in page.text
+
+
+def test_a_form_without_its_file_is_refused_at_the_field(client):
+    empty_input = (io.BytesIO(b""), "")
+
+    page = client.post("/tasks/count_bytes", data={"data": empty_input}, content_type="multipart/form-data")
+
+    assert page.status_code == 422
+    assert "This is required." in page.text
+
+
+def test_a_job_page_shows_what_came_as_text_never_as_markup(client, run_worker):
+    sent = client.post("/tasks/parts")
+    run_worker()
+
+    page = client.get(sent.location).text
+
+    assert "<b>bold</b>" not in page
+    assert "<i>a</i>" not in page
+    assert "<script>alert" not in page
+    assert "<h1>Title</h1>" in page
+    assert "artifacts/picture.png" in page
+
+
+@pytest.mark.parametrize("payload", ["<script>alert(1)</script>", "'\"><img src=x onerror=alert(1)>", "{{ 7*7 }}"])
+def test_an_argument_is_shown_escaped(client, run_worker, payload):
+    sent = client.post("/tasks/echo", data={"text": payload, "times": "1"})
+    run_worker()
+
+    for path in (sent.location, "/", "/finished_tasks"):
+        answer = client.get(path)
+        assert answer.mimetype == "application/json" or payload not in answer.text or "<" not in payload
+
+
+def test_a_failed_job_shows_its_sentence_and_its_traceback(client, run_worker):
+    sent = client.post("/tasks/raises")
+    run_worker()
+
+    page = client.get(sent.location).text
+
+    assert "The number &lt;seven&gt; is too small." in page
+    assert "Traceback" in page
+
+
+def test_a_job_that_runs_is_reloaded_where_there_is_no_javascript(client):
+    sent = client.post("/tasks/echo", data={"text": "a", "times": "1"})
+
+    assert '<noscript><meta http-equiv="refresh"' in client.get(sent.location).text
+
+
+def test_a_broken_module_is_shown_and_the_others_work(web_settings, redis, tmp_path, monkeypatch):
+    (tmp_path / "half").mkdir()
+    (tmp_path / "half" / "__init__.py").touch()
+    (tmp_path / "half" / "good.py").write_text("def works(): ...")
+    (tmp_path / "half" / "bad.py").write_text("def broken(:")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    announce(redis, discover(WorkerSettings(tasks="half", _env_file=None)).catalog)
+    client = create_app(web_settings).test_client()
+
+    page = client.get("/").text
+
+    assert "half.bad" in page
+    assert "SyntaxError" in page
+    assert "/tasks/works" in page
+
+
+def test_no_worker_is_said(client):
+    client.post("/tasks/echo", data={"text": "a", "times": "1"})
+
+    assert "no worker" in client.get("/tasks/echo").text.lower()
+
+
+@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/tasks/nothing", 404), ("/jobs/nothing", 404)])
+def test_errors_are_pages_for_people(client, path, status):
+    page = client.get(path, headers={"Accept": "text/html"})
+
+    assert (page.status_code, page.mimetype) == (status, "text/html")
+
+
+def test_every_page_has_a_strict_policy_and_no_inline_script_or_style(client, run_worker):
+    sent = client.post("/tasks/parts")
+    run_worker()
+
+    for path in ("/", "/tasks/echo", sent.location, "/nothing"):
+        answer = client.get(path, headers={"Accept": "text/html"})
+        assert "unsafe" not in answer.headers["Content-Security-Policy"]
+        assert "<style" not in answer.text
+        assert " style=" not in answer.text
+        assert "//cdn" not in answer.text
+        assert all("src=" in tag.split(">")[0] for tag in answer.text.split("<script")[1:])
+
+
+@pytest.fixture()
+def away_client(tmp_path):
+    """A client of an application whose Redis does not answer."""
+    url = f"redis://127.0.0.1:{free_port()}/0"
+    return create_app(WebSettings(redis_url=url, data_dir=tmp_path, _env_file=None)).test_client()
+
+
+@pytest.mark.parametrize("path", ["/", "/finished_tasks", "/api/v1/tasks", "/readyz", "/jobs/some-id", "/tasks/echo"])
+def test_redis_away_is_503_with_retry_after(away_client, path):
+    answer = away_client.get(path)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+    assert away_client.get("/healthz").status_code == 200
+
+
+def test_the_form_keeps_what_was_typed_while_redis_is_away(away_client):
+    page = away_client.post("/", data={"task_param": "precious words"})
+
+    assert page.status_code == 503
+    assert "nothing was accepted" in page.text
+    assert "precious words" in page.text
+
+
+def test_a_task_form_keeps_what_was_typed_when_redis_goes_away(client, redis_server):
+    client.get("/tasks/echo")
+    redis_server.stop()
+    try:
+        page = client.post("/tasks/echo", data={"text": "precious words", "times": "1"})
+    finally:
+        redis_server.start()
+
+    assert page.status_code == 503
+    assert "precious words" in page.text
+    assert client.post("/tasks/echo", data={"text": "again", "times": "1"}).status_code == 303

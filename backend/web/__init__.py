@@ -1,0 +1,31 @@
+"""The web: pages and API over the jobs. It knows tasks only from what the workers announce."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from web import api, errors, health, pages, protection, request_log
+from web.desk import Desk
+from web.settings import WebSettings
+
+
+def create_app(settings: WebSettings) -> Flask:
+    """The application. It reads nothing but `settings`, and does not touch Redis before the first request."""
+    app = Flask(__name__)
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes,
+        MAX_FORM_MEMORY_SIZE=1_000_000,
+        MAX_FORM_PARTS=200,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["dashboard_url"] = settings.dashboard_url
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.extensions["desk"] = Desk(settings)
+
+    request_log.install(app)
+    protection.install(app)
+    errors.install(app)
+    app.register_blueprint(health.bp)
+    app.register_blueprint(api.bp)
+    app.register_blueprint(pages.bp)
+    return app

@@ -1,0 +1,9 @@
+"""The HTTP API, version 1."""
+
+from flask import Blueprint
+
+from web.api import jobs, tasks
+
+bp = Blueprint("api", __name__, url_prefix="/api/v1")
+tasks.add_routes(bp)
+jobs.add_routes(bp)

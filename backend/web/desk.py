@@ -1,0 +1,47 @@
+"""What every request may use: the catalogue, the jobs, their files, and the news of what runs. One per process."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import current_app
+
+from jobkit.artifacts import Artifact, ArtifactStore, FolderStore
+from jobkit.catalog import CatalogReader, TaskSpec
+from jobkit.jobs import Jobs, Retention, new_job_id
+from jobkit.redis import connect_briefly
+from web.forms import Arguments
+from web.settings import WebSettings
+from web.stream import Wakeups
+
+
+class Desk:
+    def __init__(self, settings: WebSettings):
+        self.settings = settings
+        url = settings.redis_url.get_secret_value()
+        self.redis = connect_briefly(url)
+        self.catalog = CatalogReader(self.redis)
+        self.jobs = Jobs(self.redis, settings.queues)
+        self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
+        self.wakeups = Wakeups(url)
+        self._retention = Retention(settings.result_ttl, settings.failure_ttl)
+
+    def submit(self, spec: TaskSpec, arguments: Arguments) -> str:
+        """Store the uploads, then put the job on its queue; return its id. `arguments` are checked already."""
+        job_id = new_job_id()
+        values = dict(arguments.values)
+        try:
+            for name, upload in arguments.uploads.items():
+                extensions = spec.file_parameters[name].get("extensions") or [""]
+                stored = f"input-{name}{extensions[0]}"
+                size = self.artifacts.save(job_id, stored, upload.stream)
+                values[name] = vars(Artifact(stored, upload.mimetype, size, (upload.filename or "")[:200]))
+            return self.jobs.submit(spec, values, self._retention, job_id=job_id)
+        except Exception:
+            self.artifacts.delete(job_id)
+            raise
+
+
+def desk() -> Desk:
+    """The desk of the application that handles this request."""
+    return cast(Desk, current_app.extensions["desk"])

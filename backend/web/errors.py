@@ -1,0 +1,72 @@
+"""Errors become answers in one place: problem+json (RFC 9457) for the API, a page in words for people."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, g, json, make_response, render_template, request
+from redis.exceptions import RedisError
+from werkzeug.exceptions import HTTPException
+
+from jobkit.errors import AppError, InvalidArguments, RedisAway
+
+log = logging.getLogger("web")
+
+RETRY_SECONDS = {503: "5", 429: "5"}
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(AppError, _app_error)
+    app.register_error_handler(RedisError, lambda error: _redis_error(error))
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(Exception, _bug)
+
+
+def problem(status: int, title: str, detail: str, **members: Any) -> Response:
+    """A problem document. `request_id` stands in the log, too."""
+    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members, "request_id": g.request_id}
+    return Response(json.dumps(body), status, content_type="application/problem+json")
+
+
+def _app_error(error: AppError) -> Response:
+    members: dict[str, Any] = {}
+    if isinstance(error, InvalidArguments):
+        members["errors"] = [vars(field) for field in error.errors]
+    return _answer(error.status, error.title, str(error), **members)
+
+
+def _redis_error(error: RedisError) -> Response:
+    log.error("redis: %s", error)
+    return _app_error(RedisAway())
+
+
+def _http_error(error: HTTPException) -> Response:
+    details = {404: "There is nothing at this address.", 413: "The request is larger than MAX_UPLOAD_BYTES allows."}
+    status = error.code or 500
+    answer = _answer(status, error.name, details.get(status, error.description or error.name))
+    for name, value in error.get_headers():
+        if name == "Allow":
+            answer.headers[name] = value
+    return answer
+
+
+def _bug(error: Exception) -> Response:
+    log.exception("unexpected error, request %s", g.request_id)
+    return _answer(500, "Unexpected error", "Something went wrong here; the log has it under the request id.")
+
+
+def _answer(status: int, title: str, detail: str, **members: Any) -> Response:
+    if wants_json():
+        answer = problem(status, title, detail, **members)
+    else:
+        answer = make_response(render_template("error.html", status=status, title=title, detail=detail), status)
+    if status in RETRY_SECONDS:
+        answer.headers["Retry-After"] = RETRY_SECONDS[status]
+    return answer
+
+
+def wants_json() -> bool:
+    if request.path.startswith(("/api/", "/healthz", "/readyz", "/version", "/finished_tasks")):
+        return True
+    return not request.accept_mimetypes.accept_html

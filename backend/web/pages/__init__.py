@@ -1,0 +1,10 @@
+"""The pages. Each works without JavaScript; scripts only make it live."""
+
+from flask import Blueprint
+
+from web.pages import home, jobs, tasks
+
+bp = Blueprint("pages", __name__)
+home.add_routes(bp)
+tasks.add_routes(bp)
+jobs.add_routes(bp)

@@ -1,0 +1,44 @@
+"""One structured log line per request, with an id that the answer carries, too."""
+
+from __future__ import annotations
+
+import re
+import time
+import uuid
+
+import structlog
+from flask import Flask, Response, g, request
+
+_ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
+log = structlog.get_logger("web")
+
+
+def configure_logs(env: str) -> None:
+    """JSON lines in prod, lines for people in dev. Control characters are escaped by both."""
+    renderer = structlog.processors.JSONRenderer() if env == "prod" else structlog.processors.LogfmtRenderer()
+    structlog.configure(processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, renderer])
+
+
+def install(app: Flask) -> None:
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    given = request.headers.get("X-Request-ID", "")
+    g.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex[:16]
+    g.began = time.perf_counter()
+
+
+def _end(response: Response) -> Response:
+    response.headers["X-Request-ID"] = g.request_id
+    log.info(
+        "request",
+        method=request.method,
+        path=request.path,
+        status=response.status_code,
+        ms=round(1000 * (time.perf_counter() - g.began), 1),
+        client=request.remote_addr,
+        request_id=g.request_id,
+    )
+    return response

@@ -1,0 +1,15 @@
+"""The settings of the web."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jobkit.settings import Port, SharedSettings
+
+
+class WebSettings(SharedSettings):
+    app_host: str = Field("127.0.0.1", description="the address to listen on; `0.0.0.0` for all")
+    app_port: Port = Field(5000, description="the port of the pages and of the API")
+    web_processes: int = Field(1, ge=1, le=64, description="web processes, all on one socket")
+    max_upload_bytes: int = Field(100_000_000, ge=1, description="the largest request, uploads included")
+    dashboard_url: str = Field("", description="address of rq-dashboard, for the link to it; empty: none")

@@ -1,0 +1,31 @@
+"""The worker's entry point: settings, discover the tasks, run jobs."""
+
+import logging
+import sys
+
+from jobkit.redis import connect_patiently
+from jobkit.settings import load_or_exit
+from runner.discovery import discover
+from runner.pool import Pool
+from runner.settings import WorkerSettings
+from runner.worker import work
+
+
+def main() -> int:
+    settings = load_or_exit(WorkerSettings)
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
+    log = logging.getLogger("worker")
+
+    registry = discover(settings)
+    for broken in registry.catalog.broken:
+        log.error("%s can't be used: %s", broken.module, broken.error)
+    log.info("%d tasks on queues %s", len(registry.tasks), ", ".join(settings.queues))
+
+    def work_here() -> None:
+        work(settings, registry, connect_patiently(settings.redis_url.get_secret_value()))
+
+    return Pool(settings.workers, work_here).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
