@@ -40,6 +40,7 @@ STATUSES = {
 }
 FINAL = frozenset({"succeeded", "failed", "canceled"})
 
+_SAME_SECOND = 50
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _FIELDS = (
     *("data", "status", "origin", "created_at", "enqueued_at", "started_at", "ended_at"),
@@ -155,19 +156,21 @@ class Jobs:
     def succeeded(self, limit: int) -> tuple[list[Job], int]:
         """The jobs that succeeded last, newest first, and how many are kept in all.
 
-        From RQ's registries, without their clean-up: an entry may have expired, and is left out.
+        From RQ's registries, without their clean-up: an entry may have expired, and is left out. Their order is by
+        the second of expiry, so some more are read, and put in order by their end.
         """
         now = time.time()
         with self._redis.pipeline(transaction=False) as pipeline:
             for queue in self._queues:
                 pipeline.zcount(f"rq:finished:{queue}", now, "+inf")
             for queue in self._queues:
-                pipeline.zrevrangebyscore(f"rq:finished:{queue}", "+inf", now, 0, limit, withscores=True)
+                pipeline.zrevrangebyscore(f"rq:finished:{queue}", "+inf", now, 0, limit + _SAME_SECOND, withscores=True)
             answers = pipeline.execute()
-        entries = sorted((e for part in answers[len(self._queues) :] for e in part), key=lambda e: -e[1])[:limit]
+        entries = sorted((e for part in answers[len(self._queues) :] for e in part), key=lambda e: -e[1])
+        del entries[limit + _SAME_SECOND :]
         jobs = [job for job in self._load([job_id.decode() for job_id, _ in entries]) if job and job.ended_at]
         jobs.sort(key=lambda job: job.ended_at or datetime.min.replace(tzinfo=UTC), reverse=True)
-        return jobs, sum(answers[: len(self._queues)])
+        return jobs[:limit], sum(answers[: len(self._queues)])
 
     def result(self, job: Job) -> Any:
         """What the job returned. Raises NoResult before it has succeeded, JobExpired when it has gone meanwhile."""

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "server": {"web", "jobkit"},
     "worker": {"runner", "jobkit"},
     "dashboard": {"jobkit"},
-    "run": {"jobkit"},
+    "run": {"runner", "jobkit"},
     "web": {"web", "jobkit"},
     "runner": {"runner", "jobkit"},
     "tasks": {"tasks", "jobkit"},

@@ -54,6 +54,8 @@ def _field(name: str, schema: dict[str, Any], required: bool, typed: Mapping[str
         limits["accept"] = ",".join(plain["extensions"])
     options = [str(option) for option in plain.get("enum", [plain["const"]] if "const" in plain else [])]
     value = _text(schema.get("default")) if typed is None else typed.get(name, "")
+    if control == "datetime":
+        value = value[:16]  # a browser wants no seconds and no zone: times on forms are UTC
     return FormField(
         name=name,
         label=name.replace("_", " ").capitalize(),

@@ -1,0 +1,62 @@
+# make run, make test: nothing is needed but Python ≥ 3.11 and make. `make help` lists all.
+# A setting may follow: make run APP_PORT=8000
+
+PYTHON ?= python3
+VENV := .venv
+LOCKS := backend/requirements
+UV := $(VENV)/bin/uv
+
+# Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help run test check format lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+
+run: $(VENV)/run.stamp ## start Redis, web, worker and dashboard; Ctrl-C stops all
+	@$(VENV)/bin/python backend/run.py
+
+test: $(VENV)/dev.stamp ## run the tests; make test ARGS="-k word" runs some
+	cd backend && ../$(VENV)/bin/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
+	cd backend && ../$(VENV)/bin/ruff format --check .
+	cd backend && ../$(VENV)/bin/ruff check .
+	cd backend && ../$(VENV)/bin/mypy
+	cd backend && ../$(VENV)/bin/python -m pytest -q tests/test_architecture.py
+
+format: $(VENV)/dev.stamp ## format the code, and repair what the linter can repair
+	cd backend && ../$(VENV)/bin/ruff check --fix-only . && ../$(VENV)/bin/ruff format .
+
+# dev.txt has everything, so it is solved first and the others take their versions from it.
+COMPILE = ../$(UV) pip compile -q --universal --generate-hashes --python-version 3.11 --no-header $(ARGS)
+lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade takes newer versions
+	cd backend && $(COMPILE) requirements/uv.in -o requirements/uv.txt
+	cd backend && $(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
+	cd backend && $(COMPILE) pyproject.toml --extra run -c requirements/dev.txt -o requirements/run.txt
+	cd backend && $(COMPILE) pyproject.toml --extra web -c requirements/dev.txt -o requirements/web.txt
+	cd backend && $(COMPILE) pyproject.toml --extra worker --extra tasks -c requirements/dev.txt -o requirements/worker.txt
+	cd backend && $(COMPILE) pyproject.toml --extra dashboard -c requirements/dev.txt -o requirements/dashboard.txt
+
+clean: ## remove the virtual environment and caches; data/ stays
+	rm -rf $(VENV)
+	find backend -name '__pycache__' -type d -prune -exec rm -rf {} +
+	rm -rf backend/.pytest_cache backend/.mypy_cache backend/.ruff_cache backend/.hypothesis
+
+# A stamp is newer than its lock file: everything in there is installed.
+# uv is several times faster, but doesn't read pip's settings (a mirror, a proxy): where it fails, pip tries.
+$(VENV)/%.stamp: $(LOCKS)/%.txt $(VENV)/uv.stamp
+	@echo "Installing the dependencies ($(<F)) into $(VENV) …"
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes -r $< \
+	  || $(VENV)/bin/python -m pip install -q --require-hashes -r $<
+	@touch $@
+
+$(VENV)/uv.stamp: $(LOCKS)/uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo 'Python 3.11 or newer is needed, and "$(PYTHON)" is none. If you have one: make run PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+	  || { echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(VENV)/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r $< || true
+	@touch $@

@@ -1,0 +1,22 @@
+"""What the person at the terminal reads."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from typing import NoReturn
+
+
+def say(line: str, name: str = "run", colour: int = 1) -> None:
+    label = f"{name:<9} |"
+    if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
+        label = f"\033[{colour}m{label}\033[0m"
+    with suppress(OSError):  # the terminal is gone; what runs has to be stopped all the same
+        sys.stdout.write(f"{label} {line}\n")
+        sys.stdout.flush()
+
+
+def refuse(sentence: str) -> NoReturn:
+    print(sentence, file=sys.stderr)
+    raise SystemExit(2)

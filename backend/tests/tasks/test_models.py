@@ -1,0 +1,150 @@
+"""train_model, as a plain function, on the tables that scikit-learn brings."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from jobkit.task import JobContext, current_job, enter_job
+from tasks.models import TableError, train_model
+
+QUICK = {"trees": 20, "folds": 3}
+
+
+@pytest.fixture()
+def csv_of(tmp_path):
+    """One of scikit-learn's tables, as a CSV file with the column `target`."""
+    from sklearn import datasets
+
+    def write(name: str, *, names: bool = False):
+        bunch = getattr(datasets, f"load_{name}")(as_frame=True)
+        frame = bunch.frame.copy()
+        if names:
+            frame["target"] = [bunch.target_names[n] for n in frame["target"]]
+        path = tmp_path / f"{name}.csv"
+        frame.to_csv(path, index=False)
+        return path
+
+    return write
+
+
+@pytest.fixture()
+def table(tmp_path):
+    def write(content: str | bytes):
+        path = tmp_path / "table.csv"
+        path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize(("name", "names"), [("breast_cancer", True), ("wine", False)])
+def test_a_classifier_is_trained_and_scored(csv_of, name, names):
+    result = train_model(csv_of(name, names=names), "target", **QUICK)
+
+    assert result["accuracy"] > 0.9
+    assert [row[0] for row in result["scores"].rows] == ["accuracy", "balanced accuracy", "macro F1"]
+    assert result["confusion_matrix"].data.startswith(b"\x89PNG")
+    assert sum(weight for _, weight in result["feature_importances"].rows) == pytest.approx(1)
+
+
+def test_a_regressor_is_trained_and_scored(csv_of):
+    result = train_model(csv_of("diabetes"), "target", **QUICK)
+
+    assert result["r2"] > 0.3
+    assert result["residuals"].data.startswith(b"\x89PNG")
+
+
+def test_the_model_file_loads_with_the_types_that_the_docstring_names_and_predicts(csv_of):
+    import pandas
+    from skops.io import get_untrusted_types, loads
+
+    path = csv_of("wine")
+    content = train_model(path, "target", **QUICK)["model"].content
+
+    trusted = ["numpy.dtype", "sklearn.tree._tree.Tree"]
+    assert all(name in train_model.__doc__ for name in trusted)
+    assert set(get_untrusted_types(data=content)) <= set(trusted)
+    model = loads(content, trusted=trusted)
+    assert list(model.predict(pandas.read_csv(path).drop(columns="target")[:2])) == ["0", "0"]
+
+
+def test_words_and_missing_values_are_used(table):
+    rows = ["size,colour,empty,label"]
+    rows += [f"{'' if n % 7 == 0 else n},{'red' if n % 2 else ''},,{'odd' if n % 2 else 'even'}" for n in range(40)]
+
+    result = train_model(table("\n".join([*rows, "1,red,,"])), "label", **QUICK)
+
+    assert result["accuracy"] == 1
+    assert "1 rows without a target were left out." in result["summary"]
+    assert result["feature_importances"].rows[0][0] == "colour"
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [("red blue", "accuracy"), ("0 1", "accuracy"), ("1.5 2.5 3.5 4.5 5.5", "r2"), ("True False", "accuracy")],
+)
+def test_auto_tells_classes_from_numbers(table, values, kind):
+    answers = values.split()
+    rows = [f"{n},{answers[n % len(answers)]}" for n in range(30)]
+
+    assert kind in train_model(table("\n".join(["x,y", *rows])), "y", **QUICK)
+
+
+def test_semicolons_and_a_byte_order_mark_are_understood(table):
+    content = "x;y\n" + "".join(f"{n};{'ab'[n % 2]}\n" for n in range(20))
+
+    assert "accuracy" in train_model(table(b"\xef\xbb\xbf" + content.encode()), "y", **QUICK)
+
+
+def test_progress_is_told_for_each_fold(csv_of):
+    told = []
+    before = current_job()
+    enter_job(JobContext(report=lambda current, total, message: told.append((current, total, message))))
+
+    train_model(csv_of("wine"), "target", **QUICK)
+
+    enter_job(before)
+    assert [message for _, _, message in told] == [
+        "fold 1 of 3",
+        "fold 2 of 3",
+        "fold 3 of 3",
+        "final model, on all rows",
+        "done",
+    ]
+    assert told[-1][:2] == (4, 4)
+
+
+TEN = "".join(f"{n},{'ab'[n % 2]}\n" for n in range(10))
+
+
+@pytest.mark.parametrize(
+    ("content", "target", "sentence"),
+    [
+        ("", "y", "The file is empty."),
+        ("x,y\n", "y", "names of columns, but no rows"),
+        ("x,y\n" + TEN, "z", "There is no column 'z'. The columns are: x, y."),
+        ("x,y\n1,a\n2,a\n3,a\n", "y", "only one class, 'a'"),
+        ("x,y\n1,a\n2,a\n3,b\n", "y", "The class 'b' has only one row"),
+        ("x,y\n1,a\n2\n", "y", "Line 3 has 1 values, but there are 2 columns."),
+        ("x,y\n1,a,5\n", "y", "Line 2 has 3 values"),
+        ("x,x,y\n1,2,a\n", "y", "The column 'x' is there twice"),
+        ("x,,y\n1,2,a\n", "y", "Column 2 has no name"),
+        (b"x,y\n1,caf\xe9\n", "y", "Line 2 is not UTF-8"),
+        (b"PK\x03\x04\0\0\0", "y", "not a text"),
+        ('x,y\n1,"a\n', "y", "can't be read"),
+        ("y\na\nb\n", "y", "no column besides 'y'"),
+        ("x,y\n1,\n2,\n", "y", "The column 'y' has no values."),
+        ("x,y\ninf,a\n1,b\n", "y", "The column 'x' has infinite values"),
+    ],
+)
+def test_a_table_that_can_not_be_used_is_refused_with_a_sentence(table, content, target, sentence):
+    with pytest.raises(TableError) as refused:
+        train_model(table(content), target)
+
+    assert sentence in str(refused.value)
+
+
+def test_words_are_no_target_of_a_regression(table):
+    with pytest.raises(TableError, match="has 'a', which is no number: choose classification"):
+        train_model(table("x,y\n" + TEN), "y", kind="regression")

@@ -1,0 +1,235 @@
+"""`make run`, with real processes on real ports."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+RUN = Path(__file__).resolve().parents[1] / "run.py"
+linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
+pytestmark = pytest.mark.timeout(120)
+
+
+class Run:
+    """One `python run.py` and what it prints."""
+
+    def __init__(self, data_dir: Path, **settings: str):
+        self.app_port, self.dashboard_port = free_port(), free_port()
+        env = {name: value for name, value in os.environ.items() if name not in ("REDIS_URL", "FLASK_CONFIG", "ENV")}
+        env |= {"APP_PORT": str(self.app_port), "DASHBOARD_PORT": str(self.dashboard_port), "DATA_DIR": str(data_dir)}
+        data_dir.mkdir(parents=True, exist_ok=True)
+        self._output = data_dir / f"output-{time.monotonic_ns()}.txt"
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, RUN], env={**env, **settings}, stdout=output, stderr=output, start_new_session=True
+            )
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(encoding="utf-8")
+
+    def wait_for(self, text: str) -> None:
+        wait_until(lambda: text in self.output or self.process.poll() is not None, text)
+        assert text in self.output
+
+    def wait_until_up(self) -> Run:
+        self.wait_for(f"http://127.0.0.1:{self.app_port}/")
+        return self
+
+    def is_healthy(self) -> bool:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.app_port}/healthz", timeout=5) as answer:
+            return bool(answer.status == 200)
+
+    def redis(self) -> Redis:
+        address = re.search(r"redis://127\.0\.0\.1:\d+/0", self.output)
+        assert address
+        return Redis.from_url(address[0], decode_responses=True)
+
+    def stop(self, signum: int = signal.SIGINT) -> int:
+        if self.process.poll() is None:
+            self.process.send_signal(signum)
+        return self.process.wait(timeout=15)
+
+    def pids(self, script: str = "") -> list[int]:
+        """Its processes and theirs, down to the last; only those that run the script, if one is named."""
+        found, parents = [], {self.process.pid}
+        while parents:
+            parents = {pid for pid, parent in parent_by_pid().items() if parent in parents}
+            found += [pid for pid in sorted(parents) if script in command_line(pid)]
+        return found
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            pytest.fail(f"not within {seconds} s: {what}")
+        time.sleep(0.05)
+
+
+def parent_by_pid() -> dict[int, int]:
+    parents = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            pid, rest = stat.read_text().split(" (", 1)
+        except OSError:
+            continue  # it has just ended
+        state, parent = rest.rsplit(") ", 1)[1].split()[:2]
+        if state != "Z":
+            parents[int(pid)] = int(parent)
+    return parents
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+    except OSError:
+        return ""
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """One that runs; for tests that leave it as it is."""
+    run = Run(tmp_path_factory.mktemp("run") / "data")
+    yield run.wait_until_up()
+    run.stop()
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    runs: list[Run] = []
+
+    def start(**settings: str) -> Run:
+        runs.append(Run(tmp_path / "data", **settings))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        run.stop()
+
+
+def test_it_answers_and_tells_its_addresses(shared):
+    assert shared.is_healthy()
+    assert f"http://127.0.0.1:{shared.dashboard_port}/" in shared.output
+    assert shared.redis().ping()
+
+
+@pytest.mark.parametrize("name", ["APP_PORT", "DASHBOARD_PORT"])
+def test_a_taken_port_is_refused_with_the_setting_that_changes_it(shared, start, name):
+    taken = shared.app_port
+
+    run = start(**{name: str(taken)})
+
+    assert run.process.wait(timeout=20) == 2
+    assert run.output == f"Port {taken} is taken. Choose another: make run {name}={taken + 1}\n"
+
+
+def test_a_wrong_setting_is_refused_by_name(start):
+    run = start(APP_PORT="many")
+
+    assert run.process.wait(timeout=20) == 2
+    assert "APP_PORT: " in run.output
+    assert "Traceback" not in run.output
+
+
+def test_only_one_runs_on_a_data_folder(shared, start):
+    data_dir = shared._output.parent
+
+    run = start(DATA_DIR=str(data_dir))
+
+    assert run.process.wait(timeout=20) == 2
+    assert f"Another make run uses {data_dir}: process {shared.process.pid}, " in run.output
+    assert "make run DATA_DIR=" in run.output
+
+
+def test_what_redis_has_is_kept_over_a_restart(start):
+    first = start().wait_until_up()
+    first.redis().set("kept", "yes")
+    first.stop()
+
+    second = start().wait_until_up()
+
+    assert second.redis().get("kept") == "yes"
+
+
+@linux
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_leaves_nothing_running(start, signum):
+    run = start().wait_until_up()
+    pids = run.pids()
+
+    status = run.stop(signum)
+
+    assert status == 0
+    assert len(pids) >= 4
+    assert not parent_by_pid().keys() & set(pids)
+    assert "Traceback" not in run.output
+
+
+@linux
+def test_killed_it_leaves_its_ports_and_its_data_free(start):
+    first = start().wait_until_up()
+    pids = [pid for script in ("redis-server", "server.py", "dashboard.py") for pid in first.pids(script)]
+
+    first.stop(signal.SIGKILL)
+
+    # The worker takes longer: it looks for its Redis before it gives up.
+    wait_until(lambda: not parent_by_pid().keys() & set(pids), "they are gone")
+    assert start().wait_until_up().is_healthy()
+
+
+@linux
+@pytest.mark.parametrize(
+    ("script", "name"), [("server.py", "web"), ("worker.py", "worker"), ("dashboard.py", "dashboard"), ("redis", "redis")]
+)
+def test_a_death_stops_all_and_is_named(start, script, name):
+    run = start().wait_until_up()
+    pids = run.pids()
+
+    os.kill(run.pids(script)[0], signal.SIGKILL)
+
+    assert run.process.wait(timeout=20) == 1
+    assert f"{name} was killed by SIGKILL, so everything was stopped." in run.output
+    wait_until(lambda: not parent_by_pid().keys() & set(pids), "all are gone")
+
+
+@linux
+def test_in_dev_edited_tasks_are_loaded_again(start, tmp_path):
+    package = tmp_path / "their_tasks"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    run = start(TASKS="their_tasks", PYTHONPATH=str(tmp_path)).wait_until_up()
+    worker, web = run.pids("worker.py")[0], run.pids("server.py")[0]
+
+    (package / "one.py").write_text('def one() -> int:\n    """One."""\n    return 1\n')
+
+    run.wait_for("one.py has changed")
+    wait_until(lambda: worker not in run.pids("worker.py") and run.pids("worker.py"), "another worker")
+    assert run.pids("server.py")[0] == web
+
+
+def test_a_redis_of_ones_own_is_used_and_may_come_later(start):
+    url = f"redis://127.0.0.1:{free_port()}/0"
+
+    run = start(REDIS_URL=url).wait_until_up()
+
+    assert "REDIS_URL is set, but nothing answers there." in run.output
+    assert run.is_healthy()
+    assert not (run._output.parent / "redis").exists()
