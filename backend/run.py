@@ -19,13 +19,14 @@ from pathlib import Path
 from queue import SimpleQueue
 from urllib.parse import urlsplit
 
+from pydantic import Field
+from watchfiles import watch
+
 from jobkit.settings import Port, load_or_exit
 from launcher.redis_server import answers_ping, start_redis
 from launcher.service import BACKEND, Service, end
 from launcher.terminal import refuse, say
-from pydantic import Field
 from runner.settings import WorkerSettings
-from watchfiles import watch
 
 CODE = (".py", ".html")
 
@@ -154,7 +155,7 @@ def refuse_taken_ports(settings: RunSettings) -> None:
 
 
 def _folders(package: str) -> Iterator[Path]:
-    with suppress(ImportError):  # the worker will say it
+    with suppress(ImportError, ValueError):  # the worker will say it
         spec = find_spec(package)
         yield from map(Path, (spec and spec.submodule_search_locations) or ())
 

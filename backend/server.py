@@ -2,7 +2,7 @@
 
 from gevent import monkey
 
-monkey.patch_all()
+monkey.patch_all(os=False, signal=False)  # web processes are forked before gevent's loop runs
 
 import logging  # noqa: E402
 import sys  # noqa: E402

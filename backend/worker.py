@@ -3,10 +3,10 @@
 import logging
 import sys
 
+from jobkit.processes import Pool
 from jobkit.redis import connect_patiently
 from jobkit.settings import load_or_exit
 from runner.discovery import discover
-from runner.pool import Pool
 from runner.settings import WorkerSettings
 from runner.worker import work
 
@@ -24,7 +24,7 @@ def main() -> int:
     def work_here() -> None:
         work(settings, registry, connect_patiently(settings.redis_url.get_secret_value()))
 
-    return Pool(settings.workers, work_here).run()
+    return Pool("worker process", settings.workers, work_here).run()
 
 
 if __name__ == "__main__":

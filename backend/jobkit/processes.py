@@ -1,4 +1,4 @@
-"""Keep N worker processes running: one that dies is replaced; a signal to stop reaches all of them."""
+"""Keep N processes of one kind running: one that dies is replaced; a signal to stop reaches all of them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ import sys
 import time
 from collections.abc import Callable
 
-log = logging.getLogger("worker")
+log = logging.getLogger("processes")
 
 _STOP = {signal.SIGTERM, signal.SIGINT}
 _WATCHED = _STOP | {signal.SIGCHLD}
 
 
 class Pool:
-    """Forks `size` processes that run `work`, and replaces any that ends, at most one a second each."""
+    """Forks `size` processes that run `work`, and replaces any that ends, at most one a second each.
 
-    def __init__(self, size: int, work: Callable[[], None]):
+    `name` says in the log what they are.
+    """
+
+    def __init__(self, name: str, size: int, work: Callable[[], None]):
+        self._name = name
         self._size = size
         self._work = work
         self._started: dict[int, float] = {}
@@ -38,7 +42,7 @@ class Pool:
             for pid, status in self._ended():
                 lived = time.monotonic() - self._started.pop(pid)
                 if not stopping:
-                    log.error("worker process %s ended (%s); starting another", pid, _reason(status))
+                    log.error("%s %s ended (%s); starting another", self._name, pid, _reason(status))
                     time.sleep(max(0.0, 1.0 - lived))
                     self._start()
         return 0
@@ -55,7 +59,7 @@ class Pool:
             self._work()
             status = 0
         except Exception:
-            log.exception("worker process failed")
+            log.exception("%s failed", self._name)
         finally:
             sys.stdout.flush()
             sys.stderr.flush()

@@ -1,0 +1,42 @@
+"""A real browser: a Chromium or Chrome that is installed. Where there is none, these tests are skipped, and say so."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+OPTIONS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    program = next(filter(None, map(shutil.which, PROGRAMS)), None)
+    if not program:
+        if os.environ.get("CI"):
+            pytest.fail("CI needs a browser, and there is no Chromium or Chrome")
+        pytest.skip("no Chromium or Chrome is installed: the pages were not tried in a browser")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=program, headless=True, args=OPTIONS.split())
+        yield browser
+        browser.close()
+
+
+@pytest.fixture()
+def page(browser: Browser, stack) -> Iterator[Page]:
+    """A page at the desk. What the browser complains of (the policy, a script's error) fails the test."""
+    context = browser.new_context(base_url=stack.url)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert [text for text in complaints if "status of 4" not in text] == []

@@ -1,0 +1,114 @@
+"""The desk in a real browser: the form, the bar that moves, the picture, a wrong input, with and without JavaScript."""
+
+from __future__ import annotations
+
+import re
+
+from playwright.sync_api import expect
+
+
+def test_the_form_of_the_tutorial(page):
+    page.goto("/")
+    page.get_by_label("A text for").fill("abc")
+    page.get_by_role("button", name="Add task").click()
+
+    expect(page.get_by_role("status")).to_contain_text("Added task to queue default")
+    expect(page.get_by_role("heading", name="Completed tasks")).to_be_visible()
+
+
+def test_a_task_runs_its_bar_moves_and_its_result_appears(page):
+    page.goto("/tasks/simple_task")
+    page.get_by_label("Task arg").fill("browser")
+    page.get_by_label("Seconds").fill("2")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_text("50 %")).to_be_visible(timeout=15_000)
+    expect(page.locator("h1")).to_contain_text("succeeded", timeout=15_000)
+    expect(page.get_by_text("prefix___browser")).to_be_visible()
+
+
+def test_a_picture_is_shown(page):
+    page.goto("/tasks/render_plot")
+    page.get_by_role("button", name="Run").click()
+
+    picture = page.get_by_role("img")
+    expect(picture).to_be_visible(timeout=20_000)
+    assert picture.evaluate("image => image.naturalWidth") > 100
+
+
+def test_an_uploaded_table_becomes_a_model(page, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("x,label\n" + "".join(f"{n},{'ab'[n > 20]}\n" for n in range(40)))
+    page.goto("/tasks/train_model")
+    page.get_by_label("Data").set_input_files(table)
+    page.get_by_label("Target").fill("label")
+    page.get_by_label("Trees").fill("10")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible(timeout=30_000)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download model.skops").click()
+    assert download.value.suggested_filename == "model.skops"
+
+
+def test_a_wrong_input_is_named_and_the_chosen_file_stays(page, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("x,label\n1,a\n")
+    page.goto("/tasks/train_model")
+    page.get_by_label("Data").set_input_files(table)
+    page.get_by_label("Target").fill("label")
+    page.get_by_label("Trees").fill("5000")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_text("This has to be at most 2000.")).to_be_visible()
+    expect(page.get_by_label("Target")).to_have_value("label")
+    assert page.get_by_label("Data").evaluate("input => input.files.length") == 1
+
+    page.get_by_label("Trees").fill("10")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("h1")).to_contain_text("failed", timeout=20_000)  # one row is too few, and the job says so
+    expect(page.get_by_text("only one class, 'a'").first).to_be_visible()
+
+
+def test_every_kind_of_field_has_a_label_and_the_gallery_runs_as_it_is(page):
+    page.goto("/tasks/kinds_gallery")
+    for control in page.locator("main input, main select, main textarea").all():
+        assert control.evaluate("element => element.labels.length") == 1
+    page.get_by_role("button", name="Run").click()
+
+    for heading in ("Text", "Json", "Markdown", "Table", "Picture", "File"):
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=20_000)
+
+
+def test_all_works_without_javascript(browser, stack):
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/tasks/simple_task")
+    page.locator("#task_arg").fill("plain")
+    page.locator("#seconds").fill("1")
+    page.locator("main form button").click()
+
+    page.wait_for_url(re.compile("/jobs/"))
+    expect(page.get_by_text("prefix___plain")).to_be_visible(timeout=20_000)  # the page loads itself again
+    context.close()
+
+
+def test_payloads_are_shown_as_text(page):
+    payload = "<img src=x onerror=document.title='owned'><script>document.title='owned'</script>"
+    page.goto("/tasks/simple_task")
+    page.get_by_label("Task arg").fill(payload)
+    page.get_by_label("Seconds").fill("0")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_text(f"prefix___{payload}")).to_be_visible(timeout=20_000)
+    assert "owned" not in page.title()
+
+
+def test_pages_fit_a_phone_in_light_and_dark(browser, stack):
+    for scheme in ("light", "dark"):
+        context = browser.new_context(base_url=stack.url, viewport={"width": 320, "height": 640}, color_scheme=scheme)
+        page = context.new_page()
+        for path in ("/", "/tasks/train_model", "/tasks/kinds_gallery", "/nothing"):
+            page.goto(path)
+            assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
+        context.close()
