@@ -43,7 +43,8 @@ class TaskSpec(BaseModel):
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
-        return self.input_schema.get("properties", {})
+        properties: dict[str, dict[str, Any]] = self.input_schema.get("properties", {})
+        return properties
 
     @property
     def file_parameters(self) -> dict[str, dict[str, Any]]:

@@ -84,7 +84,9 @@ class InvalidArguments(AppError):
 
     def __init__(self, errors: list[FieldError]):
         self.errors = errors
-        super().__init__("; ".join(f"{error.pointer.lstrip('/') or 'the arguments'}: {error.detail}" for error in errors))
+        super().__init__(
+            "; ".join(f"{error.pointer.lstrip('/') or 'the arguments'}: {error.detail}" for error in errors)
+        )
 
 
 class RedisAway(AppError):

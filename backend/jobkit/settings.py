@@ -42,7 +42,8 @@ class SharedSettings(BaseSettings):
 
     env: Literal["dev", "prod"] = Field("dev", description="`prod`: logs as JSON, no reload")
     redis_url: SecretStr = Field(
-        SecretStr("redis://127.0.0.1:6379/0"), description="your own Redis or Valkey (≥ 6.2); unset, `make run` starts one"
+        SecretStr("redis://127.0.0.1:6379/0"),
+        description="your own Redis or Valkey (≥ 6.2); unset, `make run` starts one",
     )
     data_dir: Annotated[Path, BeforeValidator(_from_root)] = Field(
         Path("data"), validate_default=True, description="where uploads, results and the embedded Redis live"

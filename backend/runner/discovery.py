@@ -101,7 +101,9 @@ def _describe(package_name: str, function: Callable[..., Any], settings: WorkerS
     options: TaskOptions = getattr(function, "task_options", TaskOptions())
     if options.queue not in settings.queues:
         raise ValueError(f"its queue {options.queue!r} is none of {', '.join(settings.queues)} (setting QUEUES)")
-    title, _, description = (inspect.getdoc(function) or function.__name__.replace("_", " ").capitalize()).partition("\n")
+    title, _, description = (inspect.getdoc(function) or function.__name__.replace("_", " ").capitalize()).partition(
+        "\n"
+    )
     arguments = _arguments_model(function)
     spec = TaskSpec(
         name=function.__name__,

@@ -12,7 +12,8 @@ class WorkerSettings(SharedSettings):
     workers: int = Field(2, ge=1, le=256, description="worker processes")
     job_timeout: Seconds = Field(180, description="seconds that a job may run, if its task sets no limit")
     stop_grace: Seconds = Field(
-        8, description="seconds that a running job has to end when its worker is stopped; then it goes back to its queue"
+        8,
+        description="seconds that a running job has to end when its worker is stopped; then it goes back to its queue",
     )
     max_result_bytes: int = Field(10_000_000, ge=1, description="the largest result that is no file, as JSON")
     max_jobs: int = Field(1_000_000, ge=1, description="how many ended jobs are kept; beyond that the oldest go early")

@@ -68,7 +68,7 @@ class ResultWriter:
             name = re.sub(r"[^0-9A-Za-z_-]+", "_", label).strip("_") or "picture"
             return self._file(File(name + extension, picture.data, picture.media_type)), "picture"
         if isinstance(value, bytes):
-            return self._file(File(f"{label}.bin", value)), "file"
+            return self._file(File(label + ".bin", value)), "file"
         return _as_json(label, value), "json"
 
     def _table(self, label: str, table: Table) -> dict[str, Any]:
@@ -86,7 +86,7 @@ class ResultWriter:
             with _opened(file.content) as content:
                 size = self._store.save(self._job_id, file.name, content)
         except FileNotFoundError:
-            raise UnstorableResult(f"The task returned the file {file.content}, which does not exist.") from None
+            raise UnstorableResult(f"The task returned the file {str(file.content)!r}, which does not exist.") from None
         except ValueError as error:
             raise UnstorableResult(str(error)) from None
         except OSError as error:
@@ -128,7 +128,9 @@ def _as_json(label: str, value: Any) -> Any:
     except PydanticSerializationError as error:
         raise UnstorableResult(f"The {label} can't be kept as JSON: {error}. {_REMEDY}") from None
     except (ValueError, RecursionError):
-        raise UnstorableResult(f"The {label} holds NaN, an infinity or a cycle, which JSON does not have. {_REMEDY}") from None
+        raise UnstorableResult(
+            f"The {label} holds NaN, an infinity or a cycle, which JSON does not have. {_REMEDY}"
+        ) from None
     return plain
 
 

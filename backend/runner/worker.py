@@ -44,7 +44,7 @@ class TaskJob(Job):
     def _execute(self) -> Any:
         return self.run(self)
 
-    success_callback = failure_callback = stopped_callback = property(lambda self: None)  # type: ignore[assignment]
+    success_callback = failure_callback = stopped_callback = property(lambda self: None)
 
     def send_webhooks(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -92,6 +92,7 @@ class TaskWorker(Worker):
         self._tell(job, "started")
 
     def perform_job(self, job: Job, queue: Queue) -> bool:
+        assert isinstance(job, TaskJob)  # the class that this worker gives to its queues
         job.run = self._executor.run
         return super().perform_job(job, queue)
 
@@ -152,7 +153,11 @@ class TaskWorker(Worker):
 def _describe(error: Any, job: Job) -> dict[str, str]:
     """An error as the page shows it: its type, and a sentence."""
     if isinstance(error, JobTimeoutException):
-        return {"type": "Timeout", "title": "Time limit", "detail": f"The job ran longer than its limit of {job.timeout} s."}
+        return {
+            "type": "Timeout",
+            "title": "Time limit",
+            "detail": f"The job ran longer than its limit of {job.timeout} s.",
+        }
     title = error.title if isinstance(error, AppError) else ""
     return {"type": type(error).__name__, "title": title, "detail": str(error) or type(error).__name__}
 

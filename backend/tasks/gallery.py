@@ -6,9 +6,10 @@ from datetime import UTC, date, datetime
 from enum import Enum
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from jobkit.results import File, Markdown, Picture, Table
 from jobkit.task import AnyFile, LongText
-from pydantic import Field
 
 
 class Colour(Enum):
@@ -22,7 +23,9 @@ class Colour(Enum):
 def kinds_gallery(
     text: Annotated[str, Field(max_length=200, description="One line of text.")] = "Hello",
     long_text: Annotated[LongText, Field(description="Text of several lines.")] = "First line\nSecond line",
-    code: Annotated[str, Field(pattern=r"^[A-Z]{2}-\d{4}$", description="Two capitals, a dash, four digits.")] = "AB-1234",
+    code: Annotated[
+        str, Field(pattern=r"^[A-Z]{2}-\d{4}$", description="Two capitals, a dash, four digits.")
+    ] = "AB-1234",
     whole: Annotated[int, Field(description="Any whole number.")] = 7,
     bounded_whole: Annotated[int, Field(ge=0, le=100, description="A whole number from 0 to 100.")] = 50,
     number: Annotated[float, Field(description="Any number.")] = 2.5,
@@ -64,7 +67,9 @@ def kinds_gallery(
     return {
         "text": long_text,
         "json": got,
-        "markdown": Markdown(f"**{len(got)} values** arrived, among them:\n\n- a day: {got['day']}\n- a size: {size}\n"),
+        "markdown": Markdown(
+            f"**{len(got)} values** arrived, among them:\n\n- a day: {got['day']}\n- a size: {size}\n"
+        ),
         "table": Table(["parameter", "value"], [[name, value] for name, value in got.items()]),
         "picture": Picture(_draw_badge(text, colour).encode(), "image/svg+xml"),
         "file": File("values.json", as_json.encode(), "application/json"),

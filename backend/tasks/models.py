@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from jobkit.results import File, Picture, Table
 from jobkit.task import CsvFile, progress, task
-from pydantic import Field
 
 MAX_CELLS = 20_000_000
 MAX_CLASSES = 50
@@ -22,7 +23,9 @@ class TableError(ValueError):
 
 @task(queue="low", timeout=600)
 def train_model(
-    data: Annotated[CsvFile, Field(description="A table as CSV in UTF-8: names of columns first, then a row per line.")],
+    data: Annotated[
+        CsvFile, Field(description="A table as CSV in UTF-8: names of columns first, then a row per line.")
+    ],
     target: Annotated[str, Field(min_length=1, description="The column to predict.")],
     kind: Annotated[
         Literal["auto", "classification", "regression"],
@@ -144,7 +147,9 @@ def _classify(table: Any, answers: Any, trees: int, folds: int, target: str, dro
     if len(sizes) < 2:
         raise TableError(f"The column {target!r} has only one class, {sizes.index[0]!r}: at least two are needed.")
     if len(sizes) > MAX_CLASSES:
-        raise TableError(f"The column {target!r} has {len(sizes)} classes, over {MAX_CLASSES}: choose regression, or another.")
+        raise TableError(
+            f"The column {target!r} has {len(sizes)} classes, over {MAX_CLASSES}: choose regression, or another."
+        )
     if sizes.min() < 2:
         raise TableError(f"The class {sizes.idxmin()!r} has only one row: each needs two at least.")
     used_folds = min(folds, int(sizes.min()))
@@ -188,7 +193,11 @@ def _regress(table: Any, answers: Any, trees: int, folds: int, target: str, drop
         raise TableError(f"The table has only {len(table)} rows: at least four are needed.")
     model = _model(table, RandomForestRegressor(n_estimators=trees, random_state=_SEED, n_jobs=1))
     splits = KFold(used_folds, shuffle=True, random_state=_SEED).split(table)
-    scores = {"R²": r2_score, "mean absolute error": mean_absolute_error, "root mean squared error": root_mean_squared_error}
+    scores = {
+        "R²": r2_score,
+        "mean absolute error": mean_absolute_error,
+        "root mean squared error": root_mean_squared_error,
+    }
     predicted, by_fold = _cross_validate(model, table, answers, list(splits), scores)
     model.fit(table, answers)
     progress(used_folds + 1, used_folds + 1, "done")
@@ -196,7 +205,8 @@ def _regress(table: Any, answers: Any, trees: int, folds: int, target: str, drop
         "r2": float(r2_score(answers, predicted)),
         "mean_absolute_error": float(mean_absolute_error(answers, predicted)),
         "rows": len(table),
-        "summary": f"{len(table)} rows, {table.shape[1]} columns, {used_folds} folds." + _notes(dropped, folds, used_folds),
+        "summary": f"{len(table)} rows, {table.shape[1]} columns, {used_folds} folds."
+        + _notes(dropped, folds, used_folds),
         "scores": _scores(by_fold),
         "residuals": _draw_residuals(answers, predicted, target),
         "feature_importances": _importances(model, table),
@@ -271,7 +281,8 @@ def _widths(encoder: Any) -> list[int]:
     """How many columns of 0 and 1 each column of words became: rare words share one."""
     rare = encoder.infrequent_categories_
     return [
-        len(words) - (len(few) - 1 if few is not None else 0) for words, few in zip(encoder.categories_, rare, strict=True)
+        len(words) - (len(few) - 1 if few is not None else 0)
+        for words, few in zip(encoder.categories_, rare, strict=True)
     ]
 
 
@@ -289,7 +300,13 @@ def _draw_confusion(answers: Any, predicted: Any, classes: list[str], target: st
     figure = Figure(figsize=(side + 1, side), layout="constrained")
     axes = figure.add_subplot()
     ConfusionMatrixDisplay.from_predictions(
-        answers, predicted, labels=classes, ax=axes, cmap="Blues", colorbar=False, xticks_rotation="vertical" if len(classes) > 5 else 0
+        answers,
+        predicted,
+        labels=classes,
+        ax=axes,
+        cmap="Blues",
+        colorbar=False,
+        xticks_rotation="vertical" if len(classes) > 5 else 0,
     )
     axes.set(title=f"{target}: what it is, and what was predicted", xlabel="predicted", ylabel="true")
     return _png(figure)

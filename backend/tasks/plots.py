@@ -6,9 +6,10 @@ import time
 from itertools import accumulate
 from typing import Annotated
 
+from pydantic import Field
+
 from jobkit.results import Picture
 from jobkit.task import progress
-from pydantic import Field
 
 _STEPS = 8
 _PAUSE = 0.1  # seconds; long enough for the eye to see the bar move

@@ -5,8 +5,9 @@ import time
 from datetime import UTC, datetime
 from typing import Annotated
 
-from jobkit.task import progress
 from pydantic import Field
+
+from jobkit.task import progress
 
 
 def simple_task(

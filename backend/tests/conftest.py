@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from jobkit.catalog import announce
-from jobkit.redis import connect_patiently
 from redis import Redis
 from redis.exceptions import RedisError
+
+from jobkit.catalog import announce
+from jobkit.redis import connect_patiently
 from runner.discovery import TaskRegistry, discover
 from runner.settings import WorkerSettings
 from runner.worker import TaskWorker
@@ -86,7 +87,7 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server.stop()
 
 
-@pytest.fixture()
+@pytest.fixture
 def redis_url(redis_server: RedisServer) -> str:
     """A real Redis, empty."""
     with Redis.from_url(redis_server.url) as redis:
@@ -94,23 +95,23 @@ def redis_url(redis_server: RedisServer) -> str:
     return redis_server.url
 
 
-@pytest.fixture()
+@pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
     with connect_patiently(redis_url) as connection:
         yield connection
 
 
-@pytest.fixture()
+@pytest.fixture
 def web_settings(redis_url: str, tmp_path: Path) -> WebSettings:
     return WebSettings(redis_url=redis_url, data_dir=tmp_path, _env_file=None)
 
 
-@pytest.fixture()
+@pytest.fixture
 def worker_settings(redis_url: str, tmp_path: Path) -> WorkerSettings:
     return WorkerSettings(redis_url=redis_url, data_dir=tmp_path, tasks="tests.sample_tasks", _env_file=None)
 
 
-@pytest.fixture()
+@pytest.fixture
 def registry(worker_settings: WorkerSettings, redis: Redis) -> TaskRegistry:
     """The sample tasks, announced."""
     registry = discover(worker_settings)
@@ -118,13 +119,13 @@ def registry(worker_settings: WorkerSettings, redis: Redis) -> TaskRegistry:
     return registry
 
 
-@pytest.fixture()
+@pytest.fixture
 def client(web_settings: WebSettings, registry: TaskRegistry) -> Any:
     """A client of the application; the sample tasks are announced, and no worker is online."""
     return create_app(web_settings).test_client()
 
 
-@pytest.fixture()
+@pytest.fixture
 def run_worker(worker_settings: WorkerSettings, registry: TaskRegistry, redis: Redis) -> Callable[[], None]:
     """Let a real worker, which forks for each job, run all that waits."""
 

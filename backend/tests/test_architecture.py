@@ -72,7 +72,10 @@ def test_nothing_is_imported_inside_a_function(path):
 
 def test_there_are_no_import_cycles():
     modules = {_name(path): path for path in FILES}
-    graph = {name: {other for other in _imports(path) if other in modules and other != name} for name, path in modules.items()}
+    graph = {
+        name: {other for other in _imports(path) if other in modules and other != name}
+        for name, path in modules.items()
+    }
 
     list(graphlib.TopologicalSorter(graph).static_order())
 

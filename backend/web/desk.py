@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import BinaryIO, cast
 
 from flask import current_app
 
@@ -34,7 +34,7 @@ class Desk:
             for name, upload in arguments.uploads.items():
                 extensions = spec.file_parameters[name].get("extensions") or [""]
                 stored = f"input-{name}{extensions[0]}"
-                size = self.artifacts.save(job_id, stored, upload.stream)
+                size = self.artifacts.save(job_id, stored, cast(BinaryIO, upload.stream))
                 values[name] = vars(Artifact(stored, upload.mimetype, size, (upload.filename or "")[:200]))
             return self.jobs.submit(spec, values, self._retention, job_id=job_id)
         except Exception:

@@ -25,7 +25,14 @@ def install(app: Flask) -> None:
 
 def problem(status: int, title: str, detail: str, **members: Any) -> Response:
     """A problem document. `request_id` stands in the log, too."""
-    body = {"type": "about:blank", "title": title, "status": status, "detail": detail, **members, "request_id": g.request_id}
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **members,
+        "request_id": g.request_id,
+    }
     return Response(json.dumps(body), status, content_type="application/problem+json")
 
 

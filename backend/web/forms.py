@@ -53,7 +53,9 @@ def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
     arguments = Arguments(_json_object(request.get_data(cache=True)))
     files = [name for name in spec.file_parameters if arguments.values.get(name) is not None]
     if files:
-        raise InvalidArguments([FieldError(f"/{name}", "is a file: send the request as multipart/form-data.") for name in files])
+        raise InvalidArguments(
+            [FieldError(f"/{name}", "is a file: send the request as multipart/form-data.") for name in files]
+        )
     check(spec, arguments)
     return arguments
 
@@ -69,7 +71,9 @@ def arguments_from_form(
             values[name] = _read(known.get(name, {}), form.getlist(name), is_page)
     if is_page:
         values |= {
-            name: False for name, schema in known.items() if _plain(schema).get("type") == "boolean" and name not in values
+            name: False
+            for name, schema in known.items()
+            if _plain(schema).get("type") == "boolean" and name not in values
         }
     uploads = {name: file for name, file in files.items() if file.filename or file.mimetype != _EMPTY_INPUT}
     arguments = Arguments({name: value for name, value in values.items() if value is not _NOTHING}, uploads)
@@ -140,7 +144,7 @@ def _plain(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read(schema: dict[str, Any], texts: list[str], is_page: bool) -> Any:
-    """The JSON value that the texts of one field stand for; text that does not fit stays text, and the check names it."""
+    """The JSON value that the texts of one field stand for. Text that does not fit stays text: the check names it."""
     plain = _plain(schema)
     if plain.get("type") == "array":
         lines = texts if len(texts) > 1 else texts[0].splitlines()
@@ -159,9 +163,16 @@ def _read_one(schema: dict[str, Any], text: str) -> Any:
         allowed = schema.get("enum", [schema.get("const")])
         return next((value for value in allowed if str(value) == text), text)
     if kind == "boolean":
-        return {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}.get(
-            text.lower(), text
-        )
+        return {
+            "true": True,
+            "on": True,
+            "1": True,
+            "yes": True,
+            "false": False,
+            "off": False,
+            "0": False,
+            "no": False,
+        }.get(text.lower(), text)
     if kind == "string" and schema.get("format") == "date-time" and len(text) == 16:
         return f"{text}:00Z"  # a browser's datetime-local has no zone: it is shown and read as UTC
     try:
@@ -200,13 +211,16 @@ _FORMAT_HINTS = {"date": "a date such as 2026-03-31", "date-time": "a date and t
 
 def _in_words(error: ValidationError) -> Iterable[FieldError]:
     pointer = "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in error.absolute_path)
-    rule, limit = error.validator, error.validator_value
+    rule: Any = error.validator
+    limit: Any = error.validator_value
     if rule == "required":
         # one error comes per missing name, and only its message says which
         missing = [name for name in limit if error.message.startswith(repr(name))]
         return [FieldError(f"{pointer}/{name}", "This is required.") for name in missing]
     if rule == "additionalProperties":
-        extra = sorted(set(error.instance) - set(error.schema.get("properties", {})))
+        schema: Any = error.schema
+        given: Any = error.instance
+        extra = sorted(set(given) - set(schema.get("properties", {})))
         return [FieldError(f"{pointer}/{name}", "The task has no such parameter.") for name in extra]
     if rule == "anyOf":
         inner = [sub for sub in error.context or () if sub.validator != "type" or sub.validator_value != "null"]

@@ -29,4 +29,9 @@ def readyz() -> dict[str, Any]:
 
 @bp.get("/version")
 def version() -> dict[str, str]:
-    return {"taskdesk": VERSION, "python": platform.python_version(), "rq": version_of("rq"), "flask": version_of("flask")}
+    return {
+        "taskdesk": VERSION,
+        "python": platform.python_version(),
+        "rq": version_of("rq"),
+        "flask": version_of("flask"),
+    }

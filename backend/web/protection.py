@@ -1,4 +1,4 @@
-"""What every answer and every request is held to: headers for browsers, no writes from other sites, no open-ended bodies."""
+"""What every request and answer is held to: no writes from other sites, no open-ended bodies, safe headers."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def install(app: Flask) -> None:
 
 
 def _refuse_foreign_writes() -> None:
-    """A browser says where a request comes from; a page of another site may not write here. Scripts say nothing, and may."""
+    """A browser says where a request comes from: a page of another site may not write here. Scripts don't say."""
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return
     site = request.headers.get("Sec-Fetch-Site")

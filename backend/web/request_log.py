@@ -16,7 +16,9 @@ log = structlog.get_logger("web")
 def configure_logs(env: str) -> None:
     """JSON lines in prod, lines for people in dev. Control characters are escaped by both."""
     renderer = structlog.processors.JSONRenderer() if env == "prod" else structlog.processors.LogfmtRenderer()
-    structlog.configure(processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, renderer])
+    structlog.configure(
+        processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, renderer]
+    )
 
 
 def install(app: Flask) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import gevent
 from flask import Flask
 from gevent.pywsgi import WSGIServer
+
 from jobkit.processes import Pool
 
 STOP_SECONDS = 5  # how long requests that are under way have at a stop
@@ -24,7 +25,9 @@ def serve(host: str, port: int, processes: int, make_app: Callable[[], Flask]) -
     try:
         listener = listen(host, port)
     except OSError as error:
-        print(f"Can't listen on {host}:{port}: {error.strerror}. Set APP_PORT (or APP_HOST) to another.", file=sys.stderr)
+        print(
+            f"Can't listen on {host}:{port}: {error.strerror}. Set APP_PORT (or APP_HOST) to another.", file=sys.stderr
+        )
         return 2
     if processes == 1:
         _serve_here(listener, make_app)

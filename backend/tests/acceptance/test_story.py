@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from web.serve import listen
 
 from tests.conftest import BACKEND, RedisServer, Stack, free_port, wait_until
+from web.serve import listen
 
 
 def _call(url: str, data: bytes | None = None, **headers: str) -> Any:
@@ -52,7 +52,8 @@ def breast_cancer(tmp_path_factory):
 
 def _ended(stack: Stack, job_id: str) -> Any:
     return wait_until(
-        lambda: (job := _call(f"{stack.url}/api/v1/jobs/{job_id}"))["status"] in ("succeeded", "failed") and job, seconds=45
+        lambda: (job := _call(f"{stack.url}/api/v1/jobs/{job_id}"))["status"] in ("succeeded", "failed") and job,
+        seconds=45,
     )
 
 
@@ -80,7 +81,11 @@ def test_the_story_of_the_tutorial(stack):
 
 
 def test_events_arrive_while_the_job_runs(stack):
-    accepted = _call(f"{stack.url}/api/v1/tasks/simple_task/jobs", b'{"task_arg": "a", "seconds": 2}', Content_Type="application/json")
+    accepted = _call(
+        f"{stack.url}/api/v1/tasks/simple_task/jobs",
+        b'{"task_arg": "a", "seconds": 2}',
+        Content_Type="application/json",
+    )
 
     with urllib.request.urlopen(stack.url + accepted["links"]["events"], timeout=20) as events:
         types = [line.decode().split(": ")[1].strip() for line in events if line.startswith(b"event: ")]
@@ -90,7 +95,7 @@ def test_events_arrive_while_the_job_runs(stack):
     assert types.count("progress") == 2
 
 
-@pytest.fixture()
+@pytest.fixture
 def own_stack(tmp_path):
     """A stack of this test alone, on a Redis that it may stop."""
     server = RedisServer(tmp_path)
@@ -175,7 +180,9 @@ def test_a_web_process_that_dies_is_replaced(redis_url, tmp_path):
 def test_a_wrong_setting_ends_the_start_with_a_sentence(setting, value, sentence, tmp_path):
     environment = {**os.environ, "DATA_DIR": str(tmp_path), setting: value}
 
-    done = subprocess.run([sys.executable, "server.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [sys.executable, "server.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=20
+    )
 
     assert done.returncode == 2
     assert sentence in done.stderr
@@ -185,7 +192,9 @@ def test_a_wrong_setting_ends_the_start_with_a_sentence(setting, value, sentence
 def test_a_port_that_is_taken_is_said(stack, redis_url, tmp_path):
     environment = {**os.environ, "APP_PORT": str(stack.port), "REDIS_URL": redis_url}
 
-    done = subprocess.run([sys.executable, "server.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(
+        [sys.executable, "server.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=20
+    )
 
     assert done.returncode == 2
     assert f"Can't listen on 127.0.0.1:{stack.port}" in done.stderr

@@ -29,7 +29,7 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture()
+@pytest.fixture
 def page(browser: Browser, stack) -> Iterator[Page]:
     """A page at the desk. What the browser complains of (the policy, a script's error) fails the test."""
     context = browser.new_context(base_url=stack.url)

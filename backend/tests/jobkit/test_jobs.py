@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import pytest
-from jobkit.errors import JobExpired, JobNotFound, NoResult
-from jobkit.jobs import Jobs, Retention
 from rq import Queue
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
+
+from jobkit.errors import JobExpired, JobNotFound, NoResult
+from jobkit.jobs import Jobs, Retention
 from runner.retention import sweep
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
 
-@pytest.fixture()
+@pytest.fixture
 def jobs(redis):
     return Jobs(redis, ("high", "default", "low"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def echo(registry):
     return registry.catalog.tasks["echo"]
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import sys
 
 import pytest
+
 from runner.discovery import discover
 from runner.settings import WorkerSettings
 
 
-@pytest.fixture()
+@pytest.fixture
 def discover_source(tmp_path, monkeypatch):
     """Write a package of tasks, and discover it."""
 
@@ -33,7 +34,12 @@ def test_a_public_function_is_a_task_with_title_text_and_schema(discover_source)
     )
 
     spec = registry.tasks["some_tasks.send"].spec
-    assert (spec.name, spec.title, spec.description, spec.queue) == ("send", "Send a mail.", "To one address.", "default")
+    assert (spec.name, spec.title, spec.description, spec.queue) == (
+        "send",
+        "Send a mail.",
+        "To one address.",
+        "default",
+    )
     assert spec.input_schema["required"] == ["to"]
     assert spec.parameters["copies"] == {"default": 1, "title": "Copies", "type": "integer"}
     assert spec.input_schema["additionalProperties"] is False

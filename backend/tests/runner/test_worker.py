@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
-import threading
 import time
-from pathlib import Path
 from typing import Any
 
 import pytest
-from jobkit.catalog import CatalogReader
-from jobkit.jobs import Jobs, Retention
 from rq import Queue
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
+from jobkit.catalog import CatalogReader
+from jobkit.jobs import Jobs, Retention
 from tests.conftest import Stack, wait_until
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
 
-@pytest.fixture()
+@pytest.fixture
 def jobs(redis):
     return Jobs(redis, ("high", "default", "low"))
 
 
-@pytest.fixture()
+@pytest.fixture
 def run(redis, jobs, registry, run_worker):
     """Submit a sample task, let a worker run it, and give the job."""
 
@@ -119,7 +115,9 @@ def test_a_job_that_goes_wrong_fails_with_a_sentence(run, redis, task, sentence)
     assert redis.ttl(f"rq:job:{job.id}") > 100
 
 
-@pytest.mark.parametrize("function", ["os.system", "tasks.simple_task", "tests.sample_tasks.good.echo", "builtins.eval"])
+@pytest.mark.parametrize(
+    "function", ["os.system", "tasks.simple_task", "tests.sample_tasks.good.echo", "builtins.eval"]
+)
 def test_what_is_not_in_the_catalogue_is_refused(redis, jobs, run_worker, tmp_path, function):
     canary = tmp_path / "canary"
     job = Queue("default", connection=redis, serializer=JSONSerializer).enqueue(function, f"touch {canary}")
@@ -171,7 +169,7 @@ def test_queues_are_served_in_the_order_of_the_settings(jobs, registry, run_work
     assert jobs.get(urgent).started_at < jobs.get(late).started_at
 
 
-@pytest.fixture()
+@pytest.fixture
 def worker_process(redis_url, tmp_path):
     """A real `worker.py` with one process, on the sample tasks."""
     stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1", STOP_GRACE="1")

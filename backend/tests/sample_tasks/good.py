@@ -9,9 +9,10 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+from pydantic import Field
+
 from jobkit.results import File, Markdown, Picture, Table
 from jobkit.task import AnyFile, CsvFile, current_job, progress, task, temporary_folder
-from pydantic import Field
 
 
 class Colour(Enum):

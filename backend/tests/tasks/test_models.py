@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import io
-
 import pytest
+
 from jobkit.task import JobContext, current_job, enter_job
 from tasks.models import TableError, train_model
 
 QUICK = {"trees": 20, "folds": 3}
 
 
-@pytest.fixture()
+@pytest.fixture
 def csv_of(tmp_path):
     """One of scikit-learn's tables, as a CSV file with the column `target`."""
     from sklearn import datasets
@@ -28,7 +27,7 @@ def csv_of(tmp_path):
     return write
 
 
-@pytest.fixture()
+@pytest.fixture
 def table(tmp_path):
     def write(content: str | bytes):
         path = tmp_path / "table.csv"

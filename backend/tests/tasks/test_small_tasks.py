@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+
 import tasks
 from tasks.fibonacci import fib
 from tasks.gallery import kinds_gallery

@@ -8,7 +8,7 @@ import json
 import pytest
 
 
-@pytest.fixture()
+@pytest.fixture
 def post(client):
     def post(task: str, arguments, **options):
         return client.post(f"/api/v1/tasks/{task}/jobs", json=arguments, **options)
@@ -16,7 +16,7 @@ def post(client):
     return post
 
 
-@pytest.fixture()
+@pytest.fixture
 def finished(client, post, run_worker):
     """Run a task to its end; the job as the API shows it."""
 
@@ -94,7 +94,7 @@ def test_only_bitmaps_are_shown_inline_and_every_file_is_in_a_sandbox(finished, 
 
 
 def test_a_file_is_uploaded_with_its_text_fields(client, run_worker):
-    form = {"data": (io.BytesIO(b"a,b\n1,2\n"), "../../we\"ird é.csv")}
+    form = {"data": (io.BytesIO(b"a,b\n1,2\n"), '../../we"ird é.csv')}
 
     accepted = client.post("/api/v1/tasks/count_bytes/jobs", data=form)
     run_worker()
@@ -112,7 +112,13 @@ def test_text_fields_of_a_multipart_request_are_read_by_the_schema(client, run_w
     run_worker()
 
     value = client.get(accepted.location).json["result"]["value"]
-    assert (value["numbers"], value["sure"], value["share"], value["maybe"], value["colour"]) == (9, False, 0.25, 7, "BLUE")
+    assert (value["numbers"], value["sure"], value["share"], value["maybe"], value["colour"]) == (
+        9,
+        False,
+        0.25,
+        7,
+        "BLUE",
+    )
 
 
 @pytest.mark.parametrize(

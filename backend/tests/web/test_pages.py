@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import io
-import json
 
 import pytest
+
 from jobkit.catalog import announce
-from jobkit.jobs import Jobs
-from redis import Redis
 from runner.discovery import discover
 from runner.settings import WorkerSettings
+from tests.conftest import free_port
 from web import create_app
 from web.settings import WebSettings
 
-from tests.conftest import free_port
 
-
-@pytest.fixture()
+@pytest.fixture
 def desk_client(web_settings, redis):
     """A client of the product's own desk: the tasks that ship are announced."""
     announce(redis, discover(WorkerSettings(_env_file=None)).catalog)
@@ -88,7 +85,15 @@ def test_the_form_of_a_task_has_a_field_for_each_kind_of_parameter(client):
 
 
 def test_a_form_with_its_defaults_runs(client, run_worker):
-    form = {"colour": "red", "size": "small", "day": "2026-01-02", "numbers": "1\n2\n", "share": "0.5", "maybe": "", "note": ""}
+    form = {
+        "colour": "red",
+        "size": "small",
+        "day": "2026-01-02",
+        "numbers": "1\n2\n",
+        "share": "0.5",
+        "maybe": "",
+        "note": "",
+    }
 
     sent = client.post("/tasks/every_kind", data=form)
     run_worker()
@@ -198,7 +203,7 @@ def test_every_page_has_a_strict_policy_and_no_inline_script_or_style(client, ru
         assert all("src=" in tag.split(">")[0] for tag in answer.text.split("<script")[1:])
 
 
-@pytest.fixture()
+@pytest.fixture
 def away_client(tmp_path):
     """A client of an application whose Redis does not answer."""
     url = f"redis://127.0.0.1:{free_port()}/0"

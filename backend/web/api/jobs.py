@@ -96,7 +96,7 @@ def _send(job: Job, file: dict[str, Any]) -> Response:
     inline = media_type in _SHOWN_INLINE and not request.args.get("download")
     response = send_file(desk().artifacts.open(job.id, file["artifact"]), mimetype=media_type, max_age=3600)
     filename = file["filename"] or file["artifact"] + (mimetypes.guess_extension(media_type) or "")
-    plain = filename.encode("ascii", "replace").decode().translate({c: "_" for c in (*range(32), 34, 92, 127)})
+    plain = filename.encode("ascii", "replace").decode().translate(dict.fromkeys((*range(32), 34, 92, 127), "_"))
     disposition = "inline" if inline else "attachment"
     response.headers["Content-Disposition"] = f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename)}"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"

@@ -28,7 +28,9 @@ class FormField:
     options: list[str] = field(default_factory=list)
 
 
-def form_fields(spec: TaskSpec, typed: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None) -> list[FormField]:
+def form_fields(
+    spec: TaskSpec, typed: Mapping[str, str] | None = None, errors: Mapping[str, str] | None = None
+) -> list[FormField]:
     """`typed` is what the user sent (None: show the defaults); `errors` is a sentence per wrong field."""
     required = spec.input_schema.get("required", [])
     return [

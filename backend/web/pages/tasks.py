@@ -29,7 +29,9 @@ def run_task(name: str) -> Response | tuple[str, int]:
     try:
         job_id = desk().submit(spec, arguments_from_form(spec, request.form, request.files, is_page=True))
     except InvalidArguments as error:
-        by_field = {field.pointer.split("/")[1]: field.detail for field in reversed(error.errors) if "/" in field.pointer}
+        by_field = {
+            field.pointer.split("/")[1]: field.detail for field in reversed(error.errors) if "/" in field.pointer
+        }
         return _page(spec, errors=by_field), error.status
     except RedisError:
         away = RedisAway()
