@@ -38,6 +38,7 @@ lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade 
 	cd backend && $(COMPILE) pyproject.toml --extra web -c requirements/dev.txt -o requirements/web.txt
 	cd backend && $(COMPILE) pyproject.toml --extra worker --extra tasks -c requirements/dev.txt -o requirements/worker.txt
 	cd backend && $(COMPILE) pyproject.toml --extra dashboard -c requirements/dev.txt -o requirements/dashboard.txt
+	cd backend && $(COMPILE) pyproject.toml --extra reload -c requirements/dev.txt -o requirements/reload.txt
 
 clean: ## remove the virtual environment and caches; data/ stays
 	rm -rf $(VENV)

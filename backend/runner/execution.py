@@ -46,7 +46,7 @@ class Executor:
         arguments = self._bind(task, job)
         ttl = int(job.timeout or task.spec.timeout) + KEPT_SECONDS
         reporter = Reporter(self._redis, job, ttl=ttl)
-        with _job_folder() as folder, reporter.running(), captured_output(reporter), _logging(reporter):
+        with _job_folder(job.id) as folder, reporter.running(), captured_output(reporter), _logging(reporter):
             enter_job(
                 JobContext(
                     job_id=job.id,
@@ -92,12 +92,23 @@ class Executor:
 
 
 @contextmanager
-def _job_folder() -> Iterator[Path]:
-    folder = Path(tempfile.mkdtemp(prefix="taskdesk-"))
+def _job_folder(job_id: str) -> Iterator[Path]:
+    remove_job_folder(job_id)
+    folder = _job_folder_path(job_id)
+    folder.mkdir(mode=0o700)
     try:
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_job_folder(job_id)
+
+
+def remove_job_folder(job_id: str) -> None:
+    """Remove the job's temporary folder; the worker does, when a child was killed and could not."""
+    shutil.rmtree(_job_folder_path(job_id), ignore_errors=True)
+
+
+def _job_folder_path(job_id: str) -> Path:
+    return Path(tempfile.gettempdir()) / f"taskdesk-{job_id}"
 
 
 @contextmanager

@@ -26,7 +26,7 @@ from jobkit.errors import AppError
 from jobkit.events import KEPT_SECONDS, emit
 from jobkit.jobs import ERROR, STATUSES
 from runner.discovery import TaskRegistry
-from runner.execution import Executor
+from runner.execution import Executor, remove_job_folder
 from runner.retention import sweep
 from runner.settings import WorkerSettings
 
@@ -90,6 +90,10 @@ class TaskWorker(Worker):
     def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
         super().prepare_job_execution(job, remove_from_intermediate_queue)
         self._tell(job, "started")
+
+    def monitor_work_horse(self, job: Job, queue: Queue) -> None:
+        super().monitor_work_horse(job, queue)
+        remove_job_folder(job.id)
 
     def perform_job(self, job: Job, queue: Queue) -> bool:
         assert isinstance(job, TaskJob)  # the class that this worker gives to its queues

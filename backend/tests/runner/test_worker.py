@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
 import time
 from typing import Any
 
@@ -158,6 +159,14 @@ def test_the_next_job_runs_after_one_that_killed_its_process(jobs, registry, run
     run_worker()
 
     assert [jobs.get(job_id).status for job_id in (killed, following)] == ["failed", "succeeded"]
+
+
+def test_a_killed_job_leaves_no_temporary_folder(jobs, registry, run_worker):
+    job_id = jobs.submit(registry.catalog.tasks["kills_itself"], {}, RETENTION)
+
+    run_worker()
+
+    assert not (Path(tempfile.gettempdir()) / f"taskdesk-{job_id}").exists()
 
 
 def test_queues_are_served_in_the_order_of_the_settings(jobs, registry, run_worker):
