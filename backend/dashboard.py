@@ -20,10 +20,11 @@ import rq.serializers  # noqa: E402
 from flask import Flask, Response, abort, request  # noqa: E402
 from flask.json.provider import DefaultJSONProvider  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
-from jobkit.settings import Port, SharedSettings, load_or_exit  # noqa: E402
 from pydantic import Field  # noqa: E402
 from redis.exceptions import RedisError  # noqa: E402
 from rq.exceptions import NoSuchJobError  # noqa: E402
+
+from jobkit.settings import Port, SharedSettings, load_or_exit  # noqa: E402
 
 # `resolve_serializer(None)` reads this name, so from here on nothing in this process unpickles. rq_dashboard takes its
 # own default when it is imported, hence the order.
@@ -110,7 +111,10 @@ def main() -> int:
     try:
         listener.bind(address)
     except OSError as error:
-        print(f"Can't listen on {address[0]}:{address[1]}: {error.strerror}. Set DASHBOARD_PORT to another.", file=sys.stderr)
+        print(
+            f"Can't listen on {address[0]}:{address[1]}: {error.strerror}. Set DASHBOARD_PORT to another.",
+            file=sys.stderr,
+        )
         return 2
     listener.listen(256)
     listener.setblocking(False)

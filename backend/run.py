@@ -132,7 +132,7 @@ class Stack:
         desk = f"http://{_address(self._settings.app_host)}:{self._settings.app_port}/"
         lines = [
             ("Desk", desk),
-            ("API", f"{desk}docs"),
+            ("API", f"{desk}api/v1/tasks"),
             ("Dashboard", f"http://127.0.0.1:{self._settings.dashboard_port}/"),
         ]
         if self._redis:

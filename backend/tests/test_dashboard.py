@@ -7,14 +7,14 @@ import urllib.error
 import urllib.request
 
 import pytest
-from jobkit.jobs import Jobs, Retention
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from jobkit.jobs import Jobs, Retention
 from tests.conftest import Stack, free_port, wait_until
 
 
-@pytest.fixture()
+@pytest.fixture
 def dashboard(redis_url, tmp_path):
     port = free_port()
     stack = Stack(redis_url, tmp_path, DASHBOARD_PORT=str(port))
@@ -25,7 +25,7 @@ def dashboard(redis_url, tmp_path):
     stack.stop()
 
 
-@pytest.fixture()
+@pytest.fixture
 def submit(redis, registry):
     jobs = Jobs(redis, ("high", "default", "low"))
     return lambda name, **arguments: jobs.submit(registry.catalog.tasks[name], arguments, Retention(100, 100))

@@ -15,7 +15,11 @@ log = structlog.get_logger("web")
 
 def configure_logs(env: str) -> None:
     """JSON lines in prod, lines for people in dev. Control characters are escaped by both."""
-    renderer = structlog.processors.JSONRenderer() if env == "prod" else structlog.processors.LogfmtRenderer()
+    renderer = (
+        structlog.processors.JSONRenderer()
+        if env == "prod"
+        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    )
     structlog.configure(
         processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, renderer]
     )

@@ -1,0 +1,59 @@
+"""The store of files: whole or not at all, and never outside its folder."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from jobkit.artifacts import FolderStore
+from jobkit.errors import ArtifactNotFound
+
+
+@pytest.fixture
+def store(tmp_path):
+    return FolderStore(tmp_path / "store")
+
+
+def test_a_file_comes_back_as_it_was(store):
+    assert store.save("job-1", "a b.txt", io.BytesIO(b"content")) == 7
+
+    with store.open("job-1", "a b.txt") as file:
+        assert file.read() == b"content"
+    assert [job_id for job_id, _ in store.job_ids()] == ["job-1"]
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "/etc/passwd", "", ".hidden", "a\0b", "a\nb", "x" * 200])
+def test_a_name_that_leads_elsewhere_is_refused(store, name):
+    with pytest.raises(ValueError, match="can't be a file's name"):
+        store.save("job-1", name, io.BytesIO(b""))
+    with pytest.raises(ArtifactNotFound):
+        store.open("job-1", name)
+
+
+@pytest.mark.parametrize("job_id", ["..", "../x", "a/b", ""])
+def test_a_job_id_that_leads_elsewhere_is_refused(store, job_id):
+    with pytest.raises(ArtifactNotFound):
+        store.open(job_id, "a.txt")
+    with pytest.raises(ValueError, match="is no job id"):
+        store.delete(job_id)
+
+
+def test_a_file_that_breaks_off_leaves_nothing(store):
+    class Broken(io.BytesIO):
+        def read(self, *args):
+            raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        store.save("job-1", "a.txt", Broken())
+
+    with pytest.raises(ArtifactNotFound):
+        store.open("job-1", "a.txt")
+
+
+def test_deleting_twice_is_fine(store):
+    store.save("job-1", "a.txt", io.BytesIO(b"x"))
+    store.delete("job-1")
+    store.delete("job-1")
+
+    assert list(store.job_ids()) == []

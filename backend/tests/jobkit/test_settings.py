@@ -1,0 +1,76 @@
+"""Settings: where they come from, in which order, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from jobkit.errors import SettingsError
+from jobkit.settings import ROOT, load
+from runner.settings import WorkerSettings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in ("WORKERS", "QUEUES", "FLASK_CONFIG", "DATA_DIR", "RESULT_TTL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_settings_can_not_be_changed():
+    settings = load(WorkerSettings)
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.workers = 3
+
+
+@pytest.mark.parametrize(("name", "content"), [("c.yaml", "workers: 5\nQUEUES: [a, b]"), ("c.json", None)])
+def test_a_file_may_hold_them(tmp_path, monkeypatch, name, content):
+    (tmp_path / name).write_text(content or json.dumps({"workers": 5, "queues": "a,b"}))
+    monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / name))
+
+    settings = load(WorkerSettings)
+
+    assert (settings.workers, settings.queues) == (5, ("a", "b"))
+
+
+def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
+    (tmp_path / "c.yaml").write_text("workers: 5")
+    monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / "c.yaml"))
+    monkeypatch.setenv("WORKERS", "7")
+
+    assert load(WorkerSettings).workers == 7
+
+
+def test_a_relative_data_folder_lies_in_the_project(monkeypatch):
+    monkeypatch.setenv("DATA_DIR", "here")
+
+    assert load(WorkerSettings).data_dir == ROOT / "here"
+
+
+def test_all_that_is_wrong_is_named_at_once(monkeypatch):
+    monkeypatch.setenv("WORKERS", "0")
+    monkeypatch.setenv("QUEUES", "a:b")
+    monkeypatch.setenv("RESULT_TTL", "soon")
+
+    with pytest.raises(SettingsError) as error:
+        load(WorkerSettings)
+
+    assert all(name in str(error.value) for name in ("WORKERS", "QUEUES", "RESULT_TTL"))
+
+
+@pytest.mark.parametrize("content", ["- a list", "{", None])
+def test_a_settings_file_that_can_not_be_read_is_said(tmp_path, monkeypatch, content):
+    if content:
+        (tmp_path / "c.yaml").write_text(content)
+    monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / "c.yaml"))
+
+    with pytest.raises(SettingsError, match="FLASK_CONFIG names"):
+        load(WorkerSettings)
+
+
+def test_a_wrong_redis_url_is_not_shown(monkeypatch):
+    monkeypatch.setenv("REDIS_URL", "redis://:secret-word@host/0")
+
+    assert "secret-word" not in repr(load(WorkerSettings))

@@ -1,0 +1,112 @@
+"""What is undocumented fails: settings against the README, routes against the API page, tasks against their docstrings."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from run import RunSettings
+from runner.discovery import discover
+from runner.settings import WorkerSettings
+from tests.conftest import BACKEND
+from web import create_app
+from web.settings import WebSettings
+
+ROOT = BACKEND.parent
+README = (ROOT / "README.md").read_text()
+
+
+def _dashboard_settings() -> dict[str, str]:
+    """Of a process of its own: to import the dashboard is to patch the process."""
+    program = (
+        "import dashboard, json; f = dashboard.DashboardSettings.model_fields;"
+        "print(json.dumps({n: str(i.default) for n, i in f.items()}))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, check=True)
+    return dict(yaml.safe_load(done.stdout))
+
+
+def _defaults() -> dict[str, str]:
+    found = _dashboard_settings()
+    for settings in (RunSettings, WorkerSettings, WebSettings):
+        for name, field in settings.model_fields.items():
+            default = field.default
+            if hasattr(default, "get_secret_value"):
+                default = default.get_secret_value()
+            found[name] = ",".join(default) if isinstance(default, tuple) else str(default)
+    return found
+
+
+def test_every_setting_is_in_the_readme_with_its_default():
+    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\|", README, re.MULTILINE))
+
+    assert documented == {name.upper(): default for name, default in _defaults().items()}
+
+
+@pytest.fixture
+def routes(tmp_path):
+    app = create_app(WebSettings(redis_url="redis://127.0.0.1:1/0", data_dir=tmp_path, _env_file=None))
+    return {re.sub(r"<(\w+)>", "{}", rule.rule) for rule in app.url_map.iter_rules()}
+
+
+def test_every_route_of_the_api_is_on_its_page(routes):
+    page = re.sub(r"\{\w+\}", "{}", (ROOT / "docs" / "api.md").read_text())
+
+    assert [
+        route for route in routes if route.startswith("/api/v1") and route.removeprefix("/api/v1") not in page
+    ] == []
+
+
+def test_every_task_that_ships_has_a_title_a_text_and_a_help_for_each_parameter():
+    catalog = discover(WorkerSettings(_env_file=None)).catalog
+
+    assert catalog.broken == []
+    assert len(catalog.tasks) >= 7
+    for task in catalog.tasks.values():
+        assert task.title.endswith("."), task.name
+        assert task.description, task.name
+        assert all("description" in schema for schema in task.parameters.values()), task.name
+
+
+def test_the_links_of_the_readme_lead_somewhere():
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+
+
+def test_the_compose_stack_opens_ports_to_this_machine_only():
+    ports = {name: service.get("ports", []) for name, service in COMPOSE["services"].items()}
+
+    assert all(port.startswith("127.0.0.1:") for published in ports.values() for port in published)
+    assert ports["redis"] == ports["worker"] == []
+
+
+def test_every_service_of_the_compose_stack_has_a_health_check_and_known_settings():
+    known = {name.upper() for name in _defaults()} | {"TZ"}
+    for name, service in COMPOSE["services"].items():
+        assert "healthcheck" in service, name
+        assert set(service.get("environment", {})) <= known, name
+
+
+def test_the_image_of_the_web_has_no_task_code_and_no_image_runs_as_root():
+    stages = re.split(r"^FROM ", (BACKEND / "Dockerfile").read_text(), flags=re.MULTILINE)[2:]
+    by_name = {re.search(r" AS (\w+)", stage)[1]: stage for stage in stages}
+
+    assert set(by_name) == {"web", "worker", "dashboard"}
+    assert all("USER taskdesk" in stage for stage in by_name.values())
+    assert "tasks" not in by_name["web"].replace("USER taskdesk", "")
+    assert "runner" not in by_name["web"]
+
+
+@pytest.mark.parametrize("role", ["web", "dashboard"])
+def test_no_library_of_a_task_is_locked_for_the(role):
+    locked = (BACKEND / "requirements" / f"{role}.txt").read_text()
+
+    assert not re.search(r"^(scikit-learn|matplotlib|pandas|numpy|skops)==", locked, re.MULTILINE)
+    assert "--hash=sha256:" in locked
