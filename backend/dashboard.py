@@ -36,7 +36,8 @@ from rq_dashboard.web import setup_rq_connection  # noqa: E402
 # Its pages are built from inline scripts and templates that are compiled in the browser; nothing may leave or enter.
 _CSP = (
     "default-src 'none'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
 )
 
 
@@ -63,7 +64,7 @@ def _escaped(value: Any) -> Any:
 
 
 def create_app(settings: DashboardSettings) -> Flask:
-    app = Flask(__name__)
+    app = Flask(__name__, static_url_path="/unused")  # rq-dashboard has its own files under /static
     app.json = EscapingProvider(app)
     app.config.update(RQ_DASHBOARD_REDIS_URL=settings.redis_url.get_secret_value(), DEPRECATED_OPTIONS=[])
     setup_rq_connection(app)

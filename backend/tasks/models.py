@@ -11,9 +11,11 @@ from pydantic import Field
 from jobkit.results import File, Picture, Table
 from jobkit.task import CsvFile, progress, task
 
-MAX_CELLS = 20_000_000
+MAX_CELLS = 2_000_000
 MAX_CLASSES = 50
 _CATEGORIES = 30  # of a column of words; rarer words are taken together
+_LARGEST = 3e38  # the forest works on 32-bit floats
+_MISSING = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]  # and not "none", which may be a class
 _SEED = 0  # the same table gives the same model
 
 
@@ -48,7 +50,7 @@ def train_model(
     table, answers, dropped = _split(rows, target)
     chosen = _kind(answers) if kind == "auto" else kind
     if chosen == "classification":
-        return _classify(table, answers.astype(str), trees, folds, target, dropped)
+        return _classify(table, _as_words(answers), trees, folds, target, dropped)
     return _regress(table, _as_numbers(answers, target), trees, folds, target, dropped)
 
 
@@ -66,12 +68,20 @@ def _read(path: Path) -> Any:
         raise TableError(f"Line {line} is not UTF-8: save the table as CSV in UTF-8.") from None
     if "\0" in text:
         raise TableError("The file is not a text: save the table as CSV.")
-    first = text.split("\n", 1)[0]
-    delimiter = max(",;\t", key=first.count)
+    delimiter = max(",;\t", key=lambda mark: _fit(text, mark))
     header, size = _check_shape(text, delimiter)
     if size * len(header) > MAX_CELLS:
         raise TableError(f"The table has {size:,} rows of {len(header)}: more than {MAX_CELLS:,} cells are too many.")
-    return pandas.read_csv(io.StringIO(text), sep=delimiter, skipinitialspace=True, skip_blank_lines=True, header=0)
+    table = pandas.read_csv(
+        io.StringIO(text), sep=delimiter, skipinitialspace=True, keep_default_na=False, na_values=_MISSING
+    )
+    return table if header[0] else table.iloc[:, 1:]  # a first column without a name only counts the rows
+
+
+def _fit(text: str, delimiter: str) -> tuple[bool, int]:
+    """How well a delimiter fits the first two lines: do they agree, and on how many columns?"""
+    widths = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in text.split("\n", 2)[:2]]
+    return widths[0] == widths[-1], widths[0]
 
 
 def _check_shape(text: str, delimiter: str) -> tuple[list[str], int]:
@@ -82,8 +92,10 @@ def _check_shape(text: str, delimiter: str) -> tuple[list[str], int]:
         twice = sorted({name for name in header if header.count(name) > 1})
         if twice:
             raise TableError(f"The column {twice[0]!r} is there twice: give each column its own name.")
-        if "" in header:
-            raise TableError(f"Column {header.index('') + 1} has no name: the first line has to name all columns.")
+        if not any(header):
+            raise TableError("The first line is empty: it has to name the columns.")
+        if "" in header[1:]:
+            raise TableError(f"Column {header.index('', 1) + 1} has no name: the first line has to name all columns.")
         size = 0
         for row in lines:
             if row and len(row) != len(header):
@@ -110,9 +122,9 @@ def _split(rows: Any, target: str) -> tuple[Any, Any, int]:
     if table.shape[1] == 0:
         raise TableError(f"There is no column besides {target!r} to learn from.")
     numbers = known.select_dtypes("number")
-    infinite = [name for name in numbers.columns if numpy.isinf(numbers[name]).any()]
-    if infinite:
-        raise TableError(f"The column {infinite[0]!r} has infinite values: remove them.")
+    huge = [name for name in numbers.columns if (numpy.abs(numbers[name].astype(float)) > _LARGEST).any()]
+    if huge:
+        raise TableError(f"The column {huge[0]!r} has infinite or huge values: remove them.")
     return table, known[target], len(rows) - len(known)
 
 
@@ -124,6 +136,13 @@ def _kind(answers: Any) -> str:
     whole = bool((answers % 1 == 0).all())
     distinct = answers.nunique()
     return "classification" if whole and distinct <= min(20, len(answers) / 2) else "regression"
+
+
+def _as_words(answers: Any) -> Any:
+    """The names of the classes. Whole numbers stay whole, though a missing one has made floats of them."""
+    if answers.dtype.kind == "f" and (answers % 1 == 0).all():
+        answers = answers.astype(int)
+    return answers.astype(str).astype(object)
 
 
 def _as_numbers(answers: Any, target: str) -> Any:
@@ -233,7 +252,7 @@ def _model(table: Any, forest: Any) -> Any:
         table[name] = table[name].map(lambda value: "(missing)" if value is None else str(value))
     encoder = OneHotEncoder(handle_unknown="infrequent_if_exist", max_categories=_CATEGORIES, sparse_output=False)
     columns = ColumnTransformer(
-        [("numbers", SimpleImputer(strategy="median"), numbers), ("words", encoder, words)],
+        [("numbers", SimpleImputer(strategy="median", keep_empty_features=True), numbers), ("words", encoder, words)],
         verbose_feature_names_out=True,
     )
     return Pipeline([("columns", columns), ("forest", forest)])
@@ -308,7 +327,10 @@ def _draw_confusion(answers: Any, predicted: Any, classes: list[str], target: st
         colorbar=False,
         xticks_rotation="vertical" if len(classes) > 5 else 0,
     )
-    axes.set(title=f"{target}: what it is, and what was predicted", xlabel="predicted", ylabel="true")
+    axes.set(xlabel="predicted", ylabel="true")
+    axes.set_title(f"{target}: what it is, and what was predicted", parse_math=False)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_parse_math(False)  # a dollar sign in a name is a dollar sign
     return _png(figure)
 
 
@@ -319,7 +341,8 @@ def _draw_residuals(answers: Any, predicted: Any, target: str) -> Picture:
     axes = figure.add_subplot()
     axes.axhline(0, color="#64748b", linewidth=1)
     axes.scatter(predicted, answers - predicted, s=14, alpha=0.5, color="#2563eb", edgecolors="none")
-    axes.set(title=f"{target}: how far the predictions are off", xlabel="predicted", ylabel="true − predicted")
+    axes.set(xlabel="predicted", ylabel="true − predicted")
+    axes.set_title(f"{target}: how far the predictions are off", parse_math=False)
     axes.spines[["top", "right"]].set_visible(False)
     axes.grid(alpha=0.3)
     return _png(figure)

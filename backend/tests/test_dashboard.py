@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 
@@ -50,7 +51,9 @@ def test_it_shows_queues_workers_and_jobs_with_json_results(dashboard, submit, r
     run_worker()
     submit("echo", text="waits")
 
-    assert "RQ dashboard" in _get(dashboard, "/")
+    assert all(
+        _status(dashboard, path) == 200 for path in re.findall(r'(?:src|href)="(/static[^"]+)"', _get(dashboard, "/"))
+    )
     assert '"count":1' in _get(dashboard, "/0/data/queues.json").replace(" ", "")
     assert "workers" in _get(dashboard, "/0/data/workers.json")
     assert json.loads(_get(dashboard, f"/0/data/job/{done}.json"))["result"] == "shown"

@@ -1,4 +1,4 @@
-"""What is undocumented fails: settings against the README, routes against the API page, tasks against their docstrings."""
+"""What is undocumented fails: settings against the README, routes against the API page, tasks without a text."""
 
 from __future__ import annotations
 

@@ -20,6 +20,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["dashboard_url"] = settings.dashboard_url
     app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     app.extensions["desk"] = Desk(settings)
 
     request_log.install(app)

@@ -90,6 +90,35 @@ def test_auto_tells_classes_from_numbers(table, values, kind):
     assert kind in train_model(table("\n".join(["x,y", *rows])), "y", **QUICK)
 
 
+def test_names_may_hold_dollars_and_the_word_none(table):
+    content = "$x$,$y^$\n" + "".join(f"{n},{'$x^$' if n % 2 else 'none'}\n" for n in range(20))
+
+    assert train_model(table(content), "$y^$", **QUICK)["rows"] == 20
+
+
+def test_whole_numbers_stay_whole_though_one_is_missing(table):
+    content = "x,y\n" + "".join(f"{n},{9 + n % 2}\n" for n in range(20)) + "5,\n"
+
+    model = train_model(table(content), "y", **QUICK)["model"].content
+
+    assert b'"9.0"' not in model
+    assert train_model(table(content), "y", **QUICK)["classes"] == 2
+
+
+def test_a_column_that_only_counts_the_rows_is_left_out(table):
+    content = ",x,y\n" + "".join(f"{n},{n % 2},{'ab'[n % 2]}\n" for n in range(20))
+
+    importances = train_model(table(content), "y", **QUICK)["feature_importances"]
+
+    assert [column for column, _ in importances.rows] == ["x"]
+
+
+def test_a_header_in_quotes_is_understood(table):
+    content = 'y;"a,b,c"\n' + "".join(f"{'ab'[n % 2]};{n}\n" for n in range(20))
+
+    assert train_model(table(content), "y", **QUICK)["rows"] == 20
+
+
 def test_semicolons_and_a_byte_order_mark_are_understood(table):
     content = "x;y\n" + "".join(f"{n};{'ab'[n % 2]}\n" for n in range(20))
 
@@ -134,7 +163,9 @@ TEN = "".join(f"{n},{'ab'[n % 2]}\n" for n in range(10))
         ('x,y\n1,"a\n', "y", "can't be read"),
         ("y\na\nb\n", "y", "no column besides 'y'"),
         ("x,y\n1,\n2,\n", "y", "The column 'y' has no values."),
-        ("x,y\ninf,a\n1,b\n", "y", "The column 'x' has infinite values"),
+        ("x,y\ninf,a\n1,b\n", "y", "The column 'x' has infinite or huge values"),
+        ("x,y\n1e39,a\n1,b\n", "y", "infinite or huge values"),
+        ("\nx,y\n1,a\n", "y", "The first line is empty"),
     ],
 )
 def test_a_table_that_can_not_be_used_is_refused_with_a_sentence(table, content, target, sentence):
