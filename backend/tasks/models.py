@@ -81,7 +81,7 @@ def _read(path: Path) -> Any:
 def _fit(text: str, delimiter: str) -> tuple[bool, int]:
     """How well a delimiter fits the first two lines: do they agree, and on how many columns?"""
     widths = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in text.split("\n", 2)[:2]]
-    return widths[0] == widths[-1], widths[0]
+    return widths[0] == widths[-1] > 1, widths[0]
 
 
 def _check_shape(text: str, delimiter: str) -> tuple[list[str], int]:
