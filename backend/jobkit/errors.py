@@ -95,7 +95,7 @@ class RedisAway(AppError):
     status = 503
 
     def __init__(self) -> None:
-        super().__init__("The queue can't be reached at the moment; nothing was accepted. Please try again shortly.")
+        super().__init__("The queue can't be reached at the moment. Please try again shortly.")
 
 
 class UnstorableResult(AppError):

@@ -103,17 +103,20 @@ class Jobs:
         self._queues = queues
         self._submit = redis.register_script(_SUBMIT)
 
-    def submit(self, spec: TaskSpec, arguments: dict[str, Any], retention: Retention, *, job_id: str = "") -> str:
-        """Put a job on its task's queue, in one atomic round trip; return its id.
+    def submit(self, spec: TaskSpec, arguments: dict[str, Any], retention: Retention, *, job_id: str = "") -> Job:
+        """Put a job on its task's queue, in one atomic round trip.
 
         `arguments` must be valid for the task: this does not check them.
         """
         job_id = job_id or new_job_id()
-        fields: list[Any] = [job_id]
-        for name, value in _rq_fields(spec, arguments, retention).items():
-            fields += (name, value)
-        self._submit(keys=[job_key(job_id), f"rq:queue:{spec.queue}", "rq:queues", JOBS, SEQUENCE], args=fields)
-        return job_id
+        fields = _rq_fields(spec, arguments, retention)
+        self._submit(
+            keys=[job_key(job_id), f"rq:queue:{spec.queue}", "rq:queues", JOBS, SEQUENCE],
+            args=[job_id, *(part for field in fields.items() for part in field)],
+        )
+        job = _restore(job_id, {name: str(fields[name]).encode() if name in fields else None for name in _FIELDS}, -1)
+        assert job
+        return job
 
     def get(self, job_id: str) -> Job:
         """Raises JobNotFound; JobExpired for a job that was there once."""

@@ -75,16 +75,23 @@ class Reporter:
             self._ended.wait(INTERVAL)
 
     def _send(self) -> None:
+        """Send what there is; what Redis did not take stays for the next time."""
         with self._lock:
-            progress, self._progress = self._progress, None
-            text, self._text, self._unsent_size = "".join(self._text), [], 0
+            progress, lines = self._progress, len(self._text)
+            text = "".join(self._text)
         if text:
             self._log_size = append_log(self._redis, self._job.id, text, offset=self._log_size, ttl=self._ttl)
+            with self._lock:
+                del self._text[:lines]
+                self._unsent_size -= len(text)
         if progress:
             with self._redis.pipeline() as pipeline:
                 pipeline.hset(self._job.key, PROGRESS, json.dumps([progress.current, progress.total, progress.message]))
                 emit(pipeline, self._job.id, "progress", progress.as_dict(), ttl=self._ttl)
                 pipeline.execute()
+            with self._lock:
+                if self._progress is progress:
+                    self._progress = None
 
 
 class Tee(io.TextIOBase):

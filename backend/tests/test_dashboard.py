@@ -29,7 +29,7 @@ def dashboard(redis_url, tmp_path):
 @pytest.fixture
 def submit(redis, registry):
     jobs = Jobs(redis, ("high", "default", "low"))
-    return lambda name, **arguments: jobs.submit(registry.catalog.tasks[name], arguments, Retention(100, 100))
+    return lambda name, **arguments: jobs.submit(registry.catalog.tasks[name], arguments, Retention(100, 100)).id
 
 
 def _get(dashboard: Stack, path: str) -> str:

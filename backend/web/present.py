@@ -45,8 +45,9 @@ def job_object(job: Job, *, with_result: bool = False) -> dict[str, Any]:
         "expires_at": _time(job.expires_at),
         "links": {"self": url_for("api.show_job", job_id=job.id), "events": url_for("api.job_events", job_id=job.id)},
     }
-    if job.status == "failed" or job.error:
-        shown["error"] = job.error or {"type": "Failed", "title": "", "detail": "The job failed."}
+    if job.status in ("failed", "canceled"):
+        lost = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
+        shown["error"] = job.error or (lost if job.status == "failed" else None)
     if job.status == "succeeded":
         shown["links"]["result"] = url_for("api.job_result", job_id=job.id)
         if with_result:

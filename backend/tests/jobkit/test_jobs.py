@@ -38,7 +38,7 @@ def test_rq_sees_a_submitted_job_as_if_it_had_enqueued_it(redis, jobs, echo):
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     theirs = queue.enqueue(echo.reference, kwargs={"text": "a"}, job_timeout=180, result_ttl=100, failure_ttl=200)
 
-    ours = RqJob.fetch(jobs.submit(echo, {"text": "a"}, RETENTION), connection=redis, serializer=JSONSerializer)
+    ours = RqJob.fetch(jobs.submit(echo, {"text": "a"}, RETENTION).id, connection=redis, serializer=JSONSerializer)
 
     for name in ("func_name", "args", "kwargs", "origin", "timeout", "result_ttl", "failure_ttl", "meta", "instance"):
         assert getattr(ours, name) == getattr(theirs, name) or (getattr(ours, name), getattr(theirs, name)) == ([], ())
@@ -54,7 +54,7 @@ def test_submitting_twice_under_one_id_is_one_job(redis, jobs, echo):
 
 
 def test_pages_are_newest_first_and_neither_repeat_nor_lose_while_jobs_arrive(jobs, echo):
-    ids = [jobs.submit(echo, {"text": str(n)}, RETENTION) for n in range(5)]
+    ids = [jobs.submit(echo, {"text": str(n)}, RETENTION).id for n in range(5)]
 
     first, cursor = jobs.page(2)
     jobs.submit(echo, {"text": "new"}, RETENTION)
@@ -68,7 +68,7 @@ def test_pages_are_newest_first_and_neither_repeat_nor_lose_while_jobs_arrive(jo
 def test_an_unknown_id_is_not_found_and_a_removed_one_expired(redis, jobs, echo, registry, worker_settings, tmp_path):
     from jobkit.artifacts import FolderStore
 
-    job_id = jobs.submit(echo, {"text": "a"}, RETENTION)
+    job_id = jobs.submit(echo, {"text": "a"}, RETENTION).id
     redis.delete(f"rq:job:{job_id}")
 
     for unknown in ("nothing", "a:b", "x" * 5000, "new\nline", ""):
@@ -83,7 +83,7 @@ def test_an_unknown_id_is_not_found_and_a_removed_one_expired(redis, jobs, echo,
 
 
 def test_a_job_that_waits_has_no_result(jobs, echo):
-    job = jobs.get(jobs.submit(echo, {"text": "a"}, RETENTION))
+    job = jobs.get(jobs.submit(echo, {"text": "a"}, RETENTION).id)
 
     with pytest.raises(NoResult, match="it is queued"):
         jobs.result(job)
@@ -94,7 +94,7 @@ def test_over_the_cap_the_oldest_ended_jobs_go(redis, jobs, echo, run_worker, wo
 
     ids = []
     for n in range(3):
-        ids.append(jobs.submit(echo, {"text": str(n)}, Retention(100 + n, 100)))
+        ids.append(jobs.submit(echo, {"text": str(n)}, Retention(100 + n, 100)).id)
         run_worker()
     redis.delete("taskdesk:sweep")
 

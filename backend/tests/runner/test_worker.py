@@ -31,7 +31,7 @@ def run(redis, jobs, registry, run_worker):
     """Submit a sample task, let a worker run it, and give the job."""
 
     def run(name: str, **arguments: Any):
-        job_id = jobs.submit(registry.catalog.tasks[name], arguments, RETENTION)
+        job_id = jobs.submit(registry.catalog.tasks[name], arguments, RETENTION).id
         run_worker()
         return jobs.get(job_id)
 
@@ -132,7 +132,7 @@ def test_what_is_not_in_the_catalogue_is_refused(redis, jobs, run_worker, tmp_pa
 
 
 def test_callbacks_named_in_redis_are_never_imported(redis, jobs, registry, run_worker, tmp_path):
-    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
     for kind in ("success", "failure", "stopped"):
         redis.hset(f"rq:job:{job_id}", f"{kind}_callback_name", "os.abort")
 
@@ -144,7 +144,7 @@ def test_callbacks_named_in_redis_are_never_imported(redis, jobs, registry, run_
 def test_a_pickle_in_redis_is_never_loaded(redis, jobs, registry, run_worker, tmp_path):
     canary = tmp_path / "canary"
     pickled = f"cos\nsystem\n(S'touch {canary}'\ntR.".encode()
-    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
     redis.hset(f"rq:job:{job_id}", mapping={"data": pickled, "meta": pickled, "result": pickled})
 
     run_worker()
@@ -154,8 +154,8 @@ def test_a_pickle_in_redis_is_never_loaded(redis, jobs, registry, run_worker, tm
 
 
 def test_the_next_job_runs_after_one_that_killed_its_process(jobs, registry, run_worker):
-    killed = jobs.submit(registry.catalog.tasks["kills_itself"], {}, RETENTION)
-    following = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    killed = jobs.submit(registry.catalog.tasks["kills_itself"], {}, RETENTION).id
+    following = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
 
     run_worker()
 
@@ -163,16 +163,22 @@ def test_the_next_job_runs_after_one_that_killed_its_process(jobs, registry, run
 
 
 def test_a_killed_job_leaves_no_temporary_folder(jobs, registry, run_worker):
-    job_id = jobs.submit(registry.catalog.tasks["kills_itself"], {}, RETENTION)
+    job_id = jobs.submit(registry.catalog.tasks["kills_itself"], {}, RETENTION).id
 
     run_worker()
 
     assert not (Path(tempfile.gettempdir()) / f"taskdesk-{job_id}").exists()
 
 
+def test_a_job_is_tried_again_as_often_as_its_task_says(run, jobs, tmp_path):
+    job = run("fails_once", path=str(tmp_path / "seen"))
+
+    assert (job.status, jobs.result(job)) == ("succeeded", "done")
+
+
 def test_queues_are_served_in_the_order_of_the_settings(jobs, registry, run_worker):
-    late = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
-    urgent = jobs.submit(registry.catalog.tasks["every_kind"], {}, RETENTION)
+    late = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
+    urgent = jobs.submit(registry.catalog.tasks["every_kind"], {}, RETENTION).id
 
     run_worker()
 
@@ -206,7 +212,7 @@ def test_a_worker_announces_its_catalogue_and_is_seen_online(worker_process, red
 def test_a_stopped_worker_puts_an_unfinished_job_back_and_another_runs_it(
     worker_process, redis, jobs, registry, tmp_path, run_worker
 ):
-    job_id = jobs.submit(registry.catalog.tasks["wait_for"], {"path": str(tmp_path / "go")}, RETENTION)
+    job_id = jobs.submit(registry.catalog.tasks["wait_for"], {"path": str(tmp_path / "go")}, RETENTION).id
     wait_until(lambda: _running(jobs, job_id))
 
     worker_process.processes["worker"].send_signal(signal.SIGTERM)
@@ -232,7 +238,7 @@ def test_progress_reaches_redis_at_most_ten_times_a_second(redis, jobs, registry
     from jobkit.events import read
     from runner.reporter import Reporter
 
-    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
     reporter = Reporter(redis, RqJob.fetch(job_id, connection=redis, serializer=JSONSerializer), ttl=60)
     began = time.monotonic()
 

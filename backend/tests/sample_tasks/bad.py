@@ -51,6 +51,15 @@ def kills_itself() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@task(retries=1)
+def fails_once(path: str) -> str:
+    """Fail the first time."""
+    if Path(path).exists():
+        return "done"
+    Path(path).touch()
+    raise ValueError("the first time")
+
+
 @task(timeout=1)
 def never_ends() -> None:
     """Run into the time limit."""

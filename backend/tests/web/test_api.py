@@ -61,6 +61,13 @@ def test_a_failed_job_says_why(finished, client):
     assert client.get(job["links"]["self"] + "/result").status_code == 409
 
 
+def test_a_job_that_succeeds_the_second_time_shows_no_error(finished, tmp_path):
+    job = finished("fails_once", path=str(tmp_path / "seen"))
+
+    assert job["result"]["value"] == "done"
+    assert "error" not in job
+
+
 def test_every_kind_of_result_comes_back_as_what_it_is(finished, client):
     parts = {part["name"]: part for part in finished("parts")["result"]["parts"]}
 
@@ -102,6 +109,7 @@ def test_a_file_is_uploaded_with_its_text_fields(client, run_worker):
 
     assert job["result"]["value"] == 8
     assert job["input"]["data"]["artifact"] == "input-data.csv"
+    assert "/" not in job["input"]["data"]["filename"]
     assert client.get(f"/api/v1/jobs/{job['id']}/artifacts/input-data.csv", buffered=True).data == b"a,b\n1,2\n"
 
 

@@ -222,7 +222,7 @@ def test_the_form_keeps_what_was_typed_while_redis_is_away(away_client):
     page = away_client.post("/", data={"task_param": "precious words"})
 
     assert page.status_code == 503
-    assert "nothing was accepted" in page.text
+    assert "The queue can&#39;t be reached" in page.text
     assert "precious words" in page.text
 
 

@@ -31,6 +31,5 @@ def show_task(name: str) -> dict[str, Any]:
 
 def create_job(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
     spec = desk().catalog.task(name)
-    job_id = desk().submit(spec, arguments_from_request(spec, request))
-    headers = {"Location": url_for("api.show_job", job_id=job_id), "Retry-After": "1"}
-    return job_object(desk().jobs.get(job_id)), 202, headers
+    job = desk().submit(spec, arguments_from_request(spec, request))
+    return job_object(job), 202, {"Location": url_for("api.show_job", job_id=job.id), "Retry-After": "1"}

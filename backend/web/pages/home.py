@@ -40,13 +40,13 @@ def add_job() -> BaseResponse | tuple[str, int]:
             raise InvalidArguments([FieldError("/task_param", "Type a text first.")])
         form["task_arg"] = text
         spec = desk().catalog.task(FORM_TASK)
-        job_id = desk().submit(spec, arguments_from_form(spec, form, MultiDict(), is_page=True))
+        job = desk().submit(spec, arguments_from_form(spec, form, MultiDict(), is_page=True))
     except AppError as error:
         return _page(error=str(error)), error.status
     except RedisError:
         away = RedisAway()
         return _page(error=str(away)), away.status
-    return redirect(url_for("pages.home", added=job_id), 303)
+    return redirect(url_for("pages.home", added=job.id), 303)
 
 
 def finished_tasks() -> Response:

@@ -27,7 +27,7 @@ def show_task(name: str) -> str:
 def run_task(name: str) -> Response | tuple[str, int]:
     spec = desk().catalog.known_task(name)
     try:
-        job_id = desk().submit(spec, arguments_from_form(spec, request.form, request.files, is_page=True))
+        job = desk().submit(spec, arguments_from_form(spec, request.form, request.files, is_page=True))
     except InvalidArguments as error:
         by_field = {
             field.pointer.split("/")[1]: field.detail for field in reversed(error.errors) if "/" in field.pointer
@@ -36,7 +36,7 @@ def run_task(name: str) -> Response | tuple[str, int]:
     except RedisError:
         away = RedisAway()
         return _page(spec, problem=str(away)), away.status
-    return redirect(url_for("pages.show_job", job_id=job_id), 303)
+    return redirect(url_for("pages.show_job", job_id=job.id), 303)
 
 
 def _page(spec: TaskSpec, errors: dict[str, str] | None = None, problem: str = "") -> str:
