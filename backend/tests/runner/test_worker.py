@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -222,6 +223,14 @@ def test_a_stopped_worker_puts_an_unfinished_job_back_and_another_runs_it(
     (tmp_path / "go").touch()
     run_worker()
     assert jobs.result(jobs.get(job_id)) == "seen"
+
+
+def test_a_job_that_rq_scheduled_runs_at_its_time(worker_process, redis, jobs, registry):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    scheduled = queue.enqueue_in(timedelta(seconds=1), "tests.sample_tasks.echo", kwargs={"text": "a"})
+
+    assert jobs.get(scheduled.id).status == "scheduled"
+    wait_until(lambda: jobs.get(scheduled.id).status == "succeeded", seconds=30)
 
 
 def test_a_worker_process_that_is_killed_is_replaced(worker_process, redis):

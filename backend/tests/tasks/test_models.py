@@ -175,6 +175,13 @@ def test_a_table_that_can_not_be_used_is_refused_with_a_sentence(table, content,
     assert sentence in str(refused.value)
 
 
+def test_a_table_over_the_limit_is_refused(table, monkeypatch):
+    monkeypatch.setattr("tasks.models.MAX_CELLS", 19)
+
+    with pytest.raises(TableError, match="more than 19 cells are too many"):
+        train_model(table("x,y\n" + TEN), "y")
+
+
 def test_words_are_no_target_of_a_regression(table):
     with pytest.raises(TableError, match="has 'a', which is no number: choose classification"):
         train_model(table("x,y\n" + TEN), "y", kind="regression")
