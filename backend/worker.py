@@ -16,6 +16,8 @@ def main() -> int:
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
     log = logging.getLogger("worker")
 
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no task fails for what it prints
     registry = discover(settings)
     for broken in registry.catalog.broken:
         log.error("%s can't be used: %s", broken.module, broken.error)

@@ -39,7 +39,9 @@ class Reporter:
 
     def progress(self, current: float, total: float, message: str) -> None:
         with self._lock:
-            self._progress = Progress(float(current), float(total), str(message)[:500])
+            self._progress = Progress(
+                float(current), float(total), str(message)[:500].encode("utf-8", "replace").decode()
+            )
         self._news.set()
 
     def log(self, text: str) -> None:

@@ -53,9 +53,9 @@ class ResultWriter:
 
     def _part(self, label: str, value: Any) -> tuple[Any, str]:
         if isinstance(value, str):
-            return value, "text"
+            return _as_json(label, value), "text"
         if isinstance(value, Markdown):
-            return value.text, "markdown"
+            return _as_json(label, value.text), "markdown"
         if isinstance(value, Table):
             return self._table(label, value), "table"
         if isinstance(value, Path):
@@ -124,9 +124,11 @@ def _as_json(label: str, value: Any) -> Any:
     """
     try:
         plain = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64")
-        json.dumps(plain, allow_nan=False)
+        json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
     except PydanticSerializationError as error:
         raise UnstorableResult(f"The {label} can't be kept as JSON: {error}. {_REMEDY}") from None
+    except UnicodeEncodeError:
+        raise UnstorableResult(f"The {label} holds half of a surrogate pair, which is no text.") from None
     except (ValueError, RecursionError):
         raise UnstorableResult(
             f"The {label} holds NaN, an infinity or a cycle, which JSON does not have. {_REMEDY}"

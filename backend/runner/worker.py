@@ -118,7 +118,7 @@ class TaskWorker(Worker):
         stopped = self._stopped_job_id == job.id
         error = self._error or {"type": "Stopped" if stopped else "WorkerLost", "title": "", "detail": exc_string}
         self.connection.hset(job.key, ERROR, json.dumps(error))
-        super().handle_job_failure(job, queue, started_job_registry, exc_string)
+        super().handle_job_failure(job, queue, started_job_registry, _storable(exc_string))
         self._tell(job, job.get_status())
 
     def _tell(self, job: Job, rq_status: JobStatus | str) -> None:
@@ -163,7 +163,13 @@ def _describe(error: Any, job: Job) -> dict[str, str]:
             "detail": f"The job ran longer than its limit of {job.timeout} s.",
         }
     title = error.title if isinstance(error, AppError) else ""
-    return {"type": type(error).__name__, "title": title, "detail": str(error) or type(error).__name__}
+    detail = _storable(str(error))[:10_000] or type(error).__name__
+    return {"type": type(error).__name__, "title": title, "detail": detail}
+
+
+def _storable(text: str) -> str:
+    """The text without what UTF-8 can't hold (half of a surrogate pair)."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def wait_for_redis(redis: Redis) -> None:

@@ -116,6 +116,10 @@ def _json_object(body: bytes) -> dict[str, Any]:
         raise NotJson('The body has to be a JSON object of arguments, such as {"task_arg": "a"}.')
     if _depth(value) > MAX_DEPTH:
         raise NotJson(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise NotJson("The body holds half of a surrogate pair, which is no text.") from None
     return value
 
 

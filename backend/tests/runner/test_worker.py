@@ -102,6 +102,8 @@ def test_around_job_is_entered_around_the_task(run, jobs):
         ("raises", "The number <seven> is too small."),
         ("returns_an_object", "can't be kept as JSON"),
         ("returns_nan", "holds NaN"),
+        ("returns_half_a_character", "half of a surrogate pair"),
+        ("raises_half_a_character", "odd ?"),
         ("returns_a_missing_file", "does not exist"),
         ("returns_a_bad_name", "can't be a file's name"),
         ("returns_a_ragged_table", "not as long as its list of columns"),

@@ -26,6 +26,16 @@ def returns_nan() -> float:
     return math.nan
 
 
+def returns_half_a_character() -> str:
+    """Return text that is none."""
+    return "\ud800"
+
+
+def raises_half_a_character() -> None:
+    """Raise what can't be encoded."""
+    raise ValueError("odd \ud800")
+
+
 def returns_a_missing_file() -> Path:
     """Return a file that is not there."""
     return Path("/nowhere/at all.txt")
