@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import shutil
@@ -69,13 +70,16 @@ class Executor:
         except DeserializationError:
             raise TaskRefused("The job's data can't be read: it is no JSON.") from None
         task = self._registry.tasks.get(name or "")
-        if task is None or job.instance is not None or job.args:
-            raise TaskRefused(f"This worker does not serve {name!r} as the job calls it: it is not in its catalogue.")
+        if task is None or job.instance is not None:
+            raise TaskRefused(f"This worker does not serve {name!r}: it is not in its catalogue.")
         return task
 
     def _bind(self, task: LoadedTask, job: Job) -> dict[str, Any]:
         """The arguments as Python values: checked again, with a local path for each uploaded file."""
-        raw = dict(job.kwargs)
+        try:
+            raw = dict(inspect.signature(task.function).bind_partial(*job.args, **job.kwargs).arguments)
+        except TypeError as error:
+            raise InvalidArguments([FieldError("", str(error))]) from None
         for name in task.spec.file_parameters:
             if isinstance(raw.get(name), dict):
                 raw[name] = self._store.local_path(job.id, str(raw[name].get("artifact")))

@@ -154,10 +154,12 @@ def _read(schema: dict[str, Any], texts: list[str], is_page: bool) -> Any:
         lines = texts if len(texts) > 1 else texts[0].splitlines()
         return [_read_one(plain.get("items", {}), line.strip()) for line in lines if line.strip()]
     text = texts[-1]
-    if text == "" and is_page and (plain is not schema or "default" in schema):
-        return None if plain is not schema and schema.get("default") is None else _NOTHING
-    if text == "" and is_page and plain.get("type") != "string":
-        return _NOTHING
+    if text == "" and is_page:
+        if plain is not schema:
+            return None  # the parameter may be null
+        is_text = plain.get("type") == "string" and "enum" not in plain and plain.get("format") in (None, "multiline")
+        if not (is_text and "default" in schema):  # a text that has a default may be emptied
+            return _NOTHING
     return _read_one(plain, text)
 
 

@@ -134,6 +134,17 @@ def test_what_is_not_in_the_catalogue_is_refused(redis, jobs, run_worker, tmp_pa
     assert not canary.exists()
 
 
+def test_a_job_that_plain_rq_enqueued_runs_with_its_positional_arguments(redis, jobs, registry, run_worker):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    job = queue.enqueue("tests.sample_tasks.echo", "ab", times=2)
+    wrong = queue.enqueue("tests.sample_tasks.echo", "ab", nothing=2)
+
+    run_worker()
+
+    assert jobs.result(jobs.get(job.id)) == "abab"
+    assert "unexpected keyword argument 'nothing'" in jobs.get(wrong.id).error["detail"]
+
+
 def test_callbacks_named_in_redis_are_never_imported(redis, jobs, registry, run_worker, tmp_path):
     job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
     for kind in ("success", "failure", "stopped"):

@@ -104,6 +104,14 @@ def test_a_form_with_its_defaults_runs(client, run_worker):
     assert job["result"]["value"]["maybe"] is None
 
 
+def test_an_emptied_text_with_a_default_is_empty_and_a_required_one_is_named(client):
+    emptied = client.post("/tasks/every_kind", data={"note": "", "share": "", "day": ""})
+    missing = client.post("/tasks/echo", data={"text": "", "times": ""})
+
+    assert client.get("/api/v1" + emptied.location).json["input"] == {"note": "", "sure": False}
+    assert (missing.status_code, missing.text.count("This is required.")) == (422, 1)
+
+
 def test_a_wrong_form_keeps_what_was_typed_and_says_what_is_wrong_at_the_field(client):
     page = client.post("/tasks/echo", data={"text": 'typed "<text>"', "times": "7"})
 

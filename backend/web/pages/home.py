@@ -27,8 +27,10 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def home() -> str:
-    added = request.args.get("added")
-    return _page(added=desk().jobs.get(added) if added else None)
+    try:
+        return _page(added=desk().jobs.get(request.args.get("added", "")))
+    except AppError:  # no job was added, or it is gone by now
+        return _page()
 
 
 def add_job() -> BaseResponse | tuple[str, int]:
