@@ -181,7 +181,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     folder = tmp_path_factory.mktemp("stack")
     server = RedisServer(folder)
     server.start()
-    stack = Stack(server.url, folder)
+    stack = Stack(server.url, folder, MAX_UPLOAD_BYTES="2000000")
     stack.start("server")
     stack.start("worker")
     wait_until(stack.answers, what="the web answers")

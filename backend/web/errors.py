@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, Response, g, json, make_response, render_template, request
+from flask import Flask, Response, current_app, g, json, make_response, render_template, request
 from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
@@ -49,7 +49,12 @@ def _redis_error(error: RedisError) -> Response:
 
 
 def _http_error(error: HTTPException) -> Response:
-    details = {404: "There is nothing at this address.", 413: "The request is larger than MAX_UPLOAD_BYTES allows."}
+    config = current_app.config
+    details = {
+        404: "There is nothing at this address.",
+        413: f"The request is too large: {config['MAX_CONTENT_LENGTH']:,} bytes are allowed in all (MAX_UPLOAD_BYTES), "
+        f"and {config['MAX_FORM_MEMORY_SIZE']:,} in a text field.",
+    }
     status = error.code or 500
     answer = _answer(status, error.name, details.get(status, error.description or error.name))
     for name, value in error.get_headers():

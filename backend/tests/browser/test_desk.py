@@ -70,6 +70,19 @@ def test_a_wrong_input_is_named_and_the_chosen_file_stays(page, tmp_path):
     expect(page.get_by_text("only one class, 'a'").first).to_be_visible()
 
 
+def test_a_file_over_the_limit_is_said_and_what_was_typed_stays(page, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_bytes(b"x" * 2_100_000)
+    page.goto("/tasks/train_model")
+    page.get_by_label("Data").set_input_files(table)
+    page.get_by_label("Target").fill("label")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_role("alert")).to_contain_text("2,000,000 bytes are allowed in all")
+    expect(page.get_by_label("Target")).to_have_value("label")
+    expect(page.get_by_role("button", name="Run")).to_be_enabled()
+
+
 def test_every_kind_of_field_has_a_label_and_the_gallery_runs_as_it_is(page):
     page.goto("/tasks/kinds_gallery")
     for control in page.locator("main input, main select, main textarea").all():

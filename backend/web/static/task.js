@@ -1,36 +1,55 @@
 // Show how far an upload is, and send a form only once. Without this script the form works all the same.
+// It runs again, as a module of its own, for a form that came back with errors.
 const form = document.querySelector("[data-task-form]");
 const button = form.querySelector("button");
 const bar = form.querySelector("[data-upload]");
-const hasFile = () => [...form.querySelectorAll("input[type=file]")].some((input) => input.files.length);
+const files = () => [...form.querySelectorAll("input[type=file]")];
+
+function ready() {
+  button.removeAttribute("aria-busy");
+  button.disabled = false;
+  bar.hidden = true;
+}
+
+function complain(sentence) {
+  document.querySelector("[data-complaint]")?.remove();
+  const notice = document.createElement("p");
+  notice.className = "notice bad";
+  notice.dataset.complaint = "";
+  notice.setAttribute("role", "alert");
+  notice.textContent = sentence;
+  form.before(notice);
+  ready();
+}
+
+function showErrors(answer) {
+  const chosen = files();
+  document.querySelector("main").replaceWith(answer.querySelector("main"));
+  for (const input of chosen) document.getElementById(input.id).replaceWith(input); // the chosen files stay
+  const script = document.createElement("script");
+  script.type = "module";
+  script.src = `${import.meta.url.split("?")[0]}?${Date.now()}`;
+  document.head.append(script);
+}
 
 form.addEventListener("submit", (event) => {
   button.setAttribute("aria-busy", "true");
   button.disabled = true;
-  if (!hasFile()) return;
+  if (!files().some((input) => input.files.length)) return;
 
   event.preventDefault();
   bar.hidden = false;
   const request = new XMLHttpRequest();
   request.upload.onprogress = ({ loaded, total }) => { bar.value = (100 * loaded) / total; };
   request.onload = () => {
-    if (request.status === 200) return location.assign(request.responseURL); // it followed the redirect to the job
+    if (request.status === 200) return location.assign(request.responseURL); // the job's page, after the redirect
     const answer = new DOMParser().parseFromString(request.responseText, "text/html");
-    const files = [...form.querySelectorAll("input[type=file]")];
-    document.querySelector("main").replaceWith(answer.querySelector("main"));
-    for (const input of files) document.getElementById(input.id)?.replaceWith(input); // keep the chosen file
-    const script = document.createElement("script");
-    script.src = document.querySelector("script[src*='task.js']").src;
-    script.type = "module"; // its names are its own, so it may run again for the new form
-    script.src += `?${Date.now()}`;
-    document.head.append(script);
+    if (answer.querySelector("[data-task-form]")) return showErrors(answer);
+    complain(answer.querySelector("main p")?.textContent ?? `The server answered ${request.status}.`);
   };
-  request.onerror = () => form.submit(); // let the browser show what is wrong
+  request.onerror = () => complain("The connection broke before all was sent. Please try again.");
   request.open("POST", form.action);
   request.send(new FormData(form));
 });
 
-addEventListener("pageshow", () => {
-  button.removeAttribute("aria-busy");
-  button.disabled = false;
-});
+addEventListener("pageshow", ready);
