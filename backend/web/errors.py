@@ -18,7 +18,7 @@ RETRY_SECONDS = {503: "5", 429: "5"}
 
 def install(app: Flask) -> None:
     app.register_error_handler(AppError, _app_error)
-    app.register_error_handler(RedisError, lambda error: _redis_error(error))
+    app.register_error_handler(RedisError, _redis_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(Exception, _bug)
 

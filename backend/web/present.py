@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,13 +57,13 @@ def job_object(job: Job, *, with_result: bool = False) -> dict[str, Any]:
 
 
 def _result_object(job: Job) -> dict[str, Any]:
-    value = desk().jobs.result(job)
-    parts = [part.as_dict() for part in result_parts(job, value)]
+    parts = [part.as_dict() for part in result_parts(job, desk().jobs.result(job))]
     url = url_for("api.job_result", job_id=job.id)
-    shown = {"kind": parts[0]["kind"] if not isinstance(job.result_kinds, dict) else "parts", "url": url}
-    if shown["kind"] == "parts":
-        return {**shown, "parts": parts}
-    return {**parts[0], **shown} if "artifact" in parts[0] else {**shown, "value": parts[0].get("value")}
+    if isinstance(job.result_kinds, dict):
+        return {"kind": "parts", "url": url, "parts": parts}
+    [part] = parts
+    del part["name"]
+    return {**part, "url": url}
 
 
 @dataclass(frozen=True)
@@ -79,9 +80,12 @@ class Part:
         return self.name.replace("_", " ").capitalize()
 
     def as_dict(self) -> dict[str, Any]:
+        """As the API shows it: a value over INLINE_BYTES is left out, and only its size is told."""
+        shown = {"name": self.name, "kind": self.kind}
         if self.url:
-            return {"name": self.name, "kind": self.kind, **self.value, "url": self.url}
-        return {"name": self.name, "kind": self.kind, "value": self.value}
+            return {**shown, **self.value, "url": self.url}
+        size = len(json.dumps(self.value))
+        return {**shown, "value": self.value} if size <= INLINE_BYTES else {**shown, "size": size}
 
 
 def result_parts(job: Job, value: Any) -> list[Part]:

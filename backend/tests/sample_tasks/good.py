@@ -73,6 +73,11 @@ def parts() -> dict[str, Any]:
     }
 
 
+def large() -> str:
+    """Return a long text."""
+    return "x" * 70_000
+
+
 def talk() -> str:
     """Print, log and report progress."""
     print("printed line")

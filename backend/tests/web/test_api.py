@@ -54,6 +54,13 @@ def test_a_job_is_accepted_runs_and_shows_its_result(client, post, run_worker):
     assert client.get(job["result"]["url"]).text == "abab"
 
 
+def test_a_large_result_is_not_in_the_job_but_at_its_address(finished, client):
+    job = finished("large")
+
+    assert (job["result"]["kind"], "value" in job["result"], job["result"]["size"]) == ("text", False, 70_002)
+    assert len(client.get(job["result"]["url"]).text) == 70_000
+
+
 def test_a_failed_job_says_why(finished, client):
     job = finished("raises")
 
