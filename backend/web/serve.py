@@ -10,11 +10,13 @@ from collections.abc import Callable
 
 import gevent
 from flask import Flask
+from gevent.pool import Pool as GreenletPool
 from gevent.pywsgi import WSGIServer
 
 from jobkit.processes import Pool
 
-STOP_SECONDS = 5  # how long requests that are under way have at a stop
+STOP_SECONDS = 3  # how long requests that are under way have at a stop
+CONNECTIONS = 10_000  # of one process; more wait in the backlog
 BACKLOG = 1024
 
 log = logging.getLogger("web")
@@ -50,7 +52,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
     gevent.reinit()  # this may be a fork
-    server = WSGIServer(listener, make_app(), log=None, error_log=logging.getLogger("gevent"))
+    # With a pool, and only then, gevent lets requests end when it stops.
+    server = WSGIServer(
+        listener, make_app(), spawn=GreenletPool(CONNECTIONS), log=None, error_log=logging.getLogger("gevent")
+    )
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, lambda: gevent.spawn(server.stop, STOP_SECONDS))
     log.info("serving on http://%s:%s", *listener.getsockname()[:2])

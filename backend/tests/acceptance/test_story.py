@@ -12,6 +12,7 @@ import sys
 import urllib.error
 import urllib.request
 import uuid
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,6 +160,39 @@ def test_several_web_processes_share_one_port_and_stop_on_sigterm(redis_url, tmp
 
     assert server.wait(timeout=10) == 0
     assert not stack.answers()
+
+
+def test_a_request_that_is_under_way_ends_well_when_the_web_is_stopped(own_stack):
+    stack, _ = own_stack
+    body = b'{"task_arg": "a", "seconds": 0}'
+    head = "POST /api/v1/tasks/simple_task/jobs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    events = urllib.request.urlopen(stack.url + _call_events(stack), timeout=20)
+    with events, socket.create_connection(("127.0.0.1", stack.port)) as connection:
+        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
+        assert events.readline()
+        stack.processes["server"].send_signal(signal.SIGTERM)
+        wait_until(lambda: not _accepts(stack))
+        connection.sendall(body[10:])
+        assert b" 202 " in connection.recv(4096)
+
+    assert stack.processes["server"].wait(timeout=10) == 0
+    assert "Traceback" not in stack.log("server")
+
+
+def _call_events(stack: Stack) -> str:
+    """The address of the events of a job that runs for long."""
+    job = _call(
+        f"{stack.url}/api/v1/tasks/simple_task/jobs",
+        b'{"task_arg": "a", "seconds": 50}',
+        Content_Type="application/json",
+    )
+    return job["links"]["events"]
+
+
+def _accepts(stack: Stack) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", stack.port), timeout=1):
+        return True
+    return False
 
 
 def test_a_web_process_that_dies_is_replaced(redis_url, tmp_path):
