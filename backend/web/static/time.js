@@ -1,7 +1,36 @@
-// Show times in the viewer's zone; the exact one stays in the title.
-for (const element of document.querySelectorAll("time")) {
-  const moment = new Date(element.dateTime);
-  if (Number.isNaN(moment.getTime())) continue;
-  element.title = moment.toISOString();
-  element.textContent = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+// Times in the viewer's zone, or as "3 minutes ago"; the exact one stands in the title.
+const words = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
+
+function ago(moment) {
+  const seconds = Math.min(0, (moment - Date.now()) / 1000); // a clock that is off is not the future
+  const [unit, size] = UNITS.find(([, size]) => -seconds >= size) ?? [];
+  return unit ? words.format(Math.ceil(seconds / size), unit) : "just now";
 }
+
+export function showTimes(root = document) {
+  for (const element of root.querySelectorAll("time")) {
+    const moment = new Date(element.dateTime);
+    if (Number.isNaN(moment.getTime())) continue;
+    const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+    element.title = "relative" in element.dataset ? local : moment.toISOString();
+    element.textContent = "relative" in element.dataset ? ago(moment) : local;
+  }
+}
+
+// "8.2 s", "3 min 20 s", "2 h 5 min"
+export function duration(seconds) {
+  if (seconds < 60) return `${seconds < 10 ? Math.max(0, seconds).toFixed(1) : Math.round(seconds)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+// A form is sent once, however often its button is pressed; coming back to the page frees it.
+export function setBusy(form, busy) {
+  const button = form.querySelector("button");
+  button.disabled = busy;
+  button.setAttribute("aria-busy", busy);
+}
+
+showTimes();
