@@ -120,6 +120,7 @@ def main() -> int:
     listener.listen(256)
     listener.setblocking(False)
     server = WSGIServer(listener, create_app(settings), log=None, error_log=logging.getLogger("gevent"))
+    server.start()  # before a signal may stop it
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, lambda: gevent.spawn(server.stop, 2))
     server.serve_forever(stop_timeout=2)

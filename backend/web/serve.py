@@ -56,6 +56,7 @@ def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
     server = WSGIServer(
         listener, make_app(), spawn=GreenletPool(CONNECTIONS), log=None, error_log=logging.getLogger("gevent")
     )
+    server.start()  # before a signal may stop it
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, lambda: gevent.spawn(server.stop, STOP_SECONDS))
     log.info("serving on http://%s:%s", *listener.getsockname()[:2])
