@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Protocol
@@ -82,7 +83,9 @@ class FolderStore:
 
     def job_ids(self) -> Iterator[tuple[str, float]]:
         for folder in self._folder.glob("??/*"):
-            yield folder.name, folder.stat().st_mtime
+            if _SAFE_ID.fullmatch(folder.name):
+                with suppress(FileNotFoundError):  # removed meanwhile
+                    yield folder.name, folder.stat().st_mtime
 
     def _job_folder(self, job_id: str) -> Path:
         if not _SAFE_ID.fullmatch(job_id):

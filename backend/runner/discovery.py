@@ -16,12 +16,12 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, create_model
 
 from jobkit.catalog import BrokenModule, Catalog, TaskSpec
-from jobkit.task import TaskOptions, Upload
+from jobkit.task import TaskOptions
 from runner.settings import WorkerSettings
 
 AroundJob = Callable[[], AbstractContextManager[Any]]
@@ -113,7 +113,7 @@ def _describe(package_name: str, function: Callable[..., Any], settings: WorkerS
         queue=options.queue,
         timeout=options.timeout or settings.job_timeout,
         retries=options.retries,
-        input_schema=_inline_references(arguments.model_json_schema()),
+        input_schema=_refuse_paths(_inline_references(arguments.model_json_schema())),
     )
     return LoadedTask(spec, function, arguments)
 
@@ -125,8 +125,6 @@ def _arguments_model(function: Callable[..., Any]) -> type[BaseModel]:
             raise ValueError(f"its parameter {name!r} has no name of its own: name every parameter")
         if parameter.annotation is parameter.empty:
             raise ValueError(f"its parameter {name!r} has no type: annotate it, say `{name}: str`")
-        if _takes_bare_path(parameter.annotation):
-            raise ValueError(f"its parameter {name!r} is a Path: annotate it as jobkit.task.AnyFile or CsvFile")
         fields[name] = (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
     config = ConfigDict(extra="forbid", protected_namespaces=())
     with warnings.catch_warnings():
@@ -134,10 +132,26 @@ def _arguments_model(function: Callable[..., Any]) -> type[BaseModel]:
         return create_model(function.__name__, __config__=config, **fields)
 
 
-def _takes_bare_path(annotation: Any) -> bool:
-    if any(isinstance(extra, Upload) for extra in getattr(annotation, "__metadata__", ())):
-        return False
-    return annotation is Path or any(map(_takes_bare_path, get_args(annotation)))
+def _refuse_paths(schema: dict[str, Any]) -> dict[str, Any]:
+    """Only an upload may become a path: a client could name any file of the worker with another."""
+    for name, parameter in schema.get("properties", {}).items():
+        inner = [choice for choice in parameter.get("anyOf", [parameter]) if choice.get("format") != "binary"]
+        if _formats(inner) & {"binary", "path", "file-path", "directory-path"}:
+            raise ValueError(
+                f"its parameter {name!r} has a Path that is no upload: annotate it as jobkit.task.AnyFile or CsvFile, "
+                "one file per parameter"
+            )
+    return schema
+
+
+def _formats(node: Any) -> set[str]:
+    """Every format that occurs in a schema, however deep."""
+    if isinstance(node, list):
+        return set().union(*map(_formats, node))
+    if not isinstance(node, dict):
+        return set()
+    own = {node["format"]} if isinstance(node.get("format"), str) else set()
+    return own.union(*map(_formats, node.values()))
 
 
 def _inline_references(schema: dict[str, Any]) -> dict[str, Any]:

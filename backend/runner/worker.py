@@ -83,7 +83,10 @@ class TaskWorker(Worker):
     def run_maintenance_tasks(self) -> None:
         super().run_maintenance_tasks()
         announce(self.connection, self._catalog)
-        sweep(self.connection, self._store, self._settings)
+        try:
+            sweep(self.connection, self._store, self._settings)
+        except OSError as error:  # the data folder has a problem; jobs that need no file still run
+            log.error("house-keeping failed: %s", error)
 
     # One job
 

@@ -96,7 +96,9 @@ def check(spec: TaskSpec, arguments: Arguments) -> None:
         if name in files and _is_empty(upload)
     ]
     errors += [
-        FieldError(f"/{name}", "This has to be a file: choose one.") for name in files if name in arguments.values
+        FieldError(f"/{name}", "This has to be a file: choose one.")
+        for name in files
+        if arguments.values.get(name) is not None
     ]
     instance = {**arguments.values, **dict.fromkeys(set(arguments.uploads).intersection(files), "file")}
     validator = Draft202012Validator(spec.input_schema, format_checker=_FORMATS)
@@ -108,18 +110,24 @@ def check(spec: TaskSpec, arguments: Arguments) -> None:
 
 
 def _json_object(body: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(body or b"{}", parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise NotJson(f"The body is no JSON: {error}.") from None
+    value = _parse_json(body or b"{}")
     if not isinstance(value, dict):
         raise NotJson('The body has to be a JSON object of arguments, such as {"task_arg": "a"}.')
-    if _depth(value) > MAX_DEPTH:
-        raise NotJson(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    return value
+
+
+def _parse_json(text: str | bytes) -> Any:
+    """JSON, and nothing that Python's parser takes besides. Raises NotJson."""
     try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise NotJson("The body holds half of a surrogate pair, which is no text.") from None
+        value = json.loads(text, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise NotJson(f"This is no JSON: {error}.") from None
+    if _depth(value) > MAX_DEPTH:
+        raise NotJson(f"This is nested deeper than {MAX_DEPTH} levels.")
+    try:
+        json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+    except ValueError:
+        raise NotJson("This holds a number that is too large, or half of a surrogate pair, which is no text.") from None
     return value
 
 
@@ -191,8 +199,8 @@ def _read_one(schema: dict[str, Any], text: str) -> Any:
         pass
     if kind == "object":
         try:
-            return json.loads(text)
-        except ValueError:
+            return _parse_json(text)
+        except NotJson:
             return text
     return text.replace("\r\n", "\n")
 

@@ -51,6 +51,14 @@ def test_a_file_that_breaks_off_leaves_nothing(store):
         store.open("job-1", "a.txt")
 
 
+def test_what_is_not_ours_in_the_folder_is_left_alone(store, tmp_path):
+    store.save("job-1", "a.txt", io.BytesIO(b"x"))
+    (tmp_path / "store" / "ab").mkdir()
+    (tmp_path / "store" / "ab" / ".DS_Store").touch()
+
+    assert [job_id for job_id, _ in store.job_ids()] == ["job-1"]
+
+
 def test_deleting_twice_is_fine(store):
     store.save("job-1", "a.txt", io.BytesIO(b"x"))
     store.delete("job-1")

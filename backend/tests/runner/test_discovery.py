@@ -68,6 +68,12 @@ def test_an_uploaded_file_is_announced_as_one(discover_source):
         ("def f(x): ...", "its parameter 'x' has no type"),
         ("def f(*args: str): ...", "'args' has no name of its own"),
         ("from pathlib import Path\ndef f(x: Path): ...", "annotate it as jobkit.task.AnyFile"),
+        ("from jobkit.task import CsvFile\ndef f(x: list[CsvFile]): ...", "has a Path that is no upload"),
+        (
+            "from pathlib import Path; from pydantic import BaseModel\nclass M(BaseModel):\n p: Path\ndef f(m: M): ...",
+            "no upload",
+        ),
+        ("from pathlib import Path\ndef f(x: dict[str, Path] | None = None): ...", "has a Path that is no upload"),
         ("from jobkit.task import task\n@task(queue='nowhere')\ndef f(): ...", "its queue 'nowhere' is none of high"),
         ("def f(x: 'Undefined'): ...", "Undefined"),
         ("def works(): ...", "another module has a task of the name 'works'"),

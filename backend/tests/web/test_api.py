@@ -196,6 +196,7 @@ def test_a_wrong_upload_is_named_and_leaves_nothing_behind(client, form, pointer
         (b"[1]", "application/json", 400),
         (b"\xff\xfe", "application/json", 400),
         (b'{"text": NaN}', "application/json", 400),
+        (b'{"text": 1e400}', "application/json", 400),
         (b'{"text": ' + b"[" * 30 + b"]" * 30 + b"}", "application/json", 400),
         (b"[" * 100_000, "application/json", 400),
         (rb'{"text": "\ud800"}', "application/json", 400),

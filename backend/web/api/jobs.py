@@ -79,7 +79,7 @@ def job_events(job_id: str) -> Response:
     job = desk().jobs.get(job_id)
     after = request.headers.get("Last-Event-ID", "0-0")
     milliseconds, _, number = after.partition("-")
-    if not (milliseconds.isdecimal() and number.isdecimal() and len(after) < 40):
+    if not (milliseconds.isdecimal() and number.isdecimal() and max(len(milliseconds), len(number)) < 19):
         after = "0-0"
     events = event_stream(desk().redis, desk().jobs, desk().wakeups, job, after)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -101,4 +101,6 @@ def _send(job: Job, file: dict[str, Any]) -> Response:
     response.headers["Content-Disposition"] = f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename)}"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.content_length = file["size"]
+    response.cache_control.public = None
+    response.cache_control.private = True
     return response
