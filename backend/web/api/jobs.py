@@ -101,6 +101,6 @@ def _send(job: Job, file: dict[str, Any]) -> Response:
     response.headers["Content-Disposition"] = f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename)}"
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.content_length = file["size"]
-    response.cache_control.public = None
+    response.cache_control.public = False
     response.cache_control.private = True
     return response
