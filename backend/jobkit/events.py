@@ -24,7 +24,7 @@ LOG_CUT = b"\n[the log is full: what follows is not kept]\n"
 
 @dataclass(frozen=True)
 class Event:
-    """`type` is "state", "progress" or "log"; `id` orders the events of a job."""
+    """`type` is "progress" or "log"; `id` orders the events of a job."""
 
     id: str
     type: str

@@ -16,6 +16,9 @@ SEQUENCE = "taskdesk:sequence"  # counter: the sequence number of the newest job
 LATEST_CATALOG = "taskdesk:catalog"  # string: hash of the catalogue that was announced last
 SWEEP_LOCK = "taskdesk:sweep"  # string: there while a worker keeps house
 SWEEP_CURSOR = "taskdesk:sweep:cursor"  # string: the sequence number up to which the index was swept
+WORKERS = "taskdesk:workers"  # sorted set: worker by when it said last that it lives (Unix seconds, by Redis's clock)
+SWEEP_LAST = "taskdesk:sweep:last"  # string: when lost workers were looked for last (Unix seconds)
+SWEEP_GRACE = "taskdesk:sweep:grace"  # string: there while nobody is taken for lost, after Redis was away
 WAKE = "taskdesk:wake"  # channel: the id of a job that has new events
 
 
@@ -52,10 +55,14 @@ def connect_briefly(url: str) -> Redis:
     return Redis(connection_pool=pool)
 
 
-def connect_patiently(url: str) -> Redis:
-    """For a worker: it rides out a restart of Redis. OSError is in the list because a refused connect is one."""
+def connect_patiently(url: str, timeout: float | None = None) -> Redis:
+    """For a worker: it rides out a restart of Redis. OSError is in the list because a refused connect is one.
+
+    An answer may take `timeout` seconds.
+    """
     return Redis.from_url(
         url,
+        socket_timeout=timeout,
         socket_connect_timeout=5,
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=2, base=0.1), 12),

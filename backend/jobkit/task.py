@@ -25,11 +25,28 @@ class TaskOptions:
     queue: str = "default"
     timeout: int | None = None  # seconds
     retries: int = 0
+    isolated: bool = False
+    memory: int | None = None  # MB
+    cpu: int | None = None  # seconds
+    file_size: int | None = None  # MB
 
 
-def task(*, queue: str = "default", timeout: int | None = None, retries: int = 0) -> Callable[[Function], Function]:
-    """Say where and how a task runs. Optional: every public function of the tasks package is a task."""
-    options = TaskOptions(queue=queue, timeout=timeout, retries=retries)
+def task(
+    *,
+    queue: str = "default",
+    timeout: int | None = None,
+    retries: int = 0,
+    isolated: bool = False,
+    memory: int | None = None,
+    cpu: int | None = None,
+    file_size: int | None = None,
+) -> Callable[[Function], Function]:
+    """Say where and how a task runs. Optional: every public function of the tasks package is a task.
+
+    A worker's process runs many jobs; `isolated` gives each job of this task a process of its own. `memory` (MB that
+    the job may add), `cpu` (seconds) and `file_size` (MB) are its limits; 0 is none.
+    """
+    options = TaskOptions(queue, timeout, retries, isolated, memory, cpu, file_size)
 
     def decorate(function: Function) -> Function:
         function.task_options = options  # type: ignore[attr-defined]

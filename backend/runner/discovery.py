@@ -14,6 +14,7 @@ import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -34,6 +35,11 @@ class LoadedTask:
     spec: TaskSpec
     function: Callable[..., Any]
     arguments: type[BaseModel]
+    options: TaskOptions
+
+    @cached_property
+    def file_parameters(self) -> tuple[str, ...]:
+        return tuple(self.spec.file_parameters)
 
 
 @dataclass(frozen=True)
@@ -115,7 +121,7 @@ def _describe(package_name: str, function: Callable[..., Any], settings: WorkerS
         retries=options.retries,
         input_schema=_refuse_paths(_inline_references(arguments.model_json_schema())),
     )
-    return LoadedTask(spec, function, arguments)
+    return LoadedTask(spec, function, arguments, options)
 
 
 def _arguments_model(function: Callable[..., Any]) -> type[BaseModel]:

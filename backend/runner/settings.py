@@ -17,3 +17,8 @@ class WorkerSettings(SharedSettings):
     )
     max_result_bytes: int = Field(10_000_000, ge=1, description="the largest result that is no file, as JSON")
     max_jobs: int = Field(1_000_000, ge=1, description="how many ended jobs are kept; beyond that the oldest go early")
+    job_memory: int = Field(0, ge=0, description="MB of memory that a job may add to its process; 0: no limit")
+    job_cpu: int = Field(0, ge=0, description="seconds of CPU time that a job may use; 0: no limit")
+    job_file_size: int = Field(0, ge=0, description="MB that a file of a job may have; 0: no limit")
+    recycle_jobs: int = Field(10_000, ge=1, description="jobs after which a worker's child process is replaced")
+    recycle_memory: int = Field(1_000, ge=1, description="MB of memory above which it is replaced after its job")

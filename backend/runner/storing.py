@@ -32,8 +32,8 @@ class ResultWriter:
         self._max_bytes = max_bytes
         self._names: set[str] = set()
 
-    def write(self, returned: Any) -> tuple[Any, Any]:
-        """Store the files; return the JSON value and its kinds: "text", "table", … or, for parts, name → kind.
+    def write(self, returned: Any) -> tuple[str, str]:
+        """Store the files; return the value and its kinds ("text", "table", … or, for parts, name → kind) as JSON.
 
         Raises UnstorableResult.
         """
@@ -43,13 +43,13 @@ class ResultWriter:
             kinds: Any = {name: part[1] for name, part in parts.items()}
         else:
             value, kinds = self._part("result", returned)
-        size = len(json.dumps(value))
-        if size > self._max_bytes:
+        content = json.dumps(value)
+        if len(content) > self._max_bytes:
             raise UnstorableResult(
-                f"The result is {size:,} bytes of JSON, over the limit of {self._max_bytes:,} (MAX_RESULT_BYTES): "
-                "return a jobkit.results.File instead."
+                f"The result is {len(content):,} bytes of JSON, over the limit of {self._max_bytes:,} "
+                "(MAX_RESULT_BYTES): return a jobkit.results.File instead."
             )
-        return value, kinds
+        return content, json.dumps(kinds)
 
     def _part(self, label: str, value: Any) -> tuple[Any, str]:
         if isinstance(value, str):

@@ -1,57 +1,59 @@
-"""The worker: RQ's Worker, with our catalogue as the list of what may run, our events, and JSON only.
+"""The worker: a supervisor that never runs a job itself, and its child that runs them (child.py).
 
-RQ's own loop, forking, heartbeats and registries are kept as they are.
+The supervisor is what RQ's tools know as a worker: it registers, beats, takes commands. It forks the child, and
+settles what a dead one has left. It has one thread, and its signal handlers set flags.
 """
 
 from __future__ import annotations
 
 import json
 import logging
-import threading
+import os
+import select
+import shutil
+import signal
+import sys
+import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from pathlib import Path
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
-from rq import Queue, Worker
-from rq.job import Job, JobStatus
-from rq.registry import StartedJobRegistry
+from rq import worker_registration
+from rq.group import Group
+from rq.scheduler import RQScheduler, release_lock
 from rq.serializers import JSONSerializer
-from rq.timeouts import JobTimeoutException
+from rq.worker import BaseWorker, WorkerStatus
 
 from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
-from jobkit.errors import AppError
-from jobkit.events import KEPT_SECONDS, emit
-from jobkit.jobs import ERROR, STATUSES
+from jobkit.redis import WORKERS, connect_patiently
+from runner.activity import Activity, Running
+from runner.child import DONE, LEASE, RECYCLE, Child, now_text
 from runner.discovery import TaskRegistry
-from runner.execution import Executor, remove_job_folder
+from runner.failure import STOPPED, Failure
 from runner.retention import sweep
+from runner.scripts import BEAT, RELEASE, TICK
 from runner.settings import WorkerSettings
+from runner.stock import StockEndings, TaskJob
+
+LOOK = 0.1  # seconds between two looks at the child, when no signal comes
+BEAT_IDLE, BEAT_BUSY = 10.0, 2.0  # seconds
+TICK_SCHEDULER, TICK_OTHERS = 1.0, 5.0  # seconds
+HOUSE_KEEPING = 30.0  # seconds
+RECORD_TTL = 120  # seconds until Redis forgets a worker that is silent
+UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
+LATE = 5.0  # seconds over its time limit after which a job that ignores the alarm is killed
 
 log = logging.getLogger("worker")
 
 
-class TaskJob(Job):
-    """A job that is run by our executor.
-
-    Names in Redis are never imported: neither the function's, nor those of callbacks, and no webhook is called.
-    """
-
-    run: Callable[[Job], Any]
-
-    def _execute(self) -> Any:
-        return self.run(self)
-
-    success_callback = failure_callback = stopped_callback = property(lambda self: None)
-
-    def send_webhooks(self, *args: Any, **kwargs: Any) -> None:
-        pass
-
-
-class TaskWorker(Worker):
+class TaskWorker(BaseWorker):
     job_class = TaskJob
+    connection_timeout = 5  # seconds; RQ would wait as long as a worker may be idle
 
     def __init__(self, settings: WorkerSettings, registry: TaskRegistry, redis: Redis):
         super().__init__(
@@ -59,134 +61,312 @@ class TaskWorker(Worker):
             connection=redis,
             serializer=JSONSerializer,
             default_result_ttl=settings.result_ttl,
-            worker_ttl=60,
-            maintenance_interval=30,
-            job_monitoring_interval=10,
+            worker_ttl=RECORD_TTL - 60,
             log_job_description=False,
         )
         self._settings = settings
-        self._catalog = registry.catalog
+        self._registry = registry
         self._store = FolderStore(settings.data_dir / "artifacts")
-        self._executor = Executor(settings, registry, self.connection, self._store)
-        self._error: dict[str, str] | None = None
-        self._putting_back = False
+        self._stock = StockEndings(redis, self.name, settings)
+        self._activity = Activity()
+        self._folder = Path(tempfile.gettempdir()) / f"taskdesk-{self.name}"
+        self._child_pid = 0
+        self._stop_signal = False
+        self._stop_until: float | None = None  # when the running job has to make way
+        self._end: tuple[str, Failure, Running] | None = None  # why we kill the child, and for which job
+        self._unbegun_deaths = 0
+        self._last_recorded = ""  # the execution that the last beat told of
+        self._next_beat = self._next_tick = self._next_house_keeping = 0.0
 
     # What the worker tells the web
 
     def serialize(self) -> dict[str, Any]:
-        return {**super().serialize(), "catalog": self._catalog.digest}
+        return {**super().serialize(), "catalog": self._registry.catalog.digest}
 
     def register_birth(self) -> None:
-        announce(self.connection, self._catalog)
+        announce(self.connection, self._registry.catalog)
         super().register_birth()
 
+    def register_death(self) -> None:
+        self.connection.zrem(WORKERS, self.name)
+        for queue in self._settings.queues:
+            release_lock(self.connection, RQScheduler.get_locking_key(queue), self.name)
+        super().register_death()
+
+    # Its life
+
+    def work(  # type: ignore[override]  # one way to pop, no other options
+        self, burst: bool = False, logging_level: str | None = None
+    ) -> bool:
+        """Run jobs until SIGTERM or SIGINT; with `burst`, until the queues are empty. False if Redis never answered."""
+        wakeup = self._install_flags()
+        try:
+            if not self._patiently(self._begin):
+                return False
+            while True:
+                self._fork(burst)
+                status = self._watch(wakeup[0])
+                self._patiently(partial(self._settle, status))
+                if self._stop_signal or (burst and status == DONE):
+                    return True
+        finally:
+            self._say_goodbye()
+            self._remove_flags(wakeup)
+
+    def _begin(self) -> None:
+        self.register_birth()
+        self.subscribe()
+        self.set_state(WorkerStatus.IDLE)
+        self._tick()
+        self._beat(None)
+
+    def subscribe(self) -> None:
+        self._commands = self.connection.pubsub(ignore_subscribe_messages=True)
+        self._commands.subscribe(self.pubsub_channel_name)
+
+    def _say_goodbye(self) -> None:
+        try:
+            self.register_death()
+            self._commands.close()
+        except RedisError as error:
+            log.warning("Redis does not know that this worker has ended: %s", error)
+
+    def _patiently(self, step: Callable[[], None]) -> bool:
+        """Try until Redis has answered. False if it did not before the worker was told to stop."""
+        pause = 0.1
+        while True:
+            try:
+                step()
+                return True
+            except (RedisError, OSError) as error:
+                log.error("Redis does not answer (%s); trying again", error)
+                if self._stop_signal and pause > 1:
+                    return False
+                time.sleep(pause)
+                pause = min(2 * pause, 2.0)
+
+    # The child
+
+    def _fork(self, burst: bool) -> None:
+        self._activity.clear()
+        self._end = None
+        sys.stdout.flush()
+        sys.stderr.flush()
+        supervisor = os.getpid()
+        pid = os.fork()
+        if pid:
+            self._child_pid = pid
+            return
+        status = 1
+        try:
+            redis = connect_patiently(self._settings.redis_url.get_secret_value(), timeout=10)
+            child = Child(
+                self._settings,
+                self._registry,
+                self._store,
+                worker_name=self.name,
+                redis=redis,
+                activity=self._activity,
+                folder=self._folder,
+                burst=burst,
+                supervisor=supervisor,
+            )
+            status = child.run()
+        except BaseException:
+            log.exception("the child of worker %s failed", self.name)
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+
+    def _watch(self, wakeup: int) -> int:
+        """Look after the child until it has ended; its exit status as `os.waitstatus_to_exitcode` gives it."""
+        told_to_stop = False
+        while True:
+            pid, status = os.waitpid(self._child_pid, os.WNOHANG)
+            if pid:
+                self._child_pid = 0
+                shutil.rmtree(self._folder, ignore_errors=True)
+                return os.waitstatus_to_exitcode(status)
+            if self._stop_signal and not told_to_stop:
+                told_to_stop = True
+                self._stop_until = time.monotonic() + self._settings.stop_grace
+                os.kill(self._child_pid, signal.SIGTERM)
+            self._look()
+            if select.select([wakeup], [], [], LOOK)[0]:
+                os.read(wakeup, 1024)
+
+    def _look(self) -> None:
+        """All that is due now. While Redis is away the child is still held to its limits."""
+        running = self._activity.read()
+        if self._stop_until and time.monotonic() > self._stop_until:
+            self._kill()
+        elif running and 0 < running.timeout < running.seconds - LATE:
+            self._kill_job(running, "failed", Failure.timed_out(running.timeout, "It did not react to its alarm."))
+        try:
+            self._read_commands(running)
+            self._beat_if_due(running)
+            self._tick_if_due()
+        except (RedisError, OSError) as error:
+            log.error("Redis does not answer (%s); trying again", error)
+            time.sleep(0.2)
+
+    def _kill(self) -> None:
+        try:
+            os.killpg(self._child_pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # it has no group of its own yet
+            os.kill(self._child_pid, signal.SIGKILL)
+
+    def _kill_job(self, running: Running, how: str, failure: Failure) -> bool:
+        """Kill the child if it still runs this job: it is held while we look."""
+        os.kill(self._child_pid, signal.SIGSTOP)
+        os.waitid(os.P_PID, self._child_pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+        now = self._activity.read()
+        if now and now.execution == running.execution:
+            self._end = (how, failure, running)
+            self._kill()
+            return True
+        os.kill(self._child_pid, signal.SIGCONT)
+        return False
+
+    def _settle(self, status: int) -> None:
+        """End in Redis what the child has left. What it held and did not begin is given to the next child."""
+        running = self._activity.read() if status not in (DONE, RECYCLE) else None
+        if running:
+            if self._stop_until and time.monotonic() > self._stop_until:
+                self._release("put_back", None, running)
+            elif self._end and self._end[2].execution == running.execution:
+                self._release(self._end[0], self._end[1], running)
+            else:
+                self._release("lost", Failure.lost(_reason(status)), running)
+        if self._stop_signal:
+            self._release("put_back", None, None)
+        elif status in (DONE, RECYCLE) or running:
+            self._unbegun_deaths = 0
+        else:
+            self._unbegun_deaths += 1
+            if self._unbegun_deaths % UNBEGUN_DEATHS == 0:
+                self._release("lost", Failure.lost(_reason(status)), None)
+                raise RuntimeError("the child dies before it begins anything")
+
+    def _release(self, how: str, failure: Failure | None, running: Running | None) -> None:
+        answer = RELEASE(
+            self.connection,
+            *(self.name, now_text(), how),
+            *((running.job_id, running.execution) if running else ("", "")),
+            *((failure.error, failure.packed_traceback) if failure else ("", "")),
+            *((running.began, time.time(), round(running.seconds, 6)) if running else ("", "", "")),
+        )
+        if not answer:
+            return
+        status, job_id, has_dependents = answer[0].decode(), answer[1].decode(), answer[2]
+        log.warning("job %s is %s%s", job_id, status, f": {failure.detail}" if failure else " again")
+        if status == "failed" and has_dependents:
+            self._stock.enqueue_dependents(job_id)
+
+    # What is due now and then
+
+    def _beat_if_due(self, running: Running | None) -> None:
+        """A job has to last a little before its supervisor speaks of it."""
+        if running and running.seconds < LOOK:
+            running = None
+        is_new = running is not None and running.execution != self._last_recorded
+        if is_new or time.monotonic() >= self._next_beat:
+            self._next_beat = time.monotonic() + (BEAT_BUSY if running else BEAT_IDLE)
+            self._last_recorded = running.execution if running else ""
+            self._beat(running)
+
+    def _beat(self, running: Running | None) -> None:
+        job = (running.job_id, running.execution, LEASE, running.began, round(running.seconds, 3)) if running else ()
+        is_whole, verdict = BEAT(self.connection, self.name, now_text(), RECORD_TTL, *job)
+        if not is_whole:  # Redis has lost our record, or another took us for dead
+            self.connection.hset(self.key, mapping=self.serialize())
+            with self.connection.pipeline() as pipeline:
+                worker_registration.register(self, pipeline)
+                pipeline.execute()
+        if running and verdict == b"stop":
+            self._kill_job(running, "stopped", STOPPED)
+        elif running and verdict == b"drop":
+            self._kill_job(running, "lost", Failure.lost("The job was taken away while it ran."))
+
+    def _tick_if_due(self) -> None:
+        if time.monotonic() >= self._next_tick:
+            self._next_tick = time.monotonic() + TICK_OTHERS
+            if self._tick():
+                self._next_tick = time.monotonic() + TICK_SCHEDULER
+        if time.monotonic() >= self._next_house_keeping:
+            self._next_house_keeping = time.monotonic() + HOUSE_KEEPING
+            self.run_maintenance_tasks()
+
+    def _tick(self) -> bool:
+        """Queue what is due, and take over what lost workers held; whether this worker is the scheduler."""
+        lost = Failure.lost("The worker that ran the job was lost.")
+        schedules, *ended = TICK(
+            self.connection, self.name, now_text(), lost.error, lost.packed_traceback, *self._settings.queues
+        )
+        for job_id, has_dependents in zip(ended[::2], ended[1::2], strict=True):
+            log.warning("job %s has lost its worker", job_id.decode())
+            if has_dependents:
+                self._stock.enqueue_dependents(job_id.decode())
+        return bool(schedules)
+
     def run_maintenance_tasks(self) -> None:
-        super().run_maintenance_tasks()
-        announce(self.connection, self._catalog)
+        """What need not be exact: RQ's registries, the catalogue's time, what has expired."""
+        for queue in self.queues:
+            queue.finished_job_registry.cleanup()
+            queue.failed_job_registry.cleanup()
+            worker_registration.clean_worker_registry(queue)
+            queue.intermediate_queue.cleanup(self, queue)
+        Group.clean_registries(connection=self.connection)
+        announce(self.connection, self._registry.catalog)
         try:
             sweep(self.connection, self._store, self._settings)
         except OSError as error:  # the data folder has a problem; jobs that need no file still run
             log.error("house-keeping failed: %s", error)
 
-    # One job
+    def _read_commands(self, running: Running | None) -> None:
+        """What RQ's tools have sent: stop a job, shut down, kill the child."""
+        message = self._commands.get_message(timeout=0)
+        while message:
+            command = json.loads(message["data"])
+            if command["command"] == "shutdown":
+                self._stop_signal = True
+            elif command["command"] == "kill-horse" and running:
+                self._kill_job(running, "lost", Failure.lost("Its process was killed by a command."))
+            elif command["command"] == "stop-job" and running and running.job_id == command.get("job_id"):
+                self._kill_job(running, "stopped", STOPPED)
+            message = self._commands.get_message(timeout=0)
 
-    def prepare_job_execution(self, job: Job, remove_from_intermediate_queue: bool = False) -> None:
-        super().prepare_job_execution(job, remove_from_intermediate_queue)
-        self._tell(job, "started")
+    def _install_flags(self) -> tuple[int, int]:
+        """Signals set flags. Return a pipe that can be read when one has come."""
+        ends = os.pipe()
+        for end in ends:
+            os.set_blocking(end, False)
+        signal.set_wakeup_fd(ends[1], warn_on_full_buffer=False)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._flag_stop)
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        return ends
 
-    def monitor_work_horse(self, job: Job, queue: Queue) -> None:
-        super().monitor_work_horse(job, queue)
-        remove_job_folder(job.id)
+    def _remove_flags(self, wakeup: tuple[int, int]) -> None:
+        signal.set_wakeup_fd(-1)
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD):
+            signal.signal(number, signal.SIG_DFL if number != signal.SIGINT else signal.default_int_handler)
+        for end in wakeup:
+            os.close(end)
 
-    def perform_job(self, job: Job, queue: Queue) -> bool:
-        assert isinstance(job, TaskJob)  # the class that this worker gives to its queues
-        job.run = self._executor.run
-        return super().perform_job(job, queue)
-
-    def handle_exception(self, job: Job, *exc_info: Any) -> None:
-        error = exc_info[1]
-        self._error = _describe(error, job)
-        log.warning("job %s failed: %s: %s", job.id, self._error["type"], self._error["detail"])
-
-    def handle_job_success(self, job: Job, queue: Queue, started_job_registry: StartedJobRegistry) -> None:
-        super().handle_job_success(job, queue, started_job_registry)
-        self._tell(job, "finished")
-
-    def handle_job_failure(
-        self, job: Job, queue: Queue, started_job_registry: StartedJobRegistry | None = None, exc_string: str = ""
-    ) -> None:
-        if self._putting_back:
-            self._put_back(job, queue)
-            return
-        stopped = self._stopped_job_id == job.id
-        error = self._error or {"type": "Stopped" if stopped else "WorkerLost", "title": "", "detail": exc_string}
-        self.connection.hset(job.key, ERROR, json.dumps(error))
-        super().handle_job_failure(job, queue, started_job_registry, _storable(exc_string))
-        self._tell(job, job.get_status())
-
-    def _tell(self, job: Job, rq_status: JobStatus | str) -> None:
-        """Tell who watches; that nobody can be told is no reason to fail the job."""
-        status = STATUSES[getattr(rq_status, "value", rq_status)]
-        try:
-            with self.connection.pipeline() as pipeline:
-                emit(pipeline, job.id, "state", {"status": status}, ttl=KEPT_SECONDS + int(job.timeout or 0))
-                pipeline.execute()
-        except RedisError as error:
-            log.warning("could not announce that job %s is %s: %s", job.id, status, error)
-
-    # Stopping: a job that does not end within the grace time goes back to the head of its queue
-
-    def request_stop(self, signum: Any, frame: Any) -> None:
-        timer = threading.Timer(self._settings.stop_grace, self._interrupt)
-        timer.daemon = True
-        timer.start()
-        super().request_stop(signum, frame)
-
-    def _interrupt(self) -> None:
-        if self.horse_pid:
-            self._putting_back = True
-            self.kill_horse()
-
-    def _put_back(self, job: Job, queue: Queue) -> None:
-        with self.connection.pipeline() as pipeline:
-            self.cleanup_execution(job, pipeline=pipeline)
-            job.set_status(JobStatus.QUEUED, pipeline=pipeline)
-            queue.push_job_id(job.id, at_front=True, pipeline=pipeline)
-            pipeline.execute()
-        log.info("job %s goes back to the head of queue %s", job.id, queue.name)
-        self._tell(job, "queued")
+    def _flag_stop(self, signum: int, frame: Any) -> None:
+        self._stop_signal = True
 
 
-def _describe(error: Any, job: Job) -> dict[str, str]:
-    """An error as the page shows it: its type, and a sentence."""
-    if isinstance(error, JobTimeoutException):
-        return {
-            "type": "Timeout",
-            "title": "Time limit",
-            "detail": f"The job ran longer than its limit of {job.timeout} s.",
-        }
-    title = error.title if isinstance(error, AppError) else ""
-    detail = _storable(str(error))[:10_000] or type(error).__name__
-    return {"type": type(error).__name__, "title": title, "detail": detail}
-
-
-def _storable(text: str) -> str:
-    """The text without what UTF-8 can't hold (half of a surrogate pair)."""
-    return text.encode("utf-8", "replace").decode()
-
-
-def wait_for_redis(redis: Redis) -> None:
-    """Return when Redis answers; until then say so every few seconds."""
-    while True:
-        try:
-            redis.ping()
-            return
-        except RedisError as error:
-            log.error("Redis does not answer (%s); trying again", error)
-            time.sleep(2)
+def _reason(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return "The process that ran the job was killed (signal 9): out of memory?"
+    if status < 0:
+        return f"The process that ran the job died of signal {-status} ({signal.Signals(-status).name})."
+    return f"The process that ran the job ended with exit status {status}."
 
 
 def work(settings: WorkerSettings, registry: TaskRegistry, redis: Redis) -> None:
     """Run jobs until SIGTERM or SIGINT."""
-    wait_for_redis(redis)
-    TaskWorker(settings, registry, redis).work(with_scheduler=True, logging_level="WARNING")
+    TaskWorker(settings, registry, redis).work()

@@ -1,7 +1,7 @@
 """Server-Sent Events of one job: progress, log and state, with replay after `Last-Event-ID`.
 
 One Redis subscriber per process wakes all watchers, and starts with the first of them; a watcher costs no connection.
-The stream in Redis is what is read, so a missed wake-up only delays.
+The job and its stream in Redis are what is read, so a missed wake-up only delays.
 """
 
 from __future__ import annotations
@@ -68,30 +68,35 @@ class Wakeups:
 def event_stream(redis: Redis, jobs: Jobs, wakeups: Wakeups, job: Job, last_id: str) -> Iterator[bytes]:
     """The events of a job as text/event-stream: a `state` first, then what comes, then `end`."""
     news = wakeups.add(job.id)
+    shown = job.status
     try:
-        yield b"retry: 2000\n\n" + _message("state", {"status": job.status})
+        yield b"retry: 2000\n\n" + _message("state", {"status": shown}, last_id)
         while True:
-            final = jobs.get(job.id).is_final
+            job = jobs.get(job.id)
+            if job.status != shown and not job.is_final:
+                shown = job.status
+                yield _message("state", {"status": shown}, last_id)
             for event in read(redis, job.id, last_id):
                 last_id = event.id
                 data = event.data
                 if event.type == "log":
                     data = {**data, "text": read_log(redis, job.id, data["offset"], data["size"])}
                 yield _message(event.type, data, event.id)
-            if final:
+            if job.is_final:
                 break
             if not news.wait(HEARTBEAT):
                 yield b": heartbeat\n\n"
             news.clear()
-        yield _message("end", {"status": jobs.get(job.id).status})
+        if job.status != shown:
+            yield _message("state", {"status": job.status}, last_id)
+        yield _message("end", {"status": job.status}, last_id)
     except AppError as error:
-        yield _message("end", {"status": "gone", "detail": str(error)})
+        yield _message("end", {"status": "gone", "detail": str(error)}, last_id)
     except RedisError:
         return  # the client reconnects, and goes on after the last id that it saw
     finally:
         wakeups.remove(job.id, news)
 
 
-def _message(type: str, data: dict[str, Any], event_id: str = "") -> bytes:
-    head = f"id: {event_id}\n" if event_id else ""
-    return f"{head}event: {type}\ndata: {json.dumps(data)}\n\n".encode()
+def _message(type: str, data: dict[str, Any], event_id: str) -> bytes:
+    return f"id: {event_id}\nevent: {type}\ndata: {json.dumps(data)}\n\n".encode()

@@ -87,7 +87,7 @@ def test_output_and_progress_are_kept(run, redis):
     log = read_log(redis, job.id)
     assert [line in log for line in ("printed line", "error line", "library: logged line", "own line")] == [True] * 4
     assert job.progress.as_dict() == {"percent": 25.0, "current": 1.0, "total": 4.0, "message": "a quarter"}
-    assert {"state", "log", "progress"} == {event.type for event in read(redis, job.id)}
+    assert {"log", "progress"} == {event.type for event in read(redis, job.id)}
 
 
 def test_around_job_is_entered_around_the_task(run, jobs):
@@ -261,12 +261,13 @@ def test_progress_reaches_redis_at_most_ten_times_a_second(redis, jobs, registry
     from runner.reporter import Reporter
 
     job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
-    reporter = Reporter(redis, RqJob.fetch(job_id, connection=redis, serializer=JSONSerializer), ttl=60)
+    reporter = Reporter(redis)
     began = time.monotonic()
 
-    with reporter.running():
-        for step in range(100_000):
-            reporter.progress(step + 1, 100_000, "")
+    reporter.begin(job_id, ttl=60)
+    for step in range(100_000):
+        reporter.progress(step + 1, 100_000, "")
+    reporter.end()
 
     sent = [event for event in read(redis, job_id) if event.type == "progress"]
     assert len(sent) <= 10 * (time.monotonic() - began) + 2

@@ -4,9 +4,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from tests.sample_tasks.bad import fails_once, kills_itself, never_ends, raises
+from tests.sample_tasks.good import echo, returns_nothing, wait_for
+
+# RQ's own worker imports a task by its reference, which names this package.
+__all__ = ["echo", "fails_once", "kills_itself", "never_ends", "raises", "returns_nothing", "wait_for"]
+
 
 @contextmanager
 def around_job() -> Iterator[None]:
     os.environ["AROUND_JOB"] = "entered"
     yield
     os.environ["AROUND_JOB"] = "left"
+
+
+def _callback(*details: object) -> None:
+    """A callback that RQ's own worker may call."""

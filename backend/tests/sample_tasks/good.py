@@ -73,6 +73,10 @@ def parts() -> dict[str, Any]:
     }
 
 
+def returns_nothing() -> None:
+    """Return nothing."""
+
+
 def large() -> str:
     """Return a long text."""
     return "x" * 70_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 
 import pytest
 
@@ -283,12 +284,17 @@ def test_events_replay_what_happened_and_end(client, finished):
 
 
 def test_events_go_on_after_the_last_one_seen(client, finished):
-    job = finished("talk")
-    ids = [line[4:] for line in client.get(job["links"]["events"]).text.splitlines() if line.startswith("id: ")]
+    events = finished("talk")["links"]["events"]
+    said = _told_once(client.get(events).text)
 
-    again = client.get(job["links"]["events"], headers={"Last-Event-ID": ids[1]}).text
+    again = client.get(events, headers={"Last-Event-ID": said[1][0]}).text
 
-    assert [line[4:] for line in again.splitlines() if line.startswith("id: ")] == ids[2:]
+    assert _told_once(again) == said[2:]
+
+
+def _told_once(stream: str) -> list[tuple[str, str]]:
+    """Id and data of the progress and log events: what a client must not see twice."""
+    return re.findall(r"^id: (\S+)\nevent: (?:progress|log)\ndata: (.*)$", stream, re.MULTILINE)
 
 
 def test_a_page_of_another_site_can_not_write(client, redis):

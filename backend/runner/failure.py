@@ -1,0 +1,57 @@
+"""Why a job failed, as its page shows it and as RQ keeps it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import traceback
+import zlib
+from dataclasses import dataclass
+
+from rq.timeouts import JobTimeoutException
+
+from jobkit.errors import AppError
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error in one sentence, and the traceback behind it."""
+
+    type: str
+    title: str
+    detail: str
+    traceback: str
+
+    @classmethod
+    def of(cls, error: BaseException, timeout: int) -> Failure:
+        text = "".join(traceback.format_exception(error))
+        if isinstance(error, JobTimeoutException):
+            return cls.timed_out(timeout, text)
+        title = error.title if isinstance(error, AppError) else ""
+        return cls(type(error).__name__, title, _storable(str(error))[:10_000] or type(error).__name__, text)
+
+    @classmethod
+    def timed_out(cls, timeout: float, text: str) -> Failure:
+        return cls("Timeout", "Time limit", f"The job ran longer than its limit of {timeout:g} s.", text)
+
+    @classmethod
+    def lost(cls, detail: str) -> Failure:
+        return cls("WorkerLost", "Worker lost", detail, detail)
+
+    @property
+    def error(self) -> str:
+        """As JSON: our field in the job's hash."""
+        return json.dumps({"type": self.type, "title": self.title, "detail": self.detail})
+
+    @property
+    def packed_traceback(self) -> bytes:
+        """As RQ's Result keeps it."""
+        return base64.b64encode(zlib.compress(_storable(self.traceback).encode()))
+
+
+STOPPED = Failure("Stopped", "", "The job was stopped.", "Job stopped by user, work-horse terminated.")
+
+
+def _storable(text: str) -> str:
+    """The text without what UTF-8 can't hold (half of a surrogate pair)."""
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,113 @@
+"""What a job may use: time, memory, CPU time, size of a file. What is over is stopped, and says so."""
+
+from __future__ import annotations
+
+import errno
+import math
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from rq.timeouts import JobTimeoutException
+
+from jobkit.errors import AppError
+from jobkit.task import TaskOptions
+from runner.settings import WorkerSettings
+
+MB = 1 << 20
+
+
+class OverLimit(AppError):
+    """Over a limit: the job used more than it may."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one task; 0 is no limit. Memory and file size in MB, CPU time in seconds."""
+
+    memory: int
+    cpu: int
+    file_size: int
+
+    @classmethod
+    def of(cls, options: TaskOptions, settings: WorkerSettings) -> Limits:
+        return cls(
+            memory=settings.job_memory if options.memory is None else options.memory,
+            cpu=settings.job_cpu if options.cpu is None else options.cpu,
+            file_size=settings.job_file_size if options.file_size is None else options.file_size,
+        )
+
+    @contextmanager
+    def applied(self) -> Iterator[None]:
+        """Hold the block to these limits. Raises OverLimit."""
+        soft = {}
+        if self.memory:
+            soft[resource.RLIMIT_AS] = address_space() + self.memory * MB
+        if self.cpu:
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            soft[resource.RLIMIT_CPU] = math.ceil(usage.ru_utime + usage.ru_stime) + self.cpu
+        if self.file_size:
+            soft[resource.RLIMIT_FSIZE] = self.file_size * MB
+        try:
+            for kind, limit in soft.items():
+                _set_soft(kind, limit)
+            yield
+        except MemoryError:
+            raise OverLimit(f"The job needs more than the {self.memory} MB of memory that it may use.") from None
+        except OSError as error:
+            if error.errno != errno.EFBIG or not self.file_size:
+                raise
+            raise OverLimit(f"The job wrote a file larger than the {self.file_size} MB that it may.") from None
+        finally:
+            for kind in soft:
+                _set_soft(kind, resource.RLIM_INFINITY)
+
+
+def _set_soft(kind: int, limit: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    known = [value for value in (limit, hard) if value != resource.RLIM_INFINITY]
+    resource.setrlimit(kind, (min(known, default=resource.RLIM_INFINITY), hard))
+
+
+def address_space() -> int:
+    """Bytes of this process's address space: what it has before a job begins is not the job's. Linux; else 0."""
+    return _statm(0)
+
+
+def resident_memory() -> int:
+    """Bytes of this process that are in memory. Linux; else 0."""
+    return _statm(1)
+
+
+def _statm(field: int) -> int:
+    with suppress(OSError):
+        return int(Path("/proc/self/statm").read_bytes().split()[field]) * resource.getpagesize()
+    return 0
+
+
+@contextmanager
+def time_limit(seconds: int) -> Iterator[None]:
+    """Raises JobTimeoutException in the block after so many seconds; below 1 is no limit."""
+
+    def timed_out(signum: int, frame: FrameType | None) -> None:
+        raise JobTimeoutException(f"Task exceeded maximum timeout value ({seconds} seconds)")
+
+    signal.signal(signal.SIGALRM, timed_out)
+    try:
+        signal.setitimer(signal.ITIMER_REAL, max(0, seconds))
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def install_cpu_handler() -> None:
+    """Let the kernel's signal about CPU time raise in the task."""
+
+    def out_of_cpu(signum: int, frame: FrameType | None) -> None:
+        raise OverLimit("The job used more CPU time than it may.")
+
+    signal.signal(signal.SIGXCPU, out_of_cpu)

@@ -1,0 +1,102 @@
+"""What the scripts leave to RQ's own code: jobs that others wait for, that repeat, or whose result is not kept."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+from rq import Queue
+from rq.exceptions import NoSuchJobError
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
+
+from jobkit.jobs import RESULT_KINDS
+from jobkit.redis import WAKE
+from runner.settings import WorkerSettings
+
+
+class TaskJob(Job):
+    """A job whose callbacks are never imported and whose webhooks are never called: names in Redis are only data."""
+
+    success_callback = failure_callback = stopped_callback = property(lambda self: None)
+
+    def send_webhooks(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+class NotOurs(Exception):
+    """Not ours: the job was given to another execution, or somebody ended it."""
+
+
+class _OwnedQueue(Queue):
+    """RQ asks it for dependents within the transaction that ends a job: here we look whether the job is still ours."""
+
+    job_class = TaskJob
+    check: Callable[[Pipeline], None]
+
+    def enqueue_dependents(self, job: Job, pipeline: Pipeline | None = None, *args: Any, **kwargs: Any) -> None:
+        if pipeline is not None:
+            self.check(pipeline)
+        super().enqueue_dependents(job, pipeline, *args, **kwargs)
+
+
+class _Worker(BaseWorker):
+    connection_timeout = 10  # seconds; RQ would wait as long as a worker may be idle
+
+
+class StockEndings:
+    def __init__(self, redis: Redis, worker_name: str, settings: WorkerSettings):
+        self._redis = redis
+        self._worker = _Worker(
+            list(settings.queues),
+            name=worker_name,
+            connection=redis,
+            serializer=JSONSerializer,
+            job_class=TaskJob,
+            default_result_ttl=settings.result_ttl,
+            prepare_for_work=False,
+            log_job_description=False,
+        )
+
+    def succeed(self, job_id: str, execution_id: str, content: str, kinds: str, began: float) -> None:
+        """End the job as RQ does, if the execution is still its own."""
+        try:
+            job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
+        except NoSuchJobError:
+            return
+        execution = Execution(execution_id, job_id, self._redis, self._worker.name)
+        execution.created_at = datetime.fromtimestamp(began, UTC)
+        self._worker.execution = execution
+        job.ended_at = datetime.now(UTC)
+        job.started_at = job.started_at or execution.created_at
+        job.last_heartbeat = job.ended_at
+        job._result = json.loads(content)
+
+        def check(pipeline: Pipeline) -> None:
+            pipeline.watch(job.key)
+            mine = pipeline.zscore(job.started_job_registry.key, execution.composite_key) is not None
+            if not mine or pipeline.hget(job.key, "status") != b"started":
+                raise NotOurs
+
+        queue = _OwnedQueue(job.origin, connection=self._redis, serializer=JSONSerializer)
+        queue.check = check
+        self._redis.hset(job.key, RESULT_KINDS, kinds)
+        try:
+            self._worker.handle_job_success(job, queue, job.started_job_registry)
+        except NotOurs:
+            return
+        self._redis.publish(WAKE, job_id)
+
+    def enqueue_dependents(self, job_id: str) -> None:
+        """Queue the jobs that waited for the end of this one."""
+        try:
+            job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
+        except NoSuchJobError:
+            return
+        Queue(job.origin, connection=self._redis, serializer=JSONSerializer).enqueue_dependents(job)

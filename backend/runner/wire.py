@@ -1,0 +1,143 @@
+"""One connection to Redis for a worker's cycle: the least work per call, and patience when Redis is away.
+
+redis-py opens the connection (its URL, password, TLS, database); after that a call is one write and one read, without
+the pool, the probe for a dead socket and the objects that a general client needs.
+"""
+
+from __future__ import annotations
+
+import logging
+import select
+import time
+from collections.abc import Callable
+from typing import Any
+
+from redis import Redis
+from redis.connection import Connection
+from redis.exceptions import NoScriptError, RedisError, ResponseError, TimeoutError
+
+from runner.scripts import Script
+
+# What passes: Redis is full, loading, a replica, busy with a script, or can't write to its disk.
+_PASSING = ("OOM", "LOADING", "READONLY", "BUSY", "MISCONF", "MASTERDOWN", "TRYAGAIN", "NOREPLICAS", "CLUSTERDOWN")
+_LONGEST_PAUSE = 2.0  # seconds
+
+log = logging.getLogger("worker")
+
+
+class Interrupted(Exception):
+    """Interrupted: the caller has given up while Redis was away."""
+
+
+class Wire:
+    """Calls a script again and again until Redis has answered; `give_up` says when to stop trying."""
+
+    def __init__(self, redis: Redis, timeout: float, give_up: Callable[[], bool]):
+        self._redis = redis
+        self._timeout = timeout
+        self._give_up = give_up
+        self._connection: Connection | None = None
+        self._away_since = 0.0
+
+    def script(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
+        """What the script answers. Raises Interrupted, ResponseError."""
+        pause = 0.05
+        command = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        while True:
+            try:
+                answer = self._call(command)
+            except NoScriptError:
+                command = ("EVAL", script.source, *command[2:])
+                continue
+            except ResponseError as error:
+                if not any(word in str(error) for word in _PASSING):
+                    raise
+                self._wait(error, pause)
+            except (RedisError, OSError) as error:
+                self.close()
+                self._wait(error, pause)
+            else:
+                if self._away_since:
+                    log.info("Redis answers again, after %.1f s", time.monotonic() - self._away_since)
+                    self._away_since = 0.0
+                return answer
+            pause = min(2 * pause, _LONGEST_PAUSE)
+
+    def _call(self, command: tuple[Any, ...]) -> Any:
+        connection = self._connection or self.open()
+        connection.send_command(*command, check_health=False)
+        return connection.read_response()
+
+    def open(self) -> Connection:
+        connection = self._redis.connection_pool.make_connection()
+        connection.socket_timeout = self._timeout
+        connection.connect()
+        self._connection = connection
+        return connection
+
+    def close(self) -> None:
+        if self._connection:
+            self._connection.disconnect()
+            self._connection = None
+
+    def _wait(self, error: Exception, pause: float) -> None:
+        if not self._away_since:
+            self._away_since = time.monotonic()
+            log.error("Redis: %s; trying again until it answers", error)
+        if self._give_up():
+            raise Interrupted
+        time.sleep(pause)
+
+
+class Doorbell:
+    """Waits until one of several queues has a job, without taking it: one blocked connection per queue.
+
+    `BLMOVE queue queue LEFT LEFT` changes nothing, and answers as soon as the queue has an element, whoever put it
+    there. So any number of queues is watched without polling, which a blocking pop of many queues can only do by
+    taking the job out of Redis.
+    """
+
+    def __init__(self, redis: Redis, queue_keys: tuple[str, ...]):
+        self._redis = redis
+        self._queues = queue_keys
+        self._seconds = max(5.0, len(queue_keys) / 1.5)  # all of them together: at most 1.5 commands a second
+        self._connections: dict[str, Connection] = {}
+        self._asked: dict[str, float] = {}  # when; an answer may have come while a job ran
+
+    def wait(self, wakeup: int) -> None:
+        """Return when a queue has a job, when `wakeup` (a file descriptor) can be read, or when Redis is away."""
+        try:
+            while True:
+                for queue in self._queues:
+                    if queue not in self._asked:
+                        self._ask(queue)
+                overdue = min(self._asked.values()) + self._seconds + 3 - time.monotonic()
+                sockets = {self._connections[queue]._sock: queue for queue in self._queues}
+                ready, _, _ = select.select([wakeup, *sockets], [], [], max(0.0, overdue))
+                if not ready:
+                    raise TimeoutError("Redis does not answer")
+                answered = [self._has_job(sockets[socket]) for socket in ready if socket in sockets]
+                if wakeup in ready or any(answered):
+                    return
+        except (RedisError, OSError) as error:
+            log.debug("the queues can't be watched: %s", error)
+            self.close()
+            select.select([wakeup], [], [], 0.2)
+
+    def _ask(self, queue: str) -> None:
+        connection = self._connections.get(queue)
+        if not connection:
+            connection = self._connections[queue] = self._redis.connection_pool.make_connection()
+            connection.connect()
+        connection.send_command("BLMOVE", queue, queue, "LEFT", "LEFT", self._seconds, check_health=False)
+        self._asked[queue] = time.monotonic()
+
+    def _has_job(self, queue: str) -> bool:
+        del self._asked[queue]
+        return self._connections[queue].read_response() is not None
+
+    def close(self) -> None:
+        for connection in self._connections.values():
+            connection.disconnect()
+        self._connections.clear()
+        self._asked.clear()

@@ -1,0 +1,85 @@
+"""Plain RQ in front of a real Redis, and a worker of one class behind it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from redis import Redis
+from rq import Queue, Worker
+from rq.job import Job
+from rq.serializers import JSONSerializer
+
+from jobkit.redis import connect_patiently
+from runner.discovery import TaskRegistry
+from runner.settings import WorkerSettings
+from runner.worker import TaskWorker
+from tests.conftest import wait_until
+
+RunWorker = Callable[[WorkerSettings, TaskRegistry, Redis, bool], None]
+
+# Forked, so that the sample tasks need no second import; in a process of its own, because a worker takes the signals
+# of its process, and the alarm that limits a test.
+FORK = multiprocessing.get_context("fork")
+
+
+def run_stock_worker(settings: WorkerSettings, registry: TaskRegistry, redis: Redis, burst: bool) -> None:
+    """RQ's own worker, told to keep results as long as ours. A burst queues the scheduled jobs that are due first."""
+    queues = list(settings.queues)
+    worker = Worker(queues, connection=redis, serializer=JSONSerializer, default_result_ttl=settings.result_ttl)
+    worker.unsubscribe = lambda: None  # the last thing it does; one time in six it waits a second for a thread there
+    worker.work(burst=burst, with_scheduler=burst, logging_level="WARNING")
+
+
+def run_our_worker(settings: WorkerSettings, registry: TaskRegistry, redis: Redis, burst: bool) -> None:
+    TaskWorker(settings, registry, redis).work(burst=burst)
+
+
+class Desk:
+    def __init__(
+        self, run_worker: RunWorker, settings: WorkerSettings, registry: TaskRegistry, redis: Redis, folder: Path
+    ):
+        self.redis = redis
+        self.folder = folder
+        self.queue = self.queue_named("default")
+        self._run_worker = run_worker
+        self._settings = settings
+        self._registry = registry
+
+    def queue_named(self, name: str) -> Queue:
+        return Queue(name, connection=self.redis, serializer=JSONSerializer)
+
+    def job(self, job_id: str) -> Job:
+        return Job.fetch(job_id, connection=self.redis, serializer=JSONSerializer)
+
+    def wait_for(self, job_id: str, status: str) -> Job:
+        wait_until(lambda: self.job(job_id).get_status().value == status, what=f"job {job_id} is {status}")
+        return self.job(job_id)
+
+    def run_worker(self) -> None:
+        """Let a worker run all that is due."""
+        with self.worker():
+            pass
+
+    @contextmanager
+    def worker(self, *, burst: bool = True) -> Iterator[None]:
+        """Let a worker run beside the block. At its end a burst is waited for; another worker is told to stop."""
+        process = FORK.Process(target=self._work, args=(burst,))
+        process.start()
+        try:
+            yield
+            if not burst:
+                process.terminate()
+            process.join(timeout=20)
+            assert process.exitcode == 0
+        finally:
+            process.kill()
+            process.join()
+
+    def _work(self, burst: bool) -> None:
+        os.setpgrp()  # what a worker kills is its own group, never that of the tests
+        with connect_patiently(self._settings.redis_url.get_secret_value()) as redis:
+            self._run_worker(self._settings, self._registry, redis, burst)
