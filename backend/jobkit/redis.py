@@ -19,7 +19,7 @@ SWEEP_CURSOR = "taskdesk:sweep:cursor"  # string: the sequence number up to whic
 WORKERS = "taskdesk:workers"  # sorted set: worker by when it said last that it lives (Unix seconds, by Redis's clock)
 SWEEP_LAST = "taskdesk:sweep:last"  # string: when lost workers were looked for last (Unix seconds)
 SWEEP_GRACE = "taskdesk:sweep:grace"  # string: there while nobody is taken for lost, after Redis was away
-WAKE = "taskdesk:wake"  # channel: the id of a job that has new events
+WAKE = "taskdesk:wake"  # channel: ids of jobs that have news, with spaces between
 
 
 def job_key(job_id: str) -> str:

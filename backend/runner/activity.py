@@ -9,14 +9,16 @@ from __future__ import annotations
 import mmap
 import struct
 import time
-from dataclasses import dataclass
+from typing import NamedTuple
 
-_LAYOUT = struct.Struct("=Q d d 2H 1500s 100s")  # version, began, time limit, lengths, job, execution
-_VERSION = struct.Struct("=Q")
+_VERSION = struct.Struct("=Q")  # odd while the child writes what follows
+_RUN = struct.Struct("=d d 2H 1000s 100s")  # began, time limit, lengths, job, execution
+_TOTALS = struct.Struct("=Q d")  # jobs that have succeeded, seconds that they took
+_CALLED_BACK = struct.Struct("=100s")  # execution
+_RUN_AT, _ENDING_AT, _TOTALS_AT, _CALLED_BACK_AT = 8, 1200, 2400, 2500
 
 
-@dataclass(frozen=True)
-class Running:
+class Running(NamedTuple):
     """A job whose function has begun. `began` is Unix time; `timeout` in seconds, 0 for none."""
 
     job_id: str
@@ -34,21 +36,58 @@ class Activity:
         self._page = mmap.mmap(-1, mmap.PAGESIZE)
         self._version = 0
 
-    def begin(self, job_id: str, execution: str, began: float, timeout: float) -> None:
-        """The child: the function of this job begins now."""
+    # For the child
+
+    def begin(self, job_id: str, execution: str, began: float, timeout: float, *, ahead: bool) -> None:
+        """The function of this job begins now; `ahead`: and Redis may not know how the one before it has ended."""
         job, run = job_id.encode(), execution.encode()
+        page = self._page
         self._version += 2
-        _VERSION.pack_into(self._page, 0, self._version - 1)  # odd: somebody is writing
-        _LAYOUT.pack_into(self._page, 0, self._version - 1, began, timeout, len(job), len(run), job, run)
-        _VERSION.pack_into(self._page, 0, self._version)
+        _VERSION.pack_into(page, 0, self._version - 1)
+        if ahead:
+            page.move(_ENDING_AT, _RUN_AT, _RUN.size)
+        else:
+            _RUN.pack_into(page, _ENDING_AT, 0, 0, 0, 0, b"", b"")
+        _RUN.pack_into(page, _RUN_AT, began, timeout, len(job), len(run), job, run)
+        _VERSION.pack_into(page, 0, self._version)
+
+    def is_called_back(self, execution: str) -> bool:
+        """Whether the job that was reserved ahead of this execution is no longer ours."""
+        return self._page[_CALLED_BACK_AT : _CALLED_BACK_AT + len(execution)] == execution.encode()
+
+    def succeeded(self, seconds: float) -> None:
+        """A job that took so long has succeeded."""
+        jobs, total = self.totals()
+        _TOTALS.pack_into(self._page, _TOTALS_AT, jobs + 1, total + seconds)
+
+    # For both
 
     def clear(self) -> None:
         """Nothing runs: the child is idle, or a new one starts."""
-        _LAYOUT.pack_into(self._page, 0, 0, 0.0, 0.0, 0, 0, b"", b"")
+        self._page[:_TOTALS_AT] = bytes(_TOTALS_AT)
+
+    # For the supervisor
 
     def read(self) -> Running | None:
         """What runs, or ran last; None if the child is idle, or just writing."""
-        version, began, timeout, job_size, run_size, job, run = _LAYOUT.unpack_from(self._page)
-        if version % 2 or not job_size or _VERSION.unpack_from(self._page)[0] != version:
+        return self._read(_RUN_AT)
+
+    def read_ending(self) -> Running | None:
+        """What ran before it, if Redis may not know how that has ended."""
+        return self._read(_ENDING_AT)
+
+    def call_back(self, execution: str) -> None:
+        """The child is not to begin what it has reserved ahead of this execution."""
+        _CALLED_BACK.pack_into(self._page, _CALLED_BACK_AT, execution.encode())
+
+    def totals(self) -> tuple[int, float]:
+        """How many jobs have succeeded, and the seconds that they took: of all children so far."""
+        jobs, seconds = _TOTALS.unpack_from(self._page, _TOTALS_AT)
+        return jobs, seconds
+
+    def _read(self, at: int) -> Running | None:
+        [version] = _VERSION.unpack_from(self._page)
+        began, timeout, id_size, execution_size, job_id, execution = _RUN.unpack_from(self._page, at)
+        if version % 2 or not id_size or _VERSION.unpack_from(self._page)[0] != version:
             return None
-        return Running(job[:job_size].decode(), run[:run_size].decode(), began, timeout)
+        return Running(job_id[:id_size].decode(), execution[:execution_size].decode(), began, timeout)

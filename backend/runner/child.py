@@ -18,10 +18,9 @@ import time
 import uuid
 from base64 import b64encode
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -31,9 +30,9 @@ from runner.activity import Activity
 from runner.discovery import TaskRegistry
 from runner.execution import Executor
 from runner.failure import Failure
-from runner.limits import MB, Limits, install_cpu_handler, resident_memory, time_limit
+from runner.limits import MB, Limits, install_handlers, resident_memory
 from runner.reporter import Reporter, capture_output
-from runner.scripts import CYCLE, RELEASE
+from runner.scripts import CYCLE, RELEASE, Script
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings
 from runner.wire import Doorbell, Interrupted, Wire
@@ -41,13 +40,17 @@ from runner.wire import Doorbell, Interrupted, Wire
 DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my place
 LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
 MEMORY_CHECK_JOBS = 200
+AHEAD = 0.001  # seconds that jobs may take on average for the next to be reserved ahead
+PACE_JOBS = 8  # about so many jobs make the average
+SPOKEN_OF = 0.02  # seconds after which a supervisor may have told Redis of a job that runs
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+Arguments = tuple[Any, ...]
 
 log = logging.getLogger("worker")
 
 
-@dataclass(frozen=True, slots=True)
-class Reserved:
+class Reserved(NamedTuple):
     """A job that this worker holds. `timeout` in seconds, below 1 for none."""
 
     id: str
@@ -57,6 +60,18 @@ class Reserved:
     timeout: int
     result_ttl: int
     is_plain: bool  # no repetition, no dependencies, a result to keep: what the script can end
+
+
+class Outcome(NamedTuple):
+    """How a job has ended, before Redis knows. `content` and `kinds` are JSON; the times are Unix time."""
+
+    job: Reserved
+    began: float
+    ended: float
+    seconds: float
+    content: bytes
+    kinds: str
+    failure: Failure | None
 
 
 class Child:
@@ -90,9 +105,10 @@ class Child:
         self._stock = StockEndings(redis, worker_name, settings)
         self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
         self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}
-        self._run = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
+        self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
         self._executions = 0
         self._jobs = 0
+        self._pace = 1.0  # seconds that jobs took lately
 
     def run(self) -> int:
         """Run jobs until told to stop; the exit status."""
@@ -104,9 +120,10 @@ class Child:
                     job = _reserved(answer, self._settings)
                     if self._stopping:
                         return DONE  # it has not begun: the supervisor puts it back
-                    if self._needs_a_fresh_process(job) and self._jobs:
+                    if self._jobs and self._needs_a_fresh_process(job):
                         return RECYCLE  # the next child is given the same job
-                    answer = self._work(job)
+                    outcome = self._work_ahead(job) if self._pace < AHEAD else self._work(job)
+                    answer = self._end(outcome)
                     if self._is_worn:
                         return RECYCLE
                 elif self._stopping or (self._burst and answer[1] != b"again"):
@@ -117,75 +134,131 @@ class Child:
         except Interrupted:
             return DONE
 
-    def _cycle(self, *finished: Any) -> Any:
+    # Jobs
+
+    def _work(self, job: Reserved) -> Outcome:
+        self._activity.begin(job.id, job.execution, time.time(), job.timeout, ahead=False)
+        return self._run(job)
+
+    def _work_ahead(self, job: Reserved) -> Outcome:
+        """Run the job and those after it, as long as they are short; how the last has ended.
+
+        While one runs, Redis ends the one before it and reserves the one after it.
+        """
+        before: Outcome | None = None
+        while True:
+            self._activity.begin(job.id, job.execution, time.time(), job.timeout, ahead=before is not None)
+            if before and self._activity.is_called_back(before.job.execution):
+                return before
+            answer = None
+            if not self._wire.send(*self._command(before, begins=job)):
+                answer = self._wire.answer()  # Redis is away: the job begins when it is known to be ours
+            outcome = self._run(job)
+            answer = answer or self._wire.answer()
+            if before:
+                self._ended(before, answer)
+            is_to_go_on = self._pace < AHEAD and not self._stopping and not self._is_worn
+            if outcome.failure or not job.is_plain or not is_to_go_on or answer[1] != b"job":
+                return outcome
+            job, before = _reserved(answer, self._settings), outcome
+            if self._needs_a_fresh_process(job):
+                return outcome
+
+    def _run(self, job: Reserved) -> Outcome:
+        """Call the job's task."""
+        failure, content, kinds = None, b"", ""
+        began = time.time()
+        try:
+            call = self._executor.prepare(job.id, job.data)
+            self._reporter.begin(job.id, ttl=max(job.timeout, 0) + KEPT_SECONDS)
+            try:
+                with self._limits[call.task.spec.reference].applied(job.timeout):
+                    content, kinds = self._executor.run(call)
+            finally:
+                self._reporter.end()
+        except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
+            failure = Failure.of(error, job.timeout)
+        ended = time.time()
+        outcome = Outcome(job, began, ended, round(ended - began, 6), content, kinds, failure)
+        self._has_result = True
+        self._remove_files()
+        self._jobs += 1
+        self._pace += (outcome.seconds - self._pace) / PACE_JOBS
+        if outcome.seconds > AHEAD:
+            install_handlers()  # the task may have set its own
+        if outcome.seconds > AHEAD:
+            install_handlers()  # the task may have set its own
+        self._is_worn = self._needs_a_fresh_process(job) or self._has_grown(outcome.seconds)
+        return outcome
+
+    # Redis
+
+    def _cycle(self, outcome: Outcome | None = None) -> Any:
         """End a job, if one has succeeded, and reserve the next, if there is to be one."""
-        keys = () if self._stopping or self._is_worn else self._queue_keys
-        self._executions += 1
-        execution = f"{self._run}{self._executions:x}"
-        answer = self._wire.script(CYCLE, keys, (self._worker_name, now_text(), execution, LEASE, *finished))
+        answer = self._wire.script(*self._command(outcome))
         self._has_result = False
         if answer[1] != b"job":
             self._activity.clear()
         return answer
 
-    # One job
-
-    def _work(self, job: Reserved) -> Any:
-        """Run the job and end it; what was reserved after it."""
-        began = time.time()
-        failure = None
-        content = kinds = ""
-        try:
-            content, kinds = self._call(job, began)
-        except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
-            failure = Failure.of(error, job.timeout)
-        ended = time.time()
-        self._has_result = True
-        self._remove_files()
-        self._jobs += 1
-        self._is_worn = self._needs_a_fresh_process(job) or self._has_grown(ended - began)
-        if failure:
-            self._fail(job, failure, began, ended)
-            return self._cycle()
-        return self._succeed(job, content, kinds, began, ended)
-
-    def _call(self, job: Reserved, began: float) -> tuple[str, str]:
-        self._activity.begin(job.id, job.execution, began, job.timeout)
-        call = self._executor.prepare(job.id, job.data)
-        self._reporter.begin(job.id, ttl=max(job.timeout, 0) + KEPT_SECONDS)
-        try:
-            limits = self._limits[call.task.spec.reference]
-            with time_limit(job.timeout), limits.applied():
-                return self._executor.run(call)
-        finally:
-            self._reporter.end()
-
-    def _succeed(self, job: Reserved, content: str, kinds: str, began: float, ended: float) -> Any:
-        if job.is_plain:
-            payload = b64encode(content.encode()) if content != "null" else b""
-            answer = self._cycle(
-                *(job.id, job.execution, job.queue, payload, job.result_ttl, kinds),
-                *(began, ended, round(ended - began, 6)),
+    def _command(self, outcome: Outcome | None, begins: Reserved | None = None) -> tuple[Script, Arguments, Arguments]:
+        keys = () if self._stopping or self._is_worn else self._queue_keys
+        self._executions += 1
+        arguments: Arguments = (
+            *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", LEASE),
+            *((begins.id, begins.execution) if begins else ("", "")),
+        )
+        if outcome:
+            job = outcome.job
+            arguments += (
+                *(job.id, job.execution, job.queue),
+                b64encode(outcome.content) if outcome.content != b"null" else b"",
+                *(job.result_ttl, outcome.kinds, outcome.began, outcome.ended),
+                "1" if outcome.seconds > SPOKEN_OF else "0",
             )
-            if answer[0] == 0:
-                log.warning("job %s was taken away while it ran: its result is not kept", job.id)
-            if answer[0] >= 0:
+        return CYCLE, keys, arguments
+
+    def _end(self, outcome: Outcome) -> Any:
+        """End the job; what was reserved after it."""
+        if outcome.failure:
+            self._fail(outcome, outcome.failure)
+        elif outcome.job.is_plain:
+            answer = self._cycle(outcome)
+            if self._ended(outcome, answer):
                 return answer
-        self._stock.succeed(job.id, job.execution, content, kinds, began)
+        else:
+            self._succeed_as_rq(outcome)
         return self._cycle()
 
-    def _fail(self, job: Reserved, failure: Failure, began: float, ended: float) -> None:
+    def _ended(self, outcome: Outcome, answer: Any) -> bool:
+        """Whether the script has done all that is to be done for the end of this job."""
+        if answer[0] == -1:
+            self._succeed_as_rq(outcome)
+            return False
+        if answer[0] == 0:
+            log.warning("job %s was taken away while it ran: its result is not kept", outcome.job.id)
+        else:
+            self._activity.succeeded(outcome.seconds)
+        return True
+
+    def _succeed_as_rq(self, outcome: Outcome) -> None:
+        self._stock.succeed(outcome.job.id, outcome.job.execution, outcome.content, outcome.kinds, outcome.began)
+
+    def _fail(self, outcome: Outcome, failure: Failure) -> None:
+        job = outcome.job
         log.warning("job %s failed: %s: %s", job.id, failure.type, failure.detail)
         answer = self._wire.script(
             RELEASE,
             (),
             (
                 *(self._worker_name, now_text(), "failed", job.id, job.execution),
-                *(failure.error, failure.packed_traceback, began, ended, round(ended - began, 6)),
+                *(failure.error, failure.packed_traceback, outcome.began, outcome.ended, outcome.seconds),
             ),
         )
         if answer and answer[0] == b"failed" and answer[2]:
             self._stock.enqueue_dependents(job.id)
+
+    # The process
 
     def _needs_a_fresh_process(self, job: Reserved) -> bool:
         return bool(self._isolated) and self._executor.reference(job.data) in self._isolated
@@ -196,8 +269,6 @@ class Child:
             return True
         looks = seconds > 0.05 or self._jobs % MEMORY_CHECK_JOBS == 0
         return looks and resident_memory() > self._settings.recycle_memory * MB
-
-    # The process
 
     def _rest(self, reason: bytes, wakeup: int) -> None:
         if reason == b"suspended":
@@ -215,8 +286,9 @@ class Child:
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._stop)
-        install_cpu_handler()
+        install_handlers()
         self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder_fd = os.open(self._folder, os.O_RDONLY)
         tempfile.tempdir = os.environ["TMPDIR"] = str(self._folder)
         capture_output(self._reporter)
         gc.freeze()  # what the supervisor has loaded is shared: a collection would copy it
@@ -226,18 +298,22 @@ class Child:
         self._stopping = True
 
     def _remove_files(self) -> None:
-        """Remove what the job has left in the temporary folder."""
-        with suppress(OSError), os.scandir(self._folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    shutil.rmtree(entry.path, ignore_errors=True)
-                else:
-                    os.unlink(entry.path)
+        """Remove what the job has left in the temporary folder. Its time says whether there was anything."""
+        with suppress(OSError):
+            if os.fstat(self._folder_fd).st_mtime == 0:
+                return
+            with os.scandir(self._folder) as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        shutil.rmtree(entry.path, ignore_errors=True)
+                    else:
+                        os.unlink(entry.path)
+            os.utime(self._folder, (0, 0))
 
 
 def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
     _, _, job_id, execution, queue, fields = answer
-    data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _ = fields
+    data, timeout, result_ttl, _, repeats_left, dependency_ids, *_ = fields
     ttl = int(result_ttl) if result_ttl else settings.result_ttl
     return Reserved(
         id=job_id.decode(),
@@ -250,9 +326,23 @@ def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
     )
 
 
-def now_text() -> str:
-    """Now, as RQ writes it."""
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+class _Clock:
+    """Writes times as RQ does. Within a second only the microseconds change."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._text = ""
+
+    def __call__(self) -> str:
+        now = time.time_ns()
+        second = now // 1_000_000_000
+        if second != self._second:
+            self._second = second
+            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._text}.{now // 1000 % 1_000_000:06d}Z"
+
+
+now_text = _Clock()
 
 
 def die_with_parent(parent: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import logging
 import pkgutil
 import traceback
 import warnings
@@ -40,6 +41,10 @@ class LoadedTask:
     @cached_property
     def file_parameters(self) -> tuple[str, ...]:
         return tuple(self.spec.file_parameters)
+
+    @cached_property
+    def logger(self) -> logging.Logger:
+        return logging.getLogger(self.spec.name)
 
 
 @dataclass(frozen=True)

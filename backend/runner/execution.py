@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import inspect
-import json
-import logging
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
+from pydantic_core import from_json
 
 from jobkit.artifacts import ArtifactStore
 from jobkit.errors import AppError, FieldError, InvalidArguments
@@ -26,8 +24,7 @@ class TaskRefused(AppError):
     """Task refused: the job names a function that this worker does not serve."""
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """A job that may run: its task, and its arguments as Python values."""
 
     job_id: str
@@ -63,7 +60,7 @@ class Executor:
             raise TaskRefused(f"This worker does not serve {name!r}: it is not in its catalogue.")
         return Call(job_id, task, self._bind(job_id, task, positional, named))
 
-    def run(self, call: Call) -> tuple[str, str]:
+    def run(self, call: Call) -> tuple[bytes, str]:
         """Call the task; return the result and the kinds of its parts, both as JSON. Whatever goes wrong is raised."""
         task = call.task
         enter_job(
@@ -71,7 +68,7 @@ class Executor:
                 job_id=call.job_id,
                 settings=self._settings,
                 report=self._report,
-                logger=logging.getLogger(task.spec.name),
+                logger=task.logger,
             )
         )
         with self._registry.around_job():
@@ -92,13 +89,12 @@ class Executor:
             elif raw.get(name) is not None:
                 raise InvalidArguments([FieldError(f"/{name}", "is no uploaded file.")])
         try:
-            checked = task.arguments.model_validate(raw)
+            return dict(vars(task.arguments.model_validate(raw)))
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False, include_context=False)
             raise InvalidArguments(
                 [FieldError("/" + "/".join(map(str, detail["loc"])), detail["msg"]) for detail in details]
             ) from None
-        return dict(checked)
 
 
 def _read(data: bytes | None) -> tuple[str, Any, list[Any], dict[str, Any]]:
@@ -106,7 +102,7 @@ def _read(data: bytes | None) -> tuple[str, Any, list[Any], dict[str, Any]]:
     try:
         if data is not None and data[:1] == b"x":
             data = zlib.decompress(data)
-        reference, instance, positional, named = json.loads(data or b"")
+        reference, instance, positional, named = from_json(data or b"")
         return str(reference), instance, list(positional), dict(named)
     except (ValueError, TypeError, zlib.error):
         raise TaskRefused("The job's data can't be read: it is no JSON.") from None

@@ -42,8 +42,34 @@ class Limits:
         )
 
     @contextmanager
-    def applied(self) -> Iterator[None]:
-        """Hold the block to these limits. Raises OverLimit."""
+    def applied(self, seconds: int) -> Iterator[None]:
+        """Hold the block to these limits, and to so many seconds (below 1: no limit).
+
+        Raises OverLimit, JobTimeoutException.
+        """
+        soft = self._soft() if self.memory or self.cpu or self.file_size else {}
+        try:
+            for kind, limit in soft.items():
+                _set_soft(kind, limit)
+            signal.setitimer(signal.ITIMER_REAL, max(0, seconds))
+            yield
+        except JobTimeoutException as error:
+            error.args = (f"Task exceeded maximum timeout value ({seconds} seconds)",)
+            raise
+        except MemoryError:
+            if not self.memory:
+                raise
+            raise OverLimit(f"The job needs more than the {self.memory} MB of memory that it may use.") from None
+        except OSError as error:
+            if error.errno != errno.EFBIG or not self.file_size:
+                raise
+            raise OverLimit(f"The job wrote a file larger than the {self.file_size} MB that it may.") from None
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            for kind in soft:
+                _set_soft(kind, resource.RLIM_INFINITY)
+
+    def _soft(self) -> dict[int, int]:
         soft = {}
         if self.memory:
             soft[resource.RLIMIT_AS] = address_space() + self.memory * MB
@@ -52,19 +78,7 @@ class Limits:
             soft[resource.RLIMIT_CPU] = math.ceil(usage.ru_utime + usage.ru_stime) + self.cpu
         if self.file_size:
             soft[resource.RLIMIT_FSIZE] = self.file_size * MB
-        try:
-            for kind, limit in soft.items():
-                _set_soft(kind, limit)
-            yield
-        except MemoryError:
-            raise OverLimit(f"The job needs more than the {self.memory} MB of memory that it may use.") from None
-        except OSError as error:
-            if error.errno != errno.EFBIG or not self.file_size:
-                raise
-            raise OverLimit(f"The job wrote a file larger than the {self.file_size} MB that it may.") from None
-        finally:
-            for kind in soft:
-                _set_soft(kind, resource.RLIM_INFINITY)
+        return soft
 
 
 def _set_soft(kind: int, limit: int) -> None:
@@ -89,25 +103,14 @@ def _statm(field: int) -> int:
     return 0
 
 
-@contextmanager
-def time_limit(seconds: int) -> Iterator[None]:
-    """Raises JobTimeoutException in the block after so many seconds; below 1 is no limit."""
+def install_handlers() -> None:
+    """Let the kernel's signals about time and CPU time raise in the task."""
 
-    def timed_out(signum: int, frame: FrameType | None) -> None:
-        raise JobTimeoutException(f"Task exceeded maximum timeout value ({seconds} seconds)")
-
-    signal.signal(signal.SIGALRM, timed_out)
-    try:
-        signal.setitimer(signal.ITIMER_REAL, max(0, seconds))
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def install_cpu_handler() -> None:
-    """Let the kernel's signal about CPU time raise in the task."""
+    def out_of_time(signum: int, frame: FrameType | None) -> None:
+        raise JobTimeoutException
 
     def out_of_cpu(signum: int, frame: FrameType | None) -> None:
         raise OverLimit("The job used more CPU time than it may.")
 
+    signal.signal(signal.SIGALRM, out_of_time)
     signal.signal(signal.SIGXCPU, out_of_cpu)

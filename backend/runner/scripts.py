@@ -15,10 +15,10 @@ _FOLDER = Path(__file__).parent / "lua"
 
 
 class Script:
-    """A script by name: "cycle" is `lua/cycle.lua`."""
+    """The files of `lua/` with these names, one after the other."""
 
-    def __init__(self, name: str):
-        self.source = (_FOLDER / "common.lua").read_text() + (_FOLDER / f"{name}.lua").read_text()
+    def __init__(self, *names: str):
+        self.source = "".join((_FOLDER / f"{name}.lua").read_text() for name in names)
         self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, redis: Redis, *arguments: Any) -> Any:
@@ -26,7 +26,7 @@ class Script:
         return redis.register_script(self.source)(args=arguments)
 
 
-CYCLE = Script("cycle")
-RELEASE = Script("release")
-BEAT = Script("beat")
-TICK = Script("tick")
+CYCLE = Script("common", "cycle")
+RELEASE = Script("common", "endings", "release")
+BEAT = Script("common", "beat")
+TICK = Script("common", "endings", "tick")

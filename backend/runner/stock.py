@@ -64,7 +64,7 @@ class StockEndings:
             log_job_description=False,
         )
 
-    def succeed(self, job_id: str, execution_id: str, content: str, kinds: str, began: float) -> None:
+    def succeed(self, job_id: str, execution_id: str, content: bytes, kinds: str, began: float) -> None:
         """End the job as RQ does, if the execution is still its own."""
         try:
             job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)

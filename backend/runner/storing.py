@@ -14,11 +14,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
 from jobkit.artifacts import Artifact, ArtifactStore
 from jobkit.errors import UnstorableResult
 from jobkit.results import File, Markdown, Picture, Table
+
+_encode_strictly = json.JSONEncoder(allow_nan=False, ensure_ascii=False).encode
 
 _FILE_LIKE = (File, Picture, Path, bytes)
 
@@ -32,7 +34,7 @@ class ResultWriter:
         self._max_bytes = max_bytes
         self._names: set[str] = set()
 
-    def write(self, returned: Any) -> tuple[str, str]:
+    def write(self, returned: Any) -> tuple[bytes, str]:
         """Store the files; return the value and its kinds ("text", "table", … or, for parts, name → kind) as JSON.
 
         Raises UnstorableResult.
@@ -43,15 +45,17 @@ class ResultWriter:
             kinds: Any = {name: part[1] for name, part in parts.items()}
         else:
             value, kinds = self._part("result", returned)
-        content = json.dumps(value)
+        content = to_json(value)
         if len(content) > self._max_bytes:
             raise UnstorableResult(
                 f"The result is {len(content):,} bytes of JSON, over the limit of {self._max_bytes:,} "
                 "(MAX_RESULT_BYTES): return a jobkit.results.File instead."
             )
-        return content, json.dumps(kinds)
+        return content, to_json(kinds).decode()
 
     def _part(self, label: str, value: Any) -> tuple[Any, str]:
+        if value is None or type(value) in (bool, int):  # most results of short tasks
+            return value, "json"
         if isinstance(value, str):
             return _as_json(label, value), "text"
         if isinstance(value, Markdown):
@@ -124,7 +128,7 @@ def _as_json(label: str, value: Any) -> Any:
     """
     try:
         plain = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64")
-        json.dumps(plain, allow_nan=False, ensure_ascii=False).encode()
+        _encode_strictly(plain).encode()
     except PydanticSerializationError as error:
         raise UnstorableResult(f"The {label} can't be kept as JSON: {error}. {_REMEDY}") from None
     except UnicodeEncodeError:

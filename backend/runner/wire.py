@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 import select
+import socket
+import struct
 import time
 from collections.abc import Callable
 from typing import Any
 
+from hiredis import Reader, pack_command
 from redis import Redis
 from redis.connection import Connection
-from redis.exceptions import NoScriptError, RedisError, ResponseError, TimeoutError
+from redis.exceptions import RedisError, ResponseError
 
 from runner.scripts import Script
 
@@ -32,48 +35,86 @@ class Interrupted(Exception):
 class Wire:
     """Calls a script again and again until Redis has answered; `give_up` says when to stop trying."""
 
-    def __init__(self, redis: Redis, timeout: float, give_up: Callable[[], bool]):
+    def __init__(self, redis: Redis, timeout: int, give_up: Callable[[], bool]):
         self._redis = redis
         self._timeout = timeout
         self._give_up = give_up
         self._connection: Connection | None = None
         self._away_since = 0.0
+        self._buffer = bytearray(65536)
 
     def script(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
         """What the script answers. Raises Interrupted, ResponseError."""
+        self.send(script, keys, arguments)
+        return self.answer()
+
+    def send(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> bool:
+        """Let Redis begin; `answer` has to be called next. False if there is no connection now."""
+        self._script = script
+        self._command = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
+        self._is_sent = False
+        try:
+            self._send()
+        except (RedisError, OSError) as error:
+            log.debug("Redis: %s", error)
+            self.close()
+        return self._is_sent
+
+    def answer(self) -> Any:
+        """What the script that was sent answers; it is sent again if need be. Raises Interrupted, ResponseError."""
         pause = 0.05
-        command = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
         while True:
             try:
-                answer = self._call(command)
-            except NoScriptError:
-                command = ("EVAL", script.source, *command[2:])
-                continue
-            except ResponseError as error:
-                if not any(word in str(error) for word in _PASSING):
-                    raise
-                self._wait(error, pause)
+                if not self._is_sent:
+                    self._send()
+                answer = self._receive()
             except (RedisError, OSError) as error:
                 self.close()
                 self._wait(error, pause)
             else:
-                if self._away_since:
-                    log.info("Redis answers again, after %.1f s", time.monotonic() - self._away_since)
-                    self._away_since = 0.0
-                return answer
+                if not isinstance(answer, ResponseError):
+                    if self._away_since:
+                        log.info("Redis answers again, after %.1f s", time.monotonic() - self._away_since)
+                        self._away_since = 0.0
+                    return answer
+                text = str(answer)
+                if text.startswith("NOSCRIPT"):
+                    self._command = ("EVAL", self._script.source, *self._command[2:])
+                    continue
+                if not any(word in text for word in _PASSING):
+                    raise answer
+                self._wait(answer, pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
-    def _call(self, command: tuple[Any, ...]) -> Any:
-        connection = self._connection or self.open()
-        connection.send_command(*command, check_health=False)
-        return connection.read_response()
+    def _send(self) -> None:
+        if not self._connection:
+            self._open()
+        self._socket.sendall(pack_command(self._command))
+        self._is_sent = True
 
-    def open(self) -> Connection:
+    def _receive(self) -> Any:
+        self._is_sent = False
+        while (answer := self._reader.gets()) is False:
+            try:
+                received = self._socket.recv_into(self._buffer)
+            except BlockingIOError:
+                raise TimeoutError(f"no answer within {self._timeout} s") from None
+            if not received:
+                raise ConnectionError("the connection was closed")
+            self._reader.feed(self._buffer, 0, received)  # type: ignore[arg-type]  # it takes any buffer
+        return answer
+
+    def _open(self) -> None:
         connection = self._redis.connection_pool.make_connection()
-        connection.socket_timeout = self._timeout
         connection.connect()
+        self._socket = connection._sock
+        # The kernel keeps the time: Python's own time-out costs one more system call for each read.
+        self._socket.settimeout(None)
+        timeout = struct.pack("@ll", self._timeout, 0)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+        self._reader = Reader(protocolError=ConnectionError, replyError=ResponseError)
         self._connection = connection
-        return connection
 
     def close(self) -> None:
         if self._connection:

@@ -40,7 +40,9 @@ from runner.scripts import BEAT, RELEASE, TICK
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings, TaskJob
 
-LOOK = 0.1  # seconds between two looks at the child, when no signal comes
+LOOK = 0.03  # seconds between two looks at a child that works, when no signal comes
+LOOK_IDLE = 0.1
+LONG = 0.1  # seconds that a job has to last before Redis is told of it
 BEAT_IDLE, BEAT_BUSY = 10.0, 2.0  # seconds
 TICK_SCHEDULER, TICK_OTHERS = 1.0, 5.0  # seconds
 HOUSE_KEEPING = 30.0  # seconds
@@ -75,8 +77,10 @@ class TaskWorker(BaseWorker):
         self._stop_until: float | None = None  # when the running job has to make way
         self._end: tuple[str, Failure, Running] | None = None  # why we kill the child, and for which job
         self._unbegun_deaths = 0
+        self._told = (0, 0.0)  # the totals of the activity that Redis has
+        self._called_back = ""  # the execution ahead of which nothing is reserved any more
         self._last_recorded = ""  # the execution that the last beat told of
-        self._next_beat = self._next_tick = self._next_house_keeping = 0.0
+        self._last_beat = self._next_tick = self._next_house_keeping = 0.0
 
     # What the worker tells the web
 
@@ -126,6 +130,7 @@ class TaskWorker(BaseWorker):
 
     def _say_goodbye(self) -> None:
         try:
+            self._beat(None)
             self.register_death()
             self._commands.close()
         except RedisError as error:
@@ -193,7 +198,7 @@ class TaskWorker(BaseWorker):
                 self._stop_until = time.monotonic() + self._settings.stop_grace
                 os.kill(self._child_pid, signal.SIGTERM)
             self._look()
-            if select.select([wakeup], [], [], LOOK)[0]:
+            if select.select([wakeup], [], [], LOOK if self._activity.read() else LOOK_IDLE)[0]:
                 os.read(wakeup, 1024)
 
     def _look(self) -> None:
@@ -204,6 +209,8 @@ class TaskWorker(BaseWorker):
         elif running and 0 < running.timeout < running.seconds - LATE:
             self._kill_job(running, "failed", Failure.timed_out(running.timeout, "It did not react to its alarm."))
         try:
+            if running and running.seconds > LOOK and running.execution != self._called_back:
+                self._call_back(running)
             self._read_commands(running)
             self._beat_if_due(running)
             self._tick_if_due()
@@ -217,21 +224,36 @@ class TaskWorker(BaseWorker):
         except (ProcessLookupError, PermissionError):  # it has no group of its own yet
             os.kill(self._child_pid, signal.SIGKILL)
 
-    def _kill_job(self, running: Running, how: str, failure: Failure) -> bool:
-        """Kill the child if it still runs this job: it is held while we look."""
-        os.kill(self._child_pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, self._child_pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-        now = self._activity.read()
-        if now and now.execution == running.execution:
+    def _kill_job(self, running: Running, how: str, failure: Failure) -> None:
+        """Kill the child if it still runs this job."""
+        if self._if_still(running, self._kill):
             self._end = (how, failure, running)
-            self._kill()
+
+    def _if_still(self, running: Running, act: Callable[[], None]) -> bool:
+        """Act if the child still runs this job: it is held while we look. Whether it did."""
+        os.kill(self._child_pid, signal.SIGSTOP)
+        try:
+            os.waitid(os.P_PID, self._child_pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            now = self._activity.read()
+            if not now or now.execution != running.execution:
+                return False
+            act()
             return True
-        os.kill(self._child_pid, signal.SIGCONT)
-        return False
+        finally:
+            os.kill(self._child_pid, signal.SIGCONT)
+
+    def _call_back(self, running: Running) -> None:
+        """Put back what was reserved ahead of a job that turns out to be long."""
+        if self._if_still(running, lambda: self._activity.call_back(running.execution)):
+            RELEASE(self.connection, self.name, now_text(), "put_back", "", running.execution, *[""] * 5)
+        self._called_back = running.execution
 
     def _settle(self, status: int) -> None:
         """End in Redis what the child has left. What it held and did not begin is given to the next child."""
         running = self._activity.read() if status not in (DONE, RECYCLE) else None
+        ending = self._activity.read_ending()
+        if running and ending:
+            self._release("lost", Failure.lost(_reason(status)), ending)
         if running:
             if self._stop_until and time.monotonic() > self._stop_until:
                 self._release("put_back", None, running)
@@ -268,17 +290,21 @@ class TaskWorker(BaseWorker):
 
     def _beat_if_due(self, running: Running | None) -> None:
         """A job has to last a little before its supervisor speaks of it."""
-        if running and running.seconds < LOOK:
+        if running and running.seconds < LONG:
             running = None
         is_new = running is not None and running.execution != self._last_recorded
-        if is_new or time.monotonic() >= self._next_beat:
-            self._next_beat = time.monotonic() + (BEAT_BUSY if running else BEAT_IDLE)
+        is_busy = running or self._activity.totals() != self._told
+        if is_new or time.monotonic() >= self._last_beat + (BEAT_BUSY if is_busy else BEAT_IDLE):
+            self._last_beat = time.monotonic()
             self._last_recorded = running.execution if running else ""
             self._beat(running)
 
     def _beat(self, running: Running | None) -> None:
         job = (running.job_id, running.execution, LEASE, running.began, round(running.seconds, 3)) if running else ()
-        is_whole, verdict = BEAT(self.connection, self.name, now_text(), RECORD_TTL, *job)
+        jobs, seconds = self._activity.totals()
+        news = (jobs - self._told[0], round(seconds - self._told[1], 6))
+        is_whole, verdict = BEAT(self.connection, self.name, now_text(), RECORD_TTL, *news, *job)
+        self._told = (jobs, seconds)
         if not is_whole:  # Redis has lost our record, or another took us for dead
             self.connection.hset(self.key, mapping=self.serialize())
             with self.connection.pipeline() as pipeline:

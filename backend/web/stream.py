@@ -58,8 +58,9 @@ class Wakeups:
                 with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
                     pubsub.subscribe(WAKE)
                     for message in pubsub.listen():
-                        for news in tuple(self._watchers.get(message["data"].decode(), ())):
-                            news.set()
+                        for job_id in message["data"].decode().split():
+                            for news in tuple(self._watchers.get(job_id, ())):
+                                news.set()
             except RedisError as error:
                 log.warning("lost the channel of events (%s); watchers poll until it is back", error)
                 time.sleep(1)

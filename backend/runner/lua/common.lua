@@ -4,18 +4,10 @@
 -- "started" and its worker's record names both. Every end takes that entry away first: who comes late changes nothing.
 
 local WAKE = 'taskdesk:wake'
-local MAX_LOSSES = 3 -- a job that lost so many workers is poison
-local POISON = cjson.encode({type = 'Poison', title = 'Worker lost',
-  detail = 'The job lost its worker ' .. MAX_LOSSES .. ' times, and is not tried again.'})
-local YEAR = 31536000 -- RQ's time for failed jobs that name none
 
 local function now()
   local time = redis.call('TIME')
   return tonumber(time[1]) + tonumber(time[2]) / 1000000
-end
-
-local function set_ttl(key, ttl)
-  if ttl > 0 then redis.call('EXPIRE', key, ttl) end
 end
 
 local function queue_of(id)
@@ -24,99 +16,11 @@ end
 
 -- The worker's record no longer names the execution.
 local function forget(worker, execution)
-  if redis.call('HGET', worker, 'td_execution') == execution then
+  local record = redis.call('HMGET', worker, 'td_execution', 'td_next')
+  if record[1] == execution then
     redis.call('HDEL', worker, 'current_job', 'td_execution')
     redis.call('HSET', worker, 'state', 'idle', 'current_job_working_time', '0')
+  elseif record[2] and string.match(record[2], '[^:]*$') == execution then
+    redis.call('HDEL', worker, 'td_next')
   end
-end
-
-local function add_result(id, type, worker_name, value_field, value, execution, began, ended)
-  local fields = {'type', type, 'worker_name', worker_name}
-  local function add(field, text)
-    if text and text ~= '' then
-      fields[#fields + 1] = field
-      fields[#fields + 1] = text
-    end
-  end
-  add(value_field, value)
-  add('execution_id', execution)
-  add('execution_started_at', began)
-  add('execution_ended_at', ended)
-  redis.call('XADD', 'rq:results:' .. id, 'MAXLEN', '~', 10, '*', unpack(fields))
-end
-
--- Back on its queue, as RQ's Queue._enqueue_job does.
-local function enqueue(id, queue, push, now_text)
-  local key = 'rq:job:' .. id
-  redis.call('HSET', key, 'status', 'queued', 'enqueued_at', now_text)
-  redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
-  redis.call(push, 'rq:queue:' .. queue, id)
-  set_ttl(key, tonumber(redis.call('HGET', key, 'ttl') or 0) or 0)
-end
-
--- When the next attempt is due, in seconds from now: RQ's Job.get_retry_interval.
-local function retry_interval(key, retries_left)
-  local text = redis.call('HGET', key, 'retry_intervals')
-  local known, intervals = pcall(cjson.decode, text or '[]')
-  if not known or type(intervals) ~= 'table' or #intervals == 0 then return 0 end
-  return tonumber(intervals[math.max(#intervals - retries_left, 0) + 1] or intervals[#intervals]) or 0
-end
-
-local function retry(id, queue, retries_left, now_text)
-  local key = 'rq:job:' .. id
-  local interval = retry_interval(key, retries_left)
-  redis.call('HSET', key, 'retries_left', retries_left - 1, 'ended_at', now_text)
-  if interval <= 0 then
-    local front = redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
-    enqueue(id, queue, front and 'LPUSH' or 'RPUSH', now_text)
-    return 'queued'
-  end
-  redis.call('HSET', key, 'status', 'scheduled')
-  redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
-  redis.call('ZADD', 'rq:scheduled:' .. queue, math.floor(now() + interval), id)
-  return 'scheduled'
-end
-
--- End an execution other than by success. `how`:
---   failed    the task raised, or was over a limit: tried again if the job has attempts left
---   lost      its process died: as failed, but a job that loses MAX_LOSSES processes is not tried again
---   stopped   somebody stopped the job
---   put_back  it did not begin, or has to make way: to the head of its queue, and no attempt is charged
--- Returns the job's new status; false if the execution is no longer the job's own.
-local function release(end_)
-  local id, execution, how = end_.id, end_.execution, end_.how
-  local key, queue, worker = 'rq:job:' .. id, queue_of(id), 'rq:worker:' .. end_.worker
-  local mine = redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution) == 1
-  redis.call('DEL', 'rq:execution:' .. id .. ':' .. execution, 'rq:executions:' .. id)
-  forget(worker, execution)
-  if not mine or redis.call('HGET', key, 'status') ~= 'started' then return false end
-  redis.call('PUBLISH', WAKE, id)
-  redis.call('HDEL', key, 'td_progress', 'td_stop')
-  if how == 'put_back' then
-    enqueue(id, queue, 'LPUSH', end_.now_text)
-    return 'queued'
-  end
-
-  if redis.call('EXISTS', worker) == 1 then
-    redis.call('HINCRBY', worker, 'failed_job_count', 1)
-    if end_.seconds then redis.call('HINCRBYFLOAT', worker, 'total_working_time', end_.seconds) end
-  end
-  local losses = how == 'lost' and redis.call('HINCRBY', key, 'td_losses', 1) or 0
-  local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
-  if how ~= 'stopped' and retries_left > 0 and losses < MAX_LOSSES then
-    return retry(id, queue, retries_left, end_.now_text)
-  end
-
-  local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')
-  local status = how == 'stopped' and 'stopped' or 'failed'
-  redis.call('HSET', key, 'status', status, 'ended_at', end_.now_text, 'last_heartbeat', end_.now_text,
-    'td_error', losses < MAX_LOSSES and end_.error or POISON)
-  add_result(id, 2, end_.worker, 'exc_string', end_.traceback, execution, end_.began, end_.ended)
-  set_ttl('rq:results:' .. id, failure_ttl or 0)
-  set_ttl(key, failure_ttl or YEAR)
-  set_ttl(key .. ':dependents', failure_ttl or YEAR)
-  set_ttl('rq:job::' .. id .. ':dependencies', failure_ttl or YEAR)
-  local ttl = failure_ttl or YEAR
-  redis.call('ZADD', 'rq:failed:' .. queue, ttl < 0 and ttl or math.floor(now()) + ttl, id)
-  return status
 end

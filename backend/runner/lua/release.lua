@@ -1,18 +1,29 @@
--- End an execution other than by success (see common.lua).
--- ARGV: 1 worker, 2 now, 3 how, 4 job and 5 execution (empty: what the worker's record names), 6 error (JSON),
---       7 traceback (base64 of zlib), 8 began, 9 ended (Unix), 10 seconds it took.
+-- End an execution other than by success (see endings.lua).
+-- ARGV: 1 worker, 2 now, 3 how, 4 job and 5 execution, 6 error (JSON), 7 traceback (base64 of zlib), 8 began,
+--       9 ended (Unix), 10 seconds it took. No job: all that the worker's record names. No job but an execution: what
+--       was reserved ahead of it, if it is another.
 -- Answer: {the job's new status, job, 1 if other jobs wait for it}; {} if there was nothing to end.
 
 local worker = 'rq:worker:' .. ARGV[1]
 local id, execution = ARGV[4], ARGV[5]
-if id == '' then
-  local held = redis.call('HMGET', worker, 'current_job', 'td_execution')
-  if not held[1] or not held[2] then return {} end
-  id, execution = held[1], held[2]
+local answer = {}
+
+local function end_one(id, execution)
+  local status = release({
+    worker = ARGV[1], now_text = ARGV[2], how = ARGV[3], id = id, execution = execution, error = ARGV[6],
+    traceback = ARGV[7], began = ARGV[8], ended = ARGV[9], seconds = ARGV[10] ~= '' and ARGV[10] or nil,
+  })
+  if status then answer = {status, id, redis.call('EXISTS', 'rq:job:' .. id .. ':dependents')} end
 end
-local status = release({
-  worker = ARGV[1], now_text = ARGV[2], how = ARGV[3], id = id, execution = execution, error = ARGV[6],
-  traceback = ARGV[7], began = ARGV[8], ended = ARGV[9], seconds = ARGV[10] ~= '' and ARGV[10] or nil,
-})
-if not status then return {} end
-return {status, id, redis.call('EXISTS', 'rq:job:' .. id .. ':dependents')}
+
+if id ~= '' then
+  end_one(id, execution)
+else
+  local record = redis.call('HMGET', worker, 'current_job', 'td_execution', 'td_next')
+  if record[3] then
+    local next_id, next_execution = string.match(record[3], '^(.*):([^:]*)$')
+    if next_execution ~= execution then end_one(next_id, next_execution) end
+  end
+  if execution == '' and record[1] and record[2] then end_one(record[1], record[2]) end
+end
+return answer

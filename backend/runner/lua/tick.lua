@@ -44,19 +44,20 @@ if clock - last > GRACE or clock < last then
 end
 if redis.call('EXISTS', 'taskdesk:sweep:grace') == 1 then return answer end
 
-local function lose(worker, id, execution)
-  local status = release({worker = worker, now_text = now_text, how = 'lost', id = id, execution = execution,
+local function lose(worker, how, id, execution)
+  local status = release({worker = worker, now_text = now_text, how = how, id = id, execution = execution,
     error = ARGV[3], traceback = ARGV[4]})
   if status then
     answer[#answer + 1] = id
-    answer[#answer + 1] = redis.call('EXISTS', 'rq:job:' .. id .. ':dependents')
+    answer[#answer + 1] = status == 'failed' and redis.call('EXISTS', 'rq:job:' .. id .. ':dependents') or 0
   end
 end
 
 for _, worker in ipairs(redis.call('ZRANGEBYSCORE', 'taskdesk:workers', '-inf', clock - LEASE, 'LIMIT', 0, 20)) do
   local key = 'rq:worker:' .. worker
-  local held = redis.call('HMGET', key, 'current_job', 'td_execution', 'queues')
-  if held[1] and held[2] then lose(worker, held[1], held[2]) end
+  local held = redis.call('HMGET', key, 'current_job', 'td_execution', 'queues', 'td_next')
+  if held[4] then lose(worker, 'put_back', string.match(held[4], '^(.*):([^:]*)$')) end
+  if held[1] and held[2] then lose(worker, 'lost', held[1], held[2]) end
   redis.call('ZREM', 'taskdesk:workers', worker)
   redis.call('SREM', 'rq:workers', key)
   for queue in string.gmatch(held[3] or '', '[^,]+') do redis.call('SREM', 'rq:workers:' .. queue, key) end
@@ -69,7 +70,7 @@ for i = 5, #ARGV do
     if not id or redis.call('EXISTS', 'rq:job:' .. id) == 0 then
       redis.call('ZREM', 'rq:wip:' .. ARGV[i], member)
     else
-      lose(redis.call('HGET', 'rq:job:' .. id, 'worker_name') or '', id, execution)
+      lose(redis.call('HGET', 'rq:job:' .. id, 'worker_name') or '', 'lost', id, execution)
     end
   end
 end

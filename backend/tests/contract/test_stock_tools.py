@@ -60,7 +60,7 @@ def test_the_worker_is_idle_after_the_job(desk, long_job):
 
     wait_until(lambda: only_worker(desk).get_state() == "idle")
     assert only_worker(desk).get_current_job_id() is None
-    assert only_worker(desk).successful_job_count == 1
+    wait_until(lambda: only_worker(desk).successful_job_count == 1, what="the job is counted")
 
 
 def test_the_registry_of_started_jobs_has_the_job(desk, long_job):
