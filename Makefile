@@ -9,7 +9,7 @@ UV := $(VENV)/bin/uv
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check format lock clean
+.PHONY: help run test check faults bench format lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -18,13 +18,19 @@ run: $(VENV)/run.stamp ## start Redis, web, worker and dashboard; Ctrl-C stops a
 	@$(VENV)/bin/python backend/run.py
 
 test: $(VENV)/dev.stamp ## run the tests; make test ARGS="-k word" runs some
-	cd backend && ../$(VENV)/bin/python -m pytest $(ARGS)
+	cd backend && ../$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(ARGS)
 
 check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
 	cd backend && ../$(VENV)/bin/ruff format --check .
 	cd backend && ../$(VENV)/bin/ruff check .
 	cd backend && ../$(VENV)/bin/mypy
 	cd backend && ../$(VENV)/bin/python -m pytest -q tests/test_architecture.py
+
+faults: $(VENV)/dev.stamp ## run all fault scenarios, half an hour of them; make test has a selection
+	cd backend && FAULTS=all ../$(VENV)/bin/python -m pytest tests/faults $(ARGS)
+
+bench: $(VENV)/dev.stamp .venv-bench/stamp ## compare the worker with its peers, and write backend/bench/RESULTS.md
+	cd backend && ../$(VENV)/bin/python -m bench
 
 format: $(VENV)/dev.stamp ## format the code, and repair what the linter can repair
 	cd backend && ../$(VENV)/bin/ruff check --fix-only . && ../$(VENV)/bin/ruff format .
@@ -39,9 +45,10 @@ lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade 
 	cd backend && $(COMPILE) pyproject.toml --extra worker --extra tasks -c requirements/dev.txt -o requirements/worker.txt
 	cd backend && $(COMPILE) pyproject.toml --extra dashboard -c requirements/dev.txt -o requirements/dashboard.txt
 	cd backend && $(COMPILE) pyproject.toml --extra reload -c requirements/dev.txt -o requirements/reload.txt
+	cd backend && $(COMPILE) requirements/bench.in -o requirements/bench.txt
 
 clean: ## remove the virtual environment and caches; data/ stays
-	rm -rf $(VENV)
+	rm -rf $(VENV) .venv-bench
 	find backend -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -rf backend/.pytest_cache backend/.mypy_cache backend/.ruff_cache backend/.hypothesis
 
@@ -51,6 +58,12 @@ $(VENV)/%.stamp: $(LOCKS)/%.txt $(VENV)/uv.stamp
 	@echo "Installing the dependencies ($(<F)) into $(VENV) …"
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes -r $< \
 	  || $(VENV)/bin/python -m pip install -q --require-hashes -r $<
+	@touch $@
+
+.venv-bench/stamp: $(LOCKS)/bench.txt $(VENV)/uv.stamp
+	@$(PYTHON) -m venv --clear .venv-bench
+	@VIRTUAL_ENV=.venv-bench $(UV) pip install -q --require-hashes -r $< \
+	  || .venv-bench/bin/python -m pip install -q --require-hashes -r $<
 	@touch $@
 
 $(VENV)/uv.stamp: $(LOCKS)/uv.txt

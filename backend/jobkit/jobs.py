@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
+import random
 import re
 import time
 import uuid
@@ -47,15 +48,34 @@ _FIELDS = (
     *("result_ttl", PROGRESS, RESULT_KINDS, ERROR),
 )
 
-# KEYS: job hash, queue, set of queues, index of jobs, sequence. ARGV: id, then the hash's fields and values.
-# An id that is there already changes nothing: a request that was sent again after a lost answer is harmless.
+# KEYS: queue, set of queues, index of jobs, sequence. ARGV: how many fields and values a job has; for each, its id and
+# these. An id that is there already changes nothing: a request that was sent again after a lost answer is harmless.
 _SUBMIT = """
-if redis.call('EXISTS', KEYS[1]) == 1 then return 0 end
-redis.call('HSET', KEYS[1], unpack(ARGV, 2))
-redis.call('SADD', KEYS[3], KEYS[2])
-redis.call('ZADD', KEYS[4], redis.call('INCR', KEYS[5]), ARGV[1])
-return redis.call('RPUSH', KEYS[2], ARGV[1])
+local size = tonumber(ARGV[1])
+redis.call('SADD', KEYS[2], KEYS[1])
+for i = 2, #ARGV, size + 1 do
+  local id = ARGV[i]
+  local key = 'rq:job:' .. id
+  if redis.call('EXISTS', key) == 0 then
+    redis.call('HSET', key, unpack(ARGV, i + 1, i + size))
+    redis.call('ZADD', KEYS[3], redis.call('INCR', KEYS[4]), id)
+    redis.call('RPUSH', KEYS[1], id)
+  end
+end
 """
+
+# KEYS: job hash. ARGV: id. A running job: the wish is kept in its hash until its worker has seen it, and told to the
+# worker as RQ's send_stop_job_command does, so that it need not wait for the worker's next look.
+_STOP = """
+if redis.call('HGET', KEYS[1], 'status') ~= 'started' then return 0 end
+redis.call('HSET', KEYS[1], 'td_stop', '1')
+local worker = redis.call('HGET', KEYS[1], 'worker_name')
+redis.call('PUBLISH', 'rq:pubsub:' .. (worker or ''), cjson.encode({command = 'stop-job', job_id = ARGV[1]}))
+return 1
+"""
+
+BATCH = 1_000  # jobs that one submit may have
+_LONGEST_BACKOFF = 300  # seconds
 
 
 @dataclass(frozen=True)
@@ -102,6 +122,7 @@ class Jobs:
         self._redis = redis
         self._queues = queues
         self._submit = redis.register_script(_SUBMIT)
+        self._stop = redis.register_script(_STOP)
 
     def submit(self, spec: TaskSpec, arguments: dict[str, Any], retention: Retention, *, job_id: str = "") -> Job:
         """Put a job on its task's queue, in one atomic round trip.
@@ -110,13 +131,35 @@ class Jobs:
         """
         job_id = job_id or new_job_id()
         fields = _rq_fields(spec, arguments, retention)
-        self._submit(
-            keys=[job_key(job_id), f"rq:queue:{spec.queue}", "rq:queues", JOBS, SEQUENCE],
-            args=[job_id, *(part for field in fields.items() for part in field)],
-        )
+        self._send(spec, {job_id: fields})
         job = _restore(job_id, {name: str(fields[name]).encode() if name in fields else None for name in _FIELDS}, -1)
         assert job
         return job
+
+    def submit_many(self, spec: TaskSpec, arguments: Sequence[dict[str, Any]], retention: Retention) -> list[str]:
+        """Put a job for each of these arguments on the task's queue, in one atomic round trip; their ids.
+
+        Raises ValueError if there are more than BATCH.
+        """
+        if len(arguments) > BATCH:
+            raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
+        jobs = {new_job_id(): _rq_fields(spec, one, retention) for one in arguments}
+        if jobs:
+            self._send(spec, jobs)
+        return list(jobs)
+
+    def _send(self, spec: TaskSpec, jobs: dict[str, dict[str, Any]]) -> None:
+        size = 2 * len(next(iter(jobs.values())))
+        arguments: list[Any] = [size]
+        for job_id, fields in jobs.items():
+            arguments.append(job_id)
+            for field in fields.items():
+                arguments += field
+        self._submit(keys=[f"rq:queue:{spec.queue}", "rq:queues", JOBS, SEQUENCE], args=arguments)
+
+    def stop(self, job_id: str) -> bool:
+        """Have its worker stop a job that runs, within 5 seconds; whether it runs. It ends as canceled."""
+        return bool(self._stop(keys=[job_key(job_id)], args=[job_id]))
 
     def get(self, job_id: str) -> Job:
         """Raises JobNotFound; JobExpired for a job that was there once."""
@@ -231,8 +274,16 @@ def _rq_fields(spec: TaskSpec, arguments: dict[str, Any], retention: Retention) 
         "failure_ttl": retention.failure_ttl,
     }
     if spec.retries:
-        fields |= {"retries_left": spec.retries, "retry_intervals": "[0]"}
+        fields |= {"retries_left": spec.retries, "retry_intervals": json.dumps(_backoff(spec.retries))}
     return fields
+
+
+def _backoff(retries: int) -> list[float]:
+    """Seconds to wait before each retry: 1, 2, 4, … up to five minutes, each half as much less or more by chance.
+
+    So jobs that failed together, because something that they need was away, do not come back together.
+    """
+    return [round(min(2.0**n, _LONGEST_BACKOFF) * random.uniform(0.5, 1.5), 3) for n in range(retries)]
 
 
 def _restore(job_id: str, fields: dict[str, bytes | None], ttl: int) -> Job | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import signal
@@ -11,6 +12,9 @@ from collections.abc import Callable
 
 log = logging.getLogger("processes")
 
+_SOON = 10.0  # seconds: a process that fails sooner has hardly begun
+_PATIENCE = 5  # times in a row that each may fail so soon
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STOP = {signal.SIGTERM, signal.SIGINT}
 _WATCHED = _STOP | {signal.SIGCHLD}
 
@@ -18,7 +22,7 @@ _WATCHED = _STOP | {signal.SIGCHLD}
 class Pool:
     """Forks `size` processes that run `work`, and replaces any that ends, at most one a second each.
 
-    `name` says in the log what they are.
+    It gives up when they fail again and again as soon as they have begun. `name` says in the log what they are.
     """
 
     def __init__(self, name: str, size: int, work: Callable[[], None]):
@@ -28,27 +32,40 @@ class Pool:
         self._started: dict[int, float] = {}
 
     def run(self) -> int:
-        """Return the exit status when all processes have ended after SIGTERM or SIGINT."""
+        """Return the exit status when all processes have ended: 0 after SIGTERM or SIGINT, 1 if they can't go on."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         for _ in range(self._size):
             self._start()
-        stopping = False
+        stopping = gives_up = False
+        failures = 0
         while self._started:
             received = signal.sigtimedwait(_WATCHED, 1.0)
             if received and received.si_signo in _STOP:
                 stopping = True
-                for pid in self._started:
-                    os.kill(pid, signal.SIGTERM)
+                self._stop()
             for pid, status in self._ended():
                 lived = time.monotonic() - self._started.pop(pid)
-                if not stopping:
+                if stopping:
+                    continue
+                if os.WIFEXITED(status):  # not if somebody has killed it
+                    failures = failures + 1 if lived < _SOON else 0
+                if failures >= _PATIENCE * self._size:
+                    log.critical("%s %s ended (%s), as those before it: giving up", self._name, pid, _reason(status))
+                    stopping = gives_up = True
+                    self._stop()
+                else:
                     log.error("%s %s ended (%s); starting another", self._name, pid, _reason(status))
                     time.sleep(max(0.0, 1.0 - lived))
                     self._start()
-        return 0
+        return int(gives_up)
+
+    def _stop(self) -> None:
+        for pid in self._started:
+            os.kill(pid, signal.SIGTERM)
 
     def _start(self) -> None:
         sys.stdout.flush()
+        parent = os.getpid()
         pid = os.fork()
         if pid:
             self._started[pid] = time.monotonic()
@@ -56,6 +73,7 @@ class Pool:
         status = 1
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
+            die_with_parent(parent, signal.SIGTERM)
             self._work()
             status = 0
         except Exception:
@@ -72,6 +90,14 @@ class Pool:
             if found:
                 ended.append((pid, status))
         return ended
+
+
+def die_with_parent(parent: int, signum: int) -> None:
+    """Have the kernel send this process `signum` when `parent` is gone (Linux has that)."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)
+    if os.getppid() != parent:
+        os._exit(1)
 
 
 def _reason(status: int) -> str:

@@ -5,14 +5,12 @@ Whatever happens to it costs one job at most: its supervisor sees it die, settle
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import logging
 import os
 import random
 import shutil
 import signal
-import sys
 import tempfile
 import time
 import uuid
@@ -26,11 +24,12 @@ from redis import Redis
 
 from jobkit.artifacts import ArtifactStore
 from jobkit.events import KEPT_SECONDS
+from jobkit.processes import die_with_parent
 from runner.activity import Activity
 from runner.discovery import TaskRegistry
 from runner.execution import Executor
 from runner.failure import Failure
-from runner.limits import MB, Limits, install_handlers, resident_memory
+from runner.limits import MB, Limits, TimeLimit, resident_memory
 from runner.reporter import Reporter, capture_output
 from runner.scripts import CYCLE, RELEASE, Script
 from runner.settings import WorkerSettings
@@ -42,8 +41,6 @@ LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the sup
 MEMORY_CHECK_JOBS = 200
 AHEAD = 0.001  # seconds that jobs may take on average for the next to be reserved ahead
 PACE_JOBS = 8  # about so many jobs make the average
-SPOKEN_OF = 0.02  # seconds after which a supervisor may have told Redis of a job that runs
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 Arguments = tuple[Any, ...]
 
@@ -103,6 +100,7 @@ class Child:
         self._reporter = Reporter(redis)
         self._executor = Executor(settings, registry, store, self._reporter.progress)
         self._stock = StockEndings(redis, worker_name, settings)
+        self._time_limit = TimeLimit()
         self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
         self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}
         self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
@@ -171,10 +169,12 @@ class Child:
         try:
             call = self._executor.prepare(job.id, job.data)
             self._reporter.begin(job.id, ttl=max(job.timeout, 0) + KEPT_SECONDS)
+            self._time_limit.set(job.timeout)
             try:
-                with self._limits[call.task.spec.reference].applied(job.timeout):
+                with self._limits[call.task.spec.reference].applied():
                     content, kinds = self._executor.run(call)
             finally:
+                self._time_limit.unset()
                 self._reporter.end()
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
@@ -185,9 +185,9 @@ class Child:
         self._jobs += 1
         self._pace += (outcome.seconds - self._pace) / PACE_JOBS
         if outcome.seconds > AHEAD:
-            install_handlers()  # the task may have set its own
+            self._time_limit.install()
         if outcome.seconds > AHEAD:
-            install_handlers()  # the task may have set its own
+            self._time_limit.install()
         self._is_worn = self._needs_a_fresh_process(job) or self._has_grown(outcome.seconds)
         return outcome
 
@@ -214,7 +214,6 @@ class Child:
                 *(job.id, job.execution, job.queue),
                 b64encode(outcome.content) if outcome.content != b"null" else b"",
                 *(job.result_ttl, outcome.kinds, outcome.began, outcome.ended),
-                "1" if outcome.seconds > SPOKEN_OF else "0",
             )
         return CYCLE, keys, arguments
 
@@ -279,14 +278,14 @@ class Child:
     def _prepare_process(self) -> int:
         """Make this process the job's own; return a file descriptor that can be read when a signal has come."""
         os.setpgid(0, 0)
-        die_with_parent(self._supervisor)
+        die_with_parent(self._supervisor, signal.SIGKILL)
         random.seed()
         reading, writing = os.pipe()
         os.set_blocking(writing, False)
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._stop)
-        install_handlers()
+        self._time_limit.install()
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._folder_fd = os.open(self._folder, os.O_RDONLY)
         tempfile.tempdir = os.environ["TMPDIR"] = str(self._folder)
@@ -343,11 +342,3 @@ class _Clock:
 
 
 now_text = _Clock()
-
-
-def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when `parent` is gone (Linux has that)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:
-        os._exit(1)

@@ -7,7 +7,7 @@ import math
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -19,6 +19,7 @@ from jobkit.task import TaskOptions
 from runner.settings import WorkerSettings
 
 MB = 1 << 20
+_UNLIMITED = nullcontext()
 
 
 class OverLimit(AppError):
@@ -41,21 +42,17 @@ class Limits:
             file_size=settings.job_file_size if options.file_size is None else options.file_size,
         )
 
-    @contextmanager
-    def applied(self, seconds: int) -> Iterator[None]:
-        """Hold the block to these limits, and to so many seconds (below 1: no limit).
+    def applied(self) -> AbstractContextManager[None]:
+        """Hold a block to these limits. It raises OverLimit."""
+        return self._applied() if self.memory or self.cpu or self.file_size else _UNLIMITED
 
-        Raises OverLimit, JobTimeoutException.
-        """
-        soft = self._soft() if self.memory or self.cpu or self.file_size else {}
+    @contextmanager
+    def _applied(self) -> Iterator[None]:
+        soft = self._soft()
         try:
             for kind, limit in soft.items():
                 _set_soft(kind, limit)
-            signal.setitimer(signal.ITIMER_REAL, max(0, seconds))
             yield
-        except JobTimeoutException as error:
-            error.args = (f"Task exceeded maximum timeout value ({seconds} seconds)",)
-            raise
         except MemoryError:
             if not self.memory:
                 raise
@@ -65,7 +62,6 @@ class Limits:
                 raise
             raise OverLimit(f"The job wrote a file larger than the {self.file_size} MB that it may.") from None
         finally:
-            signal.setitimer(signal.ITIMER_REAL, 0)
             for kind in soft:
                 _set_soft(kind, resource.RLIM_INFINITY)
 
@@ -103,14 +99,29 @@ def _statm(field: int) -> int:
     return 0
 
 
-def install_handlers() -> None:
-    """Let the kernel's signals about time and CPU time raise in the task."""
+class TimeLimit:
+    """Raises JobTimeoutException in a job whose time is up, and OverLimit when its CPU time is."""
 
-    def out_of_time(signum: int, frame: FrameType | None) -> None:
-        raise JobTimeoutException
+    def __init__(self) -> None:
+        self._seconds = 0
 
-    def out_of_cpu(signum: int, frame: FrameType | None) -> None:
+    def install(self) -> None:
+        """Take the signals; again after each job that may have taken them, but not after the shortest: it costs more
+        than they do.
+        """
+        signal.signal(signal.SIGALRM, self._out_of_time)
+        signal.signal(signal.SIGXCPU, self._out_of_cpu)
+
+    def set(self, seconds: int) -> None:
+        """From now on; below 1 is no limit."""
+        self._seconds = seconds
+        signal.setitimer(signal.ITIMER_REAL, max(0, seconds))
+
+    def unset(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _out_of_time(self, signum: int, frame: FrameType | None) -> None:
+        raise JobTimeoutException(f"Task exceeded maximum timeout value ({self._seconds} seconds)")
+
+    def _out_of_cpu(self, signum: int, frame: FrameType | None) -> None:
         raise OverLimit("The job used more CPU time than it may.")
-
-    signal.signal(signal.SIGALRM, out_of_time)
-    signal.signal(signal.SIGXCPU, out_of_cpu)

@@ -24,7 +24,7 @@ if not redis.call('ZSCORE', 'rq:wip:' .. queue, member) or redis.call('HGET', ke
 end
 redis.call('ZADD', 'rq:wip:' .. queue, 'XX', math.floor(clock) + lease, member)
 redis.call('HSET', key, 'last_heartbeat', ARGV[2])
-redis.call('HSET', worker, 'current_job_working_time', ARGV[10])
+redis.call('HSET', worker, 'current_job_working_time', ARGV[10], 'td_shown', execution)
 redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'created_at', ARGV[9], 'last_heartbeat', clock,
   'worker_name', ARGV[1])
 redis.call('EXPIRE', 'rq:execution:' .. member, lease)

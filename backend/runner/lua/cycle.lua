@@ -6,7 +6,7 @@
 --       5 id and 6 execution of a job that was reserved ahead and begins now, empty if there is none: then the next
 --       job is reserved ahead, and td_next of the worker's record names it;
 --       of the job that has succeeded: 7 id, 8 execution, 9 queue, 10 result (base64 of JSON), 11 seconds to keep it,
---       12 kinds of its parts, 13 began, 14 ended (Unix), 15 "1" if its supervisor has spoken of it (beat.lua).
+--       12 kinds of its parts, 13 began, 14 ended (Unix).
 -- Answer: {ended, what, …}. `ended`: 1 yes, 0 the execution was no longer the job's own, -1 the job needs RQ's own
 --       way to end, and nothing was done. `what`: "job" (then id, execution, queue, fields), "none", "suspended".
 
@@ -49,9 +49,6 @@ if finished then
   else
     ended = 0
   end
-  if ARGV[15] == '1' then
-    redis.call('DEL', 'rq:execution:' .. finished .. ':' .. finished_execution, 'rq:executions:' .. finished)
-  end
 end
 
 local function load(key)
@@ -60,13 +57,15 @@ local function load(key)
 end
 
 -- What the worker's record names: the job that it runs, and the one that is reserved ahead.
-local record = redis.call('HMGET', worker, 'current_job', 'td_execution', 'td_next')
+local record = redis.call('HMGET', worker, 'current_job', 'td_execution', 'td_next', 'td_shown')
 local current_job, current_execution, ahead = record[1], record[2], record[3]
+if finished and record[4] == finished_execution then
+  redis.call('DEL', 'rq:execution:' .. finished .. ':' .. finished_execution, 'rq:executions:' .. finished)
+end
 
 local function deliver(id, execution, queue, fields)
   if begins ~= '' then
-    redis.call('HSET', worker, 'current_job', begins, 'td_execution', begins_execution, 'state', 'busy',
-      'td_next', id .. ':' .. execution)
+    redis.call('HSET', worker, 'current_job', begins, 'td_execution', begins_execution, 'td_next', id .. ':' .. execution)
   else
     redis.call('HSET', worker, 'current_job', id, 'td_execution', execution, 'state', 'busy')
     if ahead then redis.call('HDEL', worker, 'td_next') end

@@ -1,7 +1,7 @@
 -- End an execution other than by success (see endings.lua).
 -- ARGV: 1 worker, 2 now, 3 how, 4 job and 5 execution, 6 error (JSON), 7 traceback (base64 of zlib), 8 began,
 --       9 ended (Unix), 10 seconds it took. No job: all that the worker's record names. No job but an execution: what
---       was reserved ahead of it, if it is another.
+--       is reserved ahead of it, while it is what the record says that the worker runs.
 -- Answer: {the job's new status, job, 1 if other jobs wait for it}; {} if there was nothing to end.
 
 local worker = 'rq:worker:' .. ARGV[1]
@@ -20,9 +20,8 @@ if id ~= '' then
   end_one(id, execution)
 else
   local record = redis.call('HMGET', worker, 'current_job', 'td_execution', 'td_next')
-  if record[3] then
-    local next_id, next_execution = string.match(record[3], '^(.*):([^:]*)$')
-    if next_execution ~= execution then end_one(next_id, next_execution) end
+  if record[3] and (execution == '' or execution == record[2]) then
+    end_one(string.match(record[3], '^(.*):([^:]*)$'))
   end
   if execution == '' and record[1] and record[2] then end_one(record[1], record[2]) end
 end

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from rq import Queue
 from rq.job import Job as RqJob
@@ -51,6 +53,38 @@ def test_submitting_twice_under_one_id_is_one_job(redis, jobs, echo):
         jobs.submit(echo, {"text": "a"}, RETENTION, job_id="same")
 
     assert redis.llen("rq:queue:default") == 1
+
+
+def test_a_batch_is_one_round_trip_and_runs_in_its_order(redis, jobs, echo):
+    ids = jobs.submit_many(echo, [{"text": str(n)} for n in range(1_000)], RETENTION)
+
+    assert [job_id.decode() for job_id in redis.lrange("rq:queue:default", 0, -1)] == ids
+    assert [job.id for job in jobs.page(2)[0]] == ids[:-3:-1]
+    assert jobs.get(ids[7]).input == {"text": "7"}
+    assert redis.info("commandstats")["cmdstat_evalsha"]["calls"] >= 1
+
+
+def test_a_batch_may_be_empty_and_has_a_limit(jobs, echo):
+    assert jobs.submit_many(echo, [], RETENTION) == []
+    with pytest.raises(ValueError, match="1,000 is the most"):
+        jobs.submit_many(echo, [{"text": "a"}] * 1_001, RETENTION)
+
+
+def test_retries_wait_longer_each_time_and_not_alike(redis, jobs, registry):
+    spec = registry.catalog.tasks["fails_once"]
+
+    waits = [
+        json.loads(redis.hget(f"rq:job:{jobs.submit(spec, {'path': 'a'}, RETENTION).id}", "retry_intervals"))
+        for _ in range(20)
+    ]
+
+    assert all(0.5 * 2**n <= wait <= 1.5 * 2**n for job in waits for n, wait in enumerate(job))
+    assert len({job[0] for job in waits}) > 1
+
+
+def test_a_job_that_does_not_run_can_not_be_stopped(jobs, echo):
+    assert not jobs.stop(jobs.submit(echo, {"text": "a"}, RETENTION).id)
+    assert not jobs.stop("nothing")
 
 
 def test_pages_are_newest_first_and_neither_repeat_nor_lose_while_jobs_arrive(jobs, echo):

@@ -8,6 +8,8 @@ import re
 
 import pytest
 
+from tests.conftest import wait_until
+
 
 @pytest.fixture
 def post(client):
@@ -23,8 +25,13 @@ def finished(client, post, run_worker):
 
     def finished(task: str, **arguments):
         location = post(task, arguments).location
-        run_worker()
-        return client.get(location).json
+
+        def ended():
+            run_worker()
+            job = client.get(location).json
+            return job if job["ended_at"] else None
+
+        return wait_until(ended)
 
     return finished
 

@@ -1,0 +1,1 @@
+"""How fast and how large Taskdesk is, beside other job queues on the same Redis: `make bench` writes RESULTS.md."""

@@ -1,0 +1,54 @@
+"""Run the benchmarks of the worker, and write bench/RESULTS.md: `make bench`.
+
+All contenders run on one Redis, in turns, so that what else the machine does meets all of them; the medians count.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from bench.contenders import Taskdesk, contenders
+from bench.drain import Drain, drain
+from bench.endurance import endurance
+from bench.latency import latency
+from bench.redis_server import RedisServer
+from bench.report import Report
+from bench.traffic import idle_traffic, traffic
+
+ROUNDS = 5
+LATENCY_JOBS = 100
+TRAFFIC_JOBS = 5_000
+ENDURANCE_JOBS = 100_000
+IDLE_SECONDS = 20.0
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as name, RedisServer(Path(name)) as server:
+        everyone = contenders(Path(name))
+        taskdesk = everyone[0]
+        assert isinstance(taskdesk, Taskdesk)
+        report = Report(server.version)
+
+        drains: dict[tuple[str, int], list[Drain]] = {}
+        for number in range(1, ROUNDS + 1):
+            for processes in (1, 2):
+                for contender in everyone:
+                    done = drain(server, contender, processes, processes * contender.jobs)
+                    drains.setdefault((contender.name, processes), []).append(done)
+                    print(f"round {number}: {contender.name}, {processes}: {done.rate:,.0f} jobs/s", flush=True)
+        report.drains(drains)
+        report.latencies({contender.name: latency(server, contender, LATENCY_JOBS) for contender in everyone})
+        report.traffic(
+            {
+                contender.name: traffic(server, contender, min(contender.jobs, TRAFFIC_JOBS))
+                for contender in everyone[:2]
+            },
+            {queues: idle_traffic(server, taskdesk, queues, IDLE_SECONDS) for queues in (1, 3, 12)},
+        )
+        report.endurance(endurance(server, taskdesk, ENDURANCE_JOBS))
+        report.write()
+
+
+if __name__ == "__main__":
+    main()

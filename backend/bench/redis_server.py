@@ -1,0 +1,69 @@
+"""The Redis of the benchmark: one server for all, on loopback TCP, in memory alone, empty before each measurement."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from bench.tasks import DONE
+from launcher.redis_server import find_redis
+
+
+class RedisServer:
+    """A redis-server process of our own, and what it tells about itself."""
+
+    def __init__(self, folder: Path):
+        self.port = _free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.client = Redis.from_url(self.url)
+        self._asked = 0
+        # stream-node-max-bytes is what Taskdesk sets for its Redis: without it each result of RQ takes 4 kB more
+        options = f"--port {self.port} --bind 127.0.0.1 --save  --appendonly no --stream-node-max-bytes 256".split(" ")
+        self._process = subprocess.Popen([find_redis(folder), *options], cwd=folder, stdout=subprocess.DEVNULL)
+        while not self._answers():
+            time.sleep(0.02)
+
+    def __enter__(self) -> RedisServer:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._process.terminate()
+        self._process.wait(timeout=10)
+
+    @property
+    def version(self) -> str:
+        return str(self.client.info("server")["redis_version"])
+
+    def cpu_seconds(self) -> float:
+        cpu = self.client.info("cpu")
+        return float(cpu["used_cpu_sys"]) + float(cpu["used_cpu_user"])
+
+    def used_memory(self) -> int:
+        """Bytes."""
+        return int(self.client.info("memory")["used_memory"])
+
+    def jobs_done(self) -> int:
+        """How many jobs have counted themselves."""
+        self._asked += 1
+        return int(self.client.get(DONE) or 0)
+
+    def commands(self) -> int:
+        """How many commands others have had run, those inside of scripts included: all but `jobs_done` and INFO."""
+        stats = self.client.info("commandstats")
+        return sum(stat["calls"] for name, stat in stats.items() if name != "cmdstat_info") - self._asked
+
+    def _answers(self) -> bool:
+        with suppress(RedisError):
+            return bool(self.client.ping())
+        return False
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])

@@ -1,0 +1,91 @@
+"""The results as Markdown."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import date
+from pathlib import Path
+from statistics import median
+
+from bench.contenders import peers_versions
+from bench.drain import Drain
+from bench.endurance import Endurance
+from bench.latency import Latency
+from bench.traffic import Traffic
+
+RESULTS = Path(__file__).parent / "RESULTS.md"
+US = "Taskdesk"
+MB = 1 << 20
+
+
+class Report:
+    def __init__(self, redis_version: str):
+        versions = ", ".join(f"{name} {version}" for name, version in peers_versions().items())
+        self._parts = [
+            "# What the worker does in a second, and what it costs",
+            f"`make bench` on {date.today()}: {os.cpu_count()} cores, Python {platform.python_version()}, "
+            f"Redis {redis_version}. Peers: {versions}.",
+        ]
+
+    def drains(self, drains: dict[tuple[str, int], list[Drain]]) -> None:
+        """Runs by contender and number of worker processes."""
+        self._parts += [
+            "## Drain",
+            "No-op jobs that each count one in Redis, and whose results are kept, in jobs/s: medians of "
+            f"{len(drains[US, 1])} interleaved runs. CPU is per job, with one process; the job's own count is in it.",
+        ]
+        names = dict.fromkeys(name for name, _ in drains)
+        rates = {key: median(run.rate for run in runs) for key, runs in drains.items()}
+        rows = [
+            [
+                name,
+                f"{rates[name, 1]:,.0f}",
+                _times(rates[US, 1] / rates[name, 1]),
+                f"{rates[name, 2]:,.0f}",
+                _times(rates[US, 2] / rates[name, 2]),
+                f"{median(run.cpu for run in drains[name, 1]) * 1e6:,.0f} µs",
+                f"{median(run.redis_cpu for run in drains[name, 1]) * 1e6:,.0f} µs",
+            ]
+            for name in names
+        ]
+        columns = ["", "1 process", "Taskdesk is", "2 processes", "Taskdesk is", "CPU of the worker", "of Redis"]
+        self._table(columns, rows)
+
+    def latencies(self, latencies: dict[str, Latency]) -> None:
+        self._parts += ["## From submit to start", "An idle worker, one job after the other; its submitter's clock."]
+        rows = [[name, f"{one.p50 * 1e3:.2f} ms", f"{one.p95 * 1e3:.2f} ms"] for name, one in latencies.items()]
+        self._table(["", "p50", "p95"], rows)
+
+    def traffic(self, per_job: dict[str, Traffic], idle: dict[int, Traffic]) -> None:
+        self._parts += [
+            "## What is asked of Redis",
+            "Round trips are counted by a proxy; commands are those that Redis has run, inside of scripts, too.",
+        ]
+        rows = [[f"{name}, per job", f"{t.round_trips:.2f}", f"{t.commands:.1f}"] for name, t in per_job.items()]
+        for queues, one in idle.items():
+            label = f"{US}, idle on {queues} queue{'s' * (queues > 1)}, per second"
+            rows.append([label, f"{one.round_trips:.2f}", f"{one.commands:.1f}"])
+        self._table(["", "round trips", "commands"], rows)
+
+    def endurance(self, run: Endurance) -> None:
+        self._parts += [
+            f"## {run.steps[-1].jobs:,} jobs",
+            "One worker process, whose child is not replaced meanwhile. Memory is that of its parents, too: "
+            "a page that n of them share counts as 1/n in each. "
+            f"A finished job takes {run.redis_bytes_per_job:,.0f} bytes of Redis.",
+        ]
+        rows = [[f"{step.jobs:,}", f"{step.rate:,.0f}", f"{step.pss / MB:.1f} MB"] for step in run.steps]
+        self._table(["jobs", "jobs/s", "memory"], rows)
+
+    def write(self) -> None:
+        RESULTS.write_text("\n\n".join(self._parts) + "\n")
+        print(RESULTS.read_text())
+
+    def _table(self, columns: list[str], rows: list[list[str]]) -> None:
+        lines = [columns, ["---"] + ["--:"] * (len(columns) - 1), *rows]
+        self._parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def _times(ratio: float) -> str:
+    return f"{ratio:.2f} ×"

@@ -1,0 +1,68 @@
+"""The effects file: what tasks really did, outside Redis. The tasks write it, the harness reads it.
+
+A line is `<job id> <begin|end> <pid> <Unix time>`, appended with one write, so lines of many processes never mix.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+from jobkit.task import current_job
+
+VARIABLE = "EFFECTS"
+
+
+@dataclass(frozen=True)
+class Effect:
+    job_id: str
+    event: str
+    pid: int
+    at: float
+
+
+def leave(event: str) -> None:
+    """Append what the current job does."""
+    line = f"{current_job().job_id} {event} {os.getpid()} {time.time():.3f}\n"
+    _append(Path(os.environ[VARIABLE]), line.encode())
+
+
+def attempt() -> int:
+    """Count this attempt of the current job: 1 for the first."""
+    folder = Path(f"{os.environ[VARIABLE]}.attempts")
+    folder.mkdir(exist_ok=True)
+    return _append(folder / current_job().job_id, b".")
+
+
+def _append(path: Path, content: bytes) -> int:
+    """Append in one write; the file's size after it."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    try:
+        os.write(descriptor, content)
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
+
+
+class Effects:
+    def __init__(self, path: Path):
+        self.path = path
+        path.touch()
+
+    def all(self) -> list[Effect]:
+        """Every effect, in the order of time. A line that is being written is left out."""
+        lines = self.path.read_text().split("\n")[:-1]
+        parts = (line.split(" ") for line in lines)
+        return sorted((Effect(j, e, int(p), float(at)) for j, e, p, at in parts), key=lambda effect: effect.at)
+
+    def of(self, job_id: str) -> list[Effect]:
+        return [effect for effect in self.all() if effect.job_id == job_id]
+
+    def counts(self, event: str) -> dict[str, int]:
+        found: defaultdict[str, int] = defaultdict(int)
+        for effect in self.all():
+            found[effect.job_id] += effect.event == event
+        return found

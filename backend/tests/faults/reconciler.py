@@ -1,0 +1,138 @@
+"""The reconciler: reads every key of Redis, and names each that disagrees with another.
+
+It knows RQ's layout. Of keys that it doesn't know it asks that they belong to a job that is there, or expire.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from redis import Redis
+
+from jobkit.redis import EXPIRED, JOBS
+
+FINAL = frozenset({"finished", "failed", "stopped", "canceled"})
+REGISTRIES = {  # the sorted set in which RQ keeps a job of each status
+    "started": ("wip",),
+    "finished": ("finished",),
+    "failed": ("failed",),
+    "stopped": ("failed", "canceled"),
+    "canceled": ("canceled",),
+    "deferred": ("deferred",),
+    "scheduled": ("scheduled",),
+}
+_JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_REGISTRY = re.compile(r"rq:(wip|finished|failed|canceled|deferred|scheduled):([^:]+)")
+
+
+class Snapshot:
+    """All keys of Redis, at about one moment; workers must be idle for it to be exact."""
+
+    def __init__(self, redis: Redis):
+        self._redis = redis
+        self.kinds = self._ask(sorted(_texts(redis.scan_iter(count=1000))), "type")
+        self.expiries = self._ask(list(self.kinds), "ttl")
+        self.jobs = {
+            key.removeprefix("rq:job:"): (status or b"").decode()
+            for key, status in self._ask(self._named("rq:job:", "hash"), "hget", "status").items()
+        }
+        self.queued = Counter[str]()
+        self.intermediate: list[str] = []
+        for key, ids in self._ask(self._named("rq:queue:", "list"), "lrange", 0, -1).items():
+            if key.endswith(":intermediate"):
+                self.intermediate += _texts(ids)
+            else:
+                self.queued.update(_texts(ids))
+        self.members: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for key, ids in self._ask(self._named("rq:", "zset"), "zrange", 0, -1).items():
+            if match := _REGISTRY.fullmatch(key):
+                self.members[match[1]].update(member.partition(":")[0] for member in _texts(ids))
+
+    def held(self, job_id: str) -> list[str]:
+        """Where something will still look for a job that has not ended."""
+        places = [kind for kind in ("wip", "deferred", "scheduled") if self.members[kind][job_id]]
+        return places + ["queue"] * self.queued[job_id] + ["intermediate"] * self.intermediate.count(job_id)
+
+    def astray(self) -> Iterator[str]:
+        """A sentence for each thing that disagrees (I6)."""
+        yield from self._jobs()
+        yield from self._entries()
+        yield from self._executions()
+        yield from self._workers()
+        yield from self._ours()
+
+    def _jobs(self) -> Iterator[str]:
+        for job_id, status in self.jobs.items():
+            found = [kind for kind in self.members if self.members[kind][job_id]]
+            if status == "queued":
+                if self.queued[job_id] != 1:
+                    yield f"job {job_id} is queued and {self.queued[job_id]} times in a queue"
+                if found:
+                    yield f"job {job_id} is queued and in {found}"
+            elif status not in REGISTRIES:
+                yield f"job {job_id} has the status {status!r}"
+            elif len(found) != 1 or found[0] not in REGISTRIES[status]:
+                yield f"job {job_id} is {status} and in {found}"
+
+    def _entries(self) -> Iterator[str]:
+        for job_id in self.queued:
+            if self.jobs.get(job_id) != "queued":
+                yield f"a queue holds job {job_id}, which is {self.jobs.get(job_id, 'gone')}"
+        for job_id in self.intermediate:
+            yield f"an intermediate list holds job {job_id}"
+        for kind, ids in self.members.items():
+            for job_id, count in ids.items():
+                if job_id not in self.jobs:
+                    yield f"the registry {kind} holds job {job_id}, which is gone"
+                if count > 1:
+                    yield f"the registry {kind} holds job {job_id} {count} times"
+
+    def _executions(self) -> Iterator[str]:
+        for prefix in ("rq:execution:", "rq:executions:"):
+            for key in self._named(prefix):
+                job_id = key.removeprefix(prefix).partition(":")[0]
+                if self.jobs.get(job_id) != "started":
+                    yield f"{key} is of a job that is {self.jobs.get(job_id, 'gone')}"
+
+    def _workers(self) -> Iterator[str]:
+        for key, job_id in self._ask(self._named("rq:worker:", "hash"), "hget", "current_job").items():
+            status = self.jobs.get((job_id or b"").decode())
+            if job_id and status != "started":
+                yield f"{key} says that it runs job {job_id.decode()}, which is {status or 'gone'}"
+            if self.expiries[key] < 0:
+                yield f"{key} never expires"
+
+    def _ours(self) -> Iterator[str]:
+        known = {_text(member) for index in (JOBS, EXPIRED) for member in self._redis.zrange(index, 0, -1)}
+        for job_id in self.jobs.keys() - known:
+            yield f"job {job_id} is not in the index of jobs"
+        for job_id in set(_texts(self._redis.zrange(JOBS, 0, -1))) - self.jobs.keys():
+            yield f"the index of jobs holds {job_id}, which is gone"
+        for key, expiry in self.expiries.items():
+            match = _JOB_ID.search(key)
+            if match and match[0] not in self.jobs and expiry < 0 and not key.startswith("rq:worker:"):
+                yield f"{key} never expires, and its job is gone"
+
+    def _named(self, prefix: str, kind: str = "") -> list[str]:
+        return [key for key, its in self.kinds.items() if key.startswith(prefix) and kind in ("", _text(its))]
+
+    def _ask(self, keys: list[str], command: str, *arguments: Any) -> dict[str, Any]:
+        answers: list[Any] = []
+        for start in range(0, len(keys), 2000):
+            with self._redis.pipeline(transaction=False) as pipeline:
+                ask: Callable[..., Any] = getattr(pipeline, command)
+                for key in keys[start : start + 2000]:
+                    ask(key, *arguments)
+                answers += pipeline.execute(raise_on_error=False)  # a key may change its kind or vanish meanwhile
+        return {key: answer for key, answer in zip(keys, answers, strict=True) if not isinstance(answer, Exception)}
+
+
+def _texts(values: Any) -> list[str]:
+    return [_text(value) for value in values]
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value

@@ -1,0 +1,75 @@
+"""Tasks that leave a trace outside Redis: what ran is known, whatever Redis says."""
+
+import os
+import signal
+import time
+
+from jobkit.task import task
+from tests.faults import effects
+
+
+def effect(seconds: float = 0) -> str:
+    """Take some time."""
+    return _effect(seconds)
+
+
+@task(queue="high")
+def effect_high(seconds: float = 0) -> str:
+    """Take some time, urgently."""
+    return _effect(seconds)
+
+
+@task(queue="low")
+def effect_low(seconds: float = 0) -> str:
+    """Take some time, when there is some."""
+    return _effect(seconds)
+
+
+@task(retries=20)
+def retrying(seconds: float = 0) -> str:
+    """Take some time; it may run again."""
+    return _effect(seconds)
+
+
+@task(queue="high", retries=20)
+def retrying_high(seconds: float = 0) -> str:
+    """Take some time, urgently; it may run again."""
+    return _effect(seconds)
+
+
+@task(queue="low", retries=20)
+def retrying_low(seconds: float = 0) -> str:
+    """Take some time, when there is some; it may run again."""
+    return _effect(seconds)
+
+
+@task(retries=10)
+def poison() -> None:
+    """Kill the process that runs this."""
+    effects.leave("begin")
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def eats_memory(megabytes: int = 2_000) -> int:
+    """Take memory, and touch it."""
+    effects.leave("begin")
+    held = [b"x" * 1_000_000 for _ in range(megabytes)]
+    effects.leave("end")
+    return len(held)
+
+
+@task(retries=3)
+def fails(times: int = 1) -> str:
+    """Fail so many times, then succeed."""
+    effects.leave("begin")
+    if effects.attempt() <= times:
+        raise RuntimeError(f"Fails {times} times.")
+    effects.leave("end")
+    return "done"
+
+
+def _effect(seconds: float) -> str:
+    effects.leave("begin")
+    time.sleep(seconds)
+    effects.leave("end")
+    return "done"

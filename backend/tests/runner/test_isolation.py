@@ -1,0 +1,114 @@
+"""A job can harm itself only: what it takes, leaves or destroys is no matter to the next one."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobkit.jobs import Retention
+from runner.settings import WorkerSettings
+from runner.worker import TaskWorker
+from tests.conftest import wait_until
+
+RETENTION = Retention(result_ttl=100, failure_ttl=200)
+
+
+@pytest.fixture
+def run(jobs, registry, run_worker):
+    """Let one worker run jobs, one after the other; the jobs after that."""
+
+    def run(*calls):
+        ids = [jobs.submit(registry.catalog.tasks[name], arguments, RETENTION).id for name, arguments in calls]
+        run_worker()
+        return [jobs.get(job_id) for job_id in ids]
+
+    return run
+
+
+@pytest.fixture
+def results(run, jobs):
+    return lambda *calls: [jobs.result(job) for job in run(*calls)]
+
+
+def test_jobs_of_a_worker_share_a_process(results):
+    assert results(("remembers", {}), ("remembers", {})) == [1, 2]
+
+
+def test_a_task_may_ask_for_a_process_of_its_own(results):
+    first, _, second, third = results(
+        ("starts_afresh", {}), ("remembers", {}), ("starts_afresh", {}), ("starts_afresh", {})
+    )
+
+    assert [first[1], second[1], third[1]] == [1, 1, 1]
+    assert len({first[0], second[0], third[0]}) == 3
+
+
+def test_a_process_is_replaced_after_its_number_of_jobs(worker_settings, registry, redis, jobs):
+    settings = worker_settings.model_copy(update={"recycle_jobs": 2})
+    ids = jobs.submit_many(registry.catalog.tasks["remembers"], [{}] * 5, RETENTION)
+
+    TaskWorker(settings, registry, redis).work(burst=True)
+
+    assert [jobs.result(jobs.get(job_id)) for job_id in ids] == [1, 2, 1, 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (("takes_memory", {"megabytes": 400}), "200 MB of memory that it may use"),
+        (("takes_cpu", {"seconds": 30}), "more CPU time than it may"),
+        (("writes", {"megabytes": 2}), "larger than the 1 MB that it may"),
+        (("exits", {}), "exit"),
+        (("leaves", {}), "SystemExit"),
+        (("crashes", {}), "signal 11"),
+    ],
+)
+def test_a_job_that_takes_too_much_or_its_process_fails_with_a_sentence(run, call, sentence):
+    failed, *others = run(call, call, ("echo", {"text": "a"}))
+
+    assert (failed.status, others[0].status, others[1].status) == ("failed", "failed", "succeeded")
+    assert sentence in failed.error["detail"]
+
+
+@pytest.mark.parametrize(
+    "call", [("takes_memory", {"megabytes": 50}), ("takes_cpu", {"seconds": 0.3}), ("writes", {"megabytes": 1})]
+)
+def test_within_the_limits_a_job_runs_as_often_as_one_likes(run, call):
+    assert [job.status for job in run(*[call] * 6)] == ["succeeded"] * 6
+
+
+def test_the_settings_limit_tasks_that_name_no_limit(worker_settings: WorkerSettings, registry, redis, jobs):
+    settings = worker_settings.model_copy(update={"job_file_size": 1})
+    job_id = jobs.submit(registry.catalog.tasks["large_file"], {}, RETENTION).id
+
+    TaskWorker(settings, registry, redis).work(burst=True)
+
+    assert "larger than the 1 MB" in jobs.get(job_id).error["detail"]
+
+
+def test_a_job_that_ignores_its_time_limit_is_killed(run):
+    deaf, other = run(("is_deaf", {}), ("echo", {"text": "a"}))
+
+    assert (deaf.error["type"], other.status) == ("Timeout", "succeeded")
+
+
+def test_a_job_that_takes_the_alarm_does_not_take_it_from_others(run):
+    _, late = run(("takes_the_alarm", {}), ("never_ends", {}))
+
+    assert (late.status, late.error["type"]) == ("failed", "Timeout")
+
+
+def test_the_temporary_folder_is_empty_for_each_job(results):
+    assert results(*[("leaves_a_file", {})] * 3) == [[], [], []]
+
+
+def test_a_job_reserved_ahead_of_a_long_one_makes_way(worker_process, jobs, registry, redis, tmp_path):
+    tasks = registry.catalog.tasks
+    jobs.submit_many(tasks["echo"], [{"text": "a"}] * 300, RETENTION)
+    long = jobs.submit(tasks["wait_for"], {"path": str(tmp_path / "go")}, RETENTION).id
+    after = jobs.submit_many(tasks["echo"], [{"text": "b"}] * 2, RETENTION)
+
+    wait_until(lambda: redis.lrange("rq:queue:default", 0, -1) == [job_id.encode() for job_id in after])
+
+    assert [jobs.get(job_id).status for job_id in [long, *after]] == ["running", "queued", "queued"]
+    (tmp_path / "go").touch()
+    wait_until(lambda: all(jobs.get(job_id).status == "succeeded" for job_id in [long, *after]))

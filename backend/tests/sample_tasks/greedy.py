@@ -1,0 +1,87 @@
+"""Tasks that take more than they may, or leave more than they should."""
+
+import ctypes
+import os
+import signal
+import tempfile
+import time
+
+from jobkit.task import task
+
+_seen: list[int] = []
+
+
+def remembers() -> int:
+    """Count the jobs of this task in this process."""
+    _seen.append(1)
+    return len(_seen)
+
+
+@task(isolated=True)
+def starts_afresh() -> list[int]:
+    """Tell the process, and how many jobs of this task it has run."""
+    _seen.append(1)
+    return [os.getpid(), len(_seen)]
+
+
+@task(memory=200)
+def takes_memory(megabytes: int) -> int:
+    """Take so much memory, and touch it."""
+    return len(b"x" * (megabytes << 20)) >> 20
+
+
+@task(cpu=1)
+def takes_cpu(seconds: float) -> str:
+    """Keep a core busy."""
+    began = time.process_time()
+    while time.process_time() - began < seconds:
+        pass
+    return "done"
+
+
+@task(file_size=1)
+def writes(megabytes: int) -> int:
+    """Write a file of so many megabytes."""
+    with tempfile.TemporaryFile() as file:
+        return file.write(b"x" * (megabytes << 20)) >> 20
+
+
+def large_file() -> int:
+    """Write a file of two megabytes."""
+    with tempfile.TemporaryFile() as file:
+        return file.write(b"x" * (2 << 20))
+
+
+def exits() -> None:
+    """Leave without a word."""
+    os._exit(3)
+
+
+def leaves() -> None:
+    """Leave by an exception that is no error."""
+    raise SystemExit
+
+
+def crashes() -> None:
+    """Touch memory that is not there."""
+    ctypes.string_at(0)
+
+
+@task(timeout=1)
+def is_deaf() -> None:
+    """Ignore the alarm of the time limit."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    time.sleep(60)
+
+
+def takes_the_alarm() -> None:
+    """Set a handler of its own for the signal of the time limit."""
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    time.sleep(0.01)
+
+
+def leaves_a_file() -> list[str]:
+    """Tell what is in the temporary folder, and leave a file there."""
+    found = os.listdir(tempfile.gettempdir())
+    tempfile.mkstemp(prefix="left-")
+    return found
