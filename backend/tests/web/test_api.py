@@ -8,6 +8,7 @@ import re
 
 import pytest
 
+from jobkit.jobs import FINAL
 from tests.conftest import wait_until
 
 
@@ -29,7 +30,7 @@ def finished(client, post, run_worker):
         def ended():
             run_worker()
             job = client.get(location).json
-            return job if job["ended_at"] else None
+            return job if job["status"] in FINAL else None
 
         return wait_until(ended)
 
