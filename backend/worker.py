@@ -4,7 +4,6 @@ import logging
 import sys
 
 from jobkit.processes import Pool
-from jobkit.redis import connect_patiently
 from jobkit.settings import load_or_exit
 from runner.discovery import discover
 from runner.settings import WorkerSettings
@@ -23,10 +22,7 @@ def main() -> int:
         log.error("%s can't be used: %s", broken.module, broken.error)
     log.info("%d tasks on queues %s", len(registry.tasks), ", ".join(settings.queues))
 
-    def work_here() -> None:
-        work(settings, registry, connect_patiently(settings.redis_url.get_secret_value()))
-
-    return Pool("worker process", settings.workers, work_here).run()
+    return Pool("worker process", settings.workers, lambda: work(settings, registry)).run()
 
 
 if __name__ == "__main__":

@@ -68,3 +68,14 @@ def connect_patiently(url: str, timeout: float | None = None) -> Redis:
         retry=Retry(ExponentialBackoff(cap=2, base=0.1), 12),
         retry_on_error=[ConnectionError, TimeoutError, OSError],
     )
+
+
+def connect_impatiently(url: str, timeout: float) -> Redis:
+    """For a supervisor, which has more to do than to wait: no answer within `timeout` seconds is an error."""
+    return Redis.from_url(
+        url,
+        socket_timeout=timeout,
+        socket_connect_timeout=timeout,
+        health_check_interval=30,
+        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError, ConnectionResetError, BrokenPipeError)),
+    )

@@ -15,12 +15,14 @@ import tempfile
 import time
 import uuid
 from base64 import b64encode
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from redis import Redis
+from redis.exceptions import RedisError
 
 from jobkit.artifacts import ArtifactStore
 from jobkit.events import KEPT_SECONDS
@@ -241,7 +243,8 @@ class Child:
         return True
 
     def _succeed_as_rq(self, outcome: Outcome) -> None:
-        self._stock.succeed(outcome.job.id, outcome.job.execution, outcome.content, outcome.kinds, outcome.began)
+        job = outcome.job
+        _insist(lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, outcome.began))
 
     def _fail(self, outcome: Outcome, failure: Failure) -> None:
         job = outcome.job
@@ -255,7 +258,7 @@ class Child:
             ),
         )
         if answer and answer[0] == b"failed" and answer[2]:
-            self._stock.enqueue_dependents(job.id)
+            _insist(lambda: self._stock.enqueue_dependents(job.id))
 
     # The process
 
@@ -323,6 +326,16 @@ def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
         result_ttl=ttl,
         is_plain=ttl != 0 and not dependency_ids and repeats_left in (None, b"", b"0"),
     )
+
+
+def _insist(step: Callable[[], None]) -> None:
+    """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time."""
+    while True:
+        try:
+            return step()
+        except (RedisError, OSError) as error:
+            log.error("Redis: %s; trying again until it answers", error)
+            time.sleep(1)
 
 
 class _Clock:

@@ -141,7 +141,7 @@ class Doorbell:
     def __init__(self, redis: Redis, queue_keys: tuple[str, ...]):
         self._redis = redis
         self._queues = queue_keys
-        self._seconds = max(5.0, len(queue_keys) / 1.5)  # all of them together: at most 1.5 commands a second
+        self._seconds = max(5.0, len(queue_keys) / 0.6)  # all of them together: at most 0.6 commands a second
         self._connections: dict[str, Connection] = {}
         self._asked: dict[str, float] = {}  # when; an answer may have come while a job ran
 

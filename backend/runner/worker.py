@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ from rq.worker import BaseWorker, WorkerStatus
 
 from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
-from jobkit.redis import WORKERS, connect_patiently
+from jobkit.redis import WORKERS, connect_impatiently, connect_patiently
 from runner.activity import Activity, Running
 from runner.child import DONE, LEASE, RECYCLE, Child, now_text
 from runner.discovery import TaskRegistry
@@ -44,7 +45,7 @@ LOOK = 0.03  # seconds between two looks at a child that works, when no signal c
 LOOK_IDLE = 0.1
 LONG = 0.1  # seconds that a job has to last before Redis is told of it
 BEAT_IDLE, BEAT_BUSY = 10.0, 2.0  # seconds
-TICK_SCHEDULER, TICK_OTHERS = 1.0, 5.0  # seconds
+TICK_SECONDS = (5.0, 1.0, 0.0)  # until the next, by the answer of tick.lua
 HOUSE_KEEPING = 30.0  # seconds
 RECORD_TTL = 120  # seconds until Redis forgets a worker that is silent
 UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
@@ -55,7 +56,7 @@ log = logging.getLogger("worker")
 
 class TaskWorker(BaseWorker):
     job_class = TaskJob
-    connection_timeout = 5  # seconds; RQ would wait as long as a worker may be idle
+    connection_timeout = 2  # seconds; RQ would wait as long as a worker may be idle
 
     def __init__(self, settings: WorkerSettings, registry: TaskRegistry, redis: Redis):
         super().__init__(
@@ -72,11 +73,13 @@ class TaskWorker(BaseWorker):
         self._stock = StockEndings(redis, self.name, settings)
         self._activity = Activity()
         self._folder = Path(tempfile.gettempdir()) / f"taskdesk-{self.name}"
+        self._queues_to_tidy = cycle(self.queues)
         self._child_pid = 0
         self._stop_signal = False
         self._stop_until: float | None = None  # when the running job has to make way
         self._end: tuple[str, Failure, Running] | None = None  # why we kill the child, and for which job
         self._unbegun_deaths = 0
+        self._parents: list[str] = []  # failed jobs whose dependents have to hear of it
         self._told = (0, 0.0)  # the totals of the activity that Redis has
         self._called_back = ""  # the execution ahead of which nothing is reserved any more
         self._last_recorded = ""  # the execution that the last beat told of
@@ -214,6 +217,7 @@ class TaskWorker(BaseWorker):
             self._read_commands(running)
             self._beat_if_due(running)
             self._tick_if_due()
+            self._queue_dependents()
         except (RedisError, OSError) as error:
             log.error("Redis does not answer (%s); trying again", error)
             time.sleep(0.2)
@@ -270,6 +274,7 @@ class TaskWorker(BaseWorker):
             if self._unbegun_deaths % UNBEGUN_DEATHS == 0:
                 self._release("lost", Failure.lost(_reason(status)), None)
                 raise RuntimeError("the child dies before it begins anything")
+        self._queue_dependents()
 
     def _release(self, how: str, failure: Failure | None, running: Running | None) -> None:
         answer = RELEASE(
@@ -284,7 +289,12 @@ class TaskWorker(BaseWorker):
         status, job_id, has_dependents = answer[0].decode(), answer[1].decode(), answer[2]
         log.warning("job %s is %s%s", job_id, status, f": {failure.detail}" if failure else " again")
         if status == "failed" and has_dependents:
-            self._stock.enqueue_dependents(job_id)
+            self._parents.append(job_id)
+
+    def _queue_dependents(self) -> None:
+        while self._parents:
+            self._stock.enqueue_dependents(self._parents[-1])
+            self._parents.pop()
 
     # What is due now and then
 
@@ -317,15 +327,13 @@ class TaskWorker(BaseWorker):
 
     def _tick_if_due(self) -> None:
         if time.monotonic() >= self._next_tick:
-            self._next_tick = time.monotonic() + TICK_OTHERS
-            if self._tick():
-                self._next_tick = time.monotonic() + TICK_SCHEDULER
+            self._next_tick = time.monotonic() + TICK_SECONDS[self._tick()]
         if time.monotonic() >= self._next_house_keeping:
             self._next_house_keeping = time.monotonic() + HOUSE_KEEPING
             self.run_maintenance_tasks()
 
-    def _tick(self) -> bool:
-        """Queue what is due, and take over what lost workers held; whether this worker is the scheduler."""
+    def _tick(self) -> int:
+        """Queue what is due, and take over what lost workers held; what tick.lua answers."""
         lost = Failure.lost("The worker that ran the job was lost.")
         schedules, *ended = TICK(
             self.connection, self.name, now_text(), lost.error, lost.packed_traceback, *self._settings.queues
@@ -333,16 +341,16 @@ class TaskWorker(BaseWorker):
         for job_id, has_dependents in zip(ended[::2], ended[1::2], strict=True):
             log.warning("job %s has lost its worker", job_id.decode())
             if has_dependents:
-                self._stock.enqueue_dependents(job_id.decode())
-        return bool(schedules)
+                self._parents.append(job_id.decode())
+        return int(schedules)
 
     def run_maintenance_tasks(self) -> None:
-        """What need not be exact: RQ's registries, the catalogue's time, what has expired."""
-        for queue in self.queues:
-            queue.finished_job_registry.cleanup()
-            queue.failed_job_registry.cleanup()
-            worker_registration.clean_worker_registry(queue)
-            queue.intermediate_queue.cleanup(self, queue)
+        """What need not be exact: RQ's registries, of one queue at a time; the catalogue's time; what has expired."""
+        queue = next(self._queues_to_tidy)
+        queue.finished_job_registry.cleanup()
+        queue.failed_job_registry.cleanup()
+        worker_registration.clean_worker_registry(queue)
+        queue.intermediate_queue.cleanup(self, queue)
         Group.clean_registries(connection=self.connection)
         announce(self.connection, self._registry.catalog)
         try:
@@ -393,6 +401,7 @@ def _reason(status: int) -> str:
     return f"The process that ran the job ended with exit status {status}."
 
 
-def work(settings: WorkerSettings, registry: TaskRegistry, redis: Redis) -> None:
+def work(settings: WorkerSettings, registry: TaskRegistry) -> None:
     """Run jobs until SIGTERM or SIGINT."""
+    redis = connect_impatiently(settings.redis_url.get_secret_value(), TaskWorker.connection_timeout)
     TaskWorker(settings, registry, redis).work()

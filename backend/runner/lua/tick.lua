@@ -1,9 +1,10 @@
 -- What somebody has to do now and then: queue the scheduled jobs that are due, and take the jobs of lost workers.
 -- Every worker may call it; Redis runs one at a time, so there is no leader to fence.
 -- ARGV: 1 worker, 2 now, 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
--- Answer: {1 if this worker schedules (then it should call every second), job, 1 if others wait for it, job, …}.
+-- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues, then
+--       of each job whose worker was lost: its id, 1 if others wait for it}.
 
-local SCHEDULER_SECONDS = 10 -- after that another worker takes over a scheduler's lock
+local SCHEDULER_SECONDS = 6 -- after that another worker takes over a scheduler's lock
 local LEASE, EVERY, GRACE = 30, 4, 15 -- seconds
 local BATCH = 200
 
@@ -11,27 +12,37 @@ local me, now_text = ARGV[1], ARGV[2]
 local clock = now()
 local answer = {0}
 
+local locks, registries = {}, {} -- the locks are RQ's own: a stock scheduler beside us keeps off
 for i = 5, #ARGV do
-  local queue = ARGV[i]
-  local lock = 'rq:scheduler-lock:' .. queue -- RQ's own: a stock scheduler beside us keeps off
-  local owner = redis.call('GET', lock)
-  if not owner or owner == me then
-    redis.call('SET', lock, me, 'EX', SCHEDULER_SECONDS)
-    answer[1] = 1
-    local registry = 'rq:scheduled:' .. queue
-    local due = redis.call('ZRANGEBYSCORE', registry, '-inf', clock, 'WITHSCORES', 'LIMIT', 0, BATCH)
-    for n = 1, #due, 2 do
-      local id, time = due[n], tonumber(due[n + 1])
-      local key = 'rq:job:' .. id
-      if redis.call('HGET', key, 'status') == 'scheduled' then
-        local front = redis.call('HGET', key, 'enqueue_at_front') == '1'
-        enqueue(id, queue, front and 'LPUSH' or 'RPUSH', now_text)
-        redis.call('PUBLISH', WAKE, id)
-        redis.call('ZREM', registry, id)
-      elseif clock - time > 60 or redis.call('EXISTS', key) == 1 then -- RQ writes the entry before the job
-        redis.call('ZREM', registry, id)
-      end
+  locks[#locks + 1] = 'rq:scheduler-lock:' .. ARGV[i]
+  registries[#registries + 1] = 'rq:scheduled:' .. ARGV[i]
+end
+local owners = redis.call('MGET', unpack(locks))
+local is_any_scheduled = redis.call('EXISTS', unpack(registries)) > 0
+
+local function queue_what_is_due(queue, registry)
+  local due = redis.call('ZRANGEBYSCORE', registry, '-inf', clock, 'WITHSCORES', 'LIMIT', 0, BATCH)
+  for n = 1, #due, 2 do
+    local id, time = due[n], tonumber(due[n + 1])
+    local key = 'rq:job:' .. id
+    if redis.call('HGET', key, 'status') == 'scheduled' then
+      local front = redis.call('HGET', key, 'enqueue_at_front') == '1'
+      enqueue(id, queue, front and 'LPUSH' or 'RPUSH', now_text)
+      redis.call('PUBLISH', WAKE, id)
+      redis.call('ZREM', registry, id)
+    elseif clock - time > 60 or redis.call('EXISTS', key) == 1 then -- RQ writes the entry before the job
+      redis.call('ZREM', registry, id)
     end
+  end
+  return #due == 2 * BATCH
+end
+
+for n, lock in ipairs(locks) do
+  local owner = owners[n]
+  if not owner or owner == me then
+    answer[1] = math.max(answer[1], 1)
+    if not owner or math.floor(clock) % 2 == 0 then redis.call('SET', lock, me, 'EX', SCHEDULER_SECONDS) end
+    if is_any_scheduled and queue_what_is_due(ARGV[n + 4], registries[n]) then answer[1] = 2 end
   end
 end
 
