@@ -293,7 +293,12 @@ class TaskWorker(BaseWorker):
 
     def _queue_dependents(self) -> None:
         while self._parents:
-            self._stock.enqueue_dependents(self._parents[-1])
+            try:
+                self._stock.enqueue_dependents(self._parents[-1])
+            except RedisError:
+                raise
+            except Exception:
+                log.exception("the dependents of job %s can't be queued", self._parents[-1])
             self._parents.pop()
 
     # What is due now and then
@@ -330,7 +335,12 @@ class TaskWorker(BaseWorker):
             self._next_tick = time.monotonic() + TICK_SECONDS[self._tick()]
         if time.monotonic() >= self._next_house_keeping:
             self._next_house_keeping = time.monotonic() + HOUSE_KEEPING
-            self.run_maintenance_tasks()
+            try:
+                self.run_maintenance_tasks()
+            except RedisError:
+                raise
+            except Exception:  # in RQ's code, of a damaged job: no reason to end a worker
+                log.exception("house-keeping failed")
 
     def _tick(self) -> int:
         """Queue what is due, and take over what lost workers held; what tick.lua answers."""
@@ -353,22 +363,24 @@ class TaskWorker(BaseWorker):
         queue.intermediate_queue.cleanup(self, queue)
         Group.clean_registries(connection=self.connection)
         announce(self.connection, self._registry.catalog)
-        try:
-            sweep(self.connection, self._store, self._settings)
-        except OSError as error:  # the data folder has a problem; jobs that need no file still run
-            log.error("house-keeping failed: %s", error)
+        sweep(self.connection, self._store, self._settings)
 
     def _read_commands(self, running: Running | None) -> None:
         """What RQ's tools have sent: stop a job, shut down, kill the child."""
         message = self._commands.get_message(timeout=0)
         while message:
-            command = json.loads(message["data"])
-            if command["command"] == "shutdown":
-                self._stop_signal = True
-            elif command["command"] == "kill-horse" and running:
-                self._kill_job(running, "lost", Failure.lost("Its process was killed by a command."))
-            elif command["command"] == "stop-job" and running and running.job_id == command.get("job_id"):
-                self._kill_job(running, "stopped", STOPPED)
+            try:
+                command = json.loads(message["data"])
+                name, job_id = command["command"], command.get("job_id")
+            except (ValueError, TypeError, KeyError, AttributeError):
+                log.warning("a command can't be read: %.100r", message["data"])
+            else:
+                if name == "shutdown":
+                    self._stop_signal = True
+                elif name == "kill-horse" and running:
+                    self._kill_job(running, "lost", Failure.lost("Its process was killed by a command."))
+                elif name == "stop-job" and running and running.job_id == job_id:
+                    self._kill_job(running, "stopped", STOPPED)
             message = self._commands.get_message(timeout=0)
 
     def _install_flags(self) -> tuple[int, int]:

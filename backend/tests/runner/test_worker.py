@@ -238,6 +238,17 @@ def test_a_job_that_rq_scheduled_runs_at_its_time(worker_process, redis, jobs, r
     wait_until(lambda: jobs.get(scheduled.id).status == "succeeded", seconds=30)
 
 
+def test_a_command_that_can_not_be_read_harms_nobody(worker_process, redis, jobs, registry):
+    [worker] = wait_until(lambda: CatalogReader(redis).read(max_age=0).workers)
+
+    for text in ("garbage", "[]", "{}", '"stop-job"', '{"command": ["stop-job"]}'):
+        redis.publish(f"rq:pubsub:{worker.name}", text)
+
+    job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
+    wait_until(lambda: jobs.get(job_id).status == "succeeded")
+    assert [worker.name] == [one.name for one in CatalogReader(redis).read(max_age=0).workers]
+
+
 def test_a_worker_process_that_is_killed_is_replaced(worker_process, redis):
     reader = CatalogReader(redis)
     [first] = wait_until(lambda: reader.read(max_age=0).workers)
