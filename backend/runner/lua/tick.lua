@@ -4,7 +4,7 @@
 -- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues, then
 --       of each job whose worker was lost: its id, 1 if others wait for it}.
 
-local SCHEDULER_SECONDS = 6 -- after that another worker takes over a scheduler's lock
+local SCHEDULER_SECONDS = 4 -- after that another worker takes over a scheduler's lock
 local LEASE, EVERY, GRACE = 30, 4, 15 -- seconds
 local BATCH = 200
 
@@ -38,10 +38,9 @@ local function queue_what_is_due(queue, registry)
 end
 
 for n, lock in ipairs(locks) do
-  local owner = owners[n]
-  if not owner or owner == me then
+  if not owners[n] or owners[n] == me then
     answer[1] = math.max(answer[1], 1)
-    if not owner or math.floor(clock) % 2 == 0 then redis.call('SET', lock, me, 'EX', SCHEDULER_SECONDS) end
+    redis.call('SET', lock, me, 'EX', SCHEDULER_SECONDS)
     if is_any_scheduled and queue_what_is_due(ARGV[n + 4], registries[n]) then answer[1] = 2 end
   end
 end
