@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 from rq.worker_registration import REDIS_WORKER_KEYS
 
 from jobkit.errors import TaskNotFound
-from jobkit.redis import LATEST_CATALOG, catalog_key
+from jobkit.redis import LATEST_CATALOG, LEASE, WORKERS, catalog_key
 
 KEPT_SECONDS = 30 * 24 * 3600  # after the last worker has gone
 FRESH_SECONDS = 1.0
@@ -163,13 +163,16 @@ class CatalogReader:
 
     def _workers(self) -> Iterator[OnlineWorker]:
         keys = sorted(self._redis.smembers(REDIS_WORKER_KEYS))
+        names = [key.decode().removeprefix("rq:worker:") for key in keys]
         with self._redis.pipeline(transaction=False) as pipeline:
-            for key in keys:
-                pipeline.hmget(key, "queues", "state", "catalog", "death")
-            records = pipeline.execute()
-        for key, (queues, state, catalog, death) in zip(keys, records, strict=True):
-            if queues is not None and death is None:
-                name = key.decode().removeprefix("rq:worker:")
+            pipeline.time()
+            for name in names:
+                pipeline.hmget(f"rq:worker:{name}", "queues", "state", "catalog", "death")
+                pipeline.zscore(WORKERS, name)
+            (now, _), *answers = pipeline.execute()
+        for name, (queues, state, catalog, death), beat in zip(names, answers[::2], answers[1::2], strict=True):
+            is_silent = beat is not None and now - beat > LEASE  # a stock worker has no beat
+            if queues is not None and death is None and not is_silent:
                 yield OnlineWorker(
                     name, frozenset(queues.decode().split(",")), (state or b"").decode(), (catalog or b"").decode()
                 )

@@ -22,6 +22,9 @@ SWEEP_GRACE = "taskdesk:sweep:grace"  # string: there while nobody is taken for 
 WAKE = "taskdesk:wake"  # channel: ids of jobs that have news, with spaces between
 
 
+LEASE = 30  # seconds of silence after which a worker counts as lost: see runner/lua/tick.lua
+
+
 def job_key(job_id: str) -> str:
     return f"rq:job:{job_id}"
 

@@ -9,14 +9,11 @@ import gc
 import logging
 import os
 import random
-import shutil
 import signal
-import tempfile
 import time
 import uuid
 from base64 import b64encode
 from collections.abc import Callable
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -32,10 +29,11 @@ from runner.discovery import TaskRegistry
 from runner.execution import Executor
 from runner.failure import Failure
 from runner.limits import MB, Limits, TimeLimit, resident_memory
-from runner.reporter import Reporter, capture_output
+from runner.reporter import Reporter
 from runner.scripts import CYCLE, RELEASE, Script
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings
+from runner.surroundings import Surroundings
 from runner.wire import Doorbell, Interrupted, Wire
 
 DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my place
@@ -183,14 +181,14 @@ class Child:
         ended = time.time()
         outcome = Outcome(job, began, ended, round(ended - began, 6), content, kinds, failure)
         self._has_result = True
-        self._remove_files()
+        self._surroundings.restore(outcome.seconds)
         self._jobs += 1
         self._pace += (outcome.seconds - self._pace) / PACE_JOBS
-        if outcome.seconds > AHEAD:
-            self._time_limit.install()
-        if outcome.seconds > AHEAD:
-            self._time_limit.install()
-        self._is_worn = self._needs_a_fresh_process(job) or self._has_grown(outcome.seconds)
+        self._is_worn = (
+            self._needs_a_fresh_process(job)
+            or (failure is not None and failure.was_cut_off)  # what it has begun may go on: it ends with the process
+            or self._has_grown(outcome.seconds)
+        )
         return outcome
 
     # Redis
@@ -288,29 +286,12 @@ class Child:
         signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, self._stop)
-        self._time_limit.install()
-        self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._folder_fd = os.open(self._folder, os.O_RDONLY)
-        tempfile.tempdir = os.environ["TMPDIR"] = str(self._folder)
-        capture_output(self._reporter)
+        self._surroundings = Surroundings(self._folder, self._reporter, self._time_limit)
         gc.freeze()  # what the supervisor has loaded is shared: a collection would copy it
         return reading
 
     def _stop(self, signum: int, frame: Any) -> None:
         self._stopping = True
-
-    def _remove_files(self) -> None:
-        """Remove what the job has left in the temporary folder. Its time says whether there was anything."""
-        with suppress(OSError):
-            if os.fstat(self._folder_fd).st_mtime == 0:
-                return
-            with os.scandir(self._folder) as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        shutil.rmtree(entry.path, ignore_errors=True)
-                    else:
-                        os.unlink(entry.path)
-            os.utime(self._folder, (0, 0))
 
 
 def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:

@@ -112,6 +112,8 @@ def _describe(package_name: str, function: Callable[..., Any], settings: WorkerS
     options: TaskOptions = getattr(function, "task_options", TaskOptions())
     if options.queue not in settings.queues:
         raise ValueError(f"its queue {options.queue!r} is none of {', '.join(settings.queues)} (setting QUEUES)")
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise ValueError("it is async: make it a plain function, and call asyncio.run in it")
     title, _, description = (inspect.getdoc(function) or function.__name__.replace("_", " ").capitalize()).partition(
         "\n"
     )

@@ -27,8 +27,10 @@ class Failure:
         text = "".join(traceback.format_exception(error))
         if isinstance(error, JobTimeoutException):
             return cls.timed_out(timeout, text)
+        if isinstance(error, SystemExit):
+            return cls("SystemExit", "", f"The task called sys.exit({error.code!r}).", text)
         title = error.title if isinstance(error, AppError) else ""
-        return cls(type(error).__name__, title, _storable(str(error))[:10_000] or type(error).__name__, text)
+        return cls(type(error).__name__, title, _sentence(error) or type(error).__name__, text)
 
     @classmethod
     def timed_out(cls, timeout: float, text: str) -> Failure:
@@ -37,6 +39,11 @@ class Failure:
     @classmethod
     def lost(cls, detail: str) -> Failure:
         return cls("WorkerLost", "Worker lost", detail, detail)
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether a limit has ended it, wherever it was."""
+        return self.type in ("Timeout", "OverLimit")
 
     @property
     def error(self) -> str:
@@ -50,6 +57,13 @@ class Failure:
 
 
 STOPPED = Failure("Stopped", "", "The job was stopped.", "Job stopped by user, work-horse terminated.")
+
+
+def _sentence(error: BaseException) -> str:
+    try:
+        return _storable(str(error))[:10_000]
+    except Exception:  # its own __str__ is broken
+        return ""
 
 
 def _storable(text: str) -> str:

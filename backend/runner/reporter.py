@@ -13,6 +13,7 @@ import math
 import sys
 import threading
 import time
+from contextlib import suppress
 from typing import TextIO
 
 from redis import Redis
@@ -145,10 +146,13 @@ class Tee(io.TextIOBase):
 
     def write(self, text: str) -> int:
         self._reporter.log(text)
-        return self._original.write(text)
+        with suppress(OSError, ValueError):  # a task may have closed it
+            self._original.write(text)
+        return len(text)
 
     def flush(self) -> None:
-        self._original.flush()
+        with suppress(OSError, ValueError):
+            self._original.flush()
 
     @property
     def encoding(self) -> str:  # type: ignore[override]

@@ -13,12 +13,11 @@ import select
 import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from itertools import cycle
-from pathlib import Path
 from typing import Any
 
 from redis import Redis
@@ -40,6 +39,7 @@ from runner.retention import sweep
 from runner.scripts import BEAT, RELEASE, TICK
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings, TaskJob
+from runner.temporary import own_folder
 
 LOOK = 0.03  # seconds between two looks at a child that works, when no signal comes
 LOOK_IDLE = 0.1
@@ -72,7 +72,7 @@ class TaskWorker(BaseWorker):
         self._store = FolderStore(settings.data_dir / "artifacts")
         self._stock = StockEndings(redis, self.name, settings)
         self._activity = Activity()
-        self._folder = Path(tempfile.gettempdir()) / f"taskdesk-{self.name}"
+        self._folder = own_folder()
         self._queues_to_tidy = cycle(self.queues)
         self._child_pid = 0
         self._stop_signal = False
@@ -114,7 +114,7 @@ class TaskWorker(BaseWorker):
                 self._fork(burst)
                 status = self._watch(wakeup[0])
                 self._patiently(partial(self._settle, status))
-                if self._stop_signal or (burst and status == DONE):
+                if self._stop_signal or (burst and status == DONE and not self._activity.read()):
                     return True
         finally:
             self._say_goodbye()
@@ -132,6 +132,7 @@ class TaskWorker(BaseWorker):
         self._commands.subscribe(self.pubsub_channel_name)
 
     def _say_goodbye(self) -> None:
+        shutil.rmtree(self._folder, ignore_errors=True)
         try:
             self._beat(None)
             self.register_death()
@@ -175,11 +176,12 @@ class TaskWorker(BaseWorker):
                 worker_name=self.name,
                 redis=redis,
                 activity=self._activity,
-                folder=self._folder,
+                folder=self._folder / "job",
                 burst=burst,
                 supervisor=supervisor,
             )
             status = child.run()
+            self._activity.clear()  # it is not the job that ends this process
         except BaseException:
             log.exception("the child of worker %s failed", self.name)
         finally:
@@ -194,7 +196,9 @@ class TaskWorker(BaseWorker):
             pid, status = os.waitpid(self._child_pid, os.WNOHANG)
             if pid:
                 self._child_pid = 0
-                shutil.rmtree(self._folder, ignore_errors=True)
+                with suppress(ProcessLookupError, PermissionError):
+                    os.killpg(pid, signal.SIGKILL)  # what jobs have started and left
+                shutil.rmtree(self._folder / "job", ignore_errors=True)
                 return os.waitstatus_to_exitcode(status)
             if self._stop_signal and not told_to_stop:
                 told_to_stop = True
@@ -254,8 +258,7 @@ class TaskWorker(BaseWorker):
 
     def _settle(self, status: int) -> None:
         """End in Redis what the child has left. What it held and did not begin is given to the next child."""
-        running = self._activity.read() if status not in (DONE, RECYCLE) else None
-        ending = self._activity.read_ending()
+        running, ending = self._activity.read(), self._activity.read_ending()
         if running and ending:
             self._release("lost", Failure.lost(_reason(status)), ending)
         if running:

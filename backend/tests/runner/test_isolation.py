@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
 import pytest
 
 from jobkit.jobs import Retention
+from jobkit.redis import log_key
 from runner.settings import WorkerSettings
 from runner.worker import TaskWorker
 from tests.conftest import wait_until
@@ -57,8 +63,11 @@ def test_a_process_is_replaced_after_its_number_of_jobs(worker_settings, registr
         (("takes_memory", {"megabytes": 400}), "200 MB of memory that it may use"),
         (("takes_cpu", {"seconds": 30}), "more CPU time than it may"),
         (("writes", {"megabytes": 2}), "larger than the 1 MB that it may"),
-        (("exits", {}), "exit"),
-        (("leaves", {}), "SystemExit"),
+        (("exits", {"status": 3}), "exit status 3"),
+        (("exits", {"status": 0}), "exit status 0"),
+        (("exits", {"status": 75}), "exit status 75"),
+        (("leaves", {}), "sys.exit(2)"),
+        (("raises_the_unspeakable", {}), "_Unspeakable"),
         (("crashes", {}), "signal 11"),
     ],
 )
@@ -95,6 +104,38 @@ def test_a_job_that_takes_the_alarm_does_not_take_it_from_others(run):
     _, late = run(("takes_the_alarm", {}), ("never_ends", {}))
 
     assert (late.status, late.error["type"]) == ("failed", "Timeout")
+
+
+def test_a_job_that_forks_comes_back_once(run, jobs, redis):
+    many = [("forks", {}), *[("remembers", {})] * 20]
+
+    done = run(*many)
+
+    assert [job.status for job in done] == ["succeeded"] * 21
+    assert [jobs.result(job) for job in done[1:]] == list(range(1, 21))
+
+
+def test_a_process_that_a_job_has_started_ends_when_the_time_is_up(run, tmp_path):
+    marker = tmp_path / "started"
+
+    [job] = run(("starts_a_process", {"marker": str(marker)}))
+
+    assert job.error["type"] == "Timeout"
+    assert marker.exists()
+    wait_until(lambda: not any(str(marker).encode() in command for command in _commands()), what="it has ended")
+
+
+def _commands() -> Iterator[bytes]:
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            yield path.read_bytes()
+
+
+def test_what_a_job_changes_in_its_process_is_put_back(run, jobs, redis):
+    messy, job = run(("makes_a_mess", {}), ("lives_on", {}))
+
+    assert (messy.status, jobs.result(job)) == ("succeeded", f"True {os.getcwd()}")
+    assert redis.get(log_key(job.id)) == b"printed\nWARNING library: logged\n"
 
 
 def test_the_temporary_folder_is_empty_for_each_job(results):

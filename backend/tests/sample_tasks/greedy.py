@@ -2,8 +2,12 @@
 
 import ctypes
 import faulthandler
+import logging
 import os
+import shutil
 import signal
+import subprocess
+import sys
 import tempfile
 import time
 
@@ -53,14 +57,56 @@ def large_file() -> int:
         return file.write(b"x" * (2 << 20))
 
 
-def exits() -> None:
+def exits(status: int) -> None:
     """Leave without a word."""
-    os._exit(3)
+    os._exit(status)
+
+
+def forks() -> int:
+    """Come back twice."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+    return os.getpid()
+
+
+@task(timeout=1)
+def starts_a_process(marker: str) -> None:
+    """Wait for a process for too long."""
+    subprocess.run([sys.executable, "-c", f"import time; open({marker!r}, 'w').close(); time.sleep(60)"])
+
+
+def makes_a_mess() -> None:
+    """Change what a process has."""
+    os.chdir(tempfile.mkdtemp())
+    shutil.rmtree(tempfile.gettempdir())
+    tempfile.tempdir = None
+    logging.disable()
+    sys.stdout = None  # type: ignore[assignment]
+    os.closerange(0, 3)
+
+
+def lives_on() -> str:
+    """Do what one may expect to work."""
+    print("printed")
+    logging.getLogger("library").warning("logged")
+    with tempfile.NamedTemporaryFile() as file:
+        return f"{os.path.exists(file.name)} {os.getcwd()}"
+
+
+class _Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise ValueError
+
+
+def raises_the_unspeakable() -> None:
+    """Raise an error that has no text."""
+    raise _Unspeakable
 
 
 def leaves() -> None:
     """Leave by an exception that is no error."""
-    raise SystemExit
+    sys.exit(2)
 
 
 def crashes() -> None:

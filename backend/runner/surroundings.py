@@ -1,0 +1,60 @@
+"""The process as each job finds it: folders, output, signals. What a job has changed, the next one does not see."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import sys
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+from runner.limits import TimeLimit
+from runner.reporter import Reporter, capture_output
+
+
+class Surroundings:
+    def __init__(self, folder: Path, reporter: Reporter, time_limit: TimeLimit):
+        """Make `folder` the one for temporary files; let what is printed and logged be the job's log."""
+        self._folder = str(folder)
+        self._time_limit = time_limit
+        self._pid = os.getpid()
+        self._working_folder = os.getcwd()
+        capture_output(reporter)
+        self._streams = sys.stdout, sys.stderr
+        self._make_folder()
+        time_limit.install()
+
+    def restore(self, seconds: float) -> None:
+        """Put all back after a job that took so long."""
+        if os.getpid() != self._pid:
+            os._exit(1)  # the job has forked, and both have come back from it
+        sys.stdout, sys.stderr = self._streams
+        if logging.root.manager.disable:
+            logging.disable(logging.NOTSET)
+        os.chdir(self._working_folder)
+        tempfile.tempdir = self._folder
+        try:
+            self._empty_folder()
+        except FileNotFoundError:
+            self._make_folder()
+        if seconds > 0.001:  # it costs as much as the shortest jobs, which have other things to do
+            self._time_limit.install()
+
+    def _make_folder(self) -> None:
+        os.makedirs(self._folder, mode=0o700, exist_ok=True)
+        tempfile.tempdir = os.environ["TMPDIR"] = self._folder
+        os.utime(self._folder, (0, 0))
+
+    def _empty_folder(self) -> None:
+        if os.stat(self._folder).st_mtime == 0:  # untouched since we set that
+            return
+        with os.scandir(self._folder) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    shutil.rmtree(entry.path, ignore_errors=True)
+                else:
+                    with suppress(OSError):
+                        os.unlink(entry.path)
+        os.utime(self._folder, (0, 0))

@@ -1,0 +1,35 @@
+"""A worker's folder for temporary files, and the removal of those whose worker was killed."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from contextlib import suppress
+from pathlib import Path
+
+_PREFIX = "taskdesk-"
+_YOUNG = 60  # seconds: its owner may not have locked it yet
+
+
+def own_folder() -> Path:
+    """Make a folder that is ours as long as this process, or one that it has forked, lives."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        _remove_if_left(folder)
+    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)  # the kernel gives the lock back when all have ended
+    return folder
+
+
+def _remove_if_left(folder: Path) -> None:
+    with suppress(OSError):
+        if time.time() - folder.stat().st_ctime < _YOUNG:
+            return
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        finally:
+            os.close(descriptor)
