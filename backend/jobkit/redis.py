@@ -19,6 +19,7 @@ SWEEP_CURSOR = "taskdesk:sweep:cursor"  # string: the sequence number up to whic
 WORKERS = "taskdesk:workers"  # sorted set: worker by when it said last that it lives (Unix seconds, by Redis's clock)
 SWEEP_LAST = "taskdesk:sweep:last"  # string: when lost workers were looked for last (Unix seconds)
 SWEEP_GRACE = "taskdesk:sweep:grace"  # string: there while nobody is taken for lost, after Redis was away
+PARENTS = "taskdesk:parents"  # set: ids of failed jobs whose dependents have to hear of it
 WAKE = "taskdesk:wake"  # channel: ids of jobs that have news, with spaces between
 
 
@@ -58,14 +59,10 @@ def connect_briefly(url: str) -> Redis:
     return Redis(connection_pool=pool)
 
 
-def connect_patiently(url: str, timeout: float | None = None) -> Redis:
-    """For a worker: it rides out a restart of Redis. OSError is in the list because a refused connect is one.
-
-    An answer may take `timeout` seconds.
-    """
+def connect_patiently(url: str) -> Redis:
+    """For who has nothing else to do: it rides out a restart of Redis. OSError is there for a refused connect."""
     return Redis.from_url(
         url,
-        socket_timeout=timeout,
         socket_connect_timeout=5,
         health_check_interval=30,
         retry=Retry(ExponentialBackoff(cap=2, base=0.1), 12),
@@ -74,7 +71,7 @@ def connect_patiently(url: str, timeout: float | None = None) -> Redis:
 
 
 def connect_impatiently(url: str, timeout: float) -> Redis:
-    """For a supervisor, which has more to do than to wait: no answer within `timeout` seconds is an error."""
+    """For a worker, which knows itself how to wait: no answer within `timeout` seconds is an error."""
     return Redis.from_url(
         url,
         socket_timeout=timeout,

@@ -12,23 +12,29 @@ import time
 from typing import NamedTuple
 
 _VERSION = struct.Struct("=Q")  # odd while the child writes what follows
-_RUN = struct.Struct("=d d 2H 1000s 100s")  # began, time limit, lengths, job, execution
+_RUN = struct.Struct("=d d d ? 2H 1000s 100s")  # began (Unix, monotonic), time limit, ahead, lengths, job, execution
+_LIMIT = struct.Struct("=d")
 _TOTALS = struct.Struct("=Q d")  # jobs that have succeeded, seconds that they took
 _CALLED_BACK = struct.Struct("=100s")  # execution
 _RUN_AT, _ENDING_AT, _TOTALS_AT, _CALLED_BACK_AT = 8, 1200, 2400, 2500
 
 
 class Running(NamedTuple):
-    """A job whose function has begun. `began` is Unix time; `timeout` in seconds, 0 for none."""
+    """A job whose function has begun. `began` is Unix time, `since` monotonic; `timeout` in seconds, 0 for none.
+
+    `ahead`: another may be reserved already.
+    """
 
     job_id: str
     execution: str
     began: float
+    since: float
     timeout: float
+    ahead: bool
 
     @property
     def seconds(self) -> float:
-        return max(0.0, time.time() - self.began)
+        return time.monotonic() - self.since
 
 
 class Activity:
@@ -38,18 +44,22 @@ class Activity:
 
     # For the child
 
-    def begin(self, job_id: str, execution: str, began: float, timeout: float, *, ahead: bool) -> None:
-        """The function of this job begins now; `ahead`: and Redis may not know how the one before it has ended."""
+    def begin(self, job_id: str, execution: str, timeout: float, *, ahead: bool = False, untold: bool = False) -> None:
+        """The function of this job begins now; `untold`: Redis may not know how the one before it has ended."""
         job, run = job_id.encode(), execution.encode()
         page = self._page
         self._version += 2
         _VERSION.pack_into(page, 0, self._version - 1)
-        if ahead:
+        if untold:
             page.move(_ENDING_AT, _RUN_AT, _RUN.size)
         else:
-            _RUN.pack_into(page, _ENDING_AT, 0, 0, 0, 0, b"", b"")
-        _RUN.pack_into(page, _RUN_AT, began, timeout, len(job), len(run), job, run)
+            _RUN.pack_into(page, _ENDING_AT, 0, 0, 0, False, 0, 0, b"", b"")
+        _RUN.pack_into(page, _RUN_AT, time.time(), time.monotonic(), timeout, ahead, len(job), len(run), job, run)
         _VERSION.pack_into(page, 0, self._version)
+
+    def lift_limit(self) -> None:
+        """It has ended, or waits to begin: no time limit until it begins (again)."""
+        _LIMIT.pack_into(self._page, _RUN_AT + 16, 0)
 
     def is_called_back(self, execution: str) -> bool:
         """Whether the job that was reserved ahead of this execution is no longer ours."""
@@ -87,7 +97,7 @@ class Activity:
 
     def _read(self, at: int) -> Running | None:
         [version] = _VERSION.unpack_from(self._page)
-        began, timeout, id_size, execution_size, job_id, execution = _RUN.unpack_from(self._page, at)
+        began, since, timeout, ahead, id_size, run_size, job_id, execution = _RUN.unpack_from(self._page, at)
         if version % 2 or not id_size or _VERSION.unpack_from(self._page)[0] != version:
             return None
-        return Running(job_id[:id_size].decode(), execution[:execution_size].decode(), began, timeout)
+        return Running(job_id[:id_size].decode(), execution[:run_size].decode(), began, since, timeout, ahead)

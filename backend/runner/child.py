@@ -1,6 +1,6 @@
 """The worker's child: runs one job after another, in one process, at one round trip to Redis each.
 
-Whatever happens to it costs one job at most: its supervisor sees it die, settles that job and forks another.
+Whatever happens to it costs the job that runs: its supervisor sees it die, settles that job and forks another.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class Child:
     # Jobs
 
     def _work(self, job: Reserved) -> Outcome:
-        self._activity.begin(job.id, job.execution, time.time(), job.timeout, ahead=False)
+        self._activity.begin(job.id, job.execution, job.timeout)
         return self._run(job)
 
     def _work_ahead(self, job: Reserved) -> Outcome:
@@ -145,12 +145,14 @@ class Child:
         """
         before: Outcome | None = None
         while True:
-            self._activity.begin(job.id, job.execution, time.time(), job.timeout, ahead=before is not None)
+            self._activity.begin(job.id, job.execution, job.timeout, ahead=True, untold=before is not None)
             if before and self._activity.is_called_back(before.job.execution):
                 return before
             answer = None
             if not self._wire.send(*self._command(before, begins=job)):
+                self._activity.lift_limit()
                 answer = self._wire.answer()  # Redis is away: the job begins when it is known to be ours
+                self._activity.begin(job.id, job.execution, job.timeout, ahead=True)
             outcome = self._run(job)
             answer = answer or self._wire.answer()
             if before:
@@ -175,6 +177,7 @@ class Child:
                     content, kinds = self._executor.run(call)
             finally:
                 self._time_limit.unset()
+                self._activity.lift_limit()
                 self._reporter.end()
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
@@ -281,14 +284,20 @@ class Child:
         os.setpgid(0, 0)
         die_with_parent(self._supervisor, signal.SIGKILL)
         random.seed()
-        reading, writing = os.pipe()
-        os.set_blocking(writing, False)
-        signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, self._stop)
-        self._surroundings = Surroundings(self._folder, self._reporter, self._time_limit)
+        reading, self._wakeup = os.pipe()
+        for end in (reading, self._wakeup):
+            os.set_blocking(end, False)
+        self._surroundings = Surroundings(self._folder, self._reporter, self._take_signals)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # from here on it is ours
         gc.freeze()  # what the supervisor has loaded is shared: a collection would copy it
         return reading
+
+    def _take_signals(self) -> None:
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._time_limit.install()
 
     def _stop(self, signum: int, frame: Any) -> None:
         self._stopping = True
@@ -297,16 +306,26 @@ class Child:
 def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
     _, _, job_id, execution, queue, fields = answer
     data, timeout, result_ttl, _, repeats_left, dependency_ids, *_ = fields
-    ttl = int(result_ttl) if result_ttl else settings.result_ttl
+    ttl = _number(result_ttl, settings.result_ttl)
     return Reserved(
         id=job_id.decode(),
         execution=execution.decode(),
         queue=queue.decode(),
         data=data,
-        timeout=int(float(timeout)) if timeout else settings.job_timeout,
+        timeout=_number(timeout, settings.job_timeout),
         result_ttl=ttl,
         is_plain=ttl != 0 and not dependency_ids and repeats_left in (None, b"", b"0"),
     )
+
+
+def _number(text: bytes | None, default: int) -> int:
+    """A whole number of a job's hash, which others may write, too."""
+    if not text:
+        return default
+    try:
+        return int(float(text))
+    except (ValueError, OverflowError):
+        return default
 
 
 def _insist(step: Callable[[], None]) -> None:

@@ -106,9 +106,7 @@ class TimeLimit:
         self._seconds = 0
 
     def install(self) -> None:
-        """Take the signals; again after each job that may have taken them, but not after the shortest: it costs more
-        than they do.
-        """
+        """Take the signals."""
         signal.signal(signal.SIGALRM, self._out_of_time)
         signal.signal(signal.SIGXCPU, self._out_of_cpu)
 

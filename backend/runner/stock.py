@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +18,7 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from jobkit.jobs import RESULT_KINDS
-from jobkit.redis import WAKE
+from jobkit.redis import PARENTS, WAKE
 from runner.settings import WorkerSettings
 
 
@@ -47,7 +48,16 @@ class _OwnedQueue(Queue):
 
 
 class _Worker(BaseWorker):
-    connection_timeout = 10  # seconds; RQ would wait as long as a worker may be idle
+    connection_timeout = 5  # seconds; RQ would wait as long as a worker may be idle
+    kinds = ""
+
+    def cleanup_execution(self, job: Job, pipeline: Pipeline) -> None:
+        """As RQ's own, but for the worker's record, which our scripts keep. It is within the transaction."""
+        if self.execution:
+            self.execution.delete(job=job, pipeline=pipeline)
+            self.execution = None
+        if job.get_result_ttl(self.default_result_ttl) != 0:
+            pipeline.hset(job.key, RESULT_KINDS, self.kinds)
 
 
 class StockEndings:
@@ -86,7 +96,7 @@ class StockEndings:
 
         queue = _OwnedQueue(job.origin, connection=self._redis, serializer=JSONSerializer)
         queue.check = check
-        self._redis.hset(job.key, RESULT_KINDS, kinds)
+        self._worker.kinds = kinds
         try:
             self._worker.handle_job_success(job, queue, job.started_job_registry)
         except NotOurs:
@@ -95,8 +105,7 @@ class StockEndings:
 
     def enqueue_dependents(self, job_id: str) -> None:
         """Queue the jobs that waited for the end of this one."""
-        try:
+        with suppress(NoSuchJobError):
             job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
-        except NoSuchJobError:
-            return
-        Queue(job.origin, connection=self._redis, serializer=JSONSerializer).enqueue_dependents(job)
+            Queue(job.origin, connection=self._redis, serializer=JSONSerializer).enqueue_dependents(job)
+        self._redis.srem(PARENTS, job_id)

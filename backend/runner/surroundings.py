@@ -7,24 +7,24 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from runner.limits import TimeLimit
 from runner.reporter import Reporter, capture_output
 
 
 class Surroundings:
-    def __init__(self, folder: Path, reporter: Reporter, time_limit: TimeLimit):
+    def __init__(self, folder: Path, reporter: Reporter, take_signals: Callable[[], None]):
         """Make `folder` the one for temporary files; let what is printed and logged be the job's log."""
         self._folder = str(folder)
-        self._time_limit = time_limit
+        self._take_signals = take_signals
         self._pid = os.getpid()
         self._working_folder = os.getcwd()
         capture_output(reporter)
         self._streams = sys.stdout, sys.stderr
         self._make_folder()
-        time_limit.install()
+        take_signals()
 
     def restore(self, seconds: float) -> None:
         """Put all back after a job that took so long."""
@@ -40,7 +40,7 @@ class Surroundings:
         except FileNotFoundError:
             self._make_folder()
         if seconds > 0.001:  # it costs as much as the shortest jobs, which have other things to do
-            self._time_limit.install()
+            self._take_signals()
 
     def _make_folder(self) -> None:
         os.makedirs(self._folder, mode=0o700, exist_ok=True)

@@ -7,8 +7,10 @@ the pool, the probe for a dead socket and the objects that a general client need
 from __future__ import annotations
 
 import logging
+import os
 import select
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable
@@ -83,6 +85,7 @@ class Wire:
                     continue
                 if not any(word in text for word in _PASSING):
                     raise answer
+                self.close()  # another server may answer by now
                 self._wait(answer, pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
@@ -108,11 +111,13 @@ class Wire:
         connection = self._redis.connection_pool.make_connection()
         connection.connect()
         self._socket = connection._sock
-        # The kernel keeps the time: Python's own time-out costs one more system call for each read.
-        self._socket.settimeout(None)
-        timeout = struct.pack("@ll", self._timeout, 0)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
-        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+        if isinstance(self._socket, ssl.SSLSocket):
+            self._socket.settimeout(self._timeout)
+        else:  # the kernel keeps the time: Python's own time-out costs one more system call for each read
+            self._socket.settimeout(None)
+            timeout = struct.pack("@ll", self._timeout, 0)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
+            self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
         self._reader = Reader(protocolError=ConnectionError, replyError=ResponseError)
         self._connection = connection
 
@@ -158,12 +163,15 @@ class Doorbell:
                 if not ready:
                     raise TimeoutError("Redis does not answer")
                 answered = [self._has_job(sockets[socket]) for socket in ready if socket in sockets]
+                if wakeup in ready:
+                    os.read(wakeup, 1024)
                 if wakeup in ready or any(answered):
                     return
         except (RedisError, OSError) as error:
             log.debug("the queues can't be watched: %s", error)
             self.close()
-            select.select([wakeup], [], [], 0.2)
+            if select.select([wakeup], [], [], 0.2)[0]:
+                os.read(wakeup, 1024)
 
     def _ask(self, queue: str) -> None:
         connection = self._connections.get(queue)

@@ -21,7 +21,8 @@ from itertools import cycle
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.client import PubSub
+from redis.exceptions import ReadOnlyError, RedisError
 from rq import worker_registration
 from rq.group import Group
 from rq.scheduler import RQScheduler, release_lock
@@ -30,7 +31,7 @@ from rq.worker import BaseWorker, WorkerStatus
 
 from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
-from jobkit.redis import WORKERS, connect_impatiently, connect_patiently
+from jobkit.redis import PARENTS, WORKERS, connect_impatiently
 from runner.activity import Activity, Running
 from runner.child import DONE, LEASE, RECYCLE, Child, now_text
 from runner.discovery import TaskRegistry
@@ -74,12 +75,13 @@ class TaskWorker(BaseWorker):
         self._activity = Activity()
         self._folder = own_folder()
         self._queues_to_tidy = cycle(self.queues)
+        self._commands: PubSub | None = None
         self._child_pid = 0
         self._stop_signal = False
         self._stop_until: float | None = None  # when the running job has to make way
         self._end: tuple[str, Failure, Running] | None = None  # why we kill the child, and for which job
         self._unbegun_deaths = 0
-        self._parents: list[str] = []  # failed jobs whose dependents have to hear of it
+        self._is_redis_away = False
         self._told = (0, 0.0)  # the totals of the activity that Redis has
         self._called_back = ""  # the execution ahead of which nothing is reserved any more
         self._last_recorded = ""  # the execution that the last beat told of
@@ -92,6 +94,7 @@ class TaskWorker(BaseWorker):
 
     def register_birth(self) -> None:
         announce(self.connection, self._registry.catalog)
+        self.connection.delete(self.key)  # of an attempt before, whose answer was lost
         super().register_birth()
 
     def register_death(self) -> None:
@@ -107,21 +110,27 @@ class TaskWorker(BaseWorker):
     ) -> bool:
         """Run jobs until SIGTERM or SIGINT; with `burst`, until the queues are empty. False if Redis never answered."""
         wakeup = self._install_flags()
+        is_settled = True
         try:
             if not self._patiently(self._begin):
                 return False
             while True:
+                is_settled = False
                 self._fork(burst)
                 status = self._watch(wakeup[0])
-                self._patiently(partial(self._settle, status))
+                is_settled = self._patiently(partial(self._settle, status))
                 if self._stop_signal or (burst and status == DONE and not self._activity.read()):
                     return True
         finally:
-            self._say_goodbye()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            if is_settled:  # else the record stays, so that others find by it what was left
+                self._say_goodbye()
             self._remove_flags(wakeup)
 
     def _begin(self) -> None:
         self.register_birth()
+        if self._commands:
+            self._commands.close()
         self.subscribe()
         self.set_state(WorkerStatus.IDLE)
         self._tick()
@@ -132,11 +141,11 @@ class TaskWorker(BaseWorker):
         self._commands.subscribe(self.pubsub_channel_name)
 
     def _say_goodbye(self) -> None:
-        shutil.rmtree(self._folder, ignore_errors=True)
         try:
             self._beat(None)
             self.register_death()
-            self._commands.close()
+            if self._commands:
+                self._commands.close()
         except RedisError as error:
             log.warning("Redis does not know that this worker has ended: %s", error)
 
@@ -162,13 +171,15 @@ class TaskWorker(BaseWorker):
         sys.stdout.flush()
         sys.stderr.flush()
         supervisor = os.getpid()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child can take it
         pid = os.fork()
         if pid:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             self._child_pid = pid
             return
         status = 1
         try:
-            redis = connect_patiently(self._settings.redis_url.get_secret_value(), timeout=10)
+            redis = connect_impatiently(self._settings.redis_url.get_secret_value(), timeout=5)
             child = Child(
                 self._settings,
                 self._registry,
@@ -216,14 +227,18 @@ class TaskWorker(BaseWorker):
         elif running and 0 < running.timeout < running.seconds - LATE:
             self._kill_job(running, "failed", Failure.timed_out(running.timeout, "It did not react to its alarm."))
         try:
-            if running and running.seconds > LOOK and running.execution != self._called_back:
+            if running and running.ahead and running.seconds > LOOK and running.execution != self._called_back:
                 self._call_back(running)
             self._read_commands(running)
             self._beat_if_due(running)
             self._tick_if_due()
-            self._queue_dependents()
+            self._is_redis_away = False
         except (RedisError, OSError) as error:
-            log.error("Redis does not answer (%s); trying again", error)
+            if not self._is_redis_away:
+                log.error("Redis does not answer (%s); trying again", error)
+            self._is_redis_away = True
+            if isinstance(error, ReadOnlyError):  # another server is the master by now
+                self.connection.connection_pool.disconnect()
             time.sleep(0.2)
 
     def _kill(self) -> None:
@@ -241,7 +256,8 @@ class TaskWorker(BaseWorker):
         """Act if the child still runs this job: it is held while we look. Whether it did."""
         os.kill(self._child_pid, signal.SIGSTOP)
         try:
-            os.waitid(os.P_PID, self._child_pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            if not self._is_held():
+                return False
             now = self._activity.read()
             if not now or now.execution != running.execution:
                 return False
@@ -249,6 +265,14 @@ class TaskWorker(BaseWorker):
             return True
         finally:
             os.kill(self._child_pid, signal.SIGCONT)
+
+    def _is_held(self) -> bool:
+        """Whether SIGSTOP has reached the child. It does not while it waits for a disk that hangs."""
+        for _ in range(100):
+            if os.waitid(os.P_PID, self._child_pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG):
+                return True
+            time.sleep(0.002)
+        return False
 
     def _call_back(self, running: Running) -> None:
         """Put back what was reserved ahead of a job that turns out to be long."""
@@ -277,7 +301,6 @@ class TaskWorker(BaseWorker):
             if self._unbegun_deaths % UNBEGUN_DEATHS == 0:
                 self._release("lost", Failure.lost(_reason(status)), None)
                 raise RuntimeError("the child dies before it begins anything")
-        self._queue_dependents()
 
     def _release(self, how: str, failure: Failure | None, running: Running | None) -> None:
         answer = RELEASE(
@@ -291,18 +314,8 @@ class TaskWorker(BaseWorker):
             return
         status, job_id, has_dependents = answer[0].decode(), answer[1].decode(), answer[2]
         log.warning("job %s is %s%s", job_id, status, f": {failure.detail}" if failure else " again")
-        if status == "failed" and has_dependents:
-            self._parents.append(job_id)
-
-    def _queue_dependents(self) -> None:
-        while self._parents:
-            try:
-                self._stock.enqueue_dependents(self._parents[-1])
-            except RedisError:
-                raise
-            except Exception:
-                log.exception("the dependents of job %s can't be queued", self._parents[-1])
-            self._parents.pop()
+        if has_dependents:
+            self._tick()
 
     # What is due now and then
 
@@ -348,13 +361,19 @@ class TaskWorker(BaseWorker):
     def _tick(self) -> int:
         """Queue what is due, and take over what lost workers held; what tick.lua answers."""
         lost = Failure.lost("The worker that ran the job was lost.")
-        schedules, *ended = TICK(
+        schedules, parents, jobs = TICK(
             self.connection, self.name, now_text(), lost.error, lost.packed_traceback, *self._settings.queues
         )
-        for job_id, has_dependents in zip(ended[::2], ended[1::2], strict=True):
+        for job_id in jobs:
             log.warning("job %s has lost its worker", job_id.decode())
-            if has_dependents:
-                self._parents.append(job_id.decode())
+        for job_id in parents:
+            try:
+                self._stock.enqueue_dependents(job_id.decode())
+            except RedisError:
+                raise
+            except Exception:  # in RQ's code, of a damaged job
+                log.exception("the dependents of job %s can't be queued", job_id.decode())
+                self.connection.srem(PARENTS, job_id)
         return int(schedules)
 
     def run_maintenance_tasks(self) -> None:
@@ -370,6 +389,7 @@ class TaskWorker(BaseWorker):
 
     def _read_commands(self, running: Running | None) -> None:
         """What RQ's tools have sent: stop a job, shut down, kill the child."""
+        assert self._commands
         message = self._commands.get_message(timeout=0)
         while message:
             try:

@@ -3,6 +3,7 @@
 local MAX_LOSSES = 3 -- a job that lost so many workers is poison
 local YEAR = 31536000 -- RQ's time for failed jobs that name none
 
+local PARENTS = 'taskdesk:parents' -- failed jobs whose dependents have to hear of it (stock.py)
 local STOPPED = '{"type": "Stopped", "title": "", "detail": "The job was stopped."}'
 
 local function poison()
@@ -76,13 +77,11 @@ local function release(end_)
   if not mine or redis.call('HGET', key, 'status') ~= 'started' then return false end
   redis.call('PUBLISH', WAKE, id)
   local error = end_.error
+  if redis.call('HEXISTS', key, 'td_stop') == 1 and how ~= 'stopped' then how, error = 'stopped', STOPPED end
   if how == 'put_back' then
-    if redis.call('HEXISTS', key, 'td_stop') == 0 then
-      redis.call('HDEL', key, 'td_progress')
-      enqueue(id, queue, 'LPUSH', end_.now_text)
-      return 'queued'
-    end
-    how, error = 'stopped', STOPPED
+    redis.call('HDEL', key, 'td_progress')
+    enqueue(id, queue, 'LPUSH', end_.now_text)
+    return 'queued'
   end
   redis.call('HDEL', key, 'td_progress', 'td_stop')
 
@@ -107,5 +106,6 @@ local function release(end_)
   set_ttl('rq:job::' .. id .. ':dependencies', failure_ttl or YEAR)
   local ttl = failure_ttl or YEAR
   redis.call('ZADD', 'rq:failed:' .. queue, ttl < 0 and ttl or math.floor(now()) + ttl, id)
+  if status == 'failed' and redis.call('EXISTS', key .. ':dependents') == 1 then redis.call('SADD', PARENTS, id) end
   return status
 end

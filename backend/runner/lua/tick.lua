@@ -1,8 +1,8 @@
 -- What somebody has to do now and then: queue the scheduled jobs that are due, and take the jobs of lost workers.
 -- Every worker may call it; Redis runs one at a time, so there is no leader to fence.
 -- ARGV: 1 worker, 2 now, 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
--- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues, then
---       of each job whose worker was lost: its id, 1 if others wait for it}.
+-- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues;
+--       failed jobs whose dependents have to hear of it; jobs whose worker was lost}.
 
 local SCHEDULER_SECONDS = 4 -- after that another worker takes over a scheduler's lock
 local LEASE, EVERY, GRACE = 30, 4, 15 -- seconds
@@ -10,7 +10,7 @@ local BATCH = 200
 
 local me, now_text = ARGV[1], ARGV[2]
 local clock = now()
-local answer = {0}
+local answer = {0, redis.call('SRANDMEMBER', PARENTS, BATCH), {}}
 
 local locks, registries = {}, {} -- the locks are RQ's own: a stock scheduler beside us keeps off
 for i = 5, #ARGV do
@@ -57,10 +57,7 @@ if redis.call('EXISTS', 'taskdesk:sweep:grace') == 1 then return answer end
 local function lose(worker, how, id, execution)
   local status = release({worker = worker, now_text = now_text, how = how, id = id, execution = execution,
     error = ARGV[3], traceback = ARGV[4]})
-  if status then
-    answer[#answer + 1] = id
-    answer[#answer + 1] = status == 'failed' and redis.call('EXISTS', 'rq:job:' .. id .. ':dependents') or 0
-  end
+  if status then table.insert(answer[3], id) end
 end
 
 for _, worker in ipairs(redis.call('ZRANGEBYSCORE', 'taskdesk:workers', '-inf', clock - LEASE, 'LIMIT', 0, 20)) do

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -104,6 +105,15 @@ def test_a_job_that_takes_the_alarm_does_not_take_it_from_others(run):
     _, late = run(("takes_the_alarm", {}), ("never_ends", {}))
 
     assert (late.status, late.error["type"]) == ("failed", "Timeout")
+
+
+def test_a_worker_is_idle_after_a_job_that_had_a_child(worker_process, jobs, registry, redis):
+    job_id = jobs.submit(registry.catalog.tasks["forks"], {}, RETENTION).id
+    wait_until(lambda: jobs.get(job_id).status == "succeeded")
+    before = redis.info("commandstats")["cmdstat_evalsha"]["calls"]
+    time.sleep(0.5)  # it is what does not happen that we wait for
+
+    assert redis.info("commandstats")["cmdstat_evalsha"]["calls"] - before < 20
 
 
 def test_a_job_that_forks_comes_back_once(run, jobs, redis):

@@ -124,12 +124,14 @@ def test_a_call_back_that_comes_late_takes_nothing(cycle, release, echo, redis):
     assert redis.hget(f"rq:worker:{WORKER}", "td_next") == f"{third}:e3".encode()
 
 
-def test_a_job_that_was_told_to_stop_does_not_go_back_to_its_queue(cycle, release, echo, jobs, redis):
+@pytest.mark.parametrize("how", ["put_back", "failed", "lost"])
+def test_a_job_that_was_told_to_stop_does_not_run_again(cycle, release, echo, jobs, redis, how):
     echo()
     _, job = cycle("e1")
+    redis.hset(f"rq:job:{job[0]}", "retries_left", 3)
     jobs.stop(job[0])
 
-    release("put_back")
+    release(how, *job)
 
     assert (jobs.get(job[0]).status, redis.llen("rq:queue:default")) == ("canceled", 0)
 

@@ -25,6 +25,12 @@ def effect_low(seconds: float = 0) -> str:
     return _effect(seconds)
 
 
+@task(queue="high", timeout=3)
+def limited(seconds: float = 0) -> str:
+    """Take some time, and at most three seconds."""
+    return _effect(seconds)
+
+
 @task(retries=20)
 def retrying(seconds: float = 0) -> str:
     """Take some time; it may run again."""
