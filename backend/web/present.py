@@ -42,11 +42,11 @@ def job_object(job: Job, *, with_result: bool = False) -> dict[str, Any]:
         "created_at": _time(job.created_at),
         "enqueued_at": _time(job.enqueued_at),
         "started_at": _time(job.started_at),
-        "ended_at": _time(job.ended_at),
+        "ended_at": _time(job.ended_at if job.is_final else None),
         "expires_at": _time(job.expires_at),
         "links": {"self": url_for("api.show_job", job_id=job.id), "events": url_for("api.job_events", job_id=job.id)},
     }
-    if job.status in ("failed", "canceled"):
+    if job.error or job.status in ("failed", "canceled"):  # a job that waits for its next try has one, too
         lost = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
         shown["error"] = job.error or (lost if job.status == "failed" else None)
     if job.status == "succeeded":

@@ -47,10 +47,10 @@ local function retry_interval(key, retries_left)
   return tonumber(intervals[math.max(#intervals - retries_left, 0) + 1] or intervals[#intervals]) or 0
 end
 
-local function retry(id, queue, retries_left, now_text)
+local function retry(id, queue, retries_left, now_text, error)
   local key = 'rq:job:' .. id
   local interval = retry_interval(key, retries_left)
-  redis.call('HSET', key, 'retries_left', retries_left - 1, 'ended_at', now_text)
+  redis.call('HSET', key, 'retries_left', retries_left - 1, 'ended_at', now_text, 'td_error', error)
   if interval <= 0 then
     local front = redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
     enqueue(id, queue, front and 'LPUSH' or 'RPUSH', now_text)
@@ -92,7 +92,7 @@ local function release(end_)
   local losses = how == 'lost' and redis.call('HINCRBY', key, 'td_losses', 1) or 0
   local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
   if how ~= 'stopped' and retries_left > 0 and losses < MAX_LOSSES then
-    return retry(id, queue, retries_left, end_.now_text)
+    return retry(id, queue, retries_left, end_.now_text, error)
   end
 
   local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')

@@ -77,6 +77,16 @@ def test_a_failed_job_says_why(finished, client):
     assert client.get(job["links"]["self"] + "/result").status_code == 409
 
 
+def test_a_job_that_waits_for_its_next_try_tells_why(client, post, run_worker, tmp_path):
+    location = post("fails_once", {"path": str(tmp_path / "seen")}).location
+    run_worker()
+
+    job = client.get(location).json
+
+    assert (job["status"], job["error"]["detail"], job["ended_at"]) == ("scheduled", "the first time", None)
+    assert "is tried again soon" in client.get(f"/jobs/{job['id']}").text
+
+
 def test_a_job_that_succeeds_the_second_time_shows_no_error(finished, tmp_path):
     job = finished("fails_once", path=str(tmp_path / "seen"))
 
