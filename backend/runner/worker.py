@@ -36,7 +36,7 @@ from runner.activity import Activity, Running
 from runner.child import DONE, LEASE, RECYCLE, Child, now_text
 from runner.discovery import TaskRegistry
 from runner.failure import STOPPED, Failure
-from runner.retention import sweep
+from runner.retention import Sweeper
 from runner.scripts import BEAT, RELEASE, TICK
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings, TaskJob
@@ -71,6 +71,7 @@ class TaskWorker(BaseWorker):
         self._settings = settings
         self._registry = registry
         self._store = FolderStore(settings.data_dir / "artifacts")
+        self._sweeper = Sweeper(redis, self._store, settings)
         self._stock = StockEndings(redis, self.name, settings)
         self._activity = Activity()
         self._folder = own_folder()
@@ -385,7 +386,7 @@ class TaskWorker(BaseWorker):
         queue.intermediate_queue.cleanup(self, queue)
         Group.clean_registries(connection=self.connection)
         announce(self.connection, self._registry.catalog)
-        sweep(self.connection, self._store, self._settings)
+        self._sweeper.sweep()
 
     def _read_commands(self, running: Running | None) -> None:
         """What RQ's tools have sent: stop a job, shut down, kill the child."""

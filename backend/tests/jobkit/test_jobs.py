@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 
 import pytest
 from rq import Queue
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
+from jobkit.artifacts import FolderStore
 from jobkit.errors import JobExpired, JobNotFound, NoResult
 from jobkit.jobs import Jobs, Retention
-from runner.retention import sweep
+from runner.retention import Sweeper
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
@@ -100,8 +103,6 @@ def test_pages_are_newest_first_and_neither_repeat_nor_lose_while_jobs_arrive(jo
 
 
 def test_an_unknown_id_is_not_found_and_a_removed_one_expired(redis, jobs, echo, registry, worker_settings, tmp_path):
-    from jobkit.artifacts import FolderStore
-
     job_id = jobs.submit(echo, {"text": "a"}, RETENTION).id
     redis.delete(f"rq:job:{job_id}")
 
@@ -110,7 +111,7 @@ def test_an_unknown_id_is_not_found_and_a_removed_one_expired(redis, jobs, echo,
             jobs.get(unknown)
     with pytest.raises(JobExpired):
         jobs.get(job_id)
-    sweep(redis, FolderStore(tmp_path), worker_settings)
+    Sweeper(redis, FolderStore(tmp_path), worker_settings).sweep()
     assert jobs.page(10) == ([], None)
     with pytest.raises(JobExpired):
         jobs.get(job_id)
@@ -124,16 +125,28 @@ def test_a_job_that_waits_has_no_result(jobs, echo):
 
 
 def test_over_the_cap_the_oldest_ended_jobs_go(redis, jobs, echo, run_worker, worker_settings, tmp_path):
-    from jobkit.artifacts import FolderStore
-
     ids = []
     for n in range(3):
         ids.append(jobs.submit(echo, {"text": str(n)}, Retention(100 + n, 100)).id)
         run_worker()
     redis.delete("taskdesk:sweep")
 
-    sweep(redis, FolderStore(tmp_path), worker_settings.model_copy(update={"max_jobs": 2}))
+    Sweeper(redis, FolderStore(tmp_path), worker_settings.model_copy(update={"max_jobs": 2})).sweep()
 
     assert [job.id for job in jobs.page(10)[0]] == [ids[2], ids[1]]
     with pytest.raises(JobExpired):
         jobs.get(ids[0])
+
+
+def test_files_whose_job_is_gone_are_removed_and_others_stay(redis, jobs, echo, registry, worker_settings, tmp_path):
+    store = FolderStore(tmp_path / "artifacts")
+    kept = jobs.submit(echo, {"text": "a"}, RETENTION).id
+    for job_id in (kept, "gone", "young"):
+        store.save(job_id, "file", io.BytesIO(b"content"))
+    for folder in (tmp_path / "artifacts").glob("??/*"):
+        if folder.name != "young":
+            os.utime(folder, (1, 1))
+
+    Sweeper(redis, store, worker_settings).sweep()
+
+    assert {job_id for job_id, _ in store.job_ids()} == {kept, "young"}
