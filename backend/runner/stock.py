@@ -48,7 +48,7 @@ class _OwnedQueue(Queue):
 
 
 class _Worker(BaseWorker):
-    connection_timeout = 5  # seconds; RQ would wait as long as a worker may be idle
+    connection_timeout = 1  # seconds, at least; RQ would wait as long as a worker may be idle
     kinds = ""
 
     def cleanup_execution(self, job: Job, pipeline: Pipeline) -> None:
