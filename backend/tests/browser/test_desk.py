@@ -6,6 +6,8 @@ import re
 
 from playwright.sync_api import expect
 
+from tests.conftest import Stack, wait_until
+
 
 def test_the_form_of_the_tutorial(page):
     page.goto("/")
@@ -25,6 +27,28 @@ def test_a_task_runs_its_bar_moves_and_its_result_appears(page):
     expect(page.get_by_text("50 %")).to_be_visible(timeout=15_000)
     expect(page.locator("h1")).to_contain_text("succeeded", timeout=15_000)
     expect(page.get_by_text("prefix___browser")).to_be_visible()
+
+
+def test_a_job_that_waits_for_its_next_try_says_so(browser, redis_url, tmp_path):
+    samples = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
+    worker = samples.start("worker")
+    samples.start("server")
+    wait_until(samples.answers)
+    page = browser.new_page(base_url=samples.url)
+    wait_until(lambda: page.request.get("/api/v1/tasks/stumbles").ok)
+    location = page.request.post("/api/v1/tasks/stumbles/jobs", data={}).headers["location"]
+    wait_until(lambda: page.request.get(location).json()["status"] == "scheduled")
+    worker.terminate()  # so that it goes on waiting
+
+    page.goto(location.removeprefix("/api/v1"))
+    replayed = "new EventSource(document.querySelector('[data-job]').dataset.events)"
+    page.evaluate(f"new Promise((done) => {replayed}.addEventListener('progress', () => done()))")
+
+    expect(page.get_by_text("Failed, and is tried again soon")).to_be_visible()
+    expect(page.get_by_text("nobody answers")).to_be_visible()
+    expect(page.get_by_text("25 %")).to_have_count(0)
+    page.close()
+    samples.stop()
 
 
 def test_a_picture_is_shown(page):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from jobkit.results import File, Table
-from jobkit.task import task
+from jobkit.task import progress, task
 
 
 def raises() -> None:
@@ -68,6 +68,13 @@ def fails_once(path: str) -> str:
         return "done"
     Path(path).touch()
     raise ValueError("the first time")
+
+
+@task(retries=3)
+def stumbles() -> None:
+    """Get some way, and fail."""
+    progress(1, 4, "connecting")
+    raise ConnectionError("nobody answers")
 
 
 @task(timeout=1)

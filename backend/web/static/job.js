@@ -15,10 +15,12 @@ function follow() {
   const events = new EventSource(job.dataset.events);
   const on = (type, handle) => events.addEventListener(type, (event) => handle(JSON.parse(event.data)));
   let shown = Number(find("log").dataset.size); // bytes; the stream begins with what is on the page already
-  let started = timeIn("started");
+  const isRunning = () => find("status").textContent === "running";
+  let started = isRunning() ? timeIn("started") : NaN; // a job that waits for its next try has started before
 
   on("state", ({ status }) => {
     if (find("status").textContent === status) return;
+    if (isRunning()) return location.reload(); // it waits again: the page says why
     find("status").textContent = status;
     find("status").className = `badge ${status}`;
     if (status !== "running") return;
@@ -27,6 +29,7 @@ function follow() {
     find("message").textContent = "Running";
   });
   on("progress", ({ percent, message }) => {
+    if (!isRunning()) return; // of the try before
     find("bar").value = percent;
     find("percent").textContent = `${percent} %`;
     find("message").textContent = message;
