@@ -41,7 +41,7 @@ lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade 
 	cd backend && $(COMPILE) requirements/uv.in -o requirements/uv.txt
 	cd backend && $(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
 	cd backend && $(COMPILE) pyproject.toml --extra run -c requirements/dev.txt -o requirements/run.txt
-	cd backend && $(COMPILE) pyproject.toml --extra web -c requirements/dev.txt -o requirements/web.txt
+	cd backend && $(COMPILE) pyproject.toml --extra web --extra cli -c requirements/dev.txt -o requirements/web.txt
 	cd backend && $(COMPILE) pyproject.toml --extra worker --extra tasks -c requirements/dev.txt -o requirements/worker.txt
 	cd backend && $(COMPILE) pyproject.toml --extra dashboard -c requirements/dev.txt -o requirements/dashboard.txt
 	cd backend && $(COMPILE) pyproject.toml --extra reload -c requirements/dev.txt -o requirements/reload.txt
