@@ -18,8 +18,10 @@ from werkzeug.datastructures import FileStorage, MultiDict
 
 from jobkit.catalog import TaskSpec
 from jobkit.errors import AppError, FieldError, InvalidArguments
+from jobkit.jobs import BATCH
 
 MAX_DEPTH = 20
+MOST_ERRORS = 50  # of a batch
 _FORMATS = FormatChecker(["date", "date-time", "time", "email", "uuid"])
 _NOTHING = object()
 
@@ -58,6 +60,40 @@ def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
         )
     check(spec, arguments)
     return arguments
+
+
+def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]]:
+    """The checked inputs of a batch, `{"inputs": [{…}, …]}`. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
+    inputs = json_object(request).get("inputs")
+    if (
+        not isinstance(inputs, list)
+        or not 1 <= len(inputs) <= BATCH
+        or not all(isinstance(one, dict) for one in inputs)
+    ):
+        raise InvalidArguments(
+            [FieldError("/inputs", f"This has to be a list of 1 to {BATCH:,} objects of arguments.")]
+        )
+    if spec.file_parameters:
+        raise InvalidArguments([FieldError("/inputs", "A task that takes a file takes one job at a time.")])
+    errors: list[FieldError] = []
+    for number, values in enumerate(inputs):
+        try:
+            check(spec, Arguments(values))
+        except InvalidArguments as error:
+            errors += [FieldError(f"/inputs/{number}{one.pointer}", one.detail) for one in error.errors]
+        if len(errors) > MOST_ERRORS:
+            break
+    if errors:
+        raise InvalidArguments(errors[:MOST_ERRORS])
+    return inputs
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The object that is the body of a request. Raises NotJson, UnsupportedMediaType."""
+    body = request.get_data(cache=True)
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no type'}: send JSON.")
+    return _json_object(body)
 
 
 def arguments_from_form(

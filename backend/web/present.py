@@ -30,30 +30,57 @@ def task_object(spec: TaskSpec) -> dict[str, Any]:
     }
 
 
-def job_object(job: Job, *, with_result: bool = False) -> dict[str, Any]:
-    """The job as the API shows it; the result's value only if asked for, and if it is small."""
+def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
+    """The job as the API shows it; `whole`: with what a list leaves out, and its result's value if that is small."""
     shown: dict[str, Any] = {
         "id": job.id,
         "task": job.task,
         "status": job.status,
+        "summary": job.summary,
         "queue": {"name": job.queue, "workers_online": desk().catalog.read().workers_online(job.queue)},
         "progress": job.progress.as_dict() if job.progress else None,
-        "input": job.input,
-        "created_at": _time(job.created_at),
-        "enqueued_at": _time(job.enqueued_at),
-        "started_at": _time(job.started_at),
-        "ended_at": _time(job.ended_at if job.is_final else None),
-        "expires_at": _time(job.expires_at),
-        "links": {"self": url_for("api.show_job", job_id=job.id), "events": url_for("api.job_events", job_id=job.id)},
+        "attempt": job.attempt,
+        "tags": list(job.tags),
+        "retry_of": job.retry_of,
+        "created_at": time_text(job.created_at),
+        "enqueued_at": time_text(job.enqueued_at),
+        "started_at": time_text(job.started_at),
+        "ended_at": time_text(job.ended_at if job.is_final else None),
+        "expires_at": time_text(job.expires_at),
+        "kept": job.is_kept,
+        "links": _links(job),
     }
+    if job.input is not None:
+        shown["input"] = job.input
     if job.error or job.status in ("failed", "canceled"):  # a job that waits for its next try has one, too
         lost = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
         shown["error"] = job.error or (lost if job.status == "failed" else None)
-    if job.status == "succeeded":
-        shown["links"]["result"] = url_for("api.job_result", job_id=job.id)
-        if with_result:
-            shown["result"] = _result_object(job)
+    if whole:
+        shown |= _details(job, shown["queue"])
     return shown
+
+
+def _details(job: Job, queue: dict[str, Any]) -> dict[str, Any]:
+    """What takes more reading: where the job stands, or what it returned."""
+    if job.status == "succeeded":
+        return {"result": _result_object(job)}
+    if job.status == "scheduled":
+        return {"scheduled_at": time_text(desk().jobs.due(job))}
+    if place := desk().jobs.place(job):
+        return {"queue": {**queue, **vars(place)}}
+    return {}
+
+
+def _links(job: Job) -> dict[str, str]:
+    """Where the job is, and what can be done with it as it is."""
+    names = {"self": "show_job", "events": "job_events", "logs": "job_log"}
+    if job.status == "succeeded":
+        names["result"] = "job_result"
+    if job.is_final:
+        names |= {"retry": "retry_job"} if job.is_kept else {"retry": "retry_job", "keep": "keep_job"}
+    else:
+        names["cancel"] = "cancel_job"
+    return {name: url_for(f"api.{endpoint}", job_id=job.id) for name, endpoint in names.items()}
 
 
 def _result_object(job: Job) -> dict[str, Any]:
@@ -101,6 +128,6 @@ def _part(job: Job, name: str, kind: str, value: Any) -> Part:
     return Part(name, kind, value, url)
 
 
-def _time(moment: datetime | None) -> str | None:
+def time_text(moment: datetime | None) -> str | None:
     """RFC 3339, in UTC."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

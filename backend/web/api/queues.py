@@ -1,0 +1,77 @@
+"""Queues and workers: what waits, who works, and pausing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import Any
+
+from flask import Blueprint, request, url_for
+
+from jobkit.errors import FieldError, InvalidArguments
+from jobkit.queues import Queue
+from jobkit.workers import Worker, read_workers
+from web.api.tasks import JSON_BYTES
+from web.desk import desk
+from web.forms import json_object
+from web.present import time_text
+
+
+def add_routes(bp: Blueprint) -> None:
+    bp.get("/queues")(list_queues)
+    bp.get("/queues/<name>")(show_queue)
+    bp.patch("/queues/<name>")(change_queue)
+    bp.get("/workers")(list_workers)
+    bp.get("/stats")(show_stats)
+
+
+def list_queues() -> dict[str, Any]:
+    return {"data": [_queue_object(queue) for queue in desk().queues.read()]}
+
+
+def show_queue(name: str) -> dict[str, Any]:
+    return _queue_object(desk().queues.get(name))
+
+
+def change_queue(name: str) -> dict[str, Any]:
+    """`{"paused": true}`: no job of it begins; those that run go on."""
+    queue = desk().queues.get(name)
+    request.max_content_length = JSON_BYTES
+    paused = json_object(request).get("paused")
+    if not isinstance(paused, bool):
+        raise InvalidArguments([FieldError("/paused", "This has to be true or false.")])
+    (desk().queues.pause if paused else desk().queues.resume)(queue.name)
+    return _queue_object(desk().queues.get(name))
+
+
+def list_workers() -> dict[str, Any]:
+    online = desk().catalog.read().workers
+    return {"data": [_worker_object(worker) for worker in read_workers(desk().redis, (one.name for one in online))]}
+
+
+def show_stats() -> dict[str, Any]:
+    """How many jobs there are of each status, and how many workers are in each state."""
+    jobs: Counter[str] = Counter()
+    for queue in desk().queues.read():
+        jobs.update(queue.jobs)
+    workers = Counter(worker.state or "unknown" for worker in desk().catalog.read().workers)
+    return {"jobs": dict(jobs), "workers": {"online": workers.total(), **workers}}
+
+
+def _queue_object(queue: Queue) -> dict[str, Any]:
+    return {
+        "name": queue.name,
+        "paused": queue.is_paused,
+        "jobs": queue.jobs,
+        "oldest_at": time_text(queue.oldest_at),
+        "workers_online": desk().catalog.read().workers_online(queue.name),
+        "links": {
+            "self": url_for("api.show_queue", name=queue.name),
+            "jobs": url_for("api.list_jobs", queue=queue.name),
+        },
+    }
+
+
+def _worker_object(worker: Worker) -> dict[str, Any]:
+    times = {"started_at": time_text(worker.started_at), "last_seen_at": time_text(worker.last_seen_at)}
+    return {**asdict(worker), **times}
