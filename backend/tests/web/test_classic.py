@@ -85,6 +85,15 @@ def test_the_list_has_the_newest_first_and_no_date_for_what_is_not_done(client):
     assert rows[0] == {"task_id": ids[2], "date_done": None, "status": "PENDING", "result": None}
 
 
+def test_a_job_whose_result_has_just_expired_is_not_listed(client, redis, run_worker):
+    task_id = client.post("/create", json={"number": 4}).json["data"]["task_id"]
+    run_worker()
+    redis.delete(f"rq:results:{task_id}")
+
+    assert client.get("/flask/tasks").json == {"data": []}
+    assert client.get(f"/status/{task_id}").status_code == 410
+
+
 @pytest.fixture
 def put(client, redis):
     """A job that is put into a state; its id."""
