@@ -123,6 +123,14 @@ def result_parts(job: Job, value: Any) -> list[Part]:
     return [_part(job, name, kind, value[name]) for name, kind in kinds.items()]
 
 
+def plain_result(job: Job, value: Any) -> Any:
+    """The result as plain JSON: a file or a picture stands as its link."""
+    parts = result_parts(job, value)
+    if isinstance(job.result_kinds, dict):
+        return {part.name: part.url or part.value for part in parts}
+    return parts[0].url or parts[0].value
+
+
 def _part(job: Job, name: str, kind: str, value: Any) -> Part:
     url = url_for("api.job_artifact", job_id=job.id, name=value["artifact"]) if kind in ("file", "picture") else None
     return Part(name, kind, value, url)
