@@ -11,8 +11,9 @@ from flask import Blueprint, Response, abort, jsonify, render_template, request
 from werkzeug.datastructures import MultiDict
 
 from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
-from jobkit.jobs import Job
+from jobkit.job import Job
 from web.api.jobs import job_result
+from web.api.tasks import JSON_BYTES
 from web.desk import desk
 from web.forms import arguments_from_form
 from web.present import job_object, plain_result
@@ -142,6 +143,7 @@ def _start(task: str, **texts: str | None) -> Job:
 
 def _number() -> str | None:
     """The `number` of a JSON body, whatever its media type says (the tutorial's server does not look), or of a form."""
+    request.max_content_length = JSON_BYTES
     body = request.get_json(force=True, silent=True)
     number = body.get("number") if isinstance(body, dict) else request.form.get("number")
     return None if number is None else str(number)
