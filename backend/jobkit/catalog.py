@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -27,7 +27,8 @@ FRESH_SECONDS = 1.0
 class TaskSpec(BaseModel):
     """What the world may know of a task. `input_schema` is a JSON Schema (2020-12) of its arguments, without `$ref`s.
 
-    A parameter that takes an uploaded file has `"format": "binary"`.
+    A parameter that takes an uploaded file has `"format": "binary"`. `output_schema` is the JSON Schema of the result,
+    None where it is no JSON or of no known type.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -40,6 +41,7 @@ class TaskSpec(BaseModel):
     timeout: int
     retries: int
     input_schema: dict[str, Any]
+    output_schema: dict[str, Any] | None = None
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
@@ -91,11 +93,12 @@ class OnlineWorker:
 
 @dataclass(frozen=True)
 class Announced:
-    """All that the workers announce at one time."""
+    """All that the workers announce at one time. Two are equal if they are made of the same catalogues."""
 
-    tasks: dict[str, TaskSpec]
-    broken: list[BrokenModule]
-    workers: list[OnlineWorker]
+    digests: tuple[str, ...]
+    tasks: dict[str, TaskSpec] = field(compare=False)
+    broken: list[BrokenModule] = field(compare=False)
+    workers: list[OnlineWorker] = field(compare=False)
 
     def task(self, name: str) -> TaskSpec:
         """The task of this name or full reference ("simple_task", "tasks.simple_task").
@@ -156,10 +159,11 @@ class CatalogReader:
 
         tasks: dict[str, TaskSpec] = {}
         broken: list[BrokenModule] = []
-        for catalog in filter(None, map(self._catalog, order)):
+        catalogs = {digest: catalog for digest in order if (catalog := self._catalog(digest))}
+        for catalog in catalogs.values():
             tasks = {**catalog.tasks, **tasks}  # the newest announcement comes first, and wins
             broken += [module for module in catalog.broken if module not in broken]
-        return Announced(dict(sorted(tasks.items())), broken, workers)
+        return Announced(tuple(catalogs), dict(sorted(tasks.items())), broken, workers)
 
     def _workers(self) -> Iterator[OnlineWorker]:
         keys = sorted(self._redis.smembers(REDIS_WORKER_KEYS))

@@ -26,6 +26,11 @@ class Markdown:
 
     text: str
 
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """How the result looks in the catalogue: it is kept as the text alone."""
+        return {"type": "string", "contentMediaType": "text/markdown"}
+
 
 @dataclass(frozen=True)
 class Picture:

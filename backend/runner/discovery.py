@@ -20,13 +20,14 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, create_model
+from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
 from jobkit.catalog import BrokenModule, Catalog, TaskSpec
 from jobkit.task import TaskOptions
 from runner.settings import WorkerSettings
 
 AroundJob = Callable[[], AbstractContextManager[Any]]
+_PATHS_AND_FILES = {"binary", "path", "file-path", "directory-path"}  # formats in a JSON Schema
 
 
 @dataclass(frozen=True)
@@ -127,6 +128,7 @@ def _describe(package_name: str, function: Callable[..., Any], settings: WorkerS
         timeout=options.timeout or settings.job_timeout,
         retries=options.retries,
         input_schema=_refuse_paths(_inline_references(arguments.model_json_schema())),
+        output_schema=_output_schema(function),
     )
     return LoadedTask(spec, function, arguments, options)
 
@@ -145,11 +147,21 @@ def _arguments_model(function: Callable[..., Any]) -> type[BaseModel]:
         return create_model(function.__name__, __config__=config, **fields)
 
 
+def _output_schema(function: Callable[..., Any]) -> dict[str, Any] | None:
+    """The JSON Schema of what the function says to return; None if it says nothing, or a file or a picture."""
+    returned = inspect.signature(function, eval_str=True).return_annotation
+    try:
+        schema = _inline_references(TypeAdapter(returned).json_schema(mode="serialization"))
+    except Exception:  # a class that pydantic does not know, a type that contains itself, …: the task runs all the same
+        return None
+    return None if _formats(schema) & _PATHS_AND_FILES else schema or None
+
+
 def _refuse_paths(schema: dict[str, Any]) -> dict[str, Any]:
     """Only an upload may become a path: a client could name any file of the worker with another."""
     for name, parameter in schema.get("properties", {}).items():
         inner = [choice for choice in parameter.get("anyOf", [parameter]) if choice.get("format") != "binary"]
-        if _formats(inner) & {"binary", "path", "file-path", "directory-path"}:
+        if _formats(inner) & _PATHS_AND_FILES:
             raise ValueError(
                 f"its parameter {name!r} has a Path that is no upload: annotate it as jobkit.task.AnyFile or CsvFile, "
                 "one file per parameter"

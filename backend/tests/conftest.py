@@ -25,6 +25,7 @@ from jobkit.redis import connect_patiently
 from runner.discovery import TaskRegistry, discover
 from runner.settings import WorkerSettings
 from runner.worker import TaskWorker
+from tests.conformity import ConformityClient
 from web import create_app
 from web.settings import WebSettings
 
@@ -121,8 +122,13 @@ def registry(worker_settings: WorkerSettings, redis: Redis) -> TaskRegistry:
 
 @pytest.fixture
 def client(web_settings: WebSettings, registry: TaskRegistry) -> Any:
-    """A client of the application; the sample tasks are announced, and no worker is online."""
-    return create_app(web_settings).test_client()
+    """A client of the application; the sample tasks are announced, and no worker is online.
+
+    It fails the test when an answer of the API is not as the API describes it.
+    """
+    app = create_app(web_settings)
+    app.test_client_class = ConformityClient
+    return app.test_client()
 
 
 @pytest.fixture

@@ -26,6 +26,7 @@ def task_object(spec: TaskSpec) -> dict[str, Any]:
         "timeout": spec.timeout,
         "retries": spec.retries,
         "input_schema": spec.input_schema,
+        "output_schema": spec.output_schema,
         "links": {"self": url_for("api.show_task", name=spec.name), "jobs": url_for("api.create_job", name=spec.name)},
     }
 

@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from jobkit.catalog import Catalog
 from runner.discovery import discover
 from runner.settings import WorkerSettings
 
@@ -57,6 +58,39 @@ def test_an_uploaded_file_is_announced_as_one(discover_source):
     assert registry.tasks["some_tasks.load"].spec.file_parameters == {
         "table": {"type": "string", "format": "binary", "contentMediaType": "text/csv", "extensions": [".csv"]}
     }
+
+
+@pytest.mark.parametrize(
+    ("returned", "schema"),
+    [
+        ("list[int]", {"type": "array", "items": {"type": "integer"}}),
+        ("None", {"type": "null"}),
+        ("Markdown", {"type": "string", "contentMediaType": "text/markdown"}),
+        ("Any", None),
+        ("File", None),
+        ("Path", None),
+        ("Picture | None", None),
+        ("Thread", None),
+        ("'list[Tree]'", None),
+    ],
+)
+def test_what_a_task_says_to_return_is_announced_if_it_is_json(discover_source, returned, schema):
+    imports = (
+        "from pathlib import Path\nfrom threading import Thread\nfrom typing import Any, TypedDict\n"
+        "from jobkit.results import File, Markdown, Picture\nTree = TypedDict('Tree', {'inner': 'Tree'})\n"
+    )
+
+    registry = discover_source(one=f"{imports}def says() -> {returned}: ...\ndef silent(): ...\n")
+
+    assert registry.tasks["some_tasks.says"].spec.output_schema == schema
+    assert registry.tasks["some_tasks.silent"].spec.output_schema is None
+
+
+def test_a_catalogue_from_before_results_were_announced_can_be_read(discover_source):
+    catalog = discover_source(one="def f() -> int: ...").catalog
+    older = catalog.model_dump_json(exclude={"tasks": {"f": {"output_schema"}}})
+
+    assert Catalog.model_validate_json(older).tasks["f"].output_schema is None
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,11 @@
 
 from flask import Blueprint
 
-from web.api import actions, jobs, queues, tasks
+from web.api import actions, jobs, openapi, queues, tasks
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 tasks.add_routes(bp)
 jobs.add_routes(bp)
 actions.add_routes(bp)
 queues.add_routes(bp)
+openapi.add_routes(bp)

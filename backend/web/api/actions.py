@@ -62,7 +62,7 @@ def bulk() -> dict[str, Any]:
     body = json_object(request)
     action, expected = body.get("action"), body.get("expected_count")
     errors = []
-    if action not in _ACTIONS:
+    if not (isinstance(action, str) and action in _ACTIONS):
         errors.append(FieldError("/action", f"This has to be one of: {', '.join(_ACTIONS)}."))
     if type(expected) is not int or expected < 0:
         errors.append(
