@@ -145,8 +145,9 @@ def test_pages_fit_a_phone_in_light_and_dark(browser, stack):
     for scheme in ("light", "dark"):
         context = browser.new_context(base_url=stack.url, viewport={"width": 320, "height": 640}, color_scheme=scheme)
         page = context.new_page()
-        for path in ("/", "/tasks/train_model", "/tasks/kinds_gallery", "/nothing"):
+        for path in ("/", "/tasks/train_model", "/tasks/kinds_gallery", "/docs", "/nothing"):
             page.goto(path)
+            page.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
             assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
         context.close()
 

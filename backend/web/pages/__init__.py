@@ -2,9 +2,10 @@
 
 from flask import Blueprint
 
-from web.pages import home, jobs, tasks
+from web.pages import docs, home, jobs, tasks
 
 bp = Blueprint("pages", __name__)
 home.add_routes(bp)
 tasks.add_routes(bp)
 jobs.add_routes(bp)
+docs.add_routes(bp)

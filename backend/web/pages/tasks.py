@@ -12,6 +12,7 @@ from jobkit.catalog import TaskSpec
 from jobkit.errors import InvalidArguments, RedisAway
 from web.desk import desk
 from web.forms import arguments_from_form
+from web.pages.curl import curl
 from web.pages.fields import form_fields
 
 
@@ -44,12 +45,16 @@ def _page(spec: TaskSpec, errors: dict[str, str] | None = None, problem: str = "
     typed: dict[str, Any] | None = None
     if request.method == "POST":
         typed = {name: "\n".join(values) for name, values in request.form.lists()}
+    has_files = bool(spec.file_parameters)
     unknown = {name: text for name, text in (errors or {}).items() if name not in spec.parameters}
     return render_template(
         "task.html",
         spec=spec,
         fields=form_fields(spec, typed, errors),
         problem=problem or " ".join(f"{name}: {text}" for name, text in unknown.items()),
-        has_files=bool(spec.file_parameters),
+        has_files=has_files,
+        curl=curl(
+            "post", url_for("api.create_job", name=spec.name, _external=True), (), spec.input_schema, is_form=has_files
+        ),
         workers_online=desk().catalog.last_read.workers_online(spec.queue),
     )
