@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Response, abort, request
+from flask import Flask, Request, Response, abort, request
 from werkzeug.exceptions import LengthRequired
+from werkzeug.formparser import FormDataParser
+
+from jobkit.errors import AppError
 
 _CSP = "; ".join(
     (
@@ -28,7 +31,34 @@ _HEADERS = {
 }
 
 
+class UnreadableForm(AppError):
+    """Unreadable form: the parts of the body can't be told apart, or have no name."""
+
+    status = 400
+
+
+class StrictRequest(Request):
+    """A request whose form has to be readable; Werkzeug takes one that is not as empty, and a job would run on that.
+
+    Reading `form` or `files` raises UnreadableForm.
+    """
+
+    def make_form_data_parser(self) -> FormDataParser:
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _load_form_data(self) -> None:
+        try:
+            super()._load_form_data()
+        except ValueError as error:
+            raise UnreadableForm(f"The form can't be read: {error}.") from None
+        if None in self.form or None in self.files:
+            raise UnreadableForm("A part of the form has no name.")
+
+
 def install(app: Flask) -> None:
+    app.request_class = StrictRequest
     app.before_request(_refuse_foreign_writes)
     app.before_request(_refuse_unknown_length)
     app.after_request(_add_headers)

@@ -228,6 +228,22 @@ def test_a_body_that_can_not_be_read_is_refused(client, body, media_type, status
     assert (answer.status_code, answer.content_type) == (status, "application/problem+json")
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"no part",
+        b"--b\r\nX: y\r\n\r\nvalue\r\n--b--\r\n",
+        b'--b\r\nContent-Disposition: form-data; name="\xff"\r\n\r\nvalue\r\n--b--\r\n',
+        b"--b\r\nContent-Disposition: form-data\r\n\r\nvalue\r\n--b--\r\n",
+        b'--b\r\nContent-Disposition: form-data; name="text"\r\n\r\nit is cut',
+    ],
+)
+def test_a_form_that_can_not_be_read_is_refused_and_not_taken_as_empty(client, body):
+    answer = client.post("/api/v1/tasks/every_kind/jobs", data=body, content_type="multipart/form-data; boundary=b")
+
+    assert (answer.status_code, answer.json["title"]) == (400, "Unreadable form")
+
+
 @pytest.mark.parametrize("path", ["tasks/nothing", "tasks/os.system", "jobs/nothing", "jobs/a:b", "nothing"])
 def test_what_is_not_there_is_404(client, path):
     answer = client.get(f"/api/v1/{path}")

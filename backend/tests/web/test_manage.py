@@ -212,7 +212,7 @@ def test_nothing_is_done_if_not_as_many_match_as_expected(bulk, submit, get):
     [
         ({}, {"/action", "/expected_count", "/filter"}),
         ({"action": "explode", "expected_count": True, "filter": []}, {"/action", "/expected_count", "/filter"}),
-        ({"action": {}, "expected_count": 0, "filter": {}}, {"/action"}),
+        ({"action": {}, "expected_count": 0.5, "filter": {}}, {"/action", "/expected_count"}),
         ({"action": "keep", "expected_count": 0, "filter": {"status": "done"}}, {"/filter/status"}),
         ({"action": "keep", "expected_count": 0, "filter": {"since": 5}}, {"/filter/since"}),
         ({"action": "keep", "expected_count": 0, "filter": {"stauts": "failed"}}, {"/filter/stauts"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from flask import Blueprint, request
 
@@ -60,11 +60,11 @@ def bulk() -> dict[str, Any]:
     """Do `action` with each job that `filter` matches, if they are `expected_count`."""
     request.max_content_length = JSON_BYTES
     body = json_object(request)
-    action, expected = body.get("action"), body.get("expected_count")
+    action, expected = body.get("action"), cast(Any, body.get("expected_count"))
     errors = []
     if not (isinstance(action, str) and action in _ACTIONS):
         errors.append(FieldError("/action", f"This has to be one of: {', '.join(_ACTIONS)}."))
-    if type(expected) is not int or expected < 0:
+    if type(expected) not in (int, float) or expected < 0 or expected % 1:  # 3.0 is a whole number, too
         errors.append(
             FieldError("/expected_count", "This has to be a whole number: how many jobs you expect to match.")
         )
