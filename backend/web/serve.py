@@ -14,6 +14,7 @@ from gevent.pool import Pool as GreenletPool
 from gevent.pywsgi import WSGIServer
 
 from jobkit.processes import Pool
+from web.handler import Handler
 
 STOP_SECONDS = 3  # how long requests that are under way have at a stop
 CONNECTIONS = 10_000  # of one process; more wait in the backlog
@@ -54,7 +55,12 @@ def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
     gevent.reinit()  # this may be a fork
     # With a pool, and only then, gevent lets requests end when it stops.
     server = WSGIServer(
-        listener, make_app(), spawn=GreenletPool(CONNECTIONS), log=None, error_log=logging.getLogger("gevent")
+        listener,
+        make_app(),
+        spawn=GreenletPool(CONNECTIONS),
+        log=None,
+        error_log=logging.getLogger("gevent"),
+        handler_class=Handler,
     )
     server.start()  # before a signal may stop it
     for number in (signal.SIGTERM, signal.SIGINT):
