@@ -7,6 +7,7 @@ it serves (field `catalog`). So liveness is RQ's, and a reader may keep what it 
 from __future__ import annotations
 
 import hashlib
+import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -112,19 +113,22 @@ class Announced:
 
 
 class CatalogReader:
-    """Reads what is announced, at most once a second."""
+    """Reads what is announced, at most once a second; while one caller reads, the others have what was read before."""
 
     def __init__(self, redis: Redis):
         self._redis = redis
         self._catalogs: dict[str, Catalog] = {}
         self._current: tuple[float, Announced] | None = None
+        self._reading = threading.Lock()
 
     def read(self, *, max_age: float = FRESH_SECONDS) -> Announced:
-        if self._current and time.monotonic() - self._current[0] <= max_age:
+        current = self._current
+        if current and (time.monotonic() - current[0] <= max_age or (max_age and self._reading.locked())):
+            return current[1]
+        with self._reading:
+            if self._current is None or self._current is current or not max_age:
+                self._current = (time.monotonic(), self._read())
             return self._current[1]
-        announced = self._read()
-        self._current = (time.monotonic(), announced)
-        return announced
 
     def task(self, name: str) -> TaskSpec:
         """As `Announced.task`; a worker that has announced it this second counts."""
