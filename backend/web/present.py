@@ -72,15 +72,16 @@ def _details(job: Job, queue: dict[str, Any]) -> dict[str, Any]:
 
 
 def _links(job: Job) -> dict[str, str]:
-    """Where the job is, and what can be done with it as it is."""
-    names = {"self": "show_job", "events": "job_events", "logs": "job_log"}
+    """Where the job is, and what can be done with it as it is. Flask builds one of them: a list has hundreds."""
+    here = url_for("api.show_job", job_id=job.id)
+    names = ["events", "logs"]
     if job.status == "succeeded":
-        names["result"] = "job_result"
+        names.append("result")
     if job.is_final:
-        names |= {"retry": "retry_job"} if job.is_kept else {"retry": "retry_job", "keep": "keep_job"}
+        names += ["retry"] if job.is_kept else ["retry", "keep"]
     else:
-        names["cancel"] = "cancel_job"
-    return {name: url_for(f"api.{endpoint}", job_id=job.id) for name, endpoint in names.items()}
+        names.append("cancel")
+    return {"self": here, **{name: f"{here}/{name}" for name in names}}
 
 
 def _result_object(job: Job) -> dict[str, Any]:
