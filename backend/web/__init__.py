@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask
 
 from web import api, errors, health, pages, protection, request_log
-from web.desk import Desk
+from web.desk import WebDesk
 from web.settings import WebSettings
 
 
@@ -21,7 +21,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.jinja_env.globals["dashboard_url"] = settings.dashboard_url
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    app.extensions["desk"] = Desk(settings)
+    app.extensions["desk"] = WebDesk(settings)
 
     request_log.install(app)
     protection.install(app)
