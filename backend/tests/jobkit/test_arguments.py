@@ -48,6 +48,7 @@ def test_what_the_worker_takes_is_taken(type, value):
         (datetime, "2026-01-02", "This has to be a date and time such as 2026-03-31T12:00:00Z."),
         (int, True, "This has to be a whole number."),
         (int | str | None, [], "This has to be a whole number."),
+        (None | int, "x", "This has to be a whole number."),
     ],
 )
 def test_what_does_not_fit_is_said(type, value, sentence):
