@@ -18,7 +18,8 @@ from bench.arrivals import latencies
 from bench.processes import BACKEND, Processes
 from jobkit.catalog import CatalogReader, TaskSpec
 from jobkit.errors import TaskNotFound
-from jobkit.jobs import BATCH, Jobs, Retention
+from jobkit.job import Retention
+from jobkit.jobs import BATCH, Jobs
 
 QUEUES = ("high", "default", "low")
 PEERS_PYTHON = str(BACKEND.parent / ".venv-bench" / "bin" / "python")

@@ -8,7 +8,8 @@ from redis.exceptions import RedisError
 from jobkit.arguments import Arguments
 from jobkit.artifacts import Artifact, ArtifactStore, FolderStore
 from jobkit.catalog import CatalogReader, TaskSpec
-from jobkit.jobs import Job, Jobs, Retention, new_job_id
+from jobkit.job import Job, Retention
+from jobkit.jobs import Jobs, new_job_id
 from jobkit.settings import SharedSettings
 
 

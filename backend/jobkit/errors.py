@@ -60,6 +60,33 @@ class NoResult(AppError):
         super().__init__(f"Job {job_id} has no result: it is {status}.")
 
 
+class NotEnded(AppError):
+    """Not ended: this can be done when the job has ended."""
+
+    status = 409
+
+    def __init__(self, job_id: str, status: str):
+        super().__init__(f"Job {job_id} has not ended: it is {status}.")
+
+
+class JobRuns(AppError):
+    """Job runs: cancel it first."""
+
+    status = 409
+
+    def __init__(self, job_id: str):
+        super().__init__(f"Job {job_id} runs. Cancel it, then delete it.")
+
+
+class IdempotencyKeyReused(AppError):
+    """Idempotency key reused: an earlier request of this key asked for something else."""
+
+    status = 422
+
+    def __init__(self, key: str):
+        super().__init__(f"The Idempotency-Key {key!r} came with another request before: use a new key for each.")
+
+
 class ArtifactNotFound(AppError):
     """Unknown artifact: the job has no file of this name."""
 

@@ -5,12 +5,15 @@ RQ's own keys (`rq:job:<id>`, `rq:queue:<name>`, registries, results) keep RQ's 
 
 from __future__ import annotations
 
+import hashlib
+
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
 from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
 
 JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
+INDEXES = "taskdesk:indexes"  # set: the keys of the indexes by task and by tag
 EXPIRED = "taskdesk:expired"  # sorted set: ids of removed jobs by when they were found gone (Unix seconds)
 SEQUENCE = "taskdesk:sequence"  # counter: the sequence number of the newest job
 LATEST_CATALOG = "taskdesk:catalog"  # string: hash of the catalogue that was announced last
@@ -40,6 +43,26 @@ def events_key(job_id: str) -> str:
 
 def log_key(job_id: str) -> str:
     return f"taskdesk:log:{job_id}"
+
+
+# Of the index of jobs, which lua/index.lua describes and writes.
+
+
+def index_key(queue: str, status: str) -> str:
+    return f"taskdesk:jobs:{queue}:{status}"
+
+
+def task_key(task: str) -> str:
+    return f"taskdesk:task:{task}"
+
+
+def tag_key(tag: str) -> str:
+    return f"taskdesk:tag:{tag}"
+
+
+def idempotency_key(key: str) -> str:
+    """Of the key that a client gave: hashed, as it may be long."""
+    return f"taskdesk:once:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
 def connect_briefly(url: str) -> Redis:

@@ -24,13 +24,14 @@ from redis.exceptions import RedisError
 from jobkit.artifacts import ArtifactStore
 from jobkit.events import KEPT_SECONDS
 from jobkit.processes import die_with_parent
+from jobkit.scripts import Script
 from runner.activity import Activity
 from runner.discovery import TaskRegistry
 from runner.execution import Executor
 from runner.failure import Failure
 from runner.limits import MB, Limits, TimeLimit, resident_memory
 from runner.reporter import Reporter
-from runner.scripts import CYCLE, RELEASE, Script
+from runner.scripts import CYCLE, RELEASE
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings
 from runner.surroundings import Surroundings

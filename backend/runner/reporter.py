@@ -20,7 +20,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobkit.events import LOG_BYTES, Progress, append_log, emit
-from jobkit.jobs import PROGRESS
+from jobkit.job import PROGRESS
 from jobkit.redis import job_key, log_key
 
 INTERVAL = 0.1  # seconds

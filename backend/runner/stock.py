@@ -17,8 +17,9 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
-from jobkit.jobs import RESULT_KINDS
+from jobkit.job import RESULT_KINDS
 from jobkit.redis import PARENTS, WAKE
+from jobkit.scripts import REINDEX
 from runner.settings import WorkerSettings
 
 
@@ -101,6 +102,7 @@ class StockEndings:
             self._worker.handle_job_success(job, queue, job.started_job_registry)
         except NotOurs:
             return
+        REINDEX(self._redis, job.origin, job_id)
         self._redis.publish(WAKE, job_id)
 
     def enqueue_dependents(self, job_id: str) -> None:

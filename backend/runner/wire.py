@@ -21,7 +21,7 @@ from redis import Redis
 from redis.connection import Connection
 from redis.exceptions import RedisError, ResponseError
 
-from runner.scripts import Script
+from jobkit.scripts import Script
 
 # What passes: Redis is full, loading, a replica, busy with a script, or can't write to its disk.
 _PASSING = ("OOM", "LOADING", "READONLY", "BUSY", "MISCONF", "MASTERDOWN", "TRYAGAIN", "NOREPLICAS", "CLUSTERDOWN")

@@ -11,7 +11,8 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from jobkit.jobs import Jobs, Retention
+from jobkit.job import Retention
+from jobkit.jobs import Jobs
 from tests.conftest import Stack, free_port, wait_until
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from flask import url_for
 
 from jobkit.catalog import TaskSpec
-from jobkit.jobs import Job
+from jobkit.job import Job
 from web.desk import desk
 
 INLINE_BYTES = 64 * 1024

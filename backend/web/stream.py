@@ -19,7 +19,8 @@ from redis.exceptions import RedisError
 
 from jobkit.errors import AppError
 from jobkit.events import read, read_log
-from jobkit.jobs import Job, Jobs
+from jobkit.job import Job
+from jobkit.jobs import Jobs
 from jobkit.redis import WAKE, connect_patiently
 
 HEARTBEAT = 15.0  # seconds

@@ -3,8 +3,6 @@
 -- An execution is one run of a job. While it lasts, "<job>:<execution>" is in rq:wip:<queue>, the job's status is
 -- "started" and its worker's record names both. Every end takes that entry away first: who comes late changes nothing.
 
-local WAKE = 'taskdesk:wake'
-
 local function now()
   local time = redis.call('TIME')
   return tonumber(time[1]) + tonumber(time[2]) / 1000000

@@ -30,7 +30,8 @@ if finished then
     return {-1, 'none'}
   end
   local mine = redis.call('ZREM', 'rq:wip:' .. queue, finished .. ':' .. finished_execution) == 1
-  if mine and redis.call('HGET', key, 'status') == 'started' then
+  local job = mine and redis.call('HMGET', key, 'status', 'td_seq')
+  if mine and job[1] == 'started' then
     redis.call('HSET', key, 'status', 'finished', 'ended_at', now_text, 'last_heartbeat', now_text, 'td_result', ARGV[12])
     local results = 'rq:results:' .. finished
     if ARGV[10] == '' then
@@ -45,6 +46,7 @@ if finished then
       redis.call('EXPIRE', key, ttl)
     end
     redis.call('ZADD', 'rq:finished:' .. queue, ttl < 0 and '+inf' or clock + ttl, finished)
+    if job[2] then redis.call('ZADD', index_key(queue, 'succeeded'), job[2], finished) end
     news = finished
   else
     ended = 0
@@ -125,6 +127,7 @@ for i = 1, #KEYS do
       redis.call('HSET', key, 'status', 'started', 'started_at', now_text, 'last_heartbeat', now_text,
         'worker_name', worker_name)
       redis.call('ZADD', 'rq:wip:' .. queue, clock + lease, id .. ':' .. next_execution)
+      redis.call('ZREM', index_key(queue, 'queued'), id)
       news = news .. ' ' .. id
       return deliver(id, next_execution, queue, fields)
     end

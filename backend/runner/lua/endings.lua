@@ -37,6 +37,7 @@ local function enqueue(id, queue, push, now_text)
   redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
   redis.call(push, 'rq:queue:' .. queue, id)
   set_ttl(key, tonumber(redis.call('HGET', key, 'ttl') or 0) or 0)
+  reindex(id, push == 'RPUSH')
 end
 
 -- When the next attempt is due, in seconds from now: RQ's Job.get_retry_interval.
@@ -59,6 +60,7 @@ local function retry(id, queue, retries_left, now_text, error)
   redis.call('HSET', key, 'status', 'scheduled')
   redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
   redis.call('ZADD', 'rq:scheduled:' .. queue, math.floor(now() + interval), id)
+  reindex(id)
   return 'scheduled'
 end
 
@@ -106,6 +108,7 @@ local function release(end_)
   set_ttl('rq:job::' .. id .. ':dependencies', failure_ttl or YEAR)
   local ttl = failure_ttl or YEAR
   redis.call('ZADD', 'rq:failed:' .. queue, ttl < 0 and ttl or math.floor(now()) + ttl, id)
+  reindex(id)
   if status == 'failed' and redis.call('EXISTS', key .. ':dependents') == 1 then redis.call('SADD', PARENTS, id) end
   return status
 end

@@ -28,7 +28,8 @@ from rq.worker_registration import REDIS_WORKER_KEYS
 
 from jobkit.errors import AppError
 from jobkit.events import read
-from jobkit.jobs import FINAL, Job, Jobs, Retention, new_job_id
+from jobkit.job import FINAL, Job, Retention
+from jobkit.jobs import Jobs, new_job_id
 from runner.discovery import discover
 from runner.settings import WorkerSettings
 from tests.conftest import RedisServer, wait_until

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from redis.exceptions import ResponseError
 
-from jobkit.jobs import ERROR, Jobs
+from jobkit.job import ERROR
 from jobkit.redis import JOBS
 from tests.faults.fleet import alive, parents, send
 from tests.faults.harness import OFTEN, ONCE, Desk, desk
@@ -292,7 +292,6 @@ def test_f13_workers_come_back_from_a_black_hole(assert_kept):
     assert_kept(report)
 
 
-@pytest.mark.skipif(not hasattr(Jobs, "stop"), reason="Jobs.stop is not there yet")
 @pytest.mark.parametrize("message", ["arrives late", "is lost"])
 def test_f20_a_running_job_is_stopped_whatever_happened_to_pub_sub(assert_kept, message):
     """F20: the workers' subscriptions are cut just before a stop, or so often that its message is lost."""
@@ -304,9 +303,9 @@ def test_f20_a_running_job_is_stopped_whatever_happened_to_pub_sub(assert_kept, 
             opened.redis.client_kill_filter(_type="pubsub")
             if message == "is lost":
                 with _without_pub_sub(opened):
-                    opened.jobs.stop(job_id)
+                    opened.jobs.cancel(job_id)
             else:
-                opened.jobs.stop(job_id)
+                opened.jobs.cancel(job_id)
             job = opened.until_final(job_id, seconds=5)
             assert job.status == "canceled"
 

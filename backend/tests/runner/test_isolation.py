@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from jobkit.jobs import Retention
+from jobkit.job import Retention
 from jobkit.redis import log_key
 from runner.settings import WorkerSettings
 from runner.worker import TaskWorker

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobkit.jobs import Retention
+from jobkit.job import Retention
 from runner.child import now_text
 from runner.scripts import CYCLE, RELEASE
 
@@ -129,7 +129,7 @@ def test_a_job_that_was_told_to_stop_does_not_run_again(cycle, release, echo, jo
     echo()
     _, job = cycle("e1")
     redis.hset(f"rq:job:{job[0]}", "retries_left", 3)
-    jobs.stop(job[0])
+    jobs.cancel(job[0])
 
     release(how, *job)
 

@@ -16,7 +16,8 @@ from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from jobkit.catalog import CatalogReader
-from jobkit.jobs import Jobs, Retention
+from jobkit.job import Retention
+from jobkit.jobs import Jobs
 from tests.conftest import wait_until
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)

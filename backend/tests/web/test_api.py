@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from jobkit.jobs import FINAL
+from jobkit.job import FINAL
 from tests.conftest import wait_until
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from flask import Blueprint, Response, json, request, send_file, stream_with_context, url_for
 
 from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
-from jobkit.jobs import Job
+from jobkit.job import Job
 from web.desk import desk
 from web.present import job_object, result_parts
 from web.stream import event_stream

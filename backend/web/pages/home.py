@@ -10,7 +10,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response as BaseResponse
 
 from jobkit.errors import AppError, FieldError, InvalidArguments, RedisAway
-from jobkit.jobs import Job
+from jobkit.job import Job
 from web.api.jobs import page_limit
 from web.desk import desk
 from web.forms import arguments_from_page

@@ -1,0 +1,173 @@
+"""A job as Redis has it: RQ's hash, with our own fields in it.
+
+Our fields (`td_*`) appear, expire and vanish with the hash; RQ ignores them. They are plain text or JSON, never
+`job.meta`, which tools of RQ may rewrite as a pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rq.utils import utcformat
+
+from jobkit.artifacts import Artifact
+from jobkit.catalog import TaskSpec
+from jobkit.events import Progress
+
+TASK, TAGS, RETRY_OF, KEPT = "td_task", "td_tags", "td_retry_of", "td_kept"
+PROGRESS, RESULT_KINDS, ERROR = "td_progress", "td_result", "td_error"
+
+STATUSES = {
+    "created": "queued",
+    "queued": "queued",
+    "started": "running",
+    "finished": "succeeded",
+    "failed": "failed",
+    "deferred": "waiting",
+    "scheduled": "scheduled",
+    "canceled": "canceled",
+    "stopped": "canceled",
+}
+FINAL = frozenset({"succeeded", "failed", "canceled"})
+
+# What a list shows; a job's arguments (`data`) may be large.
+LISTED = (
+    *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
+    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, PROGRESS, RESULT_KINDS, ERROR),
+)
+_LONGEST_BACKOFF = 300  # seconds
+
+
+@dataclass(frozen=True)
+class Retention:
+    """How long a job is kept after its end, in seconds."""
+
+    result_ttl: int
+    failure_ttl: int
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job at one moment. `input` is None in a list, and where its data can't be read; `summary` is its beginning."""
+
+    id: str
+    task: str
+    status: str
+    queue: str
+    summary: str
+    input: dict[str, Any] | None
+    progress: Progress | None
+    result_kinds: Any
+    error: dict[str, Any] | None
+    tags: tuple[str, ...]
+    attempt: int
+    retry_of: str | None
+    is_kept: bool
+    created_at: datetime | None
+    enqueued_at: datetime | None
+    started_at: datetime | None
+    ended_at: datetime | None
+    expires_at: datetime | None
+
+    @property
+    def is_final(self) -> bool:
+        return self.status in FINAL
+
+    @property
+    def uploads(self) -> dict[str, Artifact]:
+        """The files that came with it, by parameter."""
+        return {
+            name: Artifact(**value)
+            for name, value in (self.input or {}).items()
+            if isinstance(value, dict) and value.keys() == Artifact.__annotations__.keys()
+        }
+
+
+def new_fields(spec: TaskSpec, arguments: Mapping[str, Any], retention: Retention, **ours: str) -> dict[str, Any]:
+    """The hash that RQ's `Queue.enqueue` would write, and our fields; what RQ writes as empty strings is left out."""
+    now = utcformat(datetime.now(UTC))
+    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
+    fields = {
+        "created_at": now,
+        "enqueued_at": now,
+        "data": json.dumps((spec.reference, None, [], arguments)),
+        "status": "queued",
+        "origin": spec.queue,
+        "description": f"{spec.reference}({shown})"[:200],
+        "timeout": spec.timeout,
+        "result_ttl": retention.result_ttl,
+        "failure_ttl": retention.failure_ttl,
+        TASK: spec.name,
+        **ours,
+    }
+    if spec.retries:
+        fields |= {"retries_left": spec.retries, "retry_intervals": json.dumps(_backoff(spec.retries))}
+    return fields
+
+
+def _backoff(retries: int) -> list[float]:
+    """Seconds to wait before each retry: 1, 2, 4, … up to five minutes, each half as much less or more by chance.
+
+    So jobs that failed together, because something that they need was away, do not come back together.
+    """
+    return [round(min(2.0**n, _LONGEST_BACKOFF) * random.uniform(0.5, 1.5), 3) for n in range(retries)]
+
+
+def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | None:
+    """The job of these fields of its hash, which has `ttl` more milliseconds; None if there is no such job."""
+    status = fields["status"]
+    if status is None:
+        return None
+    reference, arguments = _call(fields.get("data"))
+    description = (fields["description"] or b"").decode()
+    current = fields[PROGRESS]
+    intervals = json.loads(fields["retry_intervals"] or b"[]")
+    return Job(
+        id=job_id,
+        task=(fields[TASK] or b"").decode() or (reference or description.partition("(")[0]).rpartition(".")[2],
+        status=STATUSES.get(status.decode(), "queued"),
+        queue=(fields["origin"] or b"").decode(),
+        summary=description.partition("(")[2].removesuffix(")"),
+        input=arguments,
+        progress=Progress(*json.loads(current)) if current else None,
+        result_kinds=json.loads(fields[RESULT_KINDS] or b"null"),
+        error=json.loads(fields[ERROR] or b"null"),
+        tags=tuple((fields[TAGS] or b"").decode().split()),
+        attempt=len(intervals) - int(fields["retries_left"] or len(intervals)) + 1,
+        retry_of=(fields[RETRY_OF] or b"").decode() or None,
+        is_kept=bool(fields[KEPT]),
+        created_at=_time(fields["created_at"]),
+        enqueued_at=_time(fields["enqueued_at"]),
+        started_at=_time(fields["started_at"]),
+        ended_at=_time(fields["ended_at"]),
+        expires_at=datetime.now(UTC) + timedelta(milliseconds=ttl) if ttl > 0 else None,
+    )
+
+
+def load(pipeline_answers: Sequence[Any], job_ids: Sequence[str], fields: Sequence[str]) -> list[Job | None]:
+    """The jobs of what HMGET and PTTL answered for each id."""
+    rows = zip(job_ids, pipeline_answers[::2], pipeline_answers[1::2], strict=True)
+    return [restore(job_id, dict(zip(fields, values, strict=True)), ttl) for job_id, values, ttl in rows]
+
+
+def _call(data: bytes | None) -> tuple[str, dict[str, Any] | None]:
+    """What a job calls. Data that is no JSON (a pickle, say) is never loaded: such a job has no name and no input."""
+    if data is None:
+        return "", None
+    try:
+        if data[:1] == b"x":
+            data = zlib.decompress(data)
+        reference, _, _, arguments = json.loads(data)
+        return str(reference), dict(arguments)
+    except (ValueError, TypeError, zlib.error):
+        return "unreadable", None
+
+
+def _time(value: bytes | None) -> datetime | None:
+    return datetime.fromisoformat(value.decode()) if value else None

@@ -1,0 +1,42 @@
+-- Cancel jobs. One that waits is taken off its queue. Of one that runs the wish is kept in its hash until its worker
+-- has seen it, and told to the worker as RQ's send_stop_job_command does, so that it need not wait for its next look.
+-- ARGV: 1 now (as RQ writes it), 2 Unix time, 3 error (JSON), 4… ids.
+-- Answer: for each the status that RQ knows, after; "started" for one that is being stopped, empty for none.
+
+local YEAR = 31536000 -- RQ's time for failed jobs that name none
+local answer, queued = {}, {}
+
+local function stop(id, key)
+  redis.call('HSET', key, 'td_stop', '1')
+  local worker = redis.call('HGET', key, 'worker_name')
+  redis.call('PUBLISH', 'rq:pubsub:' .. (worker or ''), cjson.encode({command = 'stop-job', job_id = id}))
+end
+
+local function cancel(id, key, queue)
+  redis.call('ZREM', 'rq:scheduled:' .. queue, id)
+  redis.call('ZREM', 'rq:deferred:' .. queue, id)
+  redis.call('HSET', key, 'status', 'canceled', 'ended_at', ARGV[1], 'td_error', ARGV[3])
+  redis.call('ZADD', 'rq:canceled:' .. queue, ARGV[2], id)
+  local ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or YEAR)
+  if ttl > 0 then redis.call('EXPIRE', key, ttl) end
+  reindex(id)
+  redis.call('PUBLISH', WAKE, id)
+end
+
+for i = 4, #ARGV do
+  local id = ARGV[i]
+  local key = 'rq:job:' .. id
+  local job = redis.call('HMGET', key, 'status', 'origin')
+  local status, queue = job[1], job[2] or ''
+  if status == 'started' then
+    stop(id, key)
+  elseif status == 'queued' or status == 'created' or status == 'scheduled' or status == 'deferred' then
+    queued[queue] = queued[queue] or {}
+    if status == 'queued' or status == 'created' then table.insert(queued[queue], id) end
+    cancel(id, key, queue)
+    status = 'canceled'
+  end
+  answer[#answer + 1] = status or ''
+end
+take_off(queued)
+return answer

@@ -1,0 +1,27 @@
+-- Remove jobs, and all that belongs to them but their files. One that runs is left alone.
+-- ARGV: ids. Answer: for each the status that RQ knew; "started" for one that runs, empty for none.
+
+local answer, queued = {}, {}
+
+for _, id in ipairs(ARGV) do
+  local key = 'rq:job:' .. id
+  local job = redis.call('HMGET', key, 'status', 'origin', 'td_task', 'td_tags')
+  local status, queue = job[1], job[2] or ''
+  if status and status ~= 'started' then
+    queued[queue] = queued[queue] or {}
+    if status == 'queued' or status == 'created' then table.insert(queued[queue], id) end
+    for _, registry in ipairs({'finished', 'failed', 'canceled', 'scheduled', 'deferred'}) do
+      redis.call('ZREM', 'rq:' .. registry .. ':' .. queue, id)
+    end
+    for _, word in ipairs(INDEXED) do redis.call('ZREM', index_key(queue, word), id) end
+    redis.call('ZREM', 'taskdesk:jobs', id)
+    redis.call('ZREM', 'taskdesk:task:' .. (job[3] or ''), id)
+    for tag in string.gmatch(job[4] or '', '%S+') do redis.call('ZREM', 'taskdesk:tag:' .. tag, id) end
+    redis.call('DEL', key, key .. ':dependents', 'rq:job::' .. id .. ':dependencies', 'rq:results:' .. id,
+      'rq:executions:' .. id, 'taskdesk:events:' .. id, 'taskdesk:log:' .. id)
+    redis.call('PUBLISH', WAKE, id)
+  end
+  answer[#answer + 1] = status or ''
+end
+take_off(queued)
+return answer
