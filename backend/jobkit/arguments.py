@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import islice
 from typing import Any
 
 from jsonschema_rs import Draft202012Validator, ValidationError
@@ -14,6 +15,8 @@ from jobkit.artifacts import UploadedFile
 from jobkit.catalog import TaskSpec
 from jobkit.errors import FieldError, InvalidArguments
 
+MAX_TAGS = 10
+MOST_ERRORS = 50  # that are named of many inputs
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?")
 # What the validator knows stricter than the worker, which has the last word: a time needs no zone.
 _FORMATS = {
@@ -38,15 +41,28 @@ def check(spec: TaskSpec, values: dict[str, Any], uploads: Mapping[str, Uploaded
         raise InvalidArguments(errors)
 
 
-def check_many(spec: TaskSpec, inputs: Sequence[Any]) -> None:
-    """As `check`, for the arguments of many jobs; a pointer begins with the index: `/3/text`."""
-    errors = [
-        FieldError(f"/{index}{error.pointer}", error.detail)
+def check_many(spec: TaskSpec, inputs: Sequence[Any], at: str = "") -> None:
+    """As `check`, for the arguments of many jobs, which stand at the pointer `at`: `/inputs/3/text`, say.
+
+    It names MOST_ERRORS wrong fields at most.
+    """
+    every = (
+        FieldError(f"{at}/{index}{error.pointer}", error.detail)
         for index, values in enumerate(inputs)
         for error in _errors(spec, values, {})
-    ]
+    )
+    errors = list(islice(every, MOST_ERRORS))
     if errors:
         raise InvalidArguments(errors)
+
+
+def check_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """The tags of a job to be, each once. Raises InvalidArguments."""
+    wrong = [tag for tag in tags if not (1 <= len(tag) <= 64 and tag.isprintable() and " " not in tag)]
+    if wrong or len(tags) > MAX_TAGS:
+        detail = f"A job may have {MAX_TAGS} tags, each a word of up to 64 characters."
+        raise InvalidArguments([FieldError("/tag", detail)])
+    return tuple(dict.fromkeys(tags))
 
 
 def _errors(spec: TaskSpec, values: Any, uploads: Mapping[str, UploadedFile]) -> list[FieldError]:

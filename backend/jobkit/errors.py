@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -76,6 +77,25 @@ class JobRuns(AppError):
 
     def __init__(self, job_id: str):
         super().__init__(f"Job {job_id} runs. Cancel it, then delete it.")
+
+
+class CountDiffers(AppError):
+    """Count differs: not as many jobs match as was expected."""
+
+    status = 409
+
+    def __init__(self, expected: int, count: int):
+        self.count = count
+        super().__init__(f"{count:,} jobs match, and not {expected:,}. Nothing was done.")
+
+
+class QueueNotFound(AppError):
+    """Unknown queue: the settings name no such queue."""
+
+    status = 404
+
+    def __init__(self, name: str, names: Sequence[str]):
+        super().__init__(f"There is no queue {name!r}: QUEUES names {', '.join(names)}.")
 
 
 class IdempotencyKeyReused(AppError):

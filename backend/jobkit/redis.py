@@ -22,6 +22,7 @@ SWEEP_CURSOR = "taskdesk:sweep:cursor"  # string: the sequence number up to whic
 WORKERS = "taskdesk:workers"  # sorted set: worker by when it said last that it lives (Unix seconds, by Redis's clock)
 SWEEP_LAST = "taskdesk:sweep:last"  # string: when lost workers were looked for last (Unix seconds)
 SWEEP_GRACE = "taskdesk:sweep:grace"  # string: there while nobody is taken for lost, after Redis was away
+PAUSED = "taskdesk:paused"  # set: names of the queues of which no job begins
 PARENTS = "taskdesk:parents"  # set: ids of failed jobs whose dependents have to hear of it
 WAKE = "taskdesk:wake"  # channel: ids of jobs that have news, with spaces between
 

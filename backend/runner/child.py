@@ -128,7 +128,7 @@ class Child:
                 elif self._stopping or (self._burst and answer[1] != b"again"):
                     return DONE
                 else:
-                    self._rest(answer[1], wakeup)
+                    self._rest(answer, wakeup)
                     answer = self._cycle()
         except Interrupted:
             return DONE
@@ -274,9 +274,12 @@ class Child:
         looks = seconds > 0.05 or self._jobs % MEMORY_CHECK_JOBS == 0
         return looks and resident_memory() > self._settings.recycle_memory * MB
 
-    def _rest(self, reason: bytes, wakeup: int) -> None:
+    def _rest(self, answer: Any, wakeup: int) -> None:
+        reason = answer[1]
         if reason == b"suspended":
             time.sleep(0.5)
+        elif reason == b"paused":
+            self._doorbell.wait(wakeup, paused={f"rq:queue:{queue.decode()}" for queue in answer[2]})
         elif reason == b"none":
             self._doorbell.wait(wakeup)
 

@@ -12,7 +12,10 @@ from collections.abc import Sequence
 from redis import Redis
 
 from jobkit.artifacts import ArtifactStore
-from jobkit.redis import EXPIRED, JOBS, SWEEP_CURSOR, SWEEP_LOCK, events_key, job_key, log_key
+from jobkit.jobs import BATCH
+from jobkit.listing import INDEXED
+from jobkit.redis import EXPIRED, INDEXES, JOBS, SWEEP_CURSOR, SWEEP_LOCK, index_key, job_key
+from jobkit.scripts import DELETE
 from runner.settings import WorkerSettings
 
 SLICE = 5_000
@@ -44,28 +47,43 @@ class Sweeper:
         now = time.time()
         with self._redis.pipeline() as pipeline:
             if gone:
-                pipeline.zrem(JOBS, *gone)
+                for index in self._indexes():
+                    pipeline.zrem(index, *gone)
                 pipeline.zadd(EXPIRED, dict.fromkeys(gone, now))
             pipeline.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_KEPT_SECONDS)
             pipeline.zremrangebyrank(EXPIRED, 0, -EXPIRED_KEPT - 1)
             pipeline.set(SWEEP_CURSOR, int(entries[-1][1]) if len(entries) == SLICE else 0)
             pipeline.execute()
 
+    def _indexes(self) -> list[str]:
+        """Every sorted set that may hold a job which has expired. RQ has no clean-up for canceled jobs."""
+        names = [name.decode() for name in self._redis.smembers(INDEXES)]
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for name in names:
+                pipeline.exists(name)
+            emptied = [name for name, there in zip(names, pipeline.execute(), strict=True) if not there]
+        if emptied:  # of a tag, say, that nobody uses any more; a submit names it again
+            self._redis.srem(INDEXES, *emptied)
+        by_status = [index_key(queue, status) for queue in self._settings.queues for status in INDEXED]
+        return [JOBS, *names, *by_status, *(f"rq:canceled:{queue}" for queue in self._settings.queues)]
+
     def _enforce_cap(self) -> None:
-        """Over MAX_JOBS, the jobs that would expire first go now."""
-        for registry in [f"rq:{kind}:{queue}" for kind in ("finished", "failed") for queue in self._settings.queues]:
-            surplus = self._redis.zcard(JOBS) - self._settings.max_jobs
+        """Over MAX_JOBS that have ended, those that would expire first go now; kept ones are not touched."""
+        registries = [f"rq:{kind}:{queue}" for kind in ("finished", "failed") for queue in self._settings.queues]
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for registry in registries:
+                pipeline.zcard(registry)
+            surplus = min(sum(pipeline.execute()) - self._settings.max_jobs, SLICE)
             if surplus <= 0:
                 return
-            ids = [job_id.decode() for job_id in self._redis.zrange(registry, 0, min(surplus, SLICE) - 1)]
-            if ids:
-                with self._redis.pipeline() as pipeline:
-                    pipeline.zrem(registry, *ids)
-                    for job_id in ids:
-                        pipeline.delete(job_key(job_id), f"rq:results:{job_id}", events_key(job_id), log_key(job_id))
-                    pipeline.zrem(JOBS, *ids)
-                    pipeline.zadd(EXPIRED, dict.fromkeys(ids, time.time()))
-                    pipeline.execute()
+            for registry in registries:
+                pipeline.zrangebyscore(registry, "-inf", "(+inf", 0, surplus, withscores=True)
+            entries = sorted((entry for part in pipeline.execute() for entry in part), key=lambda entry: entry[1])
+        ids = [job_id.decode() for job_id, _ in entries[:surplus]]
+        for start in range(0, len(ids), BATCH):
+            DELETE(self._redis, *ids[start : start + BATCH])
+        if ids:
+            self._redis.zadd(EXPIRED, dict.fromkeys(ids, time.time()))
 
     def _remove_orphaned_files(self) -> None:
         """Go on with the round through the store for a moment: who sweeps has to beat, too."""

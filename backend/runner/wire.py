@@ -13,7 +13,7 @@ import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any
 
 from hiredis import Reader, pack_command
@@ -26,6 +26,7 @@ from jobkit.scripts import Script
 # What passes: Redis is full, loading, a replica, busy with a script, or can't write to its disk.
 _PASSING = ("OOM", "LOADING", "READONLY", "BUSY", "MISCONF", "MASTERDOWN", "TRYAGAIN", "NOREPLICAS", "CLUSTERDOWN")
 _LONGEST_PAUSE = 2.0  # seconds
+PAUSED_LOOK = 1.0  # seconds until a worker looks whether a paused queue goes on
 
 log = logging.getLogger("worker")
 
@@ -150,16 +151,22 @@ class Doorbell:
         self._connections: dict[str, Connection] = {}
         self._asked: dict[str, float] = {}  # when; an answer may have come while a job ran
 
-    def wait(self, wakeup: int) -> None:
-        """Return when a queue has a job, when `wakeup` (a file descriptor) can be read, or when Redis is away."""
+    def wait(self, wakeup: int, paused: Collection[str] = ()) -> None:
+        """Return when a queue has a job, when `wakeup` (a file descriptor) can be read, or when Redis is away.
+
+        While queues are paused those are not watched, and it returns after PAUSED_LOOK: nobody says when they go on.
+        """
         try:
             while True:
                 for queue in self._queues:
-                    if queue not in self._asked:
+                    if queue not in self._asked and queue not in paused:
                         self._ask(queue)
-                overdue = min(self._asked.values()) + self._seconds + 3 - time.monotonic()
-                sockets = {self._connections[queue]._sock: queue for queue in self._queues}
-                ready, _, _ = select.select([wakeup, *sockets], [], [], max(0.0, overdue))
+                overdue = min(self._asked.values(), default=time.monotonic()) + self._seconds + 3 - time.monotonic()
+                sockets = {self._connections[queue]._sock: queue for queue in self._asked}
+                limit = PAUSED_LOOK if paused else overdue
+                ready, _, _ = select.select([wakeup, *sockets], [], [], max(0.0, min(overdue, limit)))
+                if not ready and paused:
+                    return
                 if not ready:
                     raise TimeoutError("Redis does not answer")
                 answered = [self._has_job(sockets[socket]) for socket in ready if socket in sockets]

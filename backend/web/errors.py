@@ -9,7 +9,7 @@ from flask import Flask, Response, current_app, g, json, make_response, render_t
 from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
-from jobkit.errors import AppError, InvalidArguments, RedisAway
+from jobkit.errors import AppError, CountDiffers, InvalidArguments, RedisAway
 
 log = logging.getLogger("web")
 
@@ -40,6 +40,8 @@ def _app_error(error: AppError) -> Response:
     members: dict[str, Any] = {}
     if isinstance(error, InvalidArguments):
         members["errors"] = [vars(field) for field in error.errors]
+    if isinstance(error, CountDiffers):
+        members["count"] = error.count
     return _answer(error.status, error.title, str(error), **members)
 
 

@@ -8,10 +8,11 @@ from typing import Any, BinaryIO, cast
 from flask import Request
 from werkzeug.datastructures import FileStorage, MultiDict
 
-from jobkit.arguments import Arguments, check
+from jobkit.arguments import Arguments, check, check_many
 from jobkit.artifacts import UploadedFile
 from jobkit.catalog import TaskSpec
 from jobkit.errors import AppError, FieldError, InvalidArguments, NotJson
+from jobkit.jobs import BATCH
 from jobkit.reading import parse_json, read_fields, read_texts
 
 _EMPTY_INPUT = "application/octet-stream"  # what a browser sends for a file input with no file chosen
@@ -37,6 +38,31 @@ def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
         )
     check(spec, values)
     return Arguments(values)
+
+
+def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]]:
+    """The checked inputs of a batch, `{"inputs": [{…}, …]}`. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
+    inputs = json_object(request).get("inputs")
+    if (
+        not isinstance(inputs, list)
+        or not 1 <= len(inputs) <= BATCH
+        or not all(isinstance(one, dict) for one in inputs)
+    ):
+        raise InvalidArguments(
+            [FieldError("/inputs", f"This has to be a list of 1 to {BATCH:,} objects of arguments.")]
+        )
+    if spec.file_parameters:
+        raise InvalidArguments([FieldError("/inputs", "A task that takes a file takes one job at a time.")])
+    check_many(spec, inputs, "/inputs")
+    return inputs
+
+
+def json_object(request: Request) -> dict[str, Any]:
+    """The object that is the body of a request. Raises NotJson, UnsupportedMediaType."""
+    body = request.get_data(cache=True)
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no type'}: send JSON.")
+    return _json_object(body)
 
 
 def arguments_from_page(spec: TaskSpec, form: MultiDict[str, str], files: MultiDict[str, FileStorage]) -> Arguments:

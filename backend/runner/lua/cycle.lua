@@ -8,8 +8,10 @@
 --       of the job that has succeeded: 7 id, 8 execution, 9 queue, 10 result (base64 of JSON), 11 seconds to keep it,
 --       12 kinds of its parts, 13 began, 14 ended (Unix).
 -- Answer: {ended, what, …}. `ended`: 1 yes, 0 the execution was no longer the job's own, -1 the job needs RQ's own
---       way to end, and nothing was done. `what`: "job" (then id, execution, queue, fields), "none", "suspended".
+--       way to end, and nothing was done. `what`: "job" (then id, execution, queue, fields), "none", "suspended",
+--       "paused" (then the queues that are; the others have none).
 
+local PAUSED = 'taskdesk:paused'
 local POPS = 500 -- ids without a job that one call passes over
 
 local worker_name, now_text, next_execution, lease = ARGV[1], ARGV[2], ARGV[3], ARGV[4]
@@ -76,7 +78,7 @@ local function deliver(id, execution, queue, fields)
   return {ended, 'job', id, execution, queue, fields}
 end
 
-local function stay(what)
+local function stay(what, queues)
   if news ~= '' then redis.call('PUBLISH', WAKE, news) end
   if ahead then redis.call('HDEL', worker, 'td_next') end
   if begins ~= '' then
@@ -85,7 +87,7 @@ local function stay(what)
     if current_execution then forget(worker, current_execution) end
     redis.call('HSET', worker, 'state', what == 'suspended' and what or 'idle')
   end
-  return {ended, what}
+  return {ended, what, queues}
 end
 
 -- A job that this worker holds and did not begin: its answer was lost, the child died with it, or it was reserved ahead.
@@ -102,11 +104,15 @@ local again = held(current_job, current_execution) or (ahead and held(string.mat
 if again then return again end
 
 if #KEYS == 0 then return stay('none') end
-if redis.call('EXISTS', 'rq:suspended') == 1 then return stay('suspended') end
+local paused = {}
+if redis.call('EXISTS', 'rq:suspended', PAUSED) > 0 then
+  if redis.call('EXISTS', 'rq:suspended') == 1 then return stay('suspended') end
+  for _, queue in ipairs(redis.call('SMEMBERS', PAUSED)) do paused['rq:queue:' .. queue] = true end
+end
 
 local pops = 0
 for i = 1, #KEYS do
-  local id = redis.call('LPOP', KEYS[i])
+  local id = not paused[KEYS[i]] and redis.call('LPOP', KEYS[i])
   while id do
     local key = 'rq:job:' .. id
     local fields = load(key)
@@ -136,4 +142,5 @@ for i = 1, #KEYS do
     id = redis.call('LPOP', KEYS[i])
   end
 end
+if next(paused) then return stay('paused', redis.call('SMEMBERS', PAUSED)) end
 return stay('none')

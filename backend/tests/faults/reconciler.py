@@ -12,7 +12,8 @@ from typing import Any
 
 from redis import Redis
 
-from jobkit.redis import EXPIRED, JOBS
+from jobkit.job import STATUSES
+from jobkit.redis import EXPIRED, JOBS, index_key
 
 FINAL = frozenset({"finished", "failed", "stopped", "canceled"})
 REGISTRIES = {  # the sorted set in which RQ keeps a job of each status
@@ -111,10 +112,26 @@ class Snapshot:
             yield f"job {job_id} is not in the index of jobs"
         for job_id in set(_texts(self._redis.zrange(JOBS, 0, -1))) - self.jobs.keys():
             yield f"the index of jobs holds {job_id}, which is gone"
+        yield from self._indexes()
         for key, expiry in self.expiries.items():
             match = _JOB_ID.search(key)
             if match and match[0] not in self.jobs and expiry < 0 and not key.startswith("rq:worker:"):
                 yield f"{key} never expires, and its job is gone"
+
+    def _indexes(self) -> Iterator[str]:
+        """A job of ours is in the index under its queue and status, and in no other; one that runs is in none."""
+        entries = self._ask(self._named("taskdesk:jobs:", "zset"), "zrange", 0, -1)
+        found = {(key, job_id) for key, ids in entries.items() for job_id in _texts(ids)}
+        expected = set()
+        for key, (queue, number) in self._ask(self._named("rq:job:", "hash"), "hmget", ["origin", "td_seq"]).items():
+            job_id = key.removeprefix("rq:job:")
+            status = STATUSES.get(self.jobs[job_id], "queued")
+            if number and status != "running":
+                expected.add((index_key(_text(queue), status), job_id))
+        for key, job_id in found - expected:
+            yield f"{key} holds job {job_id}, which is {self.jobs.get(job_id, 'gone')}"
+        for key, job_id in expected - found:
+            yield f"{key} doesn't hold job {job_id}"
 
     def _named(self, prefix: str, kind: str = "") -> list[str]:
         return [key for key, its in self.kinds.items() if key.startswith(prefix) and kind in ("", _text(its))]

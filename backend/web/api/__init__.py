@@ -2,8 +2,10 @@
 
 from flask import Blueprint
 
-from web.api import jobs, tasks
+from web.api import actions, jobs, queues, tasks
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 tasks.add_routes(bp)
 jobs.add_routes(bp)
+actions.add_routes(bp)
+queues.add_routes(bp)

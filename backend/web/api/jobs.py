@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import hashlib
 import mimetypes
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
-from flask import Blueprint, Response, json, request, send_file, stream_with_context, url_for
+from flask import Blueprint, Response, json, jsonify, request, send_file
 
 from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
+from jobkit.events import read_log
 from jobkit.job import Job
+from web.api.query import job_filter, page_cursor, page_limit
 from web.desk import desk
 from web.present import job_object, result_parts
 from web.stream import event_stream
+from web.waiting import preferred_wait, wait_for_end
 
-MAX_PAGE = 200
 _SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # never SVG or HTML: they can carry scripts
 
 
@@ -24,30 +27,43 @@ def add_routes(bp: Blueprint) -> None:
     bp.get("/jobs/<job_id>/result")(job_result)
     bp.get("/jobs/<job_id>/artifacts/<name>")(job_artifact)
     bp.get("/jobs/<job_id>/events")(job_events)
+    bp.get("/jobs/<job_id>/logs")(job_log)
 
 
 def list_jobs() -> tuple[dict[str, Any], int, dict[str, str]]:
-    limit = page_limit(50)
-    cursor = request.args.get("cursor")
-    if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 16):
-        raise InvalidArguments([FieldError("/cursor", "This is no cursor: use the next_cursor of a page.")])
-    jobs, following = desk().jobs.page(limit, cursor)
+    query = request.args
+    jobs, following = desk().jobs.page(page_limit(query, 50), page_cursor(query), job_filter(query))
     headers = {}
     if following:
-        headers["Link"] = f'<{url_for("api.list_jobs", limit=limit, cursor=following)}>; rel="next"'
+        address = f"{request.path}?{urlencode({**query.to_dict(), 'cursor': following})}"
+        headers["Link"] = f'<{request.script_root}{address}>; rel="next"'
     return {"data": [job_object(job) for job in jobs], "next_cursor": following}, 200, headers
 
 
-def page_limit(default: int) -> int:
-    """The query's `limit`, from 1 to MAX_PAGE."""
-    text = request.args.get("limit", str(default))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_PAGE):
-        raise InvalidArguments([FieldError("/limit", f"This has to be a whole number from 1 to {MAX_PAGE}.")])
-    return int(text)
+def show_job(job_id: str) -> Response:
+    """The job, when it has ended if the client prefers to wait; 304 if it is as the client has it."""
+    seconds = preferred_wait(request)
+    job = wait_for_end(job_id, seconds) if seconds else desk().jobs.get(job_id)
+    shown = job_object(job, whole=True)
+    response = jsonify(shown)
+    timeless = json.dumps({**shown, "expires_at": None})  # it is told from the time that is left, to the millisecond
+    response.set_etag(hashlib.sha256(timeless.encode()).hexdigest()[:24])
+    response.headers["Cache-Control"] = "no-cache"
+    if seconds:
+        response.headers["Preference-Applied"] = f"wait={seconds}"
+    if not job.is_final:
+        response.headers["Retry-After"] = "1"
+    response.make_conditional(request)
+    return response
 
 
-def show_job(job_id: str) -> dict[str, Any]:
-    return job_object(desk().jobs.get(job_id), with_result=True)
+def job_log(job_id: str) -> Response:
+    """What the task printed and logged, from a byte on."""
+    offset = request.args.get("offset", "0")
+    if not (offset.isascii() and offset.isdecimal() and len(offset) < 16):
+        raise InvalidArguments([FieldError("/offset", "This has to be a whole number of bytes, from 0.")])
+    desk().jobs.get(job_id)
+    return Response(read_log(desk().redis, job_id, int(offset)), content_type="text/plain; charset=utf-8")
 
 
 def job_result(job_id: str) -> Response:
@@ -66,7 +82,7 @@ def job_result(job_id: str) -> Response:
 
 def job_artifact(job_id: str, name: str) -> Response:
     job = desk().jobs.get(job_id)
-    files = [value for value in (job.input or {}).values() if isinstance(value, dict) and "artifact" in value]
+    files = [vars(file) for file in job.uploads.values()]
     if job.status == "succeeded":
         files += [part.value for part in result_parts(job, desk().jobs.result(job)) if part.url]
     for file in files:
@@ -83,7 +99,7 @@ def job_events(job_id: str) -> Response:
         after = "0-0"
     events = event_stream(desk().redis, desk().jobs, desk().wakeups, job, after)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(stream_with_context(events), mimetype="text/event-stream", headers=headers)
+    return Response(events, mimetype="text/event-stream", headers=headers)
 
 
 def _json(value: Any) -> Response:

@@ -4,17 +4,28 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, Request, request, url_for
 
+from jobkit.arguments import check_tags
+from jobkit.errors import FieldError, InvalidArguments
+from jobkit.job import Job
 from web.desk import desk
-from web.forms import arguments_from_request
+from web.forms import arguments_from_request, inputs_from_request
 from web.present import job_object, task_object
+from web.waiting import preferred_wait, wait_for_end
+
+JSON_BYTES = 1_000_000  # the largest body of JSON
+BATCH_BYTES = 16_000_000
+RETRY_AFTER = {"Retry-After": "1"}
+
+Answer = tuple[dict[str, Any], int, dict[str, str]]
 
 
 def add_routes(bp: Blueprint) -> None:
     bp.get("/tasks")(list_tasks)
     bp.get("/tasks/<name>")(show_task)
     bp.post("/tasks/<name>/jobs")(create_job)
+    bp.post("/tasks/<name>/jobs:batch")(create_jobs)
 
 
 def list_tasks() -> dict[str, Any]:
@@ -29,7 +40,39 @@ def show_task(name: str) -> dict[str, Any]:
     return task_object(desk().catalog.task(name))
 
 
-def create_job(name: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+def create_job(name: str) -> Answer:
+    """202 and the job as it is now; 200 if the client preferred to wait and it has ended."""
     spec = desk().catalog.task(name)
-    job = desk().submit(spec, arguments_from_request(spec, request))
-    return job_object(job), 202, {"Location": url_for("api.show_job", job_id=job.id), "Retry-After": "1"}
+    seconds = preferred_wait(request)
+    if request.mimetype != "multipart/form-data":
+        request.max_content_length = JSON_BYTES
+    arguments = arguments_from_request(spec, request)
+    job = desk().submit(spec, arguments, tags=check_tags(request.args.getlist("tag")), key=_idempotency_key(request))
+    return accepted(job, seconds)
+
+
+def accepted(job: Job, seconds: int) -> Answer:
+    """The answer to a request that has made a job, when it has ended or after these seconds."""
+    headers = {"Location": url_for("api.show_job", job_id=job.id)}
+    if seconds:
+        job = wait_for_end(job.id, seconds)
+        headers["Preference-Applied"] = f"wait={seconds}"
+    if job.is_final:
+        return job_object(job, whole=True), 200, headers
+    return job_object(job), 202, headers | RETRY_AFTER
+
+
+def create_jobs(name: str) -> Answer:
+    """Up to 1,000 jobs in one step; none if one of the inputs is wrong."""
+    spec = desk().catalog.task(name)
+    request.max_content_length = BATCH_BYTES
+    inputs = inputs_from_request(spec, request)
+    ids = desk().submit_many(spec, inputs, tags=check_tags(request.args.getlist("tag")), key=_idempotency_key(request))
+    return {"ids": ids, "count": len(ids)}, 202, RETRY_AFTER
+
+
+def _idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise InvalidArguments([FieldError("/Idempotency-Key", "This has to be 1 to 255 printable ASCII characters.")])
+    return key

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobkit.errors import AppError, FieldError, InvalidArguments, RedisAway
 from jobkit.job import Job
-from web.api.jobs import page_limit
+from web.api.query import page_limit
 from web.desk import desk
 from web.forms import arguments_from_page
 from web.present import job_object, result_parts
@@ -53,7 +53,7 @@ def add_job() -> BaseResponse | tuple[str, int]:
 
 def finished_tasks() -> Response:
     """`[[id, result], …]`, newest first; `?limit=`, and `?detail=1` for whole jobs. A file stands as its link."""
-    jobs, _ = desk().jobs.succeeded(page_limit(100))
+    jobs, _ = desk().jobs.succeeded(page_limit(request.args, 100))
     results = desk().jobs.results([job.id for job in jobs])
     rows: list[Any] = []
     for job, (found, value) in zip(jobs, results, strict=True):

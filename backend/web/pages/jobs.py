@@ -26,7 +26,7 @@ def show_job(job_id: str) -> str:
         spec = None  # its workers may be gone; the job is still to be seen
     return render_template(
         "job.html",
-        job=job_object(job),
+        job=job_object(job, whole=not job.is_final),
         spec=spec,
         is_final=job.is_final,
         parts=result_parts(job, desk().jobs.result(job)) if job.status == "succeeded" else [],

@@ -1,0 +1,77 @@
+"""Queues: how much waits in each, since when, and whether it is paused. All of it is O(1) or O(log n) to read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from redis import Redis
+
+from jobkit.errors import QueueNotFound
+from jobkit.redis import PAUSED, index_key, job_key
+
+
+@dataclass(frozen=True)
+class Queue:
+    """`jobs`: how many of each status; `oldest_at`: when the next job to run was put on the queue."""
+
+    name: str
+    is_paused: bool
+    jobs: dict[str, int]
+    oldest_at: datetime | None
+
+
+class Queues:
+    def __init__(self, redis: Redis, names: Sequence[str]):
+        self._redis = redis
+        self._names = names
+
+    def read(self) -> list[Queue]:
+        """All of them, the most urgent first."""
+        now = time.time()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.smembers(PAUSED)
+            for name in self._names:
+                pipeline.llen(f"rq:queue:{name}")
+                pipeline.zcard(f"rq:wip:{name}")
+                pipeline.zcount(f"rq:finished:{name}", now, "+inf")
+                pipeline.zcard(index_key(name, "failed"))
+                pipeline.zcard(f"rq:scheduled:{name}")
+                pipeline.zcard(f"rq:deferred:{name}")
+                pipeline.zcard(index_key(name, "canceled"))
+                pipeline.lindex(f"rq:queue:{name}", 0)
+            paused, *answers = pipeline.execute()
+            for next_id in answers[7::8]:
+                pipeline.hget(job_key((next_id or b"").decode()), "enqueued_at")
+            oldest = pipeline.execute()
+        kinds = ("queued", "running", "succeeded", "failed", "scheduled", "waiting", "canceled")
+        return [
+            Queue(
+                name,
+                name.encode() in paused,
+                dict(zip(kinds, answers[8 * n : 8 * n + 7], strict=True)),
+                datetime.fromisoformat(since.decode()) if since else None,
+            )
+            for n, (name, since) in enumerate(zip(self._names, oldest, strict=True))
+        ]
+
+    def get(self, name: str) -> Queue:
+        """Raises QueueNotFound."""
+        self._check(name)
+        return next(queue for queue in self.read() if queue.name == name)
+
+    def pause(self, name: str) -> None:
+        """Let no job of the queue begin; those that run go on. Raises QueueNotFound."""
+        self._check(name)
+        self._redis.sadd(PAUSED, name)
+
+    def resume(self, name: str) -> None:
+        """Raises QueueNotFound."""
+        self._check(name)
+        self._redis.srem(PAUSED, name)
+
+    def _check(self, name: str) -> None:
+        if name not in self._names:
+            raise QueueNotFound(name, self._names)

@@ -1,0 +1,79 @@
+"""What a query of the API may say: filters, limits, cursors. Whatever is wrong is named, all at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from jobkit.errors import FieldError, InvalidArguments
+from jobkit.job import STATUSES
+from jobkit.listing import Filter
+
+MAX_PAGE = 200
+_STATUSES = tuple(dict.fromkeys(STATUSES.values()))
+
+
+def page_limit(query: Mapping[str, str], default: int) -> int:
+    """The query's `limit`, from 1 to MAX_PAGE. Raises InvalidArguments."""
+    text = query.get("limit", str(default))
+    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_PAGE):
+        raise InvalidArguments([FieldError("/limit", f"This has to be a whole number from 1 to {MAX_PAGE}.")])
+    return int(text)
+
+
+def page_cursor(query: Mapping[str, str]) -> str | None:
+    """Raises InvalidArguments."""
+    cursor = query.get("cursor")
+    if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 16):
+        raise InvalidArguments([FieldError("/cursor", "This is no cursor: use the next_cursor of a page.")])
+    return cursor
+
+
+def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:
+    """The filter that a query, or an object of JSON at the pointer `at`, stands for. Raises InvalidArguments."""
+    errors: list[FieldError] = []
+
+    def read(name: str, parse: Callable[[str], Any]) -> Any:
+        value = query.get(name)
+        if value is None:
+            return None
+        try:
+            return parse(value)
+        except (ValueError, TypeError) as error:
+            errors.append(FieldError(f"{at}/{name}", str(error)))
+
+    found = Filter(
+        status=read("status", _status),
+        task=read("task", lambda text: _text(text).rpartition(".")[2]),
+        queue=read("queue", _text),
+        tag=read("tag", _text),
+        since=read("since", _moment),
+        until=read("until", _moment),
+        prefix=read("id", _text),
+    )
+    if errors:
+        raise InvalidArguments(errors)
+    return found
+
+
+def _status(text: str) -> str:
+    if text not in _STATUSES:
+        raise ValueError(f"This has to be one of: {', '.join(_STATUSES)}.")
+    return text
+
+
+def _text(text: str) -> str:
+    if not isinstance(text, str) or len(text) > 200:
+        raise ValueError("This has to be a text of up to 200 characters.")
+    return text
+
+
+def _moment(text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        moment = None
+    if not moment or not moment.tzinfo:
+        raise ValueError("This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z.")
+    return moment

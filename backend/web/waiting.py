@@ -1,0 +1,39 @@
+"""`Prefer: wait=N`: the answer comes when the job has ended, or after N seconds. Who waits is a sleeping greenlet."""
+
+from __future__ import annotations
+
+import time
+
+from flask import Request
+from werkzeug.http import parse_dict_header
+
+from jobkit.errors import FieldError, InvalidArguments
+from jobkit.job import Job
+from web.desk import desk
+
+LONGEST = 60  # seconds
+_LOOK = 5.0  # seconds after which a waiter looks by itself: a message may have been lost
+
+
+def preferred_wait(request: Request) -> int:
+    """The seconds that the client wants to wait, at most LONGEST; 0 if it does not. Raises InvalidArguments."""
+    text = parse_dict_header(request.headers.get("Prefer", "")).get("wait", "0") or ""
+    if not (text.isascii() and text.isdecimal()):
+        raise InvalidArguments([FieldError("/Prefer", "wait has to be a whole number of seconds: Prefer: wait=10")])
+    return min(int(text[:9]), LONGEST)
+
+
+def wait_for_end(job_id: str, seconds: int) -> Job:
+    """The job when it has ended, or as it is after these seconds. Raises JobNotFound, JobExpired."""
+    until = time.monotonic() + seconds
+    news = desk().wakeups.add(job_id)
+    try:
+        while True:
+            news.clear()
+            job = desk().jobs.get(job_id)
+            left = until - time.monotonic()
+            if job.is_final or left <= 0:
+                return job
+            news.wait(min(left, _LOOK))
+    finally:
+        desk().wakeups.remove(job_id, news)
