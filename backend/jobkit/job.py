@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from pydantic_core import to_json
 from rq.utils import utcformat
 
 from jobkit.artifacts import Artifact
@@ -89,26 +90,31 @@ class Job:
         }
 
 
-def new_fields(spec: TaskSpec, arguments: Mapping[str, Any], retention: Retention, **ours: str) -> dict[str, Any]:
-    """The hash that RQ's `Queue.enqueue` would write, and our fields; what RQ writes as empty strings is left out."""
+def common_fields(spec: TaskSpec, retention: Retention, **ours: str) -> dict[str, Any]:
+    """Of the hash that RQ's `Queue.enqueue` would write, and our fields: what jobs of one submit have in common.
+
+    What RQ writes as empty strings is left out.
+    """
     now = utcformat(datetime.now(UTC))
-    shown = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
     fields = {
         "created_at": now,
         "enqueued_at": now,
-        "data": json.dumps((spec.reference, None, [], arguments)),
         "status": "queued",
         "origin": spec.queue,
-        "description": f"{spec.reference}({shown})"[:200],
         "timeout": spec.timeout,
         "result_ttl": retention.result_ttl,
         "failure_ttl": retention.failure_ttl,
         TASK: spec.name,
         **ours,
     }
-    if spec.retries:
-        fields |= {"retries_left": spec.retries, "retry_intervals": json.dumps(_backoff(spec.retries))}
-    return fields
+    return {**fields, "retries_left": spec.retries} if spec.retries else fields
+
+
+def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """The rest of the hash: what each job has for itself."""
+    shown = ", ".join([f"{name}={value!r}" for name, value in arguments.items()])
+    fields = {"data": to_json((spec.reference, None, (), arguments)), "description": f"{spec.reference}({shown})"[:200]}
+    return {**fields, "retry_intervals": json.dumps(_backoff(spec.retries))} if spec.retries else fields
 
 
 def _backoff(retries: int) -> list[float]:

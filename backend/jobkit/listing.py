@@ -73,7 +73,7 @@ class Listing:
         sources = self._cheapest(matching)
         found: list[tuple[Job, int]] = []
         examined = 0
-        chunk = limit + 1 if matching == Filter() else max(limit + 1, _CHUNK)
+        chunk = limit + 1
         while True:
             entries = self._entries(sources, matching, before, chunk)
             for entry, job in self._jobs(entries, matching):
@@ -87,6 +87,7 @@ class Listing:
             if len(entries) < chunk:
                 return [job for job, _ in found], None
             before = f"({entries[-1].number}"
+            chunk = max(chunk, _CHUNK)  # what is looked for is not in every entry
             if examined >= EXAMINED:
                 return [job for job, _ in found], before.lstrip("(")
 

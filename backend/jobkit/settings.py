@@ -75,7 +75,9 @@ def load(settings_class: type[Settings], **overrides: Any) -> Settings:
     try:
         return settings_class(**overrides)
     except ValidationError as error:
-        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']} (it is {e['input']!r})" for e in error.errors()]
+        # A default that depends on a setting that is wrong can't be told: only the wrong one is named.
+        wrong = [e for e in error.errors() if e["type"] != "default_factory_not_called"]
+        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']} (it is {e['input']!r})" for e in wrong]
         raise SettingsError(lines) from None
 
 

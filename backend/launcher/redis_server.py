@@ -63,7 +63,7 @@ def _command(folder: Path, port: int) -> list[str]:
     options = {
         "bind": "127.0.0.1", "port": port, "protected-mode": "yes", "loglevel": "warning", "dir": folder,
         "appendonly": "yes", "appendfsync": "everysec", "save": "",
-        "maxmemory-policy": "noeviction", "stream-node-max-bytes": 256,
+        "maxmemory-policy": "noeviction", "stream-node-max-bytes": 256, "hash-max-ziplist-value": 512,
     }  # fmt: skip
     return [find_redis(folder), *chain(*((f"--{name}", str(value)) for name, value in options.items()))]
 

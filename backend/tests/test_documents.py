@@ -36,7 +36,7 @@ def _defaults() -> dict[str, str]:
     found = _dashboard_settings()
     for settings in (RunSettings, WorkerSettings, WebSettings):
         for name, field in settings.model_fields.items():
-            default = field.default
+            default = field.get_default(call_default_factory=True, validated_data={"env": "dev"})
             if hasattr(default, "get_secret_value"):
                 default = default.get_secret_value()
             found[name] = ",".join(default) if isinstance(default, tuple) else str(default)
@@ -50,9 +50,13 @@ def test_every_setting_is_in_the_readme_with_its_default():
 
 
 @pytest.fixture
-def routes(tmp_path):
-    app = create_app(WebSettings(redis_url="redis://127.0.0.1:1/0", data_dir=tmp_path, _env_file=None))
-    return {re.sub(r"<(\w+)>", "{}", rule.rule) for rule in app.url_map.iter_rules()}
+def url_map(tmp_path):
+    return create_app(WebSettings(redis_url="redis://127.0.0.1:1/0", data_dir=tmp_path, _env_file=None)).url_map
+
+
+@pytest.fixture
+def routes(url_map):
+    return {re.sub(r"<(\w+)>", "{}", rule.rule) for rule in url_map.iter_rules()}
 
 
 def test_every_route_of_the_api_is_on_its_page(routes):
@@ -74,6 +78,16 @@ def test_every_command_with_its_options_and_every_exit_status_is_on_its_page():
     assert rows.keys() == options.keys()
     assert [(name, option) for name in options for option in options[name] if option not in rows[name]] == []
     assert re.findall(r"^  (\d) ", EPILOG, re.MULTILINE) == re.findall(r"^\| (\d) \|", page, re.MULTILINE)
+
+
+def test_every_route_of_the_tutorials_is_on_their_page(url_map):
+    page = re.sub(r"<\w+>", "<>", (ROOT / "docs" / "tutorials.md").read_text())
+    routes = [
+        re.sub(r"<\w+>", "<>", rule.rule) for rule in url_map.iter_rules() if rule.endpoint.startswith("classic.")
+    ]
+
+    assert routes
+    assert [route for route in routes if not re.search(rf" {re.escape(route)}[?`]", page)] == []
 
 
 def test_every_task_that_ships_has_a_title_a_text_and_a_help_for_each_parameter():

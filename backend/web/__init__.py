@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web import api, errors, health, pages, protection, request_log
+from web import api, classic, errors, health, pages, protection, request_log
 from web.desk import WebDesk
 from web.settings import WebSettings
 
@@ -29,4 +29,6 @@ def create_app(settings: WebSettings) -> Flask:
     app.register_blueprint(health.bp)
     app.register_blueprint(api.bp)
     app.register_blueprint(pages.bp)
+    if settings.classic_routes:
+        app.register_blueprint(classic.bp)
     return app

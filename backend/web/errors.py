@@ -14,6 +14,7 @@ from jobkit.errors import AppError, CountDiffers, InvalidArguments, RedisAway
 log = logging.getLogger("web")
 
 RETRY_SECONDS = {503: "5", 429: "5"}
+_CLASSIC = ("/flask", "/progress", "/result.png", "/task/", "/sleep/", "/create", "/status/", "/ping")  # web/classic.py
 
 
 def install(app: Flask) -> None:
@@ -81,6 +82,6 @@ def _answer(status: int, title: str, detail: str, **members: Any) -> Response:
 
 
 def wants_json() -> bool:
-    if request.path.startswith(("/api/", "/healthz", "/readyz", "/version", "/finished_tasks")):
+    if request.path.startswith(("/api/", "/healthz", "/readyz", "/version", "/finished_tasks", *_CLASSIC)):
         return True
     return not request.accept_mimetypes.accept_html

@@ -63,5 +63,13 @@ def result_parts(job: Job, value: Any) -> list[LinkedPart]:
     return [LinkedPart(part.name, part.kind, part.value, url) for part, url in zip(parts, urls, strict=True)]
 
 
+def plain_result(job: Job, value: Any) -> Any:
+    """The result as plain JSON: a file or a picture stands as its link."""
+    parts = result_parts(job, value)
+    if isinstance(job.result_kinds, dict):
+        return {part.name: part.url or part.value for part in parts}
+    return parts[0].url or parts[0].value
+
+
 def _artifact_url(job: Job, name: str) -> str:
     return url_for("api.job_artifact", job_id=job.id, name=name)

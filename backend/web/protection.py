@@ -35,9 +35,15 @@ def install(app: Flask) -> None:
 
 
 def _refuse_foreign_writes() -> None:
-    """A browser says where a request comes from: a page of another site may not write here. Scripts don't say."""
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        refuse_foreign_request()
+
+
+def refuse_foreign_request() -> None:
+    """A browser says where a request comes from: a page of another site may not write here. Scripts don't say.
+
+    Aborts with 403. A route that writes on a GET has to call it.
+    """
     site = request.headers.get("Sec-Fetch-Site")
     origin = request.headers.get("Origin")
     foreign = site not in ("same-origin", "none") if site else origin and urlsplit(origin).netloc != request.host

@@ -13,3 +13,7 @@ class WebSettings(SharedSettings):
     web_processes: int = Field(1, ge=1, le=64, description="web processes, all on one socket")
     max_upload_bytes: int = Field(100_000_000, ge=1, description="the largest request, uploads included")
     dashboard_url: str = Field("", description="address of rq-dashboard, for the link to it; empty: none")
+    classic_routes: bool = Field(
+        default_factory=lambda known: known["env"] == "dev",
+        description="the routes of the tutorials, for their own clients; `ENV=prod`: off",
+    )

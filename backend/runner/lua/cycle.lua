@@ -137,6 +137,7 @@ for i = 1, #KEYS do
       news = news .. ' ' .. id
       return deliver(id, next_execution, queue, fields)
     end
+    redis.call('ZREM', index_key(string.sub(KEYS[i], 10), 'queued'), id)
     pops = pops + 1
     if pops >= POPS then return stay('again') end
     id = redis.call('LPOP', KEYS[i])

@@ -149,3 +149,11 @@ def test_pages_fit_a_phone_in_light_and_dark(browser, stack):
             page.goto(path)
             assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
         context.close()
+
+
+def test_the_picture_of_tutorial_001_follows_its_bar(page):
+    page.goto("/image_page")
+
+    picture = page.get_by_role("img", name="The picture, in full size")
+    expect(picture).to_be_visible(timeout=20_000)
+    assert picture.evaluate("image => image.naturalWidth") > 100

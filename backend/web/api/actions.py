@@ -10,7 +10,7 @@ from flask import Blueprint, request
 
 from jobkit.errors import AppError, CountDiffers, FieldError, InvalidArguments, JobRuns, NotEnded
 from jobkit.jobs import BATCH
-from web.api.query import job_filter
+from web.api.query import job_filter, only_filters
 from web.api.tasks import JSON_BYTES, Answer, accepted
 from web.desk import desk
 from web.forms import json_object
@@ -83,7 +83,7 @@ def bulk() -> dict[str, Any]:
 
 def _matching(query: dict[str, Any]) -> list[str]:
     """The ids of all jobs that match. Raises InvalidArguments if they are too many."""
-    matching = job_filter(query, "/filter")
+    matching = job_filter(only_filters(query), "/filter")
     ids: list[str] = []
     cursor: str | None = None
     while True:

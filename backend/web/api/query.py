@@ -11,6 +11,7 @@ from jobkit.job import STATUSES
 from jobkit.listing import Filter
 
 MAX_PAGE = 200
+_FILTERS = dict.fromkeys(("status", "task", "queue", "tag", "since", "until", "id"))  # in this order
 _STATUSES = tuple(dict.fromkeys(STATUSES.values()))
 
 
@@ -28,6 +29,14 @@ def page_cursor(query: Mapping[str, str]) -> str | None:
     if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 16):
         raise InvalidArguments([FieldError("/cursor", "This is no cursor: use the next_cursor of a page.")])
     return cursor
+
+
+def only_filters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What is known of these. Raises InvalidArguments for a name that is none: an action would reach too far."""
+    unknown = [FieldError(f"/filter/{name}", f"Known are: {', '.join(_FILTERS)}.") for name in given.keys() - _FILTERS]
+    if unknown:
+        raise InvalidArguments(unknown)
+    return dict(given)
 
 
 def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:

@@ -44,7 +44,7 @@ def change_queue(name: str) -> dict[str, Any]:
 
 
 def list_workers() -> dict[str, Any]:
-    online = desk().catalog.read().workers
+    online = desk().catalog.read(max_age=0).workers
     return {"data": [worker_object(worker) for worker in read_workers(desk().redis, (one.name for one in online))]}
 
 

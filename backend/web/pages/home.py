@@ -14,7 +14,7 @@ from jobkit.job import Job
 from web.api.query import page_limit
 from web.desk import desk
 from web.forms import arguments_from_page
-from web.present import job_object, result_parts
+from web.present import job_object, plain_result
 
 FORM_TASK = "simple_task"
 SHOWN = 10
@@ -59,16 +59,9 @@ def finished_tasks() -> Response:
     for job, (found, value) in zip(jobs, results, strict=True):
         if not found:  # it expired between the two reads
             continue
-        shown = _plain_result(job, value)
+        shown = plain_result(job, value)
         rows.append({**job_object(job), "result": shown} if request.args.get("detail") == "1" else [job.id, shown])
     return Response(json.dumps(rows), content_type="application/json")
-
-
-def _plain_result(job: Job, value: Any) -> Any:
-    parts = result_parts(job, value)
-    if isinstance(job.result_kinds, dict):
-        return {part.name: part.url or part.value for part in parts}
-    return parts[0].url or parts[0].value
 
 
 def _page(added: Job | None = None, error: str = "") -> str:

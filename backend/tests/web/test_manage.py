@@ -1,0 +1,261 @@
+"""Managing jobs by the API: find, cancel, retry, keep, delete, one or many; queues and workers."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+
+from tests.conftest import Stack, wait_until
+
+
+@pytest.fixture
+def submit(client):
+    def submit(task="echo", arguments=None, **query):
+        values = {"text": "a"} if arguments is None else arguments
+        return client.post(f"/api/v1/tasks/{task}/jobs", json=values, query_string=query).json["id"]
+
+    return submit
+
+
+@pytest.fixture
+def get(client):
+    return lambda path, **options: client.get(f"/api/v1{path}", **options)
+
+
+@pytest.fixture
+def bulk(client):
+    return lambda action, count, **matching: client.post(
+        "/api/v1/jobs:bulk", json={"action": action, "filter": matching, "expected_count": count}
+    )
+
+
+def ids(answer):
+    return [job["id"] for job in answer.json["data"]]
+
+
+def test_jobs_are_found_by_what_the_query_says(get, submit, run_worker):
+    failed = submit("raises", {}, tag="night")
+    run_worker()
+    queued = submit(tag="day")
+
+    assert ids(get("/jobs?status=failed")) == ids(get("/jobs?task=tests.sample_tasks.raises")) == [failed]
+    assert ids(get("/jobs?tag=day")) == ids(get(f"/jobs?id={queued[:8]}")) == [queued]
+    assert ids(get("/jobs?queue=default&since=2020-01-01T00:00:00Z")) == [queued, failed]
+    assert ids(get("/jobs?until=2020-01-01T00:00:00%2B01:00")) == ids(get("/jobs?tag=nothing")) == []
+
+
+def test_a_page_links_to_the_next_with_its_filter(get, submit, client):
+    first, second = submit(), submit()
+
+    page = get("/jobs?queue=default&limit=1")
+    following = client.get(page.headers["Link"].split(">")[0].lstrip("<"))
+
+    assert (ids(page), ids(following), following.json["next_cursor"]) == ([second], [first], None)
+    assert "input" not in page.json["data"][0]
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer"),
+    [
+        ("status=done", "/status"),
+        ("since=yesterday", "/since"),
+        ("until=2026-01-01T00:00:00", "/until"),
+        ("task=" + "x" * 300, "/task"),
+        ("cursor=-5", "/cursor"),
+        ("cursor=9e9", "/cursor"),
+        ("limit=0", "/limit"),
+    ],
+)
+def test_a_query_that_can_not_be_read_is_named(get, query, pointer):
+    answer = get(f"/jobs?{query}")
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, pointer)
+
+
+def test_a_job_that_has_not_changed_is_not_sent_again(get, submit, run_worker):
+    job_id = submit()
+    tag = get(f"/jobs/{job_id}").headers["ETag"]
+
+    unchanged = get(f"/jobs/{job_id}", headers={"If-None-Match": tag})
+    run_worker()
+    changed = get(f"/jobs/{job_id}", headers={"If-None-Match": tag})
+    again = get(f"/jobs/{job_id}", headers={"If-None-Match": changed.headers["ETag"]})
+
+    assert [answer.status_code for answer in (unchanged, changed, again)] == [304, 200, 304]
+
+
+def test_a_job_that_waits_says_where_it_stands(get, submit):
+    submit()
+    second = submit()
+    submit("every_kind", {})  # on a more urgent queue
+
+    queue = get(f"/jobs/{second}").json["queue"]
+
+    assert (queue["name"], queue["workers_online"], queue["position"], queue["ahead"]) == ("default", 0, 2, 2)
+
+
+def test_a_log_is_read_from_any_byte(get, submit, run_worker):
+    job_id = submit("talk", {})
+    run_worker()
+
+    whole = get(f"/jobs/{job_id}/logs")
+
+    assert whole.content_type == "text/plain; charset=utf-8"
+    assert get(f"/jobs/{job_id}/logs?offset=3").text == whole.text[3:] != ""
+    assert get(f"/jobs/{job_id}/logs?offset=99999").text == ""
+    assert get(f"/jobs/{job_id}/logs?offset=-1").status_code == 422
+
+
+def test_a_job_that_waits_is_canceled_and_says_so(client, get, submit, run_worker):
+    job_id = submit()
+
+    first, again = (client.post(f"/api/v1/jobs/{job_id}/cancel") for _ in range(2))
+    run_worker()
+
+    assert (first.status_code, first.json["status"], again.status_code) == (200, "canceled", 200)
+    assert get(f"/jobs/{job_id}").json["error"]["type"] == "Canceled"
+    assert get(f"/jobs/{job_id}/result").status_code == 409
+
+
+def test_a_job_that_runs_is_stopped(client, get, submit, redis_url, tmp_path):
+    workers = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
+    workers.start("worker")
+    try:
+        job_id = submit("wait_for", {"path": str(tmp_path / "never")})
+        wait_until(lambda: get(f"/jobs/{job_id}").json["status"] == "running")
+
+        refused = client.delete(f"/api/v1/jobs/{job_id}")
+        answer = client.post(f"/api/v1/jobs/{job_id}/cancel")
+
+        assert (refused.status_code, answer.status_code) == (409, 202)
+        wait_until(lambda: get(f"/jobs/{job_id}").json["status"] == "canceled")
+        [worker] = get("/workers").json["data"]
+        assert (worker["queues"], worker["failed"]) == (["high", "default", "low"], 1)
+    finally:
+        workers.stop()
+
+
+def test_a_retry_is_a_new_job_with_the_same_input_files_and_tags(client, get, run_worker):
+    form = {"data": (io.BytesIO(b"a,b\n"), "my.csv")}
+    first = client.post("/api/v1/tasks/count_bytes/jobs?tag=x", data=form).json["id"]
+    early = client.post(f"/api/v1/jobs/{first}/retry")
+    run_worker()
+
+    again = client.post(f"/api/v1/jobs/{first}/retry")
+    client.delete(f"/api/v1/jobs/{first}")
+    run_worker()
+    job = client.get(again.location).json
+
+    assert (early.status_code, again.status_code) == (409, 202)
+    assert (job["retry_of"], job["tags"], job["result"]["value"]) == (first, ["x"], 4)
+    assert job["input"]["data"]["filename"] == "my.csv"
+
+
+def test_a_kept_job_does_not_expire(client, submit, run_worker):
+    job_id = submit()
+    early = client.post(f"/api/v1/jobs/{job_id}/keep")
+    run_worker()
+
+    kept = client.post(f"/api/v1/jobs/{job_id}/keep")
+
+    assert (early.status_code, kept.status_code) == (409, 200)
+    assert (kept.json["kept"], kept.json["expires_at"], "keep" in kept.json["links"]) == (True, None, False)
+
+
+def test_a_deleted_job_is_gone_with_its_files(client, get, tmp_path):
+    form = {"data": (io.BytesIO(b"a,b\n"), "my.csv")}
+    job_id = client.post("/api/v1/tasks/count_bytes/jobs", data=form).json["id"]
+
+    answer = client.delete(f"/api/v1/jobs/{job_id}")
+
+    assert (answer.status_code, get(f"/jobs/{job_id}").status_code) == (204, 404)
+    assert list((tmp_path / "artifacts").glob("??/*")) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/cancel"), ("POST", "/retry"), ("POST", "/keep"), ("DELETE", ""), ("GET", "/logs")]
+)
+def test_an_unknown_job_is_not_found(client, method, path):
+    for unknown in ("nothing", "a:b", "x" * 5000):
+        assert client.open(f"/api/v1/jobs/{unknown}{path}", method=method).status_code == 404
+
+
+def test_all_that_match_are_retried_kept_canceled_and_deleted(bulk, submit, run_worker, get):
+    for _ in range(3):
+        submit("raises", {})
+    run_worker()
+
+    retried = bulk("retry", 3, status="failed")
+    canceled = bulk("cancel", 3, status="queued")
+    kept = bulk("keep", 3, status="failed")
+    deleted = bulk("delete", 6, task="raises")
+
+    assert retried.json == {"action": "retry", "count": 3, "outcomes": {"retried": 3}}
+    assert canceled.json["outcomes"] == {"canceled": 3}
+    assert kept.json["outcomes"] == {"failed": 3}
+    assert deleted.json["outcomes"] == {"failed": 3, "canceled": 3}
+    assert ids(get("/jobs")) == []
+
+
+def test_nothing_is_done_if_not_as_many_match_as_expected(bulk, submit, get):
+    submit()
+
+    answer = bulk("cancel", 5, status="queued")
+
+    assert (answer.status_code, answer.json["count"]) == (409, 1)
+    assert len(ids(get("/jobs?status=queued"))) == 1
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({}, {"/action", "/expected_count", "/filter"}),
+        ({"action": "explode", "expected_count": True, "filter": []}, {"/action", "/expected_count", "/filter"}),
+        ({"action": "keep", "expected_count": 0, "filter": {"status": "done"}}, {"/filter/status"}),
+        ({"action": "keep", "expected_count": 0, "filter": {"since": 5}}, {"/filter/since"}),
+        ({"action": "keep", "expected_count": 0, "filter": {"stauts": "failed"}}, {"/filter/stauts"}),
+    ],
+)
+def test_a_bulk_action_that_can_not_be_read_is_named(client, body, pointers):
+    answer = client.post("/api/v1/jobs:bulk", json=body)
+
+    assert answer.status_code == 422
+    assert {error["pointer"] for error in answer.json["errors"]} == pointers
+
+
+def test_a_queue_is_paused_and_goes_on(client, get, submit, run_worker):
+    paused = client.patch("/api/v1/queues/default", json={"paused": True}).json
+    job_id = submit()
+    run_worker()
+    waits = get(f"/jobs/{job_id}").json["status"]
+    client.patch("/api/v1/queues/default", json={"paused": False})
+    run_worker()
+
+    assert (paused["paused"], waits, get(f"/jobs/{job_id}").json["status"]) == (True, "queued", "succeeded")
+    assert client.patch("/api/v1/queues/nothing", json={"paused": True}).status_code == 404
+    assert client.patch("/api/v1/queues/default", json={"paused": "yes"}).json["errors"][0]["pointer"] == "/paused"
+
+
+def test_queues_tell_what_is_in_them(get, submit, run_worker):
+    submit()
+    submit("raises", {})
+    run_worker()
+    submit()
+
+    queue = next(queue for queue in get("/queues").json["data"] if queue["name"] == "default")
+
+    assert (queue["jobs"]["succeeded"], queue["jobs"]["failed"], queue["jobs"]["queued"]) == (1, 1, 1)
+    assert queue["oldest_at"].endswith("Z")
+    assert get("/stats").json == {
+        "jobs": {**dict.fromkeys(queue["jobs"], 0), "succeeded": 1, "failed": 1, "queued": 1},
+        "workers": {"online": 0},
+    }
+
+
+def test_an_argument_that_looks_like_an_upload_is_only_an_argument(client, get, submit, run_worker):
+    job_id = submit("raises", {})
+    looks = {"artifact": "x"}
+    client.post("/api/v1/tasks/echo/jobs", json={"text": "a", "other": looks})
+
+    assert get(f"/jobs/{job_id}/artifacts/x").status_code == 404

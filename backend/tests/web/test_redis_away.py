@@ -1,0 +1,91 @@
+"""While Redis is away every call of the API answers 503 within a second or so, and says when to come again."""
+
+from __future__ import annotations
+
+import re
+import socket
+import threading
+import time
+
+import pytest
+
+from tests.conftest import free_port
+from web import create_app
+from web.settings import WebSettings
+
+BODIES = {"PATCH": {"paused": True}, "POST": {"action": "keep", "filter": {}, "expected_count": 0}}
+NEVER_ASKS = {"/api/v1/openapi.json"}
+
+
+def application(port, tmp_path):
+    return create_app(WebSettings(redis_url=f"redis://127.0.0.1:{port}/0", data_dir=tmp_path, _env_file=None))
+
+
+def calls(app):
+    """Every method and path of the API, with a body that can be read."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
+            if rule.rule.startswith("/api/v1") and rule.rule not in NEVER_ASKS:
+                yield method, re.sub(r"<\w+>", "default", rule.rule)
+
+
+def assert_away(app, method, path):
+    began = time.monotonic()
+    answer = app.test_client().open(path, method=method, json=BODIES.get(method))
+    assert (answer.status_code, answer.content_type, answer.json["title"]) == (
+        503,
+        "application/problem+json",
+        "Queue unavailable",
+    ), (method, path, answer.text)
+    assert answer.headers["Retry-After"] == "5"
+    assert time.monotonic() - began < 3, (method, path)
+
+
+def test_nobody_listens(tmp_path):
+    app = application(free_port(), tmp_path)
+
+    for method, path in calls(app):
+        assert_away(app, method, path)
+
+
+def test_redis_hangs(tmp_path):
+    """As it does when its machine is stopped: connections are taken, and nobody answers."""
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        app = application(black_hole.getsockname()[1], tmp_path)
+        failures: list[AssertionError] = []
+
+        def call(method, path):
+            try:
+                assert_away(app, method, path)
+            except AssertionError as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=call, args=its) for its in calls(app)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+        assert failures == []
+
+
+@pytest.mark.parametrize("header", ["Prefer", "Idempotency-Key"])
+def test_a_submit_that_can_not_be_stored_is_not_lost_in_waiting(header, post_away):
+    answer = post_away({header: "wait=30"})
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+@pytest.fixture
+def post_away(client, redis_server):
+    """Submit while Redis is away, though the web knows the task."""
+    assert client.get("/api/v1/tasks/echo").status_code == 200
+
+    def post(headers):
+        redis_server.stop()
+        try:
+            return client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}, headers=headers)
+        finally:
+            redis_server.start()
+
+    return post

@@ -1,0 +1,183 @@
+"""Submitting by the API: waiting for the end, never twice, many at once, tags."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+
+import pytest
+
+from tests.conftest import Stack, wait_until
+
+
+@pytest.fixture
+def post(client):
+    def post(task="echo", arguments=None, query="", **headers):
+        values = {"text": "a"} if arguments is None else arguments
+        names = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.post(f"/api/v1/tasks/{task}/jobs{query}", json=values, headers=names)
+
+    return post
+
+
+@pytest.fixture
+def batch(client):
+    return lambda body, **options: client.post("/api/v1/tasks/echo/jobs:batch", json=body, **options)
+
+
+@pytest.fixture
+def worker(redis_url, tmp_path):
+    """A real worker process."""
+    stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
+    stack.start("worker")
+    yield stack
+    stack.stop()
+
+
+def test_who_prefers_to_wait_is_given_the_job_when_it_has_ended(post, worker):
+    answer = post(Prefer="respond-async, wait=20")
+
+    assert (answer.status_code, answer.json["status"], answer.json["result"]["value"]) == (200, "succeeded", "a")
+    assert answer.headers["Preference-Applied"] == "wait=20"
+
+
+def test_a_job_that_takes_longer_than_the_client_waits_is_accepted_as_ever(post):
+    began = time.monotonic()
+
+    answer = post(Prefer="wait=1")
+
+    assert (answer.status_code, answer.json["status"], answer.headers["Retry-After"]) == (202, "queued", "1")
+    assert 0.9 < time.monotonic() - began < 5
+
+
+def test_a_job_can_be_waited_for_later(client, post, worker):
+    location = post().location
+
+    job = client.get(location, headers={"Prefer": "wait=20"})
+
+    assert (job.json["status"], job.headers["Preference-Applied"]) == ("succeeded", "wait=20")
+
+
+@pytest.mark.parametrize("prefer", ["wait=soon", "wait=-1", "wait=1.5", "wait="])
+def test_a_wait_that_is_no_number_is_named(client, post, prefer):
+    location = post().location
+
+    answers = [post(Prefer=prefer), client.get(location, headers={"Prefer": prefer})]
+
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert answers[0].json["errors"][0]["pointer"] == "/Prefer"
+
+
+def test_the_same_request_with_the_same_key_is_the_same_job(client, post):
+    first = post(Idempotency_Key="k-1")
+    again = post(Idempotency_Key="k-1")
+
+    assert (again.status_code, again.json["id"], again.location) == (202, first.json["id"], first.location)
+    assert len(client.get("/api/v1/jobs").json["data"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("task", "values", "query"), [("echo", {"text": "b"}, ""), ("raises", {}, ""), ("echo", None, "?tag=x")]
+)
+def test_another_request_with_the_same_key_is_refused(post, task, values, query):
+    post(Idempotency_Key="k-1")
+
+    answer = post(task, values, query, Idempotency_Key="k-1")
+
+    assert (answer.status_code, answer.json["title"]) == (422, "Idempotency key reused")
+
+
+def test_a_key_whose_job_was_deleted_says_so(client, post):
+    client.delete(post(Idempotency_Key="k-1").location)
+
+    assert post(Idempotency_Key="k-1").status_code == 404
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "é"])
+def test_a_key_that_is_none_is_named(post, key):
+    answer = post(Idempotency_Key=key)
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/Idempotency-Key")
+
+
+def test_uploads_with_a_key_are_compared_by_their_content(client, tmp_path):
+    def upload(content):
+        form = {"data": (io.BytesIO(content), "a.csv")}
+        return client.post("/api/v1/tasks/count_bytes/jobs", data=form, headers={"Idempotency-Key": "k-1"})
+
+    first, again, other = upload(b"a,b\n"), upload(b"a,b\n"), upload(b"c,d\n")
+
+    assert (first.json["id"], again.status_code, other.status_code) == (again.json["id"], 202, 422)
+    assert len(list((tmp_path / "artifacts").glob("??/*"))) == 1
+
+
+def test_many_jobs_are_accepted_in_one_request(client, batch, run_worker):
+    answer = batch({"inputs": [{"text": str(n)} for n in range(1_000)]}, query_string={"tag": "night"})
+    run_worker()
+
+    assert (answer.status_code, answer.json["count"], len(set(answer.json["ids"]))) == (202, 1_000, 1_000)
+    job = client.get(f"/api/v1/jobs/{answer.json['ids'][7]}").json
+    assert (job["result"]["value"], job["tags"]) == ("7", ["night"])
+
+
+def test_of_a_batch_with_a_wrong_input_nothing_is_accepted(client, batch):
+    answer = batch({"inputs": [{"text": "a"}, {"text": 5}, {"txet": "a"}]})
+
+    assert answer.status_code == 422
+    assert {error["pointer"] for error in answer.json["errors"]} == {
+        "/inputs/1/text",
+        "/inputs/2/text",
+        "/inputs/2/txet",
+    }
+    assert client.get("/api/v1/jobs").json["data"] == []
+
+
+@pytest.mark.parametrize(
+    "body", [{}, {"inputs": []}, {"inputs": "a"}, {"inputs": ["a"]}, {"inputs": [{"text": "a"}] * 1_001}]
+)
+def test_a_batch_that_is_none_is_refused(batch, body):
+    answer = batch(body)
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/inputs")
+
+
+def test_a_batch_with_a_key_is_done_once(client, batch):
+    body = {"inputs": [{"text": "a"}, {"text": "b"}]}
+
+    first, again = (batch(body, headers={"Idempotency-Key": "k-1"}) for _ in range(2))
+
+    assert first.json["ids"] == again.json["ids"]
+    assert batch({"inputs": [{"text": "c"}]}, headers={"Idempotency-Key": "k-1"}).status_code == 422
+
+
+@pytest.mark.parametrize(
+    "query", ["?tag=two words", "?tag=", "?tag=" + "x" * 65, "?" + "&".join(f"tag={n}" for n in range(11))]
+)
+def test_a_wrong_tag_is_named(post, query):
+    answer = post(query=query)
+
+    assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/tag")
+
+
+def test_a_body_of_json_has_a_limit(client, post):
+    assert post(arguments={"text": "x" * 1_100_000}).status_code == 413
+    assert client.get("/api/v1/jobs").json["data"] == []
+
+
+def test_two_hundred_requests_at_once_with_twenty_keys_make_twenty_jobs(client):
+    """F21."""
+    application, ids = client.application, {key: set() for key in range(20)}
+
+    def request(number):
+        headers = {"Idempotency-Key": str(number % 20)}
+        answer = application.test_client().post("/api/v1/tasks/echo/jobs", json={"text": "a"}, headers=headers)
+        ids[number % 20].add((answer.status_code, answer.json["id"]))
+
+    threads = [threading.Thread(target=request, args=(number,)) for number in range(200)]
+    for thread in threads:
+        thread.start()
+    wait_until(lambda: not any(thread.is_alive() for thread in threads), seconds=40)
+
+    assert [len(found) for found in ids.values()] == [1] * 20
+    assert len(client.get("/api/v1/jobs").json["data"]) == 20
