@@ -38,6 +38,9 @@ class Program(click.Group):
             ctx.exit(BROKEN_PIPE)
         except KeyboardInterrupt:
             ctx.exit(INTERRUPTED)
+        except UnicodeEncodeError:
+            say("An argument is no text in UTF-8.")
+            ctx.exit(USAGE)
         except (AppError, RedisError, OSError) as error:
             for sentence in _sentences(error, session):
                 say(sentence)

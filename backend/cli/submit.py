@@ -97,6 +97,8 @@ def _open(named: dict[str, str], files: ExitStack) -> dict[str, UploadedFile]:
             if not text.startswith("@"):
                 raise ValueError(f"is a file: write {name}=@path.")
             content = files.enter_context(path.open("rb"))
+            if not content.seekable():
+                raise ValueError(f"{path} is a pipe: save it to a file first.")
         except ValueError as error:
             errors.append(FieldError(f"/{name}", str(error)))
         except OSError as error:

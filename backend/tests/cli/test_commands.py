@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 
 import pytest
@@ -84,6 +85,23 @@ def test_what_is_not_there_ends_with_4(run, command):
     assert "No job" in done.stderr or "No worker has announced a task named 'nothing'." in done.stderr
 
 
+def test_a_file_that_is_a_pipe_is_named(run, tmp_path):
+    ours, theirs = os.pipe()
+
+    done = run("submit", "count_bytes", f"data=@/dev/fd/{ours}")
+
+    assert (done.exit_code, "is a pipe: save it to a file first." in done.stderr) == (2, True)
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.parametrize("command", [("cancel", "\udcff"), ("list", "--tag", "\udcff"), ("list", "--task", "\udcff")])
+def test_an_argument_that_is_no_text_ends_with_2(run, command):
+    done = run(*command)
+
+    assert (done.exit_code, done.stderr) == (2, "An argument is no text in UTF-8.\n")
+
+
 @pytest.mark.parametrize("command", [("tasks",), ("submit", "echo", "text=a"), ("watch", "a"), ("queues", "--watch")])
 def test_redis_away_ends_with_3_and_says_where_it_was_looked_for(run, command):
     port = free_port()
@@ -122,12 +140,13 @@ def test_a_failed_job_ends_with_1_and_says_why(run, submitted, run_worker):
 
 
 def test_what_a_job_says_is_shown_and_can_not_steer_the_terminal(run, submitted, run_worker):
-    talk, rude = submitted("talk"), submitted("echo", "text=\x1b[2Ja")
+    talk, rude = submitted("talk"), submitted("echo", "text=\x9b2Ja")
     run_worker()
 
     assert "printed line\n" in run("watch", talk).stdout
     assert "\x1b" not in run("submit", "echo", "\x1b[2J=a").output
-    assert run("result", rude).stdout_bytes == b"\x1b[2Ja\n"  # a pipe gets what it was
+    assert run("result", rude).stdout_bytes == "\x9b2Ja\n".encode()  # a pipe gets what it was
+    assert run("result", rude, "--json").stdout == '"\\u009b2Ja"\n'
 
 
 def test_a_result_of_several_parts_is_listed_and_each_is_given(run, submitted, run_worker, tmp_path):

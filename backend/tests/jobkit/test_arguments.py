@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, time, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import AnyUrl, BaseModel
+from pydantic import AnyUrl, Field
 
-from jobkit.arguments import check, check_many
+from jobkit.arguments import MOST_ERRORS, check, check_many
 from jobkit.errors import InvalidArguments
 from tests.jobkit.test_reading import spec
-
-
-class Inner(BaseModel):
-    size: int
 
 
 def errors(type: Any, value: Any) -> list[tuple[str, str]]:
@@ -57,6 +54,21 @@ def test_what_does_not_fit_is_said(type, value, sentence):
 
 def test_a_pointer_leads_into_lists_and_escapes_names():
     assert errors(dict[str, list[int]], {"a/b~c": [1, "2"]}) == [("/x/a~1b~0c/1", "This has to be a whole number.")]
+
+
+def test_a_pattern_that_only_python_reads_is_left_to_the_worker():
+    python = Annotated[str, Field(pattern=re.compile(r"a\Z"), max_length=2)]
+
+    assert errors(python, "b") == []
+    assert errors(python, "abc") == [("/x", "This has to have at most 2 characters.")]
+
+
+def test_of_many_wrong_arguments_some_are_named():
+    with pytest.raises(InvalidArguments) as caught:
+        check_many(spec(x=(int, ...)), [{}] * 1000, "/inputs")
+
+    assert len(caught.value.errors) == MOST_ERRORS
+    assert caught.value.errors[-1].pointer == f"/inputs/{MOST_ERRORS - 1}/x"
 
 
 def test_the_arguments_of_many_jobs_are_checked_at_once():
