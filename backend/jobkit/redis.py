@@ -42,6 +42,14 @@ def log_key(job_id: str) -> str:
     return f"taskdesk:log:{job_id}"
 
 
+def statistics_key(task: str) -> str:
+    return f"taskdesk:statistics:{task}"
+
+
+def run_times_key(task: str) -> str:
+    return f"taskdesk:run-times:{task}"
+
+
 def connect_briefly(url: str) -> Redis:
     """For the web: no answer within a second is an answer, too. A connection that Redis closed is opened again, once.
 

@@ -150,16 +150,20 @@ class Doorbell:
         self._connections: dict[str, Connection] = {}
         self._asked: dict[str, float] = {}  # when; an answer may have come while a job ran
 
-    def wait(self, wakeup: int) -> None:
-        """Return when a queue has a job, when `wakeup` (a file descriptor) can be read, or when Redis is away."""
+    def wait(self, wakeup: int, seconds: float) -> None:
+        """Return when a queue has a job or Redis is away, when `wakeup` (a descriptor) can be read, after `seconds`."""
+        until = time.monotonic() + seconds
         try:
             while True:
                 for queue in self._queues:
                     if queue not in self._asked:
                         self._ask(queue)
-                overdue = min(self._asked.values()) + self._seconds + 3 - time.monotonic()
+                overdue = min(self._asked.values()) + self._seconds + 3
                 sockets = {self._connections[queue]._sock: queue for queue in self._queues}
-                ready, _, _ = select.select([wakeup, *sockets], [], [], max(0.0, overdue))
+                left = max(0.0, min(until, overdue) - time.monotonic())
+                ready, _, _ = select.select([wakeup, *sockets], [], [], left)
+                if not ready and until < overdue:
+                    return
                 if not ready:
                     raise TimeoutError("Redis does not answer")
                 answered = [self._has_job(sockets[socket]) for socket in ready if socket in sockets]
