@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web import api, errors, health, pages, protection, request_log
+from web import api, errors, health, metrics, pages, protection, request_log
 from web.desk import Desk
 from web.settings import WebSettings
 
@@ -24,6 +24,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.extensions["desk"] = Desk(settings)
 
     request_log.install(app)
+    metrics.install(app)
     protection.install(app)
     errors.install(app)
     app.register_blueprint(health.bp)
