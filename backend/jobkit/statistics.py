@@ -17,6 +17,7 @@ import time
 from bisect import bisect_left
 from collections import defaultdict, deque
 from datetime import datetime
+from itertools import accumulate
 from statistics import median
 from typing import NamedTuple
 
@@ -132,7 +133,7 @@ class Statistics(NamedTuple):
 
 
 def _cumulative(values: dict[str, float], fields: list[str]) -> list[int]:
-    return [int(sum(values.get(field, 0) for field in fields[: end + 1])) for end in range(len(fields))]
+    return list(accumulate(int(values.get(field, 0)) for field in fields))
 
 
 class Typical(NamedTuple):

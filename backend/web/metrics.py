@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import time
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, request
@@ -46,18 +46,14 @@ def metrics() -> Response:
 
 
 def _observe(response: Response) -> Response:
-    route = request.url_rule.rule if request.url_rule else "none"
-    _series(request.method, route, response.status_code).observe(time.perf_counter() - g.began)
+    rule = request.url_rule
+    _series(request.method, rule.rule if rule else "none", response.status_code).observe(time.perf_counter() - g.began)
     return response
 
 
+@lru_cache(maxsize=1000)  # a client may send any method
 def _series(method: str, route: str, status: int) -> Histogram:
-    return _known_series(method if method in _METHODS else "other", route, status)
-
-
-@cache
-def _known_series(method: str, route: str, status: int) -> Histogram:
-    return REQUESTS.labels(method, route, status)
+    return REQUESTS.labels(method if method in _METHODS else "other", route, status)
 
 
 def _forget_the_dead(folder: Path) -> None:
