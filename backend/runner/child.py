@@ -103,7 +103,7 @@ class Child:
         self._reporter = Reporter(redis)
         self._executor = Executor(settings, registry, store, self._reporter.progress)
         self._stock = StockEndings(redis, worker_name, settings)
-        self._statistics = StatisticsWriter(connect_impatiently(settings.redis_url.get_secret_value(), timeout=0.5))
+        self._statistics = StatisticsWriter(connect_impatiently(settings.redis_url.get_secret_value(), timeout=1))
         self._time_limit = TimeLimit()
         self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
         self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}

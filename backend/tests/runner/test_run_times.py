@@ -102,3 +102,13 @@ def test_an_idle_worker_has_written_what_it_ran_within_a_second(worker_process, 
     for ran in (1, 2, 3):
         submit("echo", text="a")
         wait_until(lambda ran=ran: statistics("echo").succeeded == ran, seconds=5)
+
+
+def test_a_worker_that_has_no_rest_writes_all_the_same(worker_process, jobs, registry, redis, statistics):
+    for _ in range(15):
+        jobs.submit_many(registry.catalog.tasks["echo"], [{"text": "a"}] * 1000, RETENTION)
+
+    found = wait_until(lambda: (now := statistics("echo")).succeeded > 500 and now)
+
+    assert found.succeeded < 10_000  # then its child ends, and writes for that (RECYCLE_JOBS)
+    assert redis.llen("rq:queue:default") > 0
