@@ -19,7 +19,7 @@ class RedisServer:
     """A redis-server process of our own, and what it tells about itself."""
 
     def __init__(self, folder: Path):
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.client = Redis.from_url(self.url)
         self._asked = 0
@@ -64,6 +64,6 @@ class RedisServer:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])

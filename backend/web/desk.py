@@ -14,7 +14,8 @@ from jobkit.jobs import Job, Jobs, Retention, new_job_id
 from jobkit.redis import connect_briefly
 from web.forms import Arguments
 from web.settings import WebSettings
-from web.stream import Wakeups
+from web.stream import EventStreams
+from web.wakeups import Wakeups
 
 
 class Desk:
@@ -26,6 +27,13 @@ class Desk:
         self.jobs = Jobs(self.redis, settings.queues)
         self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
         self.wakeups = Wakeups(url)
+        self.streams = EventStreams(
+            self.redis,
+            self.jobs,
+            self.wakeups,
+            most=settings.max_event_streams,
+            most_per_client=settings.max_event_streams_per_client,
+        )
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
 
     def submit(self, spec: TaskSpec, arguments: Arguments) -> Job:

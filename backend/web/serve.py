@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import socket
 import sys
 from collections.abc import Callable
+from typing import Any
 
 import gevent
 from flask import Flask
 from gevent.pool import Pool as GreenletPool
-from gevent.pywsgi import WSGIServer
+from gevent.pywsgi import WSGIHandler, WSGIServer
 
 from jobkit.processes import Pool
+from web.watcher import Watcher
 
 STOP_SECONDS = 3  # how long requests that are under way have at a stop
 CONNECTIONS = 10_000  # of one process; more wait in the backlog
 BACKLOG = 1024
+FILES = 20_000  # of one process: connections, and event streams, which give their place among these away
+LOST_MS = 60_000  # a client that takes nothing for so long has gone, or never reads: its connection is closed
 
 log = logging.getLogger("web")
 
@@ -31,6 +36,7 @@ def serve(host: str, port: int, processes: int, make_app: Callable[[], Flask]) -
             f"Can't listen on {host}:{port}: {error.strerror}. Set APP_PORT (or APP_HOST) to another.", file=sys.stderr
         )
         return 2
+    allow_files()
     if processes == 1:
         _serve_here(listener, make_app)
         return 0
@@ -44,17 +50,51 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Accepted sockets inherit it. Without it Nagle holds every keep-alive answer back for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MS)
     listener.bind((host, port))
     listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
 
 
+def allow_files() -> None:
+    """Let this process open FILES files, a connection being one; or as many as the system's hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < FILES:
+        log.warning("the system allows %s open files: no more connections than that (ulimit -Hn)", f"{wanted:,}")
+
+
+class _Handler(WSGIHandler):
+    """Gives the connection of an event stream away, so that no greenlet, no buffer and no request stay for it."""
+
+    result: Any
+
+    def process_result(self) -> None:
+        if not isinstance(self.result, Watcher):
+            super().process_result()
+            return
+        self.request_version = "HTTP/1.0"  # no chunks: the stream ends with its connection
+        self.close_connection = True
+        self.response_headers.append((b"Connection", b"close"))
+        self.write(b"")  # the headers
+        watcher, self.result = self.result, ()
+        watcher.follow(self.socket.dup())
+
+
 def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
     gevent.reinit()  # this may be a fork
     # With a pool, and only then, gevent lets requests end when it stops.
     server = WSGIServer(
-        listener, make_app(), spawn=GreenletPool(CONNECTIONS), log=None, error_log=logging.getLogger("gevent")
+        listener,
+        make_app(),
+        spawn=GreenletPool(CONNECTIONS),
+        log=None,
+        error_log=logging.getLogger("gevent"),
+        handler_class=_Handler,
     )
     server.start()  # before a signal may stop it
     for number in (signal.SIGTERM, signal.SIGINT):

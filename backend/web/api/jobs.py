@@ -6,13 +6,12 @@ import mimetypes
 from typing import Any
 from urllib.parse import quote
 
-from flask import Blueprint, Response, json, request, send_file, stream_with_context, url_for
+from flask import Blueprint, Response, json, request, send_file, url_for
 
 from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
 from jobkit.jobs import Job
 from web.desk import desk
 from web.present import job_object, result_parts
-from web.stream import event_stream
 
 MAX_PAGE = 200
 _SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # never SVG or HTML: they can carry scripts
@@ -76,14 +75,14 @@ def job_artifact(job_id: str, name: str) -> Response:
 
 
 def job_events(job_id: str) -> Response:
-    job = desk().jobs.get(job_id)
     after = request.headers.get("Last-Event-ID", "0-0")
     milliseconds, _, number = after.partition("-")
     if not (milliseconds.isdecimal() and number.isdecimal() and max(len(milliseconds), len(number)) < 19):
         after = "0-0"
-    events = event_stream(desk().redis, desk().jobs, desk().wakeups, job, after)
+    events = desk().streams.open(job_id, after, request.remote_addr or "")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(stream_with_context(events), mimetype="text/event-stream", headers=headers)
+    # passed through: the server holds the watcher alone, not the response
+    return Response(events, mimetype="text/event-stream", headers=headers, direct_passthrough=True)
 
 
 def _json(value: Any) -> Response:
