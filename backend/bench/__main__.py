@@ -15,6 +15,7 @@ from bench.latency import latency
 from bench.redis_server import RedisServer
 from bench.report import Report
 from bench.traffic import idle_traffic, traffic
+from bench.watchers import watching
 
 ROUNDS = 5
 LATENCY_JOBS = 100
@@ -47,6 +48,7 @@ def main() -> None:
             {queues: idle_traffic(server, taskdesk, queues, IDLE_SECONDS) for queues in (1, 3, 12)},
         )
         report.endurance(endurance(server, taskdesk, ENDURANCE_JOBS))
+        report.watching(watching(server, Path(name)))
         report.write()
 
 
