@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from jobkit.jobs import Jobs, Retention
+from jobkit.job import Retention
+from jobkit.jobs import Jobs
 from tests.conftest import BACKEND, Stack, wait_until
 from web import create_app
 from web.meters import OPEN_STREAMS
