@@ -1,4 +1,4 @@
-"""Run the benchmarks of the worker, and write bench/RESULTS.md: `make bench`.
+"""Run the benchmarks of the worker and of the web, and write bench/RESULTS.md: `make bench`.
 
 All contenders run on one Redis, in turns, so that what else the machine does meets all of them; the medians count.
 """
@@ -11,21 +11,27 @@ from pathlib import Path
 from bench.contenders import Taskdesk, contenders
 from bench.drain import Drain, drain
 from bench.endurance import endurance
+from bench.history import histories
 from bench.latency import latency
 from bench.redis_server import RedisServer
 from bench.report import Report
+from bench.sites import sites
+from bench.submits import batches, submits
 from bench.traffic import idle_traffic, traffic
+from bench.watchers import watching
 
 ROUNDS = 5
 LATENCY_JOBS = 100
 TRAFFIC_JOBS = 5_000
 ENDURANCE_JOBS = 100_000
 IDLE_SECONDS = 20.0
+HISTORY_JOBS = 1_000_000
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as name, RedisServer(Path(name)) as server:
-        everyone = contenders(Path(name))
+        folder = Path(name)
+        everyone = contenders(folder)
         taskdesk = everyone[0]
         assert isinstance(taskdesk, Taskdesk)
         report = Report(server.version)
@@ -47,6 +53,9 @@ def main() -> None:
             {queues: idle_traffic(server, taskdesk, queues, IDLE_SECONDS) for queues in (1, 3, 12)},
         )
         report.endurance(endurance(server, taskdesk, ENDURANCE_JOBS))
+        report.submits(list(submits(server, sites(folder), ROUNDS)), batches(server, folder))
+        report.histories(histories(server, taskdesk, folder, HISTORY_JOBS))
+        report.watching(watching(server, Path(name)))
         report.write()
 
 

@@ -113,10 +113,10 @@ class Peer:
         return Processes([command] * times, {**_environment(url), **self.environment}, self.folder / f"{self.name}.log")
 
     def submit(self, url: str, number: int) -> None:
-        _ask_peers(url, self.module, "submit", str(number))
+        ask_peers(url, self.module, "submit", str(number))
 
     def latencies(self, url: str, number: int) -> list[float]:
-        measured: list[float] = json.loads(_ask_peers(url, self.module, "latencies", str(number)))
+        measured: list[float] = json.loads(ask_peers(url, self.module, "latencies", str(number)))
         return measured
 
 
@@ -140,7 +140,7 @@ def contenders(folder: Path) -> list[Contender]:
 
 
 def peers_versions() -> dict[str, str]:
-    versions: dict[str, Any] = json.loads(_ask_peers("", "versions"))
+    versions: dict[str, Any] = json.loads(ask_peers("", "versions"))
     return versions
 
 
@@ -148,7 +148,7 @@ def _environment(url: str) -> Mapping[str, str]:
     return {"REDIS_URL": url, "PYTHONWARNINGS": "ignore"}
 
 
-def _ask_peers(url: str, *arguments: str) -> str:
+def ask_peers(url: str, *arguments: str) -> str:
     command = [PEERS_PYTHON, "-m", "bench.peers", *arguments]
     environment = {**os.environ, **_environment(url)}
     return subprocess.run(command, cwd=BACKEND, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout

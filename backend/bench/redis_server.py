@@ -19,8 +19,8 @@ class RedisServer:
     """A redis-server process of our own, and what it tells about itself."""
 
     def __init__(self, folder: Path):
-        self.port = _free_port()
-        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.port = free_port()
+        self.url = self.database(0)
         self.client = Redis.from_url(self.url)
         self._asked = 0
         # What Taskdesk sets for its Redis: without the first each result of RQ takes 4 kB more, without the second
@@ -41,6 +41,10 @@ class RedisServer:
     @property
     def version(self) -> str:
         return str(self.client.info("server")["redis_version"])
+
+    def database(self, number: int) -> str:
+        """The URL of another database; `url` is that of 0."""
+        return f"redis://127.0.0.1:{self.port}/{number}"
 
     def cpu_seconds(self) -> float:
         cpu = self.client.info("cpu")
@@ -66,6 +70,6 @@ class RedisServer:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as probe:
         return int(probe.getsockname()[1])

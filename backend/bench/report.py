@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from dataclasses import astuple
 from datetime import date
 from pathlib import Path
 from statistics import median
@@ -11,8 +12,14 @@ from statistics import median
 from bench.contenders import peers_versions
 from bench.drain import Drain
 from bench.endurance import Endurance
+from bench.history import History
+from bench.http_load import CONNECTIONS, Load
 from bench.latency import Latency
+from bench.sites import HISTORY
+from bench.submits import Submits
 from bench.traffic import Traffic
+from bench.watchers import Watching
+from jobkit.jobs import BATCH
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 US = "Taskdesk"
@@ -23,7 +30,7 @@ class Report:
     def __init__(self, redis_version: str):
         versions = ", ".join(f"{name} {version}" for name, version in peers_versions().items())
         self._parts = [
-            "# What the worker does in a second, and what it costs",
+            "# What the worker and the web do in a second, and what it costs",
             f"`make bench` on {date.today()}: {os.cpu_count()} cores, Python {platform.python_version()}, "
             f"Redis {redis_version}. Peers: {versions}.",
         ]
@@ -78,6 +85,64 @@ class Report:
         rows = [[f"{step.jobs:,}", f"{step.rate:,.0f}", f"{step.pss / MB:.1f} MB"] for step in run.steps]
         self._table(["jobs", "jobs/s", "memory"], rows)
 
+    def submits(self, runs: list[Submits], batches: Load) -> None:
+        """One web process of Taskdesk comes first."""
+        names = list(dict.fromkeys(run.site for run in runs))
+        self._parts += [
+            "## Submits by HTTP",
+            f"What a web server takes of {CONNECTIONS} clients, each of which sends a job, waits for the answer, and "
+            f"sends the next: medians of {len(runs) // len(names)} interleaved runs. The clients and Redis run on the "
+            f"same cores. Tutorial 003's server lists its {HISTORY} finished jobs in each answer; gunicorn's sync "
+            "worker closes each connection. Aims: 2,000 jobs/s and a p99 of 60 ms with one process, 8 times "
+            "tutorial 003, 2.5 times tutorial 004.",
+        ]
+        kept = {name: _typical([run.kept for run in runs if run.site == name]) for name in names}
+        new = {name: _typical([run.new for run in runs if run.site == name]) for name in names}
+        rows = [
+            [
+                name,
+                f"{kept[name].rate:,.0f}",
+                _times(kept[names[0]].rate / kept[name].rate),
+                _milliseconds(kept[name].p50),
+                _milliseconds(kept[name].p99),
+                f"{new[name].rate:,.0f}",
+                _times(new[names[0]].rate / new[name].rate),
+                _milliseconds(new[name].p99),
+            ]
+            for name in names
+        ]
+        again = ["a connection per call", f"{names[0]} is", "p99"]
+        self._table(["", "jobs/s", f"{names[0]} is", "p50", "p99", *again], rows)
+        self._parts.append(
+            f"A call with {BATCH:,} jobs (`jobs:batch`), two at a time: {BATCH * batches.rate:,.0f} jobs/s, "
+            f"p50 {_milliseconds(batches.p50)}, p99 {_milliseconds(batches.p99)}. Aim: 20,000 jobs/s."
+        )
+
+    def histories(self, histories: list[History]) -> None:
+        self._parts += [
+            "## Lists over a long history",
+            "One page by HTTP, one call after the other. Aim: 20 ms, however long the history. A finished job of "
+            f"`simple_task` takes {histories[0].bytes_per_job:,.0f} bytes of Redis, indexes included; aim: 1,800.",
+        ]
+        rows = [
+            [f"`{path}`", f"{history.jobs:,}", _milliseconds(times.p50), _milliseconds(times.p95)]
+            for path in histories[0].lists
+            for history in histories
+            for times in [history.lists[path]]
+        ]
+        self._table(["", "finished jobs", "p50", "p95"], rows)
+
+    def watching(self, run: Watching) -> None:
+        self._parts += [
+            f"## {run.watchers:,} watchers of one job",
+            "Event streams of one web process, on plain sockets. Memory is what the process has more with them, RSS. "
+            "An event's way is from just before it is emitted until the last watcher has it; "
+            "`GET /healthz` is asked meanwhile, again and again.",
+        ]
+        way = f"{run.last_median * 1e3:.0f} ms, at most {run.last_max * 1e3:.0f} ms"
+        health = f"{run.health_p50 * 1e3:.1f} ms, p99 {run.health_p99 * 1e3:.1f} ms"
+        self._table(["memory of each", "an event's way", "`/healthz`"], [[f"{run.memory / 1024:.1f} kB", way, health]])
+
     def write(self) -> None:
         RESULTS.write_text("\n\n".join(self._parts) + "\n")
         print(RESULTS.read_text())
@@ -85,6 +150,15 @@ class Report:
     def _table(self, columns: list[str], rows: list[list[str]]) -> None:
         lines = [columns, ["---"] + ["--:"] * (len(columns) - 1), *rows]
         self._parts.append("\n".join(f"| {' | '.join(line)} |" for line in lines))
+
+
+def _typical(loads: list[Load]) -> Load:
+    """The median of each figure."""
+    return Load(*(median(figures) for figures in zip(*map(astuple, loads), strict=True)))
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1e3:,.1f} ms"
 
 
 def _times(ratio: float) -> str:

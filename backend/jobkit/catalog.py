@@ -7,9 +7,12 @@ it serves (field `catalog`). So liveness is RQ's, and a reader may keep what it 
 from __future__ import annotations
 
 import hashlib
+import json
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -48,7 +51,11 @@ class TaskSpec(BaseModel):
         properties: dict[str, dict[str, Any]] = self.input_schema.get("properties", {})
         return properties
 
-    @property
+    @cached_property
+    def input_schema_json(self) -> str:
+        return json.dumps(self.input_schema)
+
+    @cached_property
     def file_parameters(self) -> dict[str, dict[str, Any]]:
         """The parameters that take an uploaded file, with the schema of the file."""
         return {
@@ -115,19 +122,32 @@ class Announced:
 
 
 class CatalogReader:
-    """Reads what is announced, at most once a second."""
+    """Reads what is announced, at most once a second; while one caller reads, the others have what was read before."""
 
     def __init__(self, redis: Redis):
         self._redis = redis
         self._catalogs: dict[str, Catalog] = {}
         self._current: tuple[float, Announced] | None = None
+        self._failed: tuple[float, RedisError] | None = None
+        self._reading = threading.Lock()
 
     def read(self, *, max_age: float = FRESH_SECONDS) -> Announced:
-        if self._current and time.monotonic() - self._current[0] <= max_age:
+        current, began = self._current, time.monotonic()
+        if current and (began - current[0] <= max_age or (max_age and self._reading.locked())):
+            return current[1]
+        with self._reading:
+            if self._failed and self._failed[0] > began:
+                raise self._failed[1]  # Redis did not answer another caller meanwhile: waiting again won't help
+            if self._current is None or self._current is current or not max_age:
+                self._current = (time.monotonic(), self._read_or_fail())
             return self._current[1]
-        announced = self._read()
-        self._current = (time.monotonic(), announced)
-        return announced
+
+    def _read_or_fail(self) -> Announced:
+        try:
+            return self._read()
+        except RedisError as error:
+            self._failed = (time.monotonic(), error)
+            raise
 
     def task(self, name: str) -> TaskSpec:
         """As `Announced.task`; a worker that has announced it this second counts."""
@@ -151,8 +171,9 @@ class CatalogReader:
         return self._current[1] if self._current else self.read()
 
     def _read(self) -> Announced:
-        workers = list(self._workers())
-        latest: bytes | None = self._redis.get(LATEST_CATALOG)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            keys, latest = pipeline.smembers(REDIS_WORKER_KEYS).get(LATEST_CATALOG).execute()
+        workers = list(self._workers(key.decode() for key in sorted(keys)))
         digests = {worker.catalog for worker in workers if worker.catalog}
         order = [latest.decode()] if latest and (not digests or latest.decode() in digests) else []
         order += sorted(digests.difference(order))
@@ -165,9 +186,8 @@ class CatalogReader:
             broken += [module for module in catalog.broken if module not in broken]
         return Announced(tuple(catalogs), dict(sorted(tasks.items())), broken, workers)
 
-    def _workers(self) -> Iterator[OnlineWorker]:
-        keys = sorted(self._redis.smembers(REDIS_WORKER_KEYS))
-        names = [key.decode().removeprefix("rq:worker:") for key in keys]
+    def _workers(self, keys: Iterable[str]) -> Iterator[OnlineWorker]:
+        names = [key.removeprefix("rq:worker:") for key in keys]
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             for name in names:

@@ -116,6 +116,12 @@ class ArtifactNotFound(AppError):
         super().__init__(f"Job {job_id} has no artifact {name!r}.")
 
 
+class NotJson(AppError):
+    """Not JSON: the text can't be read."""
+
+    status = 400
+
+
 @dataclass(frozen=True)
 class FieldError:
     """One wrong field: `pointer` is a JSON Pointer (RFC 6901) into the arguments."""
@@ -143,6 +149,12 @@ class RedisAway(AppError):
 
     def __init__(self) -> None:
         super().__init__("The queue can't be reached at the moment. Please try again shortly.")
+
+
+class TooManyStreams(AppError):
+    """Too many event streams: the process, or this client, has as many open as it may."""
+
+    status = 503
 
 
 class UnstorableResult(AppError):

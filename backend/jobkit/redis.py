@@ -6,6 +6,10 @@ RQ's own keys (`rq:job:<id>`, `rq:queue:<name>`, registries, results) keep RQ's 
 from __future__ import annotations
 
 import hashlib
+import threading
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
@@ -46,6 +50,14 @@ def log_key(job_id: str) -> str:
     return f"taskdesk:log:{job_id}"
 
 
+def statistics_key(task: str) -> str:
+    return f"taskdesk:statistics:{task}"
+
+
+def run_times_key(task: str) -> str:
+    return f"taskdesk:run-times:{task}"
+
+
 # Of the index of jobs, which lua/index.lua describes and writes.
 
 
@@ -66,6 +78,55 @@ def idempotency_key(key: str) -> str:
     return f"taskdesk:once:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
 
 
+class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis
+    """What many callers ask at a time goes to Redis together, in one round trip: a round trip is what costs most.
+
+    A command is sent at once if none is under way; otherwise with all others that came meanwhile. Not for commands
+    that block. Pipelines and subscriptions have connections of their own, as ever.
+    """
+
+    def __init__(self, **options: Any):
+        super().__init__(**options)
+        self._waiting: deque[_Command] = deque()
+        self._sending = threading.Lock()
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        command = _Command(args, options)
+        self._waiting.append(command)
+        with self._sending:
+            if not command.is_done:  # the caller before has not sent it with its own
+                self._send()
+        if isinstance(command.answer, BaseException):
+            raise command.answer
+        return command.answer
+
+    def _send(self) -> None:
+        commands = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        try:
+            answers = self._answers(commands)
+        except BaseException as error:  # a caller whose greenlet is ended, too
+            commands += [self._waiting.popleft() for _ in range(len(self._waiting))]  # nobody waits for two time-outs
+            answers = [error] * len(commands)
+        for command, answer in zip(commands, answers, strict=True):
+            command.answer, command.is_done = answer, True
+
+    def _answers(self, commands: list[_Command]) -> list[Any]:
+        if len(commands) == 1:
+            return [super().execute_command(*commands[0].args, **commands[0].options)]
+        with self.pipeline(transaction=False) as pipeline:
+            for command in commands:
+                pipeline.execute_command(*command.args, **command.options)
+            return list(pipeline.execute(raise_on_error=False))
+
+
+@dataclass(slots=True)
+class _Command:
+    args: tuple[Any, ...]
+    options: dict[str, Any]
+    answer: Any = None
+    is_done: bool = False
+
+
 def connect_briefly(url: str) -> Redis:
     """For the web: no answer within a second is an answer, too. A connection that Redis closed is opened again, once.
 
@@ -80,7 +141,7 @@ def connect_briefly(url: str) -> Redis:
         socket_timeout=0.8,
         retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError, ConnectionResetError, BrokenPipeError)),
     )
-    return Redis(connection_pool=pool)
+    return SharingRedis(connection_pool=pool)
 
 
 def connect_patiently(url: str) -> Redis:

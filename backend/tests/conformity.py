@@ -27,7 +27,7 @@ class ConformityClient(FlaskClient):
         except HTTPException:  # nothing is there, or not by this method
             return answer
         blueprint, _, name = endpoint.rpartition(".")
-        if blueprint in ("api", "health") and answer.request.method not in ("HEAD", "OPTIONS"):
+        if blueprint in ("api", "health", "metrics") and answer.request.method not in ("HEAD", "OPTIONS"):
             check(name, answer)
         return answer
 

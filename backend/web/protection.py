@@ -88,6 +88,8 @@ def _refuse_unknown_length() -> None:
 
 
 def _add_headers(response: Response) -> Response:
+    headers = response.headers
     for name, value in _HEADERS.items():
-        response.headers.setdefault(name, value)
+        if name not in headers:
+            headers.add(name, value)
     return response

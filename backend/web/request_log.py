@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
+import json
+import random
 import re
 import time
-import uuid
+from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
 
 _ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
+_ENCODER = json.JSONEncoder(default=repr)  # json.dumps would make one for each line
 log = structlog.get_logger("web")
 
 
 def configure_logs(env: str) -> None:
     """JSON lines in prod, lines for people in dev. Control characters are escaped by both."""
     renderer = (
-        structlog.processors.JSONRenderer()
+        structlog.processors.JSONRenderer(_to_json)
         if env == "prod"
         else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
     )
     structlog.configure(
-        processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, renderer]
+        processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, renderer],
+        logger_factory=structlog.WriteLoggerFactory(),
+        cache_logger_on_first_use=True,
     )
+
+
+def _to_json(event: structlog.typing.EventDict, **_: Any) -> str:
+    return _ENCODER.encode(event)
 
 
 def install(app: Flask) -> None:
@@ -32,7 +41,7 @@ def install(app: Flask) -> None:
 
 def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex[:16]
+    g.request_id = given if _ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
     g.began = time.perf_counter()
 
 

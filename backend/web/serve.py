@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import resource
 import signal
 import socket
 import sys
@@ -14,10 +15,12 @@ from gevent.pool import Pool as GreenletPool
 from gevent.pywsgi import WSGIServer
 
 from jobkit.processes import Pool
+from web.handler import Handler
 
 STOP_SECONDS = 3  # how long requests that are under way have at a stop
 CONNECTIONS = 10_000  # of one process; more wait in the backlog
 BACKLOG = 1024
+FILES = 20_000  # of one process: connections, and event streams, which give their place among these away
 
 log = logging.getLogger("web")
 
@@ -31,6 +34,7 @@ def serve(host: str, port: int, processes: int, make_app: Callable[[], Flask]) -
             f"Can't listen on {host}:{port}: {error.strerror}. Set APP_PORT (or APP_HOST) to another.", file=sys.stderr
         )
         return 2
+    allow_files()
     if processes == 1:
         _serve_here(listener, make_app)
         return 0
@@ -50,11 +54,26 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def allow_files() -> None:
+    """Let this process open FILES files, a connection being one; or as many as the system's hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < FILES:
+        log.warning("the system allows %s open files: no more connections than that (ulimit -Hn)", f"{wanted:,}")
+
+
 def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
     gevent.reinit()  # this may be a fork
     # With a pool, and only then, gevent lets requests end when it stops.
     server = WSGIServer(
-        listener, make_app(), spawn=GreenletPool(CONNECTIONS), log=None, error_log=logging.getLogger("gevent")
+        listener,
+        make_app(),
+        spawn=GreenletPool(CONNECTIONS),
+        log=None,
+        error_log=logging.getLogger("gevent"),
+        handler_class=Handler,
     )
     server.start()  # before a signal may stop it
     for number in (signal.SIGTERM, signal.SIGINT):

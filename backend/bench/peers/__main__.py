@@ -1,4 +1,5 @@
-"""What the benchmark asks of a peer: `python -m bench.peers huey submit 1000`, `… huey latencies 300`, `… versions`."""
+"""What the benchmark asks of a peer: `python -m bench.peers huey submit 1000`, `… huey latencies 300`, `… versions`,
+`… flask_rq finish 100`."""
 
 import json
 import os
@@ -10,7 +11,10 @@ from redis import Redis
 
 from bench.arrivals import latencies
 
-LIBRARIES = ("celery", "dramatiq", "hiredis", "huey", "redis", "rq", "taskiq", "taskiq-redis")
+LIBRARIES = (
+    *("celery", "dramatiq", "falcon", "flask", "gevent", "gunicorn"),
+    *("hiredis", "huey", "redis", "rq", "taskiq", "taskiq-redis"),
+)
 
 
 def main(arguments: list[str]) -> None:
@@ -19,8 +23,8 @@ def main(arguments: list[str]) -> None:
         return
     name, command, number = arguments
     peer = import_module(f"bench.peers.{name}")
-    if command == "submit":
-        peer.submit(int(number))
+    if command in ("submit", "finish"):
+        getattr(peer, command)(int(number))
     else:
         redis = Redis.from_url(os.environ["REDIS_URL"])
         print(json.dumps(latencies(redis, peer.submit_arrival, int(number))))

@@ -1,4 +1,4 @@
-"""The two tasks that every library runs. The peers' environment has no Taskdesk: this needs `redis` alone."""
+"""The tasks that every library runs. The peers' environment has no Taskdesk: this needs `redis` alone."""
 
 import os
 import time
@@ -21,6 +21,12 @@ def count() -> int:
 def arrive() -> None:
     """Tell when this job started."""
     _redis().rpush(ARRIVED, time.time())
+
+
+def simple_task(task_arg: str, seconds: int = 0) -> str:
+    """Give the text back with a prefix."""
+    time.sleep(seconds)
+    return f"prefix___{task_arg}"
 
 
 @cache

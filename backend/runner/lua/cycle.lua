@@ -57,7 +57,7 @@ end
 
 local function load(key)
   return redis.call('HMGET', key, 'data', 'timeout', 'result_ttl', 'status', 'repeats_left', 'dependency_ids',
-    'started_at', 'origin', 'ttl')
+    'started_at', 'origin', 'ttl', 'enqueued_at')
 end
 
 -- What the worker's record names: the job that it runs, and the one that is reserved ahead.
@@ -137,6 +137,7 @@ for i = 1, #KEYS do
       news = news .. ' ' .. id
       return deliver(id, next_execution, queue, fields)
     end
+    redis.call('ZREM', index_key(string.sub(KEYS[i], 10), 'queued'), id)
     pops = pops + 1
     if pops >= POPS then return stay('again') end
     id = redis.call('LPOP', KEYS[i])

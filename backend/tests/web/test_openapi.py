@@ -27,7 +27,7 @@ def test_every_route_is_described_and_every_described_route_is_there(client, des
     routes = {
         (rule.endpoint.partition(".")[2], re.sub(r"<(\w+)>", r"{\1}", rule.rule), method.lower())
         for rule in client.application.url_map.iter_rules()
-        if rule.endpoint.startswith(("api.", "health."))
+        if rule.endpoint.startswith(("api.", "health.", "metrics."))
         for method in rule.methods - {"HEAD", "OPTIONS"}
     }
 

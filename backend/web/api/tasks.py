@@ -6,12 +6,12 @@ from typing import Any
 
 from flask import Blueprint, Request, request, url_for
 
+from jobkit.arguments import check_tags
 from jobkit.errors import FieldError, InvalidArguments
 from jobkit.job import Job
-from web.api.query import tags
 from web.desk import desk
 from web.forms import arguments_from_request, inputs_from_request
-from web.present import job_object, task_object
+from web.present import job_object, task_objects
 from web.waiting import preferred_wait, wait_for_end
 
 JSON_BYTES = 1_000_000  # the largest body of JSON
@@ -31,13 +31,14 @@ def add_routes(bp: Blueprint) -> None:
 def list_tasks() -> dict[str, Any]:
     announced = desk().catalog.read()
     return {
-        "data": [task_object(spec) for spec in announced.tasks.values()],
+        "data": task_objects(list(announced.tasks.values())),
         "broken": [module.model_dump() for module in announced.broken],
     }
 
 
 def show_task(name: str) -> dict[str, Any]:
-    return task_object(desk().catalog.task(name))
+    [shown] = task_objects([desk().catalog.task(name)])
+    return shown
 
 
 def create_job(name: str) -> Answer:
@@ -47,7 +48,7 @@ def create_job(name: str) -> Answer:
     if request.mimetype != "multipart/form-data":
         request.max_content_length = JSON_BYTES
     arguments = arguments_from_request(spec, request)
-    job = desk().submit(spec, arguments, tags=tags(request.args.getlist("tag")), key=_idempotency_key(request))
+    job = desk().submit(spec, arguments, tags=check_tags(request.args.getlist("tag")), key=_idempotency_key(request))
     return accepted(job, seconds)
 
 
@@ -67,7 +68,7 @@ def create_jobs(name: str) -> Answer:
     spec = desk().catalog.task(name)
     request.max_content_length = BATCH_BYTES
     inputs = inputs_from_request(spec, request)
-    ids = desk().submit_many(spec, inputs, tags=tags(request.args.getlist("tag")), key=_idempotency_key(request))
+    ids = desk().submit_many(spec, inputs, tags=check_tags(request.args.getlist("tag")), key=_idempotency_key(request))
     return {"ids": ids, "count": len(ids)}, 202, RETRY_AFTER
 
 

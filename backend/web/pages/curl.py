@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
+
+from jobkit.reading import plain_schema
 
 _BY_FORMAT = {"date": "2026-01-31", "date-time": "2026-01-31T12:00:00Z"}
 _BY_TYPE: dict[str, Any] = {"number": 1, "boolean": True, "array": [], "object": {}}
@@ -15,8 +17,8 @@ _BY_TYPE: dict[str, Any] = {"number": 1, "boolean": True, "array": [], "object":
 def curl(
     method: str,
     address: str,
-    parameters: Iterable[Mapping[str, Any]] = (),
-    schema: Mapping[str, Any] | None = None,
+    parameters: Iterable[dict[str, Any]] = (),
+    schema: dict[str, Any] | None = None,
     example: Any = None,
     *,
     is_form: bool = False,
@@ -38,29 +40,29 @@ def curl(
 _PLACES = ("path", "query", "header")
 
 
-def _body(schema: Mapping[str, Any], example: Any, is_form: bool) -> list[str]:
+def _body(schema: dict[str, Any], example: Any, is_form: bool) -> list[str]:
     required = schema.get("required", [])
     fields = {
         name: field
         for name, field in schema.get("properties", {}).items()
-        if name in required or (is_form and plain(field).get("format") == "binary")
+        if name in required or (is_form and plain_schema(field).get("format") == "binary")
     }
     if not is_form:
         values = example if example is not None else {name: value_for(field) for name, field in fields.items()}
         return ["--json", json.dumps(values, ensure_ascii=False)]
-    return [word for name, field in fields.items() for word in ("-F", f"{name}={_text_for(name, plain(field))}")]
+    return [word for name, field in fields.items() for word in ("-F", f"{name}={_text_for(name, plain_schema(field))}")]
 
 
-def _text_for(name: str, field: Mapping[str, Any]) -> str:
+def _text_for(name: str, field: dict[str, Any]) -> str:
     if field.get("format") == "binary":
         return f"@{name}{next(iter(field.get('extensions', [])), '')}"
     value = value_for(field)
     return value if isinstance(value, str) else json.dumps(value)
 
 
-def value_for(schema: Mapping[str, Any]) -> Any:
+def value_for(schema: dict[str, Any]) -> Any:
     """A value that a parameter of this schema may have."""
-    schema = plain(schema)
+    schema = plain_schema(schema)
     for key in ("default", "const"):
         if key in schema:
             return schema[key]
@@ -71,9 +73,3 @@ def value_for(schema: Mapping[str, Any]) -> Any:
     if schema.get("type") == "integer":
         return schema.get("minimum", 1)
     return _BY_TYPE.get(str(schema.get("type")), "text")
-
-
-def plain(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The schema without "or null", if that leaves one."""
-    choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
-    return {**schema, **choices[0]} if choices else dict(schema)

@@ -8,9 +8,10 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from jobkit.reading import plain_schema
 from web.api.openapi import document
 from web.desk import desk
-from web.pages.curl import curl, plain
+from web.pages.curl import curl
 
 _METHODS = ("get", "post", "patch", "delete")
 _JSON = "application/json"
@@ -140,7 +141,7 @@ class _Reader:
         name = schema.get("$ref", "").rpartition("/")[2]
         if name and self._is_object(name):
             return name
-        schema = plain(self._resolve(schema))
+        schema = plain_schema(self._resolve(schema))
         if values := schema.get("enum", [schema["const"]] if "const" in schema else []):
             return " | ".join(map(str, values))
         if schema.get("format") == "binary":

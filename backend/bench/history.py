@@ -1,0 +1,97 @@
+"""Lists over a short and a long history of finished jobs, by HTTP; and what a finished job takes of Redis.
+
+The first jobs are real ones, submitted by HTTP's own way and run by a worker. All others are copies that Redis makes of
+one of these: every key that has its id in its name, and its place in every sorted set, with the number of a new job.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from redis import Redis
+
+from bench.contenders import QUEUES, RETENTION, Taskdesk
+from bench.drain import START_LIMIT
+from bench.http_load import Load, load, request
+from bench.redis_server import RedisServer
+from bench.sites import INPUT, TASK, taskdesk
+from jobkit.catalog import CatalogReader
+from jobkit.jobs import Jobs
+from jobkit.redis import JOBS
+
+PATHS = ("/api/v1/jobs", "/api/v1/jobs?status=succeeded", "/finished_tasks")
+REAL = 1_000
+SECONDS = 2.0  # of one measurement
+_AT_ONCE = 1_000
+
+# KEYS: sorted sets that have the job. ARGV: its id, how many copies, and its keys.
+_COPY = """
+local id, copies = ARGV[1], tonumber(ARGV[2])
+local number = redis.call('HGET', 'rq:job:' .. id, 'td_seq')
+local dumps, ttls, scores = {}, {}, {}
+for i = 3, #ARGV do dumps[i], ttls[i] = redis.call('DUMP', ARGV[i]), math.max(redis.call('PTTL', ARGV[i]), 0) end
+for i, key in ipairs(KEYS) do scores[i] = redis.call('ZSCORE', key, id) end
+for _ = 1, copies do
+  local new = redis.call('INCR', 'taskdesk:sequence')
+  local copy = string.format('%08x-0000-4000-8000-%012x', new, new)
+  for i = 3, #ARGV do
+    redis.call('RESTORE', string.sub(ARGV[i], 1, -1 - #id) .. copy, ttls[i], dumps[i])
+  end
+  redis.call('HSET', 'rq:job:' .. copy, 'td_seq', new)
+  for i, key in ipairs(KEYS) do
+    -- a place by number is the new number's; one by time is as much later as 3,000 jobs/s make it
+    local score = scores[i] == number and new or math.floor(scores[i] + new / 3000)
+    redis.call('ZADD', key, score, copy)
+  end
+end
+"""
+
+
+@dataclass(frozen=True)
+class History:
+    """How long each list takes, by its path, with so many finished jobs, of which each takes so many bytes of Redis."""
+
+    jobs: int
+    lists: dict[str, Load]
+    bytes_per_job: float
+
+
+def histories(server: RedisServer, worker: Taskdesk, folder: Path, jobs: int) -> list[History]:
+    """With REAL jobs, then with copies of one of them up to `jobs`."""
+    server.client.flushall()
+    site = taskdesk(folder)
+    with site.start(server.url):
+        site.prepare(server.url)
+        empty = server.used_memory()
+        _run_jobs(server, worker)
+        short = _history(server, site.port, empty)
+        _copy(server.client, jobs - REAL)
+        return [short, _history(server, site.port, empty)]
+
+
+def _run_jobs(server: RedisServer, worker: Taskdesk) -> None:
+    Jobs(server.client, QUEUES).submit_many(CatalogReader(server.client).task(TASK), [INPUT] * REAL, RETENTION)
+    deadline = time.monotonic() + START_LIMIT
+    with worker.start(server.url, 1):
+        while server.client.zcard("rq:finished:default") < REAL:
+            if time.monotonic() > deadline:
+                raise TimeoutError("the jobs do not end")
+            time.sleep(0.1)
+
+
+def _copy(redis: Redis, copies: int) -> None:
+    [job_id] = [found.decode() for found in redis.zrange(JOBS, -1, -1)]
+    keys = [key.decode() for key in redis.scan_iter(f"*{job_id}", count=10_000)]
+    places = [key.decode() for key in redis.scan_iter("*", count=10_000, _type="zset")]
+    places = [key for key in places if redis.zscore(key, job_id) is not None]
+    script = redis.register_script(_COPY)
+    for start in range(0, copies, _AT_ONCE):
+        script(keys=places, args=[job_id, min(_AT_ONCE, copies - start), *keys])
+
+
+def _history(server: RedisServer, port: int, empty: int) -> History:
+    jobs = server.client.zcard(JOBS)
+    lists = {path: load(port, request("GET", path), SECONDS, connections=1) for path in PATHS}
+    return History(jobs, lists, (server.used_memory() - empty) / jobs)
