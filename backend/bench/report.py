@@ -91,7 +91,7 @@ class Report:
             "## Submits by HTTP",
             f"What a web server takes of {CONNECTIONS} clients, each of which sends a job, waits for the answer, and "
             f"sends the next: medians of {len(runs) // len(names)} interleaved runs. The clients and Redis run on the "
-            f"same cores. Tutorial 003's server lists its {HISTORY} finished jobs in each answer; gunicorn's sync worker "
+            f"same cores. Tutorial 003's server lists its {HISTORY} finished jobs in each answer; gunicorn's worker "
             "closes each connection. Aims: 2,000 jobs/s and a p99 of 60 ms with one process, 8 times tutorial 003, "
             "2.5 times tutorial 004.",
         ]
