@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 from pydantic import Field
 from watchfiles import watch
 
+from jobkit.embedded import remove_redis_url, write_redis_url
 from jobkit.settings import Port, load_or_exit
 from launcher.redis_server import answers_ping, start_redis
 from launcher.service import BACKEND, Service, end
@@ -73,6 +74,7 @@ class Stack:
                 say("REDIS_URL is set, but nothing answers there. Everything starts, and works once it does.")
         else:
             self._redis, self.redis_url = start_redis(settings.data_dir / "redis")
+            write_redis_url(settings.data_dir, self.redis_url)
             port = urlsplit(self.redis_url).port or 0
             while not answers_ping(port):
                 if self._redis.ended:
@@ -121,6 +123,7 @@ class Stack:
         end(self._services, self._settings.stop_grace + 1, self._signals)
         if self._redis:
             end([self._redis], 5, [])
+            remove_redis_url(self._settings.data_dir)
 
     def _watch(self, folders: Collection[Path]) -> None:
         for changes in watch(*folders, stop_event=self._unwatch, raise_interrupt=False):

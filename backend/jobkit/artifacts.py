@@ -30,6 +30,20 @@ class Artifact:
     filename: str
 
 
+@dataclass(frozen=True)
+class UploadedFile:
+    """A file that comes with the arguments of a job, before it is stored. `filename` is for people to read."""
+
+    filename: str
+    media_type: str
+    content: BinaryIO
+
+    def is_empty(self) -> bool:
+        first = self.content.read(1)
+        self.content.seek(0)
+        return not first
+
+
 class ArtifactStore(Protocol):
     def save(self, job_id: str, name: str, content: BinaryIO) -> int:
         """Store all of `content`, whole or not at all; return its size in bytes. Raises ValueError on a bad name."""

@@ -7,10 +7,12 @@ it serves (field `catalog`). So liveness is RQ's, and a reader may keep what it 
 from __future__ import annotations
 
 import hashlib
+import json
 import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -47,7 +49,11 @@ class TaskSpec(BaseModel):
         properties: dict[str, dict[str, Any]] = self.input_schema.get("properties", {})
         return properties
 
-    @property
+    @cached_property
+    def input_schema_json(self) -> str:
+        return json.dumps(self.input_schema)
+
+    @cached_property
     def file_parameters(self) -> dict[str, dict[str, Any]]:
         """The parameters that take an uploaded file, with the schema of the file."""
         return {

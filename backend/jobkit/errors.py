@@ -116,6 +116,12 @@ class ArtifactNotFound(AppError):
         super().__init__(f"Job {job_id} has no artifact {name!r}.")
 
 
+class NotJson(AppError):
+    """Not JSON: the text can't be read."""
+
+    status = 400
+
+
 @dataclass(frozen=True)
 class FieldError:
     """One wrong field: `pointer` is a JSON Pointer (RFC 6901) into the arguments."""

@@ -141,7 +141,7 @@ class Stack:
     def __init__(self, redis_url: str, data_dir: Path, **settings: str):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._environment = {
+        self.environment = {
             **os.environ,
             "PYTHONUNBUFFERED": "1",
             "REDIS_URL": redis_url,
@@ -155,7 +155,7 @@ class Stack:
     def start(self, program: str) -> subprocess.Popen[bytes]:
         with (self._data_dir / f"{program}.log").open("ab") as log:
             command = [sys.executable, f"{program}.py"]
-            process = subprocess.Popen(command, cwd=BACKEND, env=self._environment, stdout=log, stderr=log)
+            process = subprocess.Popen(command, cwd=BACKEND, env=self.environment, stdout=log, stderr=log)
         self.processes[program] = process
         return process
 

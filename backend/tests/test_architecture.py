@@ -14,11 +14,13 @@ BACKEND = Path(__file__).resolve().parents[1]
 
 MAY_IMPORT = {
     "server": {"web", "jobkit"},
+    "taskdesk": {"cli", "jobkit"},
     "worker": {"runner", "jobkit"},
     "dashboard": {"jobkit"},
     "run": {"launcher", "runner", "jobkit"},
     "launcher": {"launcher"},
     "web": {"web", "jobkit"},
+    "cli": {"cli", "jobkit"},
     "runner": {"runner", "jobkit"},
     "tasks": {"tasks", "jobkit"},
     "jobkit": {"jobkit"},

@@ -9,6 +9,8 @@ import sys
 import pytest
 import yaml
 
+from cli import program
+from cli.program import EPILOG
 from run import RunSettings
 from runner.discovery import discover
 from runner.settings import WorkerSettings
@@ -65,6 +67,19 @@ def test_every_route_of_the_api_is_on_its_page(routes):
     ] == []
 
 
+def test_every_command_with_its_options_and_every_exit_status_is_on_its_page():
+    page = (ROOT / "docs" / "cli.md").read_text()
+    rows = dict(re.findall(r"^\| `(\w+)(.*)$", page, re.MULTILINE))
+    options = {
+        name: {option for parameter in command.params for option in parameter.opts if option.startswith("-")}
+        for name, command in program.commands.items()
+    }
+
+    assert rows.keys() == options.keys()
+    assert [(name, option) for name in options for option in options[name] if option not in rows[name]] == []
+    assert re.findall(r"^  (\d) ", EPILOG, re.MULTILINE) == re.findall(r"^\| (\d) \|", page, re.MULTILINE)
+
+
 def test_every_route_of_the_tutorials_is_on_their_page(url_map):
     page = re.sub(r"<\w+>", "<>", (ROOT / "docs" / "tutorials.md").read_text())
     routes = [
@@ -116,6 +131,7 @@ def test_the_image_of_the_web_has_no_task_code_and_no_image_runs_as_root():
     assert all("USER taskdesk" in stage for stage in by_name.values())
     assert "tasks" not in by_name["web"].replace("USER taskdesk", "")
     assert "runner" not in by_name["web"]
+    assert {"COPY backend/server.py backend/taskdesk.py ./", "COPY backend/cli cli"} <= set(by_name["web"].split("\n"))
 
 
 @pytest.mark.parametrize("role", ["web", "dashboard"])

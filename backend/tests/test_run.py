@@ -16,6 +16,9 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from jobkit.embedded import find_redis_url
+from jobkit.settings import SharedSettings
+
 RUN = Path(__file__).resolve().parents[1] / "run.py"
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
 pytestmark = pytest.mark.timeout(120)
@@ -129,6 +132,15 @@ def test_it_answers_and_tells_its_addresses(shared):
     assert shared.is_healthy()
     assert f"http://127.0.0.1:{shared.dashboard_port}/" in shared.output
     assert shared.redis().ping()
+
+
+def test_another_program_finds_its_redis_by_the_data_folder_while_it_runs(start, tmp_path):
+    settings = SharedSettings(data_dir=tmp_path / "data", _env_file=None)
+    run = start().wait_until_up()
+
+    assert f" {find_redis_url(settings)}\n" in run.output
+    run.stop()
+    assert find_redis_url(settings) == settings.redis_url.get_secret_value()
 
 
 @pytest.mark.parametrize("name", ["APP_PORT", "DASHBOARD_PORT"])

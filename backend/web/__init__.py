@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask
 
 from web import api, classic, errors, health, pages, protection, request_log
-from web.desk import Desk
+from web.desk import WebDesk
 from web.settings import WebSettings
 
 
@@ -30,7 +30,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.jinja_env.globals["dashboard_url"] = settings.dashboard_url
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    app.extensions["desk"] = Desk(settings)
+    app.extensions["desk"] = WebDesk(settings)
 
     request_log.install(app)
     protection.install(app)

@@ -8,14 +8,14 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, render_template, request
-from werkzeug.datastructures import MultiDict
 
+from jobkit.arguments import Arguments, check
 from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
 from jobkit.job import Job
+from jobkit.reading import read_texts
 from web.api.jobs import job_result
 from web.api.tasks import JSON_BYTES
 from web.desk import desk
-from web.forms import arguments_from_form
 from web.present import job_object, plain_result
 from web.protection import refuse_foreign_request
 
@@ -137,8 +137,9 @@ def _start(task: str, **texts: str | None) -> Job:
     """Run a task; some routes do that on a GET, too, so a page of another site is refused here."""
     refuse_foreign_request()
     spec = desk().catalog.task(task)
-    given = MultiDict({name: text for name, text in texts.items() if text is not None})
-    return desk().submit(spec, arguments_from_form(spec, given, MultiDict(), is_page=False))
+    values = read_texts(spec, {name: [text] for name, text in texts.items() if text is not None})
+    check(spec, values)
+    return desk().submit(spec, Arguments(values))
 
 
 def _number() -> str | None:

@@ -1,108 +1,25 @@
-"""What every request may use: the catalogue, the jobs, their files, and the news of what runs. One per process."""
+"""What every request may use: the desk, and the news of what runs. One per process."""
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
-from collections.abc import Sequence
-from typing import Any, BinaryIO, cast
+from typing import cast
 
 from flask import current_app
-from redis.exceptions import RedisError
 
-from jobkit.artifacts import Artifact, ArtifactStore, FolderStore
-from jobkit.catalog import CatalogReader, TaskSpec
-from jobkit.errors import NotEnded
-from jobkit.job import Job, Retention
-from jobkit.jobs import Jobs, Once, new_job_id
-from jobkit.queues import Queues
+from jobkit.desk import Desk
 from jobkit.redis import connect_briefly
-from web.forms import Arguments
 from web.settings import WebSettings
 from web.stream import Wakeups
 
 
-class Desk:
+class WebDesk(Desk):
     def __init__(self, settings: WebSettings):
-        self.settings = settings
         url = settings.redis_url.get_secret_value()
-        self.redis = connect_briefly(url)
-        self.catalog = CatalogReader(self.redis)
-        self.jobs = Jobs(self.redis, settings.queues)
-        self.queues = Queues(self.redis, settings.queues)
-        self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
+        super().__init__(settings, connect_briefly(url))
+        self.settings = settings
         self.wakeups = Wakeups(url)
-        self._retention = Retention(settings.result_ttl, settings.failure_ttl)
-
-    def submit(self, spec: TaskSpec, arguments: Arguments, *, tags: Sequence[str] = (), key: str | None = None) -> Job:
-        """Store the uploads, then put the job on its queue. `arguments` are checked already.
-
-        With a `key` (Idempotency-Key) that came before, the job of that time. Raises IdempotencyKeyReused.
-        """
-        once = Once(key, _digest(spec, arguments, tags)) if key else None
-        if once and (known := self.jobs.done_before(once)):
-            return self.jobs.get(known[0])
-        job_id = new_job_id()
-        values = dict(arguments.values)
-        try:
-            for name, upload in arguments.uploads.items():
-                extensions = spec.file_parameters[name].get("extensions") or [""]
-                stored = f"input-{name}{extensions[0]}"
-                size = self.artifacts.save(job_id, stored, cast(BinaryIO, upload.stream))
-                values[name] = vars(Artifact(stored, upload.mimetype, size, _last_part(upload.filename or "")))
-            job = self.jobs.submit(spec, values, self._retention, job_id=job_id, tags=tags, once=once)
-        except RedisError:
-            raise  # the job may be there, though its answer was lost: if it is not, the sweep removes its files
-        except Exception:
-            self.artifacts.delete(job_id)
-            raise
-        if job.id != job_id:  # another request with this key was faster
-            self.artifacts.delete(job_id)
-        return job
-
-    def submit_many(
-        self, spec: TaskSpec, inputs: list[dict[str, Any]], *, tags: Sequence[str] = (), key: str | None = None
-    ) -> list[str]:
-        """Put a job for each of these inputs on the queue, in one step; their ids. Raises IdempotencyKeyReused."""
-        once = Once(key, _digest(spec, Arguments({"inputs": inputs}), tags)) if key else None
-        return self.jobs.submit_many(spec, inputs, self._retention, tags=tags, once=once)
-
-    def retry(self, job: Job) -> Job:
-        """A new job with the input, the files and the tags of one that has ended. Raises NotEnded, TaskNotFound."""
-        if not job.is_final:
-            raise NotEnded(job.id, job.status)
-        spec = self.catalog.task(job.task)
-        job_id = new_job_id()
-        for file in job.uploads.values():
-            with self.artifacts.open(job.id, file.artifact) as content:
-                self.artifacts.save(job_id, file.artifact, content)
-        return self.jobs.submit(spec, job.input or {}, self._retention, job_id=job_id, tags=job.tags, retry_of=job.id)
-
-    def delete(self, *job_ids: str) -> list[str]:
-        """Remove jobs and their files; the status that each had. One that runs is left alone."""
-        statuses = self.jobs.delete(*job_ids)
-        for job_id, status in zip(job_ids, statuses, strict=True):
-            if status != "running":
-                self.artifacts.delete(job_id)
-        return statuses
 
 
-def _digest(spec: TaskSpec, arguments: Arguments, tags: Sequence[str]) -> str:
-    """The same for requests that ask for the same."""
-    files = {}
-    for name, upload in arguments.uploads.items():
-        files[name] = hashlib.file_digest(upload.stream, "sha256").hexdigest()  # type: ignore[arg-type]
-        upload.stream.seek(0)
-    asked = json.dumps([spec.reference, arguments.values, files, sorted(tags)], sort_keys=True)
-    return hashlib.sha256(asked.encode()).hexdigest()[:32]
-
-
-def _last_part(filename: str) -> str:
-    """The name of an uploaded file, for people to read: some browsers send a path."""
-    return re.split(r"[/\\]", filename)[-1][:200]
-
-
-def desk() -> Desk:
+def desk() -> WebDesk:
     """The desk of the application that handles this request."""
-    return cast(Desk, current_app.extensions["desk"])
+    return cast(WebDesk, current_app.extensions["desk"])

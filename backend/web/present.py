@@ -1,74 +1,40 @@
-"""Jobs and tasks as the API and the pages show them."""
+"""Jobs, tasks, queues and results as the API and the pages show them: with links."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from flask import url_for
 
+from jobkit import present
 from jobkit.catalog import TaskSpec
 from jobkit.job import Job
+from jobkit.present import Part
+from jobkit.queues import Queue
 from web.desk import desk
-
-INLINE_BYTES = 64 * 1024
 
 
 def task_object(spec: TaskSpec) -> dict[str, Any]:
-    return {
-        "name": spec.name,
-        "reference": spec.reference,
-        "title": spec.title,
-        "description": spec.description,
-        "queue": {"name": spec.queue, "workers_online": desk().catalog.read().workers_online(spec.queue)},
-        "timeout": spec.timeout,
-        "retries": spec.retries,
-        "input_schema": spec.input_schema,
-        "links": {"self": url_for("api.show_task", name=spec.name), "jobs": url_for("api.create_job", name=spec.name)},
-    }
+    links = {"self": url_for("api.show_task", name=spec.name), "jobs": url_for("api.create_job", name=spec.name)}
+    return {**present.task_object(desk(), spec), "links": links}
+
+
+def queue_object(queue: Queue) -> dict[str, Any]:
+    links = {"self": url_for("api.show_queue", name=queue.name), "jobs": url_for("api.list_jobs", queue=queue.name)}
+    return {**present.queue_object(desk(), queue), "links": links}
 
 
 def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
     """The job as the API shows it; `whole`: with what a list leaves out, and its result's value if that is small."""
-    shown: dict[str, Any] = {
-        "id": job.id,
-        "task": job.task,
-        "status": job.status,
-        "summary": job.summary,
-        "queue": {"name": job.queue, "workers_online": desk().catalog.read().workers_online(job.queue)},
-        "progress": job.progress.as_dict() if job.progress else None,
-        "attempt": job.attempt,
-        "tags": list(job.tags),
-        "retry_of": job.retry_of,
-        "created_at": time_text(job.created_at),
-        "enqueued_at": time_text(job.enqueued_at),
-        "started_at": time_text(job.started_at),
-        "ended_at": time_text(job.ended_at if job.is_final else None),
-        "expires_at": time_text(job.expires_at),
-        "kept": job.is_kept,
-        "links": _links(job),
-    }
-    if job.input is not None:
-        shown["input"] = job.input
-    if job.error or job.status in ("failed", "canceled"):  # a job that waits for its next try has one, too
-        lost = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
-        shown["error"] = job.error or (lost if job.status == "failed" else None)
-    if whole:
-        shown |= _details(job, shown["queue"])
+    shown = {**present.job_object(desk(), job, whole=whole), "links": _links(job)}
+    if "result" in shown:
+        result = shown["result"]
+        result["url"] = shown["links"]["result"]
+        for part in result.get("parts", ()):
+            if "artifact" in part:
+                part["url"] = _artifact_url(job, part["artifact"])
     return shown
-
-
-def _details(job: Job, queue: dict[str, Any]) -> dict[str, Any]:
-    """What takes more reading: where the job stands, or what it returned."""
-    if job.status == "succeeded":
-        return {"result": _result_object(job)}
-    if job.status == "scheduled":
-        return {"scheduled_at": time_text(desk().jobs.due(job))}
-    if place := desk().jobs.place(job):
-        return {"queue": {**queue, **vars(place)}}
-    return {}
 
 
 def _links(job: Job) -> dict[str, str]:
@@ -84,44 +50,18 @@ def _links(job: Job) -> dict[str, str]:
     return {"self": here, **{name: f"{here}/{name}" for name in names}}
 
 
-def _result_object(job: Job) -> dict[str, Any]:
-    parts = [part.as_dict() for part in result_parts(job, desk().jobs.result(job))]
-    url = url_for("api.job_result", job_id=job.id)
-    if isinstance(job.result_kinds, dict):
-        return {"kind": "parts", "url": url, "parts": parts}
-    [part] = parts
-    del part["name"]
-    return {**part, "url": url}
-
-
 @dataclass(frozen=True)
-class Part:
-    """One thing that a job returned. `url` is set for pictures and files; `kind` as in runner: text, json, table, …"""
+class LinkedPart(Part):
+    """A part of a result; `url` is where its file is, if it is one."""
 
-    name: str
-    kind: str
-    value: Any
     url: str | None = None
 
-    @property
-    def title(self) -> str:
-        return self.name.replace("_", " ").capitalize()
 
-    def as_dict(self) -> dict[str, Any]:
-        """As the API shows it: a value over INLINE_BYTES is left out, and only its size is told."""
-        shown = {"name": self.name, "kind": self.kind}
-        if self.url:
-            return {**shown, **self.value, "url": self.url}
-        size = len(json.dumps(self.value))
-        return {**shown, "value": self.value} if size <= INLINE_BYTES else {**shown, "size": size}
-
-
-def result_parts(job: Job, value: Any) -> list[Part]:
-    """The parts of a result, in the task's order; one part named "result" where there are no names."""
-    kinds = job.result_kinds or ("text" if isinstance(value, str) else "json")
-    if not isinstance(kinds, dict):
-        return [_part(job, "result", kinds, value)]
-    return [_part(job, name, kind, value[name]) for name, kind in kinds.items()]
+def result_parts(job: Job, value: Any) -> list[LinkedPart]:
+    """As `jobkit.present.result_parts`."""
+    parts = present.result_parts(job, value)
+    urls = [_artifact_url(job, part.value["artifact"]) if part.is_file else None for part in parts]
+    return [LinkedPart(part.name, part.kind, part.value, url) for part, url in zip(parts, urls, strict=True)]
 
 
 def plain_result(job: Job, value: Any) -> Any:
@@ -132,11 +72,5 @@ def plain_result(job: Job, value: Any) -> Any:
     return parts[0].url or parts[0].value
 
 
-def _part(job: Job, name: str, kind: str, value: Any) -> Part:
-    url = url_for("api.job_artifact", job_id=job.id, name=value["artifact"]) if kind in ("file", "picture") else None
-    return Part(name, kind, value, url)
-
-
-def time_text(moment: datetime | None) -> str | None:
-    """RFC 3339, in UTC."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None
+def _artifact_url(job: Job, name: str) -> str:
+    return url_for("api.job_artifact", job_id=job.id, name=name)

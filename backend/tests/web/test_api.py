@@ -155,6 +155,12 @@ def test_text_fields_of_a_multipart_request_are_read_by_the_schema(client, run_w
     )
 
 
+def test_a_field_of_a_multipart_list_is_one_entry_even_with_lines_in_it(client):
+    answer = client.post("/api/v1/tasks/every_kind/jobs", data={"numbers": "4\n5"}, content_type="multipart/form-data")
+
+    assert answer.json["errors"] == [{"pointer": "/numbers/0", "detail": "This has to be a whole number."}]
+
+
 @pytest.mark.parametrize(
     ("task", "arguments", "pointer", "detail"),
     [

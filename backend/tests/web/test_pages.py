@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import io
+from datetime import datetime
 
 import pytest
 
 from jobkit.catalog import announce
+from jobkit.reading import read_fields
 from runner.discovery import discover
 from runner.settings import WorkerSettings
 from tests.conftest import free_port
+from tests.jobkit.test_reading import spec
 from web import create_app
+from web.pages.fields import form_fields
 from web.settings import WebSettings
 
 
@@ -82,6 +86,23 @@ def test_the_form_of_a_task_has_a_field_for_each_kind_of_parameter(client):
     ):
         name = control.split('name="')[1].rstrip('"')
         assert f'name="{name}"' in page, control
+
+
+@pytest.mark.parametrize(
+    ("default", "shown", "read"),
+    [
+        ("2026-01-02T12:00:00+02:00", "2026-01-02T10:00", "2026-01-02T10:00:00Z"),
+        ("2026-01-02T12:00:30Z", "2026-01-02T12:00:30.000", "2026-01-02T12:00:30.000Z"),
+        ("2026-01-02T12:00:00", "2026-01-02T12:00", "2026-01-02T12:00:00Z"),
+    ],
+)
+def test_a_date_time_with_an_offset_is_shown_and_read_in_utc(default, shown, read):
+    task = spec(x=(datetime, datetime.fromisoformat(default)))
+
+    [field] = form_fields(task)
+
+    assert field.value == shown
+    assert read_fields(task, {"x": [field.value]}) == {"x": read}
 
 
 def test_a_form_with_its_defaults_runs(client, run_worker):

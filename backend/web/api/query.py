@@ -11,7 +11,6 @@ from jobkit.job import STATUSES
 from jobkit.listing import Filter
 
 MAX_PAGE = 200
-MAX_TAGS = 10
 _FILTERS = dict.fromkeys(("status", "task", "queue", "tag", "since", "until", "id"))  # in this order
 _STATUSES = tuple(dict.fromkeys(STATUSES.values()))
 
@@ -65,15 +64,6 @@ def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:
     if errors:
         raise InvalidArguments(errors)
     return found
-
-
-def tags(given: list[str]) -> tuple[str, ...]:
-    """The tags of a job to be. Raises InvalidArguments."""
-    wrong = [tag for tag in given if not (1 <= len(tag) <= 64 and tag.isprintable() and " " not in tag)]
-    if wrong or len(given) > MAX_TAGS:
-        detail = f"A job may have {MAX_TAGS} tags, each a word of up to 64 characters."
-        raise InvalidArguments([FieldError("/tag", detail)])
-    return tuple(dict.fromkeys(given))
 
 
 def _status(text: str) -> str:

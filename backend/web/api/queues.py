@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, request, url_for
+from flask import Blueprint, request
 
 from jobkit.errors import FieldError, InvalidArguments
-from jobkit.queues import Queue
-from jobkit.workers import Worker, read_workers
+from jobkit.present import worker_object
+from jobkit.workers import read_workers
 from web.api.tasks import JSON_BYTES
 from web.desk import desk
 from web.forms import json_object
-from web.present import time_text
+from web.present import queue_object
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -26,11 +25,11 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def list_queues() -> dict[str, Any]:
-    return {"data": [_queue_object(queue) for queue in desk().queues.read()]}
+    return {"data": [queue_object(queue) for queue in desk().queues.read()]}
 
 
 def show_queue(name: str) -> dict[str, Any]:
-    return _queue_object(desk().queues.get(name))
+    return queue_object(desk().queues.get(name))
 
 
 def change_queue(name: str) -> dict[str, Any]:
@@ -41,12 +40,12 @@ def change_queue(name: str) -> dict[str, Any]:
     if not isinstance(paused, bool):
         raise InvalidArguments([FieldError("/paused", "This has to be true or false.")])
     (desk().queues.pause if paused else desk().queues.resume)(queue.name)
-    return _queue_object(desk().queues.get(name))
+    return queue_object(desk().queues.get(name))
 
 
 def list_workers() -> dict[str, Any]:
     online = desk().catalog.read(max_age=0).workers
-    return {"data": [_worker_object(worker) for worker in read_workers(desk().redis, (one.name for one in online))]}
+    return {"data": [worker_object(worker) for worker in read_workers(desk().redis, (one.name for one in online))]}
 
 
 def show_stats() -> dict[str, Any]:
@@ -56,22 +55,3 @@ def show_stats() -> dict[str, Any]:
         jobs.update(queue.jobs)
     workers = Counter(worker.state or "unknown" for worker in desk().catalog.read().workers)
     return {"jobs": dict(jobs), "workers": {"online": workers.total(), **workers}}
-
-
-def _queue_object(queue: Queue) -> dict[str, Any]:
-    return {
-        "name": queue.name,
-        "paused": queue.is_paused,
-        "jobs": queue.jobs,
-        "oldest_at": time_text(queue.oldest_at),
-        "workers_online": desk().catalog.read().workers_online(queue.name),
-        "links": {
-            "self": url_for("api.show_queue", name=queue.name),
-            "jobs": url_for("api.list_jobs", queue=queue.name),
-        },
-    }
-
-
-def _worker_object(worker: Worker) -> dict[str, Any]:
-    times = {"started_at": time_text(worker.started_at), "last_seen_at": time_text(worker.last_seen_at)}
-    return {**asdict(worker), **times}

@@ -6,9 +6,9 @@ from typing import Any
 
 from flask import Blueprint, Request, request, url_for
 
+from jobkit.arguments import check_tags
 from jobkit.errors import FieldError, InvalidArguments
 from jobkit.job import Job
-from web.api.query import tags
 from web.desk import desk
 from web.forms import arguments_from_request, inputs_from_request
 from web.present import job_object, task_object
@@ -47,7 +47,7 @@ def create_job(name: str) -> Answer:
     if request.mimetype != "multipart/form-data":
         request.max_content_length = JSON_BYTES
     arguments = arguments_from_request(spec, request)
-    job = desk().submit(spec, arguments, tags=tags(request.args.getlist("tag")), key=_idempotency_key(request))
+    job = desk().submit(spec, arguments, tags=check_tags(request.args.getlist("tag")), key=_idempotency_key(request))
     return accepted(job, seconds)
 
 
@@ -67,7 +67,7 @@ def create_jobs(name: str) -> Answer:
     spec = desk().catalog.task(name)
     request.max_content_length = BATCH_BYTES
     inputs = inputs_from_request(spec, request)
-    ids = desk().submit_many(spec, inputs, tags=tags(request.args.getlist("tag")), key=_idempotency_key(request))
+    ids = desk().submit_many(spec, inputs, tags=check_tags(request.args.getlist("tag")), key=_idempotency_key(request))
     return {"ids": ids, "count": len(ids)}, 202, RETRY_AFTER
 
 

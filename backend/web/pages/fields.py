@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 from jobkit.catalog import TaskSpec
+from jobkit.reading import plain_schema
 
 _NUMBER_LIMITS = {"minimum": "min", "maximum": "max"}
 _TEXT_LIMITS = {"minLength": "minlength", "maxLength": "maxlength"}
@@ -40,8 +42,7 @@ def form_fields(
 
 
 def _field(name: str, schema: dict[str, Any], required: bool, typed: Mapping[str, str] | None, error: str) -> FormField:
-    choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
-    plain = {**schema, **choices[0]} if choices else schema
+    plain = plain_schema(schema)
     control = _control(plain)
     limits = {
         html: plain[rule]
@@ -57,7 +58,7 @@ def _field(name: str, schema: dict[str, Any], required: bool, typed: Mapping[str
     options = [str(option) for option in plain.get("enum", [plain["const"]] if "const" in plain else [])]
     value = _text(schema.get("default")) if typed is None else typed.get(name, "")
     if control == "datetime":
-        value = value[:16]  # a browser wants no seconds and no zone: times on forms are UTC
+        value = _without_zone(value)
     return FormField(
         name=name,
         label=name.replace("_", " ").capitalize(),
@@ -67,7 +68,7 @@ def _field(name: str, schema: dict[str, Any], required: bool, typed: Mapping[str
         required=required,
         error=error,
         limits=limits,
-        options=([""] if choices and options else []) + options,
+        options=([""] if options and plain is not schema else []) + options,
     )
 
 
@@ -79,8 +80,19 @@ def _control(schema: dict[str, Any]) -> str:
     return by_format.get(schema.get("format", "")) or by_type.get(schema.get("type", ""), "json")
 
 
+def _without_zone(text: str) -> str:
+    """A date-time as a browser wants it: times on forms are UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if moment.tzinfo:
+        moment = moment.astimezone(UTC).replace(tzinfo=None)
+    return moment.isoformat(timespec="milliseconds" if moment.second or moment.microsecond else "minutes")
+
+
 def _text(value: Any) -> str:
-    """A default as a form shows it: one line per entry of a list, the minutes of a date-time."""
+    """A default as a form shows it: one line per entry of a list."""
     if value is None:
         return ""
     if isinstance(value, bool):

@@ -13,7 +13,7 @@ from jobkit.errors import AppError, FieldError, InvalidArguments, RedisAway
 from jobkit.job import Job
 from web.api.query import page_limit
 from web.desk import desk
-from web.forms import arguments_from_form
+from web.forms import arguments_from_page
 from web.present import job_object, plain_result
 
 FORM_TASK = "simple_task"
@@ -42,7 +42,7 @@ def add_job() -> BaseResponse | tuple[str, int]:
             raise InvalidArguments([FieldError("/task_param", "Type a text first.")])
         form["task_arg"] = text
         spec = desk().catalog.task(FORM_TASK)
-        job = desk().submit(spec, arguments_from_form(spec, form, MultiDict(), is_page=True))
+        job = desk().submit(spec, arguments_from_page(spec, form, MultiDict()))
     except AppError as error:
         return _page(error=str(error)), error.status
     except RedisError:

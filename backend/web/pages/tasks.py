@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 from jobkit.catalog import TaskSpec
 from jobkit.errors import InvalidArguments, RedisAway
 from web.desk import desk
-from web.forms import arguments_from_form
+from web.forms import arguments_from_page
 from web.pages.fields import form_fields
 
 
@@ -27,7 +27,7 @@ def show_task(name: str) -> str:
 def run_task(name: str) -> Response | tuple[str, int]:
     spec = desk().catalog.known_task(name)
     try:
-        job = desk().submit(spec, arguments_from_form(spec, request.form, request.files, is_page=True))
+        job = desk().submit(spec, arguments_from_page(spec, request.form, request.files))
     except InvalidArguments as error:
         by_field = {
             field.pointer.split("/")[1]: field.detail for field in reversed(error.errors) if "/" in field.pointer

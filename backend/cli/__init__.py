@@ -1,0 +1,25 @@
+"""The command line: for operators and scripts. It talks to Redis and the data folder itself; the web need not run."""
+
+from __future__ import annotations
+
+import click
+
+from cli.jobs import cancel, list_jobs, retry
+from cli.program import EPILOG, Program
+from cli.queues import queues, workers
+from cli.result import result
+from cli.submit import submit
+from cli.tasks import tasks
+from cli.watch import watch
+
+
+@click.group(cls=Program, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+def program() -> None:
+    """Run tasks and look after jobs.
+
+    Redis is that of REDIS_URL, or else that of `make run`.
+    """
+
+
+for command in (submit, tasks, watch, result, list_jobs, cancel, retry, queues, workers):
+    program.add_command(command)

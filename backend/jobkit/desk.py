@@ -1,0 +1,92 @@
+"""The desk: the catalogue, the jobs and their files in one place, for whoever takes in jobs. One per process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from jobkit.arguments import Arguments
+from jobkit.artifacts import Artifact, ArtifactStore, FolderStore
+from jobkit.catalog import CatalogReader, TaskSpec
+from jobkit.errors import NotEnded
+from jobkit.job import Job, Retention
+from jobkit.jobs import Jobs, Once, new_job_id
+from jobkit.queues import Queues
+from jobkit.settings import SharedSettings
+
+
+class Desk:
+    def __init__(self, settings: SharedSettings, redis: Redis):
+        self.redis = redis
+        self.catalog = CatalogReader(redis)
+        self.jobs = Jobs(redis, settings.queues)
+        self.queues = Queues(redis, settings.queues)
+        self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
+        self._retention = Retention(settings.result_ttl, settings.failure_ttl)
+
+    def submit(self, spec: TaskSpec, arguments: Arguments, *, tags: Sequence[str] = (), key: str | None = None) -> Job:
+        """Store the uploads, then put the job on its queue. `arguments` are checked already.
+
+        With a `key` (Idempotency-Key) that came before, the job of that time. Raises IdempotencyKeyReused.
+        """
+        once = Once(key, _digest(spec, arguments, tags)) if key else None
+        if once and (known := self.jobs.done_before(once)):
+            return self.jobs.get(known[0])
+        job_id = new_job_id()
+        values = dict(arguments.values)
+        try:
+            for name, upload in arguments.uploads.items():
+                extensions = spec.file_parameters[name].get("extensions") or [""]
+                stored = f"input-{name}{extensions[0]}"
+                size = self.artifacts.save(job_id, stored, upload.content)
+                values[name] = vars(Artifact(stored, upload.media_type, size, upload.filename))
+            job = self.jobs.submit(spec, values, self._retention, job_id=job_id, tags=tags, once=once)
+        except RedisError:
+            raise  # the job may be there, though its answer was lost: if it is not, the sweep removes its files
+        except Exception:
+            self.artifacts.delete(job_id)
+            raise
+        if job.id != job_id:  # another request with this key was faster
+            self.artifacts.delete(job_id)
+        return job
+
+    def submit_many(
+        self, spec: TaskSpec, inputs: list[dict[str, Any]], *, tags: Sequence[str] = (), key: str | None = None
+    ) -> list[str]:
+        """Put a job for each of these inputs on the queue, in one step; their ids. Raises IdempotencyKeyReused."""
+        once = Once(key, _digest(spec, Arguments({"inputs": inputs}), tags)) if key else None
+        return self.jobs.submit_many(spec, inputs, self._retention, tags=tags, once=once)
+
+    def retry(self, job: Job) -> Job:
+        """A new job with the input, the files and the tags of one that has ended. Raises NotEnded, TaskNotFound."""
+        if not job.is_final:
+            raise NotEnded(job.id, job.status)
+        spec = self.catalog.task(job.task)
+        job_id = new_job_id()
+        for file in job.uploads.values():
+            with self.artifacts.open(job.id, file.artifact) as content:
+                self.artifacts.save(job_id, file.artifact, content)
+        return self.jobs.submit(spec, job.input or {}, self._retention, job_id=job_id, tags=job.tags, retry_of=job.id)
+
+    def delete(self, *job_ids: str) -> list[str]:
+        """Remove jobs and their files; the status that each had. One that runs is left alone."""
+        statuses = self.jobs.delete(*job_ids)
+        for job_id, status in zip(job_ids, statuses, strict=True):
+            if status != "running":
+                self.artifacts.delete(job_id)
+        return statuses
+
+
+def _digest(spec: TaskSpec, arguments: Arguments, tags: Sequence[str]) -> str:
+    """The same for requests that ask for the same."""
+    files = {}
+    for name, upload in arguments.uploads.items():
+        files[name] = hashlib.file_digest(upload.content, "sha256").hexdigest()  # type: ignore[arg-type]
+        upload.content.seek(0)
+    asked = json.dumps([spec.reference, arguments.values, files, sorted(tags)], sort_keys=True)
+    return hashlib.sha256(asked.encode()).hexdigest()[:32]

@@ -1,0 +1,131 @@
+"""Jobs, tasks, queues and workers as JSON shows them: the API adds links, the command line prints them as they are."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+from jobkit.catalog import TaskSpec
+from jobkit.desk import Desk
+from jobkit.job import Job
+from jobkit.queues import Queue
+from jobkit.workers import Worker
+
+INLINE_BYTES = 64 * 1024
+
+
+def task_object(desk: Desk, spec: TaskSpec) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "reference": spec.reference,
+        "title": spec.title,
+        "description": spec.description,
+        "queue": {"name": spec.queue, "workers_online": desk.catalog.read().workers_online(spec.queue)},
+        "timeout": spec.timeout,
+        "retries": spec.retries,
+        "input_schema": spec.input_schema,
+    }
+
+
+def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
+    """`whole`: with what a list leaves out, and its result's value if that is small."""
+    shown: dict[str, Any] = {
+        "id": job.id,
+        "task": job.task,
+        "status": job.status,
+        "summary": job.summary,
+        "queue": {"name": job.queue, "workers_online": desk.catalog.read().workers_online(job.queue)},
+        "progress": job.progress.as_dict() if job.progress else None,
+        "attempt": job.attempt,
+        "tags": list(job.tags),
+        "retry_of": job.retry_of,
+        "created_at": time_text(job.created_at),
+        "enqueued_at": time_text(job.enqueued_at),
+        "started_at": time_text(job.started_at),
+        "ended_at": time_text(job.ended_at if job.is_final else None),
+        "expires_at": time_text(job.expires_at),
+        "kept": job.is_kept,
+    }
+    if job.input is not None:
+        shown["input"] = job.input
+    if job.error or job.status in ("failed", "canceled"):  # a job that waits for its next try has one, too
+        lost = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
+        shown["error"] = job.error or (lost if job.status == "failed" else None)
+    if whole:
+        shown |= _details(desk, job, shown["queue"])
+    return shown
+
+
+def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
+    """What takes more reading: where the job stands, or what it returned."""
+    if job.status == "succeeded":
+        return {"result": _result_object(job, desk.jobs.result(job))}
+    if job.status == "scheduled":
+        return {"scheduled_at": time_text(desk.jobs.due(job))}
+    if place := desk.jobs.place(job):
+        return {"queue": {**queue, **vars(place)}}
+    return {}
+
+
+def _result_object(job: Job, value: Any) -> dict[str, Any]:
+    parts = [part.as_dict() for part in result_parts(job, value)]
+    if isinstance(job.result_kinds, dict):
+        return {"kind": "parts", "parts": parts}
+    [part] = parts
+    del part["name"]
+    return part
+
+
+def queue_object(desk: Desk, queue: Queue) -> dict[str, Any]:
+    return {
+        "name": queue.name,
+        "paused": queue.is_paused,
+        "jobs": queue.jobs,
+        "oldest_at": time_text(queue.oldest_at),
+        "workers_online": desk.catalog.read().workers_online(queue.name),
+    }
+
+
+def worker_object(worker: Worker) -> dict[str, Any]:
+    times = {"started_at": time_text(worker.started_at), "last_seen_at": time_text(worker.last_seen_at)}
+    return {**asdict(worker), **times}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that a job returned. `kind` is text, json, table, markdown; picture or file, whose value names it."""
+
+    name: str
+    kind: str
+    value: Any
+
+    @property
+    def title(self) -> str:
+        return self.name.replace("_", " ").capitalize()
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind in ("file", "picture")
+
+    def as_dict(self) -> dict[str, Any]:
+        """A value over INLINE_BYTES is left out, and only its size is told."""
+        shown = {"name": self.name, "kind": self.kind}
+        if self.is_file:
+            return {**shown, **self.value}
+        size = len(json.dumps(self.value))
+        return {**shown, "value": self.value} if size <= INLINE_BYTES else {**shown, "size": size}
+
+
+def result_parts(job: Job, value: Any) -> list[Part]:
+    """The parts of a result, in the task's order; one part named "result" where there are no names."""
+    kinds = job.result_kinds or ("text" if isinstance(value, str) else "json")
+    if not isinstance(kinds, dict):
+        return [Part("result", kinds, value)]
+    return [Part(name, kind, value[name]) for name, kind in kinds.items()]
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """RFC 3339, in UTC."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -1,0 +1,235 @@
+"""Each command, on a real Redis: what it prints, and the status it ends with."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+
+import pytest
+
+from jobkit.catalog import BrokenModule, announce
+from tests.conftest import free_port
+
+
+@pytest.fixture
+def submitted(run):
+    def submitted(*arguments: str) -> str:
+        return run("submit", *arguments).stdout.strip()
+
+    return submitted
+
+
+def test_a_job_is_submitted_runs_and_gives_its_result(run, submitted, run_worker):
+    job_id = submitted("echo", "text=ab", "times=2")
+    run_worker()
+
+    assert run("watch", job_id).exit_code == 0
+    assert run("result", job_id).stdout == "abab\n"
+    assert run("result", job_id, "--json").stdout == '"abab"\n'
+
+
+def test_arguments_come_as_text_and_as_json_and_text_wins(run):
+    texts = ("numbers=4", "numbers=5", "sure=no")
+
+    done = run("submit", "every_kind", *texts, "--input", '{"share": 2, "sure": true}', "--json")
+
+    assert json.loads(done.stdout)["input"] == {"numbers": [4, 5], "sure": False, "share": 2}
+
+
+def test_a_job_is_shown_with_the_keys_of_the_api(run, submitted, run_worker, client):
+    job_id = submitted("parts", "--tag", "a", "--tag", "b")
+    run_worker()
+
+    shown = json.loads(run("watch", job_id, "--json").stdout)
+
+    of_api = client.get(f"/api/v1/jobs/{job_id}").json
+    assert of_api.keys() - shown.keys() == {"links"}
+    assert shown["tags"] == ["a", "b"]
+    assert [part["name"] for part in shown["result"]["parts"]] == [part["name"] for part in of_api["result"]["parts"]]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentences"),
+    [
+        (["echo", "times=9", "more=1"], ["times: This has to be at most 3.", "more: The task has no such parameter.",
+                                         "text: This is required."]),
+        (["echo", "text"], ["'text' has no value: write NAME=VALUE."]),
+        (["echo", "--input", "[1]"], ["--input has to be a JSON object"]),
+        (["echo", "--input", "{"], ["This is no JSON"]),
+        (["echo", "text=a", "--tag", "two words"], ["tag: A job may have 10 tags, each a word"]),
+        (["count_bytes"], ["data: This is required."]),
+        (["count_bytes", "data=a.csv"], ["data: is a file: write data=@path."]),
+        (["count_bytes", "data=@/nothing"], ["data: /nothing can't be read: No such file or directory."]),
+        (["count_bytes", "data=@/"], ["data: / can't be read: Is a directory."]),
+        (["count_bytes", "data=@/dev/null"], ["data: The file is empty: choose one that has content."]),
+        (["count_bytes", "--input", '{"data": "text"}'], ["data: This has to be a file: choose one."]),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_are_named_field_by_field(run, redis, arguments, sentences):
+    done = run("submit", *arguments)
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert all(sentence in done.stderr for sentence in sentences), done.stderr
+    assert redis.llen("rq:queue:default") == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("submit", "nothing"), ("watch", "nothing"), ("result", "a:b"), ("cancel", "nothing"), ("retry", "nothing")],
+)
+def test_what_is_not_there_ends_with_4(run, command):
+    done = run(*command)
+
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "No job" in done.stderr or "No worker has announced a task named 'nothing'." in done.stderr
+
+
+def test_a_file_that_is_a_pipe_is_named(run, tmp_path):
+    ours, theirs = os.pipe()
+
+    done = run("submit", "count_bytes", f"data=@/dev/fd/{ours}")
+
+    assert (done.exit_code, "is a pipe: save it to a file first." in done.stderr) == (2, True)
+    os.close(ours)
+    os.close(theirs)
+
+
+@pytest.mark.parametrize("command", [("cancel", "\udcff"), ("list", "--tag", "\udcff"), ("list", "--task", "\udcff")])
+def test_an_argument_that_is_no_text_ends_with_2(run, command):
+    done = run(*command)
+
+    assert (done.exit_code, done.stderr) == (2, "An argument is no text in UTF-8.\n")
+
+
+@pytest.mark.parametrize("command", [("tasks",), ("submit", "echo", "text=a"), ("watch", "a"), ("queues", "--watch")])
+def test_redis_away_ends_with_3_and_says_where_it_was_looked_for(run, command):
+    port = free_port()
+
+    done = run(*command, REDIS_URL=f"redis://:secret@127.0.0.1:{port}/0")
+
+    assert done.exit_code == 3
+    assert f"Redis can't be reached at redis://127.0.0.1:{port}/0: " in done.stderr
+    assert "secret" not in done.output
+
+
+@pytest.mark.parametrize(("setting", "value"), [("REDIS_URL", "nothing"), ("QUEUES", "a:b")])
+def test_a_wrong_setting_ends_with_2(run, setting, value):
+    done = run("tasks", **{setting: value})
+
+    assert done.exit_code == 2
+    assert setting in done.stderr
+
+
+def test_the_redis_of_make_run_is_found_where_redis_url_is_not_set(run, redis_url, tmp_path):
+    (tmp_path / "redis").mkdir()
+    (tmp_path / "redis" / "url").write_text(redis_url)
+
+    assert "echo" in run("tasks", REDIS_URL="").stdout
+
+
+def test_a_failed_job_ends_with_1_and_says_why(run, submitted, run_worker):
+    job_id = submitted("raises")
+    run_worker()
+
+    watched = run("watch", job_id)
+
+    assert watched.exit_code == 1
+    assert "ValueError: The number <seven> is too small." in watched.stderr
+    assert run("result", job_id).exit_code == 1
+
+
+def test_what_a_job_says_is_shown_and_can_not_steer_the_terminal(run, submitted, run_worker):
+    talk, rude = submitted("talk"), submitted("echo", "text=\x9b2Ja")
+    run_worker()
+
+    assert "printed line\n" in run("watch", talk).stdout
+    assert "\x1b" not in run("submit", "echo", "\x1b[2J=a").output
+    assert run("result", rude).stdout_bytes == "\x9b2Ja\n".encode()  # a pipe gets what it was
+    assert run("result", rude, "--json").stdout == '"\\u009b2Ja"\n'
+
+
+def test_a_result_of_several_parts_is_listed_and_each_is_given(run, submitted, run_worker, tmp_path):
+    job_id = submitted("parts")
+    run_worker()
+
+    listed = run("result", job_id).stdout
+    saved = run("result", job_id, "--part", "path", "-o", str(tmp_path / "made.bin"))
+
+    assert "accuracy\tjson\t0.5\n" in listed
+    assert "file\tfile\ttext/plain, 7 bytes\n" in listed
+    assert run("result", job_id, "--part", "file").stdout == "content"
+    assert json.loads(run("result", job_id, "--json").stdout)["accuracy"] == 0.5
+    assert (saved.exit_code, (tmp_path / "made.bin").read_bytes()) == (0, b"\0\1\2")
+
+
+@pytest.mark.parametrize(
+    "options", [["--part", "nothing"], ["-o", "somewhere"], ["--part", "file", "-o", "/nothing/there"]]
+)
+def test_a_wrong_wish_for_a_result_ends_with_2(run, submitted, run_worker, options):
+    job_id = submitted("parts")
+    run_worker()
+
+    assert run("result", job_id, *options).exit_code == 2
+
+
+def test_jobs_are_listed_by_what_they_have_in_common(run, submitted):
+    other = submitted("every_kind")
+    tagged = [submitted("echo", f"text={n}", "--tag", "mine") for n in range(3)]
+
+    def ids(*options: str) -> list[str]:
+        return [job["id"] for job in json.loads(run("list", "--json", *options).stdout)["data"]]
+
+    assert ids() == [*tagged[::-1], other]
+    assert ids("--limit", "1") == tagged[:1:-1]
+    assert ids("--task", "tests.sample_tasks.every_kind") == ids("--queue", "high") == [other]
+    assert ids("--tag", "mine") == tagged[::-1]
+    assert ids("--status", "succeeded") == []
+    assert f"{other}\tevery_kind\tqueued\thigh\t" in run("list").stdout
+
+
+def test_jobs_are_canceled_and_the_unknown_is_named(run, submitted):
+    job_id = submitted("echo", "text=a")
+
+    done = run("cancel", job_id, "nothing")
+
+    assert (done.exit_code, done.stdout) == (4, f"{job_id}\tcanceled\n")
+    assert "No job 'nothing'." in done.stderr
+    assert run("watch", job_id).exit_code == 1
+
+
+def test_a_job_is_retried_when_it_has_ended(run, submitted, run_worker):
+    job_id = submitted("echo", "text=a")
+    too_soon = run("retry", job_id)
+    run_worker()
+
+    again = json.loads(run("retry", job_id, "--json").stdout)
+
+    assert too_soon.exit_code == 1
+    assert (again["retry_of"], again["input"]) == (job_id, {"text": "a"})
+
+
+def test_queues_and_workers_are_shown(run, submitted):
+    submitted("echo", "text=a")
+
+    queues = {queue["name"]: queue for queue in json.loads(run("queues", "--json").stdout)["data"]}
+
+    assert (queues["default"]["jobs"]["queued"], queues["default"]["workers_online"]) == (1, 0)
+    assert re.search(r"^default\t1\t\d+\.\d s\t0\t0\t0\t0\tnone$", run("queues").stdout, re.MULTILINE)
+    assert json.loads(run("workers", "--json").stdout) == {"data": []}
+    assert run("queues", "--watch", "--json").exit_code == 2
+
+
+def test_a_queue_without_a_worker_is_said(run):
+    assert "No worker serves the queue default" in run("submit", "echo", "text=a").stderr
+
+
+def test_tasks_are_listed_with_the_broken_ones(run, redis, registry):
+    broken = BrokenModule(module="tasks.half", error="SyntaxError")
+    announce(redis, registry.catalog.model_copy(update={"broken": [broken]}))
+
+    done = run("tasks")
+
+    assert "count_bytes\tdata [other]\tdefault\tCount the bytes of a file.\n" in done.stdout
+    assert "tasks.half can't be used: SyntaxError" in done.stderr
+    assert json.loads(run("tasks", "--json").stdout)["broken"] == [broken.model_dump()]
