@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -125,16 +124,20 @@ class CatalogReader:
         self._redis = redis
         self._catalogs: dict[str, Catalog] = {}
         self._current: tuple[float, Announced] | None = None
-        self._reading = threading.Lock()
 
     def read(self, *, max_age: float = FRESH_SECONDS) -> Announced:
         current = self._current
-        if current and (time.monotonic() - current[0] <= max_age or (max_age and self._reading.locked())):
+        if current and time.monotonic() - current[0] <= max_age:
             return current[1]
-        with self._reading:
-            if self._current is None or self._current is current or not max_age:
-                self._current = (time.monotonic(), self._read())
-            return self._current[1]
+        if current:
+            self._current = (time.monotonic(), current[1])  # the others need not read, too
+        try:
+            announced = self._read()
+        except RedisError:
+            self._current = current
+            raise
+        self._current = (time.monotonic(), announced)
+        return announced
 
     def task(self, name: str) -> TaskSpec:
         """As `Announced.task`; a worker that has announced it this second counts."""
