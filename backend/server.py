@@ -5,7 +5,13 @@ from gevent import monkey
 monkey.patch_all(os=False, signal=False)  # web processes are forked before gevent's loop runs
 
 import logging  # noqa: E402
+import os  # noqa: E402
 import sys  # noqa: E402
+import tempfile  # noqa: E402
+
+# Where web processes put what they count. It has to be there before prometheus_client is imported.
+meters = tempfile.TemporaryDirectory(prefix="taskdesk-meters-", ignore_cleanup_errors=True)
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = meters.name
 
 from jobkit.settings import load_or_exit  # noqa: E402
 from web import create_app  # noqa: E402

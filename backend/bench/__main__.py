@@ -18,6 +18,7 @@ from bench.report import Report
 from bench.sites import sites
 from bench.submits import batches, submits
 from bench.traffic import idle_traffic, traffic
+from bench.watchers import watching
 
 ROUNDS = 5
 LATENCY_JOBS = 100
@@ -54,6 +55,7 @@ def main() -> None:
         report.endurance(endurance(server, taskdesk, ENDURANCE_JOBS))
         report.submits(list(submits(server, sites(folder), ROUNDS)), batches(server, folder))
         report.histories(histories(server, taskdesk, folder, HISTORY_JOBS))
+        report.watching(watching(server, Path(name)))
         report.write()
 
 

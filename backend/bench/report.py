@@ -18,6 +18,7 @@ from bench.latency import Latency
 from bench.sites import HISTORY
 from bench.submits import Submits
 from bench.traffic import Traffic
+from bench.watchers import Watching
 from jobkit.jobs import BATCH
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
@@ -91,9 +92,9 @@ class Report:
             "## Submits by HTTP",
             f"What a web server takes of {CONNECTIONS} clients, each of which sends a job, waits for the answer, and "
             f"sends the next: medians of {len(runs) // len(names)} interleaved runs. The clients and Redis run on the "
-            f"same cores. Tutorial 003's server lists its {HISTORY} finished jobs in each answer; gunicorn's worker "
-            "closes each connection. Aims: 2,000 jobs/s and a p99 of 60 ms with one process, 8 times tutorial 003, "
-            "2.5 times tutorial 004.",
+            f"same cores. Tutorial 003's server lists its {HISTORY} finished jobs in each answer; gunicorn's sync "
+            "worker closes each connection. Aims: 2,000 jobs/s and a p99 of 60 ms with one process, 8 times "
+            "tutorial 003, 2.5 times tutorial 004.",
         ]
         kept = {name: _typical([run.kept for run in runs if run.site == name]) for name in names}
         new = {name: _typical([run.new for run in runs if run.site == name]) for name in names}
@@ -130,6 +131,17 @@ class Report:
             for times in [history.lists[path]]
         ]
         self._table(["", "finished jobs", "p50", "p95"], rows)
+
+    def watching(self, run: Watching) -> None:
+        self._parts += [
+            f"## {run.watchers:,} watchers of one job",
+            "Event streams of one web process, on plain sockets. Memory is what the process has more with them, RSS. "
+            "An event's way is from just before it is emitted until the last watcher has it; "
+            "`GET /healthz` is asked meanwhile, again and again.",
+        ]
+        way = f"{run.last_median * 1e3:.0f} ms, at most {run.last_max * 1e3:.0f} ms"
+        health = f"{run.health_p50 * 1e3:.1f} ms, p99 {run.health_p99 * 1e3:.1f} ms"
+        self._table(["memory of each", "an event's way", "`/healthz`"], [[f"{run.memory / 1024:.1f} kB", way, health]])
 
     def write(self) -> None:
         RESULTS.write_text("\n\n".join(self._parts) + "\n")

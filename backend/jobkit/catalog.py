@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -161,8 +161,9 @@ class CatalogReader:
         return self._current[1] if self._current else self.read()
 
     def _read(self) -> Announced:
-        workers = list(self._workers())
-        latest: bytes | None = self._redis.get(LATEST_CATALOG)
+        with self._redis.pipeline(transaction=False) as pipeline:
+            keys, latest = pipeline.smembers(REDIS_WORKER_KEYS).get(LATEST_CATALOG).execute()
+        workers = list(self._workers(key.decode() for key in sorted(keys)))
         digests = {worker.catalog for worker in workers if worker.catalog}
         order = [latest.decode()] if latest and (not digests or latest.decode() in digests) else []
         order += sorted(digests.difference(order))
@@ -174,9 +175,8 @@ class CatalogReader:
             broken += [module for module in catalog.broken if module not in broken]
         return Announced(dict(sorted(tasks.items())), broken, workers)
 
-    def _workers(self) -> Iterator[OnlineWorker]:
-        keys = sorted(self._redis.smembers(REDIS_WORKER_KEYS))
-        names = [key.decode().removeprefix("rq:worker:") for key in keys]
+    def _workers(self, keys: Iterable[str]) -> Iterator[OnlineWorker]:
+        names = [key.removeprefix("rq:worker:") for key in keys]
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             for name in names:

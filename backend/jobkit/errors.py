@@ -151,5 +151,11 @@ class RedisAway(AppError):
         super().__init__("The queue can't be reached at the moment. Please try again shortly.")
 
 
+class TooManyStreams(AppError):
+    """Too many event streams: the process, or this client, has as many open as it may."""
+
+    status = 503
+
+
 class UnstorableResult(AppError):
     """Unstorable result: the task returned what can't be kept as JSON, a table, a picture or a file."""

@@ -14,7 +14,7 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 
-from jobkit.redis import WAKE, events_key, log_key
+from jobkit.redis import WAKE, events_key, job_key, log_key
 
 STREAM_EVENTS = 500
 KEPT_SECONDS = 3600
@@ -41,10 +41,35 @@ def emit(pipeline: Pipeline, job_id: str, type: str, data: dict[str, Any], *, tt
 
 def read(redis: Redis, job_id: str, after: str = "0-0") -> list[Event]:
     """The events of a job that follow the event `after`, oldest first."""
+    return _restore(redis.xrange(events_key(job_id), f"({after}"))
+
+
+def news_of(redis: Redis, job_id: str, after: str) -> tuple[str | None, list[Event]]:
+    """RQ's status of a job (None: there is no such job), and as `read` its events, each log event with its `text`.
+
+    Two round trips, however many events there are. The status is read first: a final one has no events after these.
+    """
+    with redis.pipeline(transaction=False) as pipeline:
+        pipeline.hget(job_key(job_id), "status")
+        pipeline.xrange(events_key(job_id), f"({after}")
+        status, entries = pipeline.execute()
+    events = _restore(entries)
+    _add_texts(redis, job_id, [event.data for event in events if event.type == "log"])
+    return status.decode() if status else None, events
+
+
+def _restore(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Event]:
     return [
-        Event(event_id.decode(), fields[b"type"].decode(), json.loads(fields[b"data"]))
-        for event_id, fields in redis.xrange(events_key(job_id), f"({after}")
+        Event(event_id.decode(), fields[b"type"].decode(), json.loads(fields[b"data"])) for event_id, fields in entries
     ]
+
+
+def _add_texts(redis: Redis, job_id: str, pieces: list[dict[str, Any]]) -> None:
+    with redis.pipeline(transaction=False) as pipeline:
+        for piece in pieces:
+            pipeline.getrange(log_key(job_id), piece["offset"], piece["offset"] + piece["size"] - 1)
+        for piece, content in zip(pieces, pipeline.execute(), strict=True):
+            piece["text"] = content.decode("utf-8", "replace")
 
 
 def append_log(redis: Redis, job_id: str, text: str, *, offset: int, ttl: int) -> int:

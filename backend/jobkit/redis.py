@@ -50,6 +50,14 @@ def log_key(job_id: str) -> str:
     return f"taskdesk:log:{job_id}"
 
 
+def statistics_key(task: str) -> str:
+    return f"taskdesk:statistics:{task}"
+
+
+def run_times_key(task: str) -> str:
+    return f"taskdesk:run-times:{task}"
+
+
 # Of the index of jobs, which lua/index.lua describes and writes.
 
 

@@ -24,7 +24,9 @@ from redis.exceptions import RedisError
 from jobkit.artifacts import ArtifactStore
 from jobkit.events import KEPT_SECONDS
 from jobkit.processes import die_with_parent
+from jobkit.redis import connect_impatiently
 from jobkit.scripts import Script
+from jobkit.statistics import StatisticsWriter, seconds_since
 from runner.activity import Activity
 from runner.discovery import TaskRegistry
 from runner.execution import Executor
@@ -58,6 +60,7 @@ class Reserved(NamedTuple):
     timeout: int
     result_ttl: int
     is_plain: bool  # no repetition, no dependencies, a result to keep: what the script can end
+    enqueued_at: bytes | None
 
 
 class Outcome(NamedTuple):
@@ -101,6 +104,7 @@ class Child:
         self._reporter = Reporter(redis)
         self._executor = Executor(settings, registry, store, self._reporter.progress)
         self._stock = StockEndings(redis, worker_name, settings)
+        self._statistics = StatisticsWriter(connect_impatiently(settings.redis_url.get_secret_value(), timeout=1))
         self._time_limit = TimeLimit()
         self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
         self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}
@@ -115,6 +119,8 @@ class Child:
         try:
             answer = self._cycle()
             while True:
+                if self._statistics.due_in() <= 0:
+                    self._statistics.write()
                 if answer[1] == b"job":
                     job = _reserved(answer, self._settings)
                     if self._stopping:
@@ -132,6 +138,8 @@ class Child:
                     answer = self._cycle()
         except Interrupted:
             return DONE
+        finally:
+            self._statistics.write()
 
     # Jobs
 
@@ -158,7 +166,7 @@ class Child:
             answer = answer or self._wire.answer()
             if before:
                 self._ended(before, answer)
-            is_to_go_on = self._pace < AHEAD and not self._stopping and not self._is_worn
+            is_to_go_on = self._pace < AHEAD and not (self._stopping or self._is_worn or self._statistics.due_in() <= 0)
             if outcome.failure or not job.is_plain or not is_to_go_on or answer[1] != b"job":
                 return outcome
             job, before = _reserved(answer, self._settings), outcome
@@ -167,10 +175,11 @@ class Child:
 
     def _run(self, job: Reserved) -> Outcome:
         """Call the job's task."""
-        failure, content, kinds = None, b"", ""
+        failure, content, kinds, reference = None, b"", "", ""
         began = time.time()
         try:
             call = self._executor.prepare(job.id, job.data)
+            reference = call.task.spec.reference
             self._reporter.begin(job.id, ttl=max(job.timeout, 0) + KEPT_SECONDS)
             self._time_limit.set(job.timeout)
             try:
@@ -186,6 +195,7 @@ class Child:
         outcome = Outcome(job, began, ended, round(ended - began, 6), content, kinds, failure)
         self._has_result = True
         self._surroundings.restore(outcome.seconds)
+        self._count(outcome, reference or self._executor.reference(job.data))  # arguments may have been refused
         self._jobs += 1
         self._pace += (outcome.seconds - self._pace) / PACE_JOBS
         self._is_worn = (
@@ -194,6 +204,11 @@ class Child:
             or self._has_grown(outcome.seconds)
         )
         return outcome
+
+    def _count(self, outcome: Outcome, reference: str) -> None:
+        if reference in self._limits:  # nobody else may name what there are statistics of
+            wait = seconds_since(outcome.job.enqueued_at, outcome.began)
+            self._statistics.add(reference, succeeded=not outcome.failure, run=outcome.seconds, wait=wait)
 
     # Redis
 
@@ -279,9 +294,11 @@ class Child:
         if reason == b"suspended":
             time.sleep(0.5)
         elif reason == b"paused":
-            self._doorbell.wait(wakeup, paused={f"rq:queue:{queue.decode()}" for queue in answer[2]})
+            self._doorbell.wait(
+                wakeup, self._statistics.due_in(), {f"rq:queue:{queue.decode()}" for queue in answer[2]}
+            )
         elif reason == b"none":
-            self._doorbell.wait(wakeup)
+            self._doorbell.wait(wakeup, self._statistics.due_in())
 
     def _prepare_process(self) -> int:
         """Make this process the job's own; return a file descriptor that can be read when a signal has come."""
@@ -309,7 +326,7 @@ class Child:
 
 def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
     _, _, job_id, execution, queue, fields = answer
-    data, timeout, result_ttl, _, repeats_left, dependency_ids, *_ = fields
+    data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _, _, enqueued_at, *_ = fields
     ttl = _number(result_ttl, settings.result_ttl)
     return Reserved(
         id=job_id.decode(),
@@ -319,6 +336,7 @@ def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
         timeout=_number(timeout, settings.job_timeout),
         result_ttl=ttl,
         is_plain=ttl != 0 and not dependency_ids and repeats_left in (None, b"", b"0"),
+        enqueued_at=enqueued_at,
     )
 
 

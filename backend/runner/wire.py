@@ -7,6 +7,7 @@ the pool, the probe for a dead socket and the objects that a general client need
 from __future__ import annotations
 
 import logging
+import math
 import os
 import select
 import socket
@@ -151,21 +152,22 @@ class Doorbell:
         self._connections: dict[str, Connection] = {}
         self._asked: dict[str, float] = {}  # when; an answer may have come while a job ran
 
-    def wait(self, wakeup: int, paused: Collection[str] = ()) -> None:
-        """Return when a queue has a job, when `wakeup` (a file descriptor) can be read, or when Redis is away.
+    def wait(self, wakeup: int, seconds: float, paused: Collection[str] = ()) -> None:
+        """Return when a queue has a job or Redis is away, when `wakeup` (a descriptor) can be read, after `seconds`.
 
-        While queues are paused those are not watched, and it returns after PAUSED_LOOK: nobody says when they go on.
+        Queues that are paused are not watched, and nobody says when they go on: then it takes PAUSED_LOOK at most.
         """
+        until = time.monotonic() + (min(seconds, PAUSED_LOOK) if paused else seconds)
         try:
             while True:
                 for queue in self._queues:
                     if queue not in self._asked and queue not in paused:
                         self._ask(queue)
-                overdue = min(self._asked.values(), default=time.monotonic()) + self._seconds + 3 - time.monotonic()
+                overdue = min(self._asked.values(), default=math.inf) + self._seconds + 3
                 sockets = {self._connections[queue]._sock: queue for queue in self._asked}
-                limit = PAUSED_LOOK if paused else overdue
-                ready, _, _ = select.select([wakeup, *sockets], [], [], max(0.0, min(overdue, limit)))
-                if not ready and paused:
+                left = max(0.0, min(until, overdue) - time.monotonic())
+                ready, _, _ = select.select([wakeup, *sockets], [], [], left)
+                if not ready and until < overdue:
                     return
                 if not ready:
                     raise TimeoutError("Redis does not answer")

@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask
 
-from web import api, classic, errors, health, pages, protection, request_log
+from web import api, classic, errors, health, metrics, pages, protection, request_log
 from web.desk import WebDesk
 from web.settings import WebSettings
 
@@ -33,6 +33,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.extensions["desk"] = WebDesk(settings)
 
     request_log.install(app)
+    metrics.install(app)
     protection.install(app)
     errors.install(app)
     app.register_blueprint(health.bp)

@@ -9,7 +9,8 @@ from flask import current_app
 from jobkit.desk import Desk
 from jobkit.redis import connect_briefly
 from web.settings import WebSettings
-from web.stream import Wakeups
+from web.stream import EventStreams
+from web.wakeups import Wakeups
 
 
 class WebDesk(Desk):
@@ -18,6 +19,13 @@ class WebDesk(Desk):
         super().__init__(settings, connect_briefly(url))
         self.settings = settings
         self.wakeups = Wakeups(url)
+        self.streams = EventStreams(
+            self.redis,
+            self.jobs,
+            self.wakeups,
+            most=settings.max_event_streams,
+            most_per_client=settings.max_event_streams_per_client,
+        )
 
 
 def desk() -> WebDesk:

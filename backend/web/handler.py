@@ -10,6 +10,8 @@ from typing import Any, BinaryIO
 import gevent
 from gevent.pywsgi import WSGIHandler
 
+from web.watcher import Watcher
+
 MAX_LINE = 65_536  # bytes
 MAX_HEADERS = 100
 _JOINED = 65_536  # bytes: with a body up to this, head and body are sent as one
@@ -45,6 +47,8 @@ class Headers(dict[str, str]):
 
 
 class Handler(WSGIHandler):
+    result: Any
+
     def MessageClass(self, stream: BinaryIO, _: int) -> Headers:
         return Headers(stream)
 
@@ -53,6 +57,18 @@ class Handler(WSGIHandler):
         answered = super().handle_one_request()
         gevent.sleep(0)
         return answered
+
+    def process_result(self) -> None:
+        """The connection of an event stream is given away: no greenlet, no buffer and no request stay for it."""
+        if not isinstance(self.result, Watcher):
+            super().process_result()
+            return
+        self.request_version = "HTTP/1.0"  # no chunks: the stream ends with its connection
+        self.close_connection = True
+        self.response_headers.append((b"Connection", b"close"))
+        self.write(b"")  # the headers
+        watcher, self.result = self.result, ()
+        watcher.follow(self.socket.dup())
 
     def log_request(self) -> None:
         """request_log has written it."""

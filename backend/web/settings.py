@@ -12,6 +12,10 @@ class WebSettings(SharedSettings):
     app_port: Port = Field(5000, description="the port of the pages and of the API")
     web_processes: int = Field(1, ge=1, le=64, description="web processes, all on one socket")
     max_upload_bytes: int = Field(100_000_000, ge=1, description="the largest request, uploads included")
+    max_event_streams: int = Field(
+        5000, ge=1, le=10_000, description="event streams that one web process has open at most"
+    )
+    max_event_streams_per_client: int = Field(100, ge=1, description="of these, those of one client address")
     dashboard_url: str = Field("", description="address of rq-dashboard, for the link to it; empty: none")
     classic_routes: bool = Field(
         default_factory=lambda known: known["env"] == "dev",

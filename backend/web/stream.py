@@ -1,104 +1,144 @@
 """Server-Sent Events of one job: progress, log and state, with replay after `Last-Event-ID`.
 
-One Redis subscriber per process wakes all watchers, and starts with the first of them; a watcher costs no connection.
-The job and its stream in Redis are what is read, so a missed wake-up only delays.
+One greenlet per watched job reads Redis and tells the job's watchers; no watcher asks Redis for anything.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 import threading
 import time
-from collections import defaultdict
-from collections.abc import Iterator
-from typing import Any
+from collections import Counter
+from collections.abc import Collection, Iterator
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobkit.errors import AppError
-from jobkit.events import read, read_log
-from jobkit.job import Job
+from jobkit.errors import TooManyStreams
 from jobkit.jobs import Jobs
-from jobkit.redis import WAKE, connect_patiently
+from web.feed import Feed, Listener
+from web.meters import OPEN_STREAMS
+from web.wakeups import PAUSE, Wakeups
+from web.watcher import Watcher
 
 HEARTBEAT = 15.0  # seconds
+SLICE = 100  # watchers that are told at once; other requests have their turn in between
+BREATH = 1e-6  # seconds: with 0 gevent would go on before it looks at its sockets
 
-log = logging.getLogger("stream")
 
+class EventStreams:
+    """All watchers of this process, and the feeds of the jobs that they watch."""
 
-class Wakeups:
-    """Wakes the watchers of a job when the worker says that it has news."""
+    def __init__(
+        self, redis: Redis, jobs: Jobs, wakeups: Wakeups, most: int, most_per_client: int, heartbeat: float = HEARTBEAT
+    ):
+        self._redis = redis
+        self._jobs = jobs
+        self._wakeups = wakeups
+        self._most = most
+        self._most_per_client = most_per_client
+        self._heartbeat = heartbeat
+        self._lock = threading.Lock()  # of all that follows; never held while Redis is asked
+        self._clients: Counter[str] = Counter()
+        self._count = 0
+        self._feeds: dict[str, Feed] = {}
 
-    def __init__(self, redis_url: str):
-        self._redis_url = redis_url
-        self._watchers: dict[str, set[threading.Event]] = defaultdict(set)
-        self._lock = threading.Lock()
-        self._started = False
+    def __len__(self) -> int:
+        return self._count
 
-    def add(self, job_id: str) -> threading.Event:
-        news = threading.Event()
+    def open(self, job_id: str, last_id: str, client: str) -> Watcher:
+        """Watch a job. Raises TooManyStreams, JobNotFound, JobExpired, RedisError."""
+        self._admit(client)
+        try:
+            with self._lock:
+                if feed := self._feeds.get(job_id):
+                    return self._join(feed, last_id, client)
+            self._jobs.get(job_id)
+            fresh = Feed(self._redis, self._jobs, job_id)
+            fresh.read()
+            with self._lock:  # somebody else may have been faster
+                feed = fresh if fresh.over else self._feeds.setdefault(job_id, fresh)
+                watcher = self._join(feed, last_id, client)
+            if feed is fresh and not fresh.over:
+                threading.Thread(target=self._run, args=(fresh,), name=f"feed {job_id}", daemon=True).start()
+            return watcher
+        except Exception:
+            self._dismiss(client)
+            raise
+
+    def _admit(self, client: str) -> None:
         with self._lock:
-            self._watchers[job_id].add(news)
-            if not self._started:
-                self._started = True
-                threading.Thread(target=self._listen, name="wakeups", daemon=True).start()
-        return news
+            if self._count >= self._most:
+                raise TooManyStreams(f"This process has {self._most:,} event streams open, and no room for more.")
+            if self._clients[client] >= self._most_per_client:
+                raise TooManyStreams(f"You have {self._most_per_client:,} event streams open: close one first.")
+            self._count += 1
+            self._clients[client] += 1
+        OPEN_STREAMS.inc()
 
-    def remove(self, job_id: str, news: threading.Event) -> None:
+    def _dismiss(self, client: str) -> None:
         with self._lock:
-            self._watchers[job_id].discard(news)
-            if not self._watchers[job_id]:
-                del self._watchers[job_id]
+            self._count -= 1
+            self._clients[client] -= 1
+            if not self._clients[client]:
+                del self._clients[client]
+        OPEN_STREAMS.dec()
 
-    def _listen(self) -> None:
-        redis = connect_patiently(self._redis_url)
-        while True:
-            try:
-                with redis.pubsub(ignore_subscribe_messages=True) as pubsub:
-                    pubsub.subscribe(WAKE)
-                    for message in pubsub.listen():
-                        for job_id in message["data"].decode().split():
-                            for news in tuple(self._watchers.get(job_id, ())):
-                                news.set()
-            except RedisError as error:
-                log.warning("lost the channel of events (%s); watchers poll until it is back", error)
-                time.sleep(1)
+    def _join(self, feed: Feed, last_id: str, client: str) -> Watcher:
+        watcher = Watcher(feed, last_id, client, self._heartbeat, self._leave)
+        feed.watchers.add(watcher)
+        return watcher
+
+    def _leave(self, watcher: Watcher) -> None:
+        feed = watcher.feed
+        with self._lock:
+            feed.watchers.discard(watcher)
+            if not feed.watchers:
+                self._forget(feed)
+                feed.news.set()
+        self._dismiss(watcher.client)
+
+    def _forget(self, feed: Feed) -> None:
+        if self._feeds.get(feed.job_id) is feed:
+            del self._feeds[feed.job_id]
+
+    def _run(self, feed: Feed) -> None:
+        """Read for a job and tell its watchers, until it is final or nobody watches any longer."""
+        feed.news = self._wakeups.add(feed.job_id)
+        try:
+            pause, told = 0.0, time.monotonic()  # no pause at first: there may be news since the feed was read
+            while feed.watchers and not feed.over:
+                feed.news.wait(pause)
+                feed.news.clear()
+                has_news, pause = self._read(feed)
+                if has_news:
+                    told = time.monotonic()
+                    for watcher in _in_slices(feed.watchers):
+                        watcher.wake()
+                elif time.monotonic() - told >= self._heartbeat:
+                    told = time.monotonic()
+                    for watcher in _in_slices(feed.watchers):
+                        watcher.beat()
+        finally:
+            self._wakeups.remove(feed.job_id, feed.news)
+            self._end(feed)
+
+    def _read(self, feed: Feed) -> tuple[bool, float]:
+        """Whether there are news, and the seconds until the next look if no wake-up comes before."""
+        try:
+            return feed.read(), self._heartbeat
+        except RedisError:
+            return False, PAUSE
+
+    def _end(self, feed: Feed) -> None:
+        with self._lock:
+            self._forget(feed)
+        feed.over = True  # after an error, too: the clients come again
+        for watcher in _in_slices(feed.watchers):
+            watcher.wake()
 
 
-def event_stream(redis: Redis, jobs: Jobs, wakeups: Wakeups, job: Job, last_id: str) -> Iterator[bytes]:
-    """The events of a job as text/event-stream: a `state` first, then what comes, then `end`."""
-    news = wakeups.add(job.id)
-    shown = job.status
-    try:
-        yield b"retry: 2000\n\n" + _message("state", {"status": shown}, last_id)
-        while True:
-            job = jobs.get(job.id)
-            if job.status != shown and not job.is_final:
-                shown = job.status
-                yield _message("state", {"status": shown}, last_id)
-            for event in read(redis, job.id, last_id):
-                last_id = event.id
-                data = event.data
-                if event.type == "log":
-                    data = {**data, "text": read_log(redis, job.id, data["offset"], data["size"])}
-                yield _message(event.type, data, event.id)
-            if job.is_final:
-                break
-            if not news.wait(HEARTBEAT):
-                yield b": heartbeat\n\n"
-            news.clear()
-        if job.status != shown:
-            yield _message("state", {"status": job.status}, last_id)
-        yield _message("end", {"status": job.status}, last_id)
-    except AppError as error:
-        yield _message("end", {"status": "gone", "detail": str(error)}, last_id)
-    except RedisError:
-        return  # the client reconnects, and goes on after the last id that it saw
-    finally:
-        wakeups.remove(job.id, news)
-
-
-def _message(type: str, data: dict[str, Any], event_id: str) -> bytes:
-    return f"id: {event_id}\nevent: {type}\ndata: {json.dumps(data)}\n\n".encode()
+def _in_slices(watchers: Collection[Listener]) -> Iterator[Listener]:
+    for number, watcher in enumerate(tuple(watchers), 1):
+        yield watcher
+        if number % SLICE == 0:
+            time.sleep(BREATH)

@@ -15,7 +15,6 @@ from jobkit.job import Job
 from web.api.query import job_filter, page_cursor, page_limit
 from web.desk import desk
 from web.present import job_object, result_parts
-from web.stream import event_stream
 from web.waiting import preferred_wait, wait_for_end
 
 _SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # never SVG or HTML: they can carry scripts
@@ -92,14 +91,14 @@ def job_artifact(job_id: str, name: str) -> Response:
 
 
 def job_events(job_id: str) -> Response:
-    job = desk().jobs.get(job_id)
     after = request.headers.get("Last-Event-ID", "0-0")
     milliseconds, _, number = after.partition("-")
     if not (milliseconds.isdecimal() and number.isdecimal() and max(len(milliseconds), len(number)) < 19):
         after = "0-0"
-    events = event_stream(desk().redis, desk().jobs, desk().wakeups, job, after)
+    events = desk().streams.open(job_id, after, request.remote_addr or "")
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Response(events, mimetype="text/event-stream", headers=headers)
+    # passed through: the server holds the watcher alone, not the response
+    return Response(events, mimetype="text/event-stream", headers=headers, direct_passthrough=True)
 
 
 def _json(value: Any) -> Response:
