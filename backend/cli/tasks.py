@@ -7,7 +7,7 @@ import click
 from cli.session import Session, pass_session
 from cli.terminal import json_flag, print_json, print_table, say
 from jobkit.catalog import TaskSpec
-from jobkit.present import task_object
+from jobkit.present import task_objects
 
 
 @click.command()
@@ -17,7 +17,7 @@ def tasks(session: Session, as_json: bool) -> None:
     """List the tasks that the workers have announced."""
     announced = session.desk.catalog.read()
     if as_json:
-        data = [task_object(session.desk, spec) for spec in announced.tasks.values()]
+        data = task_objects(session.desk, list(announced.tasks.values()))
         print_json({"data": data, "broken": [module.model_dump() for module in announced.broken]})
         return
     rows = [(spec.name, _parameters(spec), spec.queue, spec.title) for spec in announced.tasks.values()]

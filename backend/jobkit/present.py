@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from jobkit.catalog import TaskSpec
 from jobkit.desk import Desk
 from jobkit.job import Job
+from jobkit.jobs import Place
 from jobkit.queues import Queue
+from jobkit.statistics import Typical, typical
 from jobkit.workers import Worker
 
 INLINE_BYTES = 64 * 1024
 
 
-def task_object(desk: Desk, spec: TaskSpec) -> dict[str, Any]:
+def task_objects(desk: Desk, specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
+    typicals = typical(desk.redis, *(spec.reference for spec in specs))
+    return [_task_object(desk, spec, its) for spec, its in zip(specs, typicals, strict=True)]
+
+
+def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None) -> dict[str, Any]:
     return {
         "name": spec.name,
         "reference": spec.reference,
@@ -25,6 +33,7 @@ def task_object(desk: Desk, spec: TaskSpec) -> dict[str, Any]:
         "queue": {"name": spec.queue, "workers_online": desk.catalog.read().workers_online(spec.queue)},
         "timeout": spec.timeout,
         "retries": spec.retries,
+        "typical_seconds": its and its._asdict(),
         "input_schema": spec.input_schema,
     }
 
@@ -59,14 +68,34 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
 
 
 def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
-    """What takes more reading: where the job stands, or what it returned."""
+    """What takes more reading: what it returned; or where it stands, and what it will probably take."""
     if job.status == "succeeded":
         return {"result": _result_object(job, desk.jobs.result(job))}
     if job.status == "scheduled":
         return {"scheduled_at": time_text(desk.jobs.due(job))}
-    if place := desk.jobs.place(job):
-        return {"queue": {**queue, **vars(place)}}
-    return {}
+    if job.is_final:
+        return {}
+    spec = desk.catalog.read().tasks.get(job.task)
+    [usual] = typical(desk.redis, spec.reference) if spec else [None]
+    place = desk.jobs.place(job)
+    shown = {"queue": {**queue, **vars(place)}} if place else {}
+    return {**shown, "typical_seconds": usual and usual._asdict(), "estimate": _estimate(job, place, queue, usual)}
+
+
+def _estimate(job: Job, place: Place | None, queue: dict[str, Any], usual: Typical | None) -> dict[str, float] | None:
+    """In how many seconds the job probably begins and ends: as if all jobs before it took what its own task takes.
+
+    None if nobody serves its queue, or nobody knows what its task takes.
+    """
+    if not usual or not queue["workers_online"]:
+        return None
+    if job.status == "running" and job.started_at:
+        gone = (datetime.now(UTC) - job.started_at).total_seconds()
+        return {"ends_in": round(max(usual.median - gone, 0), 3)}
+    if not place:
+        return None
+    starts_in = place.ahead / queue["workers_online"] * usual.median
+    return {"starts_in": round(starts_in, 3), "ends_in": round(starts_in + usual.median, 3)}
 
 
 def _result_object(job: Job, value: Any) -> dict[str, Any]:

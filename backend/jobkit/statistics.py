@@ -144,12 +144,16 @@ class Typical(NamedTuple):
     runs: int
 
 
-def typical(redis: Redis, task: str) -> Typical | None:
-    """What a run of this task (its reference) usually takes; None if none has succeeded lately."""
-    times = sorted(float(seconds) for seconds in redis.lrange(run_times_key(task), 0, -1))
-    if not times:
-        return None
-    return Typical(median(times), times[math.ceil(0.95 * len(times)) - 1], len(times))
+def typical(redis: Redis, *tasks: str) -> list[Typical | None]:
+    """What a run of each of these tasks (by reference) usually takes; None if none has succeeded lately."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for task in tasks:
+            pipeline.lrange(run_times_key(task), 0, -1)
+        return [_typical(sorted(map(float, seconds))) for seconds in pipeline.execute()]
+
+
+def _typical(times: list[float]) -> Typical | None:
+    return Typical(median(times), times[math.ceil(0.95 * len(times)) - 1], len(times)) if times else None
 
 
 def seconds_since(text: bytes | None, now: float) -> float | None:

@@ -5,6 +5,7 @@ that nobody reads is formatted, and head and body of an answer go out one after 
 from __future__ import annotations
 
 import re
+import socket
 from typing import Any, BinaryIO
 
 import gevent
@@ -14,6 +15,7 @@ from web.watcher import Watcher
 
 MAX_LINE = 65_536  # bytes
 MAX_HEADERS = 100
+LOST_MS = 60_000  # who takes nothing of an event stream for so long has gone, or never reads: it is closed
 _JOINED = 65_536  # bytes: with a body up to this, head and body are sent as one
 
 # RFC 9112, 5: no space before the colon, no folded line, no control character. Read as Latin-1, as WSGI has it.
@@ -67,6 +69,8 @@ class Handler(WSGIHandler):
         self.close_connection = True
         self.response_headers.append((b"Connection", b"close"))
         self.write(b"")  # the headers
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MS)
         watcher, self.result = self.result, ()
         watcher.follow(self.socket.dup())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,12 @@ from jobkit.queues import Queue
 from web.desk import desk
 
 
-def task_object(spec: TaskSpec) -> dict[str, Any]:
-    links = {"self": url_for("api.show_task", name=spec.name), "jobs": url_for("api.create_job", name=spec.name)}
-    return {**present.task_object(desk(), spec), "links": links}
+def task_objects(specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
+    return [{**shown, "links": _task_links(shown["name"])} for shown in present.task_objects(desk(), specs)]
+
+
+def _task_links(name: str) -> dict[str, str]:
+    return {"self": url_for("api.show_task", name=name), "jobs": url_for("api.create_job", name=name)}
 
 
 def queue_object(queue: Queue) -> dict[str, Any]:

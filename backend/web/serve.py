@@ -22,7 +22,6 @@ STOP_SECONDS = 3  # how long requests that are under way have at a stop
 CONNECTIONS = 10_000  # of one process; more wait in the backlog
 BACKLOG = 1024
 FILES = 20_000  # of one process: connections, and event streams, which give their place among these away
-LOST_MS = 60_000  # a client that takes nothing for so long has gone, or never reads: its connection is closed
 
 log = logging.getLogger("web")
 
@@ -50,8 +49,6 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Accepted sockets inherit it. Without it Nagle holds every keep-alive answer back for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MS)
     listener.bind((host, port))
     listener.listen(BACKLOG)
     listener.setblocking(False)

@@ -95,6 +95,30 @@ def test_a_job_that_waits_says_where_it_stands(get, submit):
     assert (queue["name"], queue["workers_online"], queue["position"], queue["ahead"]) == ("default", 0, 2, 2)
 
 
+def test_a_job_tells_what_it_will_probably_take(client, get, submit, redis, redis_url, tmp_path):
+    redis.lpush("taskdesk:run-times:tests.sample_tasks.wait_for", 2, 4, 6)
+    redis.sadd("taskdesk:paused", "default")
+    first, second = (submit("wait_for", {"path": str(tmp_path / "never")}) for _ in range(2))
+    alone = get(f"/jobs/{second}").json
+    workers = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
+    workers.start("worker")
+    try:
+        wait_until(lambda: get(f"/jobs/{second}").json["queue"]["workers_online"])
+        queued = get(f"/jobs/{second}").json
+        client.patch("/api/v1/queues/default", json={"paused": False})
+        wait_until(lambda: get(f"/jobs/{first}").json["status"] == "running")
+        running = get(f"/jobs/{first}").json
+        client.post(f"/api/v1/jobs/{second}/cancel"), client.post(f"/api/v1/jobs/{first}/cancel")
+    finally:
+        workers.stop()
+
+    assert alone["typical_seconds"] == {"median": 4, "p95": 6, "runs": 3}
+    assert (alone["estimate"], queued["estimate"]) == (None, {"starts_in": 4, "ends_in": 8})
+    assert 0 < running["estimate"]["ends_in"] <= 4
+    task = get("/tasks/wait_for").json
+    assert (task["typical_seconds"]["median"], get("/tasks/echo").json["typical_seconds"]) == (4, None)
+
+
 def test_a_log_is_read_from_any_byte(get, submit, run_worker):
     job_id = submit("talk", {})
     run_worker()

@@ -120,9 +120,10 @@ def test_a_watcher_that_missed_the_end_alone_hears_it(running, streams):
 
 
 def test_who_comes_later_is_told_the_state_of_now_and_none_of_before(running, streams):
+    report(running, 1)
     opened = streams()
     witness = opened.open(JOB, "0-0", "me")
-    next(witness)
+    read_until(witness, b'"current": 1')
     for status in ("scheduled", "queued", "started"):
         running.hset(job_key(JOB), "status", status)
         running.publish(WAKE, JOB)
@@ -274,9 +275,10 @@ def test_a_connection_is_sent_what_comes_and_closed_at_the_end(running, streams)
 def test_heartbeats_find_out_which_clients_have_gone(streams):
     opened = streams(heartbeat=0.05)
     follow(opened.open(JOB, "0-0", "me")).close()
-    follow(opened.open(JOB, "0-0", "me")).close()
+    with follow(opened.open(JOB, "0-0", "me")) as half_closed:
+        half_closed.shutdown(socket.SHUT_WR)
 
-    wait_until(lambda: len(opened) == 0)
+        wait_until(lambda: len(opened) == 0)
 
     assert opened._feeds == {}
 

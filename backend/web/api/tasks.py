@@ -11,7 +11,7 @@ from jobkit.errors import FieldError, InvalidArguments
 from jobkit.job import Job
 from web.desk import desk
 from web.forms import arguments_from_request, inputs_from_request
-from web.present import job_object, task_object
+from web.present import job_object, task_objects
 from web.waiting import preferred_wait, wait_for_end
 
 JSON_BYTES = 1_000_000  # the largest body of JSON
@@ -31,13 +31,14 @@ def add_routes(bp: Blueprint) -> None:
 def list_tasks() -> dict[str, Any]:
     announced = desk().catalog.read()
     return {
-        "data": [task_object(spec) for spec in announced.tasks.values()],
+        "data": task_objects(list(announced.tasks.values())),
         "broken": [module.model_dump() for module in announced.broken],
     }
 
 
 def show_task(name: str) -> dict[str, Any]:
-    return task_object(desk().catalog.task(name))
+    [shown] = task_objects([desk().catalog.task(name)])
+    return shown
 
 
 def create_job(name: str) -> Answer:
