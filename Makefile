@@ -29,7 +29,7 @@ check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
 faults: $(VENV)/dev.stamp ## run all fault scenarios, half an hour of them; make test has a selection
 	cd backend && FAULTS=all ../$(VENV)/bin/python -m pytest tests/faults $(ARGS)
 
-bench: $(VENV)/dev.stamp .venv-bench/stamp ## compare the worker with its peers, and write backend/bench/RESULTS.md
+bench: $(VENV)/dev.stamp .venv-bench/stamp ## compare the worker and the web with their peers, and write backend/bench/RESULTS.md
 	cd backend && ../$(VENV)/bin/python -m bench
 
 load: .venv-bench/stamp ## load what `make run` has started, with Locust; make load ARGS="TutorialUser -u 5 -t 60s"

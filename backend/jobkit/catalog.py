@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -128,26 +127,20 @@ class CatalogReader:
         self._redis = redis
         self._catalogs: dict[str, Catalog] = {}
         self._current: tuple[float, Announced] | None = None
-        self._failed: tuple[float, RedisError] | None = None
-        self._reading = threading.Lock()
 
     def read(self, *, max_age: float = FRESH_SECONDS) -> Announced:
-        current, began = self._current, time.monotonic()
-        if current and (began - current[0] <= max_age or (max_age and self._reading.locked())):
+        current = self._current
+        if current and time.monotonic() - current[0] <= max_age:
             return current[1]
-        with self._reading:
-            if self._failed and self._failed[0] > began:
-                raise self._failed[1]  # Redis did not answer another caller meanwhile: waiting again won't help
-            if self._current is None or self._current is current or not max_age:
-                self._current = (time.monotonic(), self._read_or_fail())
-            return self._current[1]
-
-    def _read_or_fail(self) -> Announced:
+        if current:
+            self._current = (time.monotonic(), current[1])  # the others need not read, too
         try:
-            return self._read()
-        except RedisError as error:
-            self._failed = (time.monotonic(), error)
+            announced = self._read()
+        except RedisError:
+            self._current = current
             raise
+        self._current = (time.monotonic(), announced)
+        return announced
 
     def task(self, name: str) -> TaskSpec:
         """As `Announced.task`; a worker that has announced it this second counts."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 from flask import Flask, Response, g, request
+from flask.globals import request_ctx
 
 _ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
 _ENCODER = json.JSONEncoder(default=repr)  # json.dumps would make one for each line
@@ -46,14 +47,15 @@ def _begin() -> None:
 
 
 def _end(response: Response) -> Response:
-    response.headers["X-Request-ID"] = g.request_id
+    began, request_id, request = g.began, g.request_id, request_ctx.request  # not by a proxy for each attribute
+    response.headers["X-Request-ID"] = request_id
     log.info(
         "request",
         method=request.method,
         path=request.path,
         status=response.status_code,
-        ms=round(1000 * (time.perf_counter() - g.began), 1),
+        ms=round(1000 * (time.perf_counter() - began), 1),
         client=request.remote_addr,
-        request_id=g.request_id,
+        request_id=request_id,
     )
     return response

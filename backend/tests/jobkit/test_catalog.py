@@ -13,12 +13,13 @@ def test_while_one_request_reads_the_catalogue_the_others_take_what_was_read_bef
     reader = CatalogReader(redis)
     before = reader.read()
     redis.client_pause(1_000)
-    slow = threading.Thread(target=reader.read, kwargs={"max_age": 1e-9})
-    slow.start()
-    wait_until(reader._reading.locked)
-
+    time.sleep(0.2)  # it is older then than this request allows
     began = time.monotonic()
-    meanwhile = reader.read(max_age=1e-9)
+    slow = threading.Thread(target=reader.read, kwargs={"max_age": 0.2})
+    slow.start()
+    wait_until(lambda: reader._current[0] > began, what="it has begun to read")
+
+    meanwhile = reader.read(max_age=0.2)
 
     assert meanwhile is before
     assert time.monotonic() - began < 0.5

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Request, request, url_for
+from flask import Blueprint, Request, request
 
 from jobkit.arguments import check_tags
 from jobkit.errors import FieldError, InvalidArguments
@@ -54,13 +54,13 @@ def create_job(name: str) -> Answer:
 
 def accepted(job: Job, seconds: int) -> Answer:
     """The answer to a request that has made a job, when it has ended or after these seconds."""
-    headers = {"Location": url_for("api.show_job", job_id=job.id)}
+    headers = {}
     if seconds:
         job = wait_for_end(job.id, seconds)
         headers["Preference-Applied"] = f"wait={seconds}"
-    if job.is_final:
-        return job_object(job, whole=True), 200, headers
-    return job_object(job), 202, headers | RETRY_AFTER
+    shown = job_object(job, whole=job.is_final)
+    headers["Location"] = shown["links"]["self"]
+    return (shown, 200, headers) if job.is_final else (shown, 202, headers | RETRY_AFTER)
 
 
 def create_jobs(name: str) -> Answer:
