@@ -17,10 +17,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from redis import Redis
 from redis.exceptions import RedisError
-from rq.worker_registration import REDIS_WORKER_KEYS
 
 from jobkit.errors import TaskNotFound
-from jobkit.redis import LATEST_CATALOG, LEASE, WORKERS, catalog_key
+from jobkit.redis import LATEST_CATALOG, LEASE, RQ_WORKERS, WORKERS, catalog_key
 
 KEPT_SECONDS = 30 * 24 * 3600  # after the last worker has gone
 FRESH_SECONDS = 1.0
@@ -165,7 +164,7 @@ class CatalogReader:
 
     def _read(self) -> Announced:
         with self._redis.pipeline(transaction=False) as pipeline:
-            keys, latest = pipeline.smembers(REDIS_WORKER_KEYS).get(LATEST_CATALOG).execute()
+            keys, latest = pipeline.smembers(RQ_WORKERS).get(LATEST_CATALOG).execute()
         workers = list(self._workers(key.decode() for key in sorted(keys)))
         digests = {worker.catalog for worker in workers if worker.catalog}
         order = [latest.decode()] if latest and (not digests or latest.decode() in digests) else []

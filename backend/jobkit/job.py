@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from pydantic_core import to_json
-from rq.utils import utcformat
 
 from jobkit.artifacts import Artifact
 from jobkit.catalog import TaskSpec
@@ -95,7 +94,7 @@ def common_fields(spec: TaskSpec, retention: Retention, **ours: str) -> dict[str
 
     What RQ writes as empty strings is left out.
     """
-    now = utcformat(datetime.now(UTC))
+    now = rq_time(datetime.now(UTC))
     fields = {
         "created_at": now,
         "enqueued_at": now,
@@ -115,6 +114,11 @@ def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
     shown = ", ".join([f"{name}={value!r}" for name, value in arguments.items()])
     fields = {"data": to_json((spec.reference, None, (), arguments)), "description": f"{spec.reference}({shown})"[:200]}
     return {**fields, "retry_intervals": json.dumps(_backoff(spec.retries))} if spec.retries else fields
+
+
+def rq_time(moment: datetime) -> str:
+    """As RQ writes times, which are UTC."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _backoff(retries: int) -> list[float]:

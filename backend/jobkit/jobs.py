@@ -14,11 +14,22 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
-from rq.utils import utcformat
 
 from jobkit.catalog import TaskSpec
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult
-from jobkit.job import LISTED, RETRY_OF, STATUSES, TAGS, Job, Retention, common_fields, load, own_fields, restore
+from jobkit.job import (
+    LISTED,
+    RETRY_OF,
+    STATUSES,
+    TAGS,
+    Job,
+    Retention,
+    common_fields,
+    load,
+    own_fields,
+    restore,
+    rq_time,
+)
 from jobkit.listing import Filter, Listing
 from jobkit.redis import EXPIRED, JOBS, idempotency_key, index_key, job_key
 from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT
@@ -160,7 +171,7 @@ class Jobs:
         within 5 seconds. One that has ended stays as it is.
         """
         now = datetime.now(UTC)
-        return self._words(CANCEL(self._redis, utcformat(now), int(now.timestamp()), _CANCELED, *job_ids))
+        return self._words(CANCEL(self._redis, rq_time(now), int(now.timestamp()), _CANCELED, *job_ids))
 
     def delete(self, *job_ids: str) -> list[str]:
         """Remove jobs and all of theirs but their files; the status that each had. One that runs is left alone."""

@@ -28,6 +28,7 @@ SWEEP_LAST = "taskdesk:sweep:last"  # string: when lost workers were looked for 
 SWEEP_GRACE = "taskdesk:sweep:grace"  # string: there while nobody is taken for lost, after Redis was away
 PAUSED = "taskdesk:paused"  # set: names of the queues of which no job begins
 PARENTS = "taskdesk:parents"  # set: ids of failed jobs whose dependents have to hear of it
+RQ_WORKERS = "rq:workers"  # set: the keys of RQ's workers
 WAKE = "taskdesk:wake"  # channel: ids of jobs that have news, with spaces between
 
 

@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 from redis.exceptions import RedisError
-from rq.worker import WorkerStatus
 
 from jobkit.catalog import Announced, TaskSpec
 from jobkit.desk import Desk
 from jobkit.queues import Queue
 from jobkit.statistics import BOUNDS, Histogram, Statistics
+
+STATES = ("started", "suspended", "busy", "idle")  # of a worker, as RQ has them
 
 log = logging.getLogger("web")
 
@@ -69,8 +70,8 @@ def _workers(queues: Sequence[Queue], announced: Announced) -> Metric:
     family = GaugeMetricFamily("rq_workers", "Workers online that serve the queue.", labels=("queue", "state"))
     counts = Counter((queue, worker.state) for worker in announced.workers for queue in worker.queues)
     for queue in queues:
-        for state in WorkerStatus:
-            family.add_metric((queue.name, state.value), counts[queue.name, state.value])
+        for state in STATES:
+            family.add_metric((queue.name, state), counts[queue.name, state])
     return family
 
 
