@@ -10,7 +10,7 @@ import sys  # noqa: E402
 import tempfile  # noqa: E402
 
 # Where web processes put what they count. It has to be there before prometheus_client is imported.
-meters = tempfile.TemporaryDirectory(prefix="taskdesk-meters-", ignore_cleanup_errors=True)
+meters = tempfile.TemporaryDirectory(prefix="meters-of-taskdesk-", ignore_cleanup_errors=True)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = meters.name
 
 from jobkit.settings import load_or_exit  # noqa: E402

@@ -17,7 +17,7 @@ from jobkit.catalog import TaskSpec
 from jobkit.errors import FieldError, InvalidArguments
 
 MAX_TAGS = 10
-MOST_ERRORS = 50  # that are named of many inputs
+MOST_ERRORS = 50  # that are named at once
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?")
 # What the validator knows stricter than the worker, which has the last word: a time needs no zone.
 _FORMATS = {
@@ -75,7 +75,7 @@ def _errors(spec: TaskSpec, values: Any, uploads: Mapping[str, UploadedFile]) ->
     if not validator.is_valid(instance):
         reported = {error.pointer for error in errors}
         found = (error for problem in validator.iter_errors(instance) for error in _in_words(problem))
-        errors += [error for error in found if error.pointer not in reported]
+        errors += islice((error for error in found if error.pointer not in reported), MOST_ERRORS)
     return errors
 
 

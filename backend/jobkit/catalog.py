@@ -141,21 +141,28 @@ class CatalogReader:
         self._current = (time.monotonic(), announced)
         return announced
 
+    def glance(self) -> Announced:
+        """As `read`, but while Redis is away what was read last will do."""
+        try:
+            return self.read()
+        except RedisError:
+            if not self._current:
+                raise
+            return self._current[1]
+
     def task(self, name: str) -> TaskSpec:
         """As `Announced.task`; a worker that has announced it this second counts."""
         try:
             return self.read().task(name)
         except TaskNotFound:
-            return self.read(max_age=0).task(name)
+            return self.read(max_age=0.2).task(name)
 
     def known_task(self, name: str) -> TaskSpec:
         """As `task`, but while Redis is away what was read last will do."""
         try:
             return self.task(name)
         except RedisError:
-            if not self._current:
-                raise
-            return self._current[1].task(name)
+            return self.glance().task(name)
 
     @property
     def last_read(self) -> Announced:

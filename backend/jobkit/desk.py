@@ -5,15 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import ExitStack
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobkit.arguments import Arguments
-from jobkit.artifacts import Artifact, ArtifactStore, FolderStore
+from jobkit.arguments import Arguments, check
+from jobkit.artifacts import Artifact, ArtifactStore, FolderStore, UploadedFile
 from jobkit.catalog import CatalogReader, TaskSpec
-from jobkit.errors import NotEnded
+from jobkit.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
 from jobkit.job import Job, Retention
 from jobkit.jobs import Jobs, Once, new_job_id
 from jobkit.queues import Queues
@@ -29,14 +30,22 @@ class Desk:
         self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
 
-    def submit(self, spec: TaskSpec, arguments: Arguments, *, tags: Sequence[str] = (), key: str | None = None) -> Job:
+    def submit(
+        self,
+        spec: TaskSpec,
+        arguments: Arguments,
+        *,
+        tags: Sequence[str] = (),
+        key: str | None = None,
+        retry_of: str = "",
+    ) -> Job:
         """Store the uploads, then put the job on its queue. `arguments` are checked already.
 
         With a `key` (Idempotency-Key) that came before, the job of that time. Raises IdempotencyKeyReused.
         """
-        once = Once(key, _digest(spec, arguments, tags)) if key else None
+        once = Once(key, _digest(spec, arguments, tags, retry_of)) if key else None
         if once and (known := self.jobs.done_before(once)):
-            return self.jobs.get(known[0])
+            return self._known(once, known[0])
         job_id = new_job_id()
         values = dict(arguments.values)
         try:
@@ -45,7 +54,9 @@ class Desk:
                 stored = f"input-{name}{extensions[0]}"
                 size = self.artifacts.save(job_id, stored, upload.content)
                 values[name] = vars(Artifact(stored, upload.media_type, size, upload.filename))
-            job = self.jobs.submit(spec, values, self._retention, job_id=job_id, tags=tags, once=once)
+            job = self.jobs.submit(
+                spec, values, self._retention, job_id=job_id, tags=tags, retry_of=retry_of, once=once
+            )
         except RedisError:
             raise  # the job may be there, though its answer was lost: if it is not, the sweep removes its files
         except Exception:
@@ -55,6 +66,12 @@ class Desk:
             self.artifacts.delete(job_id)
         return job
 
+    def _known(self, once: Once, job_id: str) -> Job:
+        try:
+            return self.jobs.get(job_id)
+        except (JobNotFound, JobExpired):
+            raise IdempotentJobGone(once.key, job_id) from None
+
     def submit_many(
         self, spec: TaskSpec, inputs: list[dict[str, Any]], *, tags: Sequence[str] = (), key: str | None = None
     ) -> list[str]:
@@ -62,16 +79,26 @@ class Desk:
         once = Once(key, _digest(spec, Arguments({"inputs": inputs}), tags)) if key else None
         return self.jobs.submit_many(spec, inputs, self._retention, tags=tags, once=once)
 
-    def retry(self, job: Job) -> Job:
-        """A new job with the input, the files and the tags of one that has ended. Raises NotEnded, TaskNotFound."""
+    def retry(self, job: Job, *, key: str | None = None) -> Job:
+        """A new job with the input, the files and the tags of one that has ended; `key` as in `submit`.
+
+        Raises NotEnded, UnreadableInput, TaskNotFound; InvalidArguments if the task takes others by now.
+        """
         if not job.is_final:
             raise NotEnded(job.id, job.status)
+        if job.input is None:
+            raise UnreadableInput(job.id)
         spec = self.catalog.task(job.task)
-        job_id = new_job_id()
-        for file in job.uploads.values():
-            with self.artifacts.open(job.id, file.artifact) as content:
-                self.artifacts.save(job_id, file.artifact, content)
-        return self.jobs.submit(spec, job.input or {}, self._retention, job_id=job_id, tags=job.tags, retry_of=job.id)
+        with ExitStack() as files:
+            uploads = {
+                name: UploadedFile(
+                    file.filename, file.media_type, files.enter_context(self.artifacts.open(job.id, file.artifact))
+                )
+                for name, file in job.uploads.items()
+            }
+            values = {name: value for name, value in job.input.items() if name not in uploads}
+            check(spec, values, uploads)
+            return self.submit(spec, Arguments(values, uploads), tags=job.tags, key=key, retry_of=job.id)
 
     def delete(self, *job_ids: str) -> list[str]:
         """Remove jobs and their files; the status that each had. One that runs is left alone."""
@@ -82,11 +109,11 @@ class Desk:
         return statuses
 
 
-def _digest(spec: TaskSpec, arguments: Arguments, tags: Sequence[str]) -> str:
+def _digest(spec: TaskSpec, arguments: Arguments, tags: Sequence[str], retry_of: str = "") -> str:
     """The same for requests that ask for the same."""
     files = {}
     for name, upload in arguments.uploads.items():
         files[name] = hashlib.file_digest(upload.content, "sha256").hexdigest()  # type: ignore[arg-type]
         upload.content.seek(0)
-    asked = json.dumps([spec.reference, arguments.values, files, sorted(tags)], sort_keys=True)
+    asked = json.dumps([spec.reference, arguments.values, files, sorted(tags), retry_of], sort_keys=True)
     return hashlib.sha256(asked.encode()).hexdigest()[:32]

@@ -107,6 +107,26 @@ class IdempotencyKeyReused(AppError):
         super().__init__(f"The Idempotency-Key {key!r} came with another request before: use a new key for each.")
 
 
+class IdempotentJobGone(AppError):
+    """Job is gone: the request of this Idempotency-Key was done before, and its job was deleted or has expired."""
+
+    status = 409
+
+    def __init__(self, key: str, job_id: str):
+        super().__init__(
+            f"The Idempotency-Key {key!r} made job {job_id}, which is gone: use a new key to run it again."
+        )
+
+
+class UnreadableInput(AppError):
+    """Unreadable input: the job can't be run again."""
+
+    status = 409
+
+    def __init__(self, job_id: str):
+        super().__init__(f"Job {job_id} was not made by Taskdesk, and its input can't be read: submit it anew.")
+
+
 class ArtifactNotFound(AppError):
     """Unknown artifact: the job has no file of this name."""
 

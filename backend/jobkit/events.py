@@ -81,11 +81,11 @@ def append_log(redis: Redis, job_id: str, text: str, *, offset: int, ttl: int) -
         kept = content[: LOG_BYTES - offset].decode("utf-8", "ignore").encode()
         content = kept + LOG_CUT
     with redis.pipeline() as pipeline:
-        pipeline.append(log_key(job_id), content)
+        pipeline.setrange(log_key(job_id), offset, content)  # sent again after a lost answer it changes nothing
         pipeline.expire(log_key(job_id), ttl)
         emit(pipeline, job_id, "log", {"offset": offset, "size": len(content)}, ttl=ttl)
-        size: int = pipeline.execute()[0]
-    return max(size, offset + len(content))
+        pipeline.execute()
+    return offset + len(content)
 
 
 def read_log(redis: Redis, job_id: str, offset: int = 0, size: int | None = None) -> str:

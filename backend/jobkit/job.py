@@ -173,8 +173,8 @@ def _call(data: bytes | None) -> tuple[str, dict[str, Any] | None]:
     try:
         if data[:1] == b"x":
             data = zlib.decompress(data)
-        reference, _, _, arguments = json.loads(data)
-        return str(reference), dict(arguments)
+        reference, _, positional, arguments = json.loads(data)
+        return str(reference), None if positional else dict(arguments)  # by position only RQ's own code gives them
     except (ValueError, TypeError, zlib.error):
         return "unreadable", None
 

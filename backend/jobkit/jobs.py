@@ -18,6 +18,7 @@ from redis import Redis
 from jobkit.catalog import TaskSpec
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult
 from jobkit.job import (
+    FINAL,
     LISTED,
     RETRY_OF,
     STATUSES,
@@ -31,7 +32,7 @@ from jobkit.job import (
     rq_time,
 )
 from jobkit.listing import Filter, Listing
-from jobkit.redis import EXPIRED, JOBS, idempotency_key, index_key, job_key
+from jobkit.redis import EXPIRED, JOBS, PAUSED, idempotency_key, index_key, job_key
 from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT
 
 BATCH = 1_000  # jobs that one submit may have
@@ -53,10 +54,14 @@ class Once:
 
 @dataclass(frozen=True)
 class Place:
-    """Where a job stands that has not begun: how many run before it, of its queue and of more urgent ones."""
+    """Where a job stands that has not begun: how many run before it, of its queue and of more urgent ones.
+
+    `paused`: none of its queue begins now.
+    """
 
     position: int
     ahead: int
+    paused: bool
 
 
 def new_job_id() -> str:
@@ -190,16 +195,18 @@ class Jobs:
         """Raises JobNotFound; JobExpired for a job that was there once."""
         if not _ID.fullmatch(job_id):
             raise JobNotFound(job_id)
-        with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.hmget(job_key(job_id), _WHOLE)
-            pipeline.pttl(job_key(job_id))
-            pipeline.zscore(JOBS, job_id)
-            pipeline.zscore(EXPIRED, job_id)
-            *answers, number, expired = pipeline.execute()
+        # One after the other: what many ask for at a time shares its round trips, and needs no connections (redis.py).
+        answers = [self._redis.hmget(job_key(job_id), _WHOLE), self._redis.pttl(job_key(job_id))]
         [job] = load(answers, [job_id], _WHOLE)
         if job is None:
-            raise JobNotFound(job_id) if number is expired is None else JobExpired(job_id)
+            known = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
+            raise JobExpired(job_id) if known else JobNotFound(job_id)
         return job
+
+    def has_ended(self, job_id: str) -> bool:
+        """Whether the job is final, or gone."""
+        status = self._redis.hget(job_key(job_id), "status")
+        return status is None or STATUSES.get(status.decode()) in FINAL
 
     def place(self, job: Job) -> Place | None:
         """Where a queued job stands. A retried job stands where its retry was queued."""
@@ -208,10 +215,11 @@ class Jobs:
         before = self._queues[: self._queues.index(job.queue)] if job.queue in self._queues else ()
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.zrank(index_key(job.queue, "queued"), job.id)
+            pipeline.sismember(PAUSED, job.queue)
             for queue in before:
                 pipeline.llen(f"rq:queue:{queue}")
-            rank, *lengths = pipeline.execute()
-        return None if rank is None else Place(rank + 1, rank + sum(lengths))
+            rank, paused, *lengths = pipeline.execute()
+        return None if rank is None else Place(rank + 1, rank + sum(lengths), bool(paused))
 
     def due(self, job: Job) -> datetime | None:
         """When a scheduled job is put on its queue."""

@@ -77,7 +77,7 @@ class Listing:
         while True:
             entries = self._entries(sources, matching, before, chunk)
             for entry, job in self._jobs(entries, matching):
-                if matching.is_before(job):
+                if matching.is_before(job) and entry.status != "queued":  # one queued again has a new number there
                     return [job for job, _ in found], None
                 if matching.matches(job):
                     found.append((job, entry.number))

@@ -46,7 +46,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
         "task": job.task,
         "status": job.status,
         "summary": job.summary,
-        "queue": {"name": job.queue, "workers_online": desk.catalog.read().workers_online(job.queue)},
+        "queue": {"name": job.queue, "workers_online": desk.catalog.glance().workers_online(job.queue)},
         "progress": job.progress.as_dict() if job.progress else None,
         "attempt": job.attempt,
         "tags": list(job.tags),
@@ -72,11 +72,13 @@ def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
     """What takes more reading: what it returned; or where it stands, and what it will probably take."""
     if job.status == "succeeded":
         return {"result": _result_object(job, desk.jobs.result(job))}
+    if job.status == "failed":
+        return {"traceback": desk.jobs.traceback(job.id)}
     if job.status == "scheduled":
         return {"scheduled_at": time_text(desk.jobs.due(job))}
     if job.is_final:
         return {}
-    spec = desk.catalog.read().tasks.get(job.task)
+    spec = desk.catalog.glance().tasks.get(job.task)
     [usual] = typical(desk.redis, spec.reference) if spec else [None]
     place = desk.jobs.place(job)
     shown = {"queue": {**queue, **vars(place)}} if place else {}
@@ -93,7 +95,7 @@ def _estimate(job: Job, place: Place | None, queue: dict[str, Any], usual: Typic
     if job.status == "running" and job.started_at:
         gone = (datetime.now(UTC) - job.started_at).total_seconds()
         return {"ends_in": round(max(usual.median - gone, 0), 3)}
-    if not place:
+    if not place or place.paused:
         return None
     starts_in = place.ahead / queue["workers_online"] * usual.median
     return {"starts_in": round(starts_in, 3), "ends_in": round(starts_in + usual.median, 3)}

@@ -1,4 +1,4 @@
-"""Connections to Redis, and every key of ours that is in it.
+"""Connections to Redis, and every key of ours that Python names; lua/index.lua and lua/tick.lua have some more.
 
 RQ's own keys (`rq:job:<id>`, `rq:queue:<name>`, registries, results) keep RQ's names and meaning.
 """
@@ -17,15 +17,10 @@ from redis.exceptions import ConnectionError, TimeoutError
 from redis.retry import Retry
 
 JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
-INDEXES = "taskdesk:indexes"  # set: the keys of the indexes by task and by tag
 EXPIRED = "taskdesk:expired"  # sorted set: ids of removed jobs by when they were found gone (Unix seconds)
-SEQUENCE = "taskdesk:sequence"  # counter: the sequence number of the newest job
 LATEST_CATALOG = "taskdesk:catalog"  # string: hash of the catalogue that was announced last
 SWEEP_LOCK = "taskdesk:sweep"  # string: there while a worker keeps house
-SWEEP_CURSOR = "taskdesk:sweep:cursor"  # string: the sequence number up to which the index was swept
 WORKERS = "taskdesk:workers"  # sorted set: worker by when it said last that it lives (Unix seconds, by Redis's clock)
-SWEEP_LAST = "taskdesk:sweep:last"  # string: when lost workers were looked for last (Unix seconds)
-SWEEP_GRACE = "taskdesk:sweep:grace"  # string: there while nobody is taken for lost, after Redis was away
 PAUSED = "taskdesk:paused"  # set: names of the queues of which no job begins
 PARENTS = "taskdesk:parents"  # set: ids of failed jobs whose dependents have to hear of it
 RQ_WORKERS = "rq:workers"  # set: the keys of RQ's workers

@@ -7,19 +7,20 @@ that no pass is long however many jobs there are.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from redis import Redis
 
 from jobkit.artifacts import ArtifactStore
 from jobkit.jobs import BATCH
 from jobkit.listing import INDEXED
-from jobkit.redis import EXPIRED, INDEXES, JOBS, SWEEP_CURSOR, SWEEP_LOCK, index_key, job_key
-from jobkit.scripts import DELETE
+from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK, index_key, job_key
+from jobkit.scripts import DELETE, NAMED_INDEXES
 from runner.settings import WorkerSettings
 
 SLICE = 5_000
-FILES_SECONDS = 0.5
+SECONDS = 0.5  # that one sweep may take for jobs
+FILES_SECONDS = 0.5  # and for files
 EXPIRED_KEPT_SECONDS = 30 * 24 * 3600
 EXPIRED_KEPT = 100_000
 UPLOAD_SECONDS = 3600  # a file whose job is not there yet may belong to a request that is under way
@@ -30,60 +31,71 @@ class Sweeper:
         self._redis = redis
         self._store = store
         self._settings = settings
+        self._steps = self._rounds()
         self._folders = store.job_ids()  # those of a round through the store that are left
 
     def sweep(self) -> None:
-        """One slice of house-keeping, unless another worker did one in the last seconds."""
+        """Some house-keeping, unless another worker did some in the last seconds."""
         if not self._redis.set(SWEEP_LOCK, "1", nx=True, ex=20):
             return
-        self._forget_gone_jobs()
-        self._enforce_cap()
+        until = time.monotonic() + SECONDS
+        for is_round_over in self._steps:
+            if is_round_over or time.monotonic() > until:
+                break
+        while self._enforce_cap() and time.monotonic() < until:
+            pass
         self._remove_orphaned_files()
 
-    def _forget_gone_jobs(self) -> None:
-        start = int(self._redis.get(SWEEP_CURSOR) or 0)
-        entries = self._redis.zrangebyscore(JOBS, f"({start}", "+inf", 0, SLICE, withscores=True)
-        gone = self._without_job([job_id.decode() for job_id, _ in entries])
-        now = time.time()
-        with self._redis.pipeline() as pipeline:
-            if gone:
-                for index in self._indexes():
-                    pipeline.zrem(index, *gone)
-                pipeline.zadd(EXPIRED, dict.fromkeys(gone, now))
-            pipeline.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_KEPT_SECONDS)
-            pipeline.zremrangebyrank(EXPIRED, 0, -EXPIRED_KEPT - 1)
-            pipeline.set(SWEEP_CURSOR, int(entries[-1][1]) if len(entries) == SLICE else 0)
-            pipeline.execute()
+    def _rounds(self) -> Iterator[bool]:
+        """Forget the jobs that are gone: a slice of one index in each step. Whether a round through all is over."""
+        while True:
+            now = time.time()
+            self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_KEPT_SECONDS)
+            self._redis.zremrangebyrank(EXPIRED, 0, -EXPIRED_KEPT - 1)
+            for index in self._indexes():
+                start = "-inf"
+                while entries := self._redis.zrangebyscore(index, start, "+inf", 0, SLICE, withscores=True):
+                    self._forget_gone(index, [job_id.decode() for job_id, _ in entries])
+                    start = f"({entries[-1][1]}"
+                    yield False
+            yield True
+
+    def _forget_gone(self, index: str, job_ids: Sequence[str]) -> None:
+        gone = self._without_job(job_ids)
+        if gone and index == JOBS:
+            self._redis.zadd(EXPIRED, dict.fromkeys(gone, time.time()))
+        if gone:
+            self._redis.zrem(index, *gone)
 
     def _indexes(self) -> list[str]:
         """Every sorted set that may hold a job which has expired. RQ has no clean-up for canceled jobs."""
-        names = [name.decode() for name in self._redis.smembers(INDEXES)]
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for name in names:
-                pipeline.exists(name)
-            emptied = [name for name, there in zip(names, pipeline.execute(), strict=True) if not there]
-        if emptied:  # of a tag, say, that nobody uses any more; a submit names it again
-            self._redis.srem(INDEXES, *emptied)
+        named = [name.decode() for name in NAMED_INDEXES(self._redis)]
         by_status = [index_key(queue, status) for queue in self._settings.queues for status in INDEXED]
-        return [JOBS, *names, *by_status, *(f"rq:canceled:{queue}" for queue in self._settings.queues)]
+        return [JOBS, *by_status, *(f"rq:canceled:{queue}" for queue in self._settings.queues), *named]
 
-    def _enforce_cap(self) -> None:
-        """Over MAX_JOBS that have ended, those that would expire first go now; kept ones are not touched."""
-        registries = [f"rq:{kind}:{queue}" for kind in ("finished", "failed") for queue in self._settings.queues]
+    def _enforce_cap(self) -> bool:
+        """Over MAX_JOBS that have ended, those that would expire first go now; whether there are more of them.
+
+        Kept ones are not touched. RQ scores canceled jobs by their end: they go before all others.
+        """
+        kinds = ("finished", "failed", "canceled")
+        registries = [f"rq:{kind}:{queue}" for kind in kinds for queue in self._settings.queues]
         with self._redis.pipeline(transaction=False) as pipeline:
             for registry in registries:
                 pipeline.zcard(registry)
-            surplus = min(sum(pipeline.execute()) - self._settings.max_jobs, SLICE)
+            surplus = min(sum(pipeline.execute()) - self._settings.max_jobs, BATCH)
             if surplus <= 0:
-                return
+                return False
             for registry in registries:
                 pipeline.zrangebyscore(registry, "-inf", "(+inf", 0, surplus, withscores=True)
             entries = sorted((entry for part in pipeline.execute() for entry in part), key=lambda entry: entry[1])
         ids = [job_id.decode() for job_id, _ in entries[:surplus]]
-        for start in range(0, len(ids), BATCH):
-            DELETE(self._redis, *ids[start : start + BATCH])
         if ids:
+            DELETE(self._redis, *ids)
+            for registry in registries:
+                self._redis.zrem(registry, *ids)  # of a job that had gone before
             self._redis.zadd(EXPIRED, dict.fromkeys(ids, time.time()))
+        return len(ids) == BATCH
 
     def _remove_orphaned_files(self) -> None:
         """Go on with the round through the store for a moment: who sweeps has to beat, too."""

@@ -55,8 +55,8 @@ def _http_error(error: HTTPException) -> Response:
     config = current_app.config
     details = {
         404: "There is nothing at this address.",
-        413: f"The request is too large: {config['MAX_CONTENT_LENGTH']:,} bytes are allowed in all (MAX_UPLOAD_BYTES), "
-        f"and {config['MAX_FORM_MEMORY_SIZE']:,} in a text field.",
+        413: f"The request is too large: {request.max_content_length or 0:,} bytes are allowed here in all, "
+        f"{config['MAX_FORM_MEMORY_SIZE']:,} in a text field, and {config['MAX_FORM_PARTS']} fields.",
     }
     status = error.code or 500
     answer = _answer(status, error.name, details.get(status, error.description or error.name))

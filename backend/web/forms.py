@@ -26,6 +26,8 @@ class UnsupportedMediaType(AppError):
 
 def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
     """The checked arguments that an API request brings. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
+    if request.mimetype == "application/x-www-form-urlencoded" and next(iter(request.form), "").startswith("{"):
+        raise UnsupportedMediaType("The body looks like JSON: say so with the header Content-Type: application/json.")
     if request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
         return _checked(spec, read_texts(spec, dict(request.form.lists())), request.files)
     if request.mimetype != "application/json" and request.get_data(cache=True):

@@ -71,8 +71,9 @@ class Handler(WSGIHandler):
         self.write(b"")  # the headers
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MS)
+        connection = self.socket.dup()  # first: it fails when there are no more files, and the watcher has to be closed
         watcher, self.result = self.result, ()
-        watcher.follow(self.socket.dup())
+        watcher.follow(connection)
 
     def log_request(self) -> None:
         """request_log has written it."""

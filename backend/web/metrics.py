@@ -36,7 +36,7 @@ def metrics() -> Response:
     """All figures. It answers while Redis is away, too, with those of HTTP."""
     registry = CollectorRegistry()  # of this scrape: the collector of several processes knows no other collectors
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if folder:
+    if folder and os.path.isdir(folder):  # who cleans /tmp may have taken it away
         _forget_the_dead(Path(folder))
         MultiProcessCollector(registry, folder)
     else:

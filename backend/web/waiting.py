@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 from flask import Request
+from redis.exceptions import RedisError
 from werkzeug.http import parse_dict_header
 
 from jobkit.errors import FieldError, InvalidArguments
@@ -12,6 +13,7 @@ from jobkit.job import Job
 from web.desk import desk
 
 LONGEST = 60  # seconds
+_PAUSE = 1.0  # seconds until the next look, when Redis did not answer
 _LOOK = 5.0  # seconds after which a waiter looks by itself: a message may have been lost
 
 
@@ -24,16 +26,18 @@ def preferred_wait(request: Request) -> int:
 
 
 def wait_for_end(job_id: str, seconds: int) -> Job:
-    """The job when it has ended, or as it is after these seconds. Raises JobNotFound, JobExpired."""
+    """The job when it has ended, or as it is after these seconds. Raises JobNotFound, JobExpired, RedisError."""
     until = time.monotonic() + seconds
     news = desk().wakeups.add(job_id)
     try:
-        while True:
+        while (left := until - time.monotonic()) > 0:
             news.clear()
-            job = desk().jobs.get(job_id)
-            left = until - time.monotonic()
-            if job.is_final or left <= 0:
-                return job
-            news.wait(min(left, _LOOK))
+            try:
+                if desk().jobs.has_ended(job_id):
+                    break
+                news.wait(min(left, _LOOK))
+            except RedisError:  # it may be back before the time is over
+                time.sleep(min(left, _PAUSE))
     finally:
         desk().wakeups.remove(job_id, news)
+    return desk().jobs.get(job_id)

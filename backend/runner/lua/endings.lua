@@ -104,6 +104,7 @@ local function release(end_)
   add_result(id, 2, end_.worker, 'exc_string', end_.traceback, execution, end_.began, end_.ended)
   set_ttl('rq:results:' .. id, failure_ttl or 0)
   set_ttl(key, failure_ttl or YEAR)
+  set_ttl('taskdesk:log:' .. id, failure_ttl or YEAR)
   set_ttl(key .. ':dependents', failure_ttl or YEAR)
   set_ttl('rq:job::' .. id .. ':dependencies', failure_ttl or YEAR)
   local ttl = failure_ttl or YEAR

@@ -134,6 +134,20 @@ def test_over_the_cap_the_oldest_ended_jobs_go(redis, jobs, echo, run_worker, wo
         jobs.get(ids[0])
 
 
+def test_what_is_gone_leaves_every_index(redis, jobs, echo, worker_settings, tmp_path):
+    ids = [jobs.submit(echo, {"text": "a"}, RETENTION, tags=[f"t{n}"]).id for n in range(20)]
+    jobs.cancel(ids[0])
+    redis.delete(*(f"rq:job:{job_id}" for job_id in ids), "rq:queue:default")
+
+    Sweeper(redis, FolderStore(tmp_path), worker_settings).sweep()
+    redis.delete("taskdesk:sweep")
+    Sweeper(redis, FolderStore(tmp_path), worker_settings).sweep()
+
+    left = {key.decode() for key in redis.scan_iter() if redis.type(key) == b"zset"}
+    assert left == {"taskdesk:expired"}
+    assert redis.smembers("taskdesk:indexes") == set()
+
+
 def test_files_whose_job_is_gone_are_removed_and_others_stay(redis, jobs, echo, registry, worker_settings, tmp_path):
     store = FolderStore(tmp_path / "artifacts")
     kept = jobs.submit(echo, {"text": "a"}, RETENTION).id

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 
 import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from tests.conftest import Stack, wait_until
 
@@ -65,6 +67,9 @@ def test_a_page_links_to_the_next_with_its_filter(get, submit, client):
         ("cursor=-5", "/cursor"),
         ("cursor=9e9", "/cursor"),
         ("limit=0", "/limit"),
+        ("limit=000000001999", "/limit"),
+        ("stauts=failed", "/stauts"),
+        ("tag=", "/tag"),
     ],
 )
 def test_a_query_that_can_not_be_read_is_named(get, query, pointer):
@@ -104,16 +109,19 @@ def test_a_job_tells_what_it_will_probably_take(client, get, submit, redis, redi
     workers.start("worker")
     try:
         wait_until(lambda: get(f"/jobs/{second}").json["queue"]["workers_online"])
-        queued = get(f"/jobs/{second}").json
+        paused = get(f"/jobs/{second}").json
         client.patch("/api/v1/queues/default", json={"paused": False})
         wait_until(lambda: get(f"/jobs/{first}").json["status"] == "running")
+        third = submit("wait_for", {"path": str(tmp_path / "never")})
+        queued = get(f"/jobs/{third}").json
+        client.post(f"/api/v1/jobs/{third}/cancel")
         running = get(f"/jobs/{first}").json
         client.post(f"/api/v1/jobs/{second}/cancel"), client.post(f"/api/v1/jobs/{first}/cancel")
     finally:
         workers.stop()
 
     assert alone["typical_seconds"] == {"median": 4, "p95": 6, "runs": 3}
-    assert (alone["estimate"], queued["estimate"]) == (None, {"starts_in": 4, "ends_in": 8})
+    assert (alone["estimate"], paused["estimate"], queued["estimate"]) == (None, None, {"starts_in": 4, "ends_in": 8})
     assert 0 < running["estimate"]["ends_in"] <= 4
     task = get("/tasks/wait_for").json
     assert (task["typical_seconds"]["median"], get("/tasks/echo").json["typical_seconds"]) == (4, None)
@@ -176,6 +184,47 @@ def test_a_retry_is_a_new_job_with_the_same_input_files_and_tags(client, get, ru
     assert job["input"]["data"]["filename"] == "my.csv"
 
 
+def test_a_retry_with_a_key_is_made_once(client, submit, run_worker):
+    job_id = submit()
+    run_worker()
+
+    first, again = (
+        client.post(f"/api/v1/jobs/{job_id}/retry", headers={"Idempotency-Key": "k-1"}).json["id"] for _ in range(2)
+    )
+
+    assert first == again != job_id
+
+
+def test_a_job_whose_input_can_not_be_read_is_not_run_with_another(client, registry, redis, run_worker):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    job_id = queue.enqueue(registry.catalog.tasks["echo"].reference, "by position", result_ttl=100).id
+    run_worker()
+
+    answer = client.post(f"/api/v1/jobs/{job_id}/retry")
+
+    assert (answer.status_code, answer.json["title"]) == (409, "Unreadable input")
+
+
+def test_a_failed_job_shows_its_traceback(client, get, submit, run_worker):
+    job_id = submit("raises", {})
+    run_worker()
+
+    assert "ValueError" in get(f"/jobs/{job_id}").json["traceback"]
+
+
+def test_the_log_of_a_job_is_kept_as_long_as_the_job(get, submit, run_worker, redis):
+    job_id = submit("talk", {})
+    run_worker()
+
+    assert abs(redis.ttl(f"taskdesk:log:{job_id}") - redis.ttl(f"rq:job:{job_id}")) <= 1
+
+
+def test_a_job_in_a_paused_queue_says_so(client, get, submit):
+    client.patch("/api/v1/queues/default", json={"paused": True})
+
+    assert get(f"/jobs/{submit()}").json["queue"]["paused"] is True
+
+
 def test_a_kept_job_does_not_expire(client, submit, run_worker):
     job_id = submit()
     early = client.post(f"/api/v1/jobs/{job_id}/keep")
@@ -217,8 +266,8 @@ def test_all_that_match_are_retried_kept_canceled_and_deleted(bulk, submit, run_
 
     assert retried.json == {"action": "retry", "count": 3, "outcomes": {"retried": 3}}
     assert canceled.json["outcomes"] == {"canceled": 3}
-    assert kept.json["outcomes"] == {"failed": 3}
-    assert deleted.json["outcomes"] == {"failed": 3, "canceled": 3}
+    assert kept.json["outcomes"] == {"kept": 3}
+    assert deleted.json["outcomes"] == {"deleted": 6}
     assert ids(get("/jobs")) == []
 
 
@@ -240,6 +289,8 @@ def test_nothing_is_done_if_not_as_many_match_as_expected(bulk, submit, get):
         ({"action": "keep", "expected_count": 0, "filter": {"status": "done"}}, {"/filter/status"}),
         ({"action": "keep", "expected_count": 0, "filter": {"since": 5}}, {"/filter/since"}),
         ({"action": "keep", "expected_count": 0, "filter": {"stauts": "failed"}}, {"/filter/stauts"}),
+        ({"action": "keep", "expected_count": 0, "filter": {"id": "", "tag": None}}, {"/filter/id", "/filter/tag"}),
+        ({"action": "keep", "expected_count": 0, "filter": {}, "dry_run": True}, {"/dry_run"}),
     ],
 )
 def test_a_bulk_action_that_can_not_be_read_is_named(client, body, pointers):

@@ -257,7 +257,7 @@ def test_the_processes_on_one_socket_are_added_up(processes, tmp_path):
 
     def both_have_counted() -> bool:
         requests.append(_get(processes, "/healthz"))
-        counters = {path.stem.rpartition("_")[2] for path in tmp_path.glob("taskdesk-meters-*/histogram_*.db")}
+        counters = {path.stem.rpartition("_")[2] for path in tmp_path.glob("meters-of-taskdesk-*/histogram_*.db")}
         return _web_pids(processes) <= counters
 
     before, requests = answered(), []
@@ -271,7 +271,7 @@ def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes
         _get(processes, "/healthz")
     before = Figures(_get(processes, "/metrics"))
     old = _web_pids(processes)
-    [folder] = tmp_path.glob("taskdesk-meters-*")
+    [folder] = tmp_path.glob("meters-of-taskdesk-*")
 
     [counts, *_] = folder.glob("histogram_*.db")  # one of the processes may not have been asked yet
     for pid in old:
@@ -286,8 +286,8 @@ def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes
 
 
 def test_nothing_is_left_when_the_web_has_ended(processes, tmp_path):
-    assert list(tmp_path.glob("taskdesk-meters-*"))
+    assert list(tmp_path.glob("meters-of-taskdesk-*"))
 
     processes.stop()
 
-    assert not list(tmp_path.glob("taskdesk-meters-*"))
+    assert not list(tmp_path.glob("meters-of-taskdesk-*"))

@@ -91,7 +91,9 @@ def test_another_request_with_the_same_key_is_refused(post, task, values, query)
 def test_a_key_whose_job_was_deleted_says_so(client, post):
     client.delete(post(Idempotency_Key="k-1").location)
 
-    assert post(Idempotency_Key="k-1").status_code == 404
+    answer = post(Idempotency_Key="k-1")
+
+    assert (answer.status_code, answer.json["title"]) == (409, "Job is gone")
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "é"])
@@ -158,6 +160,32 @@ def test_a_wrong_tag_is_named(post, query):
     answer = post(query=query)
 
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/tag")
+
+
+def test_a_job_that_was_accepted_is_told_though_redis_goes_away_while_the_client_waits(post, redis_server):
+    stop = threading.Timer(0.5, redis_server.stop)
+    stop.start()
+    try:
+        answer = post(Prefer="wait=2")
+    finally:
+        stop.join()
+        redis_server.start()
+
+    assert (answer.status_code, answer.json["status"]) == (202, "queued")
+
+
+def test_a_body_that_looks_like_json_and_says_it_is_a_form_is_named(client):
+    answer = client.post(
+        "/api/v1/tasks/echo/jobs", data='{"text": "a"}', content_type="application/x-www-form-urlencoded"
+    )
+
+    assert (answer.status_code, "Content-Type: application/json" in answer.json["detail"]) == (415, True)
+
+
+def test_of_a_thousand_wrong_entries_some_are_named(post):
+    answer = post("every_kind", {"numbers": ["x"] * 10_000})
+
+    assert (answer.status_code, len(answer.json["errors"])) == (422, 50)
 
 
 def test_a_body_of_json_has_a_limit(client, post):

@@ -18,7 +18,7 @@ _STATUSES = tuple(dict.fromkeys(STATUSES.values()))
 def page_limit(query: Mapping[str, str], default: int) -> int:
     """The query's `limit`, from 1 to MAX_PAGE. Raises InvalidArguments."""
     text = query.get("limit", str(default))
-    if not (text.isascii() and text.isdecimal() and 1 <= int(text[:9]) <= MAX_PAGE):
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MAX_PAGE):
         raise InvalidArguments([FieldError("/limit", f"This has to be a whole number from 1 to {MAX_PAGE}.")])
     return int(text)
 
@@ -31,22 +31,20 @@ def page_cursor(query: Mapping[str, str]) -> str | None:
     return cursor
 
 
-def only_filters(given: Mapping[str, Any]) -> dict[str, Any]:
-    """What is known of these. Raises InvalidArguments for a name that is none: an action would reach too far."""
-    unknown = [FieldError(f"/filter/{name}", f"Known are: {', '.join(_FILTERS)}.") for name in given.keys() - _FILTERS]
-    if unknown:
-        raise InvalidArguments(unknown)
-    return dict(given)
-
-
 def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:
-    """The filter that a query, or an object of JSON at the pointer `at`, stands for. Raises InvalidArguments."""
-    errors: list[FieldError] = []
+    """The filter that a query, or an object of JSON at the pointer `at`, stands for.
+
+    Raises InvalidArguments, for a name that is none, too: a typo would reach too far.
+    """
+    unknown = sorted(query.keys() - _FILTERS.keys() - ({"limit", "cursor"} if not at else set()))
+    errors = [
+        FieldError(f"{at}/{name}", f"There is no such filter: known are {', '.join(_FILTERS)}.") for name in unknown
+    ]
 
     def read(name: str, parse: Callable[[str], Any]) -> Any:
-        value = query.get(name)
-        if value is None:
+        if name not in query:
             return None
+        value = query[name]
         try:
             return parse(value)
         except (ValueError, TypeError) as error:
@@ -73,8 +71,8 @@ def _status(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    if not isinstance(text, str) or len(text) > 200:
-        raise ValueError("This has to be a text of up to 200 characters.")
+    if not isinstance(text, str) or not 1 <= len(text) <= 200:
+        raise ValueError("This has to be a text of 1 to 200 characters; leave it out for all.")
     return text
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Request, request
+from redis.exceptions import RedisError
 
 from jobkit.arguments import check_tags
-from jobkit.errors import FieldError, InvalidArguments
+from jobkit.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
 from jobkit.job import Job
 from web.desk import desk
 from web.forms import arguments_from_request, inputs_from_request
@@ -48,7 +50,7 @@ def create_job(name: str) -> Answer:
     if request.mimetype != "multipart/form-data":
         request.max_content_length = JSON_BYTES
     arguments = arguments_from_request(spec, request)
-    job = desk().submit(spec, arguments, tags=check_tags(request.args.getlist("tag")), key=_idempotency_key(request))
+    job = desk().submit(spec, arguments, tags=check_tags(request.args.getlist("tag")), key=idempotency_key(request))
     return accepted(job, seconds)
 
 
@@ -56,7 +58,8 @@ def accepted(job: Job, seconds: int) -> Answer:
     """The answer to a request that has made a job, when it has ended or after these seconds."""
     headers = {}
     if seconds:
-        job = wait_for_end(job.id, seconds)
+        with suppress(RedisError, JobNotFound, JobExpired):  # it was accepted, whatever came then
+            job = wait_for_end(job.id, seconds)
         headers["Preference-Applied"] = f"wait={seconds}"
     shown = job_object(job, whole=job.is_final)
     headers["Location"] = shown["links"]["self"]
@@ -68,11 +71,11 @@ def create_jobs(name: str) -> Answer:
     spec = desk().catalog.task(name)
     request.max_content_length = BATCH_BYTES
     inputs = inputs_from_request(spec, request)
-    ids = desk().submit_many(spec, inputs, tags=check_tags(request.args.getlist("tag")), key=_idempotency_key(request))
+    ids = desk().submit_many(spec, inputs, tags=check_tags(request.args.getlist("tag")), key=idempotency_key(request))
     return {"ids": ids, "count": len(ids)}, 202, RETRY_AFTER
 
 
-def _idempotency_key(request: Request) -> str | None:
+def idempotency_key(request: Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         raise InvalidArguments([FieldError("/Idempotency-Key", "This has to be 1 to 255 printable ASCII characters.")])
