@@ -41,6 +41,7 @@ LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
     *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, PROGRESS, RESULT_KINDS, ERROR),
 )
+_ARTIFACT = Artifact.__annotations__.keys()
 _LONGEST_BACKOFF = 300  # seconds
 
 
@@ -85,7 +86,7 @@ class Job:
         return {
             name: Artifact(**value)
             for name, value in (self.input or {}).items()
-            if isinstance(value, dict) and value.keys() == Artifact.__annotations__.keys()
+            if isinstance(value, dict) and value.keys() == _ARTIFACT
         }
 
 
@@ -111,9 +112,14 @@ def common_fields(spec: TaskSpec, retention: Retention, **ours: str) -> dict[str
 
 def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """The rest of the hash: what each job has for itself."""
-    shown = ", ".join([f"{name}={value!r}" for name, value in arguments.items()])
+    shown = ", ".join([f"{name}={_shown(value)}" for name, value in arguments.items()])
     fields = {"data": to_json((spec.reference, None, (), arguments)), "description": f"{spec.reference}({shown})"[:200]}
     return {**fields, "retry_intervals": json.dumps(_backoff(spec.retries))} if spec.retries else fields
+
+
+def _shown(value: Any) -> str:
+    """An argument in a summary; of a file its name."""
+    return str(value["filename"]) if type(value) is dict and value.keys() == _ARTIFACT else repr(value)
 
 
 def rq_time(moment: datetime) -> str:

@@ -19,7 +19,8 @@ _LOOK = 5.0  # seconds after which a waiter looks by itself: a message may have 
 
 def preferred_wait(request: Request) -> int:
     """The seconds that the client wants to wait, at most LONGEST; 0 if it does not. Raises InvalidArguments."""
-    text = parse_dict_header(request.headers.get("Prefer", "")).get("wait", "0") or ""
+    preferences = parse_dict_header(request.headers.get("Prefer", "").lower())
+    text = preferences.get("wait", "0") or ""
     if not (text.isascii() and text.isdecimal()):
         raise InvalidArguments([FieldError("/Prefer", "wait has to be a whole number of seconds: Prefer: wait=10")])
     return min(int(text[:9]), LONGEST)

@@ -181,7 +181,7 @@ def test_a_retry_is_a_new_job_with_the_same_input_files_and_tags(client, get, ru
 
     assert (early.status_code, again.status_code) == (409, 202)
     assert (job["retry_of"], job["tags"], job["result"]["value"]) == (first, ["x"], 4)
-    assert job["input"]["data"]["filename"] == "my.csv"
+    assert (job["input"]["data"]["filename"], job["summary"]) == ("my.csv", "data=my.csv")
 
 
 def test_a_retry_with_a_key_is_made_once(client, submit, run_worker):

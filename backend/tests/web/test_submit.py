@@ -36,7 +36,7 @@ def worker(redis_url, tmp_path):
 
 
 def test_who_prefers_to_wait_is_given_the_job_when_it_has_ended(post, worker):
-    answer = post(Prefer="respond-async, wait=20")
+    answer = post(Prefer="respond-async, Wait=20")
 
     assert (answer.status_code, answer.json["status"], answer.json["result"]["value"]) == (200, "succeeded", "a")
     assert answer.headers["Preference-Applied"] == "wait=20"
