@@ -40,7 +40,7 @@ from runner.surroundings import Surroundings
 from runner.wire import Doorbell, Interrupted, Wire
 
 DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my place
-LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
+WIP_LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
 MEMORY_CHECK_JOBS = 200
 AHEAD = 0.001  # seconds that jobs may take on average for the next to be reserved ahead
 PACE_JOBS = 8  # about so many jobs make the average
@@ -224,7 +224,7 @@ class Child:
         keys = () if self._stopping or self._is_worn else self._queue_keys
         self._executions += 1
         arguments: Arguments = (
-            *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", LEASE),
+            *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", WIP_LEASE),
             *((begins.id, begins.execution) if begins else ("", "")),
         )
         if outcome:

@@ -33,7 +33,7 @@ from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
 from jobkit.redis import PARENTS, WORKERS, connect_impatiently
 from runner.activity import Activity, Running
-from runner.child import DONE, LEASE, RECYCLE, Child, now_text
+from runner.child import DONE, RECYCLE, WIP_LEASE, Child, now_text
 from runner.discovery import TaskRegistry
 from runner.failure import STOPPED, Failure
 from runner.retention import Sweeper
@@ -332,7 +332,9 @@ class TaskWorker(BaseWorker):
             self._beat(running)
 
     def _beat(self, running: Running | None) -> None:
-        job = (running.job_id, running.execution, LEASE, running.began, round(running.seconds, 3)) if running else ()
+        job = (
+            (running.job_id, running.execution, WIP_LEASE, running.began, round(running.seconds, 3)) if running else ()
+        )
         jobs, seconds = self._activity.totals()
         news = (jobs - self._told[0], round(seconds - self._told[1], 6))
         is_whole, verdict = BEAT(self.connection, self.name, now_text(), RECORD_TTL, *news, *job)

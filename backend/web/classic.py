@@ -14,8 +14,8 @@ from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
 from jobkit.job import Job
 from jobkit.reading import read_texts
 from web.api.jobs import job_result
-from web.api.tasks import JSON_BYTES
 from web.desk import desk
+from web.forms import JSON_BYTES
 from web.present import job_object, plain_result
 from web.protection import refuse_foreign_request
 

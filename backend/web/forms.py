@@ -17,6 +17,9 @@ from jobkit.reading import parse_json, read_fields, read_texts
 
 _EMPTY_INPUT = "application/octet-stream"  # what a browser sends for a file input with no file chosen
 
+JSON_BYTES = 1_000_000  # the largest body of JSON
+BATCH_BYTES = 16_000_000  # and of a batch
+
 
 class UnsupportedMediaType(AppError):
     """Unsupported media type: arguments come as JSON or as multipart/form-data."""
@@ -44,7 +47,7 @@ def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
 
 def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]]:
     """The checked inputs of a batch, `{"inputs": [{…}, …]}`. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
-    inputs = json_object(request).get("inputs")
+    inputs = json_object(request, BATCH_BYTES).get("inputs")
     if (
         not isinstance(inputs, list)
         or not 1 <= len(inputs) <= BATCH
@@ -59,8 +62,9 @@ def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]
     return inputs
 
 
-def json_object(request: Request) -> dict[str, Any]:
-    """The object that is the body of a request. Raises NotJson, UnsupportedMediaType."""
+def json_object(request: Request, most: int = JSON_BYTES) -> dict[str, Any]:
+    """The object that is the body of a request, of at most so many bytes. Raises NotJson, UnsupportedMediaType."""
+    request.max_content_length = most
     body = request.get_data(cache=True)
     if request.mimetype != "application/json":
         raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no type'}: send JSON.")

@@ -18,16 +18,6 @@ RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
 
 @pytest.fixture
-def jobs(redis):
-    return Jobs(redis, ("high", "default", "low"))
-
-
-@pytest.fixture
-def echo(registry):
-    return registry.catalog.tasks["echo"]
-
-
-@pytest.fixture
 def submit(jobs, echo):
     return lambda **options: jobs.submit(echo, {"text": "a"}, RETENTION, **options).id
 

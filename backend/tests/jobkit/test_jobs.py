@@ -14,20 +14,9 @@ from rq.serializers import JSONSerializer
 from jobkit.artifacts import FolderStore
 from jobkit.errors import JobExpired, JobNotFound, NoResult
 from jobkit.job import Retention
-from jobkit.jobs import Jobs
 from runner.retention import Sweeper
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
-
-
-@pytest.fixture
-def jobs(redis):
-    return Jobs(redis, ("high", "default", "low"))
-
-
-@pytest.fixture
-def echo(registry):
-    return registry.catalog.tasks["echo"]
 
 
 def test_submitting_is_one_round_trip(redis, jobs, echo):

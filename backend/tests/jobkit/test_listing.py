@@ -11,15 +11,9 @@ from rq.serializers import JSONSerializer
 
 from jobkit import listing
 from jobkit.job import Retention
-from jobkit.jobs import Jobs
 from jobkit.listing import Filter
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
-
-
-@pytest.fixture
-def jobs(redis):
-    return Jobs(redis, ("high", "default", "low"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from jobkit.errors import AppError, CountDiffers, FieldError, InvalidArguments, 
 from jobkit.job import FINAL
 from jobkit.jobs import BATCH
 from web.api.query import job_filter
-from web.api.tasks import JSON_BYTES, Answer, accepted, idempotency_key
+from web.api.tasks import Answer, accepted, idempotency_key
 from web.desk import desk
 from web.forms import json_object
 from web.present import job_object
@@ -62,7 +62,6 @@ def delete_job(job_id: str) -> tuple[str, int]:
 
 def bulk() -> dict[str, Any]:
     """Do `action` with each job that `filter` matches, if they are `expected_count`."""
-    request.max_content_length = JSON_BYTES
     body = json_object(request)
     action, expected = body.get("action"), cast(Any, body.get("expected_count"))
     errors = [FieldError(f"/{name}", "There is no such member.") for name in sorted(body.keys() - _MEMBERS)]

@@ -14,7 +14,7 @@ from jobkit.events import read_log
 from jobkit.job import Job
 from web.api.query import job_filter, page_cursor, page_limit
 from web.desk import desk
-from web.present import job_object, result_parts
+from web.present import job_object, plain_result, result_parts
 from web.waiting import preferred_wait, wait_for_end
 
 _SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # never SVG or HTML: they can carry scripts
@@ -70,7 +70,7 @@ def job_result(job_id: str) -> Response:
     job = desk().jobs.get(job_id)
     value = desk().jobs.result(job)
     if isinstance(job.result_kinds, dict):
-        return _json({part.name: part.url or part.value for part in result_parts(job, value)})
+        return _json(plain_result(job, value))
     [part] = result_parts(job, value)
     if part.url:
         return _send(job, value)

@@ -10,7 +10,6 @@ from flask import Blueprint, request
 from jobkit.errors import FieldError, InvalidArguments
 from jobkit.present import worker_object
 from jobkit.workers import read_workers
-from web.api.tasks import JSON_BYTES
 from web.desk import desk
 from web.forms import json_object
 from web.present import queue_object
@@ -35,7 +34,6 @@ def show_queue(name: str) -> dict[str, Any]:
 def change_queue(name: str) -> dict[str, Any]:
     """`{"paused": true}`: no job of it begins; those that run go on."""
     queue = desk().queues.get(name)
-    request.max_content_length = JSON_BYTES
     paused = json_object(request).get("paused")
     if not isinstance(paused, bool):
         raise InvalidArguments([FieldError("/paused", "This has to be true or false.")])

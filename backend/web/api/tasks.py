@@ -12,12 +12,10 @@ from jobkit.arguments import check_tags
 from jobkit.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
 from jobkit.job import Job
 from web.desk import desk
-from web.forms import arguments_from_request, inputs_from_request
+from web.forms import JSON_BYTES, arguments_from_request, inputs_from_request
 from web.present import job_object, task_objects
 from web.waiting import preferred_wait, wait_for_end
 
-JSON_BYTES = 1_000_000  # the largest body of JSON
-BATCH_BYTES = 16_000_000
 RETRY_AFTER = {"Retry-After": "1"}
 
 Answer = tuple[dict[str, Any], int, dict[str, str]]
@@ -69,7 +67,6 @@ def accepted(job: Job, seconds: int) -> Answer:
 def create_jobs(name: str) -> Answer:
     """Up to 1,000 jobs in one step; none if one of the inputs is wrong."""
     spec = desk().catalog.task(name)
-    request.max_content_length = BATCH_BYTES
     inputs = inputs_from_request(spec, request)
     ids = desk().submit_many(spec, inputs, tags=check_tags(request.args.getlist("tag")), key=idempotency_key(request))
     return {"ids": ids, "count": len(ids)}, 202, RETRY_AFTER
