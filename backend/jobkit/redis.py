@@ -34,6 +34,11 @@ def job_key(job_id: str) -> str:
     return f"rq:job:{job_id}"
 
 
+def scheduled_key(queue: str) -> str:
+    """Sorted set of RQ: job id by when it is to be put on its queue (Unix seconds)."""
+    return f"rq:scheduled:{queue}"
+
+
 def catalog_key(digest: str) -> str:
     return f"taskdesk:catalog:{digest}"
 
