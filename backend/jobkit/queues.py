@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,7 +23,7 @@ class Queue:
 
 
 class Queues:
-    def __init__(self, redis: Redis, names: Sequence[str]):
+    def __init__(self, redis: Redis, names: tuple[str, ...]):
         self._redis = redis
         self.names = names
 
