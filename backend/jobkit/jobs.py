@@ -28,8 +28,8 @@ from jobkit.job import (
     common_fields,
     load,
     own_fields,
-    restore,
     rq_time,
+    submitted,
 )
 from jobkit.listing import Filter, Listing
 from jobkit.redis import EXPIRED, JOBS, PAUSED, idempotency_key, index_key, job_key
@@ -71,11 +71,6 @@ def new_job_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-def _stored(value: Any) -> bytes:
-    """As Redis gives it back."""
-    return value if isinstance(value, bytes) else str(value).encode()
-
-
 class Jobs:
     def __init__(self, redis: Redis, queues: Sequence[str]):
         self._redis = redis
@@ -105,11 +100,7 @@ class Jobs:
         [known] = self._send(spec, common, {job_id: own}, tags, once)
         if known != job_id:
             return self.get(known)
-        job = restore(
-            job_id, dict.fromkeys(_WHOLE) | {name: _stored(value) for name, value in (common | own).items()}, -1
-        )
-        assert job
-        return job
+        return submitted(job_id, arguments, {**common, **own})
 
     def submit_many(
         self,
