@@ -141,6 +141,31 @@ def _backoff(retries: int) -> list[float]:
     return [round(min(2.0**n, _LONGEST_BACKOFF) * random.uniform(0.5, 1.5), 3) for n in range(retries)]
 
 
+def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any]) -> Job:
+    """The job of these `common_fields` and `own_fields`, as `restore` would give it."""
+    now = datetime.fromisoformat(fields["created_at"])
+    return Job(
+        id=job_id,
+        task=fields[TASK],
+        status=STATUSES[fields["status"]],
+        queue=fields["origin"],
+        summary=_summary(fields["description"]),
+        input=arguments,
+        progress=None,
+        result_kinds=None,
+        error=None,
+        tags=tuple(fields.get(TAGS, "").split()),
+        attempt=1,
+        retry_of=fields.get(RETRY_OF),
+        is_kept=False,
+        created_at=now,
+        enqueued_at=now if "enqueued_at" in fields else None,
+        started_at=None,
+        ended_at=None,
+        expires_at=None,
+    )
+
+
 def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | None:
     """The job of these fields of its hash, which has `ttl` more milliseconds; None if there is no such job."""
     status = fields["status"]
@@ -155,7 +180,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         task=(fields[TASK] or b"").decode() or (reference or description.partition("(")[0]).rpartition(".")[2],
         status=STATUSES.get(status.decode(), "queued"),
         queue=(fields["origin"] or b"").decode(),
-        summary=description.partition("(")[2].removesuffix(")"),
+        summary=_summary(description),
         input=arguments,
         progress=Progress(*json.loads(current)) if current else None,
         result_kinds=json.loads(fields[RESULT_KINDS] or b"null"),
@@ -194,6 +219,10 @@ def _call(data: bytes | None) -> tuple[str, dict[str, Any] | None]:
         return str(reference), None if positional else dict(arguments)  # by position only RQ's own code gives them
     except (ValueError, TypeError, zlib.error):
         return "unreadable", None
+
+
+def _summary(description: str) -> str:
+    return description.partition("(")[2].removesuffix(")")
 
 
 def _time(value: bytes | None) -> datetime | None:

@@ -29,8 +29,8 @@ from jobkit.job import (
     common_fields,
     load,
     own_fields,
-    restore,
     rq_time,
+    submitted,
     with_due,
 )
 from jobkit.listing import Filter, Listing
@@ -73,11 +73,6 @@ def new_job_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-def _stored(value: Any) -> bytes:
-    """As Redis gives it back."""
-    return value if isinstance(value, bytes) else str(value).encode()
-
-
 def _due(at: datetime | None) -> int | None:
     """When RQ's scheduler is to queue a job, in Unix time, and never too early; None if that is now."""
     return math.ceil(at.timestamp()) if at and at > datetime.now(UTC) else None
@@ -106,8 +101,8 @@ class Jobs:
     ) -> Job:
         """Put a job on a queue (its task's unless told), in one atomic round trip; at this time, if it is to come.
 
-        The job, which may be an earlier one by `once`.
-        `arguments` must be valid for the task: this does not check them. Raises IdempotencyKeyReused, and as `get`.
+        Returns the job, which may be an earlier one by `once`. `arguments` must be valid for the task: this does not
+        check them. Raises IdempotencyKeyReused, and as `get`.
         """
         job_id = job_id or new_job_id()
         ours = {name: value for name, value in ((TAGS, " ".join(tags)), (RETRY_OF, retry_of)) if value}
@@ -117,11 +112,7 @@ class Jobs:
         [known] = self._send(spec, common, {job_id: own}, due, tags, once)
         if known != job_id:
             return self.get(known)
-        job = restore(
-            job_id, dict.fromkeys(_WHOLE) | {name: _stored(value) for name, value in (common | own).items()}, -1
-        )
-        assert job
-        return with_due(job, due)
+        return with_due(submitted(job_id, arguments, {**common, **own}), due)
 
     def submit_many(
         self,

@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
 from flask import Flask
 
 from web import api, classic, errors, health, metrics, pages, protection, request_log
+from web.application import App
 from web.desk import WebDesk
 from web.settings import WebSettings
-
-
-class App(Flask):
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """No view is a coroutine: Flask need not look again, six times in a request."""
-        return func
 
 
 def create_app(settings: WebSettings) -> Flask:
@@ -28,7 +20,6 @@ def create_app(settings: WebSettings) -> Flask:
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["dashboard_url"] = settings.dashboard_url
-    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     app.extensions["desk"] = WebDesk(settings)
 

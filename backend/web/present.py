@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from flask import url_for
+from flask.globals import request_ctx
 
 from jobkit import present
 from jobkit.catalog import TaskSpec
@@ -42,8 +44,8 @@ def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
 
 
 def _links(job: Job) -> dict[str, str]:
-    """Where the job is, and what can be done with it as it is. Flask builds one of them: a list has hundreds."""
-    here = url_for("api.show_job", job_id=job.id)
+    """Where the job is, and what can be done with it as it is."""
+    here = f"{_jobs_address(request_ctx.request.script_root)}/{job.id}"
     names = ["events", "logs"]
     if job.status == "succeeded":
         names.append("result")
@@ -52,6 +54,12 @@ def _links(job: Job) -> dict[str, str]:
     else:
         names.append("cancel")
     return {"self": here, **{name: f"{here}/{name}" for name in names}}
+
+
+@lru_cache(maxsize=8)
+def _jobs_address(script_root: str) -> str:
+    """Built once, as a list has hundreds of links."""
+    return url_for("api.list_jobs")
 
 
 @dataclass(frozen=True)

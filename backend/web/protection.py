@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from flask import Flask, Request, Response, abort, request
+from flask import Flask, Request, abort, request
 from werkzeug.exceptions import LengthRequired
 from werkzeug.formparser import FormDataParser
 
@@ -22,13 +22,13 @@ _CSP = "; ".join(
         "frame-ancestors 'none'",
     )
 )
-_HEADERS = {
-    "Content-Security-Policy": _CSP,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
+SAFE_HEADERS = [
+    ("Content-Security-Policy", _CSP),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
 
 
 class UnreadableForm(AppError):
@@ -58,10 +58,8 @@ class StrictRequest(Request):
 
 
 def install(app: Flask) -> None:
-    app.request_class = StrictRequest
     app.before_request(_refuse_foreign_writes)
     app.before_request(_refuse_unknown_length)
-    app.after_request(_add_headers)
 
 
 def _refuse_foreign_writes() -> None:
@@ -74,8 +72,8 @@ def refuse_foreign_request() -> None:
 
     Aborts with 403. A route that writes on a GET has to call it.
     """
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
+    headers = request.headers
+    site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     foreign = site not in ("same-origin", "none") if site else origin and urlsplit(origin).netloc != request.host
     if foreign:
         abort(403, "A page of another site can't send this.")
@@ -85,11 +83,3 @@ def _refuse_unknown_length() -> None:
     """Werkzeug cuts a chunked body at the size limit and goes on; so a body has to say its length."""
     if request.headers.get("Transfer-Encoding"):
         raise LengthRequired("Send the body with a Content-Length, not in chunks.")
-
-
-def _add_headers(response: Response) -> Response:
-    headers = response.headers
-    for name, value in _HEADERS.items():
-        if name not in headers:
-            headers.add(name, value)
-    return response
