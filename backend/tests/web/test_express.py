@@ -60,4 +60,4 @@ def test_the_short_way_is_counted_and_logged(client, registry, capsys):
 
     assert counted() == before + 1
     [line] = [line for line in capsys.readouterr().out.splitlines() if "method=POST" in line]
-    assert "path=/api/v1/tasks/echo/jobs" in line and "status=202" in line and "request_id=" in line
+    assert all(part in line for part in ("path=/api/v1/tasks/echo/jobs", "status=202", "request_id="))
