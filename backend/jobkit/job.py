@@ -41,6 +41,8 @@ LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
     *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, PROGRESS, RESULT_KINDS, ERROR),
 )
+# Of a failed job that has no error of ours: RQ's own code took it from a worker that was silent.
+LOST = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
 _ARTIFACT = Artifact.__annotations__.keys()
 _LONGEST_BACKOFF = 300  # seconds
 
@@ -184,7 +186,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         input=arguments,
         progress=Progress(*json.loads(current)) if current else None,
         result_kinds=json.loads(fields[RESULT_KINDS] or b"null"),
-        error=json.loads(fields[ERROR] or b"null"),
+        error=json.loads(fields[ERROR] or b"null") or (LOST if status == b"failed" else None),
         tags=tuple((fields[TAGS] or b"").decode().split()),
         attempt=len(intervals) - int(fields["retries_left"] or len(intervals)) + 1,
         retry_of=(fields[RETRY_OF] or b"").decode() or None,

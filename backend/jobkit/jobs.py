@@ -43,7 +43,7 @@ IDEMPOTENCY_SECONDS = 24 * 3600
 _SAME_SECOND = 50
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _WHOLE = ("data", *LISTED)
-_CANCELED = json.dumps({"type": "Canceled", "title": "", "detail": "The job was canceled before it began."})
+_CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The job was canceled before it began."})
 
 
 @dataclass(frozen=True)

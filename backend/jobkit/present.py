@@ -61,9 +61,8 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
     }
     if job.input is not None:
         shown["input"] = job.input
-    if job.error or job.status in ("failed", "canceled"):  # a job that waits for its next try has one, too
-        lost = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
-        shown["error"] = job.error or (lost if job.status == "failed" else None)
+    if job.error or job.status == "canceled":  # a job that waits for its next try has one, too
+        shown["error"] = job.error
     if whole:
         shown |= _details(desk, job, shown["queue"])
     return shown

@@ -4,7 +4,7 @@ local MAX_LOSSES = 3 -- a job that lost so many workers is poison
 local YEAR = 31536000 -- RQ's time for failed jobs that name none
 
 local PARENTS = 'taskdesk:parents' -- failed jobs whose dependents have to hear of it (stock.py)
-local STOPPED = '{"type": "Stopped", "title": "", "detail": "The job was stopped."}'
+local STOPPED = '{"type": "Stopped", "title": "Stopped", "detail": "The job was stopped."}'
 
 local function poison()
   return cjson.encode({type = 'Poison', title = 'Worker lost',
