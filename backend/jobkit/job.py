@@ -34,6 +34,7 @@ STATUSES = {
     "canceled": "canceled",
     "stopped": "canceled",
 }
+EVERY_STATUS = tuple(dict.fromkeys(STATUSES.values()))
 FINAL = frozenset({"succeeded", "failed", "canceled"})
 
 # What a list shows; a job's arguments (`data`) may be large.

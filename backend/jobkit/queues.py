@@ -9,7 +9,7 @@ from datetime import datetime
 from redis import Redis
 
 from jobkit.errors import QueueNotFound
-from jobkit.redis import PAUSED, index_key, job_key
+from jobkit.redis import PAUSED, index_key, job_key, queue_key, registry_key
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Queues:
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.smembers(PAUSED)
             for name in self.names:
-                pipeline.llen(f"rq:queue:{name}")
-                pipeline.zcard(f"rq:wip:{name}")
-                pipeline.zcount(f"rq:finished:{name}", now, "+inf")
+                pipeline.llen(queue_key(name))
+                pipeline.zcard(registry_key("wip", name))
+                pipeline.zcount(registry_key("finished", name), now, "+inf")
                 pipeline.zcard(index_key(name, "failed"))
-                pipeline.zcard(f"rq:scheduled:{name}")
-                pipeline.zcard(f"rq:deferred:{name}")
+                pipeline.zcard(registry_key("scheduled", name))
+                pipeline.zcard(registry_key("deferred", name))
                 pipeline.zcard(index_key(name, "canceled"))
-                pipeline.lindex(f"rq:queue:{name}", 0)
+                pipeline.lindex(queue_key(name), 0)
             paused, *answers = pipeline.execute()
             for next_id in answers[7::8]:
                 pipeline.hget(job_key((next_id or b"").decode()), "enqueued_at")

@@ -8,6 +8,8 @@ from datetime import datetime
 
 from redis import Redis
 
+from jobkit.redis import worker_key
+
 _FIELDS = (
     *("queues", "state", "current_job", "hostname", "pid", "birth", "last_heartbeat", "version", "python_version"),
     *("successful_job_count", "failed_job_count", "total_working_time"),
@@ -38,7 +40,7 @@ def read_workers(redis: Redis, names: Iterable[str]) -> list[Worker]:
     names = list(names)
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
-            pipeline.hmget(f"rq:worker:{name}", _FIELDS)
+            pipeline.hmget(worker_key(name), _FIELDS)
         answers = pipeline.execute()
     rows = ((name, [(value or b"").decode() for value in values]) for name, values in zip(names, answers, strict=True))
     return [_worker(name, *row) for name, row in rows if row[0]]
