@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -14,6 +16,8 @@ OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+AXE = Path(__file__).with_name("axe.min.js").read_text()
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="session")
@@ -40,3 +44,23 @@ def page(browser: Browser, stack) -> Iterator[Page]:
     yield page
     context.close()
     assert [text for text in complaints if "status of 4" not in text] == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[..., None]:
+    """Let axe-core look at a page as it is now: what breaks a rule of WCAG 2 A or AA, or a best practice, fails."""
+
+    def check(page: Page, rules: Sequence[str] = ()) -> None:
+        """With `rules`, these only."""
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(AXE)
+        only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
+        options = {"runOnly": only, "resultTypes": ["violations"], "preload": False}
+        violations = page.evaluate("async options => (await axe.run(options)).violations", options)
+        assert [_told(rule) for rule in violations] == [], page.url
+
+    return check
+
+
+def _told(rule: dict[str, Any]) -> str:
+    return f"{rule['id']}: {rule['help']}: " + "; ".join(node["html"][:200] for node in rule["nodes"])

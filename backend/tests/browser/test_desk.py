@@ -141,17 +141,6 @@ def test_payloads_are_shown_as_text(page):
     assert "owned" not in page.title()
 
 
-def test_pages_fit_a_phone_in_light_and_dark(browser, stack):
-    for scheme in ("light", "dark"):
-        context = browser.new_context(base_url=stack.url, viewport={"width": 320, "height": 640}, color_scheme=scheme)
-        page = context.new_page()
-        for path in ("/", "/tasks/train_model", "/tasks/kinds_gallery", "/docs", "/nothing"):
-            page.goto(path)
-            page.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
-            assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
-        context.close()
-
-
 def test_the_picture_of_tutorial_001_follows_its_bar(page):
     page.goto("/image_page")
 
