@@ -10,7 +10,7 @@ import json
 import random
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,7 +55,10 @@ class Retention:
 
 @dataclass(frozen=True)
 class Job:
-    """A job at one moment. `input` is None in a list, and where its data can't be read; `summary` is its beginning."""
+    """A job at one moment. `input` is None in a list, and where its data can't be read; `summary` is its beginning.
+
+    `scheduled_at`: when one that is scheduled, or waits for its next try, is put on its queue.
+    """
 
     id: str
     task: str
@@ -75,6 +78,7 @@ class Job:
     started_at: datetime | None
     ended_at: datetime | None
     expires_at: datetime | None
+    scheduled_at: datetime | None = None
 
     @property
     def is_final(self) -> bool:
@@ -90,17 +94,19 @@ class Job:
         }
 
 
-def common_fields(spec: TaskSpec, retention: Retention, **ours: str) -> dict[str, Any]:
-    """Of the hash that RQ's `Queue.enqueue` would write, and our fields: what jobs of one submit have in common.
+def common_fields(
+    spec: TaskSpec, retention: Retention, queue: str, *, is_scheduled: bool = False, **ours: str
+) -> dict[str, Any]:
+    """Of the hash that RQ's `Queue.enqueue` (or `enqueue_at`) would write, and our fields: what jobs of one submit
+    have in common.
 
     What RQ writes as empty strings is left out.
     """
     now = rq_time(datetime.now(UTC))
     fields = {
         "created_at": now,
-        "enqueued_at": now,
-        "status": "queued",
-        "origin": spec.queue,
+        **({"status": "scheduled"} if is_scheduled else {"status": "queued", "enqueued_at": now}),
+        "origin": queue,
         "timeout": spec.timeout,
         "result_ttl": retention.result_ttl,
         "failure_ttl": retention.failure_ttl,
@@ -135,6 +141,31 @@ def _backoff(retries: int) -> list[float]:
     return [round(min(2.0**n, _LONGEST_BACKOFF) * random.uniform(0.5, 1.5), 3) for n in range(retries)]
 
 
+def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any]) -> Job:
+    """The job of these `common_fields` and `own_fields`, as `restore` would give it."""
+    now = datetime.fromisoformat(fields["created_at"])
+    return Job(
+        id=job_id,
+        task=fields[TASK],
+        status=STATUSES[fields["status"]],
+        queue=fields["origin"],
+        summary=_summary(fields["description"]),
+        input=arguments,
+        progress=None,
+        result_kinds=None,
+        error=None,
+        tags=tuple(fields.get(TAGS, "").split()),
+        attempt=1,
+        retry_of=fields.get(RETRY_OF),
+        is_kept=False,
+        created_at=now,
+        enqueued_at=now if "enqueued_at" in fields else None,
+        started_at=None,
+        ended_at=None,
+        expires_at=None,
+    )
+
+
 def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | None:
     """The job of these fields of its hash, which has `ttl` more milliseconds; None if there is no such job."""
     status = fields["status"]
@@ -149,7 +180,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         task=(fields[TASK] or b"").decode() or (reference or description.partition("(")[0]).rpartition(".")[2],
         status=STATUSES.get(status.decode(), "queued"),
         queue=(fields["origin"] or b"").decode(),
-        summary=description.partition("(")[2].removesuffix(")"),
+        summary=_summary(description),
         input=arguments,
         progress=Progress(*json.loads(current)) if current else None,
         result_kinds=json.loads(fields[RESULT_KINDS] or b"null"),
@@ -164,6 +195,11 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         ended_at=_time(fields["ended_at"]),
         expires_at=datetime.now(UTC) + timedelta(milliseconds=ttl) if ttl > 0 else None,
     )
+
+
+def with_due(job: Job, score: float | None) -> Job:
+    """A scheduled job, with the time that RQ's registry has for it: its score there."""
+    return replace(job, scheduled_at=datetime.fromtimestamp(score, UTC)) if score else job
 
 
 def load(pipeline_answers: Sequence[Any], job_ids: Sequence[str], fields: Sequence[str]) -> list[Job | None]:
@@ -183,6 +219,10 @@ def _call(data: bytes | None) -> tuple[str, dict[str, Any] | None]:
         return str(reference), None if positional else dict(arguments)  # by position only RQ's own code gives them
     except (ValueError, TypeError, zlib.error):
         return "unreadable", None
+
+
+def _summary(description: str) -> str:
+    return description.partition("(")[2].removesuffix(")")
 
 
 def _time(value: bytes | None) -> datetime | None:

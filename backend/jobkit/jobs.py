@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import re
 import time
@@ -28,11 +29,12 @@ from jobkit.job import (
     common_fields,
     load,
     own_fields,
-    restore,
     rq_time,
+    submitted,
+    with_due,
 )
 from jobkit.listing import Filter, Listing
-from jobkit.redis import EXPIRED, JOBS, PAUSED, idempotency_key, index_key, job_key
+from jobkit.redis import EXPIRED, JOBS, PAUSED, idempotency_key, index_key, job_key, scheduled_key
 from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT
 
 BATCH = 1_000  # jobs that one submit may have
@@ -71,9 +73,9 @@ def new_job_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
-def _stored(value: Any) -> bytes:
-    """As Redis gives it back."""
-    return value if isinstance(value, bytes) else str(value).encode()
+def _due(at: datetime | None) -> int | None:
+    """When RQ's scheduler is to queue a job, in Unix time, and never too early; None if that is now."""
+    return math.ceil(at.timestamp()) if at and at > datetime.now(UTC) else None
 
 
 class Jobs:
@@ -91,25 +93,26 @@ class Jobs:
         retention: Retention,
         *,
         job_id: str = "",
+        queue: str = "",
+        at: datetime | None = None,
         tags: Sequence[str] = (),
         retry_of: str = "",
         once: Once | None = None,
     ) -> Job:
-        """Put a job on its task's queue, in one atomic round trip; the job, which may be an earlier one by `once`.
+        """Put a job on a queue (its task's unless told), in one atomic round trip; at this time, if it is to come.
 
-        `arguments` must be valid for the task: this does not check them. Raises IdempotencyKeyReused, and as `get`.
+        Returns the job, which may be an earlier one by `once`. `arguments` must be valid for the task: this does not
+        check them. Raises IdempotencyKeyReused, and as `get`.
         """
         job_id = job_id or new_job_id()
         ours = {name: value for name, value in ((TAGS, " ".join(tags)), (RETRY_OF, retry_of)) if value}
-        common, own = common_fields(spec, retention, **ours), own_fields(spec, arguments)
-        [known] = self._send(spec, common, {job_id: own}, tags, once)
+        due = _due(at)
+        common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
+        own = own_fields(spec, arguments)
+        [known] = self._send(spec, common, {job_id: own}, due, tags, once)
         if known != job_id:
             return self.get(known)
-        job = restore(
-            job_id, dict.fromkeys(_WHOLE) | {name: _stored(value) for name, value in (common | own).items()}, -1
-        )
-        assert job
-        return job
+        return with_due(submitted(job_id, arguments, {**common, **own}), due)
 
     def submit_many(
         self,
@@ -117,10 +120,12 @@ class Jobs:
         arguments: Sequence[dict[str, Any]],
         retention: Retention,
         *,
+        queue: str = "",
+        at: datetime | None = None,
         tags: Sequence[str] = (),
         once: Once | None = None,
     ) -> list[str]:
-        """Put a job for each of these arguments on the task's queue, in one atomic round trip; their ids.
+        """Put a job for each of these arguments on a queue, as `submit` does, in one atomic round trip; their ids.
 
         Raises ValueError if there are more than BATCH; IdempotencyKeyReused.
         """
@@ -128,13 +133,16 @@ class Jobs:
             raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
         ours = {TAGS: " ".join(tags)} if tags else {}
         jobs = {new_job_id(): own_fields(spec, one) for one in arguments}
-        return self._send(spec, common_fields(spec, retention, **ours), jobs, tags, once) if jobs else []
+        due = _due(at)
+        common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
+        return self._send(spec, common, jobs, due, tags, once) if jobs else []
 
     def _send(
         self,
         spec: TaskSpec,
         common: dict[str, Any],
         jobs: dict[str, dict[str, Any]],
+        due: int | None,
         tags: Sequence[str],
         once: Once | None,
     ) -> list[str]:
@@ -143,7 +151,8 @@ class Jobs:
             (idempotency_key(once.key), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS) if once else ("", "", 0)
         )
         names = next(iter(jobs.values())).keys()
-        arguments: list[Any] = [spec.queue, spec.name, " ".join(tags), *record, 2 * len(common), len(names)]
+        arguments: list[Any] = [common["origin"], spec.name, " ".join(tags), *record, due or ""]
+        arguments += (2 * len(common), len(names))
         for field in common.items():
             arguments += field
         arguments += names
@@ -201,6 +210,8 @@ class Jobs:
         if job is None:
             known = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
             raise JobExpired(job_id) if known else JobNotFound(job_id)
+        if job.status == "scheduled":
+            return with_due(job, self._redis.zscore(scheduled_key(job.queue), job_id))
         return job
 
     def has_ended(self, job_id: str) -> bool:
@@ -220,11 +231,6 @@ class Jobs:
                 pipeline.llen(f"rq:queue:{queue}")
             rank, paused, *lengths = pipeline.execute()
         return None if rank is None else Place(rank + 1, rank + sum(lengths), bool(paused))
-
-    def due(self, job: Job) -> datetime | None:
-        """When a scheduled job is put on its queue."""
-        score = self._redis.zscore(f"rq:scheduled:{job.queue}", job.id) if job.status == "scheduled" else None
-        return datetime.fromtimestamp(score, UTC) if score else None
 
     def page(
         self,

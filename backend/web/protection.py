@@ -72,8 +72,8 @@ def refuse_foreign_request() -> None:
 
     Aborts with 403. A route that writes on a GET has to call it.
     """
-    site = request.headers.get("Sec-Fetch-Site")
-    origin = request.headers.get("Origin")
+    headers = request.headers
+    site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
     foreign = site not in ("same-origin", "none") if site else origin and urlsplit(origin).netloc != request.host
     if foreign:
         abort(403, "A page of another site can't send this.")

@@ -29,6 +29,12 @@ def test_submitting_is_one_round_trip(redis, jobs, echo):
     assert calls == 10  # one EVALSHA, and the nine commands inside it
 
 
+def test_the_job_that_a_submit_gives_is_the_one_that_is_found_then(jobs, echo):
+    job = jobs.submit(echo, {"text": "a (b)"}, RETENTION, tags=["red", "blue"], retry_of="before")
+
+    assert jobs.get(job.id) == job
+
+
 def test_rq_sees_a_submitted_job_as_if_it_had_enqueued_it(redis, jobs, echo):
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     theirs = queue.enqueue(echo.reference, kwargs={"text": "a"}, job_timeout=180, result_ttl=100, failure_ttl=200)
