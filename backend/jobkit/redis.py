@@ -74,6 +74,10 @@ def run_times_key(task: str) -> str:
     return f"taskdesk:run-times:{task}"
 
 
+def outcomes_key(task: str) -> str:
+    return f"taskdesk:outcomes:{task}"
+
+
 # Of the index of jobs, which lua/index.lua describes and writes.
 
 

@@ -256,7 +256,7 @@ class Child:
         if answer[0] == 0:
             log.warning("job %s was taken away while it ran: its result is not kept", outcome.job.id)
         else:
-            self._activity.succeeded(outcome.seconds)
+            self._activity.succeeded(outcome.job.queue, outcome.seconds)
         return True
 
     def _succeed_as_rq(self, outcome: Outcome) -> None:

@@ -110,6 +110,9 @@ local function release(end_)
   local ttl = failure_ttl or YEAR
   redis.call('ZADD', 'rq:failed:' .. queue, ttl < 0 and ttl or math.floor(now()) + ttl, id)
   reindex(id)
-  if status == 'failed' and redis.call('EXISTS', key .. ':dependents') == 1 then redis.call('SADD', PARENTS, id) end
+  if status == 'failed' then
+    if redis.call('EXISTS', key .. ':dependents') == 1 then redis.call('SADD', PARENTS, id) end
+    count_ended(queue, status, 1)
+  end
   return status
 end
