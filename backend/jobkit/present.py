@@ -10,13 +10,14 @@ from typing import Any
 
 from jobkit.catalog import TaskSpec
 from jobkit.desk import Desk
-from jobkit.job import Job
+from jobkit.job import Attempt, Job
 from jobkit.jobs import Place
 from jobkit.queues import Queue
 from jobkit.statistics import Typical, typical
 from jobkit.workers import Worker
 
 INLINE_BYTES = 64 * 1024
+_ACRONYMS = {"csv", "html", "id", "json", "mae", "pdf", "png", "rmse", "roc", "svg", "url", "xml"}
 
 
 def task_objects(desk: Desk, specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
@@ -64,8 +65,14 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
         lost = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
         shown["error"] = job.error or (lost if job.status == "failed" else None)
     if whole:
+        shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
         shown |= _details(desk, job, shown["queue"])
     return shown
+
+
+def _attempt_object(attempt: Attempt) -> dict[str, Any]:
+    times = {"started_at": time_text(attempt.started_at), "ended_at": time_text(attempt.ended_at)}
+    return {**times, "worker": attempt.worker or None, "error": attempt.error}
 
 
 def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
@@ -135,7 +142,8 @@ class Part:
 
     @property
     def title(self) -> str:
-        return self.name.replace("_", " ").capitalize()
+        first, *others = [word.upper() if word.lower() in _ACRONYMS else word for word in self.name.split("_")]
+        return " ".join([first[:1].upper() + first[1:], *others])
 
     @property
     def is_file(self) -> bool:
