@@ -146,6 +146,10 @@ class Part:
         return " ".join([first[:1].upper() + first[1:], *others])
 
     @property
+    def is_number(self) -> bool:
+        return self.kind == "json" and type(self.value) in (int, float)
+
+    @property
     def is_file(self) -> bool:
         return self.kind in ("file", "picture")
 
