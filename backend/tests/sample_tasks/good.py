@@ -122,10 +122,12 @@ def recites(folder: str) -> dict[str, Any]:
     }
 
 
-def repeats(text: str, fail: bool = False) -> dict[str, Any]:
-    """Give a text back in every place that there is."""
+def repeats(text: str, folder: str, fail: bool = False) -> dict[str, Any]:
+    """Give a text back in every place that there is, when the folder has a file named end."""
     print(text)
     progress(1, 2, text)
+    while not (Path(folder) / "end").exists():
+        time.sleep(0.02)
     if fail:
         raise type(text, (Exception,), {})(text)
     return {
@@ -133,5 +135,5 @@ def repeats(text: str, fail: bool = False) -> dict[str, Any]:
         "json": {text: [{text: text}]},
         "markdown": Markdown(f"# {text}\n[link](javascript:alert(1))"),
         "table": Table([text], [[text], [[text]]]),
-        "file": File(text.replace("/", "_"), text.encode(), "text/html"),
+        "file": File("page.html", text.encode(), "text/html"),
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 
 def duration(seconds: float) -> str:
     """12 ms, 8.2 s, 45 s, 3 min 20 s, 2 h 5 min"""
@@ -18,6 +16,6 @@ def duration(seconds: float) -> str:
 def about(seconds: float) -> str:
     """A guess: 8 s, 4 min, 2 h 5 min"""
     if seconds < 60:
-        return f"{max(math.ceil(seconds), 1)} s"
-    minutes = math.ceil(seconds / 60)
+        return f"{max(round(seconds), 1)} s"
+    minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -28,8 +28,8 @@ export function duration(seconds) {
 
 // A guess: "8 s", "4 min", "2 h 5 min"
 export function about(seconds) {
-  if (seconds < 60) return `${Math.max(Math.ceil(seconds), 1)} s`;
-  const minutes = Math.ceil(seconds / 60);
+  if (seconds < 60) return `${Math.max(Math.round(seconds), 1)} s`;
+  const minutes = Math.round(seconds / 60);
   return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
