@@ -20,10 +20,10 @@ from jobkit.catalog import TaskSpec
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult
 from jobkit.job import (
     FINAL,
-    LISTED,
     RETRY_OF,
     STATUSES,
     TAGS,
+    WHOLE,
     Job,
     Retention,
     common_fields,
@@ -53,7 +53,6 @@ IDEMPOTENCY_SECONDS = 24 * 3600
 _SAME_SECOND = 50
 _AT_ONCE = 100  # 0.1 s of Redis, where they stand amid a million
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_WHOLE = ("data", *LISTED)
 _CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The job was canceled before it began."})
 
 
@@ -220,8 +219,8 @@ class Jobs:
         if not _ID.fullmatch(job_id):
             raise JobNotFound(job_id)
         # One after the other: what many ask for at a time shares its round trips, and needs no connections (redis.py).
-        answers = [self._redis.hmget(job_key(job_id), _WHOLE), self._redis.pttl(job_key(job_id))]
-        [job] = load(answers, [job_id], _WHOLE)
+        answers = [self._redis.hmget(job_key(job_id), WHOLE), self._redis.pttl(job_key(job_id))]
+        [job] = load(answers, [job_id], WHOLE)
         if job is None:
             known = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
             raise JobExpired(job_id) if known else JobNotFound(job_id)

@@ -113,7 +113,7 @@ def test_every_kind_of_field_has_a_label_and_the_gallery_runs_as_it_is(page):
         assert control.evaluate("element => element.labels.length") == 1
     page.get_by_role("button", name="Run").click()
 
-    for heading in ("Text", "Json", "Markdown", "Table", "Picture", "File"):
+    for heading in ("Text", "JSON", "Markdown", "Table", "Picture", "File"):
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=20_000)
 
 
