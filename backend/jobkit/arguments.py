@@ -171,4 +171,5 @@ def _sentence(rule: str, limit: Any, message: str) -> str:
         return f"This has to be one of: {', '.join(map(str, limit))}."
     if rule == "format":
         return f"This has to be {_HINTS.get(limit, f'a valid {limit}')}."
-    return _SENTENCES[rule].format(limit) if rule in _SENTENCES else f"{message}."
+    sentence = _SENTENCES[rule].format(limit) if rule in _SENTENCES else f"{message}."
+    return sentence.replace(" 1 characters.", " 1 character.").replace(" 1 entries.", " 1 entry.")
