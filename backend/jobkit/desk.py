@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import datetime
 from typing import Any
 
 from redis import Redis
@@ -17,6 +18,7 @@ from jobkit.catalog import CatalogReader, TaskSpec
 from jobkit.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
 from jobkit.job import Job, Retention
 from jobkit.jobs import Jobs, Once, new_job_id
+from jobkit.options import check_options
 from jobkit.queues import Queues
 from jobkit.settings import SharedSettings
 
@@ -35,15 +37,20 @@ class Desk:
         spec: TaskSpec,
         arguments: Arguments,
         *,
+        queue: str | None = None,
+        at: datetime | None = None,
         tags: Sequence[str] = (),
         key: str | None = None,
         retry_of: str = "",
     ) -> Job:
-        """Store the uploads, then put the job on its queue. `arguments` are checked already.
+        """Store the uploads, then put the job on a queue, its task's unless told. `arguments` are checked already.
 
-        With a `key` (Idempotency-Key) that came before, the job of that time. Raises IdempotencyKeyReused.
+        `at`, with a zone: when it is queued; now, if that is over. With a `key` (Idempotency-Key) that came before, the
+        job of that time. Raises IdempotencyKeyReused; InvalidArguments for `queue` and `at`.
         """
-        once = Once(key, _digest(spec, arguments, tags, retry_of)) if key else None
+        check_options(self.queues.names, queue, at)
+        queue = queue or spec.queue
+        once = Once(key, _digest(spec, arguments, queue, at, tags, retry_of)) if key else None
         if once and (known := self.jobs.done_before(once)):
             return self._known(once, known[0])
         job_id = new_job_id()
@@ -55,7 +62,13 @@ class Desk:
                 size = self.artifacts.save(job_id, stored, upload.content)
                 values[name] = vars(Artifact(stored, upload.media_type, size, upload.filename))
             job = self.jobs.submit(
-                spec, values, self._retention, job_id=job_id, tags=tags, retry_of=retry_of, once=once
+                *(spec, values, self._retention),
+                job_id=job_id,
+                queue=queue,
+                at=at,
+                tags=tags,
+                retry_of=retry_of,
+                once=once,
             )
         except RedisError:
             raise  # the job may be there, though its answer was lost: if it is not, the sweep removes its files
@@ -73,15 +86,25 @@ class Desk:
             raise IdempotentJobGone(once.key, job_id) from None
 
     def submit_many(
-        self, spec: TaskSpec, inputs: list[dict[str, Any]], *, tags: Sequence[str] = (), key: str | None = None
+        self,
+        spec: TaskSpec,
+        inputs: list[dict[str, Any]],
+        *,
+        queue: str | None = None,
+        at: datetime | None = None,
+        tags: Sequence[str] = (),
+        key: str | None = None,
     ) -> list[str]:
-        """Put a job for each of these inputs on the queue, in one step; their ids. Raises IdempotencyKeyReused."""
-        once = Once(key, _digest(spec, Arguments({"inputs": inputs}), tags)) if key else None
-        return self.jobs.submit_many(spec, inputs, self._retention, tags=tags, once=once)
+        """Put a job for each of these inputs on a queue, in one step; their ids. Options and errors as of `submit`."""
+        check_options(self.queues.names, queue, at)
+        queue = queue or spec.queue
+        once = Once(key, _digest(spec, Arguments({"inputs": inputs}), queue, at, tags)) if key else None
+        return self.jobs.submit_many(spec, inputs, self._retention, queue=queue, at=at, tags=tags, once=once)
 
     def retry(self, job: Job, *, key: str | None = None) -> Job:
-        """A new job with the input, the files and the tags of one that has ended; `key` as in `submit`.
+        """A new job with the input, the files, the tags and the queue of one that has ended; `key` as in `submit`.
 
+        A queue that the settings do not name any more is left for the task's own.
         Raises NotEnded, UnreadableInput, TaskNotFound; InvalidArguments if the task takes others by now.
         """
         if not job.is_final:
@@ -93,7 +116,8 @@ class Desk:
             uploads = {name: self.reopen(job, name, files) for name in job.uploads}
             values = {name: value for name, value in job.input.items() if name not in uploads}
             check(spec, values, uploads)
-            return self.submit(spec, Arguments(values, uploads), tags=job.tags, key=key, retry_of=job.id)
+            queue = job.queue if job.queue in self.queues.names else None
+            return self.submit(spec, Arguments(values, uploads), queue=queue, tags=job.tags, key=key, retry_of=job.id)
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
         """A file that came with a job, open until `files` closes. Raises ArtifactNotFound."""
@@ -110,11 +134,13 @@ class Desk:
         return statuses
 
 
-def _digest(spec: TaskSpec, arguments: Arguments, tags: Sequence[str], retry_of: str = "") -> str:
+def _digest(
+    spec: TaskSpec, arguments: Arguments, queue: str, at: datetime | None, tags: Sequence[str], retry_of: str = ""
+) -> str:
     """The same for requests that ask for the same."""
     files = {}
     for name, upload in arguments.uploads.items():
         files[name] = hashlib.file_digest(upload.content, "sha256").hexdigest()  # type: ignore[arg-type]
         upload.content.seek(0)
-    asked = json.dumps([spec.reference, arguments.values, files, sorted(tags), retry_of], sort_keys=True)
-    return hashlib.sha256(asked.encode()).hexdigest()[:32]
+    asked = [spec.reference, arguments.values, files, queue, at and at.timestamp(), sorted(tags), retry_of]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]

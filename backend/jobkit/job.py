@@ -10,7 +10,7 @@ import json
 import random
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -55,7 +55,10 @@ class Retention:
 
 @dataclass(frozen=True)
 class Job:
-    """A job at one moment. `input` is None in a list, and where its data can't be read; `summary` is its beginning."""
+    """A job at one moment. `input` is None in a list, and where its data can't be read; `summary` is its beginning.
+
+    `scheduled_at`: when one that is scheduled, or waits for its next try, is put on its queue.
+    """
 
     id: str
     task: str
@@ -75,6 +78,7 @@ class Job:
     started_at: datetime | None
     ended_at: datetime | None
     expires_at: datetime | None
+    scheduled_at: datetime | None = None
 
     @property
     def is_final(self) -> bool:
@@ -90,17 +94,19 @@ class Job:
         }
 
 
-def common_fields(spec: TaskSpec, retention: Retention, **ours: str) -> dict[str, Any]:
-    """Of the hash that RQ's `Queue.enqueue` would write, and our fields: what jobs of one submit have in common.
+def common_fields(
+    spec: TaskSpec, retention: Retention, queue: str, *, is_scheduled: bool = False, **ours: str
+) -> dict[str, Any]:
+    """Of the hash that RQ's `Queue.enqueue` (or `enqueue_at`) would write, and our fields: what jobs of one submit
+    have in common.
 
     What RQ writes as empty strings is left out.
     """
     now = rq_time(datetime.now(UTC))
     fields = {
         "created_at": now,
-        "enqueued_at": now,
-        "status": "queued",
-        "origin": spec.queue,
+        **({"status": "scheduled"} if is_scheduled else {"status": "queued", "enqueued_at": now}),
+        "origin": queue,
         "timeout": spec.timeout,
         "result_ttl": retention.result_ttl,
         "failure_ttl": retention.failure_ttl,
@@ -153,7 +159,7 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
         retry_of=fields.get(RETRY_OF),
         is_kept=False,
         created_at=now,
-        enqueued_at=now,
+        enqueued_at=now if "enqueued_at" in fields else None,
         started_at=None,
         ended_at=None,
         expires_at=None,
@@ -189,6 +195,11 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         ended_at=_time(fields["ended_at"]),
         expires_at=datetime.now(UTC) + timedelta(milliseconds=ttl) if ttl > 0 else None,
     )
+
+
+def with_due(job: Job, score: float | None) -> Job:
+    """A scheduled job, with the time that RQ's registry has for it: its score there."""
+    return replace(job, scheduled_at=datetime.fromtimestamp(score, UTC)) if score else job
 
 
 def load(pipeline_answers: Sequence[Any], job_ids: Sequence[str], fields: Sequence[str]) -> list[Job | None]:

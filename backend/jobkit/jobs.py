@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import os
 import re
 import time
@@ -30,15 +31,17 @@ from jobkit.job import (
     own_fields,
     rq_time,
     submitted,
+    with_due,
 )
 from jobkit.listing import Filter, Listing
-from jobkit.redis import EXPIRED, JOBS, PAUSED, idempotency_key, index_key, job_key
-from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT
+from jobkit.redis import EXPIRED, JOBS, PAUSED, idempotency_key, index_key, job_key, scheduled_key
+from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT, Script
 
 BATCH = 1_000  # jobs that one submit may have
 IDEMPOTENCY_SECONDS = 24 * 3600
 
 _SAME_SECOND = 50
+_AT_ONCE = 100  # 0.1 s of Redis, where they stand amid a million
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _WHOLE = ("data", *LISTED)
 _CANCELED = json.dumps({"type": "Canceled", "title": "", "detail": "The job was canceled before it began."})
@@ -71,6 +74,11 @@ def new_job_id() -> str:
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
 
 
+def _due(at: datetime | None) -> int | None:
+    """When RQ's scheduler is to queue a job, in Unix time, and never too early; None if that is now."""
+    return math.ceil(at.timestamp()) if at and at > datetime.now(UTC) else None
+
+
 class Jobs:
     def __init__(self, redis: Redis, queues: Sequence[str]):
         self._redis = redis
@@ -86,21 +94,26 @@ class Jobs:
         retention: Retention,
         *,
         job_id: str = "",
+        queue: str = "",
+        at: datetime | None = None,
         tags: Sequence[str] = (),
         retry_of: str = "",
         once: Once | None = None,
     ) -> Job:
-        """Put a job on its task's queue, in one atomic round trip; the job, which may be an earlier one by `once`.
+        """Put a job on a queue (its task's unless told), in one atomic round trip; at this time, if it is to come.
 
-        `arguments` must be valid for the task: this does not check them. Raises IdempotencyKeyReused, and as `get`.
+        Returns the job, which may be an earlier one by `once`. `arguments` must be valid for the task: this does not
+        check them. Raises IdempotencyKeyReused, and as `get`.
         """
         job_id = job_id or new_job_id()
         ours = {name: value for name, value in ((TAGS, " ".join(tags)), (RETRY_OF, retry_of)) if value}
-        common, own = common_fields(spec, retention, **ours), own_fields(spec, arguments)
-        [known] = self._send(spec, common, {job_id: own}, tags, once)
+        due = _due(at)
+        common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
+        own = own_fields(spec, arguments)
+        [known] = self._send(spec, common, {job_id: own}, due, tags, once)
         if known != job_id:
             return self.get(known)
-        return submitted(job_id, arguments, {**common, **own})
+        return with_due(submitted(job_id, arguments, {**common, **own}), due)
 
     def submit_many(
         self,
@@ -108,10 +121,12 @@ class Jobs:
         arguments: Sequence[dict[str, Any]],
         retention: Retention,
         *,
+        queue: str = "",
+        at: datetime | None = None,
         tags: Sequence[str] = (),
         once: Once | None = None,
     ) -> list[str]:
-        """Put a job for each of these arguments on the task's queue, in one atomic round trip; their ids.
+        """Put a job for each of these arguments on a queue, as `submit` does, in one atomic round trip; their ids.
 
         Raises ValueError if there are more than BATCH; IdempotencyKeyReused.
         """
@@ -119,13 +134,16 @@ class Jobs:
             raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
         ours = {TAGS: " ".join(tags)} if tags else {}
         jobs = {new_job_id(): own_fields(spec, one) for one in arguments}
-        return self._send(spec, common_fields(spec, retention, **ours), jobs, tags, once) if jobs else []
+        due = _due(at)
+        common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
+        return self._send(spec, common, jobs, due, tags, once) if jobs else []
 
     def _send(
         self,
         spec: TaskSpec,
         common: dict[str, Any],
         jobs: dict[str, dict[str, Any]],
+        due: int | None,
         tags: Sequence[str],
         once: Once | None,
     ) -> list[str]:
@@ -134,7 +152,8 @@ class Jobs:
             (idempotency_key(once.key), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS) if once else ("", "", 0)
         )
         names = next(iter(jobs.values())).keys()
-        arguments: list[Any] = [spec.queue, spec.name, " ".join(tags), *record, 2 * len(common), len(names)]
+        arguments: list[Any] = [common["origin"], spec.name, " ".join(tags), *record, due or ""]
+        arguments += (2 * len(common), len(names))
         for field in common.items():
             arguments += field
         arguments += names
@@ -161,24 +180,28 @@ class Jobs:
     # End, keep, remove
 
     def cancel(self, *job_ids: str) -> list[str]:
-        """Cancel jobs, atomically; the status of each afterwards, empty for one that is unknown.
+        """Cancel jobs, each atomically; the status of each afterwards, empty for one that is unknown.
 
         One that waits does not begin any more. Of one that runs ("running") the wish is kept: its worker stops it
         within 5 seconds. One that has ended stays as it is.
         """
         now = datetime.now(UTC)
-        return self._words(CANCEL(self._redis, rq_time(now), int(now.timestamp()), _CANCELED, *job_ids))
+        return self._each(CANCEL, job_ids, rq_time(now), int(now.timestamp()), _CANCELED)
 
     def delete(self, *job_ids: str) -> list[str]:
         """Remove jobs and all of theirs but their files; the status that each had. One that runs is left alone."""
-        return self._words(DELETE(self._redis, *job_ids))
+        return self._each(DELETE, job_ids)
 
     def keep(self, *job_ids: str) -> list[str]:
         """Never let jobs that have ended expire; the status of each. One that has not ended is left alone."""
-        return self._words(KEEP(self._redis, *job_ids))
+        return self._each(KEEP, job_ids)
 
-    def _words(self, statuses: list[bytes]) -> list[str]:
-        return [STATUSES.get(status.decode(), "") for status in statuses]
+    def _each(self, script: Script, job_ids: Sequence[str], *arguments: Any) -> list[str]:
+        """Not all in one step: a script holds up all others."""
+        parts = [job_ids[start : start + _AT_ONCE] for start in range(0, len(job_ids), _AT_ONCE)]
+        return [
+            STATUSES.get(status.decode(), "") for part in parts for status in script(self._redis, *arguments, *part)
+        ]
 
     # Find
 
@@ -192,6 +215,8 @@ class Jobs:
         if job is None:
             known = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
             raise JobExpired(job_id) if known else JobNotFound(job_id)
+        if job.status == "scheduled":
+            return with_due(job, self._redis.zscore(scheduled_key(job.queue), job_id))
         return job
 
     def has_ended(self, job_id: str) -> bool:
@@ -211,11 +236,6 @@ class Jobs:
                 pipeline.llen(f"rq:queue:{queue}")
             rank, paused, *lengths = pipeline.execute()
         return None if rank is None else Place(rank + 1, rank + sum(lengths), bool(paused))
-
-    def due(self, job: Job) -> datetime | None:
-        """When a scheduled job is put on its queue."""
-        score = self._redis.zscore(f"rq:scheduled:{job.queue}", job.id) if job.status == "scheduled" else None
-        return datetime.fromtimestamp(score, UTC) if score else None
 
     def page(
         self,

@@ -7,15 +7,15 @@ names is looked at job by job. So that no request takes long, one looks at EXAMI
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from redis import Redis
 
-from jobkit.job import LISTED, STATUSES, Job, load
-from jobkit.redis import JOBS, index_key, job_key, tag_key, task_key
+from jobkit.job import LISTED, STATUSES, Job, load, with_due
+from jobkit.redis import JOBS, index_key, job_key, scheduled_key, tag_key, task_key
 from jobkit.scripts import REINDEX
 
 EXAMINED = 2_000
@@ -97,7 +97,17 @@ class Listing:
             for job_id in job_ids:
                 pipeline.hmget(job_key(job_id), LISTED)
                 pipeline.pttl(job_key(job_id))
-            return load(pipeline.execute(), job_ids, LISTED)
+            jobs = load(pipeline.execute(), job_ids, LISTED)
+        scheduled = {n: job for n, job in enumerate(jobs) if job and job.status == "scheduled"}
+        for (n, job), score in zip(scheduled.items(), self._scores(scheduled.values()), strict=True):
+            jobs[n] = with_due(job, score)
+        return jobs
+
+    def _scores(self, scheduled: Iterable[Job]) -> list[float | None]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job in scheduled:
+                pipeline.zscore(scheduled_key(job.queue), job.id)
+            return list(pipeline.execute())
 
     def _cheapest(self, matching: Filter) -> Sources:
         """The keys of the index to read, each with the queue and the status that its jobs should have."""

@@ -53,6 +53,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
         "retry_of": job.retry_of,
         "created_at": time_text(job.created_at),
         "enqueued_at": time_text(job.enqueued_at),
+        "scheduled_at": time_text(job.scheduled_at),
         "started_at": time_text(job.started_at),
         "ended_at": time_text(job.ended_at if job.is_final else None),
         "expires_at": time_text(job.expires_at),
@@ -74,8 +75,6 @@ def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
         return {"result": _result_object(job, desk.jobs.result(job))}
     if job.status == "failed":
         return {"traceback": desk.jobs.traceback(job.id)}
-    if job.status == "scheduled":
-        return {"scheduled_at": time_text(desk.jobs.due(job))}
     if job.is_final:
         return {}
     spec = desk.catalog.glance().tasks.get(job.task)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -24,16 +23,16 @@ class Queue:
 
 
 class Queues:
-    def __init__(self, redis: Redis, names: Sequence[str]):
+    def __init__(self, redis: Redis, names: tuple[str, ...]):
         self._redis = redis
-        self._names = names
+        self.names = names
 
     def read(self) -> list[Queue]:
         """All of them, the most urgent first."""
         now = time.time()
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.smembers(PAUSED)
-            for name in self._names:
+            for name in self.names:
                 pipeline.llen(f"rq:queue:{name}")
                 pipeline.zcard(f"rq:wip:{name}")
                 pipeline.zcount(f"rq:finished:{name}", now, "+inf")
@@ -54,7 +53,7 @@ class Queues:
                 dict(zip(kinds, answers[8 * n : 8 * n + 7], strict=True)),
                 datetime.fromisoformat(since.decode()) if since else None,
             )
-            for n, (name, since) in enumerate(zip(self._names, oldest, strict=True))
+            for n, (name, since) in enumerate(zip(self.names, oldest, strict=True))
         ]
 
     def get(self, name: str) -> Queue:
@@ -73,5 +72,5 @@ class Queues:
         self._redis.srem(PAUSED, name)
 
     def _check(self, name: str) -> None:
-        if name not in self._names:
-            raise QueueNotFound(name, self._names)
+        if name not in self.names:
+            raise QueueNotFound(name, self.names)

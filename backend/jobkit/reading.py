@@ -6,6 +6,7 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from jobkit.catalog import TaskSpec
@@ -30,6 +31,17 @@ def parse_json(text: str | bytes) -> Any:
     except ValueError:
         raise NotJson("This holds a number that is too large, or half of a surrogate pair, which is no text.") from None
     return value
+
+
+def read_moment(text: Any) -> datetime:
+    """RFC 3339, with a zone. Raises ValueError, with a sentence for the user."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except (ValueError, TypeError):
+        moment = None
+    if not moment or not moment.tzinfo:
+        raise ValueError("This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z.")
+    return moment
 
 
 def read_texts(spec: TaskSpec, texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import ConnectionError, TimeoutError
+from redis.exceptions import ConnectionError, ResponseError, TimeoutError
 from redis.retry import Retry
 
 JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
@@ -32,6 +32,11 @@ LEASE = 30  # seconds of silence after which a worker counts as lost: see runner
 
 def job_key(job_id: str) -> str:
     return f"rq:job:{job_id}"
+
+
+def scheduled_key(queue: str) -> str:
+    """Sorted set of RQ: job id by when it is to be put on its queue (Unix seconds)."""
+    return f"rq:scheduled:{queue}"
 
 
 def catalog_key(digest: str) -> str:
@@ -108,7 +113,10 @@ class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis
 
     def _answers(self, commands: list[_Command]) -> list[Any]:
         if len(commands) == 1:
-            return [super().execute_command(*commands[0].args, **commands[0].options)]
+            try:
+                return [super().execute_command(*commands[0].args, **commands[0].options)]
+            except ResponseError as error:  # Redis lives: it is nobody else's
+                return [error]
         with self.pipeline(transaction=False) as pipeline:
             for command in commands:
                 pipeline.execute_command(*command.args, **command.options)

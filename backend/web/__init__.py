@@ -7,6 +7,7 @@ from flask import Flask
 from web import api, classic, errors, health, metrics, pages, protection, request_log
 from web.application import App
 from web.desk import WebDesk
+from web.express import Express
 from web.settings import WebSettings
 
 
@@ -20,6 +21,7 @@ def create_app(settings: WebSettings) -> Flask:
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals["dashboard_url"] = settings.dashboard_url
+    app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     app.extensions["desk"] = WebDesk(settings)
 
@@ -32,4 +34,5 @@ def create_app(settings: WebSettings) -> Flask:
     app.register_blueprint(pages.bp)
     if settings.classic_routes:
         app.register_blueprint(classic.bp)
+    app.wsgi_app = Express(app)  # type: ignore[method-assign]
     return app

@@ -37,7 +37,12 @@ def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
         return _checked(spec, read_texts(spec, dict(request.form.lists())), request.files)
     if request.mimetype != "application/json" and request.get_data(cache=True):
         raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no type'}: send JSON or multipart/form-data.")
-    values = _json_object(request.get_data(cache=True))
+    return json_arguments(spec, request.get_data(cache=True))
+
+
+def json_arguments(spec: TaskSpec, body: bytes) -> Arguments:
+    """The checked arguments of a body of JSON. Raises NotJson, InvalidArguments."""
+    values = _json_object(body)
     files = [name for name in spec.file_parameters if values.get(name) is not None]
     if files:
         raise InvalidArguments(

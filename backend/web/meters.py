@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 
 disable_created_metrics()  # one more line for each label, which says only when the process first saw it
@@ -20,3 +22,9 @@ OPEN_STREAMS = Gauge(
     multiprocess_mode="livesum",
     registry=METERS,
 )
+_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
+
+
+@lru_cache(maxsize=1000)  # a client may send any method
+def requests_of(method: str, route: str, status: int) -> Histogram:
+    return REQUESTS.labels(method if method in _METHODS else "other", route, status)

@@ -9,18 +9,15 @@ from __future__ import annotations
 
 import os
 import time
-from functools import lru_cache
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, request
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from web.desk import desk
-from web.meters import METERS, REQUESTS
+from web.meters import METERS, requests_of
 from web.redis_figures import RedisFigures
-
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 bp = Blueprint("metrics", __name__)
 
@@ -47,13 +44,9 @@ def metrics() -> Response:
 
 def _observe(response: Response) -> Response:
     rule = request.url_rule
-    _series(request.method, rule.rule if rule else "none", response.status_code).observe(time.perf_counter() - g.began)
+    series = requests_of(request.method, rule.rule if rule else "none", response.status_code)
+    series.observe(time.perf_counter() - g.began)
     return response
-
-
-@lru_cache(maxsize=1000)  # a client may send any method
-def _series(method: str, route: str, status: int) -> Histogram:
-    return REQUESTS.labels(method if method in _METHODS else "other", route, status)
 
 
 def _forget_the_dead(folder: Path) -> None:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
-from flask import url_for
-from flask.globals import request_ctx
+from flask import request, url_for
 
 from jobkit import present
 from jobkit.catalog import TaskSpec
@@ -33,7 +31,7 @@ def queue_object(queue: Queue) -> dict[str, Any]:
 
 def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
     """The job as the API shows it; `whole`: with what a list leaves out, and its result's value if that is small."""
-    shown = {**present.job_object(desk(), job, whole=whole), "links": _links(job)}
+    shown = {**present.job_object(desk(), job, whole=whole), "links": links(job, request.script_root)}
     if "result" in shown:
         result = shown["result"]
         result["url"] = shown["links"]["result"]
@@ -43,9 +41,9 @@ def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
     return shown
 
 
-def _links(job: Job) -> dict[str, str]:
-    """Where the job is, and what can be done with it as it is."""
-    here = f"{_jobs_address(request_ctx.request.script_root)}/{job.id}"
+def links(job: Job, root: str) -> dict[str, str]:
+    """Where the job is, and what can be done with it as it is. `root` is the prefix of all addresses."""
+    here = f"{root}/api/v1/jobs/{job.id}"
     names = ["events", "logs"]
     if job.status == "succeeded":
         names.append("result")
@@ -54,12 +52,6 @@ def _links(job: Job) -> dict[str, str]:
     else:
         names.append("cancel")
     return {"self": here, **{name: f"{here}/{name}" for name in names}}
-
-
-@lru_cache(maxsize=8)
-def _jobs_address(script_root: str) -> str:
-    """Built once, as a list has hundreds of links."""
-    return url_for("api.list_jobs")
 
 
 @dataclass(frozen=True)

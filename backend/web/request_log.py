@@ -40,22 +40,31 @@ def install(app: Flask) -> None:
     app.after_request(_end)
 
 
+def new_request_id() -> str:
+    return f"{random.getrandbits(64):016x}"
+
+
+def write_line(method: str, path: str, status: int, seconds: float, client: str | None, request_id: str) -> None:
+    log.info(
+        "request",
+        method=method,
+        path=path,
+        status=status,
+        ms=round(1000 * seconds, 1),
+        client=client,
+        request_id=request_id,
+    )
+
+
 def _begin() -> None:
     given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
+    g.request_id = given if _ID.fullmatch(given) else new_request_id()
     g.began = time.perf_counter()
 
 
 def _end(response: Response) -> Response:
     began, request_id, request = g.began, g.request_id, request_ctx.request  # not by a proxy for each attribute
     response.headers["X-Request-ID"] = request_id
-    log.info(
-        "request",
-        method=request.method,
-        path=request.path,
-        status=response.status_code,
-        ms=round(1000 * (time.perf_counter() - began), 1),
-        client=request.remote_addr,
-        request_id=request_id,
-    )
+    seconds = time.perf_counter() - began
+    write_line(request.method, request.path, response.status_code, seconds, request.remote_addr, request_id)
     return response

@@ -53,6 +53,15 @@ def test_an_error_meets_who_asked_for_it(together, shared, redis):
     assert isinstance(wrong, ResponseError)
 
 
+def test_an_error_of_the_first_meets_none_of_those_who_wait_for_it(together, shared, redis):
+    redis.set("text", "a")
+
+    wrong, *others = together(lambda: shared.lpush("text", "b"), *[lambda: shared.get("text")] * 5)
+
+    assert isinstance(wrong, ResponseError)
+    assert others == [b"a"] * 5
+
+
 def test_while_redis_hangs_nobody_waits_longer_than_a_second(shared, redis):
     shared.ping()
     redis.client_pause(2_500)

@@ -69,6 +69,8 @@ def _reach_jobs(job_ids):
             headers["Idempotency-Key"] = f"key-{next(numbers)}"
         if "Prefer" in headers:
             headers["Prefer"] = re.sub("wait=[0-9]+", "wait=0", headers["Prefer"])
+        if re.match("[0-9]{4}-", str((case.query or {}).get("at"))):
+            case.query["at"] = "2020-01-01T00:00:00Z"  # a schema can't say how far ahead it may be
 
     schemathesis.hook(before_call)
     yield

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -78,7 +79,14 @@ def test_the_same_request_with_the_same_key_is_the_same_job(client, post):
 
 
 @pytest.mark.parametrize(
-    ("task", "values", "query"), [("echo", {"text": "b"}, ""), ("raises", {}, ""), ("echo", None, "?tag=x")]
+    ("task", "values", "query"),
+    [
+        ("echo", {"text": "b"}, ""),
+        ("raises", {}, ""),
+        ("echo", None, "?tag=x"),
+        ("echo", None, "?queue=low"),
+        ("echo", None, "?at=2020-01-01T00:00:00Z"),
+    ],
 )
 def test_another_request_with_the_same_key_is_refused(post, task, values, query):
     post(Idempotency_Key="k-1")
@@ -209,3 +217,85 @@ def test_two_hundred_requests_at_once_with_twenty_keys_make_twenty_jobs(client):
 
     assert [len(found) for found in ids.values()] == [1] * 20
     assert len(client.get("/api/v1/jobs").json["data"]) == 20
+
+
+TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%S}Z"
+MOMENT = "This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z."
+
+
+def test_a_job_goes_to_the_queue_that_is_asked_for(client, post, batch):
+    job = post(query="?queue=high").json
+    ids = batch({"inputs": [{"text": "a"}]}, query_string={"queue": "low"}).json["ids"]
+
+    assert job["queue"] == {"name": "high", "workers_online": 0}
+    assert client.get("/api/v1/jobs?queue=low").json["data"][0]["id"] == ids[0]
+
+
+def test_a_job_that_is_to_run_later_is_scheduled_and_tells_when(client, post, batch):
+    job = post(query=f"?at={TOMORROW}")
+    [other] = batch({"inputs": [{"text": "a"}]}, query_string={"at": TOMORROW}).json["ids"]
+
+    assert (job.status_code, job.json["status"]) == (202, "scheduled")
+    shown = client.get(job.location).json
+    assert (shown["scheduled_at"], shown["estimate"]) == (TOMORROW.replace("Z", ".000Z"), None)
+    assert "position" not in shown["queue"]
+    listed = client.get("/api/v1/jobs?status=scheduled").json["data"]
+    assert [(one["id"], one["scheduled_at"]) for one in listed] == [
+        (job_id, job.json["scheduled_at"]) for job_id in (other, job.json["id"])
+    ]
+    assert client.get("/api/v1/stats").json["jobs"]["scheduled"] == 2
+
+
+def test_scheduled_jobs_are_canceled_in_bulk(client, batch):
+    batch({"inputs": [{"text": "a"}] * 3}, query_string={"at": TOMORROW})
+
+    done = client.post(
+        "/api/v1/jobs:bulk", json={"action": "cancel", "filter": {"status": "scheduled"}, "expected_count": 3}
+    )
+
+    assert done.json["outcomes"] == {"canceled": 3}
+    assert (
+        client.get("/api/v1/stats").json["jobs"] | {"scheduled": 0, "canceled": 3}
+        == client.get("/api/v1/stats").json["jobs"]
+    )
+
+
+def test_a_worker_runs_a_scheduled_job_when_it_is_due(client, post, worker):
+    wait_until(lambda: client.get("/api/v1/workers").json["data"], what="the worker is online")
+    due = datetime.now(UTC) + timedelta(seconds=1.5)
+
+    answer = post(query=f"?at={due:%Y-%m-%dT%H:%M:%S.%f}Z", Prefer="wait=20")
+
+    job = answer.json
+    assert (answer.status_code, job["status"], job["scheduled_at"]) == (200, "succeeded", None)
+    assert due < datetime.fromisoformat(job["enqueued_at"]) < due + timedelta(seconds=5)
+
+
+def test_a_scheduled_job_outlives_a_restart_of_redis(client, post, redis_server, redis, run_worker):
+    location = post(query=f"?at={TOMORROW}").location
+    redis_server.stop()
+    redis_server.start()
+
+    assert client.get(location).json["status"] == "scheduled"
+    redis.zadd("rq:scheduled:default", {location.rpartition("/")[2]: time.time() - 1})
+    run_worker()
+    assert client.get(location).json["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("query", "pointer", "detail"),
+    [
+        ("queue=nothing", "/queue", "There is no queue 'nothing': choose one of high, default, low."),
+        ("queue=", "/queue", "There is no queue '': choose one of high, default, low."),
+        ("at=2026-12-01T08:00:00", "/at", MOMENT),
+        ("at=tomorrow", "/at", MOMENT),
+        ("at=2126-12-01T08:00:00Z", "/at", "This is more than 366 days ahead: choose an earlier time."),
+    ],
+)
+def test_a_wrong_option_is_named_with_what_to_do(client, post, batch, query, pointer, detail):
+    answers = post(query=f"?{query}"), batch({"inputs": [{"text": "a"}]}, query_string=query)
+
+    assert [(answer.status_code, answer.json["errors"]) for answer in answers] == [
+        (422, [{"pointer": pointer, "detail": detail}])
+    ] * 2
+    assert client.get("/api/v1/jobs").json["data"] == []

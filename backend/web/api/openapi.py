@@ -24,7 +24,7 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def show_openapi() -> Response:
-    text, tag = _rendered(desk().catalog.read(), request.script_root)
+    text, tag = _rendered(desk().catalog.read(), desk().queues.names, request.script_root)
     response = Response(text, content_type="application/json")
     response.set_etag(tag)
     response.headers["Cache-Control"] = "no-cache"
@@ -33,20 +33,22 @@ def show_openapi() -> Response:
 
 
 @lru_cache(maxsize=4)
-def _rendered(announced: Announced, root: str) -> tuple[str, str]:
-    text = json.dumps(document(announced, root))
+def _rendered(announced: Announced, queues: tuple[str, ...], root: str) -> tuple[str, str]:
+    text = json.dumps(document(announced, queues, root))
     return text, hashlib.sha256(text.encode()).hexdigest()[:24]
 
 
 @lru_cache(maxsize=4)
-def document(announced: Announced, root: str = "") -> dict[str, Any]:
+def document(announced: Announced, queues: tuple[str, ...], root: str) -> dict[str, Any]:
     """The document, for reading only. `root` is the path under which the application is mounted."""
     shared = static_document()
     paths, schemas = dict(shared["paths"]), dict(shared["components"]["schemas"])
     for spec in announced.tasks.values():
         paths |= _paths(spec, shared["paths"])
         schemas |= _schemas(spec)
-    components = {**shared["components"], "schemas": dict(sorted(schemas.items()))}
+    parameters = dict(shared["components"]["parameters"])
+    parameters["queue"] = {**parameters["queue"], "schema": {"enum": list(queues)}}
+    components = {**shared["components"], "parameters": parameters, "schemas": dict(sorted(schemas.items()))}
     return {**shared, "servers": [{"url": root or "/"}], "paths": paths, "components": components}
 
 

@@ -1,14 +1,17 @@
-"""What a query of the API may say: filters, limits, cursors. Whatever is wrong is named, all at once."""
+"""What a query of the API may say: filters, limits, cursors, options of a submit. Whatever is wrong is named."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from typing import Any
 
+from werkzeug.datastructures import MultiDict
+
+from jobkit.arguments import check_tags
 from jobkit.errors import FieldError, InvalidArguments
 from jobkit.job import STATUSES
 from jobkit.listing import Filter
+from jobkit.reading import read_moment
 
 MAX_PAGE = 200
 _FILTERS = dict.fromkeys(("status", "task", "queue", "tag", "since", "until", "id"))  # in this order
@@ -31,6 +34,16 @@ def page_cursor(query: Mapping[str, str]) -> str | None:
     return cursor
 
 
+def submit_options(query: MultiDict[str, str]) -> dict[str, Any]:
+    """What `Desk.submit` is told besides the arguments: queue, at, tags. Raises InvalidArguments."""
+    at = query.get("at")
+    try:
+        moment = None if at is None else read_moment(at)
+    except ValueError as error:
+        raise InvalidArguments([FieldError("/at", str(error))]) from None
+    return {"queue": query.get("queue"), "at": moment, "tags": check_tags(query.getlist("tag"))}
+
+
 def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:
     """The filter that a query, or an object of JSON at the pointer `at`, stands for.
 
@@ -47,7 +60,7 @@ def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:
         value = query[name]
         try:
             return parse(value)
-        except (ValueError, TypeError) as error:
+        except ValueError as error:
             errors.append(FieldError(f"{at}/{name}", str(error)))
 
     found = Filter(
@@ -55,8 +68,8 @@ def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:
         task=read("task", lambda text: _text(text).rpartition(".")[2]),
         queue=read("queue", _text),
         tag=read("tag", _text),
-        since=read("since", _moment),
-        until=read("until", _moment),
+        since=read("since", read_moment),
+        until=read("until", read_moment),
         prefix=read("id", _text),
     )
     if errors:
@@ -74,13 +87,3 @@ def _text(text: str) -> str:
     if not isinstance(text, str) or not 1 <= len(text) <= 200:
         raise ValueError("This has to be a text of 1 to 200 characters; leave it out for all.")
     return text
-
-
-def _moment(text: str) -> datetime:
-    try:
-        moment = datetime.fromisoformat(text)
-    except (ValueError, TypeError):
-        moment = None
-    if not moment or not moment.tzinfo:
-        raise ValueError("This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z.")
-    return moment

@@ -8,9 +8,9 @@ from typing import Any
 from flask import Blueprint, Request, request
 from redis.exceptions import RedisError
 
-from jobkit.arguments import check_tags
 from jobkit.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
 from jobkit.job import Job
+from web.api.query import submit_options
 from web.desk import desk
 from web.forms import JSON_BYTES, arguments_from_request, inputs_from_request
 from web.present import job_object, task_objects
@@ -48,7 +48,7 @@ def create_job(name: str) -> Answer:
     if request.mimetype != "multipart/form-data":
         request.max_content_length = JSON_BYTES
     arguments = arguments_from_request(spec, request)
-    job = desk().submit(spec, arguments, tags=check_tags(request.args.getlist("tag")), key=idempotency_key(request))
+    job = desk().submit(spec, arguments, key=idempotency_key(request), **submit_options(request.args))
     return accepted(job, seconds)
 
 
@@ -68,7 +68,7 @@ def create_jobs(name: str) -> Answer:
     """Up to 1,000 jobs in one step; none if one of the inputs is wrong."""
     spec = desk().catalog.task(name)
     inputs = inputs_from_request(spec, request)
-    ids = desk().submit_many(spec, inputs, tags=check_tags(request.args.getlist("tag")), key=idempotency_key(request))
+    ids = desk().submit_many(spec, inputs, key=idempotency_key(request), **submit_options(request.args))
     return {"ids": ids, "count": len(ids)}, 202, RETRY_AFTER
 
 

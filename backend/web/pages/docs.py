@@ -53,7 +53,7 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def show_docs() -> str:
-    description = document(desk().catalog.read(), request.script_root)
+    description = document(desk().catalog.read(), desk().queues.names, request.script_root)
     reader = _Reader(description, request.url_root.rstrip("/"))
     calls = [call for call in reader.calls() if not (call.tag == "tasks" and call.path.endswith(":batch"))]
     return render_template(
