@@ -7,6 +7,7 @@ import io
 import json
 import re
 import shlex
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
 import pytest
@@ -186,6 +187,54 @@ def test_python_has_the_values_as_literals():
     compile(made, "call", "exec")
 
 
+def test_the_form_chooses_the_queue_the_time_and_tags(client):
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    form = {"text": "a", "-queue": "low", "-at": tomorrow, "-tag": " nightly  report"}
+    sent = client.post("/tasks/echo", data=form)
+    plain = client.post("/tasks/echo", data={"text": "a", "-queue": "default", "-at": "", "-tag": ""})
+    again = client.get(f"/tasks/echo?from={job_of(client, sent)['id']}").text
+
+    job = job_of(client, sent)
+    assert (job["queue"]["name"], job["status"], job["tags"]) == ("low", "scheduled", ["nightly", "report"])
+    assert job["scheduled_at"] == f"{tomorrow}:00.000Z"
+    assert job_of(client, plain)["queue"]["name"] == "default"
+    assert '<option value="low" selected>' in again
+    assert (value_of(again, "-tag"), value_of(again, "-at")) == ("nightly report", "")
+    assert "jobs?tag=nightly&tag=report&queue=low" in call_on(again, "curl")
+    assert "jobs?tag=nightly&tag=report&queue=low" in call_on(again, "python")
+
+
+@pytest.mark.parametrize(
+    ("option", "typed", "sentence"),
+    [
+        ("-queue", "nothing", "There is no queue"),
+        ("-at", "tomorrow", "This has to be a date and time"),
+        ("-at", "2999-01-01T00:00", "days ahead: choose an earlier time"),
+        ("-tag", "x" * 65, "each a word of up to 64 characters"),
+    ],
+)
+def test_a_wrong_option_is_said_at_its_field_and_kept(client, option, typed, sentence):
+    page = client.post("/tasks/echo", data={"text": "a", option: typed})
+
+    assert page.status_code == 422
+    hint = re.search(rf'<small id="{option}-hint">.*?</small>', page.text, re.DOTALL)[0]
+    assert sentence in html.unescape(hint)
+    assert f'href="#{option}"' in page.text
+    assert option == "-queue" or f'value="{typed}"' in page.text
+
+
+def test_the_queues_say_how_they_are(client):
+    client.patch("/api/v1/queues/low", json={"paused": True})
+
+    page = client.get("/tasks/echo").text
+
+    assert re.findall(r"<option [^>]*>(\w+ \([\w ]+\))", page) == [
+        "high (no worker)",
+        "default (no worker)",
+        "low (paused)",
+    ]
+
+
 def test_each_wrong_entry_of_a_list_is_named(client):
     page = client.post("/tasks/every_kind", data={"numbers": "1\nx\n3\ny"})
 
@@ -202,7 +251,7 @@ def test_the_page_tells_what_a_run_usually_takes_and_what_waits(client, run_work
 
     page = client.get("/tasks/echo").text
 
-    assert re.search(r"Usually takes</dt><dd>\d+ ms", page)
+    assert re.search(r"Usually takes</dt>\s*<dd>\d+ ms", page)
     assert "1 waiting, 0 running" in page
     assert "paused" in page
 

@@ -18,7 +18,7 @@ import requests
 
 api = "{api}"
 answer = requests.post(
-    f"{{api}}/tasks/{task}/jobs",
+    f"{{api}}{call}",
 {arguments}
 )
 answer.raise_for_status()  # of a 422, answer.text says what is wrong
@@ -29,7 +29,9 @@ while job["status"] not in ("succeeded", "failed", "canceled"):
 print(job["status"], job.get("result") or job.get("error"))"""
 
 
-def calls(spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str) -> dict[str, str]:
+def calls(
+    spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str, query: str = ""
+) -> dict[str, str]:
     """The texts by "curl" and "python". `files` are names of files by parameter, `api` is the address of the API.
 
     What is required and missing stands there as an example.
@@ -45,11 +47,12 @@ def calls(spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], a
             value = values.get(name) if name in values else value_for(schema)
             if value is not None or schema.get("default") is not None:
                 texts[name] = value
-    return {"curl": _curl(spec, texts, uploads, api), "python": _python(spec, texts, uploads, api)}
+    call = f"/tasks/{spec.name}/jobs{query and '?'}{query}"
+    return {"curl": _curl(api + call, texts, uploads), "python": _python(api, call, texts, uploads)}
 
 
-def _curl(spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str) -> str:
-    lines = [shlex.join(["curl", f"{api}/tasks/{spec.name}/jobs"])]
+def _curl(address: str, values: Mapping[str, Any], files: Mapping[str, str]) -> str:
+    lines = [shlex.join(["curl", address])]
     if files:
         lines += [shlex.join(["-F", f"{name}=@{_file_name(file)}"]) for name, file in files.items()]
         lines += [
@@ -82,14 +85,14 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _python(spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str) -> str:
+def _python(api: str, call: str, values: Mapping[str, Any], files: Mapping[str, str]) -> str:
     if files:
         opened = {name: f'open({_json(file)}, "rb")' for name, file in files.items()}
         arguments = _argument("data", {name: _field(value) for name, value in values.items()})
         arguments += _argument("files", opened)
     else:
         arguments = _argument("json", {name: _literal(value) for name, value in values.items()}) or ["    json={},"]
-    return _PYTHON.format(api=api, task=spec.name, arguments="\n".join(arguments))
+    return _PYTHON.format(api=api, call=call, arguments="\n".join(arguments))
 
 
 def _argument(name: str, items: Mapping[str, str]) -> list[str]:

@@ -20,6 +20,7 @@ _LIMITS = {
     "multiline": {"minLength": "minlength", "maxLength": "maxlength"},
 }
 _IN_A_ROW = {"text", "number", "date", "select"}  # the controls that an entry of a list may have
+_NOTHING = {"": "–"}
 _TRUE = ("on", "true", "1", "yes")
 
 
@@ -28,7 +29,7 @@ class FormField:
     """One field. `control` is text, multiline, number, checkbox, select, choices, date, datetime, list, json or file.
 
     `values` are its texts: one, or those of a list. `bounds` are its limits in words, `limits` as HTML attributes.
-    `entry` is one entry of a list.
+    `options` are what can be chosen, with the words for it. `entry` is one entry of a list.
     """
 
     name: str
@@ -40,7 +41,7 @@ class FormField:
     required: bool = False
     error: str = ""
     limits: dict[str, Any] = field(default_factory=dict)
-    options: list[str] = field(default_factory=list)
+    options: Mapping[str, str] = field(default_factory=dict)
     entry: FormField | None = None
 
     @property
@@ -77,8 +78,8 @@ def _field(name: str, schema: dict[str, Any], required: bool, texts: Sequence[st
     plain = plain_schema(schema)
     is_optional = plain is not schema
     control = _control(plain, is_optional)
-    options = _options(plain) if control in ("select", "choices") else []
-    may_be_empty = is_optional or (required and control == "select")
+    is_open = control == "select" and (is_optional or required)  # nothing is chosen yet
+    options = _options(plain) if control in ("select", "choices") else {}
     return FormField(
         name=name,
         label=name.replace("_", " ").capitalize(),
@@ -89,7 +90,7 @@ def _field(name: str, schema: dict[str, Any], required: bool, texts: Sequence[st
         required=required,
         error=error,
         limits=_limits(control, plain),
-        options=["", *options] if control == "select" and may_be_empty else options,
+        options=_NOTHING | options if is_open else options,
         entry=_entry(plain.get("items", {})) if control == "list" else None,
     )
 
@@ -98,7 +99,7 @@ def _entry(schema: dict[str, Any]) -> FormField:
     plain = plain_schema(schema)
     control = _control(plain, is_optional=True)
     control = control if control in _IN_A_ROW else "text"
-    return FormField("", "", control, limits=_limits(control, plain), options=["", *_options(plain)])
+    return FormField("", "", control, limits=_limits(control, plain), options=_NOTHING | _options(plain))
 
 
 def _control(plain: dict[str, Any], is_optional: bool) -> str:
@@ -116,12 +117,12 @@ def _is_enumeration(schema: dict[str, Any]) -> bool:
     return "enum" in schema or "const" in schema
 
 
-def _options(plain: dict[str, Any]) -> list[str]:
+def _options(plain: dict[str, Any]) -> dict[str, str]:
     """What can be chosen, of a list its entries."""
     if plain.get("type") == "boolean":
-        return ["true", "false"]
+        return {"true": "yes", "false": "no"}
     chosen = plain_schema(plain["items"]) if "items" in plain else plain
-    return [str(option) for option in chosen.get("enum", [chosen["const"]] if "const" in chosen else [])]
+    return {str(option): str(option) for option in chosen.get("enum", [chosen["const"]] if "const" in chosen else [])}
 
 
 def _limits(control: str, plain: dict[str, Any]) -> dict[str, Any]:

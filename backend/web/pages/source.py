@@ -29,6 +29,14 @@ class Source:
         given = (self.job and self.job.input) or {}
         return {name: value for name, value in given.items() if name not in self.files}
 
+    @property
+    def options(self) -> dict[str, list[str]]:
+        """Its queue, if it is still one, and its tags, as texts of the form."""
+        if not self.job:
+            return {}
+        queue = {"-queue": [self.job.queue]} if self.job.queue in desk().queues.names else {}
+        return {"-tag": [" ".join(self.job.tags)], **queue}
+
     @cached_property
     def files(self) -> dict[str, Artifact]:
         """The files that came with it, by parameter."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from typing import Any
+from urllib.parse import urlencode
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from redis.exceptions import RedisError
@@ -12,13 +13,15 @@ from werkzeug.wrappers import Response
 
 from jobkit.catalog import TaskSpec
 from jobkit.errors import FieldError, InvalidArguments, RedisAway, TaskNotFound
+from jobkit.queues import Queue
 from jobkit.reading import plain_schema, read_fields
-from jobkit.statistics import typical
 from web.desk import desk
 from web.forms import arguments_from_page
 from web.pages.calls import calls
 from web.pages.fields import Texts, defaults, form_fields, texts_of
+from web.pages.options import option_fields, option_query, read_options
 from web.pages.source import Source, read_source
+from web.present import task_objects
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -41,8 +44,8 @@ def run_task(name: str) -> Response | tuple[str, int]:
     try:
         source = read_source(spec)
         with ExitStack() as files:
-            kept = source.reopen(files)
-            job = desk().submit(spec, arguments_from_page(spec, request.form, request.files, kept))
+            arguments = arguments_from_page(spec, request.form, request.files, source.reopen(files))
+            job = desk().submit(spec, arguments, **read_options(spec, _texts(spec, source)))
     except InvalidArguments as error:
         return _page(spec, source, error.errors), error.status
     except RedisError:
@@ -64,24 +67,30 @@ def _page(spec: TaskSpec, source: Source, errors: Sequence[FieldError] = (), pro
     """The form. After a POST it holds what was typed; it comes even while Redis is away."""
     by_field = _by_field(spec, errors)
     texts = _texts(spec, source)
-    unknown = [f"{name}: {text}" for name, text in by_field.items() if name not in spec.parameters]
+    queues, shown = _figures(spec)
+    fields, options = form_fields(spec, texts, by_field), option_fields(spec, texts, by_field, queues)
+    unknown = by_field.keys() - {field.name for field in fields + options}
     return render_template(
         "task.html",
         spec=spec,
-        fields=form_fields(spec, texts, by_field),
-        problem=problem or " ".join(unknown),
+        fields=fields,
+        options=options,
+        problem=problem or " ".join(f"{name}: {by_field[name]}" for name in sorted(unknown)),
         source=source,
         calls=_calls(spec, source, texts),
         workers_online=desk().catalog.last_read.workers_online(spec.queue),
-        figures=_figures(spec),
+        queue=queues.get(spec.queue),
+        task=shown,
     )
 
 
 def _texts(spec: TaskSpec, source: Source) -> Texts:
     """What the fields hold: what was typed; or the defaults, the job's input over them, and the query's values."""
     if request.method == "POST":
-        return dict(request.form.lists())
-    return {**texts_of({**defaults(spec), **source.values}), **dict(request.args.lists())}
+        given = dict(request.form.lists())
+    else:
+        given = texts_of({**defaults(spec), **source.values}) | source.options | dict(request.args.lists())
+    return {"-queue": [spec.queue], **given}
 
 
 def _calls(spec: TaskSpec, source: Source, texts: Texts) -> dict[str, str]:
@@ -96,7 +105,8 @@ def _calls(spec: TaskSpec, source: Source, texts: Texts) -> dict[str, str]:
         spec, {name: texts[name] for name in spec.parameters if name in texts and name not in spec.file_parameters}
     )
     api = url_for("api.list_tasks", _external=True).removesuffix("/tasks")
-    return calls(spec, values, {name: file for name, file in files.items() if file}, api)
+    query = urlencode([*option_query(spec, texts).items(multi=True)])
+    return calls(spec, values, {name: file for name, file in files.items() if file}, api, query)
 
 
 def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
@@ -110,10 +120,9 @@ def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
     return {name: " ".join(details) for name, details in found.items()}
 
 
-def _figures(spec: TaskSpec) -> dict[str, Any]:
-    """What the page tells besides: nothing while Redis is away."""
+def _figures(spec: TaskSpec) -> tuple[dict[str, Queue], dict[str, Any]]:
+    """The queues, and the task with what its runs take: nothing while Redis is away."""
     with suppress(RedisError):
-        [usual] = typical(desk().redis, spec.reference)
-        queues = {queue.name: queue for queue in desk().queues.read()}
-        return {"usual": usual, "queue": queues.get(spec.queue)}
-    return {}
+        [shown] = task_objects([spec])
+        return {queue.name: queue for queue in desk().queues.read()}, shown
+    return {}, {}
