@@ -35,12 +35,13 @@ from jobkit.job import (
 )
 from jobkit.listing import Filter, Listing
 from jobkit.redis import EXPIRED, JOBS, PAUSED, idempotency_key, index_key, job_key, scheduled_key
-from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT
+from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT, Script
 
 BATCH = 1_000  # jobs that one submit may have
 IDEMPOTENCY_SECONDS = 24 * 3600
 
 _SAME_SECOND = 50
+_AT_ONCE = 100  # 0.1 s of Redis, where they stand amid a million
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _WHOLE = ("data", *LISTED)
 _CANCELED = json.dumps({"type": "Canceled", "title": "", "detail": "The job was canceled before it began."})
@@ -179,24 +180,28 @@ class Jobs:
     # End, keep, remove
 
     def cancel(self, *job_ids: str) -> list[str]:
-        """Cancel jobs, atomically; the status of each afterwards, empty for one that is unknown.
+        """Cancel jobs, each atomically; the status of each afterwards, empty for one that is unknown.
 
         One that waits does not begin any more. Of one that runs ("running") the wish is kept: its worker stops it
         within 5 seconds. One that has ended stays as it is.
         """
         now = datetime.now(UTC)
-        return self._words(CANCEL(self._redis, rq_time(now), int(now.timestamp()), _CANCELED, *job_ids))
+        return self._each(CANCEL, job_ids, rq_time(now), int(now.timestamp()), _CANCELED)
 
     def delete(self, *job_ids: str) -> list[str]:
         """Remove jobs and all of theirs but their files; the status that each had. One that runs is left alone."""
-        return self._words(DELETE(self._redis, *job_ids))
+        return self._each(DELETE, job_ids)
 
     def keep(self, *job_ids: str) -> list[str]:
         """Never let jobs that have ended expire; the status of each. One that has not ended is left alone."""
-        return self._words(KEEP(self._redis, *job_ids))
+        return self._each(KEEP, job_ids)
 
-    def _words(self, statuses: list[bytes]) -> list[str]:
-        return [STATUSES.get(status.decode(), "") for status in statuses]
+    def _each(self, script: Script, job_ids: Sequence[str], *arguments: Any) -> list[str]:
+        """Not all in one step: a script holds up all others."""
+        parts = [job_ids[start : start + _AT_ONCE] for start in range(0, len(job_ids), _AT_ONCE)]
+        return [
+            STATUSES.get(status.decode(), "") for part in parts for status in script(self._redis, *arguments, *part)
+        ]
 
     # Find
 
