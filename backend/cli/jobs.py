@@ -13,7 +13,7 @@ from cli.session import Session, pass_session
 from cli.terminal import duration, json_flag, moment, print_json, print_table, say
 from jobkit.desk import Desk
 from jobkit.errors import AppError, JobNotFound, JobRuns, NotEnded
-from jobkit.job import FINAL, STATUSES, Job
+from jobkit.job import EVERY_STATUS, FINAL, Job
 from jobkit.listing import Filter
 from jobkit.present import job_object
 
@@ -21,7 +21,7 @@ Outcome = str | AppError  # of an action on one job
 
 
 @click.command(name="list")
-@click.option("--status", type=click.Choice(list(dict.fromkeys(STATUSES.values()))))
+@click.option("--status", type=click.Choice(EVERY_STATUS))
 @click.option("--task")
 @click.option("--queue")
 @click.option("--tag")

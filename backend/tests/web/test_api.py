@@ -94,6 +94,15 @@ def test_a_job_that_succeeds_the_second_time_shows_no_error(finished, tmp_path):
     assert "error" not in job
 
 
+def test_a_job_that_was_tried_again_tells_of_the_first_try(finished, tmp_path):
+    job = finished("fails_once", path=str(tmp_path / "seen"))
+
+    [first] = job["attempts"]
+    assert (first["error"]["detail"], job["attempt"]) == ("the first time", 2)
+    assert None is not first["worker"] != job["worker"] is not None  # each time a worker of its own
+    assert job["created_at"] < first["started_at"] <= first["ended_at"] < job["started_at"]
+
+
 def test_every_kind_of_result_comes_back_as_what_it_is(finished, client):
     parts = {part["name"]: part for part in finished("parts")["result"]["parts"]}
 
