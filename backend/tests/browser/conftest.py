@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.conftest import RedisServer, Stack, wait_until
+
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
@@ -33,9 +35,34 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A desk of the tests' own tasks, with one worker."""
+    folder = tmp_path_factory.mktemp("samples")
+    server = RedisServer(folder)
+    server.start()
+    stack = Stack(server.url, folder, TASKS="tests.sample_tasks", WORKERS="1")
+    stack.start("server")
+    stack.start("worker")
+    wait_until(lambda: stack.answers("/api/v1/tasks/echo"), what="the tasks are announced")
+    yield stack
+    stack.stop()
+    server.stop()
+
+
 @pytest.fixture
 def page(browser: Browser, stack) -> Iterator[Page]:
     """A page at the desk. What the browser complains of (the policy, a script's error) fails the test."""
+    yield from _page(browser, stack)
+
+
+@pytest.fixture
+def sample_page(browser: Browser, samples) -> Iterator[Page]:
+    """As `page`, at the desk of the tests' own tasks."""
+    yield from _page(browser, samples)
+
+
+def _page(browser: Browser, stack: Stack) -> Iterator[Page]:
     context = browser.new_context(base_url=stack.url)
     page = context.new_page()
     complaints: list[str] = []
