@@ -2,10 +2,11 @@
 
 from flask import Blueprint
 
-from web.pages import docs, home, jobs, tasks
+from web.pages import docs, home, jobs, queues, tasks
 
 bp = Blueprint("pages", __name__)
 home.add_routes(bp)
 tasks.add_routes(bp)
 jobs.add_routes(bp)
+queues.add_routes(bp)
 docs.add_routes(bp)
