@@ -10,7 +10,7 @@ from typing import Any
 
 from jobkit.catalog import TaskSpec
 from jobkit.desk import Desk
-from jobkit.job import Job
+from jobkit.job import Attempt, Job
 from jobkit.jobs import Place
 from jobkit.queues import Queue
 from jobkit.statistics import LastRuns, Typical, last_runs, typical
@@ -18,6 +18,7 @@ from jobkit.throughput import LastHour
 from jobkit.workers import Worker
 
 INLINE_BYTES = 64 * 1024
+_ACRONYMS = {"csv", "html", "id", "json", "mae", "pdf", "png", "rmse", "roc", "svg", "url", "xml"}
 
 
 def task_objects(desk: Desk, specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
@@ -64,12 +65,17 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
     }
     if job.input is not None:
         shown["input"] = job.input
-    if job.error or job.status in ("failed", "canceled"):  # a job that waits for its next try has one, too
-        lost = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
-        shown["error"] = job.error or (lost if job.status == "failed" else None)
+    if job.error or job.status == "canceled":  # a job that waits for its next try has one, too
+        shown["error"] = job.error
     if whole:
+        shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
         shown |= _details(desk, job, shown["queue"])
     return shown
+
+
+def _attempt_object(attempt: Attempt) -> dict[str, Any]:
+    times = {"started_at": time_text(attempt.started_at), "ended_at": time_text(attempt.ended_at)}
+    return {**times, "worker": attempt.worker or None, "error": attempt.error}
 
 
 def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
@@ -149,7 +155,12 @@ class Part:
 
     @property
     def title(self) -> str:
-        return self.name.replace("_", " ").capitalize()
+        first, *others = [word.upper() if word.lower() in _ACRONYMS else word for word in self.name.split("_")]
+        return " ".join([first[:1].upper() + first[1:], *others])
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind == "json" and type(self.value) in (int, float)
 
     @property
     def is_file(self) -> bool:

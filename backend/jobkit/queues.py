@@ -9,7 +9,7 @@ from datetime import datetime
 from redis import Redis
 
 from jobkit.errors import QueueNotFound
-from jobkit.redis import PAUSED, index_key, job_key
+from jobkit.redis import PAUSED, index_key, job_key, queue_key, registry_key
 from jobkit.throughput import LastHour, ended_key
 
 
@@ -47,15 +47,15 @@ class Queues:
             pipeline.smembers(PAUSED)
             pipeline.time()
             for name in self.names:
-                pipeline.llen(f"rq:queue:{name}")
-                pipeline.zcard(f"rq:wip:{name}")
-                pipeline.zcount(f"rq:finished:{name}", now, "+inf")
+                pipeline.llen(queue_key(name))
+                pipeline.zcard(registry_key("wip", name))
+                pipeline.zcount(registry_key("finished", name), now, "+inf")
                 pipeline.zcard(index_key(name, "failed"))
-                pipeline.zcard(f"rq:scheduled:{name}")
-                pipeline.zcard(f"rq:deferred:{name}")
+                pipeline.zcard(registry_key("scheduled", name))
+                pipeline.zcard(registry_key("deferred", name))
                 pipeline.zcard(index_key(name, "canceled"))
                 pipeline.hgetall(ended_key(name))
-                pipeline.lindex(f"rq:queue:{name}", 0)
+                pipeline.lindex(queue_key(name), 0)
             paused, (seconds, _), *answers = pipeline.execute()
             for next_id in answers[8::9]:
                 pipeline.hget(job_key((next_id or b"").decode()), "enqueued_at")

@@ -9,7 +9,7 @@ from datetime import datetime
 from redis import Redis
 
 from jobkit.job import LISTED, Job, load
-from jobkit.redis import job_key
+from jobkit.redis import job_key, worker_key
 
 _FIELDS = (
     *("queues", "state", "current_job", "hostname", "pid", "birth", "last_heartbeat", "version", "python_version"),
@@ -51,7 +51,7 @@ def read_workers(redis: Redis, names: Iterable[str]) -> list[Worker]:
     names = list(names)
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
-            pipeline.hmget(f"rq:worker:{name}", _FIELDS)
+            pipeline.hmget(worker_key(name), _FIELDS)
         answers = pipeline.execute()
     found = {
         name: [(value or b"").decode() for value in values]

@@ -366,7 +366,7 @@ class TaskWorker(BaseWorker):
 
     def _tick(self) -> int:
         """Queue what is due, and take over what lost workers held; what tick.lua answers."""
-        lost = Failure.lost("The worker that ran the job was lost.")
+        lost = Failure.lost()
         schedules, parents, jobs = TICK(
             self.connection, self.name, now_text(), lost.error, lost.packed_traceback, *self._settings.queues
         )
