@@ -18,6 +18,7 @@ from jobkit.errors import FieldError, InvalidArguments
 
 MAX_TAGS = 10
 MOST_ERRORS = 50  # that are named at once
+_ONE = re.compile(r" 1 (character|member)s\.")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?")
 # What the validator knows stricter than the worker, which has the last word: a time needs no zone.
 _FORMATS = {
@@ -174,4 +175,5 @@ def _sentence(rule: str, limit: Any) -> str:
         return f"This has to be one of: {', '.join(map(str, limit))}."
     if rule == "format":
         return f"This has to be {_HINTS.get(limit, f'a valid {limit}')}."
-    return _SENTENCES.get(rule, f"This breaks the rule {rule} of the task's input_schema.").format(limit)
+    sentence = _SENTENCES.get(rule, f"This breaks the rule {rule} of the task's input_schema.").format(limit)
+    return _ONE.sub(r" 1 \1.", sentence).replace(" 1 entries.", " 1 entry.")

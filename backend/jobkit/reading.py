@@ -86,7 +86,7 @@ def _emptied(schema: dict[str, Any], nothing: Any) -> Any:
 
 def _read(schema: dict[str, Any], texts: Sequence[str]) -> Any:
     if schema.get("type") == "array":
-        return [_read_one(schema.get("items", {}), text) for text in texts]
+        return [_read_one(plain_schema(schema.get("items", {})), text) for text in texts]
     return _read_one(schema, texts[-1])
 
 
@@ -99,8 +99,8 @@ def _read_one(schema: dict[str, Any], text: str) -> Any:
         return _BOOLEANS.get(text.lower(), text)
     if kind in ("integer", "number"):
         return _number(kind, text)
-    if kind == "object":
-        return _object(text)
+    if kind in ("object", "array"):
+        return _structure(text)
     if schema.get("format") == "date-time" and (moment := _NO_ZONE.fullmatch(text)):
         return f"{text}Z" if moment[1] else f"{text}:00Z"  # a browser's datetime-local: shown and read as UTC
     return text.replace("\r\n", "\n")
@@ -114,7 +114,7 @@ def _number(kind: str, text: str) -> Any:
     return number if math.isfinite(number) else text
 
 
-def _object(text: str) -> Any:
+def _structure(text: str) -> Any:
     try:
         return parse_json(text)
     except NotJson:

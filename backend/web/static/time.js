@@ -38,7 +38,7 @@ export function about(seconds) {
 
 // A form is sent once, however often its button is pressed; coming back to the page frees it.
 export function setBusy(form, busy) {
-  const button = form.querySelector("button");
+  const button = form.querySelector("button:not([type=button])");
   button.disabled = busy;
   button.setAttribute("aria-busy", busy);
 }
