@@ -20,10 +20,10 @@ from jobkit.catalog import TaskSpec
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult
 from jobkit.job import (
     FINAL,
-    LISTED,
     RETRY_OF,
     STATUSES,
     TAGS,
+    WHOLE,
     Job,
     Retention,
     common_fields,
@@ -34,16 +34,26 @@ from jobkit.job import (
     with_due,
 )
 from jobkit.listing import Filter, Listing
-from jobkit.redis import EXPIRED, JOBS, PAUSED, idempotency_key, index_key, job_key, scheduled_key
-from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT
+from jobkit.redis import (
+    EXPIRED,
+    JOBS,
+    PAUSED,
+    idempotency_key,
+    index_key,
+    job_key,
+    queue_key,
+    registry_key,
+    results_key,
+)
+from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT, Script
 
 BATCH = 1_000  # jobs that one submit may have
 IDEMPOTENCY_SECONDS = 24 * 3600
 
 _SAME_SECOND = 50
+_AT_ONCE = 100  # 0.1 s of Redis, where they stand amid a million
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_WHOLE = ("data", *LISTED)
-_CANCELED = json.dumps({"type": "Canceled", "title": "", "detail": "The job was canceled before it began."})
+_CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The job was canceled before it began."})
 
 
 @dataclass(frozen=True)
@@ -184,24 +194,28 @@ class Jobs:
     # End, keep, remove
 
     def cancel(self, *job_ids: str) -> list[str]:
-        """Cancel jobs, atomically; the status of each afterwards, empty for one that is unknown.
+        """Cancel jobs, each atomically; the status of each afterwards, empty for one that is unknown.
 
         One that waits does not begin any more. Of one that runs ("running") the wish is kept: its worker stops it
         within 5 seconds. One that has ended stays as it is.
         """
         now = datetime.now(UTC)
-        return self._words(CANCEL(self._redis, rq_time(now), int(now.timestamp()), _CANCELED, *job_ids))
+        return self._each(CANCEL, job_ids, rq_time(now), int(now.timestamp()), _CANCELED)
 
     def delete(self, *job_ids: str) -> list[str]:
         """Remove jobs and all of theirs but their files; the status that each had. One that runs is left alone."""
-        return self._words(DELETE(self._redis, *job_ids))
+        return self._each(DELETE, job_ids)
 
     def keep(self, *job_ids: str) -> list[str]:
         """Never let jobs that have ended expire; the status of each. One that has not ended is left alone."""
-        return self._words(KEEP(self._redis, *job_ids))
+        return self._each(KEEP, job_ids)
 
-    def _words(self, statuses: list[bytes]) -> list[str]:
-        return [STATUSES.get(status.decode(), "") for status in statuses]
+    def _each(self, script: Script, job_ids: Sequence[str], *arguments: Any) -> list[str]:
+        """Not all in one step: a script holds up all others."""
+        parts = [job_ids[start : start + _AT_ONCE] for start in range(0, len(job_ids), _AT_ONCE)]
+        return [
+            STATUSES.get(status.decode(), "") for part in parts for status in script(self._redis, *arguments, *part)
+        ]
 
     # Find
 
@@ -210,13 +224,13 @@ class Jobs:
         if not is_job_id(job_id):
             raise JobNotFound(job_id)
         # One after the other: what many ask for at a time shares its round trips, and needs no connections (redis.py).
-        answers = [self._redis.hmget(job_key(job_id), _WHOLE), self._redis.pttl(job_key(job_id))]
-        [job] = load(answers, [job_id], _WHOLE)
+        answers = [self._redis.hmget(job_key(job_id), WHOLE), self._redis.pttl(job_key(job_id))]
+        [job] = load(answers, [job_id], WHOLE)
         if job is None:
             known = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
             raise JobExpired(job_id) if known else JobNotFound(job_id)
         if job.status == "scheduled":
-            return with_due(job, self._redis.zscore(scheduled_key(job.queue), job_id))
+            return with_due(job, self._redis.zscore(registry_key("scheduled", job.queue), job_id))
         return job
 
     def has_ended(self, job_id: str) -> bool:
@@ -233,7 +247,7 @@ class Jobs:
             pipeline.zrank(index_key(job.queue, "queued"), job.id)
             pipeline.sismember(PAUSED, job.queue)
             for queue in before:
-                pipeline.llen(f"rq:queue:{queue}")
+                pipeline.llen(queue_key(queue))
             rank, paused, *lengths = pipeline.execute()
         return None if rank is None else Place(rank + 1, rank + sum(lengths), bool(paused))
 
@@ -264,7 +278,7 @@ class Jobs:
 
     def queued(self, limit: int) -> tuple[list[Job], int]:
         """The first jobs that wait, in the order in which they will run, and how many wait in all."""
-        keys = [f"rq:queue:{queue}" for queue in self._queues]
+        keys = [queue_key(queue) for queue in self._queues]
         with self._redis.pipeline(transaction=False) as pipeline:
             for key in keys:
                 pipeline.llen(key)
@@ -283,10 +297,10 @@ class Jobs:
         now = time.time()
         with self._redis.pipeline(transaction=False) as pipeline:
             for queue in self._queues:
-                pipeline.zcount(f"rq:finished:{queue}", now, "+inf")
+                pipeline.zcount(registry_key("finished", queue), now, "+inf")
             for queue in self._queues:
                 pipeline.zrevrangebyscore(
-                    f"rq:finished:{queue}", "(+inf", now, 0, limit + _SAME_SECOND, withscores=True
+                    registry_key("finished", queue), "(+inf", now, 0, limit + _SAME_SECOND, withscores=True
                 )
             answers = pipeline.execute()
         entries = sorted((e for part in answers[len(self._queues) :] for e in part), key=lambda e: -e[1])
@@ -324,5 +338,5 @@ class Jobs:
     def _latest_results(self, job_ids: Iterable[str]) -> list[dict[bytes, bytes] | None]:
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
-                pipeline.xrevrange(f"rq:results:{job_id}", count=1)
+                pipeline.xrevrange(results_key(job_id), count=1)
             return [entries[0][1] if entries else None for entries in pipeline.execute()]

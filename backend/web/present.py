@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import request, url_for
@@ -53,18 +52,6 @@ def links(job: Job, root: str) -> dict[str, str]:
     else:
         names.append("cancel")
     return {"self": here, **{name: f"{here}/{name}" for name in names}}
-
-
-def took(job: Job) -> str:
-    """How long it ran, or runs: "8.2 s", "3 min 20 s", "2 h 5 min", as time.js has it; empty before it began."""
-    ended_at = job.ended_at if job.is_final else datetime.now(UTC) if job.status == "running" else None
-    if not job.started_at or not ended_at:
-        return ""
-    seconds = max((ended_at - job.started_at).total_seconds(), 0)
-    if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
-    minutes, seconds = divmod(int(seconds), 60)
-    return f"{minutes} min {seconds} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@
 -- Answer: for each the status that RQ knows, after; "started" for one that is being stopped, empty for none.
 
 local YEAR = 31536000 -- RQ's time for failed jobs that name none
-local answer, queued = {}, {}
+local answer = {}
 
 local function stop(id, key)
   redis.call('HSET', key, 'td_stop', '1')
@@ -23,20 +23,23 @@ local function cancel(id, key, queue)
   redis.call('PUBLISH', WAKE, id)
 end
 
+local jobs = {}
 for i = 4, #ARGV do
-  local id = ARGV[i]
+  local job = redis.call('HMGET', 'rq:job:' .. ARGV[i], 'status', 'origin')
+  jobs[i] = job
+  if job[1] == 'queued' or job[1] == 'created' then take_off(ARGV[i], job[2] or '') end
+end
+close_gaps()
+
+for i = 4, #ARGV do
+  local id, status, queue = ARGV[i], jobs[i][1], jobs[i][2] or ''
   local key = 'rq:job:' .. id
-  local job = redis.call('HMGET', key, 'status', 'origin')
-  local status, queue = job[1], job[2] or ''
   if status == 'started' then
     stop(id, key)
   elseif status == 'queued' or status == 'created' or status == 'scheduled' or status == 'deferred' then
-    queued[queue] = queued[queue] or {}
-    if status == 'queued' or status == 'created' then table.insert(queued[queue], id) end
     cancel(id, key, queue)
     status = 'canceled'
   end
   answer[#answer + 1] = status or ''
 end
-take_off(queued)
 return answer

@@ -1,15 +1,19 @@
 -- Remove jobs, and all that belongs to them but their files. One that runs is left alone.
 -- ARGV: ids. Answer: for each the status that RQ knew; "started" for one that runs, empty for none.
 
-local answer, queued = {}, {}
+local answer, jobs = {}, {}
 
-for _, id in ipairs(ARGV) do
-  local key = 'rq:job:' .. id
-  local job = redis.call('HMGET', key, 'status', 'origin', 'td_task', 'td_tags')
+for i, id in ipairs(ARGV) do
+  local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'origin', 'td_task', 'td_tags')
+  jobs[i] = job
+  if job[1] == 'queued' or job[1] == 'created' then take_off(id, job[2] or '') end
+end
+close_gaps()
+
+for i, id in ipairs(ARGV) do
+  local key, job = 'rq:job:' .. id, jobs[i]
   local status, queue = job[1], job[2] or ''
   if status and status ~= 'started' then
-    queued[queue] = queued[queue] or {}
-    if status == 'queued' or status == 'created' then table.insert(queued[queue], id) end
     for _, registry in ipairs({'finished', 'failed', 'canceled', 'scheduled', 'deferred'}) do
       redis.call('ZREM', 'rq:' .. registry .. ':' .. queue, id)
     end
@@ -23,5 +27,4 @@ for _, id in ipairs(ARGV) do
   end
   answer[#answer + 1] = status or ''
 end
-take_off(queued)
 return answer

@@ -1,28 +1,21 @@
--- Taking jobs off their queues. One LREM looks through the whole list: for many jobs it is written anew, once.
+-- Taking jobs off their queues. An LREM looks through the list, 10 ms for a million: so each job is overwritten where
+-- its number says that it stands, and one LREM takes all of those away. Jobs must still be in the index.
 
-local FEW = 10
-local CHUNK = 5000 -- what `unpack` and Redis's stack take at once
+local GONE = ''
+local gaps, shifts = {}, {} -- by queue: jobs overwritten; how far jobs stand behind their rank, if RQ's tools put some in
 
-local function write_anew(key, gone)
-  local ids = redis.call('LRANGE', key, 0, -1)
-  redis.call('DEL', key)
-  local kept = {}
-  for i, id in ipairs(ids) do
-    if not gone[id] then kept[#kept + 1] = id end
-    if #kept == CHUNK or i == #ids and #kept > 0 then
-      redis.call('RPUSH', key, unpack(kept))
-      kept = {}
-    end
+local function take_off(id, queue)
+  local list, rank = 'rq:queue:' .. queue, redis.call('ZRANK', index_key(queue, 'queued'), id) or 0
+  local place = rank + (shifts[queue] or 0)
+  if place < 0 or redis.call('LINDEX', list, place) ~= id then
+    place = redis.call('LPOS', list, id)
+    if not place then return end
+    shifts[queue] = place - rank
   end
+  redis.call('LSET', list, place, GONE)
+  gaps[queue] = (gaps[queue] or 0) + 1
 end
 
--- `queued`: a table of queue to a list of ids.
-local function take_off(queued)
-  for queue, ids in pairs(queued) do
-    local key, gone = 'rq:queue:' .. queue, {}
-    for _, id in ipairs(ids) do
-      if #ids <= FEW then redis.call('LREM', key, 0, id) else gone[id] = true end
-    end
-    if #ids > FEW then write_anew(key, gone) end
-  end
+local function close_gaps()
+  for queue, count in pairs(gaps) do redis.call('LREM', 'rq:queue:' .. queue, count, GONE) end
 end

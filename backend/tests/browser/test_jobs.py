@@ -66,8 +66,9 @@ def test_times_are_typed_in_the_zone_of_the_place(browser, stack):
     page.get_by_label("From", exact=True).fill("2026-01-01T05:30")
     page.get_by_role("button", name="Filter", exact=True).click()
 
-    expect(page).to_have_url(re.compile(r"since=2026-01-01T00%3A00%3A00.000Z$"))
+    expect(page).to_have_url(re.compile(r"since=2026-01-01T00%3A00%3A00Z$"))
     expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01T05:30")
+    expect(page.get_by_label("From", exact=True)).to_have_accessible_description(re.compile("Asia/"))
     context.close()
 
 
@@ -154,14 +155,3 @@ def test_many_are_managed_without_javascript(browser, stack, submit, tag):
 
     expect(plain.get_by_text("2 canceled.")).to_be_visible()
     context.close()
-
-
-def test_the_list_fits_a_phone(browser, stack, submit, tag):
-    submit(2)
-    for scheme in ("light", "dark"):
-        context = browser.new_context(base_url=stack.url, viewport={"width": 320, "height": 640}, color_scheme=scheme)
-        page = context.new_page()
-        for path in (f"/jobs?tag={tag}", "/jobs?since=2026-01-01T00:00Z", "/jobs?status=done", "/jobs?tag=none"):
-            page.goto(path)
-            assert page.evaluate("document.documentElement.scrollWidth") <= 320, path
-        context.close()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import random
 import threading
 
 import pytest
+from redis import Redis
 
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound
 from jobkit.job import Retention
 from jobkit.jobs import Jobs, Once
 from jobkit.queues import Queues
-from jobkit.redis import connect_patiently
 from tests.conftest import Stack, wait_until
 from tests.faults.reconciler import Snapshot
 
@@ -41,12 +42,22 @@ def test_a_job_that_has_ended_stays_as_it_is(jobs, submit, run_worker):
     assert jobs.result(jobs.get(job_id)) == "a"
 
 
-def test_many_jobs_are_canceled_in_one_step_and_the_others_keep_their_order(jobs, echo, redis):
+@pytest.mark.parametrize("end", [Jobs.cancel, Jobs.delete])
+@pytest.mark.parametrize("ahead", [[], ["by-RQ-1", "by-RQ-2"]], ids=["alone", "behind jobs without a number"])
+def test_many_leave_their_queue_and_the_others_keep_their_order(jobs, echo, redis, end, ahead):
     ids = jobs.submit_many(echo, [{"text": "a"}] * 1_000, RETENTION)
+    for job_id in ahead:
+        redis.hset(f"rq:job:{job_id}", mapping={"status": "queued", "origin": "default"})
+        redis.lpush("rq:queue:default", job_id)
+    chosen = random.Random(1).sample(ids, 500)
 
-    assert jobs.cancel(*ids[::2]) == ["canceled"] * 500
+    end(jobs, *chosen, "unknown", chosen[0])
 
-    assert [job_id.decode() for job_id in redis.lrange("rq:queue:default", 0, -1)] == ids[1::2]
+    stay = [job_id for job_id in ids if job_id not in chosen]
+    assert [job_id.decode() for job_id in redis.lrange("rq:queue:default", 0, -1)] == [*reversed(ahead), *stay]
+    for job_id in ahead:
+        redis.delete(f"rq:job:{job_id}")
+        redis.lrem("rq:queue:default", 0, job_id)
     assert list(Snapshot(redis).astray()) == []
 
 
@@ -95,7 +106,7 @@ def test_of_two_hundred_requests_at_once_with_twenty_keys_twenty_are_done(redis_
 
     def request(number: int) -> None:
         key = number % 20
-        with connect_patiently(redis_url) as redis:
+        with Redis.from_url(redis_url) as redis:
             job = Jobs(redis, ("default",)).submit(echo, {"text": "a"}, RETENTION, once=Once(str(key), "same"))
             ids[key].add(job.id)
 

@@ -127,7 +127,9 @@ def test_a_wrong_filter_is_named_where_it_stands(page, submit, query, at, senten
 
     text = page(f"?{query}", status=422)
 
-    assert sentence in (re.search(rf'id="{at}-problem">([^<]*)<', text)[1] if at else text)
+    assert sentence in (
+        re.search(rf'id="(?:{at}-problem|by-{at}-hint)">(?:<span class="error">)?([^<]*)<', text)[1] if at else text
+    )
     assert rows(text) == []
     assert "No list for this." in text
 

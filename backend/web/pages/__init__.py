@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from web.pages import docs, home, jobs, listing, many, tasks
+from web.pages import actions, docs, downloads, home, jobs, listing, many, tasks
 
 bp = Blueprint("pages", __name__)
 home.add_routes(bp)
@@ -10,4 +10,6 @@ tasks.add_routes(bp)
 listing.add_routes(bp)
 many.add_routes(bp)
 jobs.add_routes(bp)
+actions.add_routes(bp)
+downloads.add_routes(bp)
 docs.add_routes(bp)

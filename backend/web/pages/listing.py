@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -14,7 +15,7 @@ from web.bulk import ACTIONS
 from web.desk import desk
 from web.pages.filters import RANGES, Tab, as_control, chips, filters_of, list_url, range_in_words, tabs, tidy
 from web.pages.many import DONE, done_in_words
-from web.present import took
+from web.pages.words import duration
 
 ROWS = 50
 _SENSIBLE: dict[str, tuple[str, ...]] = {  # what can be done with jobs of a status
@@ -104,6 +105,12 @@ def _page(
         act_url=list_url(here),
         live_url=list_url(filters, "pages.show_live"),
     )
+
+
+def took(job: Job) -> str:
+    """How long it ran, or runs, in words; empty before it began."""
+    ended_at = job.ended_at if job.is_final else datetime.now(UTC) if job.status == "running" else None
+    return duration((ended_at - job.started_at).total_seconds()) if job.started_at and ended_at else ""
 
 
 def _tabs(words: dict[str, str]) -> list[Tab]:

@@ -1,5 +1,6 @@
 // The list of jobs: the rows stay where they are, and their states, the counts and the number of new jobs are kept fresh.
 import { keepFresh } from "./refresh.js";
+import { addZones } from "./zone.js";
 
 const FINAL = ["succeeded", "failed", "canceled"];
 const list = document.querySelector("form.list");
@@ -9,9 +10,9 @@ const hasEnded = (box) => FINAL.includes(box.closest("tr").querySelector("[data-
 
 keepLive();
 pickPages();
-useLocalTimes(document.querySelector("form.filters"));
+addZones(document.querySelector("main")); // of the first form there
 forgetWhatWasDone();
-document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+document.querySelector(".states [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 function keepLive() {
   const { live, cursor, later } = list.dataset;
@@ -36,21 +37,6 @@ function pickPages() {
   };
   list.addEventListener("change", follow);
   addEventListener("pageshow", follow); // coming back, the browser has them ticked as they were
-}
-
-// The server has times in UTC; whoever looks types them in the zone of the place.
-function useLocalTimes(form) {
-  for (const input of form.querySelectorAll("[type=datetime-local]")) {
-    const moment = new Date(`${input.defaultValue}Z`);
-    const local = new Date(moment - moment.getTimezoneOffset() * 60000);
-    if (input.defaultValue) input.value = local.toISOString().slice(0, 16);
-  }
-  for (const note of form.querySelectorAll("[data-utc]")) note.remove();
-  form.addEventListener("formdata", ({ formData }) => {
-    for (const name of ["since", "until"]) {
-      if (formData.get(name)) formData.set(name, new Date(formData.get(name)).toISOString());
-    }
-  });
 }
 
 function forgetWhatWasDone() {
