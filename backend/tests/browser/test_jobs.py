@@ -119,7 +119,7 @@ def test_new_jobs_move_nothing_and_what_is_shown_is_kept_fresh(page, submit, tag
 
 
 @pytest.mark.usefixtures("paused")
-def test_jobs_are_deleted_by_keys_alone(page, submit, tag):
+def test_jobs_are_deleted_by_keys_alone(page, submit, tag, axe):
     ours = submit(2)
     page.goto(f"/jobs?tag={tag}")
     page.get_by_label("that match").focus()
@@ -131,6 +131,7 @@ def test_jobs_are_deleted_by_keys_alone(page, submit, tag):
             break
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Delete 1 job?")).to_be_visible()
+    axe(page)
     page.get_by_role("button", name="Delete 1 job").press("Enter")
 
     expect(page.get_by_role("status").first).to_have_text("1 deleted.")
