@@ -126,10 +126,10 @@ class Desk:
         return UploadedFile(file.filename, file.media_type, content)
 
     def delete(self, *job_ids: str) -> list[str]:
-        """Remove jobs and their files; the status that each had. One that runs is left alone."""
+        """Remove jobs and their files; the status that each had, empty for none. One that runs is left alone."""
         statuses = self.jobs.delete(*job_ids)
         for job_id, status in zip(job_ids, statuses, strict=True):
-            if status != "running":
+            if status not in ("running", ""):
                 self.artifacts.delete(job_id)
         return statuses
 

@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from jobkit.errors import SettingsError
@@ -77,8 +78,14 @@ def load(settings_class: type[Settings], **overrides: Any) -> Settings:
     except ValidationError as error:
         # A default that depends on a setting that is wrong can't be told: only the wrong one is named.
         wrong = [e for e in error.errors() if e["type"] != "default_factory_not_called"]
-        lines = [f"{'.'.join(map(str, e['loc'])).upper()}: {e['msg']} (it is {e['input']!r})" for e in wrong]
-        raise SettingsError(lines) from None
+        raise SettingsError([_sentence(settings_class, e) for e in wrong]) from None
+
+
+def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
+    name = ".".join(map(str, error["loc"]))
+    field = settings_class.model_fields.get(name)
+    is_secret = field is not None and field.annotation is SecretStr
+    return f"{name.upper()}: {error['msg']}" + ("" if is_secret else f" (it is {error['input']!r})")
 
 
 def load_or_exit(settings_class: type[Settings]) -> Settings:

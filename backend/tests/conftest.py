@@ -21,7 +21,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobkit.catalog import announce
-from jobkit.redis import connect_patiently
 from runner.discovery import TaskRegistry, discover
 from runner.settings import WorkerSettings
 from runner.worker import TaskWorker
@@ -98,7 +97,7 @@ def redis_url(redis_server: RedisServer) -> str:
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    with connect_patiently(redis_url) as connection:
+    with Redis.from_url(redis_url) as connection:
         yield connection
 
 
@@ -201,3 +200,32 @@ def _get(url: str) -> bytes:
     with urllib.request.urlopen(url, timeout=5) as answer:
         content: bytes = answer.read()
     return content
+
+
+@pytest.fixture(scope="session")
+def start_dashboard() -> Iterator[Callable[..., Stack]]:
+    """Start rq-dashboard on a Redis, and stop it in the end. The desk's address is made up."""
+    started: list[Stack] = []
+
+    def start(folder: Path, redis_url: str, **settings: str) -> Stack:
+        dashboard = Stack(redis_url, folder, APP_URL="http://127.0.0.1:8123/desk", **settings)
+        dashboard.environment["DASHBOARD_PORT"] = str(dashboard.port)
+        dashboard.start("dashboard")
+        started.append(dashboard)
+        wait_until(dashboard.answers, what="rq-dashboard answers")
+        return dashboard
+
+    yield start
+    for dashboard in started:
+        dashboard.stop()
+
+
+@pytest.fixture(scope="session")
+def dashboard_process(start_dashboard, redis_server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Stack:
+    return start_dashboard(tmp_path_factory.mktemp("dashboard"), redis_server.url)
+
+
+@pytest.fixture
+def dashboard(dashboard_process: Stack, redis_url: str) -> Stack:
+    """rq-dashboard, on an empty Redis."""
+    return dashboard_process

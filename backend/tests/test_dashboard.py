@@ -2,106 +2,407 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import pickle
 import re
+import subprocess
+import sys
 import urllib.error
 import urllib.request
+from http.cookies import SimpleCookie
+from typing import Any, NamedTuple
 
 import pytest
-from rq import Queue
+from rq import Queue, Worker
+from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from jobkit.job import Retention
-from jobkit.jobs import Jobs
-from tests.conftest import Stack, free_port, wait_until
+from jobkit.jobs import Filter, Jobs
+from tests.conftest import BACKEND, Stack, wait_until
+
+QUEUES = ("high", "default", "low")
+WRITES = [
+    "/job/{}/delete",
+    "/job/{}/requeue",
+    "/requeue/default",
+    "/queue/default/failed/empty",
+    "/queue/default/compact",
+]
+
+
+class Answer(NamedTuple):
+    status: int
+    text: str
+    headers: Any
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.text)
 
 
 @pytest.fixture
-def dashboard(redis_url, tmp_path):
-    port = free_port()
-    stack = Stack(redis_url, tmp_path, DASHBOARD_PORT=str(port))
-    stack.url = f"http://127.0.0.1:{port}"
-    stack.start("dashboard")
-    wait_until(stack.answers)
-    yield stack
-    stack.stop()
+def get(dashboard):
+    return lambda path, **headers: _ask(dashboard, path, "GET", headers)
 
 
 @pytest.fixture
-def submit(redis, registry):
-    jobs = Jobs(redis, ("high", "default", "low"))
-    return lambda name, **arguments: jobs.submit(registry.catalog.tasks[name], arguments, Retention(100, 100)).id
+def post(dashboard, get):
+    """As the pages do it, with the token of one; `headers` win."""
+    token = SimpleCookie(get("/").headers["Set-Cookie"])["_csrf_token"].value
+    own = {"Cookie": f"_csrf_token={token}", "X-CSRFToken": token}
+    return lambda path, **headers: _ask(dashboard, path, "POST", own | headers)
 
 
-def _get(dashboard: Stack, path: str) -> str:
-    with urllib.request.urlopen(dashboard.url + path, timeout=5) as answer:
-        return answer.read().decode()
-
-
-def _status(dashboard: Stack, path: str, method: str = "GET", **headers: str) -> int:
+def _ask(dashboard: Stack, path: str, method: str, headers: dict[str, str]) -> Answer:
     request = urllib.request.Request(dashboard.url + path, method=method, headers=headers)
     try:
         with urllib.request.urlopen(request, timeout=5) as answer:
-            return answer.status
+            return Answer(answer.status, answer.read().decode(errors="replace"), answer.headers)
     except urllib.error.HTTPError as error:
-        return error.code
+        return Answer(error.code, error.read().decode(), error.headers)
 
 
-def test_it_shows_queues_workers_and_jobs_with_json_results(dashboard, submit, run_worker):
+@pytest.fixture
+def jobs(redis) -> Jobs:
+    return Jobs(redis, QUEUES)
+
+
+@pytest.fixture
+def submit(jobs, registry):
+    return lambda name, **arguments: jobs.submit(registry.catalog.tasks[name], arguments, Retention(100, 100)).id
+
+
+@pytest.fixture
+def stock(redis) -> Queue:
+    """The queue, as a program with plain RQ has it."""
+    return Queue("default", connection=redis, serializer=JSONSerializer)
+
+
+# What it shows
+
+
+def test_it_shows_queues_workers_and_jobs_with_json_results(get, submit, run_worker):
     done = submit("echo", text="shown")
     run_worker()
     submit("echo", text="waits")
 
-    assert all(
-        _status(dashboard, path) == 200 for path in re.findall(r'(?:src|href)="(/static[^"]+)"', _get(dashboard, "/"))
-    )
-    assert '"count":1' in _get(dashboard, "/0/data/queues.json").replace(" ", "")
-    assert "workers" in _get(dashboard, "/0/data/workers.json")
-    assert json.loads(_get(dashboard, f"/0/data/job/{done}.json"))["result"] == "shown"
-    assert "waits" in _get(dashboard, "/0/data/jobs/default/queued/8/asc/1.json")
+    assert get("/0/data/queues.json").json["queues"][0]["count"] == 1
+    assert get("/0/data/workers.json").json == {"workers": []}
+    assert get(f"/0/data/job/{done}.json").json["result"] == "shown"
+    assert "waits" in get("/0/data/jobs/default/queued/8/asc/1.json").text
 
 
-def test_markup_in_a_job_leaves_it_escaped(dashboard, submit, run_worker):
-    done = submit("echo", text="<img src=x onerror=alert(1)>")
-    run_worker()
+def test_what_its_pages_need_is_there(get):
+    needed = re.findall(r'(?:src|href)="(/[^"]+)"', get("/").text)
 
-    shown = _get(dashboard, f"/0/data/job/{done}.json")
-
-    assert "<img" not in shown
-    assert "&lt;img" in shown
+    assert len(needed) > 8
+    assert [path for path in needed if get(path).status != 200] == []
 
 
-def test_a_pickle_is_never_loaded(dashboard, redis, submit, tmp_path):
+@pytest.mark.parametrize("path", ["/0/view/workers", "/0/view/jobs", "/0/view/job/{}", "/0/view/job/unknown"])
+def test_a_page_leads_back_to_the_desk_and_one_of_a_job_to_the_job(get, submit, path):
+    page = get(path.format(submit("echo", text="a"))).text
+
+    assert 'href="http://127.0.0.1:8123/desk/"' in page
+    assert ("/job/" in path) == bool(re.search(r'href="http://127.0.0.1:8123/desk/jobs/[\w-]+"', page))
+
+
+def test_a_job_with_dependencies_is_shown(get, stock):
+    first = stock.enqueue("tests.sample_tasks.echo", "a", job_id="first")
+    stock.enqueue("tests.sample_tasks.echo", "b", depends_on=[first, stock.enqueue("x", job_id="gone")], job_id="last")
+    Job.fetch("gone", connection=stock.connection, serializer=JSONSerializer).delete()
+
+    shown = get("/0/data/job/last.json").json
+
+    assert dict(zip(shown["depends_on"], shown["depends_on_status"], strict=True)) == {
+        "first": "active",
+        "gone": "expired",
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/0/view/job/unknown", 404),
+        ("/0/data/job/unknown.json", 404),
+        ("/0/view/job/a%20b", 404),
+        ("/1/view/queues", 404),
+        ("/0/view/jobs/default/nonsense/8/asc/1", 404),
+        ("/0/data/jobs/default/nonsense/8/asc/1.json", 404),
+        ("/0/data/jobs/default/queued/0/asc/1.json", 404),
+        ("/0/data/jobs/default/queued/8/up/1.json", 404),
+        ("/0/data/jobs/default/queued/8/asc/x.json", 404),
+        ("/nowhere", 404),
+    ],
+)
+def test_what_is_not_there_is_said_in_a_sentence(get, path, status):
+    answer = get(path)
+
+    assert answer.status == status
+    if path.endswith(".json"):
+        assert answer.json["detail"].endswith(".")
+    else:
+        assert re.search(r"<h1>[\w ]+</h1>\s*<p>[^<]+\.</p>", answer.text)
+
+
+def test_when_redis_is_away_it_says_so_and_never_shows_its_password(tmp_path, start_dashboard):
+    away = start_dashboard(tmp_path, "redis://:se@cret@127.0.0.1:1/0?password=secret")
+
+    answers = [_ask(away, path, "GET", {}) for path in ("/", "/0/view/workers", "/0/data/queues.json")]
+
+    assert [answer.status for answer in answers] == [503] * 3
+    assert all("reached at the moment" in answer.text for answer in answers)
+    assert "redis://127.0.0.1:1/0<" in answers[0].text
+    assert "cret" not in answers[0].text
+
+
+@pytest.mark.parametrize("order", ["asc", "dsc"])
+@pytest.mark.parametrize("where", ["queued", "finished"])
+def test_each_job_is_on_one_page_only(get, submit, run_worker, where, order):
+    submitted = [submit("echo", text=str(number)) for number in range(20)]
+    if where == "finished":
+        run_worker()
+
+    pages = [get(f"/0/data/jobs/default/{where}/8/{order}/{page}.json").json["jobs"] for page in (1, 2, 3, 4)]
+
+    shown = [job["id"] for page in pages for job in page]
+    assert [len(page) for page in pages] == [8, 8, 4, 0]
+    assert sorted(shown) == sorted(submitted)
+    if where == "queued":
+        assert shown == submitted[:: 1 if order == "asc" else -1]
+
+
+def test_what_is_not_json_is_shown_as_text_and_never_loaded(get, submit, redis, run_worker, tmp_path):
     canary = tmp_path / "canary"
     pickled = f"cos\nsystem\n(S'touch {canary}'\ntR.".encode()
     job_id = submit("echo", text="a")
+    run_worker()
     redis.hset(f"rq:job:{job_id}", mapping={"data": pickled, "meta": pickled, "result": pickled})
+    redis.xadd(f"rq:results:{job_id}", {"type": 1, "return_value": base64.b64encode(pickled + b"\xff")})
+    worker = Worker(["default"], connection=redis, name="stock")
+    worker.register_birth()
+    worker.set_current_job_id(job_id)
 
-    for path in (f"/0/data/job/{job_id}.json", "/0/data/jobs/default/queued/8/asc/1.json", f"/0/view/job/{job_id}"):
-        _status(dashboard, path)
+    shown = get(f"/0/data/job/{job_id}.json").json
+    listed = get("/0/data/jobs/default/finished/8/asc/1.json").json["jobs"]
+    [at_work] = get("/0/data/workers.json").json["workers"]
 
+    assert shown["result"] == pickled.decode() + "\\xff"
+    assert json.loads(shown["metadata"]) == pickled.decode()
+    assert [job["id"] for job in listed] == [job_id]
+    assert at_work["current_job"]["call_string"] == "tests.sample_tasks.echo(text='a')"
+    assert get(f"/0/view/job/{job_id}").status == 200
     assert not canary.exists()
 
 
-def test_a_requeued_job_runs_again_and_stays_json(dashboard, redis, submit, run_worker):
-    failed = submit("raises")
+def test_a_set_that_a_pickling_worker_returned_is_shown(get, submit, redis):
+    job_id = submit("echo", text="a")
+    redis.xadd(f"rq:results:{job_id}", {"type": 1, "return_value": base64.b64encode(pickle.dumps({"x1", "y2"}))})
+
+    assert "x1" in get(f"/0/data/job/{job_id}.json").json["result"]
+
+
+# What it does
+
+
+def test_a_requeued_job_runs_again_keeps_its_meta_and_is_listed_where_it_stands(
+    post, client, submit, jobs, redis, stock, run_worker, tmp_path
+):
+    failed = submit("fails_once", path=str(tmp_path / "flag"))
+    redis.hset(f"rq:job:{failed}", mapping={"retries_left": 0, "meta": '{"by": "Anna"}'})
     run_worker()
+    assert "ValueError" in client.get(f"/jobs/{failed}").text
 
-    assert _status(dashboard, f"/job/{failed}/requeue", "POST") == 200
+    assert post(f"/job/{failed}/requeue").status == 200
 
-    assert Queue("default", connection=redis, serializer=JSONSerializer).job_ids == [failed]
-    assert redis.hget(f"rq:job:{failed}", "meta") in (None, b"{}")
-
-
-def test_nothing_changes_by_get_or_from_another_site(dashboard, redis, submit, run_worker):
-    submit("raises")
+    assert stock.job_ids == [failed]
+    assert json.loads(redis.hget(f"rq:job:{failed}", "meta")) == {"by": "Anna"}
+    assert (_listed(jobs, "failed"), _listed(jobs, "queued")) == ([], [failed])
     run_worker()
-
-    assert _status(dashboard, "/requeue/default") == 405
-    assert _status(dashboard, "/requeue/default", "POST", Origin="http://evil.example") == 403
-    assert _status(dashboard, "/queue/default/failed/empty", "POST", **{"Sec-Fetch-Site": "cross-site"}) == 403
-    assert redis.zcard("rq:failed:default") == 1
+    assert client.get(f"/api/v1/jobs/{failed}").json["result"]["value"] == "done"
+    assert "ValueError" not in client.get(f"/jobs/{failed}").text
+    assert json.loads(redis.hget(f"rq:job:{failed}", "meta")) == {"by": "Anna"}
 
 
-def test_an_unknown_job_is_404(dashboard):
-    assert _status(dashboard, "/0/view/job/nothing") == 404
+def _listed(jobs: Jobs, status: str) -> list[str]:
+    """By our index alone: a filter by the queue would look at others, too."""
+    return [job.id for job in jobs.page(100, matching=Filter(status=status))[0]]
+
+
+def test_all_that_failed_is_queued_again_but_what_has_expired(post, submit, jobs, redis, run_worker):
+    failed = [submit("raises") for _ in range(3)]
+    run_worker()
+    redis.delete(f"rq:job:{failed[1]}")
+
+    assert post("/requeue/default").json["count"] == 2
+
+    assert sorted(_listed(jobs, "queued")) == sorted([failed[0], failed[2]])
+
+
+def test_only_what_failed_can_be_queued_again(post, submit, stock):
+    waits = submit("echo", text="a")
+
+    answer = post(f"/job/{waits}/requeue")
+
+    assert (answer.status, answer.json["detail"]) == (409, f"Job {waits} is not among the failed ones (any more).")
+    assert post("/job/unknown/requeue").status == 404
+    assert stock.job_ids == [waits]
+
+
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_deleted_job_is_gone_from_our_lists_and_its_page_says_so(
+    post, client, submit, jobs, redis, run_worker, ended
+):
+    job_id = submit("echo", text="a")
+    if ended:
+        run_worker()
+
+    assert post(f"/job/{job_id}/delete").status == 200
+
+    assert client.get(f"/jobs/{job_id}").status_code == 404
+    assert [key for key in redis.keys("*") if job_id in key.decode()] == []
+    assert jobs.page(10)[0] == []
+    assert redis.zcard("rq:finished:default") == redis.llen("rq:queue:default") == 0
+    assert post(f"/job/{job_id}/delete").status == 404
+
+
+@pytest.mark.parametrize("where", ["queued", "finished", "failed"])
+def test_an_emptied_registry_leaves_nothing_in_our_lists(post, client, submit, redis, run_worker, where):
+    kept = submit("every_kind")
+    emptied = [submit("raises" if where == "failed" else "echo", **_text(where)) for _ in range(3)]
+    if where != "queued":
+        run_worker()
+    redis.delete(f"rq:job:{emptied[1]}")  # it has expired
+
+    assert post(f"/queue/default/{where}/empty").status == 200
+
+    assert [client.get(f"/jobs/{job_id}").status_code for job_id in emptied] == [404, 410, 404]
+    assert redis.keys("taskdesk:jobs:default:*") in ([], [b"taskdesk:jobs:default:" + _ours(where)])
+    assert redis.zcard(f"rq:{where}:default") == redis.llen("rq:queue:default") == 0
+    assert client.get(f"/jobs/{kept}").status_code == 200
+
+
+def _text(where: str) -> dict[str, str]:
+    return {} if where == "failed" else {"text": "a"}
+
+
+def _ours(where: str) -> bytes:
+    return {"queued": b"queued", "finished": b"succeeded", "failed": b"failed"}[where]
+
+
+def test_a_queue_is_compacted_in_its_order_and_a_missing_one_is_404(post, submit, redis, stock):
+    ids = [submit("echo", text=str(number)) for number in range(4)]
+    redis.delete(f"rq:job:{ids[1]}")
+
+    assert post("/queue/default/compact").status == 200
+
+    assert stock.job_ids == [ids[0], ids[2], ids[3]]
+    assert (post("/queue/none/compact").status, post("/queue/none/queued/empty").status) == (404, 404)
+    assert post("/requeue/none").json["detail"] == "There is no queue 'none'."
+    redis.delete("rq:queue:default")
+    assert post("/queue/default/compact").status == 200
+
+
+def test_a_job_that_runs_is_shown_at_its_worker_and_not_deleted(get, post, submit, jobs, redis_url, tmp_path):
+    job_id = submit("wait_for", path=str(tmp_path / "go"))
+    stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
+    stack.start("worker")
+    try:
+        wait_until(lambda: jobs.get(job_id).status == "running", what="the job runs")
+
+        [worker] = get("/0/data/workers.json").json["workers"]
+        refusals = [post(f"/job/{job_id}/delete"), post("/queue/default/started/empty")]
+
+        assert (worker["state"], worker["current_job"]["job_id"]) == ("busy", job_id)
+        assert "wait_for(path=" in worker["current_job"]["call_string"]
+        assert [job["id"] for job in get("/0/data/jobs/default/started/8/asc/1.json").json["jobs"]] == [job_id]
+        assert [answer.status for answer in refusals] == [409, 409]
+        assert "Cancel it, then delete it." in refusals[0].json["detail"]
+        assert refusals[0].json["page"] == f"http://127.0.0.1:8123/desk/jobs/{job_id}"
+        (tmp_path / "go").touch()
+        wait_until(lambda: jobs.get(job_id).status == "succeeded", what="the job goes on")
+    finally:
+        stack.stop()
+
+
+# Who may look, and what may write
+
+
+@pytest.mark.parametrize("path", WRITES)
+def test_nothing_changes_but_by_a_post_with_the_token_of_a_page(get, post, submit, redis, run_worker, path):
+    path = path.format(submit("raises"))
+    run_worker()
+    before = _everything(redis)
+    foreign_token = {"X-CSRFToken": "a.b", "Cookie": "_csrf_token=a.b"}
+
+    assert get(path).status == 405
+    for headers in (
+        {"X-CSRFToken": ""},
+        {"Cookie": ""},
+        foreign_token,
+        {"Origin": "http://evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+    ):
+        answer = post(path, **headers)
+        assert (answer.status, answer.json["detail"][-1]) == (403, "."), headers
+    assert _everything(redis) == before
+    assert post(path, **{"Sec-Fetch-Site": "same-origin"}).status == 200
+
+
+def _everything(redis) -> dict[bytes, bytes]:
+    return {key: redis.dump(key) for key in redis.keys("*")}
+
+
+def test_a_token_is_kept_and_one_of_before_a_restart_replaced(get):
+    token = SimpleCookie(get("/").headers["Set-Cookie"])["_csrf_token"]
+
+    assert token["samesite"] == "Strict"
+    assert get("/", Cookie=f"_csrf_token={token.value}").headers["Set-Cookie"] is None
+    assert "_csrf_token=" in get("/", Cookie="_csrf_token=of.before").headers["Set-Cookie"]
+
+
+def test_a_page_runs_only_the_scripts_of_its_templates(get, submit):
+    for path in ("/", "/0/view/jobs", "/0/view/workers", f"/0/view/job/{submit('echo', text='a')}", "/nowhere"):
+        answer = get(path)
+        policy = dict(part.split(" ", 1) for part in answer.headers["Content-Security-Policy"].split("; "))
+        nonce = re.fullmatch(r"'nonce-([\w-]{20,})'", policy["script-src"])[1]
+        scripts = re.findall(r"<script\b([^>]*)>", answer.text)
+
+        assert policy["style-src"] == "'self'"
+        assert policy["default-src"] == "'none'"
+        assert scripts
+        assert all(f'nonce="{nonce}"' in script or 'type="text/template"' in script for script in scripts)
+        assert nonce not in get(path).text
+
+
+def test_a_password_is_asked_for_where_one_is_set(tmp_path, start_dashboard, redis_url):
+    closed = start_dashboard(
+        tmp_path, redis_url, ENV="prod", DASHBOARD_USERNAME="Jürgen", DASHBOARD_PASSWORD="päss:word"
+    )
+
+    def status(login: str, path: str = "/0/data/queues.json", scheme: str = "Basic") -> int:
+        value = base64.b64encode(login.encode()).decode()
+        return _ask(closed, path, "GET", {"Authorization": f"{scheme} {value}"}).status
+
+    nobody = _ask(closed, "/", "GET", {})
+    assert (nobody.status, nobody.headers["Set-Cookie"]) == (401, None)
+    assert nobody.headers["WWW-Authenticate"].startswith("Basic realm=")
+    assert _ask(closed, "/static/favicon.ico", "GET", {}).status == 401
+    assert _ask(closed, "/job/a/delete", "POST", {}).status == 401
+    assert status("Jürgen:päss:word") == 200
+    assert status("Jürgen:päss:word", scheme="Bearer") == status("admin:päss:word") == status("Jürgen:") == 401
+    assert _ask(closed, "/healthz", "GET", {}).status == 200
+
+
+def test_prod_does_not_start_without_a_password():
+    environment = {"ENV": "prod", "PATH": "", "DASHBOARD_PASSWORD": "", "FLASK_CONFIG": ""}
+
+    done = subprocess.run(
+        [sys.executable, "dashboard.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=20
+    )
+
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[1:] == ["  - DASHBOARD_PASSWORD: With ENV=prod, rq-dashboard needs a password"]

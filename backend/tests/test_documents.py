@@ -15,6 +15,7 @@ from run import RunSettings
 from runner.discovery import discover
 from runner.settings import WorkerSettings
 from tests.conftest import BACKEND
+from tests.test_architecture import MAY_IMPORT
 from web import create_app
 from web.settings import WebSettings
 
@@ -25,8 +26,10 @@ README = (ROOT / "README.md").read_text()
 def _dashboard_settings() -> dict[str, str]:
     """Of a process of its own: to import the dashboard is to patch the process."""
     program = (
-        "import dashboard, json; f = dashboard.DashboardSettings.model_fields;"
-        "print(json.dumps({n: str(i.default) for n, i in f.items()}))"
+        "import dashboard, json; f = dashboard.DashboardSettings.model_fields; k = {'app_port': 5000};"
+        "g = lambda i: i.get_default(call_default_factory=True, validated_data=k);"
+        "s = lambda d: getattr(d, 'get_secret_value', lambda: d)();"
+        "print(json.dumps({n: str(s(g(i))) for n, i in f.items()}))"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, check=True)
     return dict(yaml.safe_load(done.stdout))
@@ -132,6 +135,16 @@ def test_the_image_of_the_web_has_no_task_code_and_no_image_runs_as_root():
     assert "tasks" not in by_name["web"].replace("USER taskdesk", "")
     assert "runner" not in by_name["web"]
     assert {"COPY backend/server.py backend/taskdesk.py ./", "COPY backend/cli cli"} <= set(by_name["web"].split("\n"))
+
+
+@pytest.mark.parametrize(
+    ("role", "program"), [("web", "server"), ("web", "taskdesk"), ("worker", "worker"), ("dashboard", "dashboard")]
+)
+def test_an_image_has_all_that_its_program_imports(role, program):
+    stage = (BACKEND / "Dockerfile").read_text().split(f" AS {role}\n")[1].split("FROM ")[0]
+
+    assert f"backend/{program}.py" in stage
+    assert [name for name in MAY_IMPORT[program] if f"COPY backend/{name} {name}\n" not in stage] == []
 
 
 @pytest.mark.parametrize("role", ["web", "dashboard"])

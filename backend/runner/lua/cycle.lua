@@ -125,8 +125,8 @@ for i = 1, #KEYS do
         queue = string.sub(KEYS[i], 10)
         redis.call('HSET', key, 'origin', queue)
       end
-      if started_at and started_at ~= '' then -- of an attempt before
-        redis.call('HDEL', key, 'td_error', 'td_progress', 'td_result', 'td_stop')
+      if started_at then -- of an attempt before; RQ's own tools leave it empty
+        redis.call('HDEL', key, 'td_error', 'td_progress', 'td_result', 'td_stop', 'td_kept')
         redis.call('PERSIST', key)
       elseif fields[9] then
         redis.call('PERSIST', key)

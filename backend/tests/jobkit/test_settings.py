@@ -74,3 +74,14 @@ def test_a_wrong_redis_url_is_not_shown(monkeypatch):
     monkeypatch.setenv("REDIS_URL", "redis://:secret-word@host/0")
 
     assert "secret-word" not in repr(load(WorkerSettings))
+
+
+def test_a_secret_that_is_wrong_is_not_shown(monkeypatch, tmp_path):
+    (tmp_path / "c.yaml").write_text("redis_url: [s3cret]")
+    monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / "c.yaml"))
+    monkeypatch.delenv("REDIS_URL", raising=False)
+
+    with pytest.raises(SettingsError, match="REDIS_URL: Input should be a valid string") as raised:
+        load(WorkerSettings)
+
+    assert "s3cret" not in str(raised.value)

@@ -192,6 +192,21 @@ def test_a_job_is_tried_again_after_a_while(run, jobs, run_worker, tmp_path):
     assert (job.status, jobs.result(job)) == ("succeeded", "done")
 
 
+def test_a_failed_job_that_rq_queues_again_runs_as_if_it_had_not_failed(redis, jobs, registry, run_worker, tmp_path):
+    arguments = {"path": str(tmp_path / "flag")}
+    job_id = jobs.submit(registry.catalog.tasks["fails_once"], arguments, RETENTION).id
+    redis.hset(f"rq:job:{job_id}", "retries_left", 0)
+    run_worker()
+    jobs.keep(job_id)
+
+    RqJob.fetch(job_id, connection=redis, serializer=JSONSerializer).requeue()
+    run_worker()
+
+    job = jobs.get(job_id)
+    assert (job.status, job.error, job.is_kept, jobs.result(job)) == ("succeeded", None, False, "done")
+    assert 90 < redis.ttl(f"rq:job:{job_id}") <= 100
+
+
 def test_queues_are_served_in_the_order_of_the_settings(jobs, registry, run_worker):
     late = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
     urgent = jobs.submit(registry.catalog.tasks["every_kind"], {}, RETENTION).id

@@ -1,0 +1,65 @@
+"""What rq-dashboard reads of jobs, where it reads it wrong."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import Flask, abort, request
+from redis import Redis
+from rq import Queue, Worker
+from rq.exceptions import DeserializationError
+from rq.job import Job
+from rq_dashboard import web
+
+REGISTRIES = ("scheduled", "deferred", "started", "finished", "failed", "canceled")
+_PARTS = {
+    "instance_number": "0",
+    "job_id": "[0-9A-Za-z_-]+",
+    "registry_name": "|".join(("queued", *REGISTRIES)),
+    "per_page": "[1-9][0-9]{0,2}",
+    "order": "asc|dsc",
+    "page": "[1-9][0-9]{0,5}",
+}
+
+
+class ShownJob(Job):
+    @property
+    def dependency_ids(self) -> list[bytes]:  # type: ignore[override]
+        return [job_id.encode() for job_id in super().dependency_ids]  # rq-dashboard decodes them
+
+    def get_call_string(self) -> str | None:
+        try:
+            return super().get_call_string()
+        except DeserializationError:  # the job of a worker with another serializer
+            return self.description
+
+
+def install(app: Flask) -> None:
+    web.Job = Worker.job_class = ShownJob
+    web.get_queue_registry_jobs_count = page_of_jobs
+    web.RedisConnectionError = ()  # it is not caught there: we have an answer for every page
+
+    @app.before_request
+    def refuse_unknown_addresses() -> None:
+        for name, value in (request.view_args or {}).items():
+            if name in _PARTS and not re.fullmatch(_PARTS[name], str(value)):
+                abort(404)
+
+
+def page_of_jobs(
+    queue_name: str, registry_name: str, offset: int, per_page: int, order: str, connection: Redis
+) -> tuple[int, list[dict[str, Any]]]:
+    """How many jobs there are in all, and those of a page: rq-dashboard's own adds the offset twice."""
+    queue = Queue(queue_name, connection=connection)
+    registry = getattr(queue, f"{registry_name}_job_registry") if registry_name != "queued" else None
+    total = registry.get_job_count(cleanup=False) if registry else queue.count
+    length = min(per_page, total - offset)
+    if length <= 0:
+        return total, []
+    start = offset if order == "asc" else total - offset - length
+    ids = (
+        registry.get_job_ids(start, start + length - 1, cleanup=False) if registry else queue.get_job_ids(start, length)
+    )
+    jobs = ShownJob.fetch_many(ids if order == "asc" else ids[::-1], connection)
+    return total, [web.serialize_job(job) for job in jobs if job]

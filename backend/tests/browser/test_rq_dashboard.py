@@ -1,0 +1,113 @@
+"""rq-dashboard in a real browser, under its strict policy: its pages work, and no text of a job becomes code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import quote
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+from rq import Queue, Worker
+from rq.job import Job
+from rq.results import Result
+from rq.serializers import JSONSerializer
+
+from jobkit.job import Retention
+from jobkit.jobs import Jobs
+
+# For HTML, for an attribute, and for a string of a script: a queue's name is in the address (so it has no slash).
+PAYLOAD = """<img src=x onerror="document.title='owned'">"'><u>u');document.title='owned';('"""
+
+
+@pytest.fixture
+def page(browser: Browser, dashboard) -> Iterator[Page]:
+    """What the browser complains of fails the test: what the policy had to hold back was not escaped."""
+    context = browser.new_context(base_url=dashboard.url)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    yield page
+    context.close()
+    assert [text for text in complaints if "status of 4" not in text] == []
+
+
+@pytest.fixture
+def hostile(redis) -> None:
+    """A queue whose jobs and worker have the payload wherever there is a text."""
+    queue = Queue(PAYLOAD, connection=redis, serializer=JSONSerializer)
+
+    def enqueue(job_id: str) -> Job:
+        arguments = {"args": [PAYLOAD], "description": PAYLOAD, "meta": {PAYLOAD: PAYLOAD}}
+        return queue.enqueue(f"{PAYLOAD}.task", job_id=job_id, **arguments)
+
+    Result.create(enqueue("done"), Result.Type.SUCCESSFUL, 100, return_value={PAYLOAD: [PAYLOAD]})
+    queue.finished_job_registry.add(queue.fetch_job("done"), 100)
+    Result.create_failure(enqueue("failed"), 100, PAYLOAD)
+    queue.failed_job_registry.add(queue.fetch_job("failed"), 100)
+    enqueue("waits")
+    worker = Worker([queue], connection=redis)
+    worker.name = PAYLOAD
+    worker.register_birth()
+    worker.set_current_job_id("waits")
+
+
+def test_no_text_of_a_job_a_queue_or_a_worker_becomes_part_of_a_page(page, hostile):
+    lists = [f"/0/view/jobs/{quote(PAYLOAD)}/{registry}/8/asc/1" for registry in ("queued", "finished", "failed")]
+    jobs = [f"/0/view/job/{job_id}" for job_id in ("waits", "done", "failed")]
+    for path in ("/", "/0/view/workers", *lists, *jobs):
+        page.goto(path)
+
+        shown = page.locator("[data-role=queue], [data-role=worker], [data-role=job], #job-data").first
+        expect(shown).to_contain_text(PAYLOAD)
+        if path.endswith("failed"):
+            expect(shown.locator(".exc_info")).to_have_text(PAYLOAD)
+        assert page.locator("img, u").count() == 0
+        expect(page).to_have_title("RQ dashboard")
+
+
+@pytest.fixture
+def job_id(redis, registry) -> str:
+    return Jobs(redis, ["default"]).submit(registry.catalog.tasks["raises"], {}, Retention(100, 100)).id
+
+
+def test_the_buttons_work_and_what_is_refused_is_said(page, redis, job_id, run_worker):
+    run_worker()
+    page.goto(f"/0/view/job/{job_id}")
+    with page.expect_response("**/requeue"):
+        page.get_by_role("button", name="Requeue").click()
+    assert redis.lrange("rq:queue:default", 0, -1) == [job_id.encode()]
+
+    redis.hset(f"rq:job:{job_id}", "status", "started")
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_role("alert")).to_contain_text("Cancel it, then delete it.")
+    expect(page.get_by_role("link", name="Open it")).to_have_attribute(
+        "href", f"http://127.0.0.1:8123/desk/jobs/{job_id}"
+    )
+
+    redis.hset(f"rq:job:{job_id}", "status", "queued")
+    page.goto("/0/view/jobs/default/queued/8/asc/1")
+    page.context.clear_cookies()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_role("alert")).to_contain_text("Load it again")
+
+    page.reload()
+    page.get_by_role("link", name="Delete").click()
+    page.get_by_role("button", name="Yes").click()
+    expect(page.get_by_text("No jobs.")).to_be_visible()
+    assert redis.exists(f"rq:job:{job_id}") == 0
+
+
+def test_a_page_of_another_site_changes_nothing(page, dashboard, redis, job_id):
+    page.goto("/")  # so the browser has the cookie
+    page.goto(
+        f"data:text/html,<form method=post action='{dashboard.url}/job/{job_id}/delete'><button>Win</button></form>"
+    )
+
+    with page.expect_response("**/delete") as answer:
+        page.get_by_role("button", name="Win").click()
+
+    assert answer.value.status == 403
+    assert redis.exists(f"rq:job:{job_id}") == 1
