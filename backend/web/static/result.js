@@ -16,7 +16,7 @@ function sort(head) {
   const body = head.closest("table").tBodies[0];
   const isNumber = head.classList.contains("number");
   const cell = (row) => row.cells[head.cellIndex] ?? row.cells[0];
-  const value = (row) => (isNumber ? parseFloat(cell(row).title || "NaN") : cell(row).textContent);
+  const value = (row) => (isNumber ? parseFloat(cell(row).title || cell(row).textContent) : cell(row).textContent);
   const compare = isNumber ? (a, b) => a - b : words.compare;
   const rows = [...body.rows].map((row) => [value(row), row]);
   const isGap = (value) => value === "–" || Number.isNaN(value); // no value: at the end either way
