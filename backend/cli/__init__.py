@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import click
 
-from cli.jobs import cancel, list_jobs, retry
+from cli.jobs import cancel, delete, keep, list_jobs, retry
 from cli.program import EPILOG, Program
-from cli.queues import queues, workers
+from cli.queues import pause, queues, resume, workers
 from cli.result import result
 from cli.submit import submit
 from cli.tasks import tasks
@@ -21,5 +21,5 @@ def program() -> None:
     """
 
 
-for command in (submit, tasks, watch, result, list_jobs, cancel, retry, queues, workers):
+for command in (submit, tasks, watch, result, list_jobs, cancel, retry, keep, delete, queues, pause, resume, workers):
     program.add_command(command)

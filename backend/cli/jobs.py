@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
 
 import click
 
-from cli.program import UNKNOWN
+from cli.moments import Duration
+from cli.program import status_for
 from cli.session import Session, pass_session
 from cli.terminal import duration, json_flag, moment, print_json, print_table, say
 from jobkit.desk import Desk
-from jobkit.errors import JobNotFound
-from jobkit.job import STATUSES, Job
+from jobkit.errors import AppError, JobNotFound, JobRuns, NotEnded
+from jobkit.job import EVERY_STATUS, FINAL, Job
 from jobkit.listing import Filter
 from jobkit.present import job_object
 
+Outcome = str | AppError  # of an action on one job
+
 
 @click.command(name="list")
-@click.option("--status", type=click.Choice(list(dict.fromkeys(STATUSES.values()))))
+@click.option("--status", type=click.Choice(EVERY_STATUS))
 @click.option("--task")
 @click.option("--queue")
 @click.option("--tag")
+@click.option("--since", type=Duration(), metavar="DURATION", help="Submitted in the last 90s, 10m, 1h, 3d.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @json_flag
 @pass_session
@@ -30,12 +35,14 @@ def list_jobs(
     task: str | None,
     queue: str | None,
     tag: str | None,
+    since: timedelta | None,
     limit: int,
     as_json: bool,
 ) -> None:
     """List jobs, newest first."""
     name = task.rpartition(".")[2] if task else None
-    jobs = _newest(session.desk, limit, Filter(status=status, task=name, queue=queue, tag=tag))
+    after = datetime.now(UTC) - since if since else None
+    jobs = _newest(session.desk, limit, Filter(status=status, task=name, queue=queue, tag=tag, since=after))
     if as_json:
         print_json({"data": [job_object(session.desk, job) for job in jobs]})
         return
@@ -57,20 +64,66 @@ def _newest(desk: Desk, limit: int, matching: Filter) -> list[Job]:
 
 @click.command()
 @click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@json_flag
 @pass_session
 @click.pass_context
-def cancel(ctx: click.Context, session: Session, job_ids: Sequence[str]) -> None:
+def cancel(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json: bool) -> None:
     """Take jobs off their queue, or stop them while they run.
 
     It prints the state of each. What runs is stopped by its worker within 5 seconds; what has ended stays as it is.
     """
-    statuses = session.desk.jobs.cancel(*job_ids)
-    for job_id, status in zip(job_ids, statuses, strict=True):
-        if status:
-            click.echo(f"{job_id}\t{'running, to be stopped' if status == 'running' else status}")
-        else:
-            say(str(JobNotFound(job_id)))
-    ctx.exit(0 if all(statuses) else UNKNOWN)
+
+    def outcome(job_id: str, status: str) -> Outcome:
+        return ("stopping" if status == "running" else status) or JobNotFound(job_id)
+
+    _tell(ctx, as_json, job_ids, map(outcome, job_ids, session.desk.jobs.cancel(*job_ids)))
+
+
+@click.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@json_flag
+@pass_session
+@click.pass_context
+def keep(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json: bool) -> None:
+    """Let jobs that have ended never expire."""
+
+    def outcome(job_id: str, status: str) -> Outcome:
+        if status in FINAL:
+            return "kept"
+        return NotEnded(job_id, status) if status else JobNotFound(job_id)
+
+    _tell(ctx, as_json, job_ids, map(outcome, job_ids, session.desk.jobs.keep(*job_ids)))
+
+
+@click.command()
+@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
+@json_flag
+@pass_session
+@click.pass_context
+def delete(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json: bool) -> None:
+    """Remove jobs with their results, logs and files. What runs is left alone."""
+
+    def outcome(job_id: str, status: str) -> Outcome:
+        if status == "running":
+            return JobRuns(job_id)
+        return "deleted" if status else JobNotFound(job_id)
+
+    _tell(ctx, as_json, job_ids, map(outcome, job_ids, session.desk.delete(*job_ids)))
+
+
+def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: Iterable[Outcome]) -> None:
+    """Print what became of each job, and say what could not be done; the worst of it is the exit status."""
+    told = list(zip(job_ids, outcomes, strict=True))
+    done = [(job_id, word) for job_id, word in told if isinstance(word, str)]
+    if as_json:
+        print_json({"data": [{"id": job_id, "outcome": word} for job_id, word in done]})
+    else:
+        for job_id, word in done:
+            click.echo(f"{job_id}\t{word}")
+    errors = [error for _, error in told if isinstance(error, AppError)]
+    for error in errors:
+        say(str(error))
+    ctx.exit(max(map(status_for, errors), default=0))
 
 
 @click.command()

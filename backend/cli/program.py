@@ -44,14 +44,14 @@ class Program(click.Group):
         except (AppError, RedisError, OSError) as error:
             for sentence in _sentences(error, session):
                 say(sentence)
-            ctx.exit(_status(error))
+            ctx.exit(status_for(error))
 
 
 def status_of(job: Job) -> int:
     return DONE if job.status == "succeeded" else FAILED
 
 
-def _status(error: Exception) -> int:
+def status_for(error: Exception) -> int:
     if isinstance(error, RedisError):
         return AWAY
     return _BY_HTTP.get(error.status, USAGE) if isinstance(error, AppError) else USAGE

@@ -37,6 +37,34 @@ def queues(session: Session, is_live: bool, as_json: bool) -> None:
 
 
 @click.command()
+@click.argument("queue")
+@json_flag
+@pass_session
+def pause(session: Session, queue: str, as_json: bool) -> None:
+    """Let no job of QUEUE begin, until it is resumed; those that run go on."""
+    session.desk.queues.pause(queue)
+    _show(session.desk, queue, as_json)
+
+
+@click.command()
+@click.argument("queue")
+@json_flag
+@pass_session
+def resume(session: Session, queue: str, as_json: bool) -> None:
+    """Let the jobs of QUEUE begin again."""
+    session.desk.queues.resume(queue)
+    _show(session.desk, queue, as_json)
+
+
+def _show(desk: Desk, name: str, as_json: bool) -> None:
+    queue = desk.queues.get(name)
+    if as_json:
+        print_json(queue_object(desk, queue))
+    else:
+        print_table(_COLUMNS, [_row(queue, desk.catalog.read().workers_online(name))])
+
+
+@click.command()
 @json_flag
 @pass_session
 def workers(session: Session, as_json: bool) -> None:

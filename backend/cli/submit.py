@@ -7,11 +7,13 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import click
 
+from cli.moments import Duration, Moment
 from cli.program import status_of
 from cli.session import Session, pass_session
 from cli.terminal import err, json_flag, print_json, say
@@ -28,6 +30,9 @@ from jobkit.reading import parse_json, read_texts
 @click.argument("task")
 @click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--input", "json_input", metavar="JSON", default="{}", help="Arguments as a JSON object.")
+@click.option("--queue", metavar="Q", help="Wait in this queue, and not in the task's own.")
+@click.option("--at", type=Moment(), metavar="TIME", help="Run it at this time, such as 2026-12-01T08:00Z.")
+@click.option("--in", "ahead", type=Duration(), metavar="DURATION", help="Run it after so long: 90s, 10m, 2h, 3d.")
 @click.option("--tag", "tags", metavar="T", multiple=True, help="A word to find the job by; may be given again.")
 @click.option("--wait", is_flag=True, help="Follow the job; the exit status tells how it ended.")
 @json_flag
@@ -39,6 +44,9 @@ def submit(
     task: str,
     arguments: Sequence[str],
     json_input: str,
+    queue: str | None,
+    at: datetime | None,
+    ahead: timedelta | None,
     tags: Sequence[str],
     wait: bool,
     as_json: bool,
@@ -47,11 +55,15 @@ def submit(
 
     A file is given as NAME=@path; a list by its NAME again for each entry. NAME=VALUE wins over --input.
     """
+    if at and ahead:
+        raise click.UsageError("--at and --in exclude each other: choose one.")
+    if ahead:
+        at = datetime.now(UTC) + ahead
     desk = session.desk
     spec = desk.catalog.task(task)
     with ExitStack() as files:
         checked = _arguments(spec, _texts(arguments), _object(json_input), files)
-        job = desk.submit(spec, checked, tags=check_tags(tags))
+        job = desk.submit(spec, checked, queue=queue, at=at, tags=check_tags(tags))
     if not as_json:
         click.echo(job.id)
     if not desk.catalog.read().workers_online(job.queue):

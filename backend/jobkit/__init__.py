@@ -1,0 +1,3 @@
+"""Jobs, without HTTP: what web, worker and tasks agree on."""
+
+VERSION = "0.1.0"

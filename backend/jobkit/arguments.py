@@ -18,6 +18,7 @@ from jobkit.errors import FieldError, InvalidArguments
 
 MAX_TAGS = 10
 MOST_ERRORS = 50  # that are named at once
+_ONE = re.compile(r" 1 (character|member)s\.")
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?")
 # What the validator knows stricter than the worker, which has the last word: a time needs no zone.
 _FORMATS = {
@@ -68,7 +69,7 @@ def check_tags(tags: Sequence[str]) -> tuple[str, ...]:
 
 def _errors(spec: TaskSpec, values: Any, uploads: Mapping[str, UploadedFile]) -> list[FieldError]:
     if not isinstance(values, dict):
-        return [FieldError("", _sentence("type", ["object"], ""))]
+        return [FieldError("", _sentence("type", ["object"]))]
     errors = list(_file_errors(spec.file_parameters, values, uploads))
     instance = values | {name: "file" for name in uploads if name in spec.file_parameters} if uploads else values
     validator = _validator(spec.input_schema_json)
@@ -120,7 +121,7 @@ def _in_words(error: ValidationError) -> Iterator[FieldError]:
     elif rule == "anyOf":
         yield from _closest(kind.context)
     else:
-        yield FieldError(at, _sentence(rule, limit, error.message))
+        yield FieldError(at, _sentence(rule, limit))
 
 
 def _closest(choices: Sequence[Sequence[ValidationError]]) -> Iterator[FieldError]:
@@ -159,16 +160,20 @@ _SENTENCES = {
     "maxLength": "This has to have at most {} characters.",
     "minItems": "This has to have at least {} entries.",
     "maxItems": "This has to have at most {} entries.",
+    "uniqueItems": "Each entry may be there only once.",
+    "minProperties": "This has to have at least {} members.",
+    "maxProperties": "This has to have at most {} members.",
     "pattern": "This has to match the pattern {}.",
     "const": "This has to be {}.",
 }
 
 
-def _sentence(rule: str, limit: Any, message: str) -> str:
+def _sentence(rule: str, limit: Any) -> str:
     if rule == "type":
         return f"This has to be {' or '.join(_TYPES[kind] for kind in limit)}."
     if rule == "enum":
         return f"This has to be one of: {', '.join(map(str, limit))}."
     if rule == "format":
         return f"This has to be {_HINTS.get(limit, f'a valid {limit}')}."
-    return _SENTENCES[rule].format(limit) if rule in _SENTENCES else f"{message}."
+    sentence = _SENTENCES.get(rule, f"This breaks the rule {rule} of the task's input_schema.").format(limit)
+    return _ONE.sub(r" 1 \1.", sentence).replace(" 1 entries.", " 1 entry.")

@@ -19,7 +19,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobkit.errors import TaskNotFound
-from jobkit.redis import LATEST_CATALOG, LEASE, RQ_WORKERS, WORKERS, catalog_key
+from jobkit.redis import LATEST_CATALOG, LEASE, RQ_WORKERS, WORKERS, catalog_key, worker_key
 
 KEPT_SECONDS = 30 * 24 * 3600  # after the last worker has gone
 FRESH_SECONDS = 1.0
@@ -186,11 +186,11 @@ class CatalogReader:
         return Announced(tuple(catalogs), dict(sorted(tasks.items())), broken, workers)
 
     def _workers(self, keys: Iterable[str]) -> Iterator[OnlineWorker]:
-        names = [key.removeprefix("rq:worker:") for key in keys]
+        names = [key.removeprefix(worker_key("")) for key in keys]
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             for name in names:
-                pipeline.hmget(f"rq:worker:{name}", "queues", "state", "catalog", "death")
+                pipeline.hmget(worker_key(name), "queues", "state", "catalog", "death")
                 pipeline.zscore(WORKERS, name)
             (now, _), *answers = pipeline.execute()
         for name, (queues, state, catalog, death), beat in zip(names, answers[::2], answers[1::2], strict=True):

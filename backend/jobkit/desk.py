@@ -113,22 +113,23 @@ class Desk:
             raise UnreadableInput(job.id)
         spec = self.catalog.task(job.task)
         with ExitStack() as files:
-            uploads = {
-                name: UploadedFile(
-                    file.filename, file.media_type, files.enter_context(self.artifacts.open(job.id, file.artifact))
-                )
-                for name, file in job.uploads.items()
-            }
+            uploads = {name: self.reopen(job, name, files) for name in job.uploads}
             values = {name: value for name, value in job.input.items() if name not in uploads}
             check(spec, values, uploads)
             queue = job.queue if job.queue in self.queues.names else None
             return self.submit(spec, Arguments(values, uploads), queue=queue, tags=job.tags, key=key, retry_of=job.id)
 
+    def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
+        """A file that came with a job, open until `files` closes. Raises ArtifactNotFound."""
+        file = job.uploads[parameter]
+        content = files.enter_context(self.artifacts.open(job.id, file.artifact))
+        return UploadedFile(file.filename, file.media_type, content)
+
     def delete(self, *job_ids: str) -> list[str]:
-        """Remove jobs and their files; the status that each had. One that runs is left alone."""
+        """Remove jobs and their files; the status that each had, empty for none. One that runs is left alone."""
         statuses = self.jobs.delete(*job_ids)
         for job_id, status in zip(job_ids, statuses, strict=True):
-            if status != "running":
+            if status not in ("running", ""):
                 self.artifacts.delete(job_id)
         return statuses
 

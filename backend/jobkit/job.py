@@ -22,6 +22,7 @@ from jobkit.events import Progress
 
 TASK, TAGS, RETRY_OF, KEPT = "td_task", "td_tags", "td_retry_of", "td_kept"
 PROGRESS, RESULT_KINDS, ERROR = "td_progress", "td_result", "td_error"
+ATTEMPTS = "td_attempts"  # runner/lua/endings.lua writes it
 
 STATUSES = {
     "created": "queued",
@@ -34,13 +35,17 @@ STATUSES = {
     "canceled": "canceled",
     "stopped": "canceled",
 }
+EVERY_STATUS = tuple(dict.fromkeys(STATUSES.values()))
 FINAL = frozenset({"succeeded", "failed", "canceled"})
 
-# What a list shows; a job's arguments (`data`) may be large.
+# What a list shows; a job's arguments (`data`) and its attempts may be large.
 LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
     *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, PROGRESS, RESULT_KINDS, ERROR),
 )
+WHOLE = ("data", "worker_name", ATTEMPTS, *LISTED)
+# Of a failed job that has no error of ours: RQ's own code took it from a worker that was silent.
+LOST = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
 _ARTIFACT = Artifact.__annotations__.keys()
 _LONGEST_BACKOFF = 300  # seconds
 
@@ -54,10 +59,21 @@ class Retention:
 
 
 @dataclass(frozen=True)
+class Attempt:
+    """A try of a job that was followed by another: `error` as that of a job; `worker` is empty if nobody knows."""
+
+    started_at: datetime | None
+    ended_at: datetime | None
+    worker: str
+    error: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class Job:
     """A job at one moment. `input` is None in a list, and where its data can't be read; `summary` is its beginning.
 
     `scheduled_at`: when one that is scheduled, or waits for its next try, is put on its queue.
+    A list has no `worker` (that of the last try) and no `attempts` (the tries before it, the last ten) either.
     """
 
     id: str
@@ -79,6 +95,8 @@ class Job:
     ended_at: datetime | None
     expires_at: datetime | None
     scheduled_at: datetime | None = None
+    worker: str = ""
+    attempts: tuple[Attempt, ...] = ()
 
     @property
     def is_final(self) -> bool:
@@ -184,7 +202,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         input=arguments,
         progress=Progress(*json.loads(current)) if current else None,
         result_kinds=json.loads(fields[RESULT_KINDS] or b"null"),
-        error=json.loads(fields[ERROR] or b"null"),
+        error=json.loads(fields[ERROR] or b"null") or (LOST if status == b"failed" else None),
         tags=tuple((fields[TAGS] or b"").decode().split()),
         attempt=len(intervals) - int(fields["retries_left"] or len(intervals)) + 1,
         retry_of=(fields[RETRY_OF] or b"").decode() or None,
@@ -194,6 +212,8 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         started_at=_time(fields["started_at"]),
         ended_at=_time(fields["ended_at"]),
         expires_at=datetime.now(UTC) + timedelta(milliseconds=ttl) if ttl > 0 else None,
+        worker=(fields.get("worker_name") or b"").decode(),
+        attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
     )
 
 
@@ -223,6 +243,11 @@ def _call(data: bytes | None) -> tuple[str, dict[str, Any] | None]:
 
 def _summary(description: str) -> str:
     return description.partition("(")[2].removesuffix(")")
+
+
+def _attempt(stored: dict[str, Any]) -> Attempt:
+    started, ended = (str(stored.get(name) or "").encode() for name in ("started_at", "ended_at"))
+    return Attempt(_time(started), _time(ended), stored.get("worker") or "", stored["error"])
 
 
 def _time(value: bytes | None) -> datetime | None:

@@ -20,10 +20,10 @@ from jobkit.catalog import TaskSpec
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult
 from jobkit.job import (
     FINAL,
-    LISTED,
     RETRY_OF,
     STATUSES,
     TAGS,
+    WHOLE,
     Job,
     Retention,
     common_fields,
@@ -34,7 +34,17 @@ from jobkit.job import (
     with_due,
 )
 from jobkit.listing import Filter, Listing
-from jobkit.redis import EXPIRED, JOBS, PAUSED, idempotency_key, index_key, job_key, scheduled_key
+from jobkit.redis import (
+    EXPIRED,
+    JOBS,
+    PAUSED,
+    idempotency_key,
+    index_key,
+    job_key,
+    queue_key,
+    registry_key,
+    results_key,
+)
 from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT, Script
 
 BATCH = 1_000  # jobs that one submit may have
@@ -43,8 +53,7 @@ IDEMPOTENCY_SECONDS = 24 * 3600
 _SAME_SECOND = 50
 _AT_ONCE = 100  # 0.1 s of Redis, where they stand amid a million
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
-_WHOLE = ("data", *LISTED)
-_CANCELED = json.dumps({"type": "Canceled", "title": "", "detail": "The job was canceled before it began."})
+_CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The job was canceled before it began."})
 
 
 @dataclass(frozen=True)
@@ -210,13 +219,13 @@ class Jobs:
         if not _ID.fullmatch(job_id):
             raise JobNotFound(job_id)
         # One after the other: what many ask for at a time shares its round trips, and needs no connections (redis.py).
-        answers = [self._redis.hmget(job_key(job_id), _WHOLE), self._redis.pttl(job_key(job_id))]
-        [job] = load(answers, [job_id], _WHOLE)
+        answers = [self._redis.hmget(job_key(job_id), WHOLE), self._redis.pttl(job_key(job_id))]
+        [job] = load(answers, [job_id], WHOLE)
         if job is None:
             known = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
             raise JobExpired(job_id) if known else JobNotFound(job_id)
         if job.status == "scheduled":
-            return with_due(job, self._redis.zscore(scheduled_key(job.queue), job_id))
+            return with_due(job, self._redis.zscore(registry_key("scheduled", job.queue), job_id))
         return job
 
     def has_ended(self, job_id: str) -> bool:
@@ -233,7 +242,7 @@ class Jobs:
             pipeline.zrank(index_key(job.queue, "queued"), job.id)
             pipeline.sismember(PAUSED, job.queue)
             for queue in before:
-                pipeline.llen(f"rq:queue:{queue}")
+                pipeline.llen(queue_key(queue))
             rank, paused, *lengths = pipeline.execute()
         return None if rank is None else Place(rank + 1, rank + sum(lengths), bool(paused))
 
@@ -251,7 +260,7 @@ class Jobs:
 
     def queued(self, limit: int) -> tuple[list[Job], int]:
         """The first jobs that wait, in the order in which they will run, and how many wait in all."""
-        keys = [f"rq:queue:{queue}" for queue in self._queues]
+        keys = [queue_key(queue) for queue in self._queues]
         with self._redis.pipeline(transaction=False) as pipeline:
             for key in keys:
                 pipeline.llen(key)
@@ -270,10 +279,10 @@ class Jobs:
         now = time.time()
         with self._redis.pipeline(transaction=False) as pipeline:
             for queue in self._queues:
-                pipeline.zcount(f"rq:finished:{queue}", now, "+inf")
+                pipeline.zcount(registry_key("finished", queue), now, "+inf")
             for queue in self._queues:
                 pipeline.zrevrangebyscore(
-                    f"rq:finished:{queue}", "(+inf", now, 0, limit + _SAME_SECOND, withscores=True
+                    registry_key("finished", queue), "(+inf", now, 0, limit + _SAME_SECOND, withscores=True
                 )
             answers = pipeline.execute()
         entries = sorted((e for part in answers[len(self._queues) :] for e in part), key=lambda e: -e[1])
@@ -311,5 +320,5 @@ class Jobs:
     def _latest_results(self, job_ids: Iterable[str]) -> list[dict[bytes, bytes] | None]:
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
-                pipeline.xrevrange(f"rq:results:{job_id}", count=1)
+                pipeline.xrevrange(results_key(job_id), count=1)
             return [entries[0][1] if entries else None for entries in pipeline.execute()]

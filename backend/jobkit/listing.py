@@ -14,13 +14,13 @@ from typing import NamedTuple
 
 from redis import Redis
 
-from jobkit.job import LISTED, STATUSES, Job, load, with_due
-from jobkit.redis import JOBS, index_key, job_key, scheduled_key, tag_key, task_key
+from jobkit.job import EVERY_STATUS, LISTED, Job, load, with_due
+from jobkit.redis import JOBS, index_key, job_key, registry_key, tag_key, task_key
 from jobkit.scripts import REINDEX
 
 EXAMINED = 2_000
 _CHUNK = 200
-INDEXED = tuple(status for status in dict.fromkeys(STATUSES.values()) if status != "running")
+INDEXED = tuple(status for status in EVERY_STATUS if status != "running")
 
 
 @dataclass(frozen=True)
@@ -106,7 +106,7 @@ class Listing:
     def _scores(self, scheduled: Iterable[Job]) -> list[float | None]:
         with self._redis.pipeline(transaction=False) as pipeline:
             for job in scheduled:
-                pipeline.zscore(scheduled_key(job.queue), job.id)
+                pipeline.zscore(registry_key("scheduled", job.queue), job.id)
             return list(pipeline.execute())
 
     def _cheapest(self, matching: Filter) -> Sources:
@@ -137,7 +137,7 @@ class Listing:
             for key in sources:
                 pipeline.zrevrangebyscore(key, before, "-inf", 0, count, withscores=True)
             for queue in queues:
-                pipeline.zrange(f"rq:wip:{queue}", 0, -1)
+                pipeline.zrange(registry_key("wip", queue), 0, -1)
             answers = pipeline.execute()
         entries = [
             Entry(int(number), job_id.decode(), *its)

@@ -10,21 +10,24 @@ from typing import Any
 
 from jobkit.catalog import TaskSpec
 from jobkit.desk import Desk
-from jobkit.job import Job
+from jobkit.job import Attempt, Job
 from jobkit.jobs import Place
 from jobkit.queues import Queue
-from jobkit.statistics import Typical, typical
+from jobkit.statistics import LastRuns, Typical, last_runs, typical
+from jobkit.throughput import LastHour
 from jobkit.workers import Worker
 
 INLINE_BYTES = 64 * 1024
+_ACRONYMS = {"csv", "html", "id", "json", "mae", "pdf", "png", "rmse", "roc", "svg", "url", "xml"}
 
 
 def task_objects(desk: Desk, specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
-    typicals = typical(desk.redis, *(spec.reference for spec in specs))
-    return [_task_object(desk, spec, its) for spec, its in zip(specs, typicals, strict=True)]
+    references = [spec.reference for spec in specs]
+    figures = zip(specs, typical(desk.redis, *references), last_runs(desk.redis, *references), strict=True)
+    return [_task_object(desk, spec, its, runs) for spec, its, runs in figures]
 
 
-def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None) -> dict[str, Any]:
+def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None, runs: LastRuns) -> dict[str, Any]:
     return {
         "name": spec.name,
         "reference": spec.reference,
@@ -34,6 +37,7 @@ def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None) -> dict[str, A
         "timeout": spec.timeout,
         "retries": spec.retries,
         "typical_seconds": its and its._asdict(),
+        "last_runs": runs._asdict(),
         "input_schema": spec.input_schema,
         "output_schema": spec.output_schema,
     }
@@ -61,12 +65,17 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
     }
     if job.input is not None:
         shown["input"] = job.input
-    if job.error or job.status in ("failed", "canceled"):  # a job that waits for its next try has one, too
-        lost = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
-        shown["error"] = job.error or (lost if job.status == "failed" else None)
+    if job.error or job.status == "canceled":  # a job that waits for its next try has one, too
+        shown["error"] = job.error
     if whole:
+        shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
         shown |= _details(desk, job, shown["queue"])
     return shown
+
+
+def _attempt_object(attempt: Attempt) -> dict[str, Any]:
+    times = {"started_at": time_text(attempt.started_at), "ended_at": time_text(attempt.ended_at)}
+    return {**times, "worker": attempt.worker or None, "error": attempt.error}
 
 
 def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
@@ -110,18 +119,30 @@ def _result_object(job: Job, value: Any) -> dict[str, Any]:
 
 
 def queue_object(desk: Desk, queue: Queue) -> dict[str, Any]:
+    workers_online = desk.catalog.read().workers_online(queue.name)
     return {
         "name": queue.name,
         "paused": queue.is_paused,
         "jobs": queue.jobs,
         "oldest_at": time_text(queue.oldest_at),
-        "workers_online": desk.catalog.read().workers_online(queue.name),
+        "drains_in": round(queue.drains_in, 1) if workers_online and queue.drains_in is not None else None,
+        "workers_online": workers_online,
+        "last_hour": _last_hour_object(queue.last_hour),
+    }
+
+
+def _last_hour_object(hour: LastHour) -> dict[str, Any]:
+    return {
+        "since": time_text(datetime.fromtimestamp(hour.since, UTC)),
+        "succeeded": sum(hour.succeeded),
+        "failed": sum(hour.failed),
+        "per_minute": {"succeeded": hour.succeeded, "failed": hour.failed},
     }
 
 
 def worker_object(worker: Worker) -> dict[str, Any]:
-    times = {"started_at": time_text(worker.started_at), "last_seen_at": time_text(worker.last_seen_at)}
-    return {**asdict(worker), **times}
+    shown = asdict(worker)
+    return {**shown, **{name: time_text(shown[name]) for name in shown if name.endswith("_at")}}
 
 
 @dataclass(frozen=True)
@@ -134,7 +155,12 @@ class Part:
 
     @property
     def title(self) -> str:
-        return self.name.replace("_", " ").capitalize()
+        first, *others = [word.upper() if word.lower() in _ACRONYMS else word for word in self.name.split("_")]
+        return " ".join([first[:1].upper() + first[1:], *others])
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind == "json" and type(self.value) in (int, float)
 
     @property
     def is_file(self) -> bool:

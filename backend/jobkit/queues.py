@@ -9,7 +9,8 @@ from datetime import datetime
 from redis import Redis
 
 from jobkit.errors import QueueNotFound
-from jobkit.redis import PAUSED, index_key, job_key
+from jobkit.redis import PAUSED, index_key, job_key, queue_key, registry_key
+from jobkit.throughput import LastHour, ended_key
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,18 @@ class Queue:
     is_paused: bool
     jobs: dict[str, int]
     oldest_at: datetime | None
+    last_hour: LastHour
+
+    @property
+    def drains_in(self) -> float | None:
+        """Seconds until none of its jobs waits, if they go on to end as they did since the next one waits.
+
+        None if it is paused, or none has ended since.
+        """
+        if not self.oldest_at:
+            return 0.0
+        pace = self.last_hour.pace(self.oldest_at.timestamp())
+        return self.jobs["queued"] / pace if pace and not self.is_paused else None
 
 
 class Queues:
@@ -32,17 +45,19 @@ class Queues:
         now = time.time()
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.smembers(PAUSED)
+            pipeline.time()
             for name in self.names:
-                pipeline.llen(f"rq:queue:{name}")
-                pipeline.zcard(f"rq:wip:{name}")
-                pipeline.zcount(f"rq:finished:{name}", now, "+inf")
+                pipeline.llen(queue_key(name))
+                pipeline.zcard(registry_key("wip", name))
+                pipeline.zcount(registry_key("finished", name), now, "+inf")
                 pipeline.zcard(index_key(name, "failed"))
-                pipeline.zcard(f"rq:scheduled:{name}")
-                pipeline.zcard(f"rq:deferred:{name}")
+                pipeline.zcard(registry_key("scheduled", name))
+                pipeline.zcard(registry_key("deferred", name))
                 pipeline.zcard(index_key(name, "canceled"))
-                pipeline.lindex(f"rq:queue:{name}", 0)
-            paused, *answers = pipeline.execute()
-            for next_id in answers[7::8]:
+                pipeline.hgetall(ended_key(name))
+                pipeline.lindex(queue_key(name), 0)
+            paused, (seconds, _), *answers = pipeline.execute()
+            for next_id in answers[8::9]:
                 pipeline.hget(job_key((next_id or b"").decode()), "enqueued_at")
             oldest = pipeline.execute()
         kinds = ("queued", "running", "succeeded", "failed", "scheduled", "waiting", "canceled")
@@ -50,8 +65,9 @@ class Queues:
             Queue(
                 name,
                 name.encode() in paused,
-                dict(zip(kinds, answers[8 * n : 8 * n + 7], strict=True)),
+                dict(zip(kinds, answers[9 * n : 9 * n + 7], strict=True)),
                 datetime.fromisoformat(since.decode()) if since else None,
+                LastHour.of(answers[9 * n + 7], seconds),
             )
             for n, (name, since) in enumerate(zip(self.names, oldest, strict=True))
         ]

@@ -13,6 +13,7 @@ from jobkit.catalog import TaskSpec
 from jobkit.errors import NotJson
 
 MAX_DEPTH = 20
+_TOO_DEEP = f"This is nested deeper than {MAX_DEPTH} levels."
 _NOTHING = object()
 _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?")
 _BOOLEANS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}
@@ -22,10 +23,14 @@ def parse_json(text: str | bytes) -> Any:
     """JSON, and nothing that Python's parser takes besides. Raises NotJson."""
     try:
         value = json.loads(text, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise NotJson(f"This is no JSON: {error}.") from None
+    except json.JSONDecodeError as error:
+        raise NotJson(f"This is no JSON: it can't be read at line {error.lineno}, column {error.colno}.") from None
+    except RecursionError:
+        raise NotJson(_TOO_DEEP) from None
+    except ValueError:
+        raise NotJson("This is no JSON: it is not in UTF-8, or holds a number of thousands of digits.") from None
     if _depth(value) > MAX_DEPTH:
-        raise NotJson(f"This is nested deeper than {MAX_DEPTH} levels.")
+        raise NotJson(_TOO_DEEP)
     try:
         json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
     except ValueError:
@@ -81,7 +86,7 @@ def _emptied(schema: dict[str, Any], nothing: Any) -> Any:
 
 def _read(schema: dict[str, Any], texts: Sequence[str]) -> Any:
     if schema.get("type") == "array":
-        return [_read_one(schema.get("items", {}), text) for text in texts]
+        return [_read_one(plain_schema(schema.get("items", {})), text) for text in texts]
     return _read_one(schema, texts[-1])
 
 
@@ -94,8 +99,8 @@ def _read_one(schema: dict[str, Any], text: str) -> Any:
         return _BOOLEANS.get(text.lower(), text)
     if kind in ("integer", "number"):
         return _number(kind, text)
-    if kind == "object":
-        return _object(text)
+    if kind in ("object", "array"):
+        return _structure(text)
     if schema.get("format") == "date-time" and (moment := _NO_ZONE.fullmatch(text)):
         return f"{text}Z" if moment[1] else f"{text}:00Z"  # a browser's datetime-local: shown and read as UTC
     return text.replace("\r\n", "\n")
@@ -109,7 +114,7 @@ def _number(kind: str, text: str) -> Any:
     return number if math.isfinite(number) else text
 
 
-def _object(text: str) -> Any:
+def _structure(text: str) -> Any:
     try:
         return parse_json(text)
     except NotJson:
@@ -117,7 +122,7 @@ def _object(text: str) -> Any:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
+    raise NotJson(f"This is no JSON: it has no {name}. Use null, or leave it out.")
 
 
 def _depth(value: Any) -> int:

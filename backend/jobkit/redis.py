@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from redis import BlockingConnectionPool, Redis
-from redis.backoff import ExponentialBackoff, NoBackoff
-from redis.exceptions import ConnectionError, ResponseError, TimeoutError
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError, ResponseError
 from redis.retry import Retry
 
 JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
@@ -34,9 +34,24 @@ def job_key(job_id: str) -> str:
     return f"rq:job:{job_id}"
 
 
-def scheduled_key(queue: str) -> str:
-    """Sorted set of RQ: job id by when it is to be put on its queue (Unix seconds)."""
-    return f"rq:scheduled:{queue}"
+def queue_key(queue: str) -> str:
+    """List: ids of the jobs that wait."""
+    return f"rq:queue:{queue}"
+
+
+def registry_key(registry: str, queue: str) -> str:
+    """Sorted set by Unix seconds: job ids of `scheduled` by when they are due, of `finished` and `failed` by when they
+    expire, of `canceled` by their end, of `deferred`; of `wip` job and execution, by when their worker counts as lost.
+    """
+    return f"rq:{registry}:{queue}"
+
+
+def results_key(job_id: str) -> str:
+    return f"rq:results:{job_id}"
+
+
+def worker_key(name: str) -> str:
+    return f"rq:worker:{name}"
 
 
 def catalog_key(digest: str) -> str:
@@ -57,6 +72,10 @@ def statistics_key(task: str) -> str:
 
 def run_times_key(task: str) -> str:
     return f"taskdesk:run-times:{task}"
+
+
+def outcomes_key(task: str) -> str:
+    return f"taskdesk:outcomes:{task}"
 
 
 # Of the index of jobs, which lua/index.lua describes and writes.
@@ -146,17 +165,6 @@ def connect_briefly(url: str) -> Redis:
         retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError, ConnectionResetError, BrokenPipeError)),
     )
     return SharingRedis(connection_pool=pool)
-
-
-def connect_patiently(url: str) -> Redis:
-    """For who has nothing else to do: it rides out a restart of Redis. OSError is there for a refused connect."""
-    return Redis.from_url(
-        url,
-        socket_connect_timeout=5,
-        health_check_interval=30,
-        retry=Retry(ExponentialBackoff(cap=2, base=0.1), 12),
-        retry_on_error=[ConnectionError, TimeoutError, OSError],
-    )
 
 
 def connect_impatiently(url: str, timeout: float) -> Redis:

@@ -1,9 +1,10 @@
 """What the runs of a task took: the worker's child writes it, the web reads it.
 
-Per task, by its reference, Redis has a hash of counters and the run times of the last runs that succeeded. Both go 30
-days after the last run. The fields of the hash: `succeeded` and `failed` count runs; `run_sum` and `wait_sum` are
-seconds; `run:<bound>` and `wait:<bound>` count the runs that took, or waited, up to so many seconds and longer than
-the bound before. A job that is tried again counts each of its runs; a run's wait is that since the job was queued last.
+Per task, by its reference, Redis has a hash of counters, the run times of the last runs that succeeded, and how the
+last runs ended (1 for one that failed, else 0). All go 30 days after the last run. The fields of the hash: `succeeded`
+and `failed` count runs; `run_sum` and `wait_sum` are seconds; `run:<bound>` and `wait:<bound>` count the runs that
+took, or waited, up to so many seconds and longer than the bound before. A job that is tried again counts each of its
+runs; a run's wait is that since the job was queued last.
 
 The writer adds up in memory and writes once a second, so a child that is killed loses about a second of statistics,
 and more only if Redis was away. If Redis took them and the answer is lost, they count twice. Lost jobs do not count.
@@ -25,7 +26,7 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 
-from jobkit.redis import run_times_key, statistics_key
+from jobkit.redis import outcomes_key, run_times_key, statistics_key
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, math.inf)
 LAST_RUNS = 100
@@ -45,6 +46,7 @@ class _Tally:
         self.counts: dict[str, int] = defaultdict(int)
         self.seconds: dict[str, float] = defaultdict(float)
         self.last: deque[float] = deque(maxlen=LAST_RUNS)
+        self.outcomes: deque[int] = deque(maxlen=LAST_RUNS)
 
 
 class StatisticsWriter:
@@ -59,6 +61,7 @@ class StatisticsWriter:
         """A run has ended. It took `run` seconds, and its job had waited `wait` seconds; None if nobody knows."""
         tally = self._tallies[task]
         tally.counts["succeeded" if succeeded else "failed"] += 1
+        tally.outcomes.append(int(not succeeded))
         tally.counts[_RUN[bisect_left(BOUNDS, run)]] += 1
         tally.seconds["run_sum"] += run
         if wait is not None:
@@ -95,10 +98,11 @@ def _write(pipeline: Pipeline, task: str, tally: _Tally) -> None:
     for field, seconds in tally.seconds.items():
         pipeline.hincrbyfloat(key, field, round(seconds, 6))
     pipeline.expire(key, KEPT_SECONDS)
-    if tally.last:
-        pipeline.lpush(run_times_key(task), *tally.last)
-        pipeline.ltrim(run_times_key(task), 0, LAST_RUNS - 1)
-    pipeline.expire(run_times_key(task), KEPT_SECONDS)
+    for key, last in ((run_times_key(task), tally.last), (outcomes_key(task), tally.outcomes)):
+        if last:
+            pipeline.lpush(key, *last)
+            pipeline.ltrim(key, 0, LAST_RUNS - 1)
+        pipeline.expire(key, KEPT_SECONDS)
 
 
 class Histogram(NamedTuple):
@@ -154,6 +158,21 @@ def typical(redis: Redis, *tasks: str) -> list[Typical | None]:
 
 def _typical(times: list[float]) -> Typical | None:
     return Typical(median(times), times[math.ceil(0.95 * len(times)) - 1], len(times)) if times else None
+
+
+class LastRuns(NamedTuple):
+    """How the last runs of a task ended: LAST_RUNS at most."""
+
+    succeeded: int
+    failed: int
+
+
+def last_runs(redis: Redis, *tasks: str) -> list[LastRuns]:
+    """Of each of these tasks (by reference)."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for task in tasks:
+            pipeline.lrange(outcomes_key(task), 0, -1)
+        return [LastRuns(outcomes.count(b"0"), outcomes.count(b"1")) for outcomes in pipeline.execute()]
 
 
 def seconds_since(text: bytes | None, now: float) -> float | None:

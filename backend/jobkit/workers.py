@@ -8,20 +8,30 @@ from datetime import datetime
 
 from redis import Redis
 
+from jobkit.job import LISTED, Job, load
+from jobkit.redis import job_key, worker_key
+
 _FIELDS = (
     *("queues", "state", "current_job", "hostname", "pid", "birth", "last_heartbeat", "version", "python_version"),
-    *("successful_job_count", "failed_job_count", "total_working_time"),
+    *("successful_job_count", "failed_job_count", "total_working_time", "td_memory"),
+    *("td_version", "catalog"),
 )
 
 
 @dataclass(frozen=True)
 class Worker:
-    """`working_seconds`: how long it has run jobs since `started_at`; `version` is RQ's."""
+    """`working_seconds`: how long it has run jobs since `started_at`; `version` is RQ's.
+
+    `memory`: bytes that its child has in memory. It, `taskdesk_version` and `catalog` (the hash of the catalogue that
+    it serves) are None for a stock worker.
+    """
 
     name: str
     state: str
     queues: tuple[str, ...]
     current_job: str | None
+    current_task: str | None
+    current_job_started_at: datetime | None
     hostname: str
     pid: int
     started_at: datetime | None
@@ -29,8 +39,11 @@ class Worker:
     succeeded: int
     failed: int
     working_seconds: float
+    memory: int | None
+    taskdesk_version: str | None
     version: str
     python_version: str
+    catalog: str | None
 
 
 def read_workers(redis: Redis, names: Iterable[str]) -> list[Worker]:
@@ -38,19 +51,35 @@ def read_workers(redis: Redis, names: Iterable[str]) -> list[Worker]:
     names = list(names)
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
-            pipeline.hmget(f"rq:worker:{name}", _FIELDS)
+            pipeline.hmget(worker_key(name), _FIELDS)
         answers = pipeline.execute()
-    rows = ((name, [(value or b"").decode() for value in values]) for name, values in zip(names, answers, strict=True))
-    return [_worker(name, *row) for name, row in rows if row[0]]
+    found = {
+        name: [(value or b"").decode() for value in values]
+        for name, values in zip(names, answers, strict=True)
+        if values[0]
+    }
+    jobs = _jobs(redis, [job_id for row in found.values() if (job_id := row[2])])
+    return [_worker(name, jobs.get(row[2]), *row) for name, row in found.items()]
 
 
-def _worker(name: str, queues: str, state: str, job: str, hostname: str, pid: str, birth: str, seen: str,
-            version: str, python: str, succeeded: str, failed: str, seconds: str) -> Worker:  # fmt: skip
+def _jobs(redis: Redis, job_ids: list[str]) -> dict[str, Job]:
+    with redis.pipeline(transaction=False) as pipeline:
+        for job_id in job_ids:
+            pipeline.hmget(job_key(job_id), LISTED)
+            pipeline.pttl(job_key(job_id))
+        return {job.id: job for job in load(pipeline.execute(), job_ids, LISTED) if job}
+
+
+def _worker(name: str, runs: Job | None, queues: str, state: str, job: str, hostname: str, pid: str, birth: str,
+            seen: str, version: str, python: str, succeeded: str, failed: str, seconds: str, memory: str,
+            taskdesk: str, catalog: str) -> Worker:  # fmt: skip
     return Worker(
         name=name,
         state=state,
         queues=tuple(queues.split(",")),
         current_job=job or None,
+        current_task=runs.task if runs else None,
+        current_job_started_at=runs.started_at if runs else None,
         hostname=hostname,
         pid=int(pid or 0),
         started_at=datetime.fromisoformat(birth) if birth else None,
@@ -58,6 +87,9 @@ def _worker(name: str, queues: str, state: str, job: str, hostname: str, pid: st
         succeeded=int(succeeded or 0),
         failed=int(failed or 0),
         working_seconds=float(seconds or 0),
+        memory=int(memory or 0) or None,
+        taskdesk_version=taskdesk or None,
         version=version,
         python_version=python,
+        catalog=catalog or None,
     )

@@ -9,14 +9,16 @@ from __future__ import annotations
 import mmap
 import struct
 import time
+from collections import Counter
+from collections.abc import Sequence
 from typing import NamedTuple
 
 _VERSION = struct.Struct("=Q")  # odd while the child writes what follows
 _RUN = struct.Struct("=d d d ? 2H 1000s 100s")  # began (Unix, monotonic), time limit, ahead, lengths, job, execution
 _LIMIT = struct.Struct("=d")
-_TOTALS = struct.Struct("=Q d")  # jobs that have succeeded, seconds that they took
+_TOTAL = struct.Struct("=Q d")  # of one queue: jobs that have succeeded, seconds that they took
 _CALLED_BACK = struct.Struct("=100s")  # execution
-_RUN_AT, _ENDING_AT, _TOTALS_AT, _CALLED_BACK_AT = 8, 1200, 2400, 2500
+_RUN_AT, _ENDING_AT, _CALLED_BACK_AT, _TOTALS_AT = 8, 1200, 2400, 2500
 
 
 class Running(NamedTuple):
@@ -38,8 +40,10 @@ class Running(NamedTuple):
 
 
 class Activity:
-    def __init__(self) -> None:
-        self._page = mmap.mmap(-1, mmap.PAGESIZE)
+    def __init__(self, queues: Sequence[str]):
+        """`queues`: those that the child takes jobs from. A job may say that it is of another."""
+        self._queues = {queue: number for number, queue in enumerate([*queues, ""])}
+        self._page = mmap.mmap(-1, _TOTALS_AT + _TOTAL.size * len(self._queues))
         self._version = 0
 
     # For the child
@@ -65,16 +69,17 @@ class Activity:
         """Whether the job that was reserved ahead of this execution is no longer ours."""
         return self._page[_CALLED_BACK_AT : _CALLED_BACK_AT + len(execution)] == execution.encode()
 
-    def succeeded(self, seconds: float) -> None:
-        """A job that took so long has succeeded."""
-        jobs, total = self.totals()
-        _TOTALS.pack_into(self._page, _TOTALS_AT, jobs + 1, total + seconds)
+    def succeeded(self, queue: str, seconds: float) -> None:
+        """A job of this queue that took so long has succeeded."""
+        at = _TOTALS_AT + _TOTAL.size * self._queues.get(queue, len(self._queues) - 1)
+        jobs, total = _TOTAL.unpack_from(self._page, at)
+        _TOTAL.pack_into(self._page, at, jobs + 1, total + seconds)
 
     # For both
 
     def clear(self) -> None:
         """Nothing runs: the child is idle, or a new one starts."""
-        self._page[:_TOTALS_AT] = bytes(_TOTALS_AT)
+        self._page[:_CALLED_BACK_AT] = bytes(_CALLED_BACK_AT)
 
     # For the supervisor
 
@@ -90,10 +95,14 @@ class Activity:
         """The child is not to begin what it has reserved ahead of this execution."""
         _CALLED_BACK.pack_into(self._page, _CALLED_BACK_AT, execution.encode())
 
-    def totals(self) -> tuple[int, float]:
-        """How many jobs have succeeded, and the seconds that they took: of all children so far."""
-        jobs, seconds = _TOTALS.unpack_from(self._page, _TOTALS_AT)
-        return jobs, seconds
+    def totals(self) -> tuple[Counter[str], float]:
+        """How many jobs of each queue have succeeded, and the seconds that they took: of all children so far.
+
+        Those of a queue that is not ours are under "".
+        """
+        rows = [_TOTAL.unpack_from(self._page, _TOTALS_AT + _TOTAL.size * n) for n in self._queues.values()]
+        jobs = Counter({queue: row[0] for queue, row in zip(self._queues, rows, strict=True)})
+        return jobs, sum(row[1] for row in rows)
 
     def _read(self, at: int) -> Running | None:
         [version] = _VERSION.unpack_from(self._page)

@@ -24,7 +24,7 @@ from redis.exceptions import RedisError
 from jobkit.artifacts import ArtifactStore
 from jobkit.events import KEPT_SECONDS
 from jobkit.processes import die_with_parent
-from jobkit.redis import connect_impatiently
+from jobkit.redis import connect_impatiently, queue_key
 from jobkit.scripts import Script
 from jobkit.statistics import StatisticsWriter, seconds_since
 from runner.activity import Activity
@@ -96,7 +96,7 @@ class Child:
         self._burst = burst
         self._supervisor = supervisor
         self._stopping = False
-        self._queue_keys = tuple(f"rq:queue:{queue}" for queue in settings.queues)
+        self._queue_keys = tuple(queue_key(queue) for queue in settings.queues)
         self._has_result = False
         self._is_worn = False
         self._wire = Wire(redis, timeout=5, give_up=lambda: self._stopping and not self._has_result)
@@ -256,7 +256,7 @@ class Child:
         if answer[0] == 0:
             log.warning("job %s was taken away while it ran: its result is not kept", outcome.job.id)
         else:
-            self._activity.succeeded(outcome.seconds)
+            self._activity.succeeded(outcome.job.queue, outcome.seconds)
         return True
 
     def _succeed_as_rq(self, outcome: Outcome) -> None:
@@ -294,9 +294,7 @@ class Child:
         if reason == b"suspended":
             time.sleep(0.5)
         elif reason == b"paused":
-            self._doorbell.wait(
-                wakeup, self._statistics.due_in(), {f"rq:queue:{queue.decode()}" for queue in answer[2]}
-            )
+            self._doorbell.wait(wakeup, self._statistics.due_in(), {queue_key(queue.decode()) for queue in answer[2]})
         elif reason == b"none":
             self._doorbell.wait(wakeup, self._statistics.due_in())
 

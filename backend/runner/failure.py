@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from rq.timeouts import JobTimeoutException
 
 from jobkit.errors import AppError
+from jobkit.job import LOST
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,18 @@ class Failure:
         if isinstance(error, JobTimeoutException):
             return cls.timed_out(timeout, text)
         if isinstance(error, SystemExit):
-            return cls("SystemExit", "", f"The task called sys.exit({error.code!r}).", text)
-        title = error.title if isinstance(error, AppError) else ""
-        return cls(type(error).__name__, title, _sentence(error) or type(error).__name__, text)
+            return cls("SystemExit", "SystemExit", f"The task called sys.exit({error.code!r}).", text)
+        name = type(error).__name__
+        title = error.title if isinstance(error, AppError) else name
+        return cls(name, title, _sentence(error) or name, text)
 
     @classmethod
     def timed_out(cls, timeout: float, text: str) -> Failure:
         return cls("Timeout", "Time limit", f"The job ran longer than its limit of {timeout:g} s.", text)
 
     @classmethod
-    def lost(cls, detail: str) -> Failure:
-        return cls("WorkerLost", "Worker lost", detail, detail)
+    def lost(cls, detail: str = LOST["detail"]) -> Failure:
+        return cls(LOST["type"], LOST["title"], detail, detail)
 
     @property
     def was_cut_off(self) -> bool:
@@ -56,7 +58,7 @@ class Failure:
         return base64.b64encode(zlib.compress(_storable(self.traceback).encode()))
 
 
-STOPPED = Failure("Stopped", "", "The job was stopped.", "Job stopped by user, work-horse terminated.")
+STOPPED = Failure("Stopped", "Stopped", "The job was stopped.", "Job stopped by user, work-horse terminated.")
 
 
 def _sentence(error: BaseException) -> str:

@@ -88,14 +88,14 @@ def address_space() -> int:
     return _statm(0)
 
 
-def resident_memory() -> int:
-    """Bytes of this process that are in memory. Linux; else 0."""
-    return _statm(1)
+def resident_memory(process: int | str = "self") -> int:
+    """Bytes of a process (its number) that are in memory. Linux, and a process that is there; else 0."""
+    return _statm(1, process)
 
 
-def _statm(field: int) -> int:
+def _statm(field: int, process: int | str = "self") -> int:
     with suppress(OSError):
-        return int(Path("/proc/self/statm").read_bytes().split()[field]) * resource.getpagesize()
+        return int(Path(f"/proc/{process}/statm").read_bytes().split()[field]) * resource.getpagesize()
     return 0
 
 

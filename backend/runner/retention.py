@@ -14,7 +14,7 @@ from redis import Redis
 from jobkit.artifacts import ArtifactStore
 from jobkit.jobs import BATCH
 from jobkit.listing import INDEXED
-from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK, index_key, job_key
+from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK, index_key, job_key, registry_key
 from jobkit.scripts import DELETE, NAMED_INDEXES
 from runner.settings import WorkerSettings
 
@@ -71,7 +71,7 @@ class Sweeper:
         """Every sorted set that may hold a job which has expired. RQ has no clean-up for canceled jobs."""
         named = [name.decode() for name in NAMED_INDEXES(self._redis)]
         by_status = [index_key(queue, status) for queue in self._settings.queues for status in INDEXED]
-        return [JOBS, *by_status, *(f"rq:canceled:{queue}" for queue in self._settings.queues), *named]
+        return [JOBS, *by_status, *(registry_key("canceled", queue) for queue in self._settings.queues), *named]
 
     def _enforce_cap(self) -> bool:
         """Over MAX_JOBS that have ended, those that would expire first go now; whether there are more of them.
@@ -79,7 +79,7 @@ class Sweeper:
         Kept ones are not touched. RQ scores canceled jobs by their end: they go before all others.
         """
         kinds = ("finished", "failed", "canceled")
-        registries = [f"rq:{kind}:{queue}" for kind in kinds for queue in self._settings.queues]
+        registries = [registry_key(kind, queue) for kind in kinds for queue in self._settings.queues]
         with self._redis.pipeline(transaction=False) as pipeline:
             for registry in registries:
                 pipeline.zcard(registry)

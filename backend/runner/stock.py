@@ -20,6 +20,7 @@ from rq.worker import BaseWorker
 from jobkit.job import RESULT_KINDS
 from jobkit.redis import PARENTS, WAKE
 from jobkit.scripts import REINDEX
+from runner.scripts import COUNT
 from runner.settings import WorkerSettings
 
 
@@ -54,6 +55,7 @@ class _Worker(BaseWorker):
 
     def cleanup_execution(self, job: Job, pipeline: Pipeline) -> None:
         """As RQ's own, but for the worker's record, which our scripts keep. It is within the transaction."""
+        pipeline.eval(COUNT.source, 0, job.origin)
         if self.execution:
             self.execution.delete(job=job, pipeline=pipeline)
             self.execution = None

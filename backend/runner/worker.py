@@ -29,6 +29,7 @@ from rq.scheduler import RQScheduler, release_lock
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
+from jobkit import VERSION
 from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
 from jobkit.redis import PARENTS, WORKERS, connect_impatiently
@@ -36,6 +37,7 @@ from runner.activity import Activity, Running
 from runner.child import DONE, RECYCLE, WIP_LEASE, Child, now_text
 from runner.discovery import TaskRegistry
 from runner.failure import STOPPED, Failure
+from runner.limits import resident_memory
 from runner.retention import Sweeper
 from runner.scripts import BEAT, RELEASE, TICK
 from runner.settings import WorkerSettings
@@ -73,7 +75,7 @@ class TaskWorker(BaseWorker):
         self._store = FolderStore(settings.data_dir / "artifacts")
         self._sweeper = Sweeper(redis, self._store, settings)
         self._stock = StockEndings(redis, self.name, settings)
-        self._activity = Activity()
+        self._activity = Activity(settings.queues)
         self._folder = own_folder()
         self._queues_to_tidy = cycle(self.queues)
         self._commands: PubSub | None = None
@@ -83,7 +85,7 @@ class TaskWorker(BaseWorker):
         self._end: tuple[str, Failure, Running] | None = None  # why we kill the child, and for which job
         self._unbegun_deaths = 0
         self._is_redis_away = False
-        self._told = (0, 0.0)  # the totals of the activity that Redis has
+        self._told = self._activity.totals()  # those that Redis has
         self._called_back = ""  # the execution ahead of which nothing is reserved any more
         self._last_recorded = ""  # the execution that the last beat told of
         self._last_beat = self._next_tick = self._next_house_keeping = 0.0
@@ -91,7 +93,7 @@ class TaskWorker(BaseWorker):
     # What the worker tells the web
 
     def serialize(self) -> dict[str, Any]:
-        return {**super().serialize(), "catalog": self._registry.catalog.digest}
+        return {**super().serialize(), "catalog": self._registry.catalog.digest, "td_version": VERSION}
 
     def register_birth(self) -> None:
         announce(self.connection, self._registry.catalog)
@@ -336,7 +338,8 @@ class TaskWorker(BaseWorker):
             (running.job_id, running.execution, WIP_LEASE, running.began, round(running.seconds, 3)) if running else ()
         )
         jobs, seconds = self._activity.totals()
-        news = (jobs - self._told[0], round(seconds - self._told[1], 6))
+        done = jobs - self._told[0]
+        news = (done.total(), round(seconds - self._told[1], 6), json.dumps(done), resident_memory(self._child_pid))
         is_whole, verdict = BEAT(self.connection, self.name, now_text(), RECORD_TTL, *news, *job)
         self._told = (jobs, seconds)
         if not is_whole:  # Redis has lost our record, or another took us for dead
@@ -363,7 +366,7 @@ class TaskWorker(BaseWorker):
 
     def _tick(self) -> int:
         """Queue what is due, and take over what lost workers held; what tick.lua answers."""
-        lost = Failure.lost("The worker that ran the job was lost.")
+        lost = Failure.lost()
         schedules, parents, jobs = TICK(
             self.connection, self.name, now_text(), lost.error, lost.packed_traceback, *self._settings.queues
         )

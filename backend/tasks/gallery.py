@@ -27,9 +27,9 @@ def kinds_gallery(
         str, Field(pattern=r"^[A-Z]{2}-\d{4}$", description="Two capitals, a dash, four digits.")
     ] = "AB-1234",
     whole: Annotated[int, Field(description="Any whole number.")] = 7,
-    bounded_whole: Annotated[int, Field(ge=0, le=100, description="A whole number from 0 to 100.")] = 50,
+    bounded_whole: Annotated[int, Field(ge=0, le=100, description="A whole number within bounds.")] = 50,
     number: Annotated[float, Field(description="Any number.")] = 2.5,
-    bounded_number: Annotated[float, Field(ge=0, lt=1, description="A number from 0 up to, but not, 1.")] = 0.25,
+    bounded_number: Annotated[float, Field(ge=0, lt=1, description="A number within bounds.")] = 0.25,
     optional_whole: Annotated[int | None, Field(description="A whole number, or nothing.")] = None,
     flag: Annotated[bool, Field(description="Yes or no.")] = True,
     day: Annotated[date, Field(description="A day.")] = date(2026, 1, 31),

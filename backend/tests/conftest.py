@@ -21,7 +21,6 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobkit.catalog import announce
-from jobkit.redis import connect_patiently
 from runner.discovery import TaskRegistry, discover
 from runner.settings import WorkerSettings
 from runner.worker import TaskWorker
@@ -98,7 +97,7 @@ def redis_url(redis_server: RedisServer) -> str:
 
 @pytest.fixture
 def redis(redis_url: str) -> Iterator[Redis]:
-    with connect_patiently(redis_url) as connection:
+    with Redis.from_url(redis_url) as connection:
         yield connection
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, BinaryIO, cast
 
 from flask import Request
@@ -76,17 +78,30 @@ def json_object(request: Request, most: int = JSON_BYTES) -> dict[str, Any]:
     return _json_object(body)
 
 
-def arguments_from_page(spec: TaskSpec, form: MultiDict[str, str], files: MultiDict[str, FileStorage]) -> Arguments:
-    """The checked arguments of a page's form. Raises InvalidArguments."""
-    texts = dict(form.lists())
+def arguments_from_page(
+    spec: TaskSpec,
+    form: MultiDict[str, str],
+    files: MultiDict[str, FileStorage],
+    kept: Mapping[str, UploadedFile] = MappingProxyType({}),
+) -> Arguments:
+    """The checked arguments of a page's form. Of `kept` are the files that were not sent. Raises InvalidArguments.
+
+    A name with a hyphen in front is no parameter, but something else that the form asks.
+    """
+    texts = {name: given for name, given in form.lists() if not name.startswith("-")}
     for name in spec.file_parameters:
         texts.pop(name, None)  # without JavaScript an empty file input may come as text
-    return _checked(spec, read_fields(spec, texts), files)
+    return _checked(spec, read_fields(spec, texts), files, kept)
 
 
-def _checked(spec: TaskSpec, values: dict[str, Any], files: MultiDict[str, FileStorage]) -> Arguments:
+def _checked(
+    spec: TaskSpec,
+    values: dict[str, Any],
+    files: MultiDict[str, FileStorage],
+    kept: Mapping[str, UploadedFile] = MappingProxyType({}),
+) -> Arguments:
     sent = {name: file for name, file in files.items() if file.filename or file.mimetype != _EMPTY_INPUT}
-    uploads = {
+    uploads = dict(kept) | {
         name: UploadedFile(_last_part(file.filename or ""), file.mimetype, cast(BinaryIO, file.stream))
         for name, file in sent.items()
     }

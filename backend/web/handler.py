@@ -4,6 +4,7 @@ that nobody reads is formatted, and head and body of an answer go out one after 
 
 from __future__ import annotations
 
+import json
 import re
 import socket
 from typing import Any, BinaryIO
@@ -48,6 +49,20 @@ class Headers(dict[str, str]):
     getheader = dict.get
 
 
+def _refusal(status: str, title: str, detail: str) -> bytes:
+    body = json.dumps({"type": "about:blank", "title": title, "status": int(status), "detail": detail}).encode()
+    head = f"HTTP/1.1 {status} {title}\r\nContent-Type: application/problem+json\r\nContent-Length: {len(body)}"
+    return f"{head}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+_REFUSALS = {  # what pywsgi answers with no body
+    "400": _refusal(
+        "400", "Bad Request", "This is no HTTP/1.1 request: a line of its header is malformed or ambiguous."
+    ),
+    "414": _refusal("414", "URI Too Long", "The address is too long: send what is long in the body."),
+}
+
+
 class Handler(WSGIHandler):
     result: Any
 
@@ -58,7 +73,7 @@ class Handler(WSGIHandler):
         """A request, then the others' turn: a quick client's next one may be there already, and would not wait."""
         answered = super().handle_one_request()
         gevent.sleep(0)
-        return answered
+        return (answered[0], _REFUSALS[answered[0]]) if isinstance(answered, tuple) else answered
 
     def process_result(self) -> None:
         """The connection of an event stream is given away: no greenlet, no buffer and no request stay for it."""

@@ -8,9 +8,9 @@ from typing import Any
 
 from flask import Blueprint
 
+from jobkit import VERSION
 from web.desk import desk
 
-VERSION = "0.1.0"
 bp = Blueprint("health", __name__)
 
 

@@ -51,8 +51,10 @@ class StrictRequest(Request):
     def _load_form_data(self) -> None:
         try:
             super()._load_form_data()
-        except ValueError as error:
-            raise UnreadableForm(f"The form can't be read: {error}.") from None
+        except ValueError:
+            raise UnreadableForm(
+                "The form can't be read: let your client make body and Content-Type, as curl -F does."
+            ) from None
         if None in self.form or None in self.files:
             raise UnreadableForm("A part of the form has no name.")
 

@@ -1,22 +1,25 @@
 -- The supervisor says that its worker lives, and asks whether the job that runs should go on.
--- ARGV: 1 worker, 2 now, 3 seconds until the worker's record expires, 4 jobs that have succeeded since the last beat
---       and 5 the seconds that they took;
---       of a job that runs: 6 id, 7 execution, 8 seconds until rq:wip forgets it, 9 began (Unix), 10 seconds so far.
+-- ARGV: 1 worker, 2 now, 3 seconds until the worker's record expires, 4 jobs that have succeeded since the last beat,
+--       5 the seconds that they took and 6 their number by queue (JSON), 7 bytes of memory of the worker's child;
+--       of a job that runs: 8 id, 9 execution, 10 seconds until rq:wip forgets it, 11 began (Unix), 12 seconds so far.
 -- Answer: {1 if the worker's record is whole, what to do with the job: "go on", "stop" or "drop"}.
 
 local worker = 'rq:worker:' .. ARGV[1]
 local clock = now()
 redis.call('ZADD', 'taskdesk:workers', clock, ARGV[1])
-redis.call('HSET', worker, 'last_heartbeat', ARGV[2])
+redis.call('HSET', worker, 'last_heartbeat', ARGV[2], 'td_memory', ARGV[7])
 redis.call('EXPIRE', worker, ARGV[3])
 if tonumber(ARGV[4]) > 0 then
   redis.call('HINCRBY', worker, 'successful_job_count', ARGV[4])
   redis.call('HINCRBYFLOAT', worker, 'total_working_time', ARGV[5])
+  for queue, jobs in pairs(cjson.decode(ARGV[6])) do
+    if queue ~= '' then count_ended(queue, 'succeeded', jobs) end
+  end
 end
 local whole = redis.call('HEXISTS', worker, 'birth')
-if not ARGV[6] then return {whole, 'go on'} end
+if not ARGV[8] then return {whole, 'go on'} end
 
-local id, execution, lease = ARGV[6], ARGV[7], tonumber(ARGV[8])
+local id, execution, lease = ARGV[8], ARGV[9], tonumber(ARGV[10])
 local key, queue = 'rq:job:' .. id, queue_of(id)
 local member = id .. ':' .. execution
 if not redis.call('ZSCORE', 'rq:wip:' .. queue, member) or redis.call('HGET', key, 'status') ~= 'started' then
@@ -24,8 +27,8 @@ if not redis.call('ZSCORE', 'rq:wip:' .. queue, member) or redis.call('HGET', ke
 end
 redis.call('ZADD', 'rq:wip:' .. queue, 'XX', math.floor(clock) + lease, member)
 redis.call('HSET', key, 'last_heartbeat', ARGV[2])
-redis.call('HSET', worker, 'current_job_working_time', ARGV[10], 'td_shown', execution)
-redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'created_at', ARGV[9], 'last_heartbeat', clock,
+redis.call('HSET', worker, 'current_job_working_time', ARGV[12], 'td_shown', execution)
+redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'created_at', ARGV[11], 'last_heartbeat', clock,
   'worker_name', ARGV[1])
 redis.call('EXPIRE', 'rq:execution:' .. member, lease)
 redis.call('ZADD', 'rq:executions:' .. id, math.floor(clock) + lease + 60, execution)

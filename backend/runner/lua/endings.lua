@@ -1,10 +1,11 @@
 -- How an execution ends other than by success.
 
 local MAX_LOSSES = 3 -- a job that lost so many workers is poison
+local MOST_ATTEMPTS = 10 -- that are remembered, the last ones
 local YEAR = 31536000 -- RQ's time for failed jobs that name none
 
 local PARENTS = 'taskdesk:parents' -- failed jobs whose dependents have to hear of it (stock.py)
-local STOPPED = '{"type": "Stopped", "title": "", "detail": "The job was stopped."}'
+local STOPPED = '{"type": "Stopped", "title": "Stopped", "detail": "The job was stopped."}'
 
 local function poison()
   return cjson.encode({type = 'Poison', title = 'Worker lost',
@@ -48,9 +49,19 @@ local function retry_interval(key, retries_left)
   return tonumber(intervals[math.max(#intervals - retries_left, 0) + 1] or intervals[#intervals]) or 0
 end
 
+-- What an attempt was that is followed by another: jobkit/job.py reads it.
+local function remember_attempt(key, now_text, error)
+  local job = redis.call('HMGET', key, 'td_attempts', 'started_at', 'worker_name')
+  local attempts = cjson.decode(job[1] or '[]')
+  if #attempts == MOST_ATTEMPTS then table.remove(attempts, 1) end
+  table.insert(attempts, {started_at = job[2], ended_at = now_text, worker = job[3], error = cjson.decode(error)})
+  redis.call('HSET', key, 'td_attempts', cjson.encode(attempts))
+end
+
 local function retry(id, queue, retries_left, now_text, error)
   local key = 'rq:job:' .. id
   local interval = retry_interval(key, retries_left)
+  remember_attempt(key, now_text, error)
   redis.call('HSET', key, 'retries_left', retries_left - 1, 'ended_at', now_text, 'td_error', error)
   if interval <= 0 then
     local front = redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
@@ -110,6 +121,9 @@ local function release(end_)
   local ttl = failure_ttl or YEAR
   redis.call('ZADD', 'rq:failed:' .. queue, ttl < 0 and ttl or math.floor(now()) + ttl, id)
   reindex(id)
-  if status == 'failed' and redis.call('EXISTS', key .. ':dependents') == 1 then redis.call('SADD', PARENTS, id) end
+  if status == 'failed' then
+    if redis.call('EXISTS', key .. ':dependents') == 1 then redis.call('SADD', PARENTS, id) end
+    count_ended(queue, status, 1)
+  end
   return status
 end

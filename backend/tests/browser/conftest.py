@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.conftest import RedisServer, Stack, wait_until
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+AXE = Path(__file__).with_name("axe.min.js").read_text()
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
 @pytest.fixture(scope="session")
@@ -29,9 +35,34 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A desk of the tests' own tasks, with one worker."""
+    folder = tmp_path_factory.mktemp("samples")
+    server = RedisServer(folder)
+    server.start()
+    stack = Stack(server.url, folder, TASKS="tests.sample_tasks", WORKERS="1")
+    stack.start("server")
+    stack.start("worker")
+    wait_until(lambda: stack.answers("/api/v1/tasks/echo"), what="the tasks are announced")
+    yield stack
+    stack.stop()
+    server.stop()
+
+
 @pytest.fixture
 def page(browser: Browser, stack) -> Iterator[Page]:
     """A page at the desk. What the browser complains of (the policy, a script's error) fails the test."""
+    yield from _page(browser, stack)
+
+
+@pytest.fixture
+def sample_page(browser: Browser, samples) -> Iterator[Page]:
+    """As `page`, at the desk of the tests' own tasks."""
+    yield from _page(browser, samples)
+
+
+def _page(browser: Browser, stack: Stack) -> Iterator[Page]:
     context = browser.new_context(base_url=stack.url)
     page = context.new_page()
     complaints: list[str] = []
@@ -40,3 +71,23 @@ def page(browser: Browser, stack) -> Iterator[Page]:
     yield page
     context.close()
     assert [text for text in complaints if "status of 4" not in text] == []
+
+
+@pytest.fixture(scope="session")
+def axe() -> Callable[..., None]:
+    """Let axe-core look at a page as it is now: what breaks a rule of WCAG 2 A or AA, or a best practice, fails."""
+
+    def check(page: Page, rules: Sequence[str] = ()) -> None:
+        """With `rules`, these only."""
+        if not page.evaluate("'axe' in window"):
+            page.evaluate(AXE)
+        only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}
+        options = {"runOnly": only, "resultTypes": ["violations"], "preload": False}
+        violations = page.evaluate("async options => (await axe.run(options)).violations", options)
+        assert [_told(rule) for rule in violations] == [], page.url
+
+    return check
+
+
+def _told(rule: dict[str, Any]) -> str:
+    return f"{rule['id']}: {rule['help']}: " + "; ".join(node["html"][:200] for node in rule["nodes"])

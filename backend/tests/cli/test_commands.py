@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -76,13 +77,23 @@ def test_wrong_arguments_are_named_field_by_field(run, redis, arguments, sentenc
 
 @pytest.mark.parametrize(
     "command",
-    [("submit", "nothing"), ("watch", "nothing"), ("result", "a:b"), ("cancel", "nothing"), ("retry", "nothing")],
+    [
+        ("submit", "nothing"),
+        ("watch", "nothing"),
+        ("result", "a:b"),
+        ("cancel", "nothing"),
+        ("retry", "nothing"),
+        ("keep", "nothing"),
+        ("delete", "a:b"),
+        ("pause", "nothing"),
+        ("resume", "nothing"),
+    ],
 )
 def test_what_is_not_there_ends_with_4(run, command):
     done = run(*command)
 
     assert (done.exit_code, done.stdout) == (4, "")
-    assert "No job" in done.stderr or "No worker has announced a task named 'nothing'." in done.stderr
+    assert re.search("No job|No worker has announced a task named 'nothing'|There is no queue 'nothing'", done.stderr)
 
 
 def test_a_file_that_is_a_pipe_is_named(run, tmp_path):
@@ -207,6 +218,82 @@ def test_a_job_is_retried_when_it_has_ended(run, submitted, run_worker):
 
     assert too_soon.exit_code == 1
     assert (again["retry_of"], again["input"]) == (job_id, {"text": "a"})
+
+
+def test_a_job_is_submitted_to_another_queue_and_for_later(run):
+    def submit(*options: str) -> dict:
+        return json.loads(run("submit", "echo", "text=a", "--json", *options).stdout)
+
+    tomorrow = datetime.now(UTC).replace(second=0, microsecond=0) + timedelta(days=1)
+
+    urgent, later = submit("--queue", "high"), submit("--at", f"{tomorrow:%Y-%m-%dT%H:%MZ}")
+    soon = submit("--in", "10m")
+
+    assert (urgent["queue"]["name"], urgent["status"], later["status"]) == ("high", "queued", "scheduled")
+    assert datetime.fromisoformat(later["scheduled_at"]) == tomorrow
+    ahead = datetime.fromisoformat(soon["scheduled_at"]) - datetime.now(UTC)
+    assert timedelta(minutes=9) < ahead < timedelta(minutes=11)
+    assert "No worker serves the queue high" in run("submit", "echo", "text=a", "--queue", "high").stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--queue", "nothing"], "queue: There is no queue 'nothing': choose one of high, default, low."),
+        (["--at", "2026-12-01T08:00"], "This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z."),
+        (["--at", "2126-12-01T08:00Z"], "at: This is more than 366 days ahead: choose an earlier time."),
+        (["--in", "400d"], "at: This is more than 366 days ahead: choose an earlier time."),
+        (["--in", "soon"], "This has to be a number with s, m, h or d, such as 10m."),
+        (["--in", "1h", "--at", "2026-12-01T08:00Z"], "--at and --in exclude each other: choose one."),
+    ],
+)
+def test_a_wrong_queue_or_time_is_named(run, redis, options, sentence):
+    done = run("submit", "echo", "text=a", *options)
+
+    assert (done.exit_code, done.stdout, redis.exists("taskdesk:jobs")) == (2, "", 0)
+    assert sentence in done.stderr
+
+
+def test_jobs_are_listed_since_some_time_ago(run, submitted, redis):
+    old, new = submitted("echo", "text=a"), submitted("echo", "text=b")
+    redis.hset(f"rq:job:{old}", "created_at", "2020-01-01T00:00:00.000000Z")
+
+    listed = run("list", "--since", "1h")
+
+    assert (new in listed.stdout, old in listed.stdout) == (True, False)
+
+
+@pytest.mark.parametrize(("command", "outcome"), [("keep", "kept"), ("delete", "deleted"), ("cancel", "succeeded")])
+def test_what_is_done_with_jobs_is_told_one_by_one(run, submitted, run_worker, command, outcome):
+    first, second = submitted("echo", "text=a"), submitted("echo", "text=b")
+    run_worker()
+
+    done, as_json = run(command, first, "nothing"), run(command, second, "--json")
+
+    assert (done.exit_code, done.stdout) == (4, f"{first}\t{outcome}\n")
+    assert "No job 'nothing'." in done.stderr
+    assert (as_json.exit_code, json.loads(as_json.stdout)) == (0, {"data": [{"id": second, "outcome": outcome}]})
+
+
+def test_what_can_not_be_done_yet_is_said_and_ends_with_1(run, submitted, redis):
+    job_id = submitted("echo", "text=a")
+
+    kept = run("keep", job_id)
+    redis.hset(f"rq:job:{job_id}", "status", "started")
+    deleted = run("delete", job_id)
+
+    assert (kept.exit_code, kept.stderr) == (1, f"Job {job_id} has not ended: it is queued.\n")
+    assert (deleted.exit_code, deleted.stderr) == (1, f"Job {job_id} runs. Cancel it, then delete it.\n")
+
+
+def test_a_queue_is_paused_and_resumed(run, redis):
+    paused = run("pause", "high")
+
+    assert (paused.exit_code, redis.smembers("taskdesk:paused")) == (0, {b"high"})
+    assert "high (paused)\t0" in paused.stdout
+    assert json.loads(run("pause", "high", "--json").stdout)["paused"] is True
+    assert json.loads(run("resume", "high", "--json").stdout)["paused"] is False
+    assert redis.exists("taskdesk:paused") == 0
 
 
 def test_queues_and_workers_are_shown(run, submitted):

@@ -13,7 +13,6 @@ from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from jobkit.redis import connect_patiently
 from runner.discovery import TaskRegistry
 from runner.settings import WorkerSettings
 from runner.worker import TaskWorker
@@ -81,5 +80,5 @@ class Desk:
 
     def _work(self, burst: bool) -> None:
         os.setpgrp()  # what a worker kills is its own group, never that of the tests
-        with connect_patiently(self._settings.redis_url.get_secret_value()) as redis:
+        with Redis.from_url(self._settings.redis_url.get_secret_value()) as redis:
             self._run_worker(self._settings, self._registry, redis, burst)

@@ -6,12 +6,12 @@ import random
 import threading
 
 import pytest
+from redis import Redis
 
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound
 from jobkit.job import Retention
 from jobkit.jobs import Jobs, Once
 from jobkit.queues import Queues
-from jobkit.redis import connect_patiently
 from tests.conftest import Stack, wait_until
 from tests.faults.reconciler import Snapshot
 
@@ -106,7 +106,7 @@ def test_of_two_hundred_requests_at_once_with_twenty_keys_twenty_are_done(redis_
 
     def request(number: int) -> None:
         key = number % 20
-        with connect_patiently(redis_url) as redis:
+        with Redis.from_url(redis_url) as redis:
             job = Jobs(redis, ("default",)).submit(echo, {"text": "a"}, RETENTION, once=Once(str(key), "same"))
             ids[key].add(job.id)
 

@@ -46,6 +46,17 @@ def test_what_the_worker_takes_is_taken(type, value):
         (int, True, "This has to be a whole number."),
         (int | str | None, [], "This has to be a whole number."),
         (None | int, "x", "This has to be a whole number."),
+        (set[int], [1, 1], "Each entry may be there only once."),
+        (Annotated[dict[str, int], Field(min_length=2)], {"a": 1}, "This has to have at least 2 members."),
+        (Annotated[dict[str, int], Field(max_length=1)], {"a": 1, "b": 2}, "This has to have at most 1 member."),
+        (
+            dict[Annotated[str, Field(max_length=1)], int],
+            {"ab": 1},
+            "This breaks the rule propertyNames of the task's input_schema.",
+        ),
+        (Annotated[str, Field(max_length=1)], "ab", "This has to have at most 1 character."),
+        (Annotated[list[int], Field(max_length=1)], [1, 2], "This has to have at most 1 entry."),
+        (Annotated[list[int], Field(min_length=11)], [], "This has to have at least 11 entries."),
     ],
 )
 def test_what_does_not_fit_is_said(type, value, sentence):

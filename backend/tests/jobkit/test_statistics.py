@@ -7,8 +7,17 @@ import time
 
 import pytest
 
-from jobkit.redis import connect_impatiently, run_times_key, statistics_key
-from jobkit.statistics import BOUNDS, INTERVAL, KEPT_SECONDS, LAST_RUNS, Statistics, StatisticsWriter, typical
+from jobkit.redis import connect_impatiently, outcomes_key, run_times_key, statistics_key
+from jobkit.statistics import (
+    BOUNDS,
+    INTERVAL,
+    KEPT_SECONDS,
+    LAST_RUNS,
+    Statistics,
+    StatisticsWriter,
+    last_runs,
+    typical,
+)
 from tests.conftest import RedisServer
 
 TASK = "tasks.simple_task"
@@ -70,6 +79,18 @@ def test_a_typical_run_is_that_of_the_last_hundred_that_succeeded(redis, writer)
     assert redis.llen(run_times_key(TASK)) == LAST_RUNS
 
 
+def test_the_last_hundred_runs_tell_how_many_fail(redis, writer):
+    writer.add(TASK, succeeded=False, run=1.0, wait=0)
+    succeed(writer, *[1.0] * 97)
+    writer.write()
+    for succeeded in (False, True, False):
+        writer.add(TASK, succeeded=succeeded, run=1.0, wait=0)
+    writer.write()
+
+    assert last_runs(redis, TASK, "other") == [(98, 2), (0, 0)]
+    assert redis.llen(outcomes_key(TASK)) == LAST_RUNS
+
+
 def test_nothing_is_typical_where_nothing_has_succeeded(redis, writer):
     writer.add(TASK, succeeded=False, run=1.0, wait=0)
     writer.write()
@@ -81,7 +102,13 @@ def test_the_statistics_of_a_task_go_thirty_days_after_its_last_run(redis, write
     succeed(writer, 1.0)
     writer.write()
 
-    assert redis.ttl(statistics_key(TASK)) == redis.ttl(run_times_key(TASK)) == KEPT_SECONDS == 30 * 86400
+    assert (
+        redis.ttl(statistics_key(TASK))
+        == redis.ttl(run_times_key(TASK))
+        == redis.ttl(outcomes_key(TASK))
+        == KEPT_SECONDS
+        == 30 * 86400
+    )
 
 
 def test_it_is_time_to_write_once_a_second_and_only_if_there_is_something(redis, writer):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from jobkit.job import Retention
+from jobkit.listing import Filter
 from runner.child import now_text
-from runner.scripts import CYCLE, RELEASE
+from runner.scripts import CYCLE, RELEASE, TICK
 
 WORKER = "someone"
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
@@ -142,3 +146,21 @@ def test_a_suspended_worker_reserves_nothing(cycle, echo, redis):
 
     assert cycle("e1") == (1, None)
     assert redis.hget(f"rq:worker:{WORKER}", "state") == b"suspended"
+
+
+def test_what_is_due_waits_behind_what_waits_already_and_the_rest_stays_scheduled(jobs, registry, redis):
+    def submit(hours):
+        at = datetime.now(UTC) + timedelta(hours=hours) if hours else None
+        return jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION, queue="high", at=at).id
+
+    second, first, later, waiting = submit(2), submit(1), submit(3), submit(0)
+    redis.zadd("rq:scheduled:high", {first: time.time() - 60, second: time.time() - 1})
+
+    TICK(redis, WORKER, now_text(), "{}", "", "high", "default", "low")
+
+    queued = [jobs.get(job_id) for job_id in (waiting, first, second)]
+    assert [job_id.decode() for job_id in redis.lrange("rq:queue:high", 0, -1)] == [job.id for job in queued]
+    assert [jobs.place(job).position for job in queued] == [1, 2, 3]
+    assert [(job.status, job.scheduled_at) for job in queued] == [("queued", None)] * 3
+    assert [job.id for job in jobs.page(9, None, Filter(status="scheduled"))[0]] == [later]
+    assert [job.id for job in jobs.page(9)[0]] == [waiting, later, first, second]

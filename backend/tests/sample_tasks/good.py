@@ -101,3 +101,39 @@ def wait_for(path: str, seconds: float = 20) -> str:
             return "seen"
         time.sleep(0.02)
     return "not seen"
+
+
+def recites(folder: str) -> dict[str, Any]:
+    """Print the files 1, 2, … of a folder as they appear, until one is named end."""
+    number = 1
+    while not (Path(folder) / "end").exists():
+        verse = Path(folder) / str(number)
+        if not verse.exists():
+            time.sleep(0.02)
+            continue
+        print(verse.read_text(), end="")
+        progress(number, 4, f"verse {number}")
+        number += 1
+    rows = [[f"row {n}", n % 7 / 4, None if n == 3 else f"=1+{n}"] for n in range(12)]
+    return {
+        "table": Table(["name", "value", "formula"], rows),
+        "json": {"deep": {"deeper": list(range(40))}},
+        "text": "done",
+    }
+
+
+def repeats(text: str, folder: str, fail: bool = False) -> dict[str, Any]:
+    """Give a text back in every place that there is, when the folder has a file named end."""
+    print(text)
+    progress(1, 2, text)
+    while not (Path(folder) / "end").exists():
+        time.sleep(0.02)
+    if fail:
+        raise type(text, (Exception,), {})(text)
+    return {
+        text: text,
+        "json": {text: [{text: text}]},
+        "markdown": Markdown(f"# {text}\n[link](javascript:alert(1))"),
+        "table": Table([text], [[text], [[text]]]),
+        "file": File("page.html", text.encode(), "text/html"),
+    }

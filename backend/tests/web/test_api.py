@@ -73,7 +73,7 @@ def test_a_large_result_is_not_in_the_job_but_at_its_address(finished, client):
 def test_a_failed_job_says_why(finished, client):
     job = finished("raises")
 
-    assert job["error"] == {"type": "ValueError", "title": "", "detail": "The number <seven> is too small."}
+    assert job["error"] == {"type": "ValueError", "title": "ValueError", "detail": "The number <seven> is too small."}
     assert client.get(job["links"]["self"] + "/result").status_code == 409
 
 
@@ -92,6 +92,15 @@ def test_a_job_that_succeeds_the_second_time_shows_no_error(finished, tmp_path):
 
     assert job["result"]["value"] == "done"
     assert "error" not in job
+
+
+def test_a_job_that_was_tried_again_tells_of_the_first_try(finished, tmp_path):
+    job = finished("fails_once", path=str(tmp_path / "seen"))
+
+    [first] = job["attempts"]
+    assert (first["error"]["detail"], job["attempt"]) == ("the first time", 2)
+    assert None is not first["worker"] != job["worker"] is not None  # each time a worker of its own
+    assert job["created_at"] < first["started_at"] <= first["ended_at"] < job["started_at"]
 
 
 def test_every_kind_of_result_comes_back_as_what_it_is(finished, client):
@@ -248,6 +257,10 @@ def test_a_form_that_can_not_be_read_is_refused_and_not_taken_as_empty(client, b
     answer = client.post("/api/v1/tasks/every_kind/jobs", data=body, content_type="multipart/form-data; boundary=b")
 
     assert (answer.status_code, answer.json["title"]) == (400, "Unreadable form")
+    assert answer.json["detail"] in (
+        "The form can't be read: let your client make body and Content-Type, as curl -F does.",
+        "A part of the form has no name.",
+    )
 
 
 @pytest.mark.parametrize("path", ["tasks/nothing", "tasks/os.system", "jobs/nothing", "jobs/a:b", "nothing"])

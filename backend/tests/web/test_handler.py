@@ -5,6 +5,7 @@ A socket that keeps the limits of packets stands for the network.
 
 from __future__ import annotations
 
+import json
 import socket
 
 import gevent
@@ -110,6 +111,26 @@ def test_a_header_that_is_none_or_ambiguous_is_refused(talk, seen, header):
     [packets] = talk(f"POST / HTTP/1.1\r\n{header}\r\nbody".encode("latin-1"))
 
     assert packets[0].startswith(b"HTTP/1.1 400 ")
+    assert seen == []
+
+
+@pytest.mark.parametrize(
+    ("line", "status", "detail"),
+    [
+        ("POST /a b HTTP/1.1", 400, "This is no HTTP/1.1 request: a line of its header is malformed or ambiguous."),
+        ("GET / HTTP/9.9", 400, "This is no HTTP/1.1 request: a line of its header is malformed or ambiguous."),
+        (f"GET /{'a' * 9_000} HTTP/1.1", 414, "The address is too long: send what is long in the body."),
+    ],
+)
+def test_what_is_no_request_is_refused_with_a_problem_and_the_connection_ends(talk, seen, line, status, detail):
+    [packets] = talk(f"{line}\r\nHost: here\r\n\r\nGET / HTTP/1.1\r\nHost: here\r\n\r\n".encode())
+
+    head, _, body = b"".join(packets).partition(b"\r\n\r\n")
+    assert head.startswith(f"HTTP/1.1 {status} ".encode())
+    assert b"\r\nContent-Type: application/problem+json\r\n" in head
+    assert head.endswith(b"\r\nConnection: close")
+    assert f"\r\nContent-Length: {len(body)}\r\n".encode() in head
+    assert (json.loads(body)["status"], json.loads(body)["detail"]) == (status, detail)
     assert seen == []
 
 

@@ -8,6 +8,7 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from jobkit import VERSION
 from tests.conftest import Stack, wait_until
 
 
@@ -150,13 +151,15 @@ def test_a_job_that_waits_is_canceled_and_says_so(client, get, submit, run_worke
     assert get(f"/jobs/{job_id}/result").status_code == 409
 
 
-def test_a_job_that_runs_is_stopped(client, get, submit, redis_url, tmp_path):
+def test_a_job_that_runs_is_stopped(client, get, submit, registry, redis_url, tmp_path):
     workers = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
     workers.start("worker")
     try:
         job_id = submit("wait_for", {"path": str(tmp_path / "never")})
         wait_until(lambda: get(f"/jobs/{job_id}").json["status"] == "running")
 
+        wait_until(lambda: get("/workers").json["data"][0]["current_job"])
+        [busy] = get("/workers").json["data"]
         refused = client.delete(f"/api/v1/jobs/{job_id}")
         answer = client.post(f"/api/v1/jobs/{job_id}/cancel")
 
@@ -164,6 +167,12 @@ def test_a_job_that_runs_is_stopped(client, get, submit, redis_url, tmp_path):
         wait_until(lambda: get(f"/jobs/{job_id}").json["status"] == "canceled")
         [worker] = get("/workers").json["data"]
         assert (worker["queues"], worker["failed"]) == (["high", "default", "low"], 1)
+        assert (busy["state"], busy["current_job"], busy["current_task"]) == ("busy", job_id, "wait_for")
+        assert busy["current_job_started_at"] == get(f"/jobs/{job_id}").json["started_at"]
+        assert (busy["taskdesk_version"], busy["catalog"]) == (VERSION, registry.catalog.digest)
+        assert busy["memory"] > 10_000_000
+        assert (worker["current_task"], worker["current_job_started_at"]) == (None, None)
+        assert get("/queues/default").json["last_hour"]["failed"] == 0  # it was stopped
     finally:
         workers.stop()
 
@@ -323,10 +332,22 @@ def test_queues_tell_what_is_in_them(get, submit, run_worker):
 
     assert (queue["jobs"]["succeeded"], queue["jobs"]["failed"], queue["jobs"]["queued"]) == (1, 1, 1)
     assert queue["oldest_at"].endswith("Z")
+    hour = queue["last_hour"]
+    assert (hour["succeeded"], hour["failed"], sum(hour["per_minute"]["failed"])) == (1, 1, 1)
+    assert queue["drains_in"] is None  # no worker is online
     assert get("/stats").json == {
         "jobs": {**dict.fromkeys(queue["jobs"], 0), "succeeded": 1, "failed": 1, "queued": 1},
+        "last_hour": {"succeeded": 1, "failed": 1},
         "workers": {"online": 0},
     }
+
+
+def test_a_task_tells_how_its_last_runs_ended(get, submit, run_worker):
+    submit("raises", {})
+    run_worker()
+
+    assert get("/tasks/raises").json["last_runs"] == {"succeeded": 0, "failed": 1}
+    assert get("/tasks/echo").json["last_runs"] == {"succeeded": 0, "failed": 0}
 
 
 def test_an_argument_that_looks_like_an_upload_is_only_an_argument(client, get, submit, run_worker):

@@ -9,13 +9,12 @@ from werkzeug.datastructures import MultiDict
 
 from jobkit.arguments import check_tags
 from jobkit.errors import FieldError, InvalidArguments
-from jobkit.job import STATUSES
+from jobkit.job import EVERY_STATUS
 from jobkit.listing import Filter
 from jobkit.reading import read_moment
 
 MAX_PAGE = 200
 _FILTERS = dict.fromkeys(("status", "task", "queue", "tag", "since", "until", "id"))  # in this order
-_STATUSES = tuple(dict.fromkeys(STATUSES.values()))
 
 
 def page_limit(query: Mapping[str, str], default: int) -> int:
@@ -78,8 +77,8 @@ def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:
 
 
 def _status(text: str) -> str:
-    if text not in _STATUSES:
-        raise ValueError(f"This has to be one of: {', '.join(_STATUSES)}.")
+    if text not in EVERY_STATUS:
+        raise ValueError(f"This has to be one of: {', '.join(EVERY_STATUS)}.")
     return text
 
 

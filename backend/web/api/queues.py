@@ -47,9 +47,12 @@ def list_workers() -> dict[str, Any]:
 
 
 def show_stats() -> dict[str, Any]:
-    """How many jobs there are of each status, and how many workers are in each state."""
+    """How many jobs there are of each status, how many ended in the last hour, how many workers are in each state."""
     jobs: Counter[str] = Counter()
+    last_hour = {"succeeded": 0, "failed": 0}
     for queue in desk().queues.read():
         jobs.update(queue.jobs)
+        last_hour["succeeded"] += sum(queue.last_hour.succeeded)
+        last_hour["failed"] += sum(queue.last_hour.failed)
     workers = Counter(worker.state or "unknown" for worker in desk().catalog.read().workers)
-    return {"jobs": dict(jobs), "workers": {"online": workers.total(), **workers}}
+    return {"jobs": dict(jobs), "last_hour": last_hour, "workers": {"online": workers.total(), **workers}}

@@ -55,9 +55,13 @@ def _body(schema: dict[str, Any], example: Any, is_form: bool) -> list[str]:
 
 def _text_for(name: str, field: dict[str, Any]) -> str:
     if field.get("format") == "binary":
-        return f"@{name}{next(iter(field.get('extensions', [])), '')}"
+        return f"@{example_file(name, field)}"
     value = value_for(field)
     return value if isinstance(value, str) else json.dumps(value)
+
+
+def example_file(name: str, schema: dict[str, Any]) -> str:
+    return f"{name}{next(iter(schema.get('extensions', [])), '')}"
 
 
 def value_for(schema: dict[str, Any]) -> Any:

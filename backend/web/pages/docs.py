@@ -36,6 +36,7 @@ class Call:
     A task has no `answers`, because all tasks have the same, but a `result`, if its type is known.
     """
 
+    id: str
     method: str
     path: str
     tag: str
@@ -94,6 +95,7 @@ class _Reader:
             fields = [*map(self._parameter, parameters), *fields]
             answers = [self._answer(status, answer) for status, answer in sorted(operation["responses"].items())]
         return Call(
+            operation["operationId"],
             method.upper(),
             path,
             operation["tags"][0],

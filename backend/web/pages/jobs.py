@@ -2,40 +2,62 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, render_template
-from markdown_it import MarkdownIt
-from markupsafe import Markup
+from typing import Any
 
-from jobkit.errors import TaskNotFound
+from flask import Blueprint, render_template, request
+
+from jobkit.errors import JobNotFound, TaskNotFound
 from jobkit.events import read_log
+from jobkit.job import Job
 from web.desk import desk
+from web.pages.actions import notice
+from web.pages.downloads import forms_of
+from web.pages.markdown import to_html
+from web.pages.pace import pace
+from web.pages.remedies import remedy
+from web.pages.tables import table_view
+from web.pages.timeline import timeline
+from web.pages.tree import json_text, tree
+from web.pages.words import about
 from web.present import job_object, result_parts
 
-_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("image")
+LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
+TEXT_SHOWN = 100_000
+_TOOLS = {function.__name__: function for function in (about, forms_of, json_text, remedy, table_view, to_html, tree)}
 
 
 def add_routes(bp: Blueprint) -> None:
     bp.get("/jobs/<job_id>")(show_job)
 
 
-def show_job(job_id: str) -> str:
-    job = desk().jobs.get(job_id)
+def show_job(job_id: str) -> str | tuple[str, int]:
+    try:
+        job = desk().jobs.get(job_id)
+    except JobNotFound:
+        if request.args.get("done") != "delete":
+            raise
+        return render_template("job/deleted.html"), 404
+    return render_template("job.html", **_content(job), text_shown=TEXT_SHOWN, **_TOOLS)
+
+
+def _content(job: Job) -> dict[str, Any]:
+    shown = job_object(job, whole=not job.is_final)
     try:
         spec = desk().catalog.task(job.task)
     except TaskNotFound:
         spec = None  # its workers may be gone; the job is still to be seen
-    return render_template(
-        "job.html",
-        job=job_object(job, whole=not job.is_final),
-        spec=spec,
-        is_final=job.is_final,
-        parts=result_parts(job, desk().jobs.result(job)) if job.status == "succeeded" else [],
-        traceback=desk().jobs.traceback(job_id) if job.status == "failed" else "",
-        log=read_log(desk().redis, job_id),
-        to_html=_to_html,
-    )
-
-
-def _to_html(markdown: str) -> Markup:
-    """Markdown as HTML; HTML in it is shown as text, and it can't load pictures from elsewhere."""
-    return Markup(_MARKDOWN.render(markdown))
+    log = read_log(desk().redis, job.id)
+    return {
+        "job": shown,
+        "spec": spec,
+        "is_final": job.is_final,
+        "notice": notice(job, request.args.get("done", "")),
+        "confirming": request.args.get("confirm", ""),
+        "pace": pace(job, shown.get("typical_seconds")),
+        "parts": result_parts(job, desk().jobs.result(job)) if job.status == "succeeded" else [],
+        "traceback": desk().jobs.traceback(job.id) if job.status == "failed" else "",
+        "log": log[-LOG_SHOWN:],
+        "log_bytes": len(log.encode()),
+        "is_log_cut": len(log) > LOG_SHOWN,
+        "timeline": timeline(job, spec.retries + 1 if spec else 1),
+    }

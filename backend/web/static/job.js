@@ -1,61 +1,111 @@
-// Follow a job while it runs: state, bar, log. At its end the page is loaded again, and has the result.
-import { duration } from "./time.js";
+// Follow a job: its bar and its log by events. When its state changes, the page's regions are taken anew from the server.
+import { readLog } from "./log.js";
+import { settle } from "./regions.js";
+import "./result.js";
+import { about, duration, setBusy } from "./time.js";
 
+const PLACES = 2000; // ms between two looks at the place of a job that waits
 const job = document.querySelector("[data-job]");
 const find = (name) => job.querySelector(`[data-${name}]`);
-const timeIn = (name) => Date.parse(find(name).querySelector("time")?.dateTime);
-const title = document.title;
+const status = () => find("status").textContent;
+const isFinal = () => job.dataset.final === "yes";
 
-if (job.dataset.final === "no") follow();
-else if (timeIn("started") && timeIn("ended")) {
-  find("took").textContent = `took ${duration((timeIn("ended") - timeIn("started")) / 1000)}`;
+const address = new URL(location); // a notice in it is shown again as long as it is true; a question is not
+address.searchParams.delete("confirm");
+history.replaceState(null, "", location.pathname);
+
+let progress = null; // the last that was told of this try
+let beginning = NaN; // of the run, by our own clock
+let turn = 0;
+let isStale = false;
+
+// Take the page as it is now. The last one that was asked for wins.
+async function refresh() {
+  const mine = ++turn;
+  const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (answer?.status === 404 || answer?.status === 410) return location.reload();
+  if (!answer?.ok) return void (isStale = true); // Redis or the network is away: the next look may do
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  if (mine !== turn) return;
+  isStale = false;
+  const fresh = page.querySelector("[data-job]");
+  if (fresh.dataset.final === "yes" && !isFinal()) end(fresh);
+  document.title = page.title;
+  await settle(job, fresh);
+  begin();
+}
+
+function end(fresh) {
+  job.dataset.final = "yes";
+  events?.close();
+  clearInterval(clock);
+  clearInterval(looks);
+  log?.end();
+  find("notify")?.remove();
+  const detail = { id: job.dataset.job, task: job.dataset.task, status: fresh.querySelector("[data-status]").textContent };
+  document.dispatchEvent(new CustomEvent("job:end", { detail }));
+}
+
+// What counts from the beginning of the run.
+function begin() {
+  const live = find("live");
+  beginning = live ? performance.now() - 1000 * live.dataset.elapsed : NaN;
+  if (!live) progress = null;
+  if (progress) showProgress(progress);
+  tick();
+}
+
+function showProgress({ percent, message }) {
+  find("bar").value = percent;
+  find("percent").textContent = `${percent} %`;
+  find("message").textContent = message;
+  document.title = `${percent} % ${document.title.replace(/^[\d.]+ % /, "")}`;
+}
+
+function tick() {
+  const live = find("live");
+  if (!live) return;
+  const elapsed = (performance.now() - beginning) / 1000;
+  const { median, p95 } = live.dataset;
+  const percent = find("bar").hasAttribute("value") ? find("bar").value : 0;
+  const left = percent ? (elapsed * (100 - percent)) / percent : median - elapsed;
+  find("for").textContent = `for ${duration(elapsed).replace(/\.\d/, "")}`;
+  find("left").textContent = left > 0 ? `About ${about(left)} left` : "";
+  find("slow").hidden = !(elapsed > p95);
 }
 
 function follow() {
-  const events = new EventSource(job.dataset.events);
-  const on = (type, handle) => events.addEventListener(type, (event) => handle(JSON.parse(event.data)));
-  let shown = Number(find("log").dataset.size); // bytes; the stream begins with what is on the page already
-  const isRunning = () => find("status").textContent === "running";
-  let started = isRunning() ? timeIn("started") : NaN; // a job that waits for its next try has started before
-
-  on("state", ({ status }) => {
-    if (find("status").textContent === status) return;
-    if (isRunning()) return location.reload(); // it waits again: the page says why
-    find("status").textContent = status;
-    find("status").className = `badge ${status}`;
-    if (status !== "running") return;
-    started ||= Date.now();
-    find("bar").removeAttribute("value");
-    find("message").textContent = "Running";
+  const source = new EventSource(job.dataset.events);
+  const on = (type, handle) => source.addEventListener(type, (event) => handle(JSON.parse(event.data), event.lastEventId));
+  on("state", (told) => {
+    if (told.status === status()) return;
+    progress = null;
+    refresh();
   });
-  on("progress", ({ percent, message }) => {
-    if (!isRunning()) return; // of the try before
-    find("bar").value = percent;
-    find("percent").textContent = `${percent} %`;
-    find("message").textContent = message;
-    document.title = `${percent} % ${title}`;
+  on("progress", (told, id) => {
+    if (parseInt(id) < Date.parse(find("live")?.dataset.since)) return; // of the try before
+    progress = told;
+    if (find("live")) showProgress(told); // else the page does not know yet that it runs
   });
-  on("log", ({ offset, size, text }) => {
-    if (offset < shown) return;
-    shown = offset + size;
-    const log = find("log");
-    const following = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
-    find("no-log")?.remove();
-    log.append(text);
-    if (following) log.scrollTop = log.scrollHeight;
-  });
+  on("log", log.add);
   on("end", () => {
-    events.close();
-    location.reload();
+    source.close();
+    refresh();
   });
-  events.onerror = () => {
-    // A lost connection comes back by itself. An error as the answer ends it: then the page says what is wrong.
-    if (events.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 5000);
-  };
-  find("log").scrollTop = find("log").scrollHeight;
-  const tick = () => {
-    if (started) find("elapsed").textContent = duration((Date.now() - started) / 1000).replace(/\.\d/, "");
-  };
-  tick();
-  setInterval(tick, 1000);
+  return source;
 }
+
+// An answer that is an error ends a stream for good. Then, and while the job waits, the page itself is asked.
+const look = () => {
+  if (!document.hidden && (isStale || status() !== "running" || events.readyState === EventSource.CLOSED)) refresh();
+};
+
+const log = isFinal() ? null : readLog(job);
+const events = isFinal() ? null : follow();
+const clock = isFinal() ? 0 : setInterval(tick, 1000);
+const looks = isFinal() ? 0 : setInterval(look, PLACES);
+begin();
+
+job.addEventListener("submit", (event) => setBusy(event.target, true));
+addEventListener("pageshow", () => job.querySelectorAll("form").forEach((form) => setBusy(form, false)));
+job.addEventListener("close", () => !isFinal() && refresh(), true); // what waited for an open question

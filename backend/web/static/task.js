@@ -1,8 +1,22 @@
-// Show how far an upload is, and send a form only once. Without this script the form works all the same.
+// The form of a task: as tabs with the calls of the API that it stands for, with rows, dropped files and local times;
+// how far an upload is; and it is sent only once. Without this script the form works all the same.
+import { addDropZones } from "./files.js";
+import { addRows } from "./rows.js";
+import { addTabs } from "./tabs.js";
 import { setBusy } from "./time.js";
+import { addZones } from "./zone.js";
 
 const find = (selector) => document.querySelector(`main ${selector}`);
 const filesOf = (form) => [...form.querySelectorAll("input[type=file]")];
+
+function enhance() {
+  const main = find("form").closest("main");
+  addRows(main);
+  addDropZones(main);
+  addZones(main);
+  addTabs(main);
+  for (const button of main.querySelectorAll("[data-copy]")) button.hidden = false;
+}
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
@@ -47,7 +61,11 @@ function showUpload(percent) {
 function showAnswer(answer) {
   const chosen = filesOf(find("form"));
   document.querySelector("main").replaceWith(document.adoptNode(answer));
-  for (const input of chosen) document.getElementById(input.id).files = input.files;
+  enhance();
+  for (const { id, files } of chosen) {
+    document.getElementById(id).files = files;
+    if (files.length) document.getElementById(id).dispatchEvent(new Event("change"));
+  }
   (find("[aria-invalid=true]") ?? find("[data-problem]")).focus();
 }
 
@@ -62,3 +80,30 @@ function say(problem) {
   find("[data-problem]").hidden = false;
   find("[data-problem]").scrollIntoView({ block: "center" });
 }
+
+// The calls of the form as it is now: the server writes them, as it would read the form. Of a file it gets the name.
+document.addEventListener("shown", async ({ target }) => {
+  if (!target.querySelector("[data-code]")) return;
+  const form = find("form");
+  const data = new FormData(form);
+  for (const { name, files } of filesOf(form)) data.set(name, files[0]?.name ?? "");
+  try {
+    const answer = await fetch(form.getAttribute("data-calls"), { method: "POST", body: data });
+    if (!answer.ok) throw new Error(answer.statusText);
+    for (const [name, text] of Object.entries(await answer.json())) find(`[data-code=${name}]`).textContent = text;
+  } catch (error) {
+    say(`The calls could not be filled with what you typed: ${error.message}.`);
+  }
+});
+
+document.addEventListener("click", async ({ target }) => {
+  if (!target.matches("[data-copy]")) return;
+  const code = find(`[data-code=${target.dataset.copy}]`);
+  getSelection().selectAllChildren(code);
+  if (navigator.clipboard) await navigator.clipboard.writeText(code.textContent);
+  else document.execCommand("copy"); // a page that came by plain HTTP has no other way
+  target.textContent = "Copied";
+  setTimeout(() => (target.textContent = "Copy"), 2000);
+});
+
+enhance();

@@ -26,9 +26,16 @@ export function duration(seconds) {
   return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }
 
+// A guess: "8 s", "4 min", "2 h 5 min"
+export function about(seconds) {
+  if (seconds < 60) return `${Math.max(Math.round(seconds), 1)} s`;
+  const minutes = Math.round(seconds / 60);
+  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
 // A form is sent once, however often its button is pressed; coming back to the page frees it.
 export function setBusy(form, busy) {
-  const button = form.querySelector("button");
+  const button = form.querySelector("button:not([type=button])");
   button.disabled = busy;
   button.setAttribute("aria-busy", busy);
 }

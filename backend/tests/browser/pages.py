@@ -1,0 +1,63 @@
+"""All pages, by name, and the jobs that they show. A page is one line in PAGES: then it is tried, and photographed."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from playwright.sync_api import APIRequestContext
+
+from tests.conftest import wait_until
+
+PAGES = {
+    "desk": "/",
+    "task": "/tasks/kinds_gallery",
+    "upload": "/tasks/train_model",
+    "running": "/jobs/{running}",
+    "queued": "/jobs/{queued}",
+    "scheduled": "/jobs/{scheduled}",
+    "succeeded": "/jobs/{succeeded}",
+    "failed": "/jobs/{failed}",
+    "canceled": "/jobs/{canceled}",
+    "docs": "/docs",
+    "nothing": "/nothing",
+}
+
+
+class Jobs:
+    """One job of each state, made by the API. One worker and the queue `low` are held up until `end`."""
+
+    def __init__(self, request: APIRequestContext):
+        self._request = request
+        self.ids: dict[str, str] = {}
+        table = {"name": "table.csv", "mimeType": "text/csv", "buffer": b"x,label\n1,a\n"}
+        self._patch_low(paused=True)
+        self._submit("running", "simple_task", "?queue=high", data={"task_arg": "runs", "seconds": 3600})
+        self._submit("queued", "simple_task", "?queue=low", data={"task_arg": "waits"})
+        tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+        self._submit("scheduled", "simple_task", f"?at={tomorrow}", data={"task_arg": "later"})
+        self._submit("canceled", "simple_task", "?queue=low", data={"task_arg": "not wanted"})
+        request.post(f"/api/v1/jobs/{self.ids['canceled']}/cancel")
+        self._submit("failed", "train_model", "?queue=high", multipart={"data": table, "target": "label"})
+        self._submit("succeeded", "kinds_gallery", "", data={})
+        for status, job_id in self.ids.items():
+            wait_until(lambda job_id=job_id, status=status: self._status(job_id) == status, what=f"a {status} job")
+
+    def path(self, page: str) -> str:
+        return PAGES[page].format(**self.ids)
+
+    def end(self) -> None:
+        for job_id in self.ids.values():
+            self._request.post(f"/api/v1/jobs/{job_id}/cancel")
+        self._patch_low(paused=False)
+
+    def _submit(self, name: str, task: str, query: str, **body: Any) -> None:
+        answer = self._request.post(f"/api/v1/tasks/{task}/jobs{query}", **body)
+        assert answer.status == 202, answer.text()
+        self.ids[name] = answer.json()["id"]
+
+    def _status(self, job_id: str) -> str:
+        return str(self._request.get(f"/api/v1/jobs/{job_id}").json()["status"])
+
+    def _patch_low(self, *, paused: bool) -> None:
+        assert self._request.patch("/api/v1/queues/low", data={"paused": paused}).ok

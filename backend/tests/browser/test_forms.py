@@ -1,0 +1,178 @@
+"""The form of a task in a real browser: what is typed as calls, rows, dropped files, local times, an earlier input."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+
+import pytest
+from playwright.sync_api import expect
+
+CSV = "x,label\n" + "".join(f"{n},{'ab'[n > 20]}\n" for n in range(40))
+DROP = """(zone, [name, text]) => {
+    const data = new DataTransfer();
+    data.items.add(new File([text], name));
+    for (const type of ["dragover", "drop"])
+        zone.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
+}"""
+
+PASTE = """(text) => {
+    const clipboardData = new DataTransfer();
+    clipboardData.setData("text", text);
+    const options = { clipboardData, bubbles: true, cancelable: true };
+    document.activeElement.dispatchEvent(new ClipboardEvent("paste", options));
+}"""
+
+
+def run(page):
+    page.get_by_role("button", name="Run", exact=True).click()
+
+
+def input_of(page, job_url):
+    return page.request.get(re.sub("/jobs/", "/api/v1/jobs/", job_url)).json()["input"]
+
+
+def test_what_is_typed_stands_in_the_calls_and_these_run(page):
+    page.goto("/tasks/simple_task")
+    page.get_by_label("Task arg").fill("it's typed")
+    page.get_by_label("Seconds").fill("0")
+
+    page.get_by_role("tab", name="curl").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text('"seconds": 0')
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("tab", name="Python")).to_be_focused()
+    expect(page.get_by_role("tabpanel")).to_contain_text('"task_arg": "it\'s typed"')
+    expect(page.get_by_label("Task arg")).to_be_hidden()
+
+    code = page.locator("[data-code=python]").inner_text()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert "succeeded" in done.stdout, done.stderr
+    assert "prefix___it's typed" in done.stdout
+
+    page.keyboard.press("Home")
+    expect(page.get_by_label("Task arg")).to_have_value("it's typed")
+
+
+def test_a_call_is_copied(browser, stack):
+    context = browser.new_context(base_url=stack.url, permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto("/tasks/simple_task")
+    page.get_by_role("tab", name="curl").click()
+    page.get_by_role("button", name="Copy").click()
+
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.locator("[data-code=curl]").inner_text()
+    assert copied.startswith("curl http")
+    context.close()
+
+
+def test_rows_are_added_removed_and_pasted(page):
+    page.goto("/tasks/kinds_gallery")
+    words = page.locator("[data-rows]", has=page.get_by_label("Words, entry 1"))
+    words.get_by_role("button", name="Remove").first.click()
+    words.get_by_role("button", name="Add an entry").click()
+    page.keyboard.insert_text("three")
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Words, entry 3")).to_be_focused()
+    page.evaluate(PASTE, "four\nfive\n")
+    expect(page.get_by_label("Words, entry 4")).to_have_value("five")
+    while page.get_by_label("Numbers, entry 2").count():
+        page.get_by_label("Numbers, entry 2").locator("xpath=..").get_by_role("button").click()
+    page.get_by_label("Numbers, entry 1").fill("")
+    run(page)
+
+    page.wait_for_url(re.compile("/jobs/"))
+    given = input_of(page, page.url)
+    assert (given["words"], given["numbers"]) == (["two", "three", "four", "five"], [])
+
+
+def test_a_dropped_file_is_named_and_one_of_another_kind_is_said_at_once(page):
+    page.goto("/tasks/train_model")
+    zone = page.locator("[data-drop]")
+    zone.evaluate(DROP, ["notes.txt", "no table"])
+    expect(page.get_by_text("notes.txt does not end in .csv: is it the right file?")).to_be_visible()
+
+    zone.evaluate(DROP, ["table.csv", CSV])
+    expect(page.get_by_text("is it the right file?")).to_be_hidden()
+    expect(page.get_by_text(f"table.csv, {len(CSV)} byte")).to_be_visible()
+    page.get_by_label("Target").fill("label")
+    page.get_by_label("Trees").fill("10")
+    page.get_by_role("tab", name="curl").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text("-F data=@table.csv")
+    expect(page.get_by_role("tabpanel")).to_contain_text("-F target=label")
+
+    page.get_by_role("tab", name="Form").click()
+    run(page)
+    page.wait_for_url(re.compile("/jobs/"))
+    assert input_of(page, page.url)["data"]["filename"] == "table.csv"
+
+
+@pytest.fixture
+def berlin(browser, stack):
+    context = browser.new_context(base_url=stack.url, timezone_id="Europe/Berlin")
+    yield context.new_page()
+    context.close()
+
+
+def test_a_moment_is_typed_in_the_viewers_zone_and_sent_in_utc(berlin):
+    berlin.goto("/tasks/kinds_gallery")
+    moment = berlin.get_by_label("Moment")
+    expect(moment).to_have_value("2026-01-31T13:30")  # 12:30 in UTC
+    expect(berlin.get_by_text("In your time zone, Europe/Berlin.")).to_be_visible()
+
+    moment.fill("2026-07-01T00:15")
+    berlin.get_by_label("Bounded whole", exact=True).fill("500")
+    run(berlin)
+    expect(berlin.get_by_text("This has to be at most 100.")).to_be_visible()
+    expect(moment).to_have_value("2026-07-01T00:15")
+
+    berlin.get_by_label("Bounded whole", exact=True).fill("5")
+    run(berlin)
+    berlin.wait_for_url(re.compile("/jobs/"))
+    assert input_of(berlin, berlin.url)["moment"] == "2026-06-30T22:15:00Z"
+
+
+def test_an_earlier_input_is_run_again_with_its_file(page):
+    file = {"name": "note.txt", "mimeType": "text/plain", "buffer": b"twelve bytes"}
+    old = page.request.post("/api/v1/tasks/kinds_gallery/jobs", multipart={"text": "earlier", "file": file}).json()
+
+    page.goto(f"/tasks/kinds_gallery?from={old['id']}")
+    expect(page.get_by_label("Text", exact=True)).to_have_value("earlier")
+    expect(page.get_by_label("note.txt")).to_be_checked()
+    page.get_by_label("Bounded whole", exact=True).fill("500")
+    run(page)
+    expect(page.get_by_text("This has to be at most 100.")).to_be_visible()
+    expect(page.get_by_label("note.txt")).to_be_checked()
+    page.get_by_label("Bounded whole", exact=True).fill("5")
+    run(page)
+
+    page.wait_for_url(re.compile("/jobs/"))
+    assert old["id"] not in page.url
+    given = input_of(page, page.url)
+    assert (given["text"], given["bounded_whole"], given["file"]["filename"]) == ("earlier", 5, "note.txt")
+
+
+def test_without_javascript_the_whole_page_works(browser, stack):
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/tasks/kinds_gallery")
+    expect(page.get_by_role("tab")).to_have_count(0)
+    for heading in ("By curl", "By Python"):
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+    page.locator("#words").fill("uno\ndue\n\ntre")
+    page.locator("#bounded_whole").fill("500")
+    page.locator("#moment").fill("2026-07-01T00:15")
+    page.locator("main form button:not([type])").click()
+
+    expect(page.get_by_text("This has to be at most 100.")).to_be_visible()
+    expect(page.locator("#words")).to_have_value("uno\ndue\ntre")
+    expect(page.locator("[data-code=curl]")).to_contain_text('"words": ["uno", "due", "tre"]')
+    page.locator("#bounded_whole").fill("5")
+    page.locator("main form button:not([type])").click()
+
+    page.wait_for_url(re.compile("/jobs/"))
+    given = input_of(page, page.url)
+    assert (given["words"], given["moment"]) == (["uno", "due", "tre"], "2026-07-01T00:15:00Z")
+    context.close()

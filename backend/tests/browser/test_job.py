@@ -1,0 +1,220 @@
+"""A job's page in a real browser: it is live, it asks before it does harm, and its result can be handled."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+SOON = 15_000  # ms
+PAYLOAD = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+
+
+@pytest.fixture
+def submit(samples, sample_page):
+    """Submit a job of a sample task; the address of its page."""
+
+    def submit(task, **arguments):
+        answer = sample_page.request.post(f"/api/v1/tasks/{task}/jobs", data=arguments)
+        return answer.headers["location"].removeprefix("/api/v1")
+
+    return submit
+
+
+@pytest.fixture
+def is_done(sample_page):
+    return lambda path: sample_page.request.get(f"/api/v1{path}", headers={"Prefer": "wait=20"}).json()["status"]
+
+
+def test_a_running_job_is_followed_to_its_end_without_a_reload(sample_page, submit, tmp_path):
+    page = sample_page
+    path = submit("recites", folder=str(tmp_path))
+    page.goto(path)
+    page.evaluate("ends = []; document.addEventListener('job:end', ({ detail }) => ends.push(detail))")
+    log = page.get_by_role("region", name="Log")
+
+    (tmp_path / "1").write_text("".join(f"line {n}\n" for n in range(60)))
+    expect(page.get_by_text("25 %")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text(re.compile("About .* left"))).to_be_visible()
+    expect(log).to_contain_text("line 59")
+    is_at_end = "log => log.scrollTop + log.clientHeight >= log.scrollHeight - 4"
+    assert log.evaluate(is_at_end)
+
+    page.get_by_role("button", name="Pause").click()
+    (tmp_path / "2").write_text("while paused\n")
+    page.get_by_role("button", name="Resume (1 new line)").click()
+    expect(log).to_contain_text("while paused")
+
+    log.evaluate("log => { log.scrollTop = 20 }")
+    (tmp_path / "3").write_text("while reading\n")
+    expect(log).to_contain_text("while reading")
+    assert log.evaluate("log => log.scrollTop") == 20
+
+    cancel = page.get_by_role("button", name="Cancel")
+    cancel.focus()
+    (tmp_path / "end").touch()
+    expect(page.get_by_role("heading", name="Result")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("status")).to_have_text("succeeded")
+    expect(page.get_by_text(re.compile("^took"))).to_be_visible()
+    expect(cancel).to_have_count(0)
+    assert page.evaluate("ends") == [{"id": path.removeprefix("/jobs/"), "task": "recites", "status": "succeeded"}]
+    assert log.evaluate("log => log.scrollTop") == 20  # who reads is not moved
+    assert page.evaluate("document.activeElement.id") == "main-content"  # what had the focus is gone
+
+
+def test_jobs_that_wait_see_their_place_and_are_canceled_when_it_was_meant(sample_page, submit, tmp_path):
+    page = sample_page
+    running = submit("wait_for", path=str(tmp_path / "end"))
+    first, second = submit("echo", text="a"), submit("echo", text="b")
+
+    page.goto(second)
+    expect(page.get_by_text("Place 2 in the queue default")).to_be_visible()
+    page.evaluate("isSamePage = true")
+    page.request.post(f"/api/v1{first}/cancel")
+    expect(page.get_by_text("Next in the queue default")).to_be_visible(timeout=SOON)
+    assert page.evaluate("isSamePage")
+
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Let it wait").click()
+    expect(page.get_by_role("alertdialog")).to_have_count(0)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel the job").click()
+    expect(page.get_by_role("status").first).to_have_text("canceled")
+    expect(page.get_by_text("canceled before it began")).to_be_visible()
+
+    page.goto(running)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Stop it").click()
+    expect(page.locator("h1")).to_contain_text("canceled", timeout=SOON)
+    expect(page.get_by_text("The job was stopped.")).to_be_visible()
+
+
+def test_a_job_runs_again_is_kept_and_deleted(sample_page, submit, is_done):
+    page = sample_page
+    path = submit("echo", text="again")
+    assert is_done(path) == "succeeded"
+
+    page.goto(path)
+    page.get_by_role("button", name="Run again").click()
+    page.wait_for_url(lambda url: not url.endswith(path))
+    expect(page.get_by_text("a new job with the same input")).to_be_visible()
+    expect(page.get_by_role("heading", name="Result")).to_be_visible(timeout=SOON)
+    assert "?" not in page.url  # so that it can be passed on
+
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_text("The job is kept: it does not expire.")).to_be_visible()
+
+    gone = page.url
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Job deleted")).to_be_visible()
+    assert page.goto(gone).status == 404
+
+
+def test_a_table_is_sorted_and_taken_away_and_json_is_folded(sample_page, submit, is_done, tmp_path):
+    page = sample_page
+    (tmp_path / "end").touch()
+    path = submit("recites", folder=str(tmp_path))
+    is_done(path)
+    page.goto(path)
+    first, last = page.locator("tbody tr td:first-child").first, page.locator("tbody tr td:first-child").last
+
+    page.get_by_role("button", name="name").click()
+    expect(page.get_by_role("columnheader", name="name")).to_have_attribute("aria-sort", "ascending")
+    expect(last).to_have_text("row 11")  # 11 comes after 2
+    page.get_by_role("button", name="value").click()
+    page.get_by_role("button", name="value").click()
+    expect(page.get_by_role("columnheader", name="value")).to_have_attribute("aria-sort", "descending")
+    expect(first).to_have_text("row 6")
+    page.get_by_role("button", name="formula").click()
+    expect(last).to_have_text("row 3")  # it has none
+
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download as CSV").click()
+    assert download.value.suggested_filename == "table.csv"
+
+    entry = page.get_by_text("39", exact=True).last
+    expect(entry).to_be_hidden()
+    page.get_by_text("deeper").click()
+    expect(entry).to_be_visible()
+
+
+def test_the_id_is_copied(sample_page, submit):
+    path = submit("echo", text="a")
+    sample_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    sample_page.goto(path)
+
+    sample_page.get_by_role("button", name="Copy the id").click()
+
+    expect(sample_page.get_by_text("Copied")).to_be_visible()
+    assert path.endswith(sample_page.evaluate("navigator.clipboard.readText()"))
+
+
+def test_a_picture_opens_larger(page):
+    location = page.request.post("/api/v1/tasks/render_plot/jobs", data={"days": 2}).headers["location"]
+    page.goto(location.removeprefix("/api/v1"))
+
+    page.get_by_role("link", name="opens larger").click(timeout=SOON)
+    dialog = page.get_by_role("dialog", name="Picture")
+    large = dialog.get_by_role("img")
+    expect(large).to_be_visible()
+    assert large.evaluate("image => image.clientWidth <= innerWidth")
+    dialog.get_by_role("button", name="Actual size").click()
+    assert large.evaluate("image => image.clientWidth === image.naturalWidth")
+    page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+
+
+@pytest.mark.parametrize(("fail", "places"), [(True, 4), (False, 7)])
+def test_markup_in_anything_that_a_task_says_does_nothing(sample_page, submit, tmp_path, fail, places):
+    page = sample_page
+    page.goto(submit("repeats", text=PAYLOAD, folder=str(tmp_path), fail=fail))
+    expect(page.locator("[data-message]")).to_have_text(PAYLOAD, timeout=SOON)
+    expect(page.get_by_role("region", name="Log")).to_have_text(PAYLOAD)
+
+    (tmp_path / "end").touch()
+    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=SOON)
+    page.reload()
+
+    assert page.locator("main").inner_text().count(PAYLOAD) == places
+    assert page.locator("main img[src=x], main script, main a[href^=javascript]").count() == 0
+    assert "owned" not in page.title()
+
+
+def test_markup_in_the_name_of_an_uploaded_file_does_nothing(sample_page, is_done):
+    page = sample_page
+    file = {"name": "<img src=x onerror=document.title='owned'>.csv", "mimeType": "text/csv", "buffer": b"a\n"}
+    answer = page.request.post("/api/v1/tasks/count_bytes/jobs", multipart={"data": file})
+
+    page.goto(answer.headers["location"].removeprefix("/api/v1"))
+
+    expect(page.get_by_role("link", name=file["name"])).to_be_visible()
+    assert "owned" not in page.title()
+
+
+def test_all_of_it_works_without_javascript(browser, samples, submit, tmp_path):
+    running, waiting = submit("recites", folder=str(tmp_path)), submit("echo", text="never")
+    context = browser.new_context(base_url=samples.url, java_script_enabled=False)
+    page = context.new_page()
+
+    page.goto(waiting)
+    page.get_by_role("button", name="Cancel").click()
+    page.get_by_role("button", name="Cancel the job").click()
+    expect(page.get_by_text("canceled before it began")).to_be_visible()
+
+    page.goto(running)
+    (tmp_path / "1").write_text("printed\n")
+    expect(page.get_by_text("25 %")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("region", name="Log")).to_contain_text("printed")
+    (tmp_path / "end").touch()
+    expect(page.get_by_role("cell", name="row 11")).to_be_visible(timeout=SOON)
+    page.get_by_text("deeper").click()
+    expect(page.get_by_text("39", exact=True).last).to_be_visible()
+
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_text("The job is kept")).to_be_visible()
+    page.get_by_role("button", name="Delete").click()
+    page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("heading", name="Job deleted")).to_be_visible()
+    context.close()

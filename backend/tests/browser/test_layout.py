@@ -1,0 +1,44 @@
+"""What all pages share, in a real browser: the theme."""
+
+from __future__ import annotations
+
+from playwright.sync_api import expect
+
+BACKGROUNDS = {"light": "rgb(246, 247, 249)", "dark": "rgb(15, 20, 26)"}
+WHEN_THE_BODY_COMES = """
+new MutationObserver(() => {
+  if (document.body) window.themeAtFirst ??= document.documentElement.dataset.theme ?? "system";
+}).observe(document, { childList: true, subtree: true });
+"""
+
+
+def background(page):
+    return page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
+
+
+def test_a_chosen_theme_stays_and_is_there_before_the_page_is_drawn(page):
+    page.emulate_media(color_scheme="dark")
+    page.goto("/")
+    assert background(page) == BACKGROUNDS["dark"]  # the system's
+
+    page.get_by_role("button", name="Theme: system").click()
+    expect(page.get_by_role("button", name="Theme: light. Change to dark")).to_be_visible()
+    assert background(page) == BACKGROUNDS["light"]
+
+    page.add_init_script(WHEN_THE_BODY_COMES)
+    page.goto("/docs")
+    assert page.evaluate("themeAtFirst") == "light"
+    page.get_by_role("button", name="Theme: light").click()
+    page.get_by_role("button", name="Theme: dark").click()
+    page.emulate_media(color_scheme="light")
+    assert background(page) == BACKGROUNDS["light"]  # the system's again
+
+
+def test_without_javascript_the_theme_is_the_system_s_and_no_switch_is_shown(browser, stack):
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False, color_scheme="dark")
+    page = context.new_page()
+    page.goto("/")
+
+    expect(page.get_by_role("link", name="API")).to_be_visible()
+    expect(page.get_by_role("button", name="Theme")).to_be_hidden()
+    context.close()

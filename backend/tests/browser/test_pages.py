@@ -1,0 +1,44 @@
+"""What holds for every page: nobody is shut out, and nothing is wider than a phone, in light and dark."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.browser.pages import PAGES, Jobs
+
+WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 320, "height": 640}
+OF_COLOUR_OR_WIDTH = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
+
+MORE_OF_A_KIND = "details:nth-of-type(n + 4)"  # axe would look at each for a second
+
+
+@pytest.fixture(scope="module")
+def jobs(browser, stack):
+    context = browser.new_context(base_url=stack.url)
+    jobs = Jobs(context.request)
+    yield jobs
+    jobs.end()
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def still_page(browser, stack):
+    """A page where nothing moves: what axe looks at has its last colour."""
+    page = browser.new_page(base_url=stack.url, reduced_motion="reduce")
+    yield page
+    page.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_for_everybody_light_or_dark_wide_or_narrow(name, jobs, still_page, axe):
+    still_page.goto(jobs.path(name))
+
+    still_page.set_viewport_size(PHONE)
+    still_page.evaluate("document.querySelectorAll('details').forEach(folded => folded.open = true)")
+    assert still_page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    still_page.evaluate(f"document.querySelectorAll('{MORE_OF_A_KIND}').forEach(folded => folded.open = false)")
+    axe(still_page)
+    still_page.set_viewport_size(WIDE)
+    still_page.emulate_media(color_scheme="dark")
+    axe(still_page, OF_COLOUR_OR_WIDTH)
+    still_page.emulate_media(color_scheme="light")

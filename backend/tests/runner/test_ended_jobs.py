@@ -1,0 +1,86 @@
+"""A real worker counts its jobs when they have ended for good, each once."""
+
+from __future__ import annotations
+
+import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
+
+from jobkit.jobs import Retention
+from jobkit.queues import Queues
+from runner.child import now_text
+from runner.scripts import CYCLE, RELEASE
+from tests.conftest import wait_until
+
+RETENTION = Retention(result_ttl=100, failure_ttl=200)
+
+
+@pytest.fixture
+def submit(jobs, registry):
+    return lambda task, **arguments: jobs.submit(registry.catalog.tasks[task], arguments, RETENTION).id
+
+
+@pytest.fixture
+def ended(redis):
+    """How many jobs of a queue have succeeded, and failed."""
+
+    def ended(queue: str = "default") -> tuple[int, int]:
+        hour = Queues(redis, [queue]).get(queue).last_hour
+        return sum(hour.succeeded), sum(hour.failed)
+
+    return ended
+
+
+def test_jobs_count_on_their_own_queue(submit, run_worker, ended):
+    submit("every_kind")  # on the queue "high"
+    for _ in range(30):
+        submit("echo", text="a")
+    submit("raises")
+    submit("exits", status=3)  # its supervisor ends it
+
+    run_worker()
+
+    assert (ended("high"), ended("default")) == ((1, 0), (30, 2))
+
+
+def test_a_job_that_is_tried_again_counts_once_and_as_what_it_becomes(submit, run_worker, ended, tmp_path):
+    submit("fails_once", path=str(tmp_path / "seen"))
+    run_worker()
+    between = ended()
+
+    def succeeded():
+        run_worker()
+        return ended()[0]
+
+    wait_until(succeeded)
+
+    assert (between, ended()) == ((0, 0), (1, 0))
+
+
+def test_what_was_canceled_or_stopped_is_no_failure(submit, jobs, redis, ended, run_worker):
+    waiting, running = submit("echo", text="a"), submit("echo", text="a")
+    jobs.cancel(waiting)
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
+
+    assert RELEASE(redis, "someone", now_text(), "stopped", running, "e1", "{}", "", "", "", "")[0] == b"stopped"
+    assert ended() == (0, 0)
+
+
+def test_an_end_that_comes_twice_counts_once(submit, redis, ended):
+    job_id = submit("echo", text="a")
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
+
+    for _ in range(2):
+        RELEASE(redis, "someone", now_text(), "failed", job_id, "e1", "{}", "", "", "", "")
+
+    assert ended() == (0, 1)
+
+
+def test_a_job_that_others_wait_for_counts_too(redis, run_worker, ended, registry):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    first = queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"})
+    queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "b"}, depends_on=first)
+
+    run_worker()
+
+    assert ended() == (2, 0)

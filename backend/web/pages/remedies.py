@@ -1,0 +1,19 @@
+"""What one can do about the errors that are Taskdesk's own."""
+
+from __future__ import annotations
+
+_REMEDIES = {
+    "Timeout": "If it needs longer, give its task more time: @task(timeout=…), or JOB_TIMEOUT for all tasks.",
+    "OverLimit": "If it needs more, raise the limit: @task(memory=…, cpu=…, file_size=…), or JOB_MEMORY, JOB_CPU, "
+    "JOB_FILE_SIZE for all tasks.",
+    "WorkerLost": "Run it again; a task with @task(retries=1) is tried again by itself. The log of the worker may "
+    "say why its process died.",
+    "Poison": "Find out what ends its worker, such as too little memory or a crash in C code, before it runs again.",
+    "TaskRefused": "Start a worker whose tasks package has this task, and run the job again.",
+    "InvalidArguments": "The task takes other arguments than it did: run it with other input.",
+}
+
+
+def remedy(error: dict[str, str] | None) -> str:
+    """A sentence, empty where nothing is known. `error` as the API tells it."""
+    return _REMEDIES.get(error["type"], "") if error else ""

@@ -1,0 +1,84 @@
+"""A JSON document as a tree that can be folded."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+MAX_NODES = 2_000  # of one document; the rest is told by its number
+MAX_ENTRIES = 200  # of one object or list
+MAX_DEPTH = 20
+MAX_TEXT = 2_000  # characters
+ON_A_LINE = 72  # characters that a small object or list may have to stand on one line
+
+
+@dataclass
+class Node:
+    """A value. `kind` is text, number, word (true, false, null), line (a small object or list) or group.
+
+    `text` is its JSON; of a group how many entries it has. `left_out`: how many of these are not shown.
+    """
+
+    name: str
+    kind: str
+    text: str
+    depth: int
+    entries: list[Node] = field(default_factory=list)
+    left_out: int = 0
+
+
+def tree(value: Any) -> Node:
+    """Level by level, so that what is left out of a large document is what lies deep."""
+    root = _node("", value, 0)
+    groups = deque([(root, value)] if root.kind == "group" else [])
+    room = MAX_NODES
+    while groups:
+        node, content = groups.popleft()
+        for name, entry in islice(_items(content), min(MAX_ENTRIES, room)):
+            child = _node(name, entry, node.depth + 1)
+            node.entries.append(child)
+            if child.kind == "group":
+                groups.append((child, entry))
+        room -= len(node.entries)
+        node.left_out = len(content) - len(node.entries)
+    return root
+
+
+def json_text(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _node(name: str, value: Any, depth: int) -> Node:
+    if not isinstance(value, (dict, list)):
+        return Node(name, _kind(value), _cut(json_text(value)), depth)
+    if depth >= MAX_DEPTH or _is_short(value):
+        return Node(name, "line", _cut(json_text(value)), depth)
+    noun = "entry" if len(value) == 1 else "entries"
+    return Node(name, "group", f"{len(value):,} {noun}", depth)
+
+
+def _kind(value: Any) -> str:
+    if isinstance(value, str):
+        return "text"
+    return "word" if value is None or isinstance(value, bool) else "number"
+
+
+def _is_short(value: dict[str, Any] | list[Any]) -> bool:
+    entries = value.values() if isinstance(value, dict) else value
+    return len(value) < ON_A_LINE and not any(map(_is_full, entries)) and len(json_text(value)) <= ON_A_LINE
+
+
+def _is_full(value: Any) -> bool:
+    return isinstance(value, (dict, list)) and len(value) > 0
+
+
+def _items(value: dict[str, Any] | list[Any]) -> Iterable[tuple[str, Any]]:
+    return value.items() if isinstance(value, dict) else ((str(number), entry) for number, entry in enumerate(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}…"

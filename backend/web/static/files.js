@@ -1,0 +1,57 @@
+// A file can be dropped on its field, which tells its name and size, and at once if it can't be right.
+export function addDropZones(root) {
+  for (const zone of root.querySelectorAll("[data-drop]")) {
+    const input = zone.querySelector("input");
+    const chosen = zone.querySelector("[data-chosen]");
+    const mark = (over) => zone.classList.toggle("over", over);
+    zone.addEventListener("dragover", () => mark(true));
+    zone.addEventListener("dragleave", () => mark(false));
+    zone.addEventListener("drop", (event) => {
+      mark(false);
+      if (!event.dataTransfer.files.length) return;
+      input.files = firstOf(event.dataTransfer.files);
+      input.dispatchEvent(new Event("change", { bubbles: true }));
+    });
+    zone.classList.add("live");
+    chosen.textContent = chosen.dataset.chosen;
+    input.addEventListener("change", () => {
+      const [file] = input.files;
+      zone.classList.toggle("chosen", Boolean(file));
+      chosen.textContent = file ? `${file.name}, ${sizeInWords(file.size)}` : chosen.dataset.chosen;
+      say(input, file ? problemOf(file, input) : "");
+    });
+  }
+}
+
+// A file that misses its field would open in the place of the page, and what was typed would be gone.
+for (const type of ["dragover", "drop"]) {
+  document.addEventListener(type, (event) => {
+    if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
+  });
+}
+
+function firstOf(files) {
+  const chosen = new DataTransfer();
+  chosen.items.add(files[0]);
+  return chosen.files;
+}
+
+function say(input, problem) {
+  document.getElementById(`${input.id}-hint`).querySelector("[data-error]").textContent = problem;
+  if (problem) input.setAttribute("aria-invalid", "true");
+  else input.removeAttribute("aria-invalid");
+}
+
+function problemOf({ name, size }, input) {
+  const extensions = input.accept.split(",").filter(Boolean);
+  if (extensions.length && !extensions.some((extension) => name.toLowerCase().endsWith(extension.toLowerCase())))
+    return `${name} does not end in ${extensions.join(" or ")}: is it the right file?`;
+  return size ? "" : "The file is empty: choose one that has content.";
+}
+
+// 1 kB is 1000 bytes, as the server has it.
+function sizeInWords(bytes) {
+  const unit = bytes < 1e3 ? "byte" : bytes < 1e6 ? "kilobyte" : "megabyte";
+  const shown = bytes / { byte: 1, kilobyte: 1e3, megabyte: 1e6 }[unit];
+  return shown.toLocaleString("en", { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 });
+}

@@ -1,0 +1,60 @@
+// The log of a job that runs: it follows while its end is in view, can be paused, and holds its last part only.
+const KEPT = 100_000; // characters, as the server sends
+
+export function readLog(job) {
+  const find = (name) => job.querySelector(`[data-${name}]`);
+  const log = find("log");
+  const pause = find("pause");
+  let known = Number(log.dataset.size); // bytes; the stream begins with what is on the page already
+  let held = null; // what came since it was paused
+  const toEnd = () => (log.scrollTop = log.scrollHeight);
+
+  const show = (text) => {
+    const following = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+    find("no-log")?.remove();
+    log.append(text);
+    if (!following) return; // who reads further up is not moved
+    cut();
+    toEnd();
+  };
+  const cut = () => {
+    const surplus = log.textContent.length - KEPT;
+    if (surplus <= 0) return;
+    log.normalize();
+    log.firstChild.deleteData(0, log.textContent.indexOf("\n", surplus) + 1 || surplus);
+    find("cut").hidden = false;
+  };
+
+  pause.onclick = () => {
+    if (held === null) {
+      held = "";
+      pause.textContent = "Resume";
+      return;
+    }
+    const text = held;
+    held = null;
+    pause.textContent = "Pause";
+    show(text);
+    toEnd();
+  };
+  pause.hidden = false;
+  toEnd();
+
+  return {
+    add({ offset, size, text }) {
+      if (offset < known) return;
+      known = offset + size;
+      if (held === null) return show(text);
+      held += text;
+      const lines = held.split("\n").length - 1;
+      pause.textContent = `Resume (${lines} new ${lines === 1 ? "line" : "lines"})`;
+    },
+    // Nothing more comes. What is held stays so until its reader wants it.
+    end() {
+      if (held === null) pause.hidden = true;
+      else pause.addEventListener("click", () => (pause.hidden = true));
+      const empty = find("no-log");
+      if (empty) empty.textContent = "The task printed nothing.";
+    },
+  };
+}

@@ -1,0 +1,42 @@
+// Put the regions of a page in place of the old ones, so that nobody loses the place where they read or type.
+import { makeSortable } from "./result.js";
+import { showTimes } from "./time.js";
+
+const PATIENCE = 3000; // ms to wait for pictures
+
+export async function settle(job, fresh) {
+  const pictures = [...fresh.querySelectorAll("[data-region] img")];
+  await Promise.race([Promise.all(pictures.map(measure)), new Promise((done) => setTimeout(done, PATIENCE))]);
+  const badge = job.querySelector("[data-status]");
+  const now = fresh.querySelector("[data-status]");
+  const hasChanged = badge.textContent !== now.textContent;
+  if (hasChanged) {
+    badge.textContent = now.textContent;
+    badge.className = now.className;
+  }
+  const mark = job.querySelector("[data-log-panel]") ?? job;
+  const before = mark.getBoundingClientRect().top;
+  for (const region of job.querySelectorAll("[data-region]")) {
+    replace(region, fresh.querySelector(`[data-region=${region.dataset.region}]`), hasChanged);
+  }
+  if (scrollY > 0 && before < innerHeight) scrollBy(0, mark.getBoundingClientRect().top - before);
+}
+
+// With its size known, a picture takes its place at once.
+async function measure(picture) {
+  const ready = Object.assign(new Image(), { src: picture.src });
+  await ready.decode().catch(() => {});
+  Object.assign(picture, { width: ready.naturalWidth, height: ready.naturalHeight });
+}
+
+function replace(old, now, isUrgent) {
+  const selection = getSelection();
+  const isRead = !selection.isCollapsed && selection.containsNode(old, true);
+  if (old.querySelector("dialog[open]") || (isRead && !isUrgent)) return;
+  showTimes(now);
+  makeSortable(now);
+  if (now.innerHTML === old.innerHTML) return;
+  const focused = old.contains(document.activeElement) && document.activeElement;
+  old.replaceChildren(...now.childNodes);
+  if (focused) (document.getElementById(focused.id) ?? document.querySelector("main")).focus({ preventScroll: true });
+}

@@ -1,0 +1,71 @@
+// What one can do with a job's page without the server: sort a table, look at a picture closely, copy, be asked first.
+const words = new Intl.Collator(undefined, { numeric: true });
+
+export function makeSortable(root) {
+  for (const head of root.querySelectorAll("[data-sortable] th")) {
+    const button = Object.assign(document.createElement("button"), { type: "button" });
+    button.append(...head.childNodes);
+    head.append(button);
+  }
+}
+
+function sort(head) {
+  const isDown = head.ariaSort === "ascending";
+  const body = head.closest("table").tBodies[0];
+  const isNumber = head.classList.contains("number");
+  const cell = (row) => row.cells[head.cellIndex] ?? row.cells[0];
+  const value = (row) => (isNumber ? parseFloat(cell(row).title || "NaN") : cell(row).textContent);
+  const compare = isNumber ? (a, b) => a - b : words.compare;
+  const rows = [...body.rows].map((row) => [value(row), row]);
+  const isGap = (value) => value === "–" || Number.isNaN(value); // no value: at the end either way
+  rows.sort(([a], [b]) => isGap(a) - isGap(b) || (isGap(a) ? 0 : isDown ? compare(b, a) : compare(a, b)));
+  for (const other of head.parentElement.cells) other.ariaSort = other === head ? (isDown ? "descending" : "ascending") : null;
+  body.append(...rows.map(([, row]) => row));
+}
+
+const zoom = document.querySelector("[data-zoom]");
+const size = zoom.querySelector("[data-size]");
+
+function enlarge(link) {
+  const picture = zoom.querySelector("img");
+  picture.src = link.href;
+  picture.alt = link.querySelector("img").alt;
+  zoom.querySelector("[data-save]").href = link.dataset.picture;
+  setSize(false);
+  zoom.showModal();
+}
+
+function setSize(isActual) {
+  zoom.classList.toggle("actual", isActual);
+  size.ariaPressed = isActual;
+}
+
+async function copy(button) {
+  const { copy, copyUrl, copyOf } = button.dataset;
+  const text = copy ?? (copyUrl ? await (await fetch(copyUrl)).text() : document.getElementById(copyOf).textContent);
+  await navigator.clipboard.writeText(text);
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = "Copy"), 2000);
+}
+
+const does = {
+  "[data-sortable] th": sort,
+  "[data-copy], [data-copy-url], [data-copy-of]": copy,
+  "[data-picture]": enlarge,
+  "[data-size], .zoom-view img": () => setSize(!zoom.classList.contains("actual")),
+  "[data-ask]": (link) => document.getElementById(link.dataset.ask).showModal(),
+  "[data-close]": (link) => link.closest("dialog").close(),
+};
+
+document.addEventListener("click", (event) => {
+  if (event.ctrlKey || event.metaKey || event.shiftKey) return; // a link in a new tab
+  for (const [selector, act] of Object.entries(does)) {
+    const target = event.target.closest(selector);
+    if (!target) continue;
+    event.preventDefault();
+    act(target);
+  }
+});
+
+makeSortable(document);
+if (navigator.clipboard) document.documentElement.classList.add("can-copy");
