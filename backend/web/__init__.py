@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web import api, assets, classic, compression, errors, health, metrics, pages, protection, request_log
+from web import api, assets, classic, compression, errors, health, hosts, metrics, pages, protection, request_log
 from web.application import App
 from web.desk import WebDesk
 from web.express import Express
@@ -27,6 +27,7 @@ def create_app(settings: WebSettings) -> Flask:
 
     request_log.install(app)
     metrics.install(app)
+    hosts.install(app, hosts.TrustedHosts(settings.trusted_hosts, settings.app_host))
     protection.install(app)
     errors.install(app)
     compression.install(app)

@@ -19,6 +19,8 @@ PAGES = {
     "succeeded": "/jobs/{succeeded}",
     "failed": "/jobs/{failed}",
     "canceled": "/jobs/{canceled}",
+    "jobs": "/jobs?limit=10",
+    "filters": "/jobs?tag=nobody&since=2026-01-01T00:00Z&until=yesterday",
     "docs": "/docs",
     "nothing": "/nothing",
 }
