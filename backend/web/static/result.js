@@ -1,4 +1,6 @@
-// What one can do with a job's page without the server: sort a table, look at a picture closely, copy, be asked first.
+// What one can do with a job's page without the server: sort a table, look at a picture closely, be asked first.
+import "./copy.js";
+
 const words = new Intl.Collator(undefined, { numeric: true });
 
 export function makeSortable(root) {
@@ -40,17 +42,8 @@ function setSize(isActual) {
   size.ariaPressed = isActual;
 }
 
-async function copy(button) {
-  const { copy, copyUrl, copyOf } = button.dataset;
-  const text = copy ?? (copyUrl ? await (await fetch(copyUrl)).text() : document.getElementById(copyOf).textContent);
-  await navigator.clipboard.writeText(text);
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 2000);
-}
-
 const does = {
   "[data-sortable] th": sort,
-  "[data-copy], [data-copy-url], [data-copy-of]": copy,
   "[data-picture]": enlarge,
   "[data-size], .zoom-view img": () => setSize(!zoom.classList.contains("actual")),
   "[data-ask]": (link) => document.getElementById(link.dataset.ask).showModal(),
@@ -68,4 +61,3 @@ document.addEventListener("click", (event) => {
 });
 
 makeSortable(document);
-if (navigator.clipboard) document.documentElement.classList.add("can-copy");
