@@ -9,7 +9,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -81,6 +81,11 @@ def new_job_id() -> str:
     digits = os.urandom(16).hex()
     variant = "89ab"[int(digits[16], 16) % 4]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a job could have this id. What could not is never made into a key of Redis."""
+    return bool(_ID.fullmatch(text))
 
 
 def _due(at: datetime | None) -> int | None:
@@ -216,7 +221,7 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """Raises JobNotFound; JobExpired for a job that was there once."""
-        if not _ID.fullmatch(job_id):
+        if not is_job_id(job_id):
             raise JobNotFound(job_id)
         # One after the other: what many ask for at a time shares its round trips, and needs no connections (redis.py).
         answers = [self._redis.hmget(job_key(job_id), WHOLE), self._redis.pttl(job_key(job_id))]
@@ -254,9 +259,22 @@ class Jobs:
     ) -> tuple[list[Job], str | None]:
         """Jobs that match, newest first and without their input, and the cursor of the next page.
 
-        Where few match, a page may be shorter than `limit` though more follow. Raises ValueError on a wrong cursor.
+        Where few match, a page may be shorter than `limit` though more follow. Raises InvalidArguments on a cursor that
+        is none, or of a list of other jobs.
         """
         return self._listing.page(limit, cursor, matching)
+
+    def arrivals(self, shown: Collection[str], cursor: str | None, matching: Filter) -> int:
+        """How many jobs match by now that the first page did not show: of their ids, and with its next cursor.
+
+        Of many, not all are counted. Raises as `page`.
+        """
+        return self._listing.arrivals(shown, cursor, matching)
+
+    def load(self, job_ids: Iterable[str]) -> list[Job]:
+        """The jobs of these ids that are there, without their input."""
+        ids = [job_id for job_id in job_ids if is_job_id(job_id)]
+        return [job for job in self._listing.load(ids) if job]
 
     def queued(self, limit: int) -> tuple[list[Job], int]:
         """The first jobs that wait, in the order in which they will run, and how many wait in all."""

@@ -22,13 +22,15 @@ _WATCHED = _STOP | {signal.SIGCHLD}
 class Pool:
     """Forks `size` processes that run `work`, and replaces any that ends, at most one a second each.
 
-    It gives up when they fail again and again as soon as they have begun. `name` says in the log what they are.
+    It gives up when they fail again and again as soon as they have begun. `name` says in the log what they are;
+    `let_go` is called before they are stopped.
     """
 
-    def __init__(self, name: str, size: int, work: Callable[[], None]):
+    def __init__(self, name: str, size: int, work: Callable[[], None], let_go: Callable[[], None] = lambda: None):
         self._name = name
         self._size = size
         self._work = work
+        self._let_go = let_go
         self._started: dict[int, float] = {}
 
     def run(self) -> int:
@@ -60,6 +62,7 @@ class Pool:
         return int(gives_up)
 
     def _stop(self) -> None:
+        self._let_go()
         for pid in self._started:
             os.kill(pid, signal.SIGTERM)
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 QUEUE_NAME = r"^[0-9A-Za-z_-]{1,64}$"
 
 
-def _split(value: Any) -> Any:
+def split(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -30,7 +30,7 @@ def _from_root(value: Any) -> Any:
 
 
 QueueNames = Annotated[
-    tuple[Annotated[str, Field(pattern=QUEUE_NAME)], ...], NoDecode, BeforeValidator(_split), Field(min_length=1)
+    tuple[Annotated[str, Field(pattern=QUEUE_NAME)], ...], NoDecode, BeforeValidator(split), Field(min_length=1)
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1)]

@@ -207,23 +207,24 @@ def test_a_set_that_a_pickling_worker_returned_is_shown(get, submit, redis):
 # What it does
 
 
+@pytest.mark.parametrize("meta", [b'{"by":"Anna"}', pickle.dumps({"by": "Anna"})])
 def test_a_requeued_job_runs_again_keeps_its_meta_and_is_listed_where_it_stands(
-    post, client, submit, jobs, redis, stock, run_worker, tmp_path
+    post, client, submit, jobs, redis, stock, run_worker, tmp_path, meta
 ):
     failed = submit("fails_once", path=str(tmp_path / "flag"))
-    redis.hset(f"rq:job:{failed}", mapping={"retries_left": 0, "meta": '{"by": "Anna"}'})
+    redis.hset(f"rq:job:{failed}", mapping={"retries_left": 0, "meta": meta})
     run_worker()
     assert "ValueError" in client.get(f"/jobs/{failed}").text
 
     assert post(f"/job/{failed}/requeue").status == 200
 
     assert stock.job_ids == [failed]
-    assert json.loads(redis.hget(f"rq:job:{failed}", "meta")) == {"by": "Anna"}
+    assert redis.hget(f"rq:job:{failed}", "meta") == meta
     assert (_listed(jobs, "failed"), _listed(jobs, "queued")) == ([], [failed])
     run_worker()
     assert client.get(f"/api/v1/jobs/{failed}").json["result"]["value"] == "done"
     assert "ValueError" not in client.get(f"/jobs/{failed}").text
-    assert json.loads(redis.hget(f"rq:job:{failed}", "meta")) == {"by": "Anna"}
+    assert redis.hget(f"rq:job:{failed}", "meta") == meta
 
 
 def _listed(jobs: Jobs, status: str) -> list[str]:

@@ -26,6 +26,13 @@ class WebDesk(Desk):
             most=settings.max_event_streams,
             most_per_client=settings.max_event_streams_per_client,
         )
+        self.is_stopping = False
+
+    def let_go(self) -> None:
+        """The process stops: answer who waits for a job, and end the event streams. Their clients come again."""
+        self.is_stopping = True
+        self.wakeups.wake_all()
+        self.streams.close()
 
 
 def desk() -> WebDesk:

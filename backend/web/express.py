@@ -20,6 +20,7 @@ from jobkit.present import job_object
 from web.api.tasks import RETRY_AFTER
 from web.desk import WebDesk
 from web.forms import JSON_BYTES, json_arguments
+from web.hosts import TrustedHosts
 from web.meters import requests_of
 from web.present import links
 from web.protection import SAFE_HEADERS
@@ -37,10 +38,11 @@ class Express:
     def __init__(self, app: Flask):
         self._app, self._flask = app, app.wsgi_app
         self._desk: WebDesk = app.extensions["desk"]
+        self._hosts: TrustedHosts = app.extensions["trusted_hosts"]
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         began, task = time.perf_counter(), _task(environ)
-        if not task:
+        if not task or not self._hosts.trusts(environ.get("HTTP_HOST", "")):
             return self._flask(environ, start_response)
         try:
             job = self._submit(task, environ)

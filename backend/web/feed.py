@@ -36,6 +36,8 @@ class Listener(Protocol):
 
     def beat(self) -> None: ...
 
+    def close(self) -> None: ...
+
 
 class Feed:
     """The messages of one job, numbered from 0; the oldest are forgotten. At its end it is `over`, with last words."""

@@ -1,79 +1,112 @@
-"""gevent's handler of HTTP, without what costs most in it: its header parser is an e-mail parser, each line of a log
-that nobody reads is formatted, and head and body of an answer go out one after the other.
+"""gevent's handler of HTTP, with a strict reading of requests, limits of time, and an end that loses no answer.
+
+Also without what costs most in it: its header parser is an e-mail parser, each line of a log that nobody reads is
+formatted, and head and body of an answer go out one after the other.
 """
 
 from __future__ import annotations
 
+import errno
+import io
 import json
-import re
 import socket
-from typing import Any, BinaryIO
+from contextlib import suppress
+from typing import Any
 
 import gevent
 from gevent.pywsgi import WSGIHandler
 
+from web.body import Body
+from web.connection import Connection
+from web.head import Refusal, read_head
+from web.request_log import new_request_id, write_line
 from web.watcher import Watcher
 
-MAX_LINE = 65_536  # bytes
-MAX_HEADERS = 100
 LOST_MS = 60_000  # who takes nothing of an event stream for so long has gone, or never reads: it is closed
 _JOINED = 65_536  # bytes: with a body up to this, head and body are sent as one
-
-# RFC 9112, 5: no space before the colon, no folded line, no control character. Read as Latin-1, as WSGI has it.
-_FIELD = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):([^\x00-\x08\x0a-\x1f\x7f]*)\r?\n")
-
-
-class Headers(dict[str, str]):
-    """The header of a request, by name in lower case. What is no header, or ambiguous, raises ValueError: 400."""
-
-    status = ""  # pywsgi's word for a fault in the header; here that is an exception
-
-    def __init__(self, stream: BinaryIO):
-        self.headers: list[str] = []  # pywsgi makes the environ out of these
-        while (line := stream.readline(MAX_LINE).decode("latin-1")) not in ("\r\n", "\n"):
-            field = _FIELD.fullmatch(line)
-            if not field or len(self.headers) == MAX_HEADERS:
-                raise ValueError(f"no header, or one too many: {line[:80]!r}")
-            self.headers.append(line)
-            self._keep(field[1].lower(), field[2].strip(" \t"))
-
-    def _keep(self, name: str, value: str) -> None:
-        if name == "content-length" and (name in self or not (value.isascii() and value.isdecimal())):
-            raise ValueError("the length of the body is ambiguous")
-        self.setdefault(name, value)
-
-    @property
-    def typeheader(self) -> str | None:
-        return self.get("content-type")
-
-    getheader = dict.get
-
-
-def _refusal(status: str, title: str, detail: str) -> bytes:
-    body = json.dumps({"type": "about:blank", "title": title, "status": int(status), "detail": detail}).encode()
-    head = f"HTTP/1.1 {status} {title}\r\nContent-Type: application/problem+json\r\nContent-Length: {len(body)}"
-    return f"{head}\r\nConnection: close\r\n\r\n".encode() + body
-
-
-_REFUSALS = {  # what pywsgi answers with no body
-    "400": _refusal(
-        "400", "Bad Request", "This is no HTTP/1.1 request: a line of its header is malformed or ambiguous."
-    ),
-    "414": _refusal("414", "URI Too Long", "The address is too long: send what is long in the body."),
-}
 
 
 class Handler(WSGIHandler):
     result: Any
+    response_headers: list[tuple[bytes, bytes]]
+    ignored_socket_errors = (*WSGIHandler.ignored_socket_errors, errno.ETIMEDOUT)
 
-    def MessageClass(self, stream: BinaryIO, _: int) -> Headers:
-        return Headers(stream)
+    def __init__(self, sock: Any, address: Any, server: Any):
+        self.connection = Connection(sock)
+        self._loses_answer = False  # if the connection is closed at once
+        super().__init__(sock, address, server, io.BufferedReader(self.connection))
 
-    def handle_one_request(self) -> Any:
+    def handle(self) -> None:
         """A request, then the others' turn: a quick client's next one may be there already, and would not wait."""
-        answered = super().handle_one_request()
-        gevent.sleep(0)
-        return (answered[0], _REFUSALS[answered[0]]) if isinstance(answered, tuple) else answered
+        while self.handle_one_request():
+            gevent.sleep(0)
+        if self._loses_answer:
+            self.connection.linger()
+
+    def handle_one_request(self) -> bool:
+        """Whether the connection is good for another request."""
+        self.connection.await_request()
+        try:
+            head = read_head(self.rfile)
+        except Refusal as refusal:
+            self.refuse(refusal)
+            return False
+        except (EOFError, OSError):
+            if self.connection.has_expired and not self.connection.is_idle:
+                self.refuse(Refusal(408, "The head of the request came too slowly."))
+            return False
+        self.connection.await_nothing()
+        self._take(head)
+        self.handle_one_response()
+        return not self.close_connection and not self.wsgi_input.left
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer with a problem document what can't reach the application, and be done with the connection."""
+        request_id = new_request_id()
+        problem = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": str(refusal)}
+        body = json.dumps({**problem, "request_id": request_id}).encode()
+        fields = {
+            "Content-Type": "application/problem+json",
+            "Content-Length": len(body),
+            "X-Request-ID": request_id,
+            **({"Retry-After": 5} if refusal.status == 503 else {}),
+            "Connection": "close",
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        with suppress(OSError):
+            self.connection.send(f"HTTP/1.1 {refusal.status} {refusal.title}\r\n{head}\r\n".encode() + body)
+        write_line("-", "-", refusal.status, 0, self._client, request_id)
+        self.connection.linger()
+
+    @property
+    def _client(self) -> str:
+        return str(self.client_address[0])
+
+    def _take(self, head: dict[str, str]) -> None:
+        self.application = self.server.application
+        self.request_version = head["SERVER_PROTOCOL"]
+        options = [option.strip() for option in head.get("HTTP_CONNECTION", "").lower().split(",")]
+        stays = self.request_version == "HTTP/1.1" or "keep-alive" in options
+        self.close_connection = not stays or "close" in options
+        expected = head.get("HTTP_EXPECT", "").lower() == "100-continue"
+        self.wsgi_input = Body(self.rfile, int(head.get("CONTENT_LENGTH", 0)), self.connection, expected)
+        self.environ = {
+            **self.server.environ,
+            **head,
+            "REMOTE_ADDR": self._client,
+            "REMOTE_PORT": str(self.client_address[1]),
+            "wsgi.input": self.wsgi_input,
+            "wsgi.input_terminated": True,
+        }
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """As pywsgi's; and the connection ends with this answer, and says so, if what was not read is too much."""
+        self._loses_answer = not self.wsgi_input.is_skippable
+        self.close_connection |= self._loses_answer or self.server.is_stopping
+        write = super().start_response(status, headers, exc_info)
+        if self.close_connection and (b"Connection", b"close") not in self.response_headers:
+            self.response_headers.append((b"Connection", b"close"))
+        return write
 
     def process_result(self) -> None:
         """The connection of an event stream is given away: no greenlet, no buffer and no request stay for it."""
@@ -81,17 +114,24 @@ class Handler(WSGIHandler):
             super().process_result()
             return
         self.request_version = "HTTP/1.0"  # no chunks: the stream ends with its connection
-        self.close_connection = True
+        self.response_headers = [field for field in self.response_headers if field[0] != b"Connection"]
         self.response_headers.append((b"Connection", b"close"))
+        self.close_connection, self._loses_answer = True, False
         self.write(b"")  # the headers
         if hasattr(socket, "TCP_USER_TIMEOUT"):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MS)
         connection = self.socket.dup()  # first: it fails when there are no more files, and the watcher has to be closed
         watcher, self.result = self.result, ()
         watcher.follow(connection)
+        if self.server.is_stopping:
+            watcher.close()
 
     def log_request(self) -> None:
         """request_log has written it."""
+
+    def _sendall(self, data: bytes) -> None:
+        self.connection.send(data)
+        self.response_length += len(data)
 
     def _write_with_headers(self, data: bytes) -> None:
         """As pywsgi's. Two packets take two calls of the kernel here, and may take two of the client."""

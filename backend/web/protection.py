@@ -5,7 +5,6 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from flask import Flask, Request, abort, request
-from werkzeug.exceptions import LengthRequired
 from werkzeug.formparser import FormDataParser
 
 from jobkit.errors import AppError
@@ -61,7 +60,6 @@ class StrictRequest(Request):
 
 def install(app: Flask) -> None:
     app.before_request(_refuse_foreign_writes)
-    app.before_request(_refuse_unknown_length)
 
 
 def _refuse_foreign_writes() -> None:
@@ -79,9 +77,3 @@ def refuse_foreign_request() -> None:
     foreign = site not in ("same-origin", "none") if site else origin and urlsplit(origin).netloc != request.host
     if foreign:
         abort(403, "A page of another site can't send this.")
-
-
-def _refuse_unknown_length() -> None:
-    """Werkzeug cuts a chunked body at the size limit and goes on; so a body has to say its length."""
-    if request.headers.get("Transfer-Encoding"):
-        raise LengthRequired("Send the body with a Content-Length, not in chunks.")

@@ -12,14 +12,11 @@ from collections.abc import Callable
 
 import gevent
 from flask import Flask
-from gevent.pool import Pool as GreenletPool
-from gevent.pywsgi import WSGIServer
 
 from jobkit.processes import Pool
-from web.handler import Handler
+from web.wsgi import Server
 
-STOP_SECONDS = 3  # how long requests that are under way have at a stop
-CONNECTIONS = 10_000  # of one process; more wait in the backlog
+STOP_SECONDS = 8  # that requests under way have at a stop; `make run` waits for 9, compose for 15
 BACKLOG = 1024
 FILES = 20_000  # of one process: connections, and event streams, which give their place among these away
 
@@ -39,7 +36,8 @@ def serve(host: str, port: int, processes: int, make_app: Callable[[], Flask]) -
     if processes == 1:
         _serve_here(listener, make_app)
         return 0
-    return Pool("web process", processes, lambda: _serve_here(listener, make_app)).run()
+    # Let go of, the socket is closed with the last process that serves: nobody connects to what will not answer.
+    return Pool("web process", processes, lambda: _serve_here(listener, make_app), let_go=listener.close).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -67,15 +65,8 @@ def allow_files() -> None:
 
 def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
     gevent.reinit()  # this may be a fork
-    # With a pool, and only then, gevent lets requests end when it stops.
-    server = WSGIServer(
-        listener,
-        make_app(),
-        spawn=GreenletPool(CONNECTIONS),
-        log=None,
-        error_log=logging.getLogger("gevent"),
-        handler_class=Handler,
-    )
+    app = make_app()
+    server = Server(listener, app, let_go=app.extensions["desk"].let_go)
     gc.collect()
     gc.freeze()  # the application stays: no collection need look at it again,
     gc.set_threshold(20_000)  # nor after a handful of requests: together 6 % of a submit

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated
 
-from jobkit.settings import Port, SharedSettings
+from pydantic import BeforeValidator, Field
+from pydantic_settings import NoDecode
+
+from jobkit.settings import Port, SharedSettings, split
+
+_HOST_NAME = r"^\.?[0-9A-Za-z_][0-9A-Za-z_.-]*$|^\[[0-9A-Fa-f:.]+\]$"
+HostNames = Annotated[tuple[Annotated[str, Field(pattern=_HOST_NAME)], ...], NoDecode, BeforeValidator(split)]
 
 
 class WebSettings(SharedSettings):
     app_host: str = Field("127.0.0.1", description="the address to listen on; `0.0.0.0` for all")
+    trusted_hosts: HostNames = Field(
+        (),
+        description="the names that it answers to, besides `localhost`: `desk.example.org`, or `.example.org` for all "
+        "that end so; empty: while it listens to others, too, its machine's name and any address",
+    )
     app_port: Port = Field(5000, description="the port of the pages and of the API")
     web_processes: int = Field(1, ge=1, le=64, description="web processes, all on one socket")
     max_upload_bytes: int = Field(100_000_000, ge=1, description="the largest request, uploads included")

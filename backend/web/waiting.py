@@ -27,11 +27,14 @@ def preferred_wait(request: Request) -> int:
 
 
 def wait_for_end(job_id: str, seconds: int) -> Job:
-    """The job when it has ended, or as it is after these seconds. Raises JobNotFound, JobExpired, RedisError."""
+    """The job when it has ended, or as it is after these seconds, or at a stop.
+
+    Raises JobNotFound, JobExpired, RedisError.
+    """
     until = time.monotonic() + seconds
     news = desk().wakeups.add(job_id)
     try:
-        while (left := until - time.monotonic()) > 0:
+        while (left := until - time.monotonic()) > 0 and not desk().is_stopping:
             news.clear()
             try:
                 if desk().jobs.has_ended(job_id):

@@ -45,6 +45,9 @@ class Wakeups:
             if not self._waiting[job_id]:
                 del self._waiting[job_id]
 
+    def wake_all(self) -> None:
+        self._wake(list(self._waiting))
+
     def _listen_for_ever(self) -> None:
         redis = connect_impatiently(self._redis_url, PATIENCE)
         while True:
@@ -68,7 +71,7 @@ class Wakeups:
                     pubsub.ping()
                 elif message["type"] == "subscribe":  # after a reconnect, too: what came meanwhile was missed
                     self._lost = False
-                    self._wake(list(self._waiting))
+                    self.wake_all()
                 elif message["type"] == "message":
                     self._wake(message["data"].decode().split())
                 asked = message is None

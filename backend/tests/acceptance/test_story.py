@@ -165,7 +165,7 @@ def test_several_web_processes_share_one_port_and_stop_on_sigterm(redis_url, tmp
 def test_a_request_that_is_under_way_ends_well_when_the_web_is_stopped(own_stack):
     stack, _ = own_stack
     body = b'{"task_arg": "a", "seconds": 0}'
-    head = "POST /api/v1/tasks/simple_task/jobs HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n"
+    head = "POST /api/v1/tasks/simple_task/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     events = urllib.request.urlopen(stack.url + _call_events(stack), timeout=20)
     with events, socket.create_connection(("127.0.0.1", stack.port)) as connection:
         connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])

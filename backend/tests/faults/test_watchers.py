@@ -80,7 +80,7 @@ class Client(threading.Thread):
 
 
 def request(last_id: str = "") -> bytes:
-    head = f"GET /api/v1/jobs/{JOB}/events HTTP/1.1\r\nHost: a\r\n"
+    head = f"GET /api/v1/jobs/{JOB}/events HTTP/1.1\r\nHost: localhost\r\n"
     return (head + (f"Last-Event-ID: {last_id}\r\n" if last_id else "") + "\r\n").encode()
 
 

@@ -1,38 +1,28 @@
-"""The handler of HTTP: what is no request is refused, an answer is one packet, and no client holds up another.
+"""The handler of HTTP: an answer is one packet, no client holds up another, and no refusal is lost or costs much.
 
-A socket that keeps the limits of packets stands for the network.
+A socket that keeps the limits of packets stands for the network where packets are counted.
 """
 
 from __future__ import annotations
 
-import json
 import socket
 
 import gevent
 import pytest
-from gevent.pywsgi import WSGIServer
 from gevent.socket import socketpair
 
-from web.handler import MAX_HEADERS, Handler
+from web import connection
+from web.body import SKIPPED
+from web.handler import Handler
+
+POST = "POST {} HTTP/1.1\r\nHost: here\r\nContent-Length: {}\r\n\r\n{}"
+GET = "GET {} HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
 @pytest.fixture
-def seen():
-    """The paths that the application was asked for, and its environ."""
-    return []
-
-
-@pytest.fixture
-def talk(seen):
+def talk(serve, echo):
     """Send packets on one connection each, at the same time; the packets that come back, by connection."""
-
-    def application(environ, start_response):
-        seen.append((environ["PATH_INFO"], environ))
-        body = environ["wsgi.input"].read()
-        start_response("200 OK", [("Content-Length", str(len(body)))])
-        return [body]
-
-    server = WSGIServer(("127.0.0.1", 0), application, log=None, error_log=None)
+    server = serve(echo)
 
     def talk(*packets):
         handlers, clients = [], []
@@ -42,7 +32,8 @@ def talk(seen):
                 client.sendall(packet[start : start + 4096])
             client.shutdown(socket.SHUT_WR)
             clients.append(client)
-            handlers.append(gevent.spawn(Handler(connection, ("127.0.0.1", 1), server).handle))
+            handlers.append(gevent.spawn(server.handle, connection, ("127.0.0.1", 1)))
+            handlers[-1].link(lambda _, connection=connection: connection.close())
         gevent.joinall(handlers, timeout=10, raise_error=True)
         answers = []
         for client in clients:
@@ -53,16 +44,8 @@ def talk(seen):
     return talk
 
 
-def test_a_request_reaches_the_application_with_its_header(talk, seen):
-    talk(b"GET /a?b=c HTTP/1.1\r\nHost: here\r\nX-Word:  two words \r\nX-Word: three\r\nEmpty:\r\n\r\n")
-
-    [(path, environ)] = seen
-    assert (path, environ["QUERY_STRING"], environ["HTTP_HOST"]) == ("/a", "b=c", "here")
-    assert (environ["HTTP_X_WORD"], environ["HTTP_EMPTY"]) == ("two words,three", "")
-
-
 def test_head_and_body_of_an_answer_are_one_packet(talk):
-    [[packet]] = talk(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\n\r\nbody")
+    [[packet]] = talk(POST.format("/", 4, "body").encode())
 
     head, _, body = packet.partition(b"\r\n\r\n")
     assert head.startswith(b"HTTP/1.1 200 OK\r\n")
@@ -71,70 +54,123 @@ def test_head_and_body_of_an_answer_are_one_packet(talk):
 
 
 def test_a_large_body_follows_its_head(talk):
-    body = b"b" * 100_000
+    [packets] = talk(POST.format("/", 100_000, "b" * 100_000).encode())
 
-    [packets] = talk(b"POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 100000\r\n\r\n" + body)
-
-    assert b"".join(packets).partition(b"\r\n\r\n")[2] == body
+    assert b"".join(packets).partition(b"\r\n\r\n")[2] == b"b" * 100_000
 
 
 def test_a_client_with_many_requests_lets_others_have_their_turn(talk, seen):
-    request = "GET /{} HTTP/1.1\r\nHost: here\r\n\r\n"
+    talk("".join(map(GET.format, ("/1", "/2", "/3"))).encode(), GET.format("/other").encode())
 
-    talk("".join(map(request.format, (1, 2, 3))).encode(), request.format("other").encode())
-
-    assert [path for path, _ in seen] == ["/1", "/other", "/2", "/3"]
+    assert [environ["PATH_INFO"] for environ in seen] == ["/1", "/other", "/2", "/3"]
 
 
 @pytest.mark.parametrize(
-    "header",
+    ("version", "asked", "stays"),
     [
-        "Content-Length: 4\r\nContent-Length: 4\r\n",
-        "Content-Length: 4\r\nContent-Length: 5\r\n",
-        "Content-Length: +4\r\n",
-        "Content-Length: 4, 4\r\n",
-        "Content-Length: 4_0\r\n",
-        "Content-Length:\r\n",
-        "Content-Length : 4\r\n",
-        "Host: here\r\n there\r\n",
-        " Host: here\r\n",
-        "no header\r\n",
-        ": no name\r\n",
-        "X-Word: a\x00b\r\n",
-        "X-Word: a\rb\r\n",
-        "X-Wörd: a\r\n",
-        "".join(f"X-{number}: a\r\n" for number in range(MAX_HEADERS + 1)),
-        f"X-Long: {'a' * 70_000}\r\n",
+        ("1.1", "", True),
+        ("1.1", "Connection: Keep-Alive\r\n", True),
+        ("1.1", "Connection: close\r\n", False),
+        ("1.1", "Connection: TE, Close\r\n", False),
+        ("1.0", "", False),
+        ("1.0", "Connection: keep-alive\r\n", True),
     ],
 )
-def test_a_header_that_is_none_or_ambiguous_is_refused(talk, seen, header):
-    [packets] = talk(f"POST / HTTP/1.1\r\n{header}\r\nbody".encode("latin-1"))
+def test_a_connection_stays_open_if_the_client_wants_it(connect, version, asked, stays):
+    client = connect().send(f"GET / HTTP/{version}\r\nHost: here\r\n{asked}\r\n")
 
-    assert packets[0].startswith(b"HTTP/1.1 400 ")
-    assert seen == []
+    head = client.answer().lower()
 
-
-@pytest.mark.parametrize(
-    ("line", "status", "detail"),
-    [
-        ("POST /a b HTTP/1.1", 400, "This is no HTTP/1.1 request: a line of its header is malformed or ambiguous."),
-        ("GET / HTTP/9.9", 400, "This is no HTTP/1.1 request: a line of its header is malformed or ambiguous."),
-        (f"GET /{'a' * 9_000} HTTP/1.1", 414, "The address is too long: send what is long in the body."),
-    ],
-)
-def test_what_is_no_request_is_refused_with_a_problem_and_the_connection_ends(talk, seen, line, status, detail):
-    [packets] = talk(f"{line}\r\nHost: here\r\n\r\nGET / HTTP/1.1\r\nHost: here\r\n\r\n".encode())
-
-    head, _, body = b"".join(packets).partition(b"\r\n\r\n")
-    assert head.startswith(f"HTTP/1.1 {status} ".encode())
-    assert b"\r\nContent-Type: application/problem+json\r\n" in head
-    assert head.endswith(b"\r\nConnection: close")
-    assert f"\r\nContent-Length: {len(body)}\r\n".encode() in head
-    assert (json.loads(body)["status"], json.loads(body)["detail"]) == (status, detail)
-    assert seen == []
+    assert (b"connection: close" in head) is not stays
+    if stays:
+        client.send(GET.format("/")).answer()
+    else:
+        assert client.read() == b""
 
 
-def test_a_header_that_breaks_off_is_no_request(talk, seen):
-    talk(b"POST / HTTP/1.1\r\nHost: here\r\n")
+def test_a_client_that_asks_first_is_told_to_send_when_the_body_is_read(connect):
+    client = connect().send("POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
 
-    assert seen == []
+    assert client.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    assert client.send("body").answer().endswith(b"\r\n\r\nbody")
+    client.send(GET.format("/")).answer()
+
+
+def test_a_client_that_asks_first_and_is_refused_need_not_send(connect):
+    client = connect().send("POST /unread HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
+
+    assert b"\r\nConnection: close\r\n" in client.read()
+
+
+def test_a_small_body_that_nobody_reads_is_skipped(connect, seen):
+    client = connect().send(POST.format("/unread", SKIPPED, "a" * SKIPPED) + GET.format("/next"))
+
+    assert b"Connection: close" not in client.answer()
+    client.answer()
+    assert seen[-1]["PATH_INFO"] == "/next"
+
+
+def test_a_large_body_that_nobody_reads_ends_the_connection_and_its_sender_sees_the_answer(connect, seen):
+    length = 20_000_000
+    client = connect().send(POST.format("/unread", length, ""))
+
+    client.send(b"a" * length + GET.format("/next").encode())  # as clients do that read when they have sent
+
+    assert b"\r\nConnection: close\r\n" in client.read()
+    assert len(seen) == 1
+
+
+def test_no_more_than_a_bounded_part_of_such_a_body_is_taken(connect, monkeypatch):
+    monkeypatch.setattr(connection, "LINGER_BYTES", 1_000_000)
+    client = connect().send(POST.format("/unread", 10**12, ""))
+
+    def send_for_ever():
+        while True:
+            client.send(b"a" * 1_000_000)
+
+    with gevent.Timeout(20), pytest.raises(OSError):  # noqa: PT011 - a reset or a broken pipe
+        send_for_ever()
+
+
+def test_a_sender_of_such_a_body_has_to_come_to_an_end_soon(connect, monkeypatch):
+    monkeypatch.setattr(connection, "LINGER_SECONDS", 0.1)
+    client = connect().send(POST.format("/unread", 10**12, ""))
+    assert b"\r\nConnection: close\r\n" in client.answer()
+
+    with gevent.Timeout(5):
+        assert client.read() == b""
+        with pytest.raises(OSError):  # noqa: PT011, PT012
+            while True:
+                client.send(b"a")
+                gevent.sleep(0.01)
+
+
+def test_a_client_that_leaves_amid_its_body_is_no_error_of_ours(connect, seen, capsys):
+    client = connect().send(POST.format("/", 10, "body"))
+    client.socket.shutdown(socket.SHUT_WR)
+
+    answer = client.read()
+
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.endswith(b"The connection ended before the body.")
+    assert "Traceback" not in capsys.readouterr().err
+
+
+def test_an_error_of_the_application_ends_the_connection_with_500(serve, seen, capsys):
+    def broken(environ, start_response):
+        raise RuntimeError("a bug")
+
+    port = serve(broken).server_port
+    with gevent.socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(POST.format("/", 10**9, "body").encode())
+        answer = client.recv(1000)
+
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"\r\nConnection: close\r\n" in answer
+    assert "a bug" in capsys.readouterr().err
+
+
+def test_the_handler_is_named_by_no_one(connect):
+    """What serves is nobody's business."""
+    assert b"\r\nserver:" not in connect().send(GET.format("/")).answer().lower()
+    assert Handler.protocol_version == "HTTP/1.1"
