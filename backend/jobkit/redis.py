@@ -95,9 +95,10 @@ def tag_key(tag: str) -> str:
     return f"taskdesk:tag:{tag}"
 
 
-def idempotency_key(key: str) -> str:
+def idempotency_key(key: str, owner: str = "") -> str:
     """Of the key that a client gave: hashed, as it may be long."""
-    return f"taskdesk:once:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    text = f"{owner}\n{key}" if owner else key
+    return f"taskdesk:once:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis
