@@ -29,7 +29,7 @@ from launcher.service import BACKEND, Service, end
 from launcher.terminal import refuse, say
 from runner.settings import WorkerSettings
 
-CODE = (".py", ".html")
+CODE = (".py", ".html", ".css", ".js")
 
 
 class RunSettings(WorkerSettings):

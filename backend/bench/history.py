@@ -21,7 +21,7 @@ from jobkit.catalog import CatalogReader
 from jobkit.jobs import Jobs
 from jobkit.redis import JOBS
 
-PATHS = ("/api/v1/jobs", "/api/v1/jobs?status=succeeded", "/finished_tasks")
+PATHS = ("/api/v1/jobs", "/api/v1/jobs?status=succeeded", "/finished_tasks", "/jobs", "/jobs?status=succeeded")
 REAL = 1_000
 SECONDS = 2.0  # of one measurement
 _AT_ONCE = 1_000

@@ -9,7 +9,7 @@ import os
 import re
 import time
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -20,6 +20,7 @@ from jobkit.catalog import TaskSpec
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult
 from jobkit.job import (
     FINAL,
+    OWNER,
     RETRY_OF,
     STATUSES,
     TAGS,
@@ -58,10 +59,14 @@ _CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The 
 
 @dataclass(frozen=True)
 class Once:
-    """A request that is not to be done twice: the key that its client gave it, and the digest of what it asks for."""
+    """A request that is not to be done twice: the key that its client gave it, and the digest of what it asks for.
+
+    Each owner has keys of its own.
+    """
 
     key: str
     digest: str
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -81,6 +86,11 @@ def new_job_id() -> str:
     digits = os.urandom(16).hex()
     variant = "89ab"[int(digits[16], 16) % 4]
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def is_job_id(text: str) -> bool:
+    """Whether a job could have this id. What could not is never made into a key of Redis."""
+    return bool(_ID.fullmatch(text))
 
 
 def _due(at: datetime | None) -> int | None:
@@ -107,6 +117,7 @@ class Jobs:
         at: datetime | None = None,
         tags: Sequence[str] = (),
         retry_of: str = "",
+        owner: str = "",
         once: Once | None = None,
     ) -> Job:
         """Put a job on a queue (its task's unless told), in one atomic round trip; at this time, if it is to come.
@@ -115,7 +126,8 @@ class Jobs:
         check them. Raises IdempotencyKeyReused, and as `get`.
         """
         job_id = job_id or new_job_id()
-        ours = {name: value for name, value in ((TAGS, " ".join(tags)), (RETRY_OF, retry_of)) if value}
+        known_of = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner))
+        ours = {name: value for name, value in known_of if value}
         due = _due(at)
         common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
         own = own_fields(spec, arguments)
@@ -133,6 +145,7 @@ class Jobs:
         queue: str = "",
         at: datetime | None = None,
         tags: Sequence[str] = (),
+        owner: str = "",
         once: Once | None = None,
     ) -> list[str]:
         """Put a job for each of these arguments on a queue, as `submit` does, in one atomic round trip; their ids.
@@ -141,7 +154,7 @@ class Jobs:
         """
         if len(arguments) > BATCH:
             raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
-        ours = {TAGS: " ".join(tags)} if tags else {}
+        ours = {name: value for name, value in ((TAGS, " ".join(tags)), (OWNER, owner)) if value}
         jobs = {new_job_id(): own_fields(spec, one) for one in arguments}
         due = _due(at)
         common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
@@ -158,7 +171,9 @@ class Jobs:
     ) -> list[str]:
         """Submit; the ids of the jobs, or of those that an earlier request of the same key has made."""
         record = (
-            (idempotency_key(once.key), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS) if once else ("", "", 0)
+            (idempotency_key(once.key, once.owner), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS)
+            if once
+            else ("", "", 0)
         )
         names = next(iter(jobs.values())).keys()
         arguments: list[Any] = [common["origin"], spec.name, " ".join(tags), *record, due or ""]
@@ -180,7 +195,7 @@ class Jobs:
 
     def done_before(self, once: Once) -> list[str]:
         """The ids of the jobs that an earlier request of the same key has made. Raises IdempotencyKeyReused."""
-        known = self._redis.get(idempotency_key(once.key))
+        known = self._redis.get(idempotency_key(once.key, once.owner))
         digest, *ids = known.decode().split() if known else [once.digest]
         if digest != once.digest:
             raise IdempotencyKeyReused(once.key)
@@ -216,7 +231,7 @@ class Jobs:
 
     def get(self, job_id: str) -> Job:
         """Raises JobNotFound; JobExpired for a job that was there once."""
-        if not _ID.fullmatch(job_id):
+        if not is_job_id(job_id):
             raise JobNotFound(job_id)
         # One after the other: what many ask for at a time shares its round trips, and needs no connections (redis.py).
         answers = [self._redis.hmget(job_key(job_id), WHOLE), self._redis.pttl(job_key(job_id))]
@@ -227,6 +242,14 @@ class Jobs:
         if job.status == "scheduled":
             return with_due(job, self._redis.zscore(registry_key("scheduled", job.queue), job_id))
         return job
+
+    def owners(self, job_ids: Sequence[str]) -> list[str | None]:
+        """Who submitted each of these jobs, empty for nobody that is known; None for a job that is not there."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hmget(job_key(job_id), "status", OWNER)
+            answers = pipeline.execute()
+        return [None if status is None else (owner or b"").decode() for status, owner in answers]
 
     def has_ended(self, job_id: str) -> bool:
         """Whether the job is final, or gone."""
@@ -254,9 +277,22 @@ class Jobs:
     ) -> tuple[list[Job], str | None]:
         """Jobs that match, newest first and without their input, and the cursor of the next page.
 
-        Where few match, a page may be shorter than `limit` though more follow. Raises ValueError on a wrong cursor.
+        Where few match, a page may be shorter than `limit` though more follow. Raises InvalidArguments on a cursor that
+        is none, or of a list of other jobs.
         """
         return self._listing.page(limit, cursor, matching)
+
+    def arrivals(self, shown: Collection[str], cursor: str | None, matching: Filter) -> int:
+        """How many jobs match by now that the first page did not show: of their ids, and with its next cursor.
+
+        Of many, not all are counted. Raises as `page`.
+        """
+        return self._listing.arrivals(shown, cursor, matching)
+
+    def load(self, job_ids: Iterable[str]) -> list[Job]:
+        """The jobs of these ids that are there, without their input."""
+        ids = [job_id for job_id in job_ids if is_job_id(job_id)]
+        return [job for job in self._listing.load(ids) if job]
 
     def queued(self, limit: int) -> tuple[list[Job], int]:
         """The first jobs that wait, in the order in which they will run, and how many wait in all."""

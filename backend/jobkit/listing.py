@@ -1,25 +1,30 @@
 """Lists of jobs: filtered, newest first, by page, at a cost that does not grow with the number of jobs.
 
 A page is read from the index (lua/index.lua) that has the fewest entries of those that the filter names; what else it
-names is looked at job by job. So that no request takes long, one looks at EXAMINED jobs at most.
+names is looked at job by job. So that no request takes long, one looks at EXAMINED jobs at most. The pages that follow
+read the same index: a job that was queued again has another number in one than in the others.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
 from redis import Redis
 
+from jobkit.errors import FieldError, InvalidArguments
 from jobkit.job import EVERY_STATUS, LISTED, Job, load, with_due
 from jobkit.redis import JOBS, index_key, job_key, registry_key, tag_key, task_key
 from jobkit.scripts import REINDEX
 
 EXAMINED = 2_000
 _CHUNK = 200
+_MOST_AGAIN = 250  # so that a cursor fits into an address; of more such jobs the oldest may be repeated
+_CURSOR = re.compile(rf"([a-z]{{1,6}})\.([0-9]{{1,15}})((?:\.[0-9]{{1,15}}){{0,{_MOST_AGAIN}}})")
 INDEXED = tuple(status for status in EVERY_STATUS if status != "running")
 
 
@@ -60,6 +65,22 @@ class Entry(NamedTuple):
 
 
 Sources = dict[str, tuple[str | None, str | None]]  # keys of an index, with the queue and status of their jobs
+Found = list[tuple[Entry, Job]]
+
+
+class Cursor(NamedTuple):
+    """Where a list goes on: in which index, before which number.
+
+    `again`: the numbers, lower than that, of jobs that were shown under a newer one, as they had been queued again.
+    """
+
+    source: str
+    before: float = math.inf
+    again: frozenset[int] = frozenset()
+
+    def __str__(self) -> str:
+        again = sorted((number for number in self.again if number < self.before), reverse=True)[:_MOST_AGAIN]
+        return ".".join(map(str, (self.source, self.before, *again)))
 
 
 class Listing:
@@ -69,27 +90,45 @@ class Listing:
 
     def page(self, limit: int, cursor: str | None, matching: Filter) -> tuple[list[Job], str | None]:
         """As `Jobs.page`."""
-        before = f"({int(cursor)}" if cursor else "+inf"
-        sources = self._cheapest(matching)
-        found: list[tuple[Job, int]] = []
-        examined = 0
-        chunk = limit + 1
+        choices = self._choices(matching)
+        start = self._start(cursor, choices)
+        found, before = self._find(limit, start, choices[start.source], matching)
+        jobs = [job for _, job in found]
+        if before is None:
+            return jobs, None
+        return jobs, str(Cursor(start.source, before, start.again.union(self._own_numbers(found))))
+
+    def arrivals(self, shown: Collection[str], cursor: str | None, matching: Filter) -> int:
+        """As `Jobs.arrivals`."""
+        choices = self._choices(matching)
+        source, lowest, _ = self._start(cursor, choices)
+        entries = self._entries(choices[source], self._running(source, matching), math.inf, len(shown) + _CHUNK)
+        others = [entry for entry in entries if entry.id not in shown and (cursor is None or entry.number > lowest)]
+        return sum(matching.matches(job) for _, job in self._jobs(others[:_CHUNK], matching))
+
+    def _find(self, limit: int, start: Cursor, sources: Sources, matching: Filter) -> tuple[Found, int | None]:
+        """What matches from there on, and before which number to go on: None at the end."""
+        queues = self._running(start.source, matching)
+        found: Found = []
+        seen: set[str] = set()
+        examined, before, chunk = 0, start.before, limit + 1
         while True:
-            entries = self._entries(sources, matching, before, chunk)
+            entries = self._entries(sources, queues, before, chunk)
             for entry, job in self._jobs(entries, matching):
-                if matching.is_before(job) and entry.status != "queued":  # one queued again has a new number there
-                    return [job for job, _ in found], None
-                if matching.matches(job):
-                    found.append((job, entry.number))
-                    if len(found) > limit:  # one more than is shown: so there is a next page
-                        return [job for job, _ in found[:limit]], str(found[limit - 1][1])
+                if matching.is_before(job) and not _is_queued_again(entry, job):
+                    return found, None
+                if matching.matches(job) and job.id not in seen and entry.number not in start.again:
+                    if len(found) == limit:  # there is one more than is shown, so there is a next page
+                        return found, found[-1][0].number
+                    found.append((entry, job))
+                    seen.add(job.id)
             examined += len(entries)
             if len(entries) < chunk:
-                return [job for job, _ in found], None
-            before = f"({entries[-1].number}"
+                return found, None
+            before = entries[-1].number
             chunk = max(chunk, _CHUNK)  # what is looked for is not in every entry
             if examined >= EXAMINED:
-                return [job for job, _ in found], before.lstrip("(")
+                return found, entries[-1].number
 
     def load(self, job_ids: Sequence[str]) -> list[Job | None]:
         """The jobs of these ids, without their input."""
@@ -109,34 +148,54 @@ class Listing:
                 pipeline.zscore(registry_key("scheduled", job.queue), job.id)
             return list(pipeline.execute())
 
-    def _cheapest(self, matching: Filter) -> Sources:
-        """The keys of the index to read, each with the queue and the status that its jobs should have."""
-        choices: list[Sources] = []
+    def _choices(self, matching: Filter) -> dict[str, Sources]:
+        """The indexes that may be read, by name."""
+        choices: dict[str, Sources] = {}
         if matching.status or matching.queue:
             queues = (matching.queue,) if matching.queue else self._queues
             statuses = (matching.status,) if matching.status else INDEXED
-            choices.append({index_key(queue, status): (queue, status) for queue in queues for status in statuses})
+            choices["status"] = {index_key(queue, status): (queue, status) for queue in queues for status in statuses}
+        if matching.status == "running":
+            return choices
         if matching.task:
-            choices.append({task_key(matching.task): (None, None)})
+            choices["task"] = {task_key(matching.task): (None, None)}
         if matching.tag:
-            choices.append({tag_key(matching.tag): (None, None)})
-        if len(choices) < 2 or matching.status == "running":
-            return choices[0] if choices else {JOBS: (None, None)}
+            choices["tag"] = {tag_key(matching.tag): (None, None)}
+        return choices or {"all": {JOBS: (None, None)}}
+
+    def _start(self, cursor: str | None, choices: dict[str, Sources]) -> Cursor:
+        """Raises InvalidArguments."""
+        if cursor is None:
+            return Cursor(self._smallest(choices))
+        parts = _CURSOR.fullmatch(cursor)
+        if not parts or parts[1] not in choices:
+            raise InvalidArguments(
+                [FieldError("/cursor", "This is no cursor of such a list: use the next_cursor of a page.")]
+            )
+        return Cursor(parts[1], int(parts[2]), frozenset(map(int, parts[3].split(".")[1:])))
+
+    def _smallest(self, choices: dict[str, Sources]) -> str:
+        if len(choices) == 1:
+            return next(iter(choices))
         with self._redis.pipeline(transaction=False) as pipeline:
-            for keys in choices:
-                for key in keys:
+            for sources in choices.values():
+                for key in sources:
                     pipeline.zcard(key)
             sizes = iter(pipeline.execute())
-        return min(choices, key=lambda keys: sum(next(sizes) for _ in keys))
+        return min(choices, key=lambda source: sum(next(sizes) for _ in choices[source]))
 
-    def _entries(self, sources: Sources, matching: Filter, before: str, count: int) -> list[Entry]:
-        """The newest `count` entries before a number, all as they were at one moment."""
-        reads_running = (matching.status or matching.queue) and matching.status in ("running", None)
-        queues = ([matching.queue] if matching.queue else self._queues) if reads_running else ()
+    def _running(self, source: str, matching: Filter) -> Sequence[str]:
+        """The queues of which the jobs that run are read, too: they are in no index by status."""
+        if source != "status" or matching.status not in ("running", None):
+            return ()
+        return (matching.queue,) if matching.queue else self._queues
+
+    def _entries(self, sources: Sources, running: Sequence[str], before: float, count: int) -> list[Entry]:
+        """The newest `count` entries before a number, and of what runs in these queues, as they were at one moment."""
         with self._redis.pipeline(transaction=True) as pipeline:
             for key in sources:
-                pipeline.zrevrangebyscore(key, before, "-inf", 0, count, withscores=True)
-            for queue in queues:
+                pipeline.zrevrangebyscore(key, f"({before}", "-inf", 0, count, withscores=True)
+            for queue in running:
                 pipeline.zrange(registry_key("wip", queue), 0, -1)
             answers = pipeline.execute()
         entries = [
@@ -144,18 +203,22 @@ class Listing:
             for its, answer in zip(sources.values(), answers[: len(sources)], strict=True)
             for job_id, number in answer
         ]
-        running = [member.decode().rpartition(":")[0] for part in answers[len(sources) :] for member in part]
-        entries += self._numbered(running, before)
+        members = [member.decode().rpartition(":")[0] for part in answers[len(sources) :] for member in part]
+        entries += [Entry(number, job_id) for job_id, number in self._numbers(members) if number < before]
         return sorted({entry.id: entry for entry in entries}.values(), reverse=True)[:count]
 
-    def _numbered(self, running: list[str], before: str) -> list[Entry]:
-        """Entries for the jobs that run: there are as many as workers."""
+    def _numbers(self, job_ids: Sequence[str]) -> list[tuple[str, int]]:
+        """The number that each job got when it was submitted; what RQ's own code has submitted has none."""
         with self._redis.pipeline(transaction=False) as pipeline:
-            for job_id in running:
+            for job_id in job_ids:
                 pipeline.zscore(JOBS, job_id)
-            numbers = zip(running, pipeline.execute(), strict=True)
-        limit = math.inf if before == "+inf" else int(before.lstrip("("))
-        return [Entry(int(number), job_id) for job_id, number in numbers if number is not None and number < limit]
+            numbers = pipeline.execute()
+        return [(job_id, int(number)) for job_id, number in zip(job_ids, numbers, strict=True) if number is not None]
+
+    def _own_numbers(self, found: Found) -> list[int]:
+        """The numbers under which jobs that are queued again will stand when they have begun, or are put back."""
+        again = [job.id for entry, job in found if _is_queued_again(entry, job)]
+        return [number for _, number in self._numbers(again)]
 
     def _jobs(self, entries: list[Entry], matching: Filter) -> Iterator[tuple[Entry, Job]]:
         """The jobs of these entries that are still there. What RQ's own tools have moved is indexed anew."""
@@ -169,3 +232,8 @@ class Listing:
                     astray += (entry.queue, job.id)
         if astray:
             REINDEX(self._redis, *astray)
+
+
+def _is_queued_again(entry: Entry, job: Job) -> bool:
+    """Whether it may stand under a newer number than its own."""
+    return entry.status == "queued" and job.enqueued_at != job.created_at

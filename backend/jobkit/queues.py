@@ -29,9 +29,9 @@ class Queue:
 
         None if it is paused, or none has ended since.
         """
-        if not self.oldest_at:
+        if not self.jobs["queued"]:
             return 0.0
-        pace = self.last_hour.pace(self.oldest_at.timestamp())
+        pace = self.last_hour.pace(self.oldest_at.timestamp()) if self.oldest_at else 0
         return self.jobs["queued"] / pace if pace and not self.is_paused else None
 
 

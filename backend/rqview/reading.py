@@ -28,6 +28,9 @@ class ShownJob(Job):
     def dependency_ids(self) -> list[bytes]:  # type: ignore[override]
         return [job_id.encode() for job_id in super().dependency_ids]  # rq-dashboard decodes them
 
+    def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
+        return super().to_dict(include_meta=False, include_result=False)  # they stay as they are, whatever they are
+
     def get_call_string(self) -> str | None:
         try:
             return super().get_call_string()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from web import api, classic, errors, health, hosts, metrics, pages, protection, request_log
+from web import api, assets, classic, compression, errors, health, hosts, metrics, pages, protection, request_log
 from web.application import App
 from web.desk import WebDesk
 from web.express import Express
@@ -13,7 +13,7 @@ from web.settings import WebSettings
 
 def create_app(settings: WebSettings) -> Flask:
     """The application. It reads nothing but `settings`, and does not touch Redis before the first request."""
-    app = App(__name__)
+    app = App(__name__, static_folder=None)
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_bytes,
         MAX_FORM_MEMORY_SIZE=1_000_000,
@@ -30,6 +30,8 @@ def create_app(settings: WebSettings) -> Flask:
     hosts.install(app, hosts.TrustedHosts(settings.trusted_hosts, settings.app_host))
     protection.install(app)
     errors.install(app)
+    compression.install(app)
+    assets.install(app)
     app.register_blueprint(health.bp)
     app.register_blueprint(api.bp)
     app.register_blueprint(pages.bp)

@@ -19,6 +19,10 @@ PAGES = {
     "succeeded": "/jobs/{succeeded}",
     "failed": "/jobs/{failed}",
     "canceled": "/jobs/{canceled}",
+    "jobs": "/jobs?limit=10",
+    "filters": "/jobs?tag=nobody&since=2026-01-01T00:00Z&until=yesterday",
+    "queues": "/queues",
+    "workers": "/workers",
     "docs": "/docs",
     "nothing": "/nothing",
 }
@@ -40,8 +44,8 @@ class Jobs:
         request.post(f"/api/v1/jobs/{self.ids['canceled']}/cancel")
         self._submit("failed", "train_model", "?queue=high", multipart={"data": table, "target": "label"})
         self._submit("succeeded", "kinds_gallery", "", data={})
-        for status, job_id in self.ids.items():
-            wait_until(lambda job_id=job_id, status=status: self._status(job_id) == status, what=f"a {status} job")
+        for status, job_id in self.ids.items():  # the one that fails loads its libraries first
+            wait_until(lambda job_id=job_id, status=status: self._status(job_id) == status, seconds=50)
 
     def path(self, page: str) -> str:
         return PAGES[page].format(**self.ids)

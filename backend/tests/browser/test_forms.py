@@ -45,7 +45,7 @@ def test_what_is_typed_stands_in_the_calls_and_these_run(page):
     expect(page.get_by_role("tabpanel")).to_contain_text('"task_arg": "it\'s typed"')
     expect(page.get_by_label("Task arg")).to_be_hidden()
 
-    code = page.locator("[data-code=python]").inner_text()
+    code = page.locator("#call-python").inner_text()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
     assert "succeeded" in done.stdout, done.stderr
     assert "prefix___it's typed" in done.stdout
@@ -61,9 +61,9 @@ def test_a_call_is_copied(browser, stack):
     page.get_by_role("tab", name="curl").click()
     page.get_by_role("button", name="Copy").click()
 
-    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    expect(page.get_by_text("Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == page.locator("[data-code=curl]").inner_text()
+    assert copied == page.locator("#call-curl").inner_text()
     assert copied.startswith("curl http")
     context.close()
 
@@ -120,7 +120,7 @@ def test_a_moment_is_typed_in_the_viewers_zone_and_sent_in_utc(berlin):
     berlin.goto("/tasks/kinds_gallery")
     moment = berlin.get_by_label("Moment")
     expect(moment).to_have_value("2026-01-31T13:30")  # 12:30 in UTC
-    expect(berlin.get_by_text("In your time zone, Europe/Berlin.")).to_be_visible()
+    expect(berlin.locator("#moment-hint")).to_contain_text("In your time zone, Europe/Berlin.")
 
     moment.fill("2026-07-01T00:15")
     berlin.get_by_label("Bounded whole", exact=True).fill("500")
@@ -168,7 +168,7 @@ def test_without_javascript_the_whole_page_works(browser, stack):
 
     expect(page.get_by_text("This has to be at most 100.")).to_be_visible()
     expect(page.locator("#words")).to_have_value("uno\ndue\ntre")
-    expect(page.locator("[data-code=curl]")).to_contain_text('"words": ["uno", "due", "tre"]')
+    expect(page.locator("#call-curl")).to_contain_text('"words": ["uno", "due", "tre"]')
     page.locator("#bounded_whole").fill("5")
     page.locator("main form button:not([type])").click()
 

@@ -1,8 +1,10 @@
-"""What all pages share, in a real browser: the theme."""
+"""What all pages share, in a real browser: the theme, the keys, and what there is to see while Redis is away."""
 
 from __future__ import annotations
 
 from playwright.sync_api import expect
+
+from tests.conftest import RedisServer, Stack, wait_until
 
 BACKGROUNDS = {"light": "rgb(246, 247, 249)", "dark": "rgb(15, 20, 26)"}
 WHEN_THE_BODY_COMES = """
@@ -42,3 +44,23 @@ def test_without_javascript_the_theme_is_the_system_s_and_no_switch_is_shown(bro
     expect(page.get_by_role("link", name="API")).to_be_visible()
     expect(page.get_by_role("button", name="Theme")).to_be_hidden()
     context.close()
+
+
+def test_a_page_comes_back_by_itself_when_redis_does(browser, tmp_path):
+    server = RedisServer(tmp_path)
+    server.start()
+    stack = Stack(server.url, tmp_path)
+    stack.start("server")
+    wait_until(lambda: stack.answers("/readyz"))
+    page = browser.new_page(base_url=stack.url)
+    server.stop()
+
+    answer = page.goto("/jobs")
+    assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+    expect(page.get_by_role("heading", name="can’t reach its store")).to_be_visible()
+    server.start()
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible(timeout=20_000)
+
+    page.close()
+    stack.stop()
+    server.stop()

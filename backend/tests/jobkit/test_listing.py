@@ -10,8 +10,10 @@ from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from jobkit import listing
-from jobkit.job import Retention
+from jobkit.errors import InvalidArguments
+from jobkit.job import Retention, rq_time
 from jobkit.listing import Filter
+from jobkit.redis import JOBS, index_key, job_key
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
@@ -98,6 +100,78 @@ def test_pages_lose_and_repeat_nothing_while_jobs_arrive_and_run(submit, jobs, r
         run_worker()
 
     assert found == ours[::-1]
+
+
+@pytest.mark.parametrize("cursor", ["", "7", "task.7", "tag.-7", "tag.7.", "tag", "status.1\n", "tag." + "1." * 400])
+def test_a_cursor_that_is_none_of_this_list_is_refused(jobs, cursor):
+    with pytest.raises(InvalidArguments):
+        jobs.page(1, cursor, Filter(tag="few"))
+
+
+@pytest.fixture
+def queue_again(redis):
+    """What a worker does with a job of which a try has failed: lua/index.lua gives it a new number there."""
+
+    def queue_again(job_id):
+        redis.zadd(index_key("default", "queued"), {job_id: redis.incr("taskdesk:sequence")})
+        redis.hset(job_key(job_id), "enqueued_at", rq_time(datetime.now(UTC)))
+
+    return queue_again
+
+
+def test_a_list_goes_on_in_the_index_that_it_began_with(submit, jobs, queue_again):
+    ours = [submit(tags=["few"]) for _ in range(4)]
+    others = [submit() for _ in range(2)]
+    page, cursor = jobs.page(1, None, Filter(status="queued", tag="few"))
+    jobs.delete(*others, ours[0])  # now those that are queued are no more than those with the tag
+    queue_again(ours[1])
+    assert cursor.startswith("tag.")
+
+    following, _ = jobs.page(5, cursor, Filter(status="queued", tag="few"))
+
+    assert [job.id for job in [*page, *following]] == [ours[3], ours[2], ours[1]]
+
+
+@pytest.mark.parametrize("matching", [{"status": "queued"}, {"queue": "default"}])
+def test_a_job_that_was_queued_again_and_put_back_is_not_repeated(submit, jobs, redis, queue_again, matching):
+    ours = [submit() for _ in range(6)]
+    again = ours[1]
+    queue_again(again)
+    page, cursor = jobs.page(2, None, Filter(**matching))
+    redis.zadd(index_key("default", "queued"), {again: redis.zscore(JOBS, again)})  # put back: under its own number
+    found = [job.id for job in page]
+
+    while cursor:
+        page, cursor = jobs.page(2, cursor, Filter(**matching))
+        found += [job.id for job in page]
+
+    assert found == [again, ours[5], ours[4], ours[3], ours[2], ours[0]]
+
+
+def test_jobs_that_came_since_are_counted_wherever_they_stand_in_the_list(submit, jobs, run_worker):
+    first, between, last = submit("raises"), submit(), submit("raises")
+    jobs.cancel(between)
+    run_worker()
+    shown, _ = jobs.page(5, None, Filter(status="failed"))
+    before = jobs.arrivals({job.id for job in shown}, None, Filter(status="failed"))
+
+    late = submit("raises")
+    run_worker()
+
+    assert {job.id for job in shown} == {first, last}
+    assert before == 0
+    assert jobs.arrivals({first, last}, None, Filter(status="failed")) == 1
+    assert jobs.arrivals({first, late}, None, Filter(status="failed")) == 1  # not the newest, but not shown
+    assert jobs.arrivals({first, last}, None, Filter(status="failed", task="echo")) == 0
+
+
+def test_older_jobs_than_a_page_shows_have_not_come_since(submit, jobs):
+    for _ in range(5):
+        submit()
+    shown, cursor = jobs.page(2)
+    submit()
+
+    assert jobs.arrivals({job.id for job in shown}, cursor, Filter()) == 1
 
 
 def test_a_search_that_finds_little_goes_on_with_the_next_page(submit, ids, monkeypatch):

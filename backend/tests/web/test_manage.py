@@ -48,6 +48,24 @@ def test_jobs_are_found_by_what_the_query_says(get, submit, run_worker):
     assert ids(get("/jobs?until=2020-01-01T00:00:00%2B01:00")) == ids(get("/jobs?tag=nothing")) == []
 
 
+def test_a_time_may_be_told_as_how_long_ago_it_was(get, submit, redis):
+    old, new = submit(), submit()
+    redis.hset(f"rq:job:{old}", "created_at", "2026-01-01T00:00:00.000000Z")
+
+    assert ids(get("/jobs?since=1h")) == [new]
+    assert ids(get("/jobs?until=30m")) == [old]
+
+
+def test_what_matches_is_counted_as_a_bulk_action_expects_it(get, submit, bulk):
+    submit(tag="night"), submit(tag="night"), submit()
+
+    count = get("/jobs:count?tag=night&status=queued").json["count"]
+
+    assert (count, get("/jobs:count").json) == (2, {"count": 3})
+    assert bulk("cancel", count, tag="night", status="queued").json["outcomes"] == {"canceled": 2}
+    assert get("/jobs:count?limit=5").json["errors"][0]["pointer"] == "/limit"
+
+
 def test_a_page_links_to_the_next_with_its_filter(get, submit, client):
     first, second = submit(), submit()
 
@@ -71,6 +89,9 @@ def test_a_page_links_to_the_next_with_its_filter(get, submit, client):
         ("limit=000000001999", "/limit"),
         ("stauts=failed", "/stauts"),
         ("tag=", "/tag"),
+        ("status=failed&status=queued", "/status"),
+        ("since=1w", "/since"),
+        ("cursor=task.5&status=failed", "/cursor"),
     ],
 )
 def test_a_query_that_can_not_be_read_is_named(get, query, pointer):

@@ -247,6 +247,28 @@ def test_redis_away_is_503_with_retry_after(away_client, path):
     assert away_client.get("/healthz").status_code == 200
 
 
+def test_a_page_says_in_words_that_redis_is_away_and_is_tried_again(away_client):
+    page = away_client.get("/jobs/some-id", headers={"Accept": "text/html"})
+    sent = away_client.post("/tasks/echo", data={"text": "a"}, headers={"Accept": "text/html"})
+
+    assert (page.status_code, sent.status_code) == (503, 503)
+    assert "Nothing is lost" in page.text
+    assert '<noscript><meta http-equiv="refresh"' in page.text
+    assert "Traceback" not in page.text
+    assert "refresh" not in sent.text  # that would not send it again
+    assert "go back, and send it again" in sent.text
+
+
+def test_a_page_that_is_not_there_says_what_to_do_next(client, redis):
+    expired = client.post("/tasks/echo", data={"text": "a", "times": "1"}).location
+    redis.delete(f"rq:job:{expired.rpartition('/')[2]}")
+    pages = [client.get(path, headers={"Accept": "text/html"}) for path in ("/jobs/nothing", expired)]
+
+    assert [page.status_code for page in pages] == [404, 410]
+    assert 'href="/jobs">the list of jobs' in pages[0].text
+    assert "run again" in pages[1].text
+
+
 def test_the_form_keeps_what_was_typed_while_redis_is_away(away_client):
     page = away_client.post("/", data={"task_param": "precious words"})
 

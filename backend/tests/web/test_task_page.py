@@ -30,7 +30,7 @@ def value_of(page: str, name: str) -> str | None:
 
 
 def call_on(page: str, name: str) -> str:
-    return html.unescape(re.search(rf'data-code="{name}">(.*?)</code>', page, re.DOTALL)[1])
+    return html.unescape(re.search(rf'id="call-{name}">(.*?)</code>', page, re.DOTALL)[1])
 
 
 def words_of(call: str) -> list[str]:

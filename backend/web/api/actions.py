@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-import time
-from collections import Counter
-from collections.abc import Callable
 from typing import Any, cast
 
 from flask import Blueprint, request
-from redis.exceptions import RedisError
 
-from jobkit.errors import AppError, CountDiffers, FieldError, InvalidArguments, JobRuns, NotEnded
+from jobkit.errors import FieldError, InvalidArguments, JobRuns, NotEnded
 from jobkit.job import FINAL
-from jobkit.jobs import BATCH
 from web.api.query import job_filter
 from web.api.tasks import Answer, accepted, idempotency_key
+from web.bulk import ACTIONS, act, matching_ids
 from web.desk import desk
 from web.forms import json_object
 from web.present import job_object
 from web.waiting import preferred_wait
-
-MAX_BULK = 10_000
-BULK_SECONDS = 5.0  # that the search for them may take
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -63,10 +56,10 @@ def delete_job(job_id: str) -> tuple[str, int]:
 def bulk() -> dict[str, Any]:
     """Do `action` with each job that `filter` matches, if they are `expected_count`."""
     body = json_object(request)
-    action, expected = body.get("action"), cast(Any, body.get("expected_count"))
+    action, expected = cast(Any, body.get("action")), cast(Any, body.get("expected_count"))
     errors = [FieldError(f"/{name}", "There is no such member.") for name in sorted(body.keys() - _MEMBERS)]
-    if not (isinstance(action, str) and action in _ACTIONS):
-        errors.append(FieldError("/action", f"This has to be one of: {', '.join(_ACTIONS)}."))
+    if not (isinstance(action, str) and action in ACTIONS):
+        errors.append(FieldError("/action", f"This has to be one of: {', '.join(ACTIONS)}."))
     if type(expected) not in (int, float) or expected < 0 or expected % 1:  # 3.0 is a whole number, too
         errors.append(
             FieldError("/expected_count", "This has to be a whole number: how many jobs you expect to match.")
@@ -75,61 +68,8 @@ def bulk() -> dict[str, Any]:
         errors.append(FieldError("/filter", 'This has to be an object, such as {"status": "failed"}.'))
     if errors:
         raise InvalidArguments(errors)
-    ids = _matching(body["filter"])
-    if len(ids) != expected:
-        raise CountDiffers(int(expected or 0), len(ids))
-    outcomes = Counter(
-        status for start in range(0, len(ids), BATCH) for status in _ACTIONS[action](ids[start : start + BATCH])
-    )
-    return {"action": action, "count": len(ids), "outcomes": dict(outcomes)}
-
-
-def _matching(query: dict[str, Any]) -> list[str]:
-    """The ids of all jobs that match. Raises InvalidArguments if they are too many, or too few to be found in time."""
-    matching = job_filter(query, "/filter")
-    until = time.monotonic() + BULK_SECONDS
-    ids: list[str] = []
-    cursor: str | None = None
-    while True:
-        jobs, cursor = desk().jobs.page(BATCH, cursor, matching)
-        ids += [job.id for job in jobs]
-        if len(ids) > MAX_BULK:
-            raise InvalidArguments([FieldError("/filter", f"More than {MAX_BULK:,} jobs match: narrow it.")])
-        if not cursor:
-            return ids
-        if time.monotonic() > until:
-            raise InvalidArguments([FieldError("/filter", "To look through all jobs takes too long: narrow it.")])
-
-
-def _cancel(ids: list[str]) -> list[str]:
-    words = {"canceled": "canceled", "running": "stopping"}
-    return [words.get(status, "skipped") for status in desk().jobs.cancel(*ids)]
-
-
-def _retry(ids: list[str]) -> list[str]:
-    return [_retried(job_id) for job_id in ids]
-
-
-def _retried(job_id: str) -> str:
-    try:
-        desk().retry(desk().jobs.get(job_id))
-    except (AppError, RedisError):  # what was made so far is told, or the next call would make it again
-        return "skipped"
-    return "retried"
-
-
-def _keep(ids: list[str]) -> list[str]:
-    return ["kept" if status in FINAL else "skipped" for status in desk().jobs.keep(*ids)]
-
-
-def _delete(ids: list[str]) -> list[str]:
-    return ["skipped" if status in ("running", "") else "deleted" for status in desk().delete(*ids)]
+    ids = matching_ids(job_filter(body["filter"], "/filter"), int(expected), "/filter")
+    return {"action": action, "count": len(ids), "outcomes": act(action, ids)}
 
 
 _MEMBERS = {"action", "filter", "expected_count"}
-_ACTIONS: dict[Any, Callable[[list[str]], list[str]]] = {
-    "cancel": _cancel,
-    "retry": _retry,
-    "keep": _keep,
-    "delete": _delete,
-}

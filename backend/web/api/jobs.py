@@ -12,7 +12,8 @@ from flask import Blueprint, Response, json, jsonify, request, send_file
 from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
 from jobkit.events import read_log
 from jobkit.job import Job
-from web.api.query import job_filter, page_cursor, page_limit
+from web.api.query import PAGED, job_filter, once_each, page_limit
+from web.bulk import matching_ids
 from web.desk import desk
 from web.present import job_object, plain_result, result_parts
 from web.waiting import preferred_wait, wait_for_end
@@ -22,6 +23,7 @@ _SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # never 
 
 def add_routes(bp: Blueprint) -> None:
     bp.get("/jobs")(list_jobs)
+    bp.get("/jobs:count")(count_jobs)
     bp.get("/jobs/<job_id>")(show_job)
     bp.get("/jobs/<job_id>/result")(job_result)
     bp.get("/jobs/<job_id>/artifacts/<name>")(job_artifact)
@@ -30,13 +32,19 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def list_jobs() -> tuple[dict[str, Any], int, dict[str, str]]:
-    query = request.args
-    jobs, following = desk().jobs.page(page_limit(query, 50), page_cursor(query), job_filter(query))
+    query = once_each(request.args)
+    matching = job_filter(query, besides=PAGED)
+    jobs, following = desk().jobs.page(page_limit(query, 50), query.get("cursor"), matching)
     headers = {}
     if following:
-        address = f"{request.path}?{urlencode({**query.to_dict(), 'cursor': following})}"
+        address = f"{request.path}?{urlencode({**query, 'cursor': following})}"
         headers["Link"] = f'<{request.script_root}{address}>; rel="next"'
     return {"data": [job_object(job) for job in jobs], "next_cursor": following}, 200, headers
+
+
+def count_jobs() -> dict[str, int]:
+    """How many jobs match: what a bulk action with this filter expects."""
+    return {"count": len(matching_ids(job_filter(once_each(request.args))))}
 
 
 def show_job(job_id: str) -> Response:

@@ -1,8 +1,10 @@
-"""What a query of the API may say: filters, limits, cursors, options of a submit. Whatever is wrong is named."""
+"""What a query of the API may say: filters, limits, options of a submit. Whatever is wrong is named."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -14,7 +16,8 @@ from jobkit.listing import Filter
 from jobkit.reading import read_moment
 
 MAX_PAGE = 200
-_FILTERS = dict.fromkeys(("status", "task", "queue", "tag", "since", "until", "id"))  # in this order
+PAGED = ("limit", "cursor")
+FILTERS = dict.fromkeys(("status", "task", "queue", "tag", "since", "until", "id"))  # in this order
 
 
 def page_limit(query: Mapping[str, str], default: int) -> int:
@@ -25,12 +28,12 @@ def page_limit(query: Mapping[str, str], default: int) -> int:
     return int(text)
 
 
-def page_cursor(query: Mapping[str, str]) -> str | None:
-    """Raises InvalidArguments."""
-    cursor = query.get("cursor")
-    if cursor is not None and not (cursor.isascii() and cursor.isdecimal() and len(cursor) < 16):
-        raise InvalidArguments([FieldError("/cursor", "This is no cursor: use the next_cursor of a page.")])
-    return cursor
+def once_each(query: MultiDict[str, str]) -> dict[str, str]:
+    """The query, in which nothing may stand twice: one of the two would be ignored. Raises InvalidArguments."""
+    twice = [name for name, values in query.lists() if len(values) > 1]
+    if twice:
+        raise InvalidArguments([FieldError(f"/{name}", "This stands there twice: say it once.") for name in twice])
+    return query.to_dict()
 
 
 def submit_options(query: MultiDict[str, str]) -> dict[str, Any]:
@@ -43,14 +46,14 @@ def submit_options(query: MultiDict[str, str]) -> dict[str, Any]:
     return {"queue": query.get("queue"), "at": moment, "tags": check_tags(query.getlist("tag"))}
 
 
-def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:
-    """The filter that a query, or an object of JSON at the pointer `at`, stands for.
+def job_filter(query: Mapping[str, Any], at: str = "", besides: Collection[str] = ()) -> Filter:
+    """The filter that a query, or an object of JSON at the pointer `at`, stands for; `besides` may stand there, too.
 
     Raises InvalidArguments, for a name that is none, too: a typo would reach too far.
     """
-    unknown = sorted(query.keys() - _FILTERS.keys() - ({"limit", "cursor"} if not at else set()))
+    unknown = sorted(query.keys() - FILTERS.keys() - set(besides))
     errors = [
-        FieldError(f"{at}/{name}", f"There is no such filter: known are {', '.join(_FILTERS)}.") for name in unknown
+        FieldError(f"{at}/{name}", f"There is no such filter: known are {', '.join(FILTERS)}.") for name in unknown
     ]
 
     def read(name: str, parse: Callable[[str], Any]) -> Any:
@@ -67,8 +70,8 @@ def job_filter(query: Mapping[str, Any], at: str = "") -> Filter:
         task=read("task", lambda text: _text(text).rpartition(".")[2]),
         queue=read("queue", _text),
         tag=read("tag", _text),
-        since=read("since", read_moment),
-        until=read("until", read_moment),
+        since=read("since", _moment),
+        until=read("until", _moment),
         prefix=read("id", _text),
     )
     if errors:
@@ -86,3 +89,18 @@ def _text(text: str) -> str:
     if not isinstance(text, str) or not 1 <= len(text) <= 200:
         raise ValueError("This has to be a text of 1 to 200 characters; leave it out for all.")
     return text
+
+
+def _moment(text: Any) -> datetime:
+    """A moment, or how long ago it was. Raises ValueError."""
+    ago = _AGO.fullmatch(text) if isinstance(text, str) else None
+    if ago:
+        return datetime.now(UTC) - int(ago[1]) * _UNITS[ago[2]]
+    try:
+        return read_moment(text)
+    except ValueError as error:
+        raise ValueError(f"{error} Or so long ago: 30m, 12h, 7d.") from None
+
+
+_AGO = re.compile(r"([0-9]{1,4})([mhd])")
+_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}

@@ -2,12 +2,15 @@
 
 from flask import Blueprint
 
-from web.pages import actions, docs, downloads, home, jobs, tasks
+from web.pages import actions, docs, downloads, home, jobs, listing, many, queues, tasks
 
 bp = Blueprint("pages", __name__)
 home.add_routes(bp)
 tasks.add_routes(bp)
+listing.add_routes(bp)
+many.add_routes(bp)
 jobs.add_routes(bp)
 actions.add_routes(bp)
 downloads.add_routes(bp)
+queues.add_routes(bp)
 docs.add_routes(bp)

@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobkit.errors import AppError, FieldError, InvalidArguments, RedisAway
 from jobkit.job import Job
+from jobkit.statistics import last_runs, typical
 from web.api.query import page_limit
 from web.desk import desk
 from web.forms import arguments_from_page
@@ -80,6 +81,9 @@ def _content() -> dict[str, Any]:
     queued, queued_count = desk().jobs.queued(SHOWN)
     finished, finished_count = desk().jobs.succeeded(SHOWN)
     newest, _ = desk().jobs.page(SHOWN)
+    queues = desk().queues.read()
+    references = [spec.reference for spec in announced.tasks.values()]
+    runs = zip(typical(desk().redis, *references), last_runs(desk().redis, *references), strict=True)
     return {
         "announced": announced,
         "queued": queued,
@@ -87,4 +91,7 @@ def _content() -> dict[str, Any]:
         "finished": finished,
         "finished_count": finished_count,
         "newest": newest,
+        "running_count": sum(queue.jobs["running"] for queue in queues),
+        "failed_count": sum(sum(queue.last_hour.failed) for queue in queues),
+        "usual_runs": dict(zip(announced.tasks, runs, strict=True)),
     }

@@ -1,4 +1,6 @@
-// What one can do with a job's page without the server: sort a table, look at a picture closely, copy, be asked first.
+// What one can do with a job's page without the server: sort a table, look at a picture closely, be asked first.
+import "./copy.js";
+
 const words = new Intl.Collator(undefined, { numeric: true });
 
 export function makeSortable(root) {
@@ -14,7 +16,7 @@ function sort(head) {
   const body = head.closest("table").tBodies[0];
   const isNumber = head.classList.contains("number");
   const cell = (row) => row.cells[head.cellIndex] ?? row.cells[0];
-  const value = (row) => (isNumber ? parseFloat(cell(row).title || "NaN") : cell(row).textContent);
+  const value = (row) => (isNumber ? parseFloat(cell(row).title || cell(row).textContent) : cell(row).textContent);
   const compare = isNumber ? (a, b) => a - b : words.compare;
   const rows = [...body.rows].map((row) => [value(row), row]);
   const isGap = (value) => value === "–" || Number.isNaN(value); // no value: at the end either way
@@ -40,17 +42,8 @@ function setSize(isActual) {
   size.ariaPressed = isActual;
 }
 
-async function copy(button) {
-  const { copy, copyUrl, copyOf } = button.dataset;
-  const text = copy ?? (copyUrl ? await (await fetch(copyUrl)).text() : document.getElementById(copyOf).textContent);
-  await navigator.clipboard.writeText(text);
-  button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 2000);
-}
-
 const does = {
   "[data-sortable] th": sort,
-  "[data-copy], [data-copy-url], [data-copy-of]": copy,
   "[data-picture]": enlarge,
   "[data-size], .zoom-view img": () => setSize(!zoom.classList.contains("actual")),
   "[data-ask]": (link) => document.getElementById(link.dataset.ask).showModal(),
@@ -68,4 +61,3 @@ document.addEventListener("click", (event) => {
 });
 
 makeSortable(document);
-if (navigator.clipboard) document.documentElement.classList.add("can-copy");

@@ -1,5 +1,6 @@
 // The form of a task: as tabs with the calls of the API that it stands for, with rows, dropped files and local times;
 // how far an upload is; and it is sent only once. Without this script the form works all the same.
+import "./copy.js";
 import { addDropZones } from "./files.js";
 import { addRows } from "./rows.js";
 import { addTabs } from "./tabs.js";
@@ -15,7 +16,6 @@ function enhance() {
   addDropZones(main);
   addZones(main);
   addTabs(main);
-  for (const button of main.querySelectorAll("[data-copy]")) button.hidden = false;
 }
 
 document.addEventListener("submit", (event) => {
@@ -83,27 +83,17 @@ function say(problem) {
 
 // The calls of the form as it is now: the server writes them, as it would read the form. Of a file it gets the name.
 document.addEventListener("shown", async ({ target }) => {
-  if (!target.querySelector("[data-code]")) return;
+  if (!target.querySelector("code")) return;
   const form = find("form");
   const data = new FormData(form);
   for (const { name, files } of filesOf(form)) data.set(name, files[0]?.name ?? "");
   try {
     const answer = await fetch(form.getAttribute("data-calls"), { method: "POST", body: data });
     if (!answer.ok) throw new Error(answer.statusText);
-    for (const [name, text] of Object.entries(await answer.json())) find(`[data-code=${name}]`).textContent = text;
+    for (const [name, text] of Object.entries(await answer.json())) document.getElementById(`call-${name}`).textContent = text;
   } catch (error) {
     say(`The calls could not be filled with what you typed: ${error.message}.`);
   }
-});
-
-document.addEventListener("click", async ({ target }) => {
-  if (!target.matches("[data-copy]")) return;
-  const code = find(`[data-code=${target.dataset.copy}]`);
-  getSelection().selectAllChildren(code);
-  if (navigator.clipboard) await navigator.clipboard.writeText(code.textContent);
-  else document.execCommand("copy"); // a page that came by plain HTTP has no other way
-  target.textContent = "Copied";
-  setTimeout(() => (target.textContent = "Copy"), 2000);
 });
 
 enhance();

@@ -22,6 +22,7 @@
     try { localStorage.setItem("theme", theme); } catch { /* as above */ }
   };
 
+  root.dataset.scripts = "on"; // app.css hides what needs them
   show(read());
   addEventListener("storage", ({ key, newValue }) => key === "theme" && show(newValue)); // chosen in another tab
   document.addEventListener("DOMContentLoaded", () => {

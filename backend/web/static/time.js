@@ -13,10 +13,13 @@ export function showTimes(root = document) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
     const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
-    element.title = "relative" in element.dataset ? local : moment.toISOString();
-    element.textContent = "relative" in element.dataset ? ago(moment) : local;
+    const isExact = !("relative" in element.dataset || "elapsed" in element.dataset);
+    element.title = isExact ? moment.toISOString() : local;
+    element.textContent = isExact ? local : "elapsed" in element.dataset ? lasted(moment) : ago(moment);
   }
 }
+
+const lasted = (moment) => `for ${duration((Date.now() - moment) / 1000).replace(/\.\d/, "")}`;
 
 // "8.2 s", "3 min 20 s", "2 h 5 min"
 export function duration(seconds) {
@@ -41,3 +44,6 @@ export function setBusy(form, busy) {
 }
 
 showTimes();
+setInterval(() => {
+  for (const element of document.querySelectorAll("time[data-elapsed]")) element.textContent = lasted(new Date(element.dateTime));
+}, 1000);

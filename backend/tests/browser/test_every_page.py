@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pytest
 
 from tests.browser.pages import PAGES, Jobs
@@ -42,3 +44,47 @@ def test_a_page_is_for_everybody_light_or_dark_wide_or_narrow(name, jobs, still_
     still_page.emulate_media(color_scheme="dark")
     axe(still_page, OF_COLOUR_OR_WIDTH)
     still_page.emulate_media(color_scheme="light")
+
+
+class Wire:
+    """The bytes that come over the wire for a page, headers included, by kind; pictures are left out."""
+
+    def __init__(self, page):
+        self._kinds = {}
+        self.bytes = Counter()
+        self.network = page.context.new_cdp_session(page)
+        self.network.on(
+            "Network.responseReceived", lambda event: self._kinds.update({event["requestId"]: event["type"]})
+        )
+        self.network.on("Network.loadingFinished", self._count)
+        self.network.send("Network.enable")
+
+    def _count(self, event):
+        kind = self._kinds.get(event["requestId"])
+        if kind not in ("Image", "EventSource"):
+            self.bytes[kind] += event["encodedDataLength"]
+
+
+@pytest.fixture(scope="module")
+def wire(still_page):
+    return Wire(still_page)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_first_visit_takes_60_kilobytes_at_most(name, jobs, still_page, wire):
+    wire.network.send("Network.setCacheDisabled", {"cacheDisabled": True})
+    wire.bytes.clear()
+    still_page.goto(jobs.path(name))
+
+    print(name, dict(wire.bytes), wire.bytes.total())
+    assert {"Document", "Stylesheet", "Script"} <= set(wire.bytes)
+    assert wire.bytes.total() <= 60_000
+
+
+def test_the_next_visit_loads_nothing_but_the_page(still_page, wire):
+    wire.network.send("Network.setCacheDisabled", {"cacheDisabled": False})
+    still_page.goto("/")
+    wire.bytes.clear()
+    still_page.goto("/")
+
+    assert {kind for kind, size in wire.bytes.items() if size} == {"Document"}

@@ -1,0 +1,158 @@
+"""The page of jobs in a real browser: filters, pages, many at once, live counts, keys, no JavaScript."""
+
+from __future__ import annotations
+
+import re
+from itertools import count
+
+import pytest
+from playwright.sync_api import expect
+
+_numbers = count()
+
+
+@pytest.fixture
+def tag():
+    """A tag of the test's own: the stack is shared."""
+    return f"story-{next(_numbers)}"
+
+
+@pytest.fixture
+def submit(stack, page, tag):
+    """Submit jobs in one step, of a task that ends at once; their ids, the newest first."""
+
+    def submit(number, **arguments):
+        inputs = [{"n": 1} | arguments for _ in range(number)]
+        answer = page.request.post(f"/api/v1/tasks/fib/jobs:batch?tag={tag}", data={"inputs": inputs})
+        return answer.json()["ids"][::-1]
+
+    return submit
+
+
+@pytest.fixture
+def paused(page):
+    """The queue of `fib` does not move."""
+    page.request.patch("/api/v1/queues/default", data={"paused": True})
+    yield lambda flag: page.request.patch("/api/v1/queues/default", data={"paused": flag})
+    page.request.patch("/api/v1/queues/default", data={"paused": False})
+
+
+def shown(page):
+    return page.locator("[name=id]").evaluate_all("boxes => boxes.map(box => box.value)")
+
+
+def test_filters_stand_in_the_address_and_as_chips(page, submit, tag):
+    submit(1)
+    page.goto("/jobs")
+    page.get_by_label("Task", exact=True).select_option("fib")
+    page.get_by_label("Tag", exact=True).fill(tag)
+    page.get_by_label("Submitted").select_option("Last hour")
+    page.get_by_role("button", name="Filter", exact=True).click()
+
+    expect(page).to_have_url(re.compile(rf"/jobs\?task=fib&tag={tag}&since=1h$"))
+    expect(page.get_by_label("Filters in use").get_by_role("listitem")).to_have_count(4)
+    page.get_by_role("link", name=f"Remove the filter tag {tag}").click()
+    expect(page).to_have_url(re.compile(r"/jobs\?task=fib&since=1h$"))
+    page.get_by_label("Search").fill("train_model")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/jobs\?task=train_model&since=1h$"))
+
+
+def test_times_are_typed_in_the_zone_of_the_place(browser, stack):
+    context = browser.new_context(base_url=stack.url, timezone_id="Asia/Kolkata")
+    page = context.new_page()
+    page.goto("/jobs")
+    page.get_by_label("Submitted").select_option("Between …")
+    page.get_by_label("From", exact=True).fill("2026-01-01T05:30")
+    page.get_by_role("button", name="Filter", exact=True).click()
+
+    expect(page).to_have_url(re.compile(r"since=2026-01-01T00%3A00%3A00Z$"))
+    expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01T05:30")
+    expect(page.get_by_label("From", exact=True)).to_have_accessible_description(re.compile("Asia/"))
+    context.close()
+
+
+def test_paging_forward_loses_and_repeats_nothing(page, submit, tag):
+    ours = submit(7)
+    page.goto(f"/jobs?tag={tag}&limit=3")
+    found = shown(page)
+    for _ in range(2):
+        submit(1)
+        page.get_by_role("link", name="Older").click()
+        expect(page.locator(f'[value="{found[-1]}"]')).to_have_count(0)
+        found += shown(page)
+
+    assert found == ours
+    expect(page.get_by_role("link", name="Older")).to_have_count(0)
+
+
+@pytest.mark.usefixtures("paused")
+def test_all_that_match_are_canceled_with_the_true_count_in_the_question(page, submit, tag):
+    submit(5)
+    page.goto(f"/jobs?status=queued&tag={tag}&limit=2")
+    page.get_by_label("Select page").check()
+    expect(page.locator("[name=id]:checked")).to_have_count(2)
+    page.get_by_label("that match").check()
+    page.get_by_role("button", name="Cancel …").click()
+
+    expect(page.get_by_role("heading", name=f"Cancel 5 queued jobs tagged {tag}?")).to_be_visible()
+    page.get_by_role("button", name="Cancel 5 jobs").click()
+    expect(page.get_by_role("status").first).to_have_text("5 canceled.")
+    expect(page.get_by_text("No job matches.")).to_be_visible()
+    expect(page).not_to_have_url(re.compile("done="))
+
+
+def test_new_jobs_move_nothing_and_what_is_shown_is_kept_fresh(page, submit, tag, paused):
+    ours = submit(2)
+    page.goto(f"/jobs?tag={tag}")
+    page.get_by_label(f"Select fib {ours[1][:8]}").check()
+    before = page.locator("tbody").bounding_box()
+    submit(3)
+
+    expect(page.get_by_role("link", name="3 new jobs: show")).to_be_visible(timeout=10_000)
+    assert (shown(page), page.locator("tbody").bounding_box()) == (ours, before)
+    paused(False)
+    expect(page.locator("tbody .badge.succeeded")).to_have_count(2, timeout=15_000)
+    expect(page.get_by_label(f"Select fib {ours[1][:8]}")).to_be_checked()
+    page.get_by_role("link", name="3 new jobs: show").click()
+    expect(page.locator("[name=id]")).to_have_count(5)
+
+
+@pytest.mark.usefixtures("paused")
+def test_jobs_are_deleted_by_keys_alone(page, submit, tag, axe):
+    ours = submit(2)
+    page.goto(f"/jobs?tag={tag}")
+    page.get_by_label("that match").focus()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate("document.activeElement.value") == "delete":
+            break
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Delete 1 job?")).to_be_visible()
+    axe(page)
+    page.get_by_role("button", name="Delete 1 job").press("Enter")
+
+    expect(page.get_by_role("status").first).to_have_text("1 deleted.")
+    assert shown(page) == ours[1:]
+
+
+@pytest.mark.usefixtures("paused")
+def test_many_are_managed_without_javascript(browser, stack, submit, tag):
+    submit(3)
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
+    plain = context.new_page()
+    plain.goto("/jobs")
+    plain.get_by_label("Tag", exact=True).fill(tag)
+    plain.get_by_role("button", name="Filter", exact=True).click()
+    plain.locator("[name=id]").first.check()
+    plain.get_by_role("button", name="Delete …").click()
+    plain.get_by_role("button", name="Delete 1 job").click()
+    expect(plain.get_by_text("1 deleted.")).to_be_visible()
+    plain.get_by_label("Select all 2 that match").check()
+    plain.get_by_role("button", name="Cancel …").click()
+    plain.get_by_role("button", name="Cancel 2 jobs").click()
+
+    expect(plain.get_by_text("2 canceled.")).to_be_visible()
+    context.close()

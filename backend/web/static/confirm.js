@@ -1,0 +1,6 @@
+// The answer to the question is sent once, however often its button is pressed.
+import { setBusy } from "./time.js";
+
+const form = document.querySelector("form.confirm");
+form?.addEventListener("submit", () => setBusy(form, true));
+addEventListener("pageshow", () => form && setBusy(form, false));

@@ -1,0 +1,23 @@
+// Buttons that copy: a text, what an address gives, or what an element holds. app.css hides them until this is loaded.
+async function textOf({ copy, copyUrl, copyOf }) {
+  return copy ?? (copyUrl ? (await fetch(copyUrl)).text() : document.getElementById(copyOf).textContent);
+}
+
+async function write(text) {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = Object.assign(document.createElement("textarea"), { value: text }); // a page by plain HTTP has no clipboard
+  document.body.append(area);
+  area.select();
+  document.execCommand("copy");
+  area.remove();
+}
+
+document.addEventListener("click", async ({ target }) => {
+  const button = target.closest("[data-copy], [data-copy-url], [data-copy-of]");
+  if (!button) return;
+  await write(await textOf(button.dataset));
+  button.textContent = "Copied";
+  setTimeout(() => (button.textContent = "Copy"), 2000);
+});
+
+document.documentElement.classList.add("can-copy");

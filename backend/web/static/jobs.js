@@ -1,0 +1,46 @@
+// The list of jobs: the rows stay where they are, and their states, the counts and the number of new jobs are kept fresh.
+import { keepFresh } from "./refresh.js";
+import { addZones } from "./zone.js";
+
+const FINAL = ["succeeded", "failed", "canceled"];
+const list = document.querySelector("form.list");
+const boxes = [...list.querySelectorAll("[name=id]")];
+const ids = (some) => some.map((box) => box.value).join(" ");
+const hasEnded = (box) => FINAL.includes(box.closest("tr").querySelector("[data-status]").textContent);
+
+keepLive();
+pickPages();
+addZones(document.querySelector("main")); // of the first form there
+forgetWhatWasDone();
+document.querySelector(".states [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
+function keepLive() {
+  const { live, cursor, later } = list.dataset;
+  if (!live) return; // the filter is wrong
+  keepFresh(() => {
+    const body = new URLSearchParams({ moving: ids(boxes.filter((box) => !hasEnded(box))) });
+    if (later === undefined) body.set("shown", ids(boxes)); // new jobs come on the first page only
+    if (cursor) body.set("cursor", cursor);
+    return fetch(live, { method: "POST", body });
+  });
+}
+
+function pickPages() {
+  const all = list.querySelector("[data-page]");
+  if (!all) return;
+  all.closest("label").hidden = false;
+  all.addEventListener("change", () => boxes.forEach((box) => (box.checked = all.checked)));
+  const follow = () => {
+    const picked = boxes.filter((box) => box.checked).length;
+    all.checked = picked === boxes.length;
+    all.indeterminate = picked > 0 && !all.checked;
+  };
+  list.addEventListener("change", follow);
+  addEventListener("pageshow", follow); // coming back, the browser has them ticked as they were
+}
+
+function forgetWhatWasDone() {
+  const here = new URL(location);
+  here.searchParams.delete("done");
+  history.replaceState(null, "", here);
+}
