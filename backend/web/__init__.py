@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from web import api, assets, classic, compression, errors, health, hosts, metrics, pages, protection, request_log
 from web.application import App
@@ -38,4 +39,7 @@ def create_app(settings: WebSettings) -> Flask:
     if settings.classic_routes:
         app.register_blueprint(classic.bp)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
     return app
