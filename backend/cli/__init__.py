@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from cli.accounts import token, user
 from cli.jobs import cancel, delete, keep, list_jobs, retry
 from cli.program import EPILOG, Program
 from cli.queues import pause, queues, resume, workers
@@ -21,5 +22,22 @@ def program() -> None:
     """
 
 
-for command in (submit, tasks, watch, result, list_jobs, cancel, retry, keep, delete, queues, pause, resume, workers):
+COMMANDS = (
+    submit,
+    tasks,
+    watch,
+    result,
+    list_jobs,
+    cancel,
+    retry,
+    keep,
+    delete,
+    queues,
+    pause,
+    resume,
+    workers,
+    user,
+    token,
+)
+for command in COMMANDS:
     program.add_command(command)

@@ -24,7 +24,7 @@ Exit status:
   1  the job failed or was canceled, or is not (yet) in a state for this
   2  wrong usage, settings or arguments
   3  Redis can't be reached
-  4  there is no such task, job or queue
+  4  there is no such task, job, queue, user or token
 """
 
 

@@ -42,6 +42,7 @@ class Desk:
         tags: Sequence[str] = (),
         key: str | None = None,
         retry_of: str = "",
+        owner: str = "",
     ) -> Job:
         """Store the uploads, then put the job on a queue, its task's unless told. `arguments` are checked already.
 
@@ -50,7 +51,7 @@ class Desk:
         """
         check_options(self.queues.names, queue, at)
         queue = queue or spec.queue
-        once = Once(key, _digest(spec, arguments, queue, at, tags, retry_of)) if key else None
+        once = Once(key, _digest(spec, arguments, queue, at, tags, retry_of), owner) if key else None
         if once and (known := self.jobs.done_before(once)):
             return self._known(once, known[0])
         job_id = new_job_id()
@@ -68,6 +69,7 @@ class Desk:
                 at=at,
                 tags=tags,
                 retry_of=retry_of,
+                owner=owner,
                 once=once,
             )
         except RedisError:
@@ -94,12 +96,14 @@ class Desk:
         at: datetime | None = None,
         tags: Sequence[str] = (),
         key: str | None = None,
+        owner: str = "",
     ) -> list[str]:
         """Put a job for each of these inputs on a queue, in one step; their ids. Options and errors as of `submit`."""
         check_options(self.queues.names, queue, at)
         queue = queue or spec.queue
-        once = Once(key, _digest(spec, Arguments({"inputs": inputs}), queue, at, tags)) if key else None
-        return self.jobs.submit_many(spec, inputs, self._retention, queue=queue, at=at, tags=tags, once=once)
+        once = Once(key, _digest(spec, Arguments({"inputs": inputs}), queue, at, tags), owner) if key else None
+        options: dict[str, Any] = {"queue": queue, "at": at, "tags": tags, "owner": owner, "once": once}
+        return self.jobs.submit_many(spec, inputs, self._retention, **options)
 
     def retry(self, job: Job, *, key: str | None = None) -> Job:
         """A new job with the input, the files, the tags and the queue of one that has ended; `key` as in `submit`.

@@ -20,7 +20,7 @@ from jobkit.artifacts import Artifact
 from jobkit.catalog import TaskSpec
 from jobkit.events import Progress
 
-TASK, TAGS, RETRY_OF, KEPT = "td_task", "td_tags", "td_retry_of", "td_kept"
+TASK, TAGS, RETRY_OF, KEPT, OWNER = "td_task", "td_tags", "td_retry_of", "td_kept", "td_owner"
 PROGRESS, RESULT_KINDS, ERROR = "td_progress", "td_result", "td_error"
 ATTEMPTS = "td_attempts"  # runner/lua/endings.lua writes it
 
@@ -41,7 +41,7 @@ FINAL = frozenset({"succeeded", "failed", "canceled"})
 # What a list shows; a job's arguments (`data`) and its attempts may be large.
 LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
-    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, PROGRESS, RESULT_KINDS, ERROR),
+    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, PROGRESS, RESULT_KINDS, ERROR),
 )
 WHOLE = ("data", "worker_name", ATTEMPTS, *LISTED)
 # Of a failed job that has no error of ours: RQ's own code took it from a worker that was silent.
@@ -73,6 +73,7 @@ class Job:
     """A job at one moment. `input` is None in a list, and where its data can't be read; `summary` is its beginning.
 
     `scheduled_at`: when one that is scheduled, or waits for its next try, is put on its queue.
+    `owner`: who submitted it; empty where nobody had to log in.
     A list has no `worker` (that of the last try) and no `attempts` (the tries before it, the last ten) either.
     """
 
@@ -97,6 +98,7 @@ class Job:
     scheduled_at: datetime | None = None
     worker: str = ""
     attempts: tuple[Attempt, ...] = ()
+    owner: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -181,6 +183,7 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
         started_at=None,
         ended_at=None,
         expires_at=None,
+        owner=fields.get(OWNER, ""),
     )
 
 
@@ -214,6 +217,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         expires_at=datetime.now(UTC) + timedelta(milliseconds=ttl) if ttl > 0 else None,
         worker=(fields.get("worker_name") or b"").decode(),
         attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
+        owner=(fields[OWNER] or b"").decode(),
     )
 
 

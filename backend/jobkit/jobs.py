@@ -20,6 +20,7 @@ from jobkit.catalog import TaskSpec
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult
 from jobkit.job import (
     FINAL,
+    OWNER,
     RETRY_OF,
     STATUSES,
     TAGS,
@@ -58,10 +59,14 @@ _CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The 
 
 @dataclass(frozen=True)
 class Once:
-    """A request that is not to be done twice: the key that its client gave it, and the digest of what it asks for."""
+    """A request that is not to be done twice: the key that its client gave it, and the digest of what it asks for.
+
+    Each owner has keys of its own.
+    """
 
     key: str
     digest: str
+    owner: str = ""
 
 
 @dataclass(frozen=True)
@@ -112,6 +117,7 @@ class Jobs:
         at: datetime | None = None,
         tags: Sequence[str] = (),
         retry_of: str = "",
+        owner: str = "",
         once: Once | None = None,
     ) -> Job:
         """Put a job on a queue (its task's unless told), in one atomic round trip; at this time, if it is to come.
@@ -120,7 +126,8 @@ class Jobs:
         check them. Raises IdempotencyKeyReused, and as `get`.
         """
         job_id = job_id or new_job_id()
-        ours = {name: value for name, value in ((TAGS, " ".join(tags)), (RETRY_OF, retry_of)) if value}
+        known_of = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner))
+        ours = {name: value for name, value in known_of if value}
         due = _due(at)
         common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
         own = own_fields(spec, arguments)
@@ -138,6 +145,7 @@ class Jobs:
         queue: str = "",
         at: datetime | None = None,
         tags: Sequence[str] = (),
+        owner: str = "",
         once: Once | None = None,
     ) -> list[str]:
         """Put a job for each of these arguments on a queue, as `submit` does, in one atomic round trip; their ids.
@@ -146,7 +154,7 @@ class Jobs:
         """
         if len(arguments) > BATCH:
             raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
-        ours = {TAGS: " ".join(tags)} if tags else {}
+        ours = {name: value for name, value in ((TAGS, " ".join(tags)), (OWNER, owner)) if value}
         jobs = {new_job_id(): own_fields(spec, one) for one in arguments}
         due = _due(at)
         common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
@@ -163,7 +171,7 @@ class Jobs:
     ) -> list[str]:
         """Submit; the ids of the jobs, or of those that an earlier request of the same key has made."""
         record = (
-            (idempotency_key(once.key), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS) if once else ("", "", 0)
+            (idempotency_key(once.key, once.owner), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS) if once else ("", "", 0)
         )
         names = next(iter(jobs.values())).keys()
         arguments: list[Any] = [common["origin"], spec.name, " ".join(tags), *record, due or ""]
@@ -185,7 +193,7 @@ class Jobs:
 
     def done_before(self, once: Once) -> list[str]:
         """The ids of the jobs that an earlier request of the same key has made. Raises IdempotencyKeyReused."""
-        known = self._redis.get(idempotency_key(once.key))
+        known = self._redis.get(idempotency_key(once.key, once.owner))
         digest, *ids = known.decode().split() if known else [once.digest]
         if digest != once.digest:
             raise IdempotencyKeyReused(once.key)
@@ -232,6 +240,14 @@ class Jobs:
         if job.status == "scheduled":
             return with_due(job, self._redis.zscore(registry_key("scheduled", job.queue), job_id))
         return job
+
+    def owners(self, job_ids: Sequence[str]) -> list[str | None]:
+        """Who submitted each of these jobs, empty for nobody that is known; None for a job that is not there."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hmget(job_key(job_id), "status", OWNER)
+            answers = pipeline.execute()
+        return [None if status is None else (owner or b"").decode() for status, owner in answers]
 
     def has_ended(self, job_id: str) -> bool:
         """Whether the job is final, or gone."""

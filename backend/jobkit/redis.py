@@ -23,6 +23,8 @@ SWEEP_LOCK = "taskdesk:sweep"  # string: there while a worker keeps house
 WORKERS = "taskdesk:workers"  # sorted set: worker by when it said last that it lives (Unix seconds, by Redis's clock)
 PAUSED = "taskdesk:paused"  # set: names of the queues of which no job begins
 PARENTS = "taskdesk:parents"  # set: ids of failed jobs whose dependents have to hear of it
+USERS = "taskdesk:users"  # hash: JSON of a user by name
+TOKENS = "taskdesk:tokens"  # hash: JSON of an API token by the SHA-256 of its text
 RQ_WORKERS = "rq:workers"  # set: the keys of RQ's workers
 WAKE = "taskdesk:wake"  # channel: ids of jobs that have news, with spaces between
 
@@ -93,9 +95,10 @@ def tag_key(tag: str) -> str:
     return f"taskdesk:tag:{tag}"
 
 
-def idempotency_key(key: str) -> str:
+def idempotency_key(key: str, owner: str = "") -> str:
     """Of the key that a client gave: hashed, as it may be long."""
-    return f"taskdesk:once:{hashlib.sha256(key.encode()).hexdigest()[:32]}"
+    text = f"{owner}\n{key}" if owner else key
+    return f"taskdesk:once:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
 class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis

@@ -24,7 +24,7 @@ class Step:
 
 def timeline(job: Job, tries: int) -> list[Step]:
     """`tries`: how many the job may have in all."""
-    steps = [Step("Created", job.created_at)]
+    steps = [Step("Created", job.created_at, (f"queued by {job.owner}",) if job.owner else ())]
     first = job.attempt - len(job.attempts)  # the earliest ones may be forgotten
     for number, attempt in enumerate(job.attempts, first):
         steps.append(Step(_started(number, tries), attempt.started_at, _worker(attempt.worker)))

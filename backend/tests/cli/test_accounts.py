@@ -1,0 +1,91 @@
+"""Users and API tokens on the command line. What is secret is shown once, and kept as a hash."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+from werkzeug.security import check_password_hash
+
+from cli import program
+from jobkit.accounts import Accounts, token_digest
+from jobkit.redis import TOKENS, USERS
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture
+def add_user(redis_url, tmp_path):
+    def add(name, *options, typed=f"{PASSWORD}\n"):
+        env = {"REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
+        return CliRunner().invoke(program, ["user", "add", name, *options], env=env, input=typed)
+
+    return add
+
+
+def test_a_user_is_added_listed_and_removed(run, add_user):
+    added = add_user("ann", "--role", "operator", "--password-stdin")
+    listed = run("user", "list").stdout
+    removed = run("user", "remove", "ann")
+
+    assert added.exit_code == removed.exit_code == 0
+    assert "ann\toperator\t" in listed
+    assert "ann" not in run("user", "list").stdout
+
+
+def test_a_password_is_asked_for_twice_and_not_shown(redis, add_user):
+    done = add_user("ann", typed=f"{PASSWORD}\n{PASSWORD}\n")
+
+    users, _ = Accounts(redis).read()
+    assert done.exit_code == 0
+    assert check_password_hash(users["ann"].password, PASSWORD)
+    assert PASSWORD not in done.output
+
+
+def test_a_password_is_kept_as_a_hash_and_can_be_changed(redis, add_user):
+    add_user("ann", "--password-stdin")
+    first = redis.hget(USERS, "ann").decode()
+    add_user("ann", "--password-stdin", "--role", "viewer", typed="another long one\n")
+
+    users, _ = Accounts(redis).read()
+    assert '"scrypt:' in first
+    assert PASSWORD not in first
+    assert (users["ann"].role, check_password_hash(users["ann"].password, PASSWORD)) == ("viewer", False)
+
+
+@pytest.mark.parametrize(("name", "password"), [("ann", "too short"), ("a\x1bb", PASSWORD), ("a" * 65, PASSWORD)])
+def test_a_short_password_or_a_strange_name_is_refused(redis, add_user, name, password):
+    assert add_user(name, "--password-stdin", typed=f"{password}\n").exit_code == 2
+    assert redis.hlen(USERS) == 0
+
+
+def test_a_token_is_shown_once_listed_by_its_id_and_revoked(run, add_user, redis):
+    add_user("ann", "--password-stdin")
+    made = run("token", "add", "--user", "ann", "--name", "ci")
+    text = made.stdout.strip()
+    token_id = token_digest(text)[:12]
+
+    listed = run("token", "list").stdout
+    assert text.startswith("td_")
+    assert token_id in made.stderr
+    assert f"{token_id}\tann\tci\tuser\t" in listed
+    assert text not in listed + repr(redis.hgetall(TOKENS))
+    assert run("token", "revoke", token_id).exit_code == 0
+    assert redis.hlen(TOKENS) == 0
+
+
+def test_the_tokens_of_a_user_go_with_the_user(run, add_user, redis):
+    for name in ("ann", "bob"):
+        add_user(name, "--password-stdin")
+        run("token", "add", "--user", name, "--name", "ci")
+
+    run("user", "remove", "ann")
+
+    _, tokens = Accounts(redis).read()
+    assert [token.user for token in tokens.values()] == ["bob"]
+
+
+@pytest.mark.parametrize(
+    "arguments", [("user", "remove", "eve"), ("token", "revoke", "0"), ("token", "add", "--user", "eve", "--name", "a")]
+)
+def test_an_unknown_user_or_token_is_status_4(run, arguments):
+    assert run(*arguments).exit_code == 4
