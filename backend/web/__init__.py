@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from web import api, assets, classic, compression, errors, health, hosts, metrics, pages, protection, request_log
 from web.application import App
@@ -38,4 +39,6 @@ def create_app(settings: WebSettings) -> Flask:
     if settings.classic_routes:
         app.register_blueprint(classic.bp)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
+    if proxies := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, proxies, proxies)  # type: ignore[method-assign]
     return app
