@@ -39,7 +39,6 @@ def create_app(settings: WebSettings) -> Flask:
     if settings.classic_routes:
         app.register_blueprint(classic.bp)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
-    if settings.trusted_proxies:
-        count = settings.trusted_proxies
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count, x_host=0)  # type: ignore[method-assign]
+    if proxies := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, proxies, proxies)  # type: ignore[method-assign]
     return app

@@ -28,7 +28,8 @@ from web.request_log import new_request_id, write_line
 
 _PATH = re.compile(r"/api/v1/tasks/([0-9A-Za-z_.]+)/jobs")
 _ROUTE = "/api/v1/tasks/<name>/jobs"
-_HARMLESS = {f"HTTP_{name}" for name in ("HOST", "USER_AGENT", "ACCEPT", "ACCEPT_ENCODING", "CONNECTION")}
+_OF_PROXIES = ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_FORWARDED_HOST", "X_FORWARDED_PORT", "X_FORWARDED_PREFIX")
+_HARMLESS = {f"HTTP_{name}" for name in ("HOST", "USER_AGENT", "ACCEPT", "ACCEPT_ENCODING", "CONNECTION", *_OF_PROXIES)}
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 

@@ -21,7 +21,10 @@ class WebSettings(SharedSettings):
         "that end so; empty: while it listens to others, too, its machine's name and any address",
     )
     trusted_proxies: int = Field(
-        0, ge=0, le=9, description="reverse proxies before it, whose X-Forwarded-For and -Proto are believed"
+        0,
+        ge=0,
+        le=10,
+        description="proxies in front, whose X-Forwarded-For, -Proto, -Host, -Port and -Prefix are believed",
     )
     app_port: Port = Field(5000, description="the port of the pages and of the API")
     web_processes: int = Field(1, ge=1, le=64, description="web processes, all on one socket")
