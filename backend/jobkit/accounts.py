@@ -74,8 +74,8 @@ class User:
 
     name: str
     role: str
-    created_at: datetime
     password: str = field(repr=False)
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _check_name(name: str) -> None:
 
 
 def _user(name: str, stored: dict[str, Any]) -> User:
-    return User(name, stored["role"], datetime.fromisoformat(stored["created"]), stored["password"])
+    return User(name, stored["role"], stored["password"], datetime.fromisoformat(stored["created"]))
 
 
 def _token(digest: str, stored: dict[str, Any]) -> Token:

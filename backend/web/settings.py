@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import BeforeValidator, Field
+from limits import parse_many
+from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
+from jobkit.accounts import MIN_PASSWORD
 from jobkit.settings import Port, SharedSettings, split
 
 _HOST_NAME = r"^\.?[0-9A-Za-z_][0-9A-Za-z_.-]*$|^\[[0-9A-Fa-f:.]+\]$"
+_SECRET_BYTES = 32
 HostNames = Annotated[tuple[Annotated[str, Field(pattern=_HOST_NAME)], ...], NoDecode, BeforeValidator(split)]
 
 
@@ -32,3 +35,50 @@ class WebSettings(SharedSettings):
         default_factory=lambda known: known["env"] == "dev",
         description="the routes of the tutorials, for their own clients; `ENV=prod`: off",
     )
+    auth: bool = Field(
+        default_factory=lambda known: known["env"] == "prod",
+        validate_default=True,
+        description="`on`: who asks has to log in, or to send a token; `off` only with `ENV=dev`",
+    )
+    secret_key: SecretStr = Field(
+        SecretStr(""), validate_default=True, description="signs the sessions: at least 32 random bytes"
+    )
+    admin_password: SecretStr = Field(
+        SecretStr(""), description="if set, `admin` may log in with it, as operator; to begin with"
+    )
+    rate_limit: str = Field(
+        "", description="writes that a user, a token or an address may send, as `50/second`; empty: any"
+    )
+
+    @field_validator("auth")
+    @classmethod
+    def _is_on_in_prod(cls, value: bool, info: ValidationInfo) -> bool:
+        if not value and info.data.get("env") == "prod":
+            raise ValueError("off is for ENV=dev only")
+        return value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _signs_safely(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
+        length = len(value.get_secret_value().encode())
+        if length < _SECRET_BYTES and (length or info.data.get("auth")):
+            raise ValueError(
+                "a login needs at least 32 bytes of it: python -c 'import secrets; print(secrets.token_hex())'"
+            )
+        return value
+
+    @field_validator("admin_password")
+    @classmethod
+    def _is_no_short_password(cls, value: SecretStr) -> SecretStr:
+        if 0 < len(value.get_secret_value()) < MIN_PASSWORD:
+            raise ValueError(f"a password has at least {MIN_PASSWORD} characters")
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _is_a_limit(cls, value: str) -> str:
+        try:
+            parse_many(value) if value else None
+        except ValueError:
+            raise ValueError("it has to be a number per time, such as 50/second") from None
+        return value
