@@ -13,12 +13,14 @@ import gevent  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
 from jobkit.settings import load_or_exit  # noqa: E402
+from jobkit.startup import refuse_unsafe  # noqa: E402
 from rqview.app import create_app  # noqa: E402
 from rqview.settings import DashboardSettings  # noqa: E402
 
 
 def main() -> int:
     settings = load_or_exit(DashboardSettings)
+    refuse_unsafe(settings)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
     address = (settings.dashboard_host, settings.dashboard_port)
     listener = socket.socket()

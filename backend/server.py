@@ -14,6 +14,7 @@ meters = tempfile.TemporaryDirectory(prefix="meters-of-taskdesk-", ignore_cleanu
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = meters.name
 
 from jobkit.settings import load_or_exit  # noqa: E402
+from jobkit.startup import refuse_unsafe  # noqa: E402
 from web import create_app  # noqa: E402
 from web.request_log import configure_logs  # noqa: E402
 from web.serve import serve  # noqa: E402
@@ -21,6 +22,7 @@ from web.settings import WebSettings  # noqa: E402
 
 if __name__ == "__main__":
     settings = load_or_exit(WebSettings)
+    refuse_unsafe(settings)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
     configure_logs(settings.env)
     sys.exit(serve(settings.app_host, settings.app_port, settings.web_processes, lambda: create_app(settings)))

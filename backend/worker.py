@@ -5,6 +5,7 @@ import sys
 
 from jobkit.processes import Pool
 from jobkit.settings import load_or_exit
+from jobkit.startup import refuse_unsafe
 from runner.discovery import discover
 from runner.settings import WorkerSettings
 from runner.worker import work
@@ -12,6 +13,7 @@ from runner.worker import work
 
 def main() -> int:
     settings = load_or_exit(WorkerSettings)
+    refuse_unsafe(settings)
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
     log = logging.getLogger("worker")
 

@@ -18,9 +18,9 @@ from werkzeug.security import generate_password_hash
 
 from jobkit.errors import AppError
 from jobkit.redis import TOKENS, USERS
+from jobkit.startup import LEAST_PASSWORD
 
 ROLES = ("viewer", "user", "operator")  # each may what those before it may
-MIN_PASSWORD = 12
 _NAME = re.compile(r"[0-9A-Za-z._@-]{1,64}")
 
 
@@ -105,7 +105,7 @@ class Accounts:
     def put_user(self, name: str, password: str, role: str) -> None:
         """Add a user, or give one another password and role. Raises InvalidAccount."""
         _check_name(name)
-        check_password(password)
+        _check_password(password)
         record = {"password": generate_password_hash(password, "scrypt"), "role": role, "created": _now()}
         self._redis.hset(USERS, name, json.dumps(record))
 
@@ -153,10 +153,9 @@ def token_id(token: str) -> str:
     return token_digest(token)[:12]
 
 
-def check_password(password: str) -> None:
-    """Raises InvalidAccount."""
-    if len(password) < MIN_PASSWORD:
-        raise InvalidAccount(f"A password has at least {MIN_PASSWORD} characters.")
+def _check_password(password: str) -> None:
+    if len(password.encode()) < LEAST_PASSWORD:
+        raise InvalidAccount(f"A password has at least {LEAST_PASSWORD} bytes.")
 
 
 def _check_name(name: str) -> None:

@@ -41,7 +41,9 @@ class SharedSettings(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=ROOT / ".env", env_ignore_empty=True)
 
-    env: Literal["dev", "prod"] = Field("dev", description="`prod`: logs as JSON, no reload")
+    env: Literal["dev", "prod"] = Field(
+        "dev", description="`prod`: logs as JSON, no reload, no start with what is not safe"
+    )
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
         description="your own Redis or Valkey (≥ 6.2); unset, `make run` starts one",
@@ -98,19 +100,22 @@ def load_or_exit(settings_class: type[Settings]) -> Settings:
 
 
 class _NamedFile(PydanticBaseSettingsSource):
-    """The settings file that the environment variable FLASK_CONFIG names."""
-
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
         raise NotImplementedError  # only __call__ is used
 
     def __call__(self) -> dict[str, Any]:
-        name = os.environ.get("FLASK_CONFIG")
-        if not name:
-            return {}
-        try:
-            content = yaml.safe_load(Path(name).read_text(encoding="utf-8"))  # JSON is YAML, too
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-            raise SettingsError([f"FLASK_CONFIG names {name}, which can't be read: {error}"]) from None
-        if not isinstance(content, dict):
-            raise SettingsError([f"FLASK_CONFIG names {name}, which is no mapping of settings to values."])
-        return {str(key).lower(): value for key, value in content.items()}
+        return read_named_file()
+
+
+def read_named_file() -> dict[str, Any]:
+    """The settings, by their names in lower case, of the file that the environment variable FLASK_CONFIG names."""
+    name = os.environ.get("FLASK_CONFIG")
+    if not name:
+        return {}
+    try:
+        content = yaml.safe_load(Path(name).read_text(encoding="utf-8"))  # JSON is YAML, too
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise SettingsError([f"FLASK_CONFIG names {name}, which can't be read: {error}"]) from None
+    if not isinstance(content, dict):
+        raise SettingsError([f"FLASK_CONFIG names {name}, which is no mapping of settings to values."])
+    return {str(key).lower(): value for key, value in content.items()}

@@ -6,8 +6,6 @@ import base64
 import json
 import pickle
 import re
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from http.cookies import SimpleCookie
@@ -20,7 +18,7 @@ from rq.serializers import JSONSerializer
 
 from jobkit.job import Retention
 from jobkit.jobs import Filter, Jobs
-from tests.conftest import BACKEND, Stack, wait_until
+from tests.conftest import Stack, wait_until
 
 QUEUES = ("high", "default", "low")
 WRITES = [
@@ -380,9 +378,7 @@ def test_a_page_runs_only_the_scripts_of_its_templates(get, submit):
 
 
 def test_a_password_is_asked_for_where_one_is_set(tmp_path, start_dashboard, redis_url):
-    closed = start_dashboard(
-        tmp_path, redis_url, ENV="prod", DASHBOARD_USERNAME="Jürgen", DASHBOARD_PASSWORD="päss:word"
-    )
+    closed = start_dashboard(tmp_path, redis_url, DASHBOARD_USERNAME="Jürgen", DASHBOARD_PASSWORD="päss:word")
 
     def status(login: str, path: str = "/0/data/queues.json", scheme: str = "Basic") -> int:
         value = base64.b64encode(login.encode()).decode()
@@ -396,14 +392,3 @@ def test_a_password_is_asked_for_where_one_is_set(tmp_path, start_dashboard, red
     assert status("Jürgen:päss:word") == 200
     assert status("Jürgen:päss:word", scheme="Bearer") == status("admin:päss:word") == status("Jürgen:") == 401
     assert _ask(closed, "/healthz", "GET", {}).status == 200
-
-
-def test_prod_does_not_start_without_a_password():
-    environment = {"ENV": "prod", "PATH": "", "DASHBOARD_PASSWORD": "", "FLASK_CONFIG": ""}
-
-    done = subprocess.run(
-        [sys.executable, "dashboard.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=20
-    )
-
-    assert done.returncode == 2
-    assert done.stderr.splitlines()[1:] == ["  - DASHBOARD_PASSWORD: With ENV=prod, rq-dashboard needs a password"]

@@ -35,7 +35,8 @@ def _dashboard_settings() -> dict[str, str]:
     return dict(yaml.safe_load(done.stdout))
 
 
-def _defaults() -> dict[str, str]:
+def known_settings() -> dict[str, str]:
+    """Each setting of each role, and its default."""
     found = _dashboard_settings()
     for settings in (RunSettings, WorkerSettings, WebSettings):
         for name, field in settings.model_fields.items():
@@ -49,7 +50,7 @@ def _defaults() -> dict[str, str]:
 def test_every_setting_is_in_the_readme_with_its_default():
     documented = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\|", README, re.MULTILINE))
 
-    assert documented == {name.upper(): default for name, default in _defaults().items()}
+    assert documented == {name.upper(): default for name, default in known_settings().items()}
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_the_compose_stack_opens_ports_to_this_machine_only():
 
 
 def test_every_service_of_the_compose_stack_has_a_health_check_and_known_settings():
-    known = {name.upper() for name in _defaults()} | {"TZ"}
+    known = {name.upper() for name in known_settings()} | {"TZ"}
     for name, service in COMPOSE["services"].items():
         assert "healthcheck" in service, name
         assert set(service.get("environment", {})) <= known, name

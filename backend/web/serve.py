@@ -18,6 +18,7 @@ from web.wsgi import Server
 
 STOP_SECONDS = 8  # that requests under way have at a stop; `make run` waits for 9, compose for 15
 BACKLOG = 1024
+UNSENT = 131_072  # bytes that the kernel takes of an answer to a client that does not read; else it is megabytes
 FILES = 20_000  # of one process: connections, and event streams, which give their place among these away
 
 log = logging.getLogger("web")
@@ -47,6 +48,8 @@ def listen(host: str, port: int) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     # Accepted sockets inherit it. Without it Nagle holds every keep-alive answer back for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
     listener.bind((host, port))
     listener.listen(BACKLOG)
     listener.setblocking(False)

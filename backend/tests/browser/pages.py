@@ -21,6 +21,8 @@ PAGES = {
     "canceled": "/jobs/{canceled}",
     "jobs": "/jobs?limit=10",
     "filters": "/jobs?tag=nobody&since=2026-01-01T00:00Z&until=yesterday",
+    "queues": "/queues",
+    "workers": "/workers",
     "docs": "/docs",
     "nothing": "/nothing",
 }

@@ -45,7 +45,7 @@ def test_a_job_that_waits_for_its_next_try_says_so(browser, redis_url, tmp_path)
     page.evaluate(f"new Promise((done) => {replayed}.addEventListener('progress', () => done()))")
 
     expect(page.get_by_text("Failed, and is tried again soon")).to_be_visible()
-    expect(page.get_by_text("nobody answers")).to_be_visible()
+    expect(page.get_by_text("nobody answers", exact=True)).to_be_visible()
     expect(page.get_by_text("25 %")).to_have_count(0)
     page.close()
     samples.stop()

@@ -38,11 +38,12 @@ def test_g_and_the_key_of_a_page_goes_there(page):
     expect(page.get_by_role("heading", name="Desk", exact=True)).to_be_visible()
 
 
-def test_j_and_k_move_through_the_rows_and_enter_opens_one(page):
+@pytest.mark.parametrize(("path", "rows"), [("/", "ul.jobs > li"), ("/jobs", "tbody tr")])
+def test_j_and_k_move_through_the_rows_and_enter_opens_one(page, path, rows):
     for text in "ab":
         page.request.post("/api/v1/tasks/simple_task/jobs", data={"task_arg": text, "seconds": 0})
-    page.goto("/")
-    links = page.locator("ul.jobs > li a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
+    page.goto(path)
+    links = page.locator(f"{rows} a").evaluate_all("links => links.map(link => link.getAttribute('href'))")
 
     moved = []
     for key in "jjk":
@@ -66,23 +67,20 @@ def test_what_is_typed_into_a_field_is_text_and_ctrl_is_the_browser_s(page):
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-SEARCH = "document.querySelector('main').insertAdjacentHTML('beforeend', '<input type=search id=a-search>')"
-NO_JOBS = "document.querySelector('[data-go=j]')?.remove()"
-JOBS = "document.querySelector('[data-go=a]').dataset.go = 'j'"
-
-
-@pytest.mark.parametrize(("given", "found"), [(SEARCH, "a-search"), (NO_JOBS, "task_param")])
-def test_a_slash_puts_the_cursor_into_the_search_field_or_the_first(page, given, found):
+def test_a_slash_is_for_search_here_or_in_the_jobs(page):
     page.goto("/")
-    page.evaluate(given)
+    page.keyboard.press("/")
+    page.wait_for_url("**/jobs#search")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+    page.locator("main").focus()
+    page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_a_slash_goes_to_the_first_field_where_nothing_can_be_searched(page):
+    page.goto("/")
+    page.evaluate("document.querySelector('[data-go=j]').remove()")
     page.keyboard.press("/")
 
-    assert focused(page) == found
-
-
-def test_a_slash_goes_to_the_jobs_where_there_is_nothing_to_search(page):
-    page.goto("/")
-    page.evaluate(f"{NO_JOBS}; {JOBS}")
-    page.keyboard.press("/")
-
-    page.wait_for_url("**/docs#search")
+    assert focused(page) == "task_param"

@@ -55,11 +55,11 @@ def test_a_page_comes_back_by_itself_when_redis_does(browser, tmp_path):
     page = browser.new_page(base_url=stack.url)
     server.stop()
 
-    answer = page.goto("/docs")
+    answer = page.goto("/jobs")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     expect(page.get_by_role("heading", name="can’t reach its store")).to_be_visible()
     server.start()
-    expect(page.get_by_role("heading", name="The API")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible(timeout=20_000)
 
     page.close()
     stack.stop()

@@ -11,6 +11,7 @@ from werkzeug.security import generate_password_hash
 from jobkit.accounts import Accounts
 from jobkit.errors import SettingsError
 from jobkit.settings import load
+from jobkit.startup import find_problems
 from tests.conformity import ConformityClient
 from web import create_app, identity
 from web.assets import FOLDER
@@ -546,10 +547,9 @@ def test_no_secret_stands_in_a_log(make_app, accounts, capsys, caplog):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"env": "prod"}, "SECRET_KEY: Value error, a login needs at least 32 bytes"),
-        ({"auth": "on", "secret_key": "k" * 31}, "SECRET_KEY: Value error, a login needs at least 32 bytes"),
-        ({"env": "prod", "auth": "off"}, "AUTH: Value error, off is for ENV=dev only"),
-        ({"admin_password": "short-s3cret"[:11]}, "ADMIN_PASSWORD: Value error, a password has at least 12"),
+        ({"auth": "on", "secret_key": "k" * 31}, "SECRET_KEY: Value error, it needs at least 32 bytes"),
+        ({"auth": "on"}, "SECRET_KEY: Value error, it needs at least 32 bytes"),
+        ({"admin_password": "short-s3cret"[:11]}, "ADMIN_PASSWORD: Value error, it needs at least 12 bytes"),
         ({"rate_limit": "often"}, "RATE_LIMIT: Value error, it has to be a number per time"),
     ],
 )
@@ -560,3 +560,10 @@ def test_a_setting_that_is_not_safe_is_refused(settings, sentence):
     assert sentence in str(refused.value)
     assert "k" * 31 not in str(refused.value)
     assert "short-s3cre" not in str(refused.value)
+
+
+def test_prod_has_a_login_and_refuses_to_start_without():
+    assert WebSettings(_env_file=None, env="prod").auth
+    assert not WebSettings(_env_file=None).auth
+    assert "AUTH is off" in " ".join(find_problems(WebSettings(_env_file=None, env="prod", auth="off")))
+    assert "SECRET_KEY is missing" in " ".join(find_problems(WebSettings(_env_file=None, env="prod")))

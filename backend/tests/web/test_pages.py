@@ -265,7 +265,7 @@ def test_a_page_that_is_not_there_says_what_to_do_next(client, redis):
     pages = [client.get(path, headers={"Accept": "text/html"}) for path in ("/jobs/nothing", expired)]
 
     assert [page.status_code for page in pages] == [404, 410]
-    assert "newest jobs" in pages[0].text
+    assert 'href="/jobs">the list of jobs' in pages[0].text
     assert "run again" in pages[1].text
 
 

@@ -1,0 +1,105 @@
+"""F26: who is slow on purpose, in each way there is, must not be noticed by who submits."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import random
+import socket
+import statistics
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runner.discovery import TaskRegistry
+from tests.conftest import Stack, wait_until
+from web.serve import allow_files
+
+CLIENTS, SECONDS = (2000, 40) if os.environ.get("FAULTS") == "all" else (300, 3)
+BURST = 100  # connections that are made at once: many are a flood, which is another matter
+PATH = "/api/v1/tasks/echo/jobs"
+HEAD = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
+WAYS = [  # what is sent at once, and what byte by byte
+    (b"", b""),
+    (b"", HEAD + b"X-Slow: " + b"a" * 1000),
+    (HEAD + b"Content-Length: 1000\r\n\r\n", b" " * 1000),
+    (b"GET /static/vendor/pico.min.css HTTP/1.1\r\nHost: localhost\r\n\r\n" * 100, b""),  # and no answer is read
+]
+
+
+class SlowClients(threading.Thread):
+    """Keeps connections open, each slow in its way; one that the server ends is made anew."""
+
+    def __init__(self, port: int, count: int):
+        super().__init__()
+        self.ended = threading.Event()
+        self.clients: dict[socket.socket, bytes] = {}  # and what it has still to send
+        self._address = ("127.0.0.1", port)
+        self._count = count
+
+    def run(self) -> None:
+        while not self.ended.wait(0.5):
+            for _ in range(min(BURST, self._count - len(self.clients))):
+                self._connect()
+            for client, rest in list(self.clients.items()):
+                self._drip(client, rest)
+        for client in self.clients:
+            client.close()
+
+    def _connect(self) -> None:
+        at_once, rest = random.choice(WAYS)
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(self._address)
+        client.setblocking(False)
+        client.send(at_once)
+        self.clients[client] = rest
+
+    def _drip(self, client: socket.socket, rest: bytes) -> None:
+        try:
+            client.send(rest[:1])
+            self.clients[client] = rest[1:]
+        except OSError:
+            client.close()
+            del self.clients[client]
+
+
+@pytest.fixture
+def web(redis_url: str, tmp_path: Path, registry: TaskRegistry) -> Iterator[Stack]:
+    stack = Stack(redis_url, tmp_path)
+    stack.start("server")
+    wait_until(stack.answers)
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture
+def slow_clients(web: Stack) -> Iterator[SlowClients]:
+    allow_files()
+    slow = SlowClients(web.port, CLIENTS)
+    slow.start()
+    wait_until(lambda: len(slow.clients) == CLIENTS, what="all are connected")
+    yield slow
+    slow.ended.set()
+    slow.join()
+
+
+@pytest.mark.timeout(150)
+def test_f26_slow_clients_hold_up_nobody(web, slow_clients):
+    client = http.client.HTTPConnection("127.0.0.1", web.port, timeout=20)
+    taken, end = [], time.monotonic() + SECONDS
+    while (began := time.monotonic()) < end:
+        client.request("POST", PATH, '{"text": "a"}', {"Content-Type": "application/json"})
+        answer = client.getresponse()
+        answer.read()
+        taken.append(time.monotonic() - began)
+        assert answer.status == 202
+        time.sleep(0.02)
+    client.close()
+
+    assert statistics.quantiles(taken, n=100)[98] < 1, (
+        f"{CLIENTS} slow clients, {len(taken)} submits: {max(taken):.3f} s"
+    )
