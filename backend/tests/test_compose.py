@@ -140,10 +140,7 @@ def test_the_example_has_each_variable_of_compose_and_nothing_unknown():
     used = set(VARIABLE.findall(TEXT + OWN["prod"]))
 
     assert used - set(EXAMPLE) == set()
-    assert set(EXAMPLE) - used - {name.upper() for name in known_settings()} - {*AWAITED, "COMPOSE_PROFILES"} == set()
-
-
-AWAITED = {"SECRET_KEY", "ADMIN_PASSWORD"}  # settings to come
+    assert set(EXAMPLE) - used - {name.upper() for name in known_settings()} == {"COMPOSE_PROFILES"}
 
 
 def test_the_example_has_a_reason_for_each_line_and_no_secret():
