@@ -171,7 +171,9 @@ class Jobs:
     ) -> list[str]:
         """Submit; the ids of the jobs, or of those that an earlier request of the same key has made."""
         record = (
-            (idempotency_key(once.key, once.owner), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS) if once else ("", "", 0)
+            (idempotency_key(once.key, once.owner), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS)
+            if once
+            else ("", "", 0)
         )
         names = next(iter(jobs.values())).keys()
         arguments: list[Any] = [common["origin"], spec.name, " ".join(tags), *record, due or ""]
