@@ -56,7 +56,6 @@ class Taskdesk:
 
     def start(self, url: str, processes: int, **settings: str) -> Processes:
         environment = {
-            "ENV": "prod",
             "REDIS_URL": url,
             "DATA_DIR": str(self._folder / "data"),
             "WORKERS": str(processes),

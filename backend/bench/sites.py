@@ -54,9 +54,9 @@ class Site:
 
 
 def taskdesk(folder: Path, processes: int = 1) -> Site:
-    """`server.py` as in production; its tasks are announced, and no worker runs."""
+    """`server.py`; its tasks are announced, and no worker runs."""
     name = f"Taskdesk, {processes} process{'es' * (processes > 1)}"
-    environment = {"ENV": "prod", "DATA_DIR": str(folder / "data"), "WEB_PROCESSES": str(processes)}
+    environment = {"DATA_DIR": str(folder / "data"), "WEB_PROCESSES": str(processes)}
     submit = _post(f"/api/v1/tasks/{TASK}/jobs", INPUT)
     return Site(name, [sys.executable, "server.py"], environment, submit, announce_tasks, folder)
 

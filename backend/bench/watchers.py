@@ -47,7 +47,6 @@ def watching(server: RedisServer, folder: Path, watchers: int = 5_000, events: i
     call = json.dumps(("bench.tasks.count", None, [], {}))
     server.client.hset(job_key(job_id), mapping={"status": "started", "data": call, "origin": "default"})
     environment = {
-        "ENV": "prod",
         "REDIS_URL": server.url,
         "DATA_DIR": str(folder / "data"),
         "APP_PORT": str(port),
