@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from web import (
     api,
@@ -59,4 +60,6 @@ def create_app(settings: WebSettings) -> Flask:
         app.register_blueprint(login.bp)
     limits.install(app, app.extensions["desk"], settings)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
+    if proxies := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, proxies, proxies)  # type: ignore[method-assign]
     return app

@@ -28,13 +28,13 @@ from web.identity import Authenticator
 from web.meters import requests_of
 from web.present import links
 from web.protection import SAFE_HEADERS
-from web.request_log import new_request_id, write_line
+from web.request_log import request_id_of, write_line
 
 _PATH = re.compile(r"/api/v1/tasks/([0-9A-Za-z_.]+)/jobs")
 _ROUTE = "/api/v1/tasks/<name>/jobs"
-_HARMLESS = {
-    f"HTTP_{name}" for name in ("HOST", "USER_AGENT", "ACCEPT", "ACCEPT_ENCODING", "AUTHORIZATION", "CONNECTION")
-}
+_OF_PROXIES = ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_FORWARDED_HOST", "X_FORWARDED_PORT", "X_FORWARDED_PREFIX")
+_OF_CLIENTS = ("HOST", "USER_AGENT", "ACCEPT", "ACCEPT_ENCODING", "AUTHORIZATION", "CONNECTION", "X_REQUEST_ID")
+_HARMLESS = {f"HTTP_{name}" for name in (*_OF_CLIENTS, *_OF_PROXIES)}
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -70,7 +70,7 @@ class Express:
         self, job: Job, known: Identity, environ: dict[str, Any], start_response: Any, began: float
     ) -> list[bytes]:
         shown = {**job_object(self._desk, job), "links": links(job, environ.get("SCRIPT_NAME", ""))}
-        body, request_id = f"{_encode(shown)}\n".encode(), new_request_id()
+        body, request_id = f"{_encode(shown)}\n".encode(), request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
         headers = {
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),

@@ -22,6 +22,12 @@ class WebSettings(SharedSettings):
         description="the names that it answers to, besides `localhost`: `desk.example.org`, or `.example.org` for all "
         "that end so; empty: while it listens to others, too, its machine's name and any address",
     )
+    trusted_proxies: int = Field(
+        0,
+        ge=0,
+        le=10,
+        description="proxies in front, whose X-Forwarded-For, -Proto, -Host, -Port and -Prefix are believed",
+    )
     app_port: Port = Field(5000, description="the port of the pages and of the API")
     web_processes: int = Field(1, ge=1, le=64, description="web processes, all on one socket")
     max_upload_bytes: int = Field(100_000_000, ge=1, description="the largest request, uploads included")
