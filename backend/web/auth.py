@@ -50,8 +50,12 @@ class StaleForm(AppError):
 
     status = 403
 
-    def __init__(self) -> None:
-        super().__init__("The form is of an earlier session: load the page again, and send it once more.")
+    def __init__(self, has_cookie: bool) -> None:
+        super().__init__(
+            "The form is of an earlier session: load the page again, and send it once more."
+            if has_cookie
+            else "No cookie of this desk came with the form: allow cookies. In production they need HTTPS."
+        )
 
 
 def install(app: Flask, settings: WebSettings) -> None:
@@ -92,7 +96,7 @@ def check_csrf() -> None:
     try:
         current_app.extensions["csrf"].protect()
     except CSRFError:
-        raise StaleForm from None
+        raise StaleForm(current_app.config["SESSION_COOKIE_NAME"] in request.cookies) from None
 
 
 def _have_sessions(app: Flask, settings: WebSettings) -> None:

@@ -443,6 +443,12 @@ def test_a_login_of_another_site_is_refused(client):
     assert client.post("/login", data={"name": "ann", "password": PASSWORD}, headers=HTML).status_code == 403
 
 
+def test_a_browser_that_keeps_no_cookie_is_told_why(app):
+    client = app.test_client(use_cookies=False)
+
+    assert "In production they need HTTPS." in log_in(client).text
+
+
 def test_the_token_of_another_session_is_refused(browser):
     token = form_token(browser("bob").get("/", headers=HTML))
 
