@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from jobkit.hosts import TrustedHosts
 from web import api, assets, classic, compression, errors, health, hosts, metrics, pages, protection, request_log
 from web.application import App
 from web.desk import WebDesk
@@ -27,7 +28,7 @@ def create_app(settings: WebSettings) -> Flask:
 
     request_log.install(app)
     metrics.install(app)
-    hosts.install(app, hosts.TrustedHosts(settings.trusted_hosts, settings.app_host))
+    hosts.install(app, TrustedHosts(settings.trusted_hosts, settings.app_host))
     protection.install(app)
     errors.install(app)
     compression.install(app)

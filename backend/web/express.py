@@ -15,12 +15,12 @@ from typing import Any
 
 from flask import Flask
 
+from jobkit.hosts import TrustedHosts
 from jobkit.job import Job
 from jobkit.present import job_object
 from web.api.tasks import RETRY_AFTER
 from web.desk import WebDesk
 from web.forms import JSON_BYTES, json_arguments
-from web.hosts import TrustedHosts
 from web.meters import requests_of
 from web.present import links
 from web.protection import SAFE_HEADERS
