@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from jobkit.hosts import TrustedHosts
 from web import (
     api,
     assets,
@@ -44,7 +45,7 @@ def create_app(settings: WebSettings) -> Flask:
 
     request_log.install(app)
     metrics.install(app)
-    hosts.install(app, hosts.TrustedHosts(settings.trusted_hosts, settings.app_host))
+    hosts.install(app, TrustedHosts(settings.trusted_hosts, settings.app_host))
     protection.install(app)
     auth.install(app, settings)
     audit.install(app)

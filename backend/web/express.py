@@ -16,6 +16,7 @@ from typing import Any
 from flask import Flask
 
 from jobkit.accounts import Identity
+from jobkit.hosts import TrustedHosts
 from jobkit.job import Job
 from jobkit.present import job_object
 from web.api.tasks import RETRY_AFTER
@@ -23,7 +24,6 @@ from web.audit import write_audit
 from web.auth import SUBMITTER
 from web.desk import WebDesk
 from web.forms import JSON_BYTES, json_arguments
-from web.hosts import TrustedHosts
 from web.identity import Authenticator
 from web.meters import requests_of
 from web.present import links
