@@ -28,6 +28,9 @@ _CONTROLS = re.compile(rb"[\x00-\x1f\x7f]")
 _KEYS = {"CONTENT_LENGTH": "CONTENT_LENGTH", "CONTENT_TYPE": "CONTENT_TYPE"}  # the others begin with HTTP_
 _ONCE = {"HTTP_HOST": "Host", "HTTP_TRANSFER_ENCODING": "Transfer-Encoding", "CONTENT_LENGTH": "Content-Length"}
 
+_TOO_LONG = (414, "The address is too long: send what is long in the body.")
+_TOO_LARGE = (431, f"The head is too large: {MAX_FIELDS} fields of {MAX_HEAD:,} bytes in all are allowed.")
+
 
 class Refusal(AppError):
     """A request that is not read to its end: it is answered with `status`, and its connection is closed."""
@@ -62,10 +65,9 @@ def read_head(stream: BinaryIO) -> dict[str, str]:
 
 
 def _request_line(stream: BinaryIO) -> tuple[str, ...]:
-    too_long = Refusal(414, "The address is too long: send what is long in the body.")
-    line = _line(stream, MAX_LINE, too_long)
+    line = _line(stream, MAX_LINE, _TOO_LONG)
     if line == "\r\n":  # some clients end a body with one more: RFC 9112, 2.2
-        line = _line(stream, MAX_LINE, too_long)
+        line = _line(stream, MAX_LINE, _TOO_LONG)
     parts = _REQUEST_LINE.fullmatch(line)
     if not parts:
         raise Refusal(400, "This is no request of HTTP/1.1: its first line is malformed.")
@@ -76,10 +78,9 @@ def _request_line(stream: BinaryIO) -> tuple[str, ...]:
 
 def _fields(stream: BinaryIO) -> Iterator[tuple[str, str]]:
     """Key in the environ, and value, of each field."""
-    too_large = Refusal(431, f"The head is too large: {MAX_FIELDS} fields of {MAX_HEAD:,} bytes in all are allowed.")
     left = MAX_HEAD
     for _ in range(MAX_FIELDS + 1):
-        line = _line(stream, left, too_large)
+        line = _line(stream, left, _TOO_LARGE)
         if line == "\r\n":
             return
         left -= len(line)
@@ -90,13 +91,13 @@ def _fields(stream: BinaryIO) -> Iterator[tuple[str, str]]:
         if "_" not in name:  # else X_A would be taken for X-A
             key = name.replace("-", "_")
             yield _KEYS.get(key, f"HTTP_{key}"), field[2].strip(" \t")
-    raise too_large
+    raise Refusal(*_TOO_LARGE)
 
 
-def _line(stream: BinaryIO, limit: int, too_long: Refusal) -> str:
+def _line(stream: BinaryIO, limit: int, beyond: tuple[int, str]) -> str:
     line = stream.readline(limit + 1)
     if len(line) > limit:
-        raise too_long
+        raise Refusal(*beyond)
     if not line.endswith(b"\n"):
         raise EOFError
     return line.decode("latin-1")
