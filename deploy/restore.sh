@@ -3,7 +3,7 @@
 # Then start as ever.
 set -eu
 compose="docker compose --env-file $1"
-[ -s "$2/redis.tar" ] && [ -s "$2/data.tar" ] || { echo "There is no backup in $2." >&2; exit 1; }
+[ -s "$2/redis.tar" ] && [ -s "$2/app.tar" ] || { echo "There is no backup in $2." >&2; exit 1; }
 [ -z "$($compose ps -q)" ] || { echo "Stop it first: $compose down" >&2; exit 1; }
 
 fill() { # the service whose /data it is, the file
@@ -11,4 +11,4 @@ fill() { # the service whose /data it is, the file
         'test -z "$(ls -A /data)" || { echo "The volume is not empty." >&2; exit 1; }; tar -C /data -xf -' <"$2"
 }
 fill redis "$2/redis.tar"
-fill app "$2/data.tar"
+fill app "$2/app.tar"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from urllib.parse import urlsplit
 
 from flask import Flask, Response, abort, g, request
 from itsdangerous import Signer
 
+from jobkit.hosts import TrustedHosts, UnknownHost, is_foreign
 from rqview.settings import DashboardSettings
 
 # rq-dashboard's own scripts send a cookie of this name back as this header.
@@ -23,12 +23,14 @@ _CSP = (
 def install(app: Flask, settings: DashboardSettings) -> None:
     # Of this process, and gone with it: there is one. A page of before a restart is told to load again.
     signer = Signer(secrets.token_bytes(32), salt="csrf")
-    login = f"{settings.dashboard_username}:{settings.dashboard_password.get_secret_value()}".encode()
+    password = settings.dashboard_password.get_secret_value()
+    login = f"{settings.dashboard_username}:{password}".encode()
+    hosts = TrustedHosts((), settings.dashboard_host)
 
     @app.before_request
     def ask_for_login() -> Response | None:
         g.nonce = secrets.token_urlsafe(16)
-        if not settings.dashboard_password.get_secret_value() or request.endpoint == "healthz":
+        if not password or request.endpoint == "healthz":
             return None
         given = request.authorization
         if given and hmac.compare_digest(f"{given.username}:{given.password}".encode(), login):
@@ -36,13 +38,19 @@ def install(app: Flask, settings: DashboardSettings) -> None:
         return Response("Please log in.", 401, {"WWW-Authenticate": 'Basic realm="rq-dashboard", charset="UTF-8"'})
 
     @app.before_request
+    def refuse_unknown_host() -> None:
+        """A page that has made itself our origin does not know the password: so with one, any name will do."""
+        host = request.environ.get("HTTP_HOST", "")
+        if not password and request.endpoint != "healthz" and not hosts.trusts(host):
+            raise UnknownHost(host, "DASHBOARD_PASSWORD")
+
+    @app.before_request
     def refuse_foreign_writes() -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             if request.url_rule and "POST" in (request.url_rule.methods or ()):
                 abort(405)  # rq-dashboard requeues by GET, too
             return
-        site, origin = request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin")
-        if site not in ("same-origin", "none") if site else origin and urlsplit(origin).netloc != request.host:
+        if is_foreign(request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), request.host):
             abort(403, "A page of another site can't send this.")
         token = request.headers.get(_HEADER, "")
         if token != request.cookies.get(_COOKIE) or not signer.validate(token):

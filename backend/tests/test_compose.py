@@ -140,10 +140,7 @@ def test_the_example_has_each_variable_of_compose_and_nothing_unknown():
     used = set(VARIABLE.findall(TEXT + OWN["prod"]))
 
     assert used - set(EXAMPLE) == set()
-    assert set(EXAMPLE) - used - {name.upper() for name in known_settings()} - {*AWAITED, "COMPOSE_PROFILES"} == set()
-
-
-AWAITED = {"SECRET_KEY", "ADMIN_PASSWORD"}  # settings to come
+    assert set(EXAMPLE) - used - {name.upper() for name in known_settings()} == {"COMPOSE_PROFILES"}
 
 
 def test_the_example_has_a_reason_for_each_line_and_no_secret():
@@ -177,7 +174,7 @@ def test_nginx_knows_each_of_its_variables_and_files():
 def test_nginx_tells_who_asks_limits_uploads_and_finds_new_containers():
     desk = NGINX["desk.conf.template"]
 
-    assert {"For", "Proto"} == set(re.findall(r"proxy_set_header X-Forwarded-(\w+) ", desk))
+    assert {"For", "Proto", "Host", "Port", "Prefix"} == set(re.findall(r"proxy_set_header X-Forwarded-(\w+) ", desk))
     assert PROD["app"]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-1}"
     assert "client_max_body_size ${MAX_UPLOAD_BYTES};" in NGINX["nginx.conf.template"]
     assert "proxy_pass http://$app:5000;" in desk

@@ -351,6 +351,15 @@ def test_nothing_changes_but_by_a_post_with_the_token_of_a_page(get, post, submi
     assert post(path, **{"Sec-Fetch-Site": "same-origin"}).status == 200
 
 
+def test_without_a_password_it_answers_only_to_names_that_no_other_site_can_have(get):
+    refused = get("/0/data/queues.json", Host="evil.example")
+
+    assert (refused.status, "DASHBOARD_PASSWORD" in refused.json["detail"]) == (421, True)
+    assert get("/", Host="evil.example:9181").status == 421
+    assert get("/healthz", Host="evil.example").status == 200
+    assert get("/0/data/queues.json", Host="localhost:9181").status == 200
+
+
 def _everything(redis) -> dict[bytes, bytes]:
     return {key: redis.dump(key) for key in redis.keys("*")}
 
@@ -389,6 +398,7 @@ def test_a_password_is_asked_for_where_one_is_set(tmp_path, start_dashboard, red
     assert nobody.headers["WWW-Authenticate"].startswith("Basic realm=")
     assert _ask(closed, "/static/favicon.ico", "GET", {}).status == 401
     assert _ask(closed, "/job/a/delete", "POST", {}).status == 401
+    assert _ask(closed, "/", "GET", {"Host": "desk.example"}).status == 401
     assert status("Jürgen:päss:word") == 200
     assert status("Jürgen:päss:word", scheme="Bearer") == status("admin:päss:word") == status("Jürgen:") == 401
     assert _ask(closed, "/healthz", "GET", {}).status == 200

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from flask import Flask, Request, abort, request
 from werkzeug.formparser import FormDataParser
 
 from jobkit.errors import AppError
+from jobkit.hosts import is_foreign
 
 _CSP = "; ".join(
     (
@@ -73,7 +72,5 @@ def refuse_foreign_request() -> None:
     Aborts with 403. A route that writes on a GET has to call it.
     """
     headers = request.headers
-    site, origin = headers.get("Sec-Fetch-Site"), headers.get("Origin")
-    foreign = site not in ("same-origin", "none") if site else origin and urlsplit(origin).netloc != request.host
-    if foreign:
+    if is_foreign(headers.get("Sec-Fetch-Site"), headers.get("Origin"), request.host):
         abort(403, "A page of another site can't send this.")

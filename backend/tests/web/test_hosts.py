@@ -7,8 +7,8 @@ import socket
 import pytest
 from pydantic import ValidationError
 
+from jobkit.hosts import TrustedHosts
 from web import create_app
-from web.hosts import TrustedHosts
 from web.settings import WebSettings
 
 

@@ -100,6 +100,21 @@ def test_what_the_form_sends_becomes_the_words_of_the_api(client, sent, words):
     assert (location.scheme, location.path, parse_qs(location.query)) == ("", "/jobs", parse_qs(words))
 
 
+@pytest.mark.parametrize(
+    ("since", "value"),
+    [
+        ("2026-01-01T10:00:30Z", "2026-01-01T10:00:30.000"),
+        ("2026-01-01T10:00:00%2B05:00", "2026-01-01T05:00"),
+        ("0001-01-01T00:00:00%2B05:00", ""),
+        ("yesterday", ""),
+    ],
+)
+def test_the_field_of_a_time_holds_the_whole_of_it_in_utc(client, since, value):
+    text = client.get(f"/jobs?since={since}").text
+
+    assert re.search(r'name="since" value="([^"]*)"', text)[1] == value
+
+
 def test_a_whole_id_in_the_search_box_leads_to_its_job(client, submit):
     job_id = submit()
 

@@ -137,17 +137,17 @@ def _limits(control: str, plain: dict[str, Any]) -> dict[str, Any]:
 def _shown(control: str, texts: Sequence[str]) -> Sequence[str]:
     if control == "list":
         return [line.strip() for text in texts for line in text.split("\n") if line.strip()]
-    return [*map(_without_zone, texts)] if control == "datetime" else texts
+    return [as_local(text) or text for text in texts] if control == "datetime" else texts
 
 
-def _without_zone(text: str) -> str:
-    """A date-time as a browser wants it, in UTC; static/zone.js makes it that of the viewer."""
+def as_local(text: str) -> str:
+    """A date-time as a browser's control has it, in UTC; static/zone.js makes it that of the viewer. Empty for none."""
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError:
-        return text
-    if moment.tzinfo:
-        moment = moment.astimezone(UTC).replace(tzinfo=None)
+        if moment.tzinfo:
+            moment = moment.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):  # the first day of the year 1, seen from a zone ahead of UTC
+        return ""
     return moment.isoformat(timespec="milliseconds" if moment.second or moment.microsecond else "minutes")
 
 

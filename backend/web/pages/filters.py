@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from flask import url_for
@@ -106,11 +105,3 @@ def range_in_words(since: str) -> str:
     if since in RANGES:
         return f"in the {RANGES[since]}"
     return f"in the last {since}" if re.fullmatch(r"\d+[mhd]", since) else f"since {since}"
-
-
-def as_control(time: str) -> str:
-    """A time of a query as the control of a form shows it, in UTC; empty for what is no time."""
-    try:
-        return datetime.fromisoformat(time).astimezone(UTC).strftime("%Y-%m-%dT%H:%M")
-    except ValueError:
-        return ""

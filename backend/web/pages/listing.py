@@ -13,7 +13,8 @@ from jobkit.job import Job
 from web.api.query import MAX_PAGE, PAGED, job_filter, once_each, page_limit
 from web.bulk import ACTIONS
 from web.desk import desk
-from web.pages.filters import RANGES, Tab, as_control, chips, filters_of, list_url, range_in_words, tabs, tidy
+from web.pages.fields import as_local
+from web.pages.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
 from web.pages.many import DONE, done_in_words
 from web.pages.words import duration
 
@@ -51,7 +52,7 @@ def show_live() -> str:
     matching = job_filter(once_each(request.args))
     form, new = request.form, 0
     if "shown" in form:  # the first page
-        new = desk().jobs.arrivals(set(form["shown"].split()), form.get("cursor"), matching)
+        new = desk().jobs.arrivals(set(form["shown"].split()[:MAX_PAGE]), form.get("cursor"), matching)
     moving = desk().jobs.load(form.get("moving", "").split()[:MAX_PAGE])
     words = request.args.to_dict()
     return render_template(
@@ -98,7 +99,7 @@ def _page(
         queues=_with(desk().settings.queues, filters.get("queue")),
         ranges=RANGES,
         range_in_words=range_in_words,
-        as_control=as_control,
+        as_local=as_local,
         took=took,
         first_url=list_url({**here, "cursor": None}),
         next_url=following and list_url({**here, "cursor": following}),
