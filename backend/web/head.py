@@ -129,10 +129,12 @@ def _split(target: str, host: str) -> tuple[str, str]:
         target = absolute[2] if absolute[2].startswith("/") else f"/{absolute[2]}"
         if absolute[1].lower() != host.lower():
             raise Refusal(400, "The address and the field Host name two hosts.")
-    if not target.startswith("/") or "#" in target:
-        raise Refusal(400, "The address is none of a resource here.")
     path, _, query = target.partition("?")
-    return _decoded(path) if "%" in path else path, query
+    if "%" in path:
+        path = _decoded(path)
+    if not path.startswith("/") or path.startswith("//") or "#" in target:  # a link to //a/b would lead to the host a
+        raise Refusal(400, "The address is none of a resource here.")
+    return path, query
 
 
 def _decoded(path: str) -> str:

@@ -66,11 +66,8 @@ def test_it_leads_nowhere(stack, trick):
 def test_it_leads_to_no_other_site(stack, path):
     status, answer = get(stack.port, path)
 
-    assert status in (308, 400, 404)
-    places = [line[10:] for line in answer.split(b"\r\n") if line.lower().startswith(b"location: ")]
-    assert all(
-        place.startswith(b"http://localhost/") or (place[:1] == b"/" and place[1:2] not in b"/\\") for place in places
-    )
+    assert status in (400, 404)
+    assert b"\r\nLocation:" not in answer
 
 
 @pytest.mark.parametrize(

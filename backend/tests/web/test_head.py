@@ -72,6 +72,8 @@ REFUSED = {
     "an address with a user": (request("GET http://a@here/ HTTP/1.1"), 400),
     "an address of another kind": (request("GET ftp://here/ HTTP/1.1"), 400),
     "no address": (request("OPTIONS * HTTP/1.1"), 400),
+    "a path that would be a host": (request("GET //there/a HTTP/1.1"), 400),
+    "such a path in code": (request("GET /%2Fthere/a HTTP/1.1"), 400),
     "a fragment": (request("GET /#a HTTP/1.1"), 400),
     "NUL in the path": (request("GET /a%00b HTTP/1.1"), 400),
     "a line break in the path": (request("GET /a%0Ab HTTP/1.1"), 400),
