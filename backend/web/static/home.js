@@ -2,7 +2,7 @@
 import { keepFresh } from "./refresh.js";
 import { setBusy } from "./time.js";
 
-const form = document.querySelector("form");
+const form = document.querySelector("main form");
 form.addEventListener("submit", () => setBusy(form, true));
 addEventListener("pageshow", () => setBusy(form, false));
 if (document.querySelector("[data-refresh]")) {
