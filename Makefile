@@ -9,7 +9,7 @@ UV := $(VENV)/bin/uv
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check faults bench load format lock clean
+.PHONY: help run test check faults bench load screenshots format lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -34,6 +34,9 @@ bench: $(VENV)/dev.stamp .venv-bench/stamp ## compare the worker and the web wit
 
 load: .venv-bench/stamp ## load what `make run` has started, with Locust; make load ARGS="TutorialUser -u 5 -t 60s"
 	.venv-bench/bin/locust -f backend/bench/locustfile.py --headless -H http://127.0.0.1:5000 -u 10 -r 10 -t 30s $(or $(ARGS),ApiUser)
+
+screenshots: $(VENV)/dev.stamp ## take the pictures in docs/screenshots anew, with the Chromium or Chrome that is installed
+	cd backend && ../$(VENV)/bin/python -m tests.browser.screenshots
 
 format: $(VENV)/dev.stamp ## format the code, and repair what the linter can repair
 	cd backend && ../$(VENV)/bin/ruff check --fix-only . && ../$(VENV)/bin/ruff format .

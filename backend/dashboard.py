@@ -12,6 +12,7 @@ import sys  # noqa: E402
 import gevent  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
+from jobkit.logs import log_to_file  # noqa: E402
 from jobkit.settings import load_or_exit  # noqa: E402
 from jobkit.startup import refuse_unsafe  # noqa: E402
 from rqview.app import create_app  # noqa: E402
@@ -21,6 +22,7 @@ from rqview.settings import DashboardSettings  # noqa: E402
 def main() -> int:
     settings = load_or_exit(DashboardSettings)
     refuse_unsafe(settings)
+    log_to_file(settings.log_dir, "dashboard")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
     address = (settings.dashboard_host, settings.dashboard_port)
     listener = socket.socket()

@@ -13,6 +13,7 @@ import tempfile  # noqa: E402
 meters = tempfile.TemporaryDirectory(prefix="meters-of-taskdesk-", ignore_cleanup_errors=True)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = meters.name
 
+from jobkit.logs import log_to_file  # noqa: E402
 from jobkit.settings import load_or_exit  # noqa: E402
 from jobkit.startup import refuse_unsafe  # noqa: E402
 from web import create_app  # noqa: E402
@@ -23,6 +24,7 @@ from web.settings import WebSettings  # noqa: E402
 if __name__ == "__main__":
     settings = load_or_exit(WebSettings)
     refuse_unsafe(settings)
+    log_to_file(settings.log_dir, "web")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
     configure_logs(settings.env)
     sys.exit(serve(settings.app_host, settings.app_port, settings.web_processes, lambda: create_app(settings)))

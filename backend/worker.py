@@ -3,6 +3,7 @@
 import logging
 import sys
 
+from jobkit.logs import log_to_file
 from jobkit.processes import Pool
 from jobkit.settings import load_or_exit
 from jobkit.startup import refuse_unsafe
@@ -14,6 +15,7 @@ from runner.worker import work
 def main() -> int:
     settings = load_or_exit(WorkerSettings)
     refuse_unsafe(settings)
+    log_to_file(settings.log_dir, "worker")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
     log = logging.getLogger("worker")
 

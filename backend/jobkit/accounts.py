@@ -18,9 +18,9 @@ from werkzeug.security import generate_password_hash
 
 from jobkit.errors import AppError
 from jobkit.redis import TOKENS, USERS
+from jobkit.startup import LEAST_PASSWORD
 
 ROLES = ("viewer", "user", "operator")  # each may what those before it may
-MIN_PASSWORD = 12
 _NAME = re.compile(r"[0-9A-Za-z._@-]{1,64}")
 
 
@@ -74,8 +74,8 @@ class User:
 
     name: str
     role: str
-    created_at: datetime
     password: str = field(repr=False)
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Accounts:
     def put_user(self, name: str, password: str, role: str) -> None:
         """Add a user, or give one another password and role. Raises InvalidAccount."""
         _check_name(name)
-        check_password(password)
+        _check_password(password)
         record = {"password": generate_password_hash(password, "scrypt"), "role": role, "created": _now()}
         self._redis.hset(USERS, name, json.dumps(record))
 
@@ -153,10 +153,9 @@ def token_id(token: str) -> str:
     return token_digest(token)[:12]
 
 
-def check_password(password: str) -> None:
-    """Raises InvalidAccount."""
-    if len(password) < MIN_PASSWORD:
-        raise InvalidAccount(f"A password has at least {MIN_PASSWORD} characters.")
+def _check_password(password: str) -> None:
+    if len(password.encode()) < LEAST_PASSWORD:
+        raise InvalidAccount(f"A password has at least {LEAST_PASSWORD} bytes.")
 
 
 def _check_name(name: str) -> None:
@@ -165,7 +164,7 @@ def _check_name(name: str) -> None:
 
 
 def _user(name: str, stored: dict[str, Any]) -> User:
-    return User(name, stored["role"], datetime.fromisoformat(stored["created"]), stored["password"])
+    return User(name, stored["role"], stored["password"], datetime.fromisoformat(stored["created"]))
 
 
 def _token(digest: str, stored: dict[str, Any]) -> Token:

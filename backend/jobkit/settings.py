@@ -1,6 +1,7 @@
 """Settings: read once when a process starts, frozen, and handed to whoever needs them.
 
-The order, first wins: arguments, environment, the file that `FLASK_CONFIG` names (YAML or JSON), `.env`, defaults.
+The order, first wins: arguments, environment, the file that `FLASK_CONFIG` names (YAML or JSON), `.env`, the files of
+`/run/secrets` (each has the name of a setting, and holds its value), defaults.
 """
 
 from __future__ import annotations
@@ -13,11 +14,18 @@ from typing import Annotated, Any, Literal, TypeVar
 import yaml
 from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
 
 from jobkit.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parents[2]
+SECRETS = Path("/run/secrets")  # where Docker and Kubernetes put them
 QUEUE_NAME = r"^[0-9A-Za-z_-]{1,64}$"
 
 
@@ -54,6 +62,7 @@ class SharedSettings(BaseSettings):
     queues: QueueNames = Field(("high", "default", "low"), description="the queues, most urgent first")
     result_ttl: Seconds = Field(7 * 86400, description="seconds that a succeeded job is kept")
     failure_ttl: Seconds = Field(30 * 86400, description="seconds that a failed job is kept")
+    log_dir: str = Field("", description="the folder of `web.log`, `worker.log` and `dashboard.log`; empty: stdout")
 
     @classmethod
     def settings_customise_sources(
@@ -64,7 +73,8 @@ class SharedSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        return init_settings, env_settings, _NamedFile(settings_cls), dotenv_settings, file_secret_settings
+        sources = init_settings, env_settings, _NamedFile(settings_cls), dotenv_settings
+        return (*sources, SecretsSettingsSource(settings_cls, SECRETS)) if SECRETS.is_dir() else sources
 
 
 Settings = TypeVar("Settings", bound=SharedSettings)

@@ -110,23 +110,6 @@ def test_the_links_of_the_readme_lead_somewhere():
         assert (ROOT / target).exists(), target
 
 
-COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
-
-
-def test_the_compose_stack_opens_ports_to_this_machine_only():
-    ports = {name: service.get("ports", []) for name, service in COMPOSE["services"].items()}
-
-    assert all(port.startswith("127.0.0.1:") for published in ports.values() for port in published)
-    assert ports["redis"] == ports["worker"] == []
-
-
-def test_every_service_of_the_compose_stack_has_a_health_check_and_known_settings():
-    known = {name.upper() for name in known_settings()} | {"TZ"}
-    for name, service in COMPOSE["services"].items():
-        assert "healthcheck" in service, name
-        assert set(service.get("environment", {})) <= known, name
-
-
 def test_the_image_of_the_web_has_no_task_code_and_no_image_runs_as_root():
     stages = re.split(r"^FROM ", (BACKEND / "Dockerfile").read_text(), flags=re.MULTILINE)[2:]
     by_name = {re.search(r" AS (\w+)", stage)[1]: stage for stage in stages}

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from jobkit.hosts import TrustedHosts
-from web import api, assets, classic, compression, errors, health, hosts, metrics, pages, protection, request_log
+from web import (
+    api,
+    assets,
+    audit,
+    auth,
+    classic,
+    compression,
+    errors,
+    health,
+    hosts,
+    limits,
+    login,
+    metrics,
+    pages,
+    protection,
+    request_log,
+)
 from web.application import App
 from web.desk import WebDesk
 from web.express import Express
@@ -30,6 +47,8 @@ def create_app(settings: WebSettings) -> Flask:
     metrics.install(app)
     hosts.install(app, TrustedHosts(settings.trusted_hosts, settings.app_host))
     protection.install(app)
+    auth.install(app, settings)
+    audit.install(app)
     errors.install(app)
     compression.install(app)
     assets.install(app)
@@ -38,5 +57,10 @@ def create_app(settings: WebSettings) -> Flask:
     app.register_blueprint(pages.bp)
     if settings.classic_routes:
         app.register_blueprint(classic.bp)
+    if settings.auth:
+        app.register_blueprint(login.bp)
+    limits.install(app, app.extensions["desk"], settings)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
+    if proxies := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, proxies, proxies)  # type: ignore[method-assign]
     return app

@@ -14,6 +14,7 @@ from jobkit.job import FINAL
 from jobkit.jobs import BATCH
 from jobkit.listing import Filter
 from web.desk import desk
+from web.identity import who
 
 MAX_BULK = 10_000
 BULK_SECONDS = 5.0  # that the search for them may take
@@ -42,9 +43,23 @@ def matching_ids(matching: Filter, expected: int | None = None, at: str = "") ->
 
 
 def act(action: str, ids: Sequence[str]) -> dict[str, int]:
-    """Do one of ACTIONS with each of these jobs; how many jobs came to what."""
+    """Do one of ACTIONS with each of these jobs; how many jobs came to what. Jobs of others are skipped."""
     parts = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
-    return dict(Counter(outcome for part in parts for outcome in ACTIONS[action](part)))
+    outcomes: Counter[str] = Counter()
+    for part in parts:
+        own = _own(part)
+        outcomes.update(ACTIONS[action](own) if own else [])
+        outcomes["skipped"] += len(part) - len(own)
+    return dict(+outcomes)
+
+
+def _own(ids: Sequence[str]) -> Sequence[str]:
+    """Those that who asks may change."""
+    known = who()
+    if known is None or known.role == "operator":
+        return ids
+    owners = desk().jobs.owners(ids)
+    return [job_id for job_id, owner in zip(ids, owners, strict=True) if known.may_change(owner or "")]
 
 
 def _cancel(ids: Sequence[str]) -> list[str]:

@@ -69,11 +69,11 @@ class Connection(io.RawIOBase):
 
     def linger(self) -> None:
         """Let the client read the answer. To close while it sends would be a reset, which takes the answer from it."""
-        left, end = LINGER_BYTES, monotonic() + LINGER_SECONDS
-        self.deadline = end
+        left = LINGER_BYTES
+        self.deadline = monotonic() + LINGER_SECONDS
         with suppress(OSError):
             self.socket.shutdown(socket.SHUT_WR)
-            while left > 0 and monotonic() < end and (received := self.socket.recv(65_536)):
+            while left > 0 and (received := self.socket.recv(65_536)):
                 left -= len(received)
 
     def end_soon(self, seconds: float) -> None:

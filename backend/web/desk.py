@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
-from flask import current_app
+from flask import current_app, g
 
+from jobkit.arguments import Arguments
+from jobkit.catalog import TaskSpec
 from jobkit.desk import Desk
+from jobkit.job import Job
 from jobkit.redis import connect_briefly
+from web.identity import who
 from web.settings import WebSettings
 from web.stream import EventStreams
 from web.wakeups import Wakeups
@@ -28,11 +32,32 @@ class WebDesk(Desk):
         )
         self.is_stopping = False
 
+    def submit(self, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
+        """As `Desk.submit`, within a request: the owner is who sent it."""
+        job = self.submit_for(_owner(), spec, arguments, **options)
+        g.setdefault("made", []).append(job.id)
+        return job
+
+    def submit_for(self, owner: str, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
+        """As `Desk.submit`."""
+        return super().submit(spec, arguments, owner=owner, **options)
+
+    def submit_many(self, spec: TaskSpec, inputs: list[dict[str, Any]], **options: Any) -> list[str]:
+        """As `Desk.submit_many`, within a request."""
+        ids = super().submit_many(spec, inputs, owner=_owner(), **options)
+        g.setdefault("made", []).extend(ids)
+        return ids
+
     def let_go(self) -> None:
         """The process stops: answer who waits for a job, and end the event streams. Their clients come again."""
         self.is_stopping = True
         self.wakeups.wake_all()
         self.streams.close()
+
+
+def _owner() -> str:
+    known = who()
+    return known.name if known else ""
 
 
 def desk() -> WebDesk:

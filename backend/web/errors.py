@@ -82,6 +82,6 @@ def _answer(status: int, title: str, detail: str, **members: Any) -> Response:
 
 
 def wants_json() -> bool:
-    if request.path.startswith(("/api/", "/healthz", "/readyz", "/version", "/finished_tasks", *_CLASSIC)):
+    if request.path.startswith(("/api/", "/healthz", "/readyz", "/version", "/metrics", "/finished_tasks", *_CLASSIC)):
         return True
     return not request.accept_mimetypes.accept_html

@@ -15,20 +15,26 @@ from typing import Any
 
 from flask import Flask
 
+from jobkit.accounts import Identity
 from jobkit.hosts import TrustedHosts
 from jobkit.job import Job
 from jobkit.present import job_object
 from web.api.tasks import RETRY_AFTER
+from web.audit import write_audit
+from web.auth import SUBMITTER
 from web.desk import WebDesk
 from web.forms import JSON_BYTES, json_arguments
+from web.identity import Authenticator
 from web.meters import requests_of
 from web.present import links
 from web.protection import SAFE_HEADERS
-from web.request_log import new_request_id, write_line
+from web.request_log import request_id_of, write_line
 
 _PATH = re.compile(r"/api/v1/tasks/([0-9A-Za-z_.]+)/jobs")
 _ROUTE = "/api/v1/tasks/<name>/jobs"
-_HARMLESS = {f"HTTP_{name}" for name in ("HOST", "USER_AGENT", "ACCEPT", "ACCEPT_ENCODING", "CONNECTION")}
+_OF_PROXIES = ("X_FORWARDED_FOR", "X_FORWARDED_PROTO", "X_FORWARDED_HOST", "X_FORWARDED_PORT", "X_FORWARDED_PREFIX")
+_OF_CLIENTS = ("HOST", "USER_AGENT", "ACCEPT", "ACCEPT_ENCODING", "AUTHORIZATION", "CONNECTION", "X_REQUEST_ID")
+_HARMLESS = {f"HTTP_{name}" for name in (*_OF_CLIENTS, *_OF_PROXIES)}
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
@@ -39,25 +45,32 @@ class Express:
         self._app, self._flask = app, app.wsgi_app
         self._desk: WebDesk = app.extensions["desk"]
         self._hosts: TrustedHosts = app.extensions["trusted_hosts"]
+        self._authenticator: Authenticator = app.extensions["authenticator"]
+        self._is_limited = bool(self._desk.settings.rate_limit)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         began, task = time.perf_counter(), _task(environ)
-        if not task or not self._hosts.trusts(environ.get("HTTP_HOST", "")):
+        if not task or self._is_limited or not self._hosts.trusts(environ.get("HTTP_HOST", "")):
             return self._flask(environ, start_response)
         try:
-            job = self._submit(task, environ)
+            known = self._authenticator.by_header(environ)
+            if not (known and known.may_what(SUBMITTER)):
+                return self._flask(environ, start_response)
+            job = self._submit(task, environ, known)
         except Exception as error:
             return self._refuse(error, environ, start_response)
-        return self._accept(job, environ, start_response, began)
+        return self._accept(job, known, environ, start_response, began)
 
-    def _submit(self, task: str, environ: dict[str, Any]) -> Job:
+    def _submit(self, task: str, environ: dict[str, Any], known: Identity) -> Job:
         spec = self._desk.catalog.task(task)
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        return self._desk.submit(spec, json_arguments(spec, body))
+        return self._desk.submit_for(known.name, spec, json_arguments(spec, body))
 
-    def _accept(self, job: Job, environ: dict[str, Any], start_response: Any, began: float) -> list[bytes]:
+    def _accept(
+        self, job: Job, known: Identity, environ: dict[str, Any], start_response: Any, began: float
+    ) -> list[bytes]:
         shown = {**job_object(self._desk, job), "links": links(job, environ.get("SCRIPT_NAME", ""))}
-        body, request_id = f"{_encode(shown)}\n".encode(), new_request_id()
+        body, request_id = f"{_encode(shown)}\n".encode(), request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
         headers = {
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),
@@ -68,7 +81,9 @@ class Express:
         start_response("202 ACCEPTED", [*headers.items(), *SAFE_HEADERS])
         seconds = time.perf_counter() - began
         requests_of("POST", _ROUTE, 202).observe(seconds)
-        write_line("POST", environ["PATH_INFO"], 202, seconds, environ.get("REMOTE_ADDR"), request_id)
+        client = environ.get("REMOTE_ADDR")
+        write_audit(known, "create_job", job.id, 202, client, request_id)
+        write_line("POST", environ["PATH_INFO"], 202, seconds, client, request_id)
         return [body]
 
     def _refuse(self, error: Exception, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:

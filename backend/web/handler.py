@@ -19,7 +19,7 @@ from gevent.pywsgi import WSGIHandler
 from web.body import Body
 from web.connection import Connection
 from web.head import Refusal, read_head
-from web.request_log import new_request_id, write_line
+from web.request_log import request_id_of, write_line
 from web.watcher import Watcher
 
 LOST_MS = 60_000  # who takes nothing of an event stream for so long has gone, or never reads: it is closed
@@ -62,7 +62,7 @@ class Handler(WSGIHandler):
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer with a problem document what can't reach the application, and be done with the connection."""
-        request_id = new_request_id()
+        request_id = request_id_of("")
         problem = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": str(refusal)}
         body = json.dumps({**problem, "request_id": request_id}).encode()
         fields = {

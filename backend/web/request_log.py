@@ -40,8 +40,9 @@ def install(app: Flask) -> None:
     app.after_request(_end)
 
 
-def new_request_id() -> str:
-    return f"{random.getrandbits(64):016x}"
+def request_id_of(given: str) -> str:
+    """The id that the client or a proxy has given to its request, or a new one."""
+    return given if _ID.fullmatch(given) else f"{random.getrandbits(64):016x}"
 
 
 def write_line(method: str, path: str, status: int, seconds: float, client: str | None, request_id: str) -> None:
@@ -57,8 +58,7 @@ def write_line(method: str, path: str, status: int, seconds: float, client: str 
 
 
 def _begin() -> None:
-    given = request.headers.get("X-Request-ID", "")
-    g.request_id = given if _ID.fullmatch(given) else new_request_id()
+    g.request_id = request_id_of(request.headers.get("X-Request-ID", ""))
     g.began = time.perf_counter()
 
 

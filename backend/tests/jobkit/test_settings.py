@@ -43,6 +43,14 @@ def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
     assert load(WorkerSettings).workers == 7
 
 
+def test_a_secret_may_be_a_file_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "redis_url").write_text("redis://:from-a-file@host/0\n")
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.setattr("jobkit.settings.SECRETS", tmp_path)
+
+    assert load(WorkerSettings, _env_file=None).redis_url.get_secret_value() == "redis://:from-a-file@host/0"
+
+
 def test_a_relative_data_folder_lies_in_the_project(monkeypatch):
     monkeypatch.setenv("DATA_DIR", "here")
 

@@ -121,6 +121,7 @@ def test_the_application_has_the_time_that_it_takes(serve, connect, limit):
     client = connect(serve(slow)).send(POST.format("/", 4) + "body")
 
     assert client.answer().endswith(b"\r\n\r\nslow")
+    assert client.send(POST.format("/", 4) + "body").answer().endswith(b"\r\n\r\nslow")
 
 
 LARGE = 20_000_000  # bytes: more than the system keeps for a connection

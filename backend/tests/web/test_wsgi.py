@@ -120,18 +120,38 @@ def test_a_stop_does_not_wait_for_idle_connections(serve, echo, connect):
     assert used.read() == fresh.read() == b""
 
 
-def test_a_request_that_was_on_its_way_at_a_stop_is_answered(serve, echo, connect):
+def test_a_request_that_was_on_its_way_at_a_stop_is_answered(serve, echo, connect, monkeypatch):
+    monkeypatch.setattr(wsgi, "STOP_IDLE", 1)
     server = serve(echo)
     used, waiting = connect(server), connect(server)
     used.send(GET.format("/")).answer()
 
     stopping = gevent.spawn(server.stop, 10)  # runs when we wait
     in_backlog = connect(server)
+    wait_for(lambda: server.closed)
+    gevent.sleep(0.1)
     for client in (used, waiting, in_backlog):
         assert client.send(GET.format("/")).answer().startswith(b"HTTP/1.1 200 ")
     stopping.join(5)
 
     assert stopping.ready()
+
+
+def test_a_stream_that_is_asked_for_at_a_stop_begins_and_ends_so_the_client_comes_again(
+    serve, connect, web_settings, running
+):
+    server = serve(create_app(web_settings))
+    client = connect(server).send(GET.format("/healthz"))
+    client.answer()
+
+    stopping = gevent.spawn(server.stop, 10)
+    wait_for(lambda: server.closed)
+    text = client.send(GET.format(running)).read()
+
+    assert text.startswith(b"HTTP/1.1 200 ")
+    assert b"event: state" in text
+    assert b"event: end" not in text
+    stopping.join(5)
 
 
 def test_a_stop_waits_no_longer_than_it_should(slow, connect):

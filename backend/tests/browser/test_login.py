@@ -1,0 +1,65 @@
+"""Somebody logs in, runs a task, watches it end, and logs out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+from redis import Redis
+
+from jobkit.accounts import Accounts
+from tests.browser.conftest import _page
+from tests.conftest import RedisServer, Stack, wait_until
+
+PASSWORD = "correct horse battery"
+
+
+@pytest.fixture(scope="module")
+def locked(tmp_path_factory):
+    """A desk with a login, which ann knows, and one worker."""
+    folder = tmp_path_factory.mktemp("locked")
+    server = RedisServer(folder)
+    server.start()
+    with Redis.from_url(server.url) as redis:
+        Accounts(redis).put_user("ann", PASSWORD, "user")
+    settings = {"AUTH": "on", "SECRET_KEY": "0123456789abcdef" * 2, "RATE_LIMIT": "50/second"}
+    stack = Stack(server.url, folder, TASKS="tests.sample_tasks", WORKERS="1", **settings)
+    stack.start("server")
+    stack.start("worker")
+    wait_until(stack.answers, what="the web answers")
+    yield stack
+    stack.stop()
+    server.stop()
+
+
+@pytest.fixture
+def locked_page(browser, locked):
+    yield from _page(browser, locked)
+
+
+def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
+    page = locked_page
+    page.goto("/tasks/echo?text=hello")
+    expect(page).to_have_title("Log in · Taskdesk")
+    axe(page)
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Password").fill("not the password")
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+    expect(page).to_have_url(re.compile("/tasks/echo\\?text=hello$"))
+    axe(page)
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("main [data-status]").first).to_have_text("succeeded", timeout=30_000)
+    expect(page.get_by_text("queued by ann")).to_be_visible()
+    page.get_by_role("button", name="Keep").click()
+    expect(page.get_by_text("The job is kept")).to_be_visible()
+
+    page.get_by_role("button", name="Log out").click()
+    expect(page).to_have_title("Log in · Taskdesk")
+    page.go_back()
+    page.reload()
+    expect(page).to_have_title("Log in · Taskdesk")

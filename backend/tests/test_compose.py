@@ -1,0 +1,181 @@
+"""The two stacks of docker-compose.yml, read without an engine: what is open, what is hardened, what is set."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from typing import Any
+
+import pytest
+import yaml
+from dotenv import dotenv_values
+
+from jobkit import startup
+from tests.test_documents import ROOT, known_settings
+
+TEXT = (ROOT / "docker-compose.yml").read_text()
+BASE = yaml.safe_load(TEXT)
+OWN = {stack: (ROOT / "deploy" / f"{stack}.yml").read_text() for stack in ("dev", "prod")}
+EXAMPLE = dotenv_values(ROOT / ".env.prod.example")
+VARIABLE = re.compile(r"(?<!\$)\$\{(\w+)")
+NGINX = {path.name: path.read_text() for path in (ROOT / "deploy" / "nginx").iterdir()}
+
+
+def _services(stack: str) -> dict[str, Any]:
+    """As compose extends them; without what only the other stack starts."""
+    own = yaml.safe_load(OWN[stack])["services"]
+    services = {name: _extended(own.get(name, {}), service) for name, service in BASE["services"].items()}
+    return {name: service for name, service in services.items() if service.get("profiles") != ["prod"]}
+
+
+def _extended(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    both = {key: {**below[key], **above[key]} for key in below.keys() & above.keys() if isinstance(above[key], dict)}
+    return {**below, **above, **both}
+
+
+PROD, DEV = _services("prod"), _services("dev")
+ALL = [pytest.param(service, id=f"{stack}-{name}") for stack in OWN for name, service in _services(stack).items()]
+
+
+def test_each_stack_has_its_services():
+    assert set(DEV) == {"app", "worker", "dashboard", "redis"}
+    assert set(PROD) == {*DEV, "proxy"}
+    assert BASE["services"]["app"]["extends"] == {"file": "deploy/${ENV:-dev}.yml", "service": "app"}
+    assert [name for name, service in PROD.items() if "profiles" in service] == ["dashboard"]
+
+
+@pytest.mark.parametrize("service", ALL)
+def test_every_container_is_hardened_limited_and_looked_after(service):
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["tmpfs"][0].startswith("/tmp:size=")
+    assert {"mem_limit", "cpus", "pids_limit"} <= set(service)
+    assert set(service["logging"]["options"]) == {"max-size", "max-file"}
+    assert service["restart"] == "unless-stopped"
+    assert service["init"] is True
+    assert service["healthcheck"]["test"]
+    assert "privileged" not in service
+    assert "cap_add" not in service
+
+
+def test_no_container_runs_as_root():
+    users = {name: service.get("user", "the image's") for name, service in PROD.items()}
+
+    assert users == {
+        "app": "the image's", "worker": "the image's", "dashboard": "the image's",
+        "proxy": "10001:10001", "redis": "redis",
+    }  # fmt: skip
+
+
+def test_what_is_open():
+    assert [port for service in DEV.values() for port in service.get("ports", [])] == [
+        "127.0.0.1:${APP_PORT:-5000}:5000",
+        "127.0.0.1:${DASHBOARD_PORT:-9181}:9181",
+    ]
+    assert {name: service["ports"] for name, service in PROD.items() if "ports" in service} == {
+        "proxy": ["${HTTP_PORT:-80}:8080", "${HTTPS_PORT:-127.0.0.1:}:8443"],
+        "dashboard": ["127.0.0.1:${DASHBOARD_PORT:-9181}:9181"],
+    }
+
+
+def test_redis_is_reached_by_our_own_services_only():
+    assert BASE["networks"]["redis"] == {"internal": True}
+    assert PROD["redis"]["networks"] == ["redis"]
+    assert [name for name, service in PROD.items() if "redis" in service.get("networks", [])] == [
+        "app", "worker", "dashboard", "redis",
+    ]  # fmt: skip
+
+
+def test_redis_keeps_what_it_accepted_and_asks_for_a_password():
+    script = PROD["redis"]["command"][2]
+
+    for line in ('requirepass "$$REDISCLI_AUTH"', "appendonly yes", "maxmemory-policy noeviction"):
+        assert f"{line}\n" in script
+    assert re.search(r"^maxmemory \S", script, re.MULTILINE)
+    assert PROD["redis"]["volumes"] == ["redis:/data"]
+
+
+def test_prod_has_the_code_in_its_images_and_its_data_on_volumes():
+    ours = {name: PROD[name] for name in ("app", "worker", "dashboard")}
+
+    assert [service["build"]["target"] for service in ours.values()] == ["web", "worker", "dashboard"]
+    assert not any("args" in service["build"] for service in ours.values())
+    assert not any("command" in service for service in ours.values())
+    assert [service.get("volumes") for service in ours.values()] == [["data:/data"], ["data:/data"], None]
+    assert {"data", "redis"} == set(BASE["volumes"])
+
+
+def test_every_image_has_a_version():
+    images = [service["image"] for service in PROD.values()]
+    bases = re.findall(r"^FROM (\S+:\S+)", (ROOT / "backend" / "Dockerfile").read_text(), re.MULTILINE)
+
+    assert all(re.search(r":(\d|\$\{VERSION)", image) for image in [*images, *bases])
+    assert bases
+
+
+def test_a_worker_may_stop_for_longer_than_its_jobs():
+    assert PROD["worker"]["stop_grace_period"] == DEV["worker"]["stop_grace_period"] == "1m${STOP_GRACE:-8}s"
+
+
+@pytest.mark.parametrize(
+    ("service", "secrets"),
+    [("app", {"SECRET_KEY", "ADMIN_PASSWORD"}), ("worker", set()), ("dashboard", {"DASHBOARD_PASSWORD"})],
+)
+def test_a_role_gets_its_own_secrets_only(service, secrets):
+    withheld = {name for name, value in PROD[service]["environment"].items() if value == ""}
+    all_secrets = {name for name in EXAMPLE if name.endswith(("_KEY", "_PASSWORD", "_TOKEN"))}
+
+    assert all_secrets - withheld == secrets
+
+
+@pytest.mark.parametrize("stack", ["dev", "prod"])
+def test_each_setting_of_the_env_file_reaches_the_containers(stack):
+    files = {yaml.safe_load(OWN[stack])["services"][name]["env_file"] for name in ("app", "worker", "dashboard")}
+
+    assert files == {"../.env" if stack == "dev" else "../${ENV_FILE:-.env.prod}"}
+
+
+def test_the_example_has_each_variable_of_compose_and_nothing_unknown():
+    used = set(VARIABLE.findall(TEXT + OWN["prod"]))
+
+    assert used - set(EXAMPLE) == set()
+    assert set(EXAMPLE) - used - {name.upper() for name in known_settings()} == {"COMPOSE_PROFILES"}
+
+
+def test_the_example_has_a_reason_for_each_line_and_no_secret():
+    lines = (ROOT / ".env.prod.example").read_text().split("\n")
+    uncommented = [
+        line
+        for before, line in itertools.pairwise(lines)
+        if re.match(r"\w+=", line) and not re.match(r"#|\w+=", before)
+    ]
+
+    assert [line for line in uncommented if line != "COMPOSE_PROFILES="] == []
+    assert [name for name in EXAMPLE if name.endswith(("_KEY", "_PASSWORD", "_TOKEN")) and EXAMPLE[name]] == []
+    assert EXAMPLE["ENV"] == "prod"
+
+
+def test_no_variable_of_the_example_looks_like_a_misspelt_setting():
+    known = [name.upper() for name in known_settings()]
+    alike = startup.get_close_matches
+
+    assert [name for name in set(EXAMPLE) - {*known} if alike(name, known, 1, startup.ALIKE)] == []
+
+
+def test_nginx_knows_each_of_its_variables_and_files():
+    text = "".join(NGINX.values())
+
+    assert set(re.findall(r"\$\{(\w+)\}", text)) <= set(PROD["proxy"]["environment"])
+    assert {f"{name}.template" for name in re.findall(r"include /tmp/([\w.-]+);", text)} <= set(NGINX)
+    assert {"listen-.conf.template", "listen-tls.conf.template"} <= set(NGINX)
+
+
+def test_nginx_tells_who_asks_limits_uploads_and_finds_new_containers():
+    desk = NGINX["desk.conf.template"]
+
+    assert {"For", "Proto", "Host", "Port", "Prefix"} == set(re.findall(r"proxy_set_header X-Forwarded-(\w+) ", desk))
+    assert PROD["app"]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-1}"
+    assert "client_max_body_size ${MAX_UPLOAD_BYTES};" in NGINX["nginx.conf.template"]
+    assert "proxy_pass http://$app:5000;" in desk
+    assert "resolver 127.0.0.11 " in NGINX["nginx.conf.template"]

@@ -1,0 +1,71 @@
+"""How often who may: logins, against guessing, and writes, by the setting RATE_LIMIT. The counts are in Redis.
+
+While Redis is away each process counts for itself.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+from flask import Flask, Response, current_app, request
+from flask_limiter import Limiter, RateLimitExceeded
+from flask_limiter.util import get_remote_address
+
+from jobkit.errors import AppError
+from web.auth import is_write
+from web.desk import WebDesk
+from web.identity import who
+from web.settings import WebSettings
+
+LOGINS = "10/minute"  # of an address, and with a name
+
+
+class TooManyRequests(AppError):
+    """Too many requests: this client sends more than its share."""
+
+    status = 429
+
+    def __init__(self, seconds: int):
+        super().__init__(f"That is too often: try again in {seconds} s.")
+
+
+def install(app: Flask, desk: WebDesk, settings: WebSettings) -> None:
+    """After all that may refuse a request: what is refused does not count."""
+    if not (settings.auth or settings.rate_limit):
+        return
+    limiter = Limiter(
+        _client,
+        app=app,
+        application_limits=[settings.rate_limit] if settings.rate_limit else [],
+        application_limits_exempt_when=lambda: not is_write(),
+        storage_uri="redis://",  # the pool knows where
+        storage_options={"connection_pool": desk.redis.connection_pool},
+        key_prefix="taskdesk",
+        in_memory_fallback_enabled=True,
+        swallow_errors=True,
+    )
+    app.register_error_handler(RateLimitExceeded, lambda error: _refuse(limiter))
+    if settings.auth:
+        view: Any = app.view_functions["login.log_in"]
+        for whose in (get_remote_address, _name):
+            view = limiter.limit(LOGINS, key_func=whose)(view)
+        app.view_functions["login.log_in"] = view
+
+
+def _client() -> str:
+    known = who()
+    return f"{known.name}/{known.token}" if known and known.name else get_remote_address()
+
+
+def _name() -> str:
+    return f"name {request.form.get('name', '')[:64]}"
+
+
+def _refuse(limiter: Limiter) -> Response:
+    breached = limiter.current_limit
+    seconds = max(math.ceil(breached.reset_at - time.time()), 1) if breached else 1
+    answer = current_app.make_response(current_app.handle_user_exception(TooManyRequests(seconds)))
+    answer.headers["Retry-After"] = str(seconds)
+    return answer
