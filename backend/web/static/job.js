@@ -24,7 +24,7 @@ let isPutOff = false; // a question is open: what it stands in is taken anew whe
 async function refresh() {
   const mine = ++turn;
   const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
-  if (answer?.status === 404 || answer?.status === 410) return location.reload();
+  if ([401, 404, 410].includes(answer?.status)) return location.reload(); // it has gone, or its viewer has to log in
   if (!answer?.ok) return void (isStale = true); // Redis or the network is away: the next look may do
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (mine !== turn) return;
