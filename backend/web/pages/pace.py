@@ -9,7 +9,7 @@ from typing import Any
 from jobkit.job import Job
 from web.pages.words import about
 
-FEW = 5  # runs: of fewer nobody can tell what is usual for all but one in twenty
+FEW = 20  # runs: of fewer nobody can tell what is usual for all but one in twenty
 
 
 @dataclass(frozen=True)
