@@ -182,6 +182,7 @@ def test_a_table_is_sorted_and_taken_away_and_json_is_folded(sample_page, submit
     expect(entry).to_be_hidden()
     page.get_by_text("deeper").click()
     expect(entry).to_be_visible()
+    expect(page.locator(".tree details[open] > summary").last).to_have_css("margin-bottom", "0px")
 
 
 def test_the_id_is_copied(sample_page, submit):

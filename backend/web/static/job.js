@@ -1,5 +1,6 @@
 // Follow a job: its bar and its log by events. When its state changes, the page's regions are taken anew from the server.
 import { readLog } from "./log.js";
+import { showStale } from "./refresh.js";
 import { settle } from "./regions.js";
 import "./result.js";
 import { about, duration, setBusy } from "./time.js";
@@ -25,10 +26,10 @@ async function refresh() {
   const mine = ++turn;
   const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
   if ([401, 404, 410].includes(answer?.status)) return location.reload(); // it has gone, or its viewer has to log in
-  if (!answer?.ok) return void (isStale = true); // Redis or the network is away: the next look may do
+  if (!answer?.ok) return showStale((isStale = true)); // Redis or the network is away: the next look may do
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (mine !== turn) return;
-  isStale = false;
+  showStale((isStale = false));
   const fresh = page.querySelector("[data-job]");
   if (fresh.dataset.final === "yes" && !isFinal()) end(fresh);
   document.title = page.title;
