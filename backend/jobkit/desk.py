@@ -55,15 +55,9 @@ class Desk:
         if once and (known := self.jobs.done_before(once)):
             return self._known(once, known[0])
         job_id = new_job_id()
-        values = dict(arguments.values)
         try:
-            for name, upload in arguments.uploads.items():
-                extensions = spec.file_parameters[name].get("extensions") or [""]
-                stored = f"input-{name}{extensions[0]}"
-                size = self.artifacts.save(job_id, stored, upload.content)
-                values[name] = vars(Artifact(stored, upload.media_type, size, upload.filename))
             job = self.jobs.submit(
-                *(spec, values, self._retention),
+                *(spec, {**arguments.values, **self._store(spec, arguments, job_id)}, self._retention),
                 job_id=job_id,
                 queue=queue,
                 at=at,
@@ -80,6 +74,16 @@ class Desk:
         if job.id != job_id:  # another request with this key was faster
             self.artifacts.delete(job_id)
         return job
+
+    def _store(self, spec: TaskSpec, arguments: Arguments, job_id: str) -> dict[str, Any]:
+        """Keep the files that come with a job; as what they stand in its input, by parameter."""
+        kept = {}
+        for name, upload in arguments.uploads.items():
+            extensions = spec.file_parameters[name].get("extensions") or [""]
+            stored = f"input-{name}{extensions[0]}"
+            size = self.artifacts.save(job_id, stored, upload.content)
+            kept[name] = vars(Artifact(stored, upload.media_type, size, upload.filename))
+        return kept
 
     def _known(self, once: Once, job_id: str) -> Job:
         try:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from redis import Redis
+from redis.client import Pipeline
 
 from jobkit.errors import QueueNotFound
 from jobkit.redis import PAUSED, index_key, job_key, queue_key, registry_key
@@ -42,34 +43,25 @@ class Queues:
 
     def read(self) -> list[Queue]:
         """All of them, the most urgent first."""
-        now = time.time()
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.smembers(PAUSED)
             pipeline.time()
             for name in self.names:
-                pipeline.llen(queue_key(name))
-                pipeline.zcard(registry_key("wip", name))
-                pipeline.zcount(registry_key("finished", name), now, "+inf")
-                pipeline.zcard(index_key(name, "failed"))
-                pipeline.zcard(registry_key("scheduled", name))
-                pipeline.zcard(registry_key("deferred", name))
-                pipeline.zcard(index_key(name, "canceled"))
-                pipeline.hgetall(ended_key(name))
-                pipeline.lindex(queue_key(name), 0)
+                _ask(pipeline, name)
             paused, (seconds, _), *answers = pipeline.execute()
-            for next_id in answers[8::9]:
+            rows = [answers[start : start + _ANSWERS] for start in range(0, len(answers), _ANSWERS)]
+            for *_, next_id in rows:
                 pipeline.hget(job_key((next_id or b"").decode()), "enqueued_at")
             oldest = pipeline.execute()
-        kinds = ("queued", "running", "succeeded", "failed", "scheduled", "waiting", "canceled")
         return [
             Queue(
                 name,
                 name.encode() in paused,
-                dict(zip(kinds, answers[9 * n : 9 * n + 7], strict=True)),
+                dict(zip(_COUNTED, counts, strict=True)),
                 datetime.fromisoformat(since.decode()) if since else None,
-                LastHour.of(answers[9 * n + 7], seconds),
+                LastHour.of(ended, seconds),
             )
-            for n, (name, since) in enumerate(zip(self.names, oldest, strict=True))
+            for name, (*counts, ended, _), since in zip(self.names, rows, oldest, strict=True)
         ]
 
     def get(self, name: str) -> Queue:
@@ -90,3 +82,20 @@ class Queues:
     def _check(self, name: str) -> None:
         if name not in self.names:
             raise QueueNotFound(name, self.names)
+
+
+_COUNTED = ("queued", "running", "succeeded", "failed", "scheduled", "waiting", "canceled")
+_ANSWERS = len(_COUNTED) + 2
+
+
+def _ask(pipeline: Pipeline, name: str) -> None:
+    """How many jobs of each status there are, how many have ended lately, and which one is next."""
+    pipeline.llen(queue_key(name))
+    pipeline.zcard(registry_key("wip", name))
+    pipeline.zcount(registry_key("finished", name), time.time(), "+inf")
+    pipeline.zcard(index_key(name, "failed"))
+    pipeline.zcard(registry_key("scheduled", name))
+    pipeline.zcard(registry_key("deferred", name))
+    pipeline.zcard(index_key(name, "canceled"))
+    pipeline.hgetall(ended_key(name))
+    pipeline.lindex(queue_key(name), 0)

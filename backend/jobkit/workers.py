@@ -8,8 +8,9 @@ from datetime import datetime
 
 from redis import Redis
 
-from jobkit.job import LISTED, Job, load
-from jobkit.redis import job_key, worker_key
+from jobkit.job import Job
+from jobkit.listing import Listing
+from jobkit.redis import worker_key
 
 _FIELDS = (
     *("queues", "state", "current_job", "hostname", "pid", "birth", "last_heartbeat", "version", "python_version"),
@@ -58,16 +59,9 @@ def read_workers(redis: Redis, names: Iterable[str]) -> list[Worker]:
         for name, values in zip(names, answers, strict=True)
         if values[0]
     }
-    jobs = _jobs(redis, [job_id for row in found.values() if (job_id := row[2])])
+    ids = [job_id for row in found.values() if (job_id := row[2])]
+    jobs = {job.id: job for job in Listing(redis, ()).load(ids) if job}
     return [_worker(name, jobs.get(row[2]), *row) for name, row in found.items()]
-
-
-def _jobs(redis: Redis, job_ids: list[str]) -> dict[str, Job]:
-    with redis.pipeline(transaction=False) as pipeline:
-        for job_id in job_ids:
-            pipeline.hmget(job_key(job_id), LISTED)
-            pipeline.pttl(job_key(job_id))
-        return {job.id: job for job in load(pipeline.execute(), job_ids, LISTED) if job}
 
 
 def _worker(name: str, runs: Job | None, queues: str, state: str, job: str, hostname: str, pid: str, birth: str,

@@ -14,6 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobkit.accounts import Accounts, Identity, User
 from jobkit.errors import AppError
+from jobkit.jobs import is_job_id
 from web.desk import desk
 from web.errors import wants_json
 from web.identity import Authenticator, authenticator, who
@@ -156,7 +157,7 @@ def _check_role(known: Identity) -> None:
 
 def _check_owner(known: Identity) -> None:
     job_id = (request.view_args or {}).get("job_id")
-    if not job_id or known.role == "operator":
+    if not job_id or not is_job_id(job_id) or known.role == "operator":  # what is no id, the view refuses
         return
     [owner] = desk().jobs.owners([job_id])
     if owner is not None and not known.may_change(owner):

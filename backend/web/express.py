@@ -89,9 +89,8 @@ class Express:
     def _refuse(self, error: Exception, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         """As Flask does when one of its views has raised this."""
         with self._app.request_context(environ):
-            self._app.preprocess_request()
-            response = self._app.finalize_request(self._app.handle_user_exception(error))
-            return response(environ, start_response)
+            refusal = self._app.preprocess_request() or self._app.handle_user_exception(error)
+            return self._app.finalize_request(refusal)(environ, start_response)
 
 
 def _task(environ: dict[str, Any]) -> str:

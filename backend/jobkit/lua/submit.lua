@@ -1,5 +1,5 @@
--- Put jobs of one task on a queue, or keep them until they are due. An id that is there already changes nothing: a request that was sent again after a
--- lost answer is harmless.
+-- Put jobs of one task on a queue, or keep them until they are due. An id that is there already changes nothing: a
+-- request that was sent again after a lost answer is harmless.
 -- ARGV: 1 queue, 2 task, 3 tags (with spaces between), 4 key of the request that must not be done twice, empty for
 --       none, 5 what to keep under it and 6 for how many seconds; 7 when they are due (Unix), empty for now; 8 how many
 --       fields and values the jobs have in common and 9 how many fields each has for itself; then the former, the names

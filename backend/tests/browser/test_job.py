@@ -63,6 +63,50 @@ def test_a_running_job_is_followed_to_its_end_without_a_reload(sample_page, subm
     assert page.evaluate("document.activeElement.id") == "main-content"  # what had the focus is gone
 
 
+def test_a_question_that_the_end_has_answered_goes_with_its_button(sample_page, submit, tmp_path):
+    page = sample_page
+    page.goto(submit("wait_for", path=str(tmp_path / "end")))
+    expect(page.locator("h1")).to_contain_text("running", timeout=SOON)
+    page.get_by_role("button", name="Cancel").click()
+
+    (tmp_path / "end").touch()
+    expect(page.locator("h1")).to_contain_text("succeeded", timeout=SOON)
+    page.get_by_role("button", name="Let it run").click()
+
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
+
+
+def test_the_log_is_whole_at_the_end_though_no_stream_could_be_opened(sample_page, submit, tmp_path):
+    page = sample_page
+    page.route("**/events", lambda route: route.fulfill(status=429))
+    page.goto(submit("recites", folder=str(tmp_path)))
+
+    (tmp_path / "1").write_text("ä line\n")
+    expect(page.get_by_text("25 %")).to_be_visible(timeout=SOON)
+    (tmp_path / "end").touch()
+
+    expect(page.locator("h1")).to_contain_text("succeeded", timeout=SOON)
+    expect(page.get_by_role("region", name="Log")).to_have_text("ä line")
+
+
+def test_the_progress_of_the_try_before_is_not_shown(sample_page, submit, tmp_path):
+    page = sample_page
+    events = "".join(
+        f'id: {number}-0\nevent: progress\ndata: {{"percent": {percent}, "message": "told"}}\n\n'
+        for number, percent in ((99_999_999_999_999, 50), (1, 75))
+    )
+    path = submit("wait_for", path=str(tmp_path / "end"))
+    page.goto(path)
+    expect(page.locator("h1")).to_contain_text("running", timeout=SOON)
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=events))
+    page.reload()
+
+    expect(page.get_by_text("50 %")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("75 %")).to_have_count(0)
+    (tmp_path / "end").touch()
+
+
 def test_jobs_that_wait_see_their_place_and_are_canceled_when_it_was_meant(sample_page, submit, tmp_path):
     page = sample_page
     running = submit("wait_for", path=str(tmp_path / "end"))
@@ -138,6 +182,7 @@ def test_a_table_is_sorted_and_taken_away_and_json_is_folded(sample_page, submit
     expect(entry).to_be_hidden()
     page.get_by_text("deeper").click()
     expect(entry).to_be_visible()
+    expect(page.locator(".tree details[open] > summary").last).to_have_css("margin-bottom", "0px")
 
 
 def test_the_id_is_copied(sample_page, submit):

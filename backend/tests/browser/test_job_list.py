@@ -72,6 +72,17 @@ def test_times_are_typed_in_the_zone_of_the_place(browser, stack):
     context.close()
 
 
+def test_how_long_ago_goes_on_while_the_page_is_open(page, submit, tag):
+    submit(1)
+    page.clock.install()
+    page.goto(f"/jobs?tag={tag}")
+    expect(page.locator("td.created")).to_have_text("just now")
+
+    page.clock.fast_forward(300_000)
+
+    expect(page.locator("td.created")).to_have_text("5 min. ago")
+
+
 def test_paging_forward_loses_and_repeats_nothing(page, submit, tag):
     ours = submit(7)
     page.goto(f"/jobs?tag={tag}&limit=3")

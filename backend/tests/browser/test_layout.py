@@ -64,3 +64,33 @@ def test_a_page_comes_back_by_itself_when_redis_does(browser, tmp_path):
     page.close()
     stack.stop()
     server.stop()
+
+
+def test_a_live_page_says_when_it_is_not_up_to_date(browser, stack):
+    page = browser.new_page(base_url=stack.url)
+    page.clock.install()
+    page.goto("/queues")
+    said = page.get_by_text("This page is not up to date at the moment.")
+    expect(said).to_be_hidden()
+
+    page.route("/queues", lambda route: route.fulfill(status=503))
+    page.clock.fast_forward(5000)
+    expect(said).to_be_visible()
+
+    page.route("/queues", lambda route: route.abort())
+    page.clock.fast_forward(5000)
+    expect(said).to_be_visible()
+
+    page.unroute("/queues")
+    page.clock.fast_forward(5000)
+    expect(said).to_be_hidden()
+    page.close()
+
+
+def test_the_links_are_at_the_left_without_javascript_too(browser, stack):
+    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+
+    assert page.get_by_role("link", name="Desk", exact=True).bounding_box()["x"] < 400
+    context.close()

@@ -52,10 +52,13 @@ def test_a_paused_queue_is_said(client, submit, text_of):
     assert "The queue default is paused" in text_of(submit("echo", text="a"))
 
 
-def test_what_its_task_usually_takes_is_said(submit, text_of, redis):
-    redis.lpush(run_times_key("tests.sample_tasks.echo"), *(180,) * 9, 300)
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.0004, "under 1 ms"), (0.012, "12 ms"), (8.24, "8.2 s"), (45.1, "45 s"), (180, "3 min")]
+)
+def test_what_its_task_usually_takes_is_said(submit, text_of, redis, seconds, words):
+    redis.lpush(run_times_key("tests.sample_tasks.echo"), *(seconds,) * 9, 300)
 
-    assert "Usually takes 3 min" in text_of(submit("echo", text="a"))
+    assert f"Usually takes {words} " in text_of(submit("echo", text="a")) + " "
 
 
 def test_a_job_that_is_tried_again_tells_of_each_try(submit, text_of, run_worker, tmp_path):

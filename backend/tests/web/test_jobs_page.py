@@ -252,6 +252,18 @@ def test_when_the_number_has_changed_the_question_comes_again(client, page, subm
     assert "1 canceled." in done.text
 
 
+def test_when_none_is_left_there_is_nothing_to_confirm(client, submit, answer):
+    job_id = submit()
+    question = client.post("/jobs?status=queued", data={"action": "cancel", "all": "1"})
+    client.post(f"/api/v1/jobs/{job_id}/cancel")
+
+    again = answer(question)
+
+    assert again.status_code == 409
+    assert "Meanwhile there are no such jobs any more. Nothing was done." in again.text
+    assert "Cancel 0 jobs" not in again.text
+
+
 def test_what_comes_after_the_question_is_not_meant(client, page, submit, answer):
     submit()
     question = client.post("/jobs", data={"action": "cancel", "all": "1"})

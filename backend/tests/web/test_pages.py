@@ -34,6 +34,14 @@ def test_the_form_of_the_tutorial_adds_a_job_and_says_so(desk_client):
     assert "Tasks in queue" in page.text
 
 
+def test_the_form_of_the_tutorial_is_there_with_its_task(desk_client):
+    assert "A text for" in desk_client.get("/").text
+
+
+def test_the_form_of_the_tutorial_is_not_there_where_other_tasks_are(client):
+    assert "A text for" not in client.get("/").text
+
+
 def test_finished_tasks_are_pairs_of_id_and_result_newest_first(client, run_worker):
     ids = []
     for text in ("a", "b"):

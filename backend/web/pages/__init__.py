@@ -3,8 +3,12 @@
 from flask import Blueprint
 
 from web.pages import actions, docs, downloads, home, jobs, listing, many, queues, tasks
+from web.pages.words import about, duration, usual
 
 bp = Blueprint("pages", __name__)
+bp.add_app_template_filter(about)
+bp.add_app_template_filter(duration)
+bp.add_app_template_filter(usual)
 home.add_routes(bp)
 tasks.add_routes(bp)
 listing.add_routes(bp)

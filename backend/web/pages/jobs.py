@@ -18,12 +18,11 @@ from web.pages.remedies import remedy
 from web.pages.tables import table_view
 from web.pages.timeline import timeline
 from web.pages.tree import json_text, tree
-from web.pages.words import about
 from web.present import job_object, result_parts
 
 LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
 TEXT_SHOWN = 100_000
-_TOOLS = {function.__name__: function for function in (about, forms_of, json_text, remedy, table_view, to_html, tree)}
+_TOOLS = {function.__name__: function for function in (forms_of, json_text, remedy, table_view, to_html, tree)}
 
 
 def add_routes(bp: Blueprint) -> None:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from jobkit.job import Job
-from web.pages.words import about
+from web.pages.words import about, usual
 
-FEW = 5  # runs: of fewer nobody can tell what is usual for all but one in twenty
+FEW = 20  # runs: of fewer nobody can tell what is usual for all but one in twenty
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Pace:
     def usual(self) -> str:
         if not self.median:
             return ""
-        return f"Usually {about(self.median)}" + (f", nearly always within {about(self.p95)}" if self.p95 else "")
+        return f"Usually {usual(self.median)}" + (f", nearly always within {usual(self.p95)}" if self.p95 else "")
 
 
 def pace(job: Job, typical: dict[str, Any] | None) -> Pace | None:

@@ -20,8 +20,8 @@ from web.forms import arguments_from_page
 from web.pages.calls import calls
 from web.pages.fields import Texts, defaults, form_fields, texts_of
 from web.pages.options import option_fields, option_query, read_options
+from web.pages.pace import FEW
 from web.pages.source import Source, read_source
-from web.pages.words import duration
 from web.present import task_objects
 
 
@@ -82,7 +82,7 @@ def _page(spec: TaskSpec, source: Source, errors: Sequence[FieldError] = (), pro
         workers_online=desk().catalog.last_read.workers_online(spec.queue),
         queue=queues.get(spec.queue),
         task=shown,
-        duration=duration,
+        few=FEW,
     )
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 
 def duration(seconds: float) -> str:
-    """12 ms, 8.2 s, 45 s, 3 min 20 s, 2 h 5 min"""
+    """under 1 ms, 12 ms, 8.2 s, 45 s, 3 min 20 s, 2 h 5 min"""
+    if seconds < 0.001:
+        return "under 1 ms"
     if seconds < 0.1:
-        return f"{max(seconds, 0) * 1000:.0f} ms"
+        return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(int(seconds), 60)
@@ -19,3 +21,8 @@ def about(seconds: float) -> str:
         return f"{max(round(seconds), 1)} s"
     minutes = round(seconds / 60)
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def usual(seconds: float) -> str:
+    """What runs take: 12 ms, 8.2 s, 45 s, 4 min"""
+    return duration(seconds) if seconds < 10 else about(seconds)

@@ -3,7 +3,7 @@ const EVERY = 2000; // ms
 const { ready } = document.querySelector("[data-ready]").dataset;
 
 async function ask() {
-  const answer = await fetch(ready).catch(() => null);
+  const answer = document.hidden ? null : await fetch(ready).catch(() => null);
   if (answer?.ok) location.reload();
   else setTimeout(ask, EVERY);
 }

@@ -2,9 +2,9 @@
 import { keepFresh } from "./refresh.js";
 import { setBusy } from "./time.js";
 
-const form = document.querySelector("form");
-form.addEventListener("submit", () => setBusy(form, true));
-addEventListener("pageshow", () => setBusy(form, false));
+const form = document.querySelector("form.quick"); // none if there is no such task
+form?.addEventListener("submit", () => setBusy(form, true));
+addEventListener("pageshow", () => form && setBusy(form, false));
 if (document.querySelector("[data-refresh]")) {
   keepFresh(() => fetch(location.href, { headers: { Accept: "text/html" } }));
 }

@@ -1,5 +1,6 @@
 // Follow a job: its bar and its log by events. When its state changes, the page's regions are taken anew from the server.
 import { readLog } from "./log.js";
+import { showStale } from "./refresh.js";
 import { settle } from "./regions.js";
 import "./result.js";
 import { about, duration, setBusy } from "./time.js";
@@ -18,20 +19,21 @@ let progress = null; // the last that was told of this try
 let beginning = NaN; // of the run, by our own clock
 let turn = 0;
 let isStale = false;
+let isPutOff = false; // a question is open: what it stands in is taken anew when it is answered
 
 // Take the page as it is now. The last one that was asked for wins.
 async function refresh() {
   const mine = ++turn;
   const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
-  if (answer?.status === 404 || answer?.status === 410) return location.reload();
-  if (!answer?.ok) return void (isStale = true); // Redis or the network is away: the next look may do
+  if ([401, 404, 410].includes(answer?.status)) return location.reload(); // it has gone, or its viewer has to log in
+  if (!answer?.ok) return showStale((isStale = true)); // Redis or the network is away: the next look may do
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (mine !== turn) return;
-  isStale = false;
+  showStale((isStale = false));
   const fresh = page.querySelector("[data-job]");
   if (fresh.dataset.final === "yes" && !isFinal()) end(fresh);
   document.title = page.title;
-  await settle(job, fresh);
+  isPutOff = await settle(job, fresh);
   begin();
 }
 
@@ -40,7 +42,7 @@ function end(fresh) {
   events?.close();
   clearInterval(clock);
   clearInterval(looks);
-  log?.end();
+  log?.end(fresh.querySelector("[data-log]"));
   find("notify")?.remove();
   const detail = { id: job.dataset.job, task: job.dataset.task, status: fresh.querySelector("[data-status]").textContent };
   document.dispatchEvent(new CustomEvent("job:end", { detail }));
@@ -108,4 +110,4 @@ begin();
 
 job.addEventListener("submit", (event) => setBusy(event.target, true));
 addEventListener("pageshow", () => job.querySelectorAll("form").forEach((form) => setBusy(form, false)));
-job.addEventListener("close", () => !isFinal() && refresh(), true); // what waited for an open question
+job.addEventListener("close", () => isPutOff && refresh(), true);

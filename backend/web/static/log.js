@@ -40,17 +40,26 @@ export function readLog(job) {
   pause.hidden = false;
   toEnd();
 
+  const add = ({ offset, size, text }) => {
+    if (offset < known) return;
+    known = offset + size;
+    if (held === null) return show(text);
+    held += text;
+    const lines = held.split("\n").length - 1;
+    pause.textContent = `Resume (${lines} new ${lines === 1 ? "line" : "lines"})`;
+  };
+  // What the page of an ended job has, and the stream has not brought: it was closed before, or there was none.
+  const catchUp = ({ dataset, textContent }) => {
+    const missing = Number(dataset.size) - known;
+    const bytes = new TextEncoder().encode(textContent);
+    if (missing > 0) add({ offset: known, size: missing, text: new TextDecoder().decode(bytes.slice(-missing)) });
+  };
+
   return {
-    add({ offset, size, text }) {
-      if (offset < known) return;
-      known = offset + size;
-      if (held === null) return show(text);
-      held += text;
-      const lines = held.split("\n").length - 1;
-      pause.textContent = `Resume (${lines} new ${lines === 1 ? "line" : "lines"})`;
-    },
+    add,
     // Nothing more comes. What is held stays so until its reader wants it.
-    end() {
+    end(whole) {
+      if (whole) catchUp(whole);
       if (held === null) pause.hidden = true;
       else pause.addEventListener("click", () => (pause.hidden = true));
       const empty = find("no-log");

@@ -5,8 +5,9 @@ const EVERY = 4000; // ms
 
 async function refresh(ask) {
   if (document.hidden) return;
-  const answer = await ask();
-  if (!answer.ok) return; // Redis is away: what is there stays, until it is back
+  const answer = await ask().catch(() => null);
+  showStale(!answer?.ok);
+  if (!answer?.ok) return; // Redis or the network is away: what is there stays, until it is back
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const shown = new Map([...document.querySelectorAll("[data-refresh]")].map((old) => [old.dataset.refresh, old]));
   for (const fresh of page.querySelectorAll("[data-refresh]")) {
@@ -23,10 +24,14 @@ function isInUse(part) {
   return isSelected || part.contains(document.activeElement) || part.querySelector("[open]");
 }
 
+export function showStale(isStale) {
+  document.querySelector("[data-stale]").hidden = !isStale;
+}
+
 // `ask` fetches a page that has the same parts as they are by then.
 export function keepFresh(ask) {
   setTimeout(async () => {
-    await refresh(ask).catch(() => {}); // the network is away: the next time may do
+    await refresh(ask).catch(() => showStale(true)); // it went away amid the answer: the next time may do
     keepFresh(ask);
   }, EVERY);
 }

@@ -4,6 +4,7 @@ import { showTimes } from "./time.js";
 
 const PATIENCE = 3000; // ms to wait for pictures
 
+// Whether one of them was left, as it asks something.
 export async function settle(job, fresh) {
   const pictures = [...fresh.querySelectorAll("[data-region] img")];
   await Promise.race([Promise.all(pictures.map(measure)), new Promise((done) => setTimeout(done, PATIENCE))]);
@@ -16,10 +17,12 @@ export async function settle(job, fresh) {
   }
   const mark = job.querySelector("[data-log-panel]") ?? job;
   const before = mark.getBoundingClientRect().top;
-  for (const region of job.querySelectorAll("[data-region]")) {
+  const regions = [...job.querySelectorAll("[data-region]")];
+  for (const region of regions) {
     replace(region, fresh.querySelector(`[data-region=${region.dataset.region}]`), hasChanged);
   }
   if (scrollY > 0 && before < innerHeight) scrollBy(0, mark.getBoundingClientRect().top - before);
+  return regions.some(isAsking);
 }
 
 // With its size known, a picture takes its place at once.
@@ -29,10 +32,12 @@ async function measure(picture) {
   Object.assign(picture, { width: ready.naturalWidth, height: ready.naturalHeight });
 }
 
+const isAsking = (region) => region.querySelector("dialog[open]") !== null;
+
 function replace(old, now, isUrgent) {
   const selection = getSelection();
   const isRead = !selection.isCollapsed && selection.containsNode(old, true);
-  if (old.querySelector("dialog[open]") || (isRead && !isUrgent)) return;
+  if (isAsking(old) || (isRead && !isUrgent)) return;
   showTimes(now);
   makeSortable(now);
   if (now.innerHTML === old.innerHTML) return;

@@ -47,3 +47,6 @@ showTimes();
 setInterval(() => {
   for (const element of document.querySelectorAll("time[data-elapsed]")) element.textContent = lasted(new Date(element.dateTime));
 }, 1000);
+setInterval(() => {
+  for (const element of document.querySelectorAll("time[data-relative]")) element.textContent = ago(new Date(element.dateTime));
+}, 30_000);
