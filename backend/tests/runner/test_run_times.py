@@ -13,13 +13,6 @@ from jobkit.redis import job_key
 from jobkit.statistics import Statistics, typical
 from tests.conftest import wait_until
 
-RETENTION = Retention(result_ttl=100, failure_ttl=200)
-
-
-@pytest.fixture
-def submit(jobs, registry):
-    return lambda task, **arguments: jobs.submit(registry.catalog.tasks[task], arguments, RETENTION).id
-
 
 @pytest.fixture
 def statistics(redis):
@@ -106,7 +99,9 @@ def test_an_idle_worker_has_written_what_it_ran_within_a_second(worker_process, 
 
 def test_a_worker_that_has_no_rest_writes_all_the_same(worker_process, jobs, registry, redis, statistics):
     for _ in range(15):
-        jobs.submit_many(registry.catalog.tasks["echo"], [{"text": "a"}] * 1000, RETENTION)
+        jobs.submit_many(
+            registry.catalog.tasks["echo"], [{"text": "a"}] * 1000, Retention(result_ttl=100, failure_ttl=200)
+        )
 
     found = wait_until(lambda: (now := statistics("echo")).succeeded > 500 and now)
 

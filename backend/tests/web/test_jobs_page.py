@@ -12,15 +12,6 @@ from web import bulk
 
 
 @pytest.fixture
-def submit(client):
-    def submit(task="echo", arguments=None, **query):
-        values = {"text": "a"} if arguments is None else arguments
-        return client.post(f"/api/v1/tasks/{task}/jobs", json=values, query_string=query).json["id"]
-
-    return submit
-
-
-@pytest.fixture
 def page(client):
     """The page of jobs for a query, as text; with other status than 200 the test fails."""
 
