@@ -1,10 +1,11 @@
-"""A worker whose disk is full: the job fails with a sentence, and the worker goes on."""
+"""A worker whose disk or whose Redis is full goes on: a job fails for want of room on the disk only, and says so."""
 
 from __future__ import annotations
 
 import pytest
 
 from jobkit.job import Retention
+from tests.conftest import wait_until
 
 RETENTION = Retention(100, 200)
 
@@ -26,3 +27,18 @@ def test_a_file_for_which_there_is_no_room_fails_its_job_alone(jobs, registry, r
     assert jobs.get(with_files.id).error["title"] == "Disk full"
     assert "There is no room for 13 bytes more" in jobs.get(with_files.id).error["detail"]
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["ballast"]
+
+
+def test_a_job_ends_though_redis_is_full(redis, jobs, registry, worker_process, tmp_path):
+    redis.setrange("ballast", 20_000_000, b"x")
+    job = jobs.submit(registry.catalog.tasks["wait_for"], {"path": str(tmp_path / "go")}, RETENTION)
+    wait_until(lambda: jobs.get(job.id).status == "running", what="the job runs")
+    try:
+        redis.config_set("maxmemory", 10_000_000)
+        (tmp_path / "go").touch()
+
+        wait_until(lambda: jobs.get(job.id).status == "succeeded", what="the job has ended")
+        assert jobs.result(jobs.get(job.id)) == "seen"
+    finally:
+        redis.config_set("maxmemory", 0)
+    assert worker_process.processes["worker"].poll() is None
