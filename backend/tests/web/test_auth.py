@@ -505,6 +505,19 @@ def test_without_a_login_the_limit_is_each_addresss(make_app):
     assert [submit("10.0.0.1"), submit("10.0.0.1"), submit("10.0.0.2")] == [202, 429, 202]
 
 
+@pytest.mark.parametrize("auth", [True, False])
+def test_both_ways_of_a_submit_count_together_and_a_refused_one_once(make_app, accounts, auth):
+    app = make_app(auth=auth, rate_limit="5/minute;100/day")
+    token = {"Authorization": f"Bearer {accounts.add_token('ann', 'a')}"}
+
+    def submit(body, **headers):
+        return app.test_client().post(ECHO, json=body, headers={**token, **headers}).status_code
+
+    assert [submit({}), submit({}, X="by Flask")] == [422, 422]
+    assert [submit({"text": "a"}), submit({"text": "a"}, X="by Flask"), submit({"text": "a"})] == [202] * 3
+    assert [submit({"text": "a"}, X="by Flask"), submit({"text": "a"})] == [429, 429]
+
+
 # The log
 
 
