@@ -15,6 +15,7 @@ from flask_limiter.util import get_remote_address
 from limits import parse_many
 from limits.storage import Storage
 from limits.strategies import FixedWindowRateLimiter
+from redis.exceptions import RedisError
 
 from jobkit.accounts import Identity
 from jobkit.errors import AppError
@@ -45,9 +46,12 @@ class WriteLimit:
         self._limits = parse_many(rates)
 
     def counts(self, known: Identity | None, environ: dict[str, Any]) -> bool:
-        """Whether the request is within the limit; then it has counted. Else Flask is to refuse it."""
+        """Whether the request is within the limit, and has counted. Else it is Flask's; while Redis is away, too."""
         client = _client_of(known, environ.get("REMOTE_ADDR", ""))
-        is_within = all(self._strategy.hit(limit, _PREFIX, client, _SCOPE) for limit in self._limits)
+        try:
+            is_within = all(self._strategy.hit(limit, _PREFIX, client, _SCOPE) for limit in self._limits)
+        except RedisError:
+            return False
         if is_within:
             environ[COUNTED] = True
         return is_within

@@ -518,6 +518,22 @@ def test_both_ways_of_a_submit_count_together_and_a_refused_one_once(make_app, a
     assert [submit({"text": "a"}, X="by Flask"), submit({"text": "a"})] == [429, 429]
 
 
+def test_while_redis_is_away_a_limited_submit_is_told_so_by_both_ways(make_app, redis_server):
+    app = make_app(auth=False, rate_limit="3/minute")
+
+    def submit(**headers):
+        return app.test_client().post(ECHO, json={"text": "a"}, headers=headers).status_code
+
+    assert submit() == 202
+    redis_server.stop()
+    try:
+        answers = [submit(), submit(X="by Flask"), submit(), submit()]
+    finally:
+        redis_server.start()
+
+    assert answers == [503, 503, 503, 429]
+
+
 # The log
 
 
