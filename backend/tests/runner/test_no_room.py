@@ -29,9 +29,10 @@ def test_a_file_for_which_there_is_no_room_fails_its_job_alone(jobs, registry, r
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["ballast"]
 
 
-def test_a_job_ends_though_redis_is_full(redis, jobs, registry, worker_process, tmp_path):
+def test_while_redis_is_full_a_job_that_runs_ends_and_none_begins(redis, jobs, registry, worker_process, tmp_path):
     redis.setrange("ballast", 20_000_000, b"x")
     job = jobs.submit(registry.catalog.tasks["wait_for"], {"path": str(tmp_path / "go")}, RETENTION)
+    following = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
     wait_until(lambda: jobs.get(job.id).status == "running", what="the job runs")
     try:
         redis.config_set("maxmemory", 10_000_000)
@@ -39,6 +40,9 @@ def test_a_job_ends_though_redis_is_full(redis, jobs, registry, worker_process, 
 
         wait_until(lambda: jobs.get(job.id).status == "succeeded", what="the job has ended")
         assert jobs.result(jobs.get(job.id)) == "seen"
+        wait_until(lambda: "OOM" in worker_process.log("worker"), what="the worker waits for room")
+        assert jobs.get(following.id).status == "queued"
     finally:
         redis.config_set("maxmemory", 0)
+    wait_until(lambda: jobs.get(following.id).status == "succeeded", what="the next job has run")
     assert worker_process.processes["worker"].poll() is None
