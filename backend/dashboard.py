@@ -12,7 +12,7 @@ import sys  # noqa: E402
 import gevent  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
-from jobkit.logs import log_to_file  # noqa: E402
+from jobkit.logs import configure_logs, log_to_file  # noqa: E402
 from jobkit.settings import load_or_exit  # noqa: E402
 from jobkit.startup import refuse_unsafe  # noqa: E402
 from rqview.app import create_app  # noqa: E402
@@ -23,7 +23,7 @@ def main() -> int:
     settings = load_or_exit(DashboardSettings)
     refuse_unsafe(settings)
     log_to_file(settings.log_dir, "dashboard")
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
+    configure_logs(settings.env)
     address = (settings.dashboard_host, settings.dashboard_port)
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

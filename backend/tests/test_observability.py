@@ -1,0 +1,154 @@
+"""From a request to its job to what its task logs; and what watches over all of it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from jobkit import VERSION
+from tests.conftest import BACKEND, Stack, free_port, wait_until
+from tests.web.test_metrics import Figures, documented, shown
+
+REQUEST_ID = "of-one-request"
+
+
+# One id from the request to the task's own lines
+
+
+@pytest.mark.parametrize("more", [{}, {"X-Anything": "takes Flask's way"}])
+def test_a_job_names_the_request_that_submitted_it(client, registry, more):
+    headers = {"X-Request-ID": REQUEST_ID, **more}
+    job = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}, headers=headers).json
+
+    assert job["request_id"] == REQUEST_ID
+    assert client.get(job["links"]["self"]).json["request_id"] == REQUEST_ID
+
+
+def test_a_retry_and_the_jobs_of_a_batch_name_theirs(client, registry, run_worker):
+    headers = {"X-Request-ID": REQUEST_ID}
+    [job_id] = client.post("/api/v1/tasks/raises/jobs:batch", json={"inputs": [{}]}, headers=headers).json["ids"]
+    run_worker()
+    retry = client.post(f"/api/v1/jobs/{job_id}/retry", headers={"X-Request-ID": "of-the-retry"}).json
+
+    assert client.get(f"/api/v1/jobs/{job_id}").json["request_id"] == REQUEST_ID
+    assert retry["request_id"] == "of-the-retry"
+
+
+@pytest.fixture
+def worker(redis_url, tmp_path):
+    stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1", STOP_GRACE="1")
+    yield stack
+    stack.stop()
+
+
+def _lines(stack: Stack, job_id: str) -> list[dict[str, str]]:
+    lines = [json.loads(line) for line in stack.log("worker").splitlines() if line.startswith("{")]
+    return [line for line in lines if line.get("job_id") == job_id]
+
+
+def _start_in_prod(stack: Stack, folder: Path) -> None:
+    """With the logs of prod, and without its conditions for Redis."""
+    program = (
+        "import worker; log = worker.configure_logs; worker.configure_logs = lambda env: log('prod'); worker.main()"
+    )
+    with (folder / "worker.log").open("ab") as log:
+        stack.processes["worker"] = subprocess.Popen(
+            [sys.executable, "-c", program], cwd=BACKEND, env=stack.environment, stdout=log, stderr=log
+        )
+
+
+def test_what_a_worker_and_a_task_log_names_the_job_and_its_request(client, worker, tmp_path):
+    headers = {"X-Request-ID": REQUEST_ID}
+    said, failed, lost = (
+        client.post(f"/api/v1/tasks/{task}/jobs", json={}, headers=headers).json["id"]
+        for task in ("talk", "raises", "kills_itself")
+    )
+    _start_in_prod(worker, tmp_path)
+
+    library, own = wait_until(lambda: _lines(worker, said))
+    assert (library["event"], library["logger"], own["event"]) == ("logged line", "library", "own line")
+    assert library["request_id"] == own["request_id"] == REQUEST_ID
+    [line] = wait_until(lambda: _lines(worker, failed))
+    assert line["request_id"] == REQUEST_ID
+    [line] = wait_until(lambda: _lines(worker, lost))
+    assert (line["level"], line["request_id"]) == ("warning", REQUEST_ID)
+    idle = [json.loads(line) for line in worker.log("worker").splitlines() if "tasks on queues" in line]
+    assert "job_id" not in idle[0]
+
+
+# /metrics of the worker
+
+
+@pytest.fixture
+def scrape_worker(redis_url, tmp_path, registry):
+    """Start a worker with two processes; what it answers, as text."""
+    port = free_port()
+    stack = Stack(
+        *(redis_url, tmp_path),
+        TASKS="tests.sample_tasks",
+        WORKERS="2",
+        STOP_GRACE="1",
+        WORKER_METRICS=f"127.0.0.1:{port}",
+    )
+    stack.url = f"http://127.0.0.1:{port}"
+    stack.start("worker")
+    wait_until(lambda: stack.answers("/metrics"))
+
+    def scrape() -> Figures:
+        with urllib.request.urlopen(f"{stack.url}/metrics", timeout=5) as answer:
+            return Figures(answer.read().decode())
+
+    yield scrape
+    stack.stop()
+    assert not stack.answers("/metrics")
+
+
+def test_a_worker_shows_what_its_processes_do(scrape_worker, client, tmp_path):
+    mark = tmp_path / "mark"
+    client.post("/api/v1/tasks/wait_for/jobs", json={"path": str(mark)})
+    wait_until(lambda: scrape_worker()["taskdesk_worker_running_jobs",] == 1)
+    for task in ("echo", "echo", "raises", "kills_itself"):
+        client.post(f"/api/v1/tasks/{task}/jobs", json={"text": "a"} if task == "echo" else {})
+    mark.touch()
+    wait_until(lambda: scrape_worker()["taskdesk_worker_jobs_total", "succeeded", "wait_for"] == 1)
+    figures = wait_until(lambda: (now := scrape_worker())["taskdesk_worker_children_total", "lost"] == 1 and now)
+
+    assert figures["taskdesk_worker_jobs_total", "succeeded", "echo"] == 2
+    assert figures["taskdesk_worker_jobs_total", "failed", "raises"] == 1
+    assert figures["taskdesk_worker_job_run_seconds_count", "echo"] == 2
+    assert figures["taskdesk_worker_job_run_seconds_bucket", "+Inf", "echo"] == 2
+    assert figures["taskdesk_worker_processes",] == 2
+    assert figures["taskdesk_worker_redis_up",] == 1
+    assert figures["taskdesk_worker_info", VERSION] == 1
+    assert figures["taskdesk_worker_start_time_seconds",] == pytest.approx(time.time(), abs=60)
+    assert figures["taskdesk_worker_resident_bytes",] > 50_000_000
+    wait_until(lambda: scrape_worker()["taskdesk_worker_running_jobs",] == 0)
+
+
+def test_a_worker_shows_when_redis_is_away(scrape_worker, redis_server):
+    redis_server.stop()
+    try:
+        figures = wait_until(lambda: (now := scrape_worker())["taskdesk_worker_redis_up",] == 0 and now)
+        assert figures["taskdesk_worker_redis_outages_total",] >= 1
+    finally:
+        redis_server.start()
+    wait_until(lambda: scrape_worker()["taskdesk_worker_redis_up",] == 1)
+
+
+def test_an_address_that_is_taken_is_said_in_a_sentence(redis_url, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        stack = Stack(redis_url, tmp_path, WORKER_METRICS=f"127.0.0.1:{taken.getsockname()[1]}")
+
+        assert stack.start("worker").wait(20) == 2
+    assert "Set WORKER_METRICS to another" in stack.log("worker")
+
+
+def test_every_metric_of_the_worker_is_in_its_document(scrape_worker):
+    assert documented("taskdesk_worker_") == shown(scrape_worker())
