@@ -13,6 +13,7 @@ import gevent  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
 from jobkit.logs import configure_logs, log_to_file  # noqa: E402
+from jobkit.reports import flush_reports, report_errors  # noqa: E402
 from jobkit.settings import load_or_exit  # noqa: E402
 from jobkit.startup import refuse_unsafe  # noqa: E402
 from rqview.app import create_app  # noqa: E402
@@ -24,6 +25,7 @@ def main() -> int:
     refuse_unsafe(settings)
     log_to_file(settings.log_dir, "dashboard")
     configure_logs(settings.env)
+    report_errors(settings.sentry_dsn, settings.env, "dashboard")
     address = (settings.dashboard_host, settings.dashboard_port)
     listener = socket.socket()
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -43,6 +45,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, lambda: gevent.spawn(server.stop, 2))
     server.serve_forever(stop_timeout=2)
+    flush_reports()
     return 0
 
 

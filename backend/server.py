@@ -13,6 +13,7 @@ meters = tempfile.TemporaryDirectory(prefix="meters-of-taskdesk-", ignore_cleanu
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = meters.name
 
 from jobkit.logs import configure_logs, log_to_file  # noqa: E402
+from jobkit.reports import flush_reports, report_errors  # noqa: E402
 from jobkit.settings import load_or_exit  # noqa: E402
 from jobkit.startup import refuse_unsafe  # noqa: E402
 from web import create_app  # noqa: E402
@@ -25,5 +26,8 @@ if __name__ == "__main__":
     refuse_unsafe(settings)
     log_to_file(settings.log_dir, "web")
     configure_logs(settings.env)
+    report_errors(settings.sentry_dsn, settings.env, "web")
     configure_request_logs(settings.env)
-    sys.exit(serve(settings.app_host, settings.app_port, settings.web_processes, lambda: create_app(settings)))
+    status = serve(settings.app_host, settings.app_port, settings.web_processes, lambda: create_app(settings))
+    flush_reports()
+    sys.exit(status)

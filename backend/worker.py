@@ -5,6 +5,7 @@ import sys
 
 from jobkit.logs import configure_logs, log_to_file
 from jobkit.processes import Pool
+from jobkit.reports import report_errors
 from jobkit.settings import load_or_exit
 from jobkit.startup import refuse_unsafe
 from runner.discovery import discover
@@ -19,6 +20,7 @@ def main() -> int:
     refuse_unsafe(settings)
     log_to_file(settings.log_dir, "worker")
     configure_logs(settings.env)
+    report_errors(settings.sentry_dsn, settings.env, "worker")
     log = logging.getLogger("worker")
 
     for stream in (sys.stdout, sys.stderr):

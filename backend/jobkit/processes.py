@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from jobkit.reports import flush_reports, report
+
 log = logging.getLogger("processes")
 
 _SOON = 10.0  # seconds: a process that fails sooner has hardly begun
@@ -82,9 +84,11 @@ class Pool:
             die_with_parent(parent, signal.SIGTERM)
             self._work(number)
             status = 0
-        except Exception:
+        except Exception as error:
             log.exception("%s failed", self._name)
+            report(error)
         finally:
+            flush_reports()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)

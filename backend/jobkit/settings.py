@@ -62,6 +62,7 @@ class SharedSettings(BaseSettings):
     queues: QueueNames = Field(("high", "default", "low"), description="the queues, most urgent first")
     result_ttl: Seconds = Field(7 * 86400, description="seconds that a succeeded job is kept")
     failure_ttl: Seconds = Field(30 * 86400, description="seconds that a failed job is kept")
+    sentry_dsn: SecretStr = Field(SecretStr(""), description="where Sentry takes unexpected errors; empty: nowhere")
     log_dir: str = Field("", description="the folder of `web.log`, `worker.log` and `dashboard.log`; empty: stdout")
 
     @classmethod

@@ -26,6 +26,7 @@ from jobkit.events import KEPT_SECONDS
 from jobkit.logs import about_job, log_about
 from jobkit.processes import die_with_parent
 from jobkit.redis import connect_impatiently, queue_key
+from jobkit.reports import report
 from jobkit.scripts import Script
 from jobkit.statistics import StatisticsWriter, seconds_since
 from runner.activity import Activity
@@ -202,6 +203,7 @@ class Child:
                 self._reporter.end()
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
+            report(error, task=reference, job_id=job.id, request_id=job.request_id)
         ended = time.time()
         outcome = Outcome(job, began, ended, round(ended - began, 6), content, kinds, failure)
         self._has_result = True

@@ -34,6 +34,7 @@ from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
 from jobkit.logs import about_job
 from jobkit.redis import PARENTS, WORKERS, connect_impatiently
+from jobkit.reports import flush_reports, report
 from runner.activity import Activity, Running
 from runner.child import DONE, RECYCLE, WIP_LEASE, Child, now_text
 from runner.discovery import TaskRegistry
@@ -204,9 +205,11 @@ class TaskWorker(BaseWorker):
             )
             status = child.run()
             self._activity.clear()  # it is not the job that ends this process
-        except BaseException:
+        except BaseException as error:
             log.exception("the child of worker %s failed", self.name)
+            report(error)
         finally:
+            flush_reports()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
+from typing import Any
 
 import pytest
 
 from jobkit import VERSION
+from jobkit.jobs import Jobs
 from tests.conftest import BACKEND, Stack, free_port, wait_until
-from tests.web.test_metrics import Figures, documented, shown
+from tests.web.test_metrics import RETENTION, Figures, documented, shown
 
 REQUEST_ID = "of-one-request"
 
@@ -152,3 +157,95 @@ def test_an_address_that_is_taken_is_said_in_a_sentence(redis_url, tmp_path):
 
 def test_every_metric_of_the_worker_is_in_its_document(scrape_worker):
     assert documented("taskdesk_worker_") == shown(scrape_worker())
+
+
+# Sentry
+
+SECRET = "what-somebody-has-typed"
+
+
+@pytest.fixture
+def sentry():
+    """Sentry's envelope endpoint: its DSN, and the events that have come."""
+    events: list[dict[str, Any]] = []
+
+    class Endpoint(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers["Content-Encoding"] == "gzip":
+                body = gzip.decompress(body)
+            lines = [json.loads(line) for line in body.splitlines() if line]
+            events.extend(line for line in lines if "event_id" in line and "platform" in line)
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Endpoint)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://key@127.0.0.1:{server.server_port}/1", events
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_task_that_fails_is_reported_once_and_nothing_that_was_typed(
+    sentry, client, registry, redis, redis_url, tmp_path
+):
+    dsn, events = sentry
+    stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1", SENTRY_DSN=dsn)
+    headers = {"X-Request-ID": REQUEST_ID}
+    path = "/api/v1/tasks/raises_what_it_is_given/jobs"
+    failed = client.post(path, json={"text": SECRET}, headers=headers).json["id"]
+    refused = Jobs(redis, ("default",)).submit(registry.catalog.tasks["echo"], {"text": 1}, RETENTION).id
+    stack.start("worker")
+    for job_id in (failed, refused):
+        wait_until(lambda job_id=job_id: client.get(f"/api/v1/jobs/{job_id}").json["status"] == "failed")
+    stack.stop()
+
+    [event] = events
+    assert event["tags"]["job_id"] == failed
+    assert event["tags"]["task"] == "tests.sample_tasks.raises_what_it_is_given"
+    assert (event["tags"]["role"], event["tags"]["request_id"]) == ("worker", REQUEST_ID)
+    assert event["exception"]["values"][-1]["stacktrace"]["frames"][-1]["function"] == "raises_what_it_is_given"
+    assert SECRET not in json.dumps(events)
+
+
+def test_an_unexpected_error_of_the_web_is_reported_once_and_an_expected_one_is_not(sentry, redis_url, tmp_path):
+    dsn, events = sentry
+    program = """
+import server, web.api.tasks as tasks
+from jobkit.reports import flush_reports, report_errors
+from pydantic import SecretStr
+import sys
+report_errors(SecretStr(sys.argv[1]), "dev", "web")
+app = server.create_app(server.WebSettings(redis_url="redis://127.0.0.1:1/0", _env_file=None))
+@app.get("/breaks/<word>")
+def breaks(word):
+    raise KeyError(word)
+client = app.test_client()
+print(client.get("/breaks/" + sys.argv[2]).status_code, client.get("/nothing").status_code, client.get("/").status_code)
+flush_reports()
+"""
+    done = subprocess.run([sys.executable, "-c", program, dsn, SECRET], cwd=BACKEND, capture_output=True, text=True)
+
+    assert done.stdout.splitlines()[-1] == "500 404 503", done.stderr
+    [event] = events
+    assert event["exception"]["values"][0]["type"] == "KeyError"
+    assert (event["tags"]["route"], event["tags"]["role"]) == ("/breaks/<word>", "web")
+    assert event["tags"]["request_id"]
+    assert SECRET not in json.dumps(event)
+
+
+def test_without_a_dsn_its_library_is_not_imported_and_a_wrong_one_is_said(redis_url, tmp_path):
+    program = (
+        "import server, worker, sys; from pydantic import SecretStr; from jobkit.reports import *;"
+        "report_errors(SecretStr(''), 'dev', 'web'); report(ValueError()); flush_reports();"
+        "print('sentry_sdk' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, check=True)
+    stack = Stack(redis_url, tmp_path, SENTRY_DSN="nonsense")
+
+    assert done.stdout.strip() == "False"
+    assert stack.start("worker").wait(20) == 2
+    assert "SENTRY_DSN: " in stack.log("worker")

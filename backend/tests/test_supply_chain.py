@@ -56,9 +56,11 @@ def test_each_lock_file_is_audited_and_each_image_has_a_list():
 def test_the_list_of_an_image_has_all_that_is_locked_with_its_hash(tmp_path):
     program = [sys.executable, "-m", "cyclonedx_py"]
     subprocess.run(
-        [*program, "requirements", "requirements/dashboard.txt", "--no-validate", "--of", "JSON", "-o", tmp_path / "sbom.json"],
-        cwd=BACKEND, check=True, capture_output=True,
-    )  # fmt: skip
+        [*program, "requirements", "requirements/dashboard.txt", "--no-validate", "-o", tmp_path / "sbom.json"],
+        cwd=BACKEND,
+        check=True,
+        capture_output=True,
+    )
 
     components = json.loads((tmp_path / "sbom.json").read_text())["components"]
     locked = re.findall(r"^([\w.-]+)==", (BACKEND / "requirements" / "dashboard.txt").read_text(), re.MULTILINE)

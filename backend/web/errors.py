@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
 from jobkit.errors import AppError, CountDiffers, InvalidArguments, RedisAway
+from jobkit.reports import report
 
 log = logging.getLogger("web")
 
@@ -68,6 +69,7 @@ def _http_error(error: HTTPException) -> Response:
 
 def _bug(error: Exception) -> Response:
     log.exception("unexpected error, request %s", g.request_id)
+    report(error, request_id=g.request_id, route=request.url_rule.rule if request.url_rule else "")
     return _answer(500, "Unexpected error", "Something went wrong here; the log has it under the request id.")
 
 
