@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -15,6 +17,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+import yaml
 
 from jobkit import VERSION
 from jobkit.jobs import Jobs
@@ -249,3 +252,60 @@ def test_without_a_dsn_its_library_is_not_imported_and_a_wrong_one_is_said(redis
     assert done.stdout.strip() == "False"
     assert stack.start("worker").wait(20) == 2
     assert "SENTRY_DSN: " in stack.log("worker")
+
+
+# What watches
+
+DEPLOY = BACKEND.parent / "deploy"
+ALERTS = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())["groups"][0]["rules"]
+DASHBOARD = json.loads((DEPLOY / "grafana" / "taskdesk.json").read_text())
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+SOON = {
+    *("taskdesk_queue_limit", "taskdesk_data_free_bytes", "taskdesk_data_reserve_bytes"),
+    *(f"taskdesk_redis_memory_{name}_bytes" for name in ("used", "max", "jobs_max")),
+}
+QUERIES = [alert["expr"] for alert in ALERTS] + [query["expr"] for panel in PANELS for query in panel["targets"]]
+
+
+def test_each_alert_and_each_panel_asks_for_metrics_that_exist(client, registry, run_worker, scrape_worker):
+    client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
+    run_worker()
+    known = {series[0] for figures in (Figures(client.get("/metrics").text), scrape_worker()) for series in figures}
+
+    asked = {name for query in QUERIES for name in re.findall(r"\b(?:rq|taskdesk)_\w+", query)}
+
+    assert len(asked) > 20
+    assert asked - known <= SOON
+
+
+def test_each_alert_is_explained():
+    page = (BACKEND.parent / "docs" / "operating.md").read_text()
+    explained = re.findall(r"^\| ([A-Z]\w+) \| \w", page, re.MULTILINE)
+
+    assert [alert["alert"] for alert in ALERTS] == [name for name in explained if name != "Redis"]
+    assert all(alert["annotations"]["summary"] and alert["labels"]["severity"] for alert in ALERTS)
+
+
+def test_the_dashboard_takes_any_prometheus():
+    [variable] = DASHBOARD["templating"]["list"]
+
+    assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
+    sources = {json.dumps(part["datasource"]) for panel in PANELS for part in (panel, *panel["targets"])}
+    assert sources == {'{"type": "prometheus", "uid": "${datasource}"}'}
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+def test_prometheus_finds_each_container_of_the_stack():
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    compose = yaml.safe_load((BACKEND.parent / "docker-compose.yml").read_text())["services"]
+    web, worker = config["scrape_configs"]
+
+    assert web["static_configs"][0]["targets"] == [f"app:{compose['app']['environment']['APP_PORT']}"]
+    [found] = worker["dns_sd_configs"]
+    assert compose["worker"]["environment"]["WORKER_METRICS"] == f"0.0.0.0:{found['port']}"
+    assert found["names"] == ["worker"]
+
+
+@pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
+def test_promtool_takes_the_alerts():
+    subprocess.run(["promtool", "check", "rules", DEPLOY / "prometheus" / "alerts.yml"], check=True)
