@@ -37,8 +37,12 @@ def log_about(fields: dict[str, str]) -> None:
 def configure_logs(env: str) -> None:
     """Let this process and its children log to stdout, from INFO on."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(_JsonLines() if env == "prod" else _Lines("%(levelname)s %(message)s"))
+    handler.setFormatter(formatter_of(env))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+
+def formatter_of(env: str) -> logging.Formatter:
+    return _JsonLines() if env == "prod" else _Lines("%(levelname)s %(message)s")
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
