@@ -457,7 +457,7 @@ def test_the_token_of_another_session_is_refused(browser):
 
 def test_the_api_takes_a_session_with_the_token_in_a_header(browser):
     ann = browser("ann")
-    token = re.search(r'name="csrf-token" content="([^"]+)"', ann.get("/", headers=HTML).text)[1]
+    token = form_token(ann.get("/", headers=HTML))
 
     refused = ann.post(ECHO, json={"text": "a"})
     taken = ann.post(ECHO, json={"text": "a"}, headers={"X-CSRFToken": token})
