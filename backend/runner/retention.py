@@ -33,11 +33,15 @@ class Sweeper:
         self._settings = settings
         self._steps = self._rounds()
         self._folders = store.job_ids()  # those of a round through the store that are left
+        self._gone = 0  # that this sweep has removed
 
-    def sweep(self) -> None:
-        """Some house-keeping, unless another worker did some in the last seconds."""
+    def sweep(self) -> bool:
+        """Some house-keeping, unless another worker did some in the last seconds. Whether so much was gone that more is
+        to be looked for soon: what comes fast has to go as fast.
+        """
         if not self._redis.set(SWEEP_LOCK, "1", nx=True, ex=20):
-            return
+            return False
+        self._gone = 0
         until = time.monotonic() + SECONDS
         for is_round_over in self._steps:
             if is_round_over or time.monotonic() > until:
@@ -45,6 +49,10 @@ class Sweeper:
         while self._enforce_cap() and time.monotonic() < until:
             pass
         self._remove_orphaned_files()
+        is_behind = self._gone >= SLICE
+        if is_behind:
+            self._redis.expire(SWEEP_LOCK, 1)
+        return is_behind
 
     def _rounds(self) -> Iterator[bool]:
         """Forget the jobs that are gone: a slice of one index in each step. Whether a round through all is over."""
@@ -62,6 +70,7 @@ class Sweeper:
 
     def _forget_gone(self, index: str, job_ids: Sequence[str]) -> None:
         gone = self._without_job(job_ids)
+        self._gone += len(gone)
         if gone and index == JOBS:
             self._redis.zadd(EXPIRED, dict.fromkeys(gone, time.time()))
         if gone:
@@ -95,6 +104,7 @@ class Sweeper:
             for registry in registries:
                 self._redis.zrem(registry, *ids)  # of a job that had gone before
             self._redis.zadd(EXPIRED, dict.fromkeys(ids, time.time()))
+        self._gone += len(ids)
         return len(ids) == BATCH
 
     def _remove_orphaned_files(self) -> None:
@@ -109,7 +119,9 @@ class Sweeper:
                 break
         else:
             self._folders = self._store.job_ids()
-        for job_id in self._without_job(old):
+        gone = self._without_job(old)
+        self._gone += len(gone)
+        for job_id in gone:
             self._store.delete(job_id)
 
     def _without_job(self, job_ids: Sequence[str]) -> list[str]:

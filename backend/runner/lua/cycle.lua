@@ -47,6 +47,7 @@ if finished then
       redis.call('EXPIRE', results, ttl)
       redis.call('EXPIRE', key, ttl)
       redis.call('EXPIRE', 'taskdesk:log:' .. finished, ttl)
+      if ttl < 3600 then redis.call('EXPIRE', 'taskdesk:events:' .. finished, ttl) end -- they have about an hour
     end
     redis.call('ZADD', 'rq:finished:' .. queue, ttl < 0 and '+inf' or clock + ttl, finished)
     if job[2] then redis.call('ZADD', index_key(queue, 'succeeded'), job[2], finished) end
