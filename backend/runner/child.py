@@ -43,6 +43,7 @@ DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my 
 WIP_LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
 MEMORY_CHECK_JOBS = 200
 AHEAD = 0.001  # seconds that jobs may take on average for the next to be reserved ahead
+STALE = 10.0  # seconds after which a job that was reserved ahead may have another worker: we were frozen
 PACE_JOBS = 8  # about so many jobs make the average
 
 Arguments = tuple[Any, ...]
@@ -155,7 +156,7 @@ class Child:
         before: Outcome | None = None
         while True:
             self._activity.begin(job.id, job.execution, job.timeout, ahead=True, untold=before is not None)
-            if before and self._activity.is_called_back(before.job.execution):
+            if before and (self._activity.is_called_back(before.job.execution) or time.time() > before.began + STALE):
                 return before
             answer = None
             if not self._wire.send(*self._command(before, begins=job)):

@@ -33,6 +33,7 @@ class Sweeper:
         self._settings = settings
         self._steps = self._rounds()
         self._folders = store.job_ids()  # those of a round through the store that are left
+        self._orphans: list[str] = []  # jobs that are gone, and their files not yet
         self._gone = 0  # that this sweep has removed
 
     def sweep(self) -> bool:
@@ -49,7 +50,7 @@ class Sweeper:
         while self._enforce_cap() and time.monotonic() < until:
             pass
         self._remove_orphaned_files()
-        is_behind = self._gone >= SLICE
+        is_behind = self._gone >= SLICE or bool(self._orphans)
         if is_behind:
             self._redis.expire(SWEEP_LOCK, 1)
         return is_behind
@@ -109,8 +110,15 @@ class Sweeper:
 
     def _remove_orphaned_files(self) -> None:
         """Go on with the round through the store for a moment: who sweeps has to beat, too."""
-        settled = time.time() - UPLOAD_SECONDS
         until = time.monotonic() + FILES_SECONDS
+        if not self._orphans:
+            self._orphans = self._without_job(self._next_folders(until))
+        while self._orphans and time.monotonic() < until + FILES_SECONDS:
+            self._store.delete(self._orphans.pop())
+            self._gone += 1
+
+    def _next_folders(self, until: float) -> list[str]:
+        settled = time.time() - UPLOAD_SECONDS
         old = []
         for job_id, changed in self._folders:
             if changed < settled:
@@ -119,10 +127,7 @@ class Sweeper:
                 break
         else:
             self._folders = self._store.job_ids()
-        gone = self._without_job(old)
-        self._gone += len(gone)
-        for job_id in gone:
-            self._store.delete(job_id)
+        return old
 
     def _without_job(self, job_ids: Sequence[str]) -> list[str]:
         with self._redis.pipeline(transaction=False) as pipeline:

@@ -63,8 +63,13 @@ local function load(key)
 end
 
 -- What the worker's record names: the job that it runs, and the one that is reserved ahead.
-local record = redis.call('HMGET', worker, 'current_job', 'td_execution', 'td_next', 'td_shown')
+local record = redis.call('HMGET', worker, 'current_job', 'td_execution', 'td_next', 'td_shown', 'birth')
 local current_job, current_execution, ahead = record[1], record[2], record[3]
+if not record[5] then -- another took us for dead: what we are given now must be found should we die before the next beat
+  redis.call('HSET', worker, 'state', 'idle')
+  redis.call('EXPIRE', worker, 120)
+  redis.call('ZADD', 'taskdesk:workers', clock, worker_name)
+end
 if finished and record[4] == finished_execution then
   redis.call('DEL', 'rq:execution:' .. finished .. ':' .. finished_execution, 'rq:executions:' .. finished)
 end

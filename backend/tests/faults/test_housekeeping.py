@@ -56,6 +56,7 @@ def _file_sizes(folder: Path) -> Iterator[int]:
 @pytest.mark.timeout(3_000 if ALL else 60)
 def test_short_jobs_with_files_leave_redis_and_the_data_folder_flat(capsys):
     with desk(1) as opened:
+        opened.redis.config_set("appendfsync", "everysec")
         opened.fleet.start(2 if ALL else 1)
         _run(opened, AT_ONCE)
         _let_all_expire(opened)
