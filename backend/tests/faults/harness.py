@@ -119,11 +119,11 @@ class Report:
 class Desk:
     """Redis, workers, ledger and effects of one scenario. Everything ends with `close`."""
 
-    def __init__(self, seed: int, *, processes: int = 1, through_proxy: bool = False):
+    def __init__(self, seed: int, *, processes: int = 1, through_proxy: bool = False, disk: Path | None = None):
         self._temporary = tempfile.TemporaryDirectory(prefix="faults-")
         folder = Path(self._temporary.name)
         self.random = Random(seed)
-        self.server = FaultyRedis(folder)
+        self.server = FaultyRedis(disk or folder)
         self.server.start()
         self.proxy = Proxy(self.server.port)
         self.proxy.start()
@@ -137,6 +137,7 @@ class Desk:
         self.effects = Effects(folder / "effects")
         self.ledger = Ledger(folder / "ledger.sqlite")
         url = f"redis://127.0.0.1:{self.proxy.port}/0" if through_proxy else self.server.url
+        self.folder = folder
         self.fleet = Fleet(folder, url, self.effects.path, processes=processes)
         self._kills: list[tuple[float, frozenset[int]]] = []
 
@@ -165,6 +166,11 @@ class Desk:
         else:
             self.ledger.settle(job_id, ACCEPTED)
         return job_id
+
+    def adopt(self) -> None:
+        """Write down the jobs that were submitted by others, over HTTP: that they are there is all that is known."""
+        for job_id in Snapshot(self.redis).jobs.keys() - self.ledger.tasks(ACCEPTED, REFUSED, UNKNOWN, FORGOTTEN):
+            self.ledger.intend(job_id, "")
 
     def flood(self, count: int, task: str) -> None:
         """Submit so many jobs at once."""
@@ -348,8 +354,9 @@ class Desk:
 
 
 @contextmanager
-def desk(seed: int, *, processes: int = 1, through_proxy: bool = False) -> Iterator[Desk]:
-    opened = Desk(seed, processes=processes, through_proxy=through_proxy)
+def desk(seed: int, *, processes: int = 1, through_proxy: bool = False, disk: Path | None = None) -> Iterator[Desk]:
+    """`disk`: the folder of Redis's data, if it is to be another."""
+    opened = Desk(seed, processes=processes, through_proxy=through_proxy, disk=disk)
     try:
         yield opened
     finally:
