@@ -9,8 +9,12 @@ import os  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
 
-# Where web processes put what they count. It has to be there before prometheus_client is imported.
-meters = tempfile.TemporaryDirectory(prefix="meters-of-taskdesk-", ignore_cleanup_errors=True)
+# Where web processes put what they count. It has to be there before prometheus_client is imported. Not beside uploads:
+# a process that writes to a mapped file is killed (SIGBUS) when its disk is full.
+memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+meters = tempfile.TemporaryDirectory(
+    prefix=f"meters-of-taskdesk-{os.getpid()}-", dir=memory, ignore_cleanup_errors=True
+)
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = meters.name
 
 from jobkit.logs import log_to_file  # noqa: E402

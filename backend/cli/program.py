@@ -16,14 +16,14 @@ from jobkit.errors import AppError, InvalidArguments
 from jobkit.job import Job
 
 DONE, FAILED, USAGE, AWAY, UNKNOWN, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
-_BY_HTTP = {404: UNKNOWN, 410: UNKNOWN, 409: FAILED, 503: AWAY}
+_BY_HTTP = {404: UNKNOWN, 410: UNKNOWN, 409: FAILED, 429: AWAY, 503: AWAY}
 
 EPILOG = """\b
 Exit status:
   0  done
   1  the job failed or was canceled, or is not (yet) in a state for this
   2  wrong usage, settings or arguments
-  3  Redis can't be reached
+  3  not now: Redis can't be reached, or there is no room
   4  there is no such task, job, queue, user or token
 """
 

@@ -6,15 +6,19 @@ stored as `input-<parameter><extension>`.
 
 from __future__ import annotations
 
+import errno
 import re
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from io import SEEK_END
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from jobkit.errors import ArtifactNotFound
+from jobkit.errors import ArtifactNotFound, DiskFull
+
+RESERVE_SHARE, RESERVE_BYTES = 0.05, 1 << 30  # of the disk stay free: the lesser of these
 
 _SAFE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SAFE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_. -]{0,99}")
@@ -44,9 +48,31 @@ class UploadedFile:
         return not first
 
 
+@dataclass(frozen=True)
+class Disk:
+    """Bytes that are free where the files are, and how many of them stay so."""
+
+    free: int
+    reserve: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether no more files are taken."""
+        return self.free <= self.reserve
+
+
 class ArtifactStore(Protocol):
     def save(self, job_id: str, name: str, content: BinaryIO) -> int:
-        """Store all of `content`, whole or not at all; return its size in bytes. Raises ValueError on a bad name."""
+        """Store all of `content`, whole or not at all; return its size in bytes.
+
+        Raises ValueError on a bad name, DiskFull.
+        """
+
+    def check_room(self, size: int) -> None:
+        """Raises DiskFull unless there is room for so many bytes more."""
+
+    def disk(self) -> Disk:
+        """How much room there is."""
 
     def open(self, job_id: str, name: str) -> BinaryIO:
         """The file, for reading. Raises ArtifactNotFound."""
@@ -69,16 +95,35 @@ class FolderStore:
 
     def save(self, job_id: str, name: str, content: BinaryIO) -> int:
         target = self._path(job_id, name)
-        target.parent.mkdir(parents=True, exist_ok=True)
+        size = content.seek(0, SEEK_END)
+        content.seek(0)
+        self.check_room(size)
         unfinished = target.with_name(f".{name}.part")
         try:
+            target.parent.mkdir(parents=True, exist_ok=True)
             with unfinished.open("wb") as file:
                 shutil.copyfileobj(content, file, 1 << 20)
             unfinished.replace(target)
-        except BaseException:
+        except BaseException as error:
             unfinished.unlink(missing_ok=True)
+            if is_disk_full(error):  # others have filled it meanwhile
+                raise self._full(size) from None
             raise
         return target.stat().st_size
+
+    def check_room(self, size: int) -> None:
+        disk = self.disk()
+        if size > disk.free - disk.reserve:
+            raise self._full(size)
+
+    def disk(self) -> Disk:
+        there = next(folder for folder in (self._folder, *self._folder.parents) if folder.exists())
+        total, _, free = shutil.disk_usage(there)
+        return Disk(free, min(int(total * RESERVE_SHARE), RESERVE_BYTES))
+
+    def _full(self, size: int) -> DiskFull:
+        disk = self.disk()
+        return DiskFull(size, disk.free, disk.reserve)
 
     def open(self, job_id: str, name: str) -> BinaryIO:
         return self.local_path(job_id, name).open("rb")
@@ -110,3 +155,7 @@ class FolderStore:
         if not _SAFE_NAME.fullmatch(name):
             raise ValueError(f"{name!r} can't be a file's name: use letters, digits, '.', '_' and '-'.")
         return self._job_folder(job_id) / name
+
+
+def is_disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -27,7 +27,8 @@ class Desk:
     def __init__(self, settings: SharedSettings, redis: Redis):
         self.redis = redis
         self.catalog = CatalogReader(redis)
-        self.jobs = Jobs(redis, settings.queues)
+        self.max_queued = settings.max_queued
+        self.jobs = Jobs(redis, settings.queues, settings.max_queued)
         self.queues = Queues(redis, settings.queues)
         self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
@@ -47,7 +48,7 @@ class Desk:
         """Store the uploads, then put the job on a queue, its task's unless told. `arguments` are checked already.
 
         `at`, with a zone: when it is queued; now, if that is over. With a `key` (Idempotency-Key) that came before, the
-        job of that time. Raises IdempotencyKeyReused; InvalidArguments for `queue` and `at`.
+        job of that time. Raises IdempotencyKeyReused, NoRoom; InvalidArguments for `queue` and `at`.
         """
         check_options(self.queues.names, queue, at)
         queue = queue or spec.queue

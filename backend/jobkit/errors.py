@@ -171,6 +171,45 @@ class RedisAway(AppError):
         super().__init__("The queue can't be reached at the moment. Please try again shortly.")
 
 
+class NoRoom(AppError):
+    """No room: it can be done later."""
+
+    status = 503
+
+
+class QueueFull(NoRoom):
+    """Queue full: as many jobs wait in it as may."""
+
+    status = 429
+
+    def __init__(self, queue: str, waiting: int, most: int):
+        super().__init__(
+            f"The queue {queue} is full: {waiting:,} jobs wait in it, and it takes {most:,} (MAX_QUEUED). "
+            "Nothing was added: try again when some have run, or choose another queue."
+        )
+
+
+class RedisFull(NoRoom):
+    """Redis full: what is left of its memory is for the results of jobs."""
+
+    def __init__(self, used: int = 0, limit: int = 0):
+        figures = f": {used / limit:.0%} of its {limit / 1e6:,.0f} MB are in use" if limit else ""
+        super().__init__(
+            f"Redis has no room for more jobs{figures}. Nothing was added: try again later. An operator makes room by "
+            "deleting jobs, or by a larger maxmemory."
+        )
+
+
+class DiskFull(NoRoom):
+    """Disk full: what is left of it stays free."""
+
+    def __init__(self, size: int, free: int, reserve: int):
+        super().__init__(
+            f"There is no room for {size:,} bytes more: the disk of DATA_DIR has {free / 1e6:,.1f} MB free, "
+            f"and {reserve / 1e6:,.1f} MB stay so. Try again later. An operator makes room by deleting jobs."
+        )
+
+
 class TooManyStreams(AppError):
     """Too many event streams: the process, or this client, has as many open as it may."""
 

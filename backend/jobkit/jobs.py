@@ -15,9 +15,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from jobkit.catalog import TaskSpec
-from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult
+from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult, QueueFull, RedisFull
 from jobkit.job import (
     FINAL,
     OWNER,
@@ -38,9 +39,11 @@ from jobkit.listing import Filter, Listing
 from jobkit.redis import (
     EXPIRED,
     JOBS,
+    JOBS_SHARE,
     PAUSED,
     idempotency_key,
     index_key,
+    is_out_of_memory,
     job_key,
     queue_key,
     registry_key,
@@ -99,8 +102,10 @@ def _due(at: datetime | None) -> int | None:
 
 
 class Jobs:
-    def __init__(self, redis: Redis, queues: Sequence[str]):
+    def __init__(self, redis: Redis, queues: Sequence[str], max_queued: int | None = None):
+        """`max_queued`: how many jobs a submit lets wait in a queue; None for any number."""
         self._redis = redis
+        self._max_queued = max_queued
         self._queues = queues
         self._listing = Listing(redis, queues)
 
@@ -123,7 +128,7 @@ class Jobs:
         """Put a job on a queue (its task's unless told), in one atomic round trip; at this time, if it is to come.
 
         Returns the job, which may be an earlier one by `once`. `arguments` must be valid for the task: this does not
-        check them. Raises IdempotencyKeyReused, and as `get`.
+        check them. Raises IdempotencyKeyReused, QueueFull, RedisFull, and as `get`.
         """
         job_id = job_id or new_job_id()
         known_of = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner))
@@ -150,7 +155,7 @@ class Jobs:
     ) -> list[str]:
         """Put a job for each of these arguments on a queue, as `submit` does, in one atomic round trip; their ids.
 
-        Raises ValueError if there are more than BATCH; IdempotencyKeyReused.
+        Raises ValueError if there are more than BATCH; IdempotencyKeyReused, QueueFull, RedisFull.
         """
         if len(arguments) > BATCH:
             raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
@@ -177,21 +182,37 @@ class Jobs:
         )
         names = next(iter(jobs.values())).keys()
         arguments: list[Any] = [common["origin"], spec.name, " ".join(tags), *record, due or ""]
-        arguments += (2 * len(common), len(names))
+        arguments += (self._max_queued or "", JOBS_SHARE, 2 * len(common), len(names))
         for field in common.items():
             arguments += field
         arguments += names
         for job_id, own in jobs.items():
             arguments.append(job_id)
             arguments += own.values()
-        known = SUBMIT(self._redis, *arguments)
-        if not known:
+        answer = self._run_submit(arguments)
+        if not answer:
             return list(jobs)
         assert once
-        digest, *ids = known.decode().split()
+        digest, *ids = answer.decode().split()
         if digest != once.digest:
             raise IdempotencyKeyReused(once.key)
         return list(ids)
+
+    def _run_submit(self, arguments: list[Any]) -> bytes | None:
+        """What the script answers. Raises QueueFull, RedisFull."""
+        try:
+            answer = SUBMIT(self._redis, *arguments)
+        except ResponseError as error:
+            if is_out_of_memory(error):  # it filled since the script looked; then nothing was done, either
+                raise RedisFull() from None
+            raise
+        match answer:
+            case [b"queue", waiting]:
+                raise QueueFull(arguments[0], waiting, self._max_queued or 0)
+            case [_, used, limit]:
+                raise RedisFull(used, limit)
+        known: bytes | None = answer
+        return known
 
     def done_before(self, once: Once) -> list[str]:
         """The ids of the jobs that an earlier request of the same key has made. Raises IdempotencyKeyReused."""

@@ -125,6 +125,7 @@ def queue_object(desk: Desk, queue: Queue) -> dict[str, Any]:
         "name": queue.name,
         "paused": queue.is_paused,
         "jobs": queue.jobs,
+        "limit": desk.max_queued,
         "oldest_at": time_text(queue.oldest_at),
         "drains_in": round(queue.drains_in, 1) if workers_online and queue.drains_in is not None else None,
         "workers_online": workers_online,

@@ -13,7 +13,7 @@ from typing import Any
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.exceptions import ConnectionError, ResponseError
+from redis.exceptions import ConnectionError, OutOfMemoryError, ResponseError
 from redis.retry import Retry
 
 JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
@@ -99,6 +99,34 @@ def idempotency_key(key: str, owner: str = "") -> str:
     """Of the key that a client gave: hashed, as it may be long."""
     text = f"{owner}\n{key}" if owner else key
     return f"taskdesk:once:{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+
+
+# Of its memory.
+
+JOBS_SHARE = 0.8  # of it that submits may fill; the rest is for what jobs that are accepted still need
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What Redis's data take, and may take, in bytes. `limit` is 0 if there is none."""
+
+    used: int
+    limit: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether submits are refused: lua/submit.lua."""
+        return 0 < self.limit * JOBS_SHARE < self.used
+
+    @classmethod
+    def of(cls, info: dict[str, Any]) -> Memory:
+        """`info` is what Redis says of its memory (INFO)."""
+        return cls(info["used_memory"] - info.get("mem_not_counted_for_evict", 0), info.get("maxmemory", 0))
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether Redis has refused a write as it is full. Redis 6 says so of a script amid a sentence."""
+    return isinstance(error, OutOfMemoryError) or (isinstance(error, ResponseError) and "OOM" in str(error))
 
 
 class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis

@@ -259,3 +259,14 @@ def dashboard_process(start_dashboard, redis_server: RedisServer, tmp_path_facto
 def dashboard(dashboard_process: Stack, redis_url: str) -> Stack:
     """rq-dashboard, on an empty Redis."""
     return dashboard_process
+
+
+@pytest.fixture
+def small_disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A file system of 8 MiB."""
+    folder = tmp_path_factory.mktemp("small")
+    mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
+    if subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("to mount a small file system takes root")
+    yield folder
+    subprocess.run(["umount", "--lazy", str(folder)], check=True)

@@ -9,7 +9,9 @@ from flask import Flask, Response, current_app, g, json, make_response, render_t
 from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
-from jobkit.errors import AppError, CountDiffers, InvalidArguments, RedisAway
+from jobkit.artifacts import is_disk_full
+from jobkit.errors import AppError, CountDiffers, InvalidArguments, NoRoom, RedisAway, RedisFull
+from jobkit.redis import is_out_of_memory
 
 log = logging.getLogger("web")
 
@@ -21,7 +23,9 @@ def install(app: Flask) -> None:
     app.register_error_handler(AppError, _app_error)
     app.register_error_handler(RedisError, _redis_error)
     app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OSError, _os_error)
     app.register_error_handler(Exception, _bug)
+    app.after_request(_say_when)
 
 
 def problem(status: int, title: str, detail: str, **members: Any) -> Response:
@@ -48,7 +52,15 @@ def _app_error(error: AppError) -> Response:
 
 def _redis_error(error: RedisError) -> Response:
     log.error("redis: %s", error)
-    return _app_error(RedisAway())
+    return _app_error(RedisFull() if is_out_of_memory(error) else RedisAway())
+
+
+def _os_error(error: OSError) -> Response:
+    """A temporary folder that is full is nobody's bug: large uploads lie there until they are read."""
+    if not is_disk_full(error):
+        return _bug(error)
+    log.error("disk: %s", error)
+    return _app_error(NoRoom("There is no room for what you sent. Try again shortly."))
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -75,10 +87,17 @@ def _answer(status: int, title: str, detail: str, **members: Any) -> Response:
     if wants_json():
         answer = problem(status, title, detail, **members)
     else:
-        answer = make_response(render_template("error.html", status=status, title=title, detail=detail), status)
-    if status in RETRY_SECONDS:
-        answer.headers["Retry-After"] = RETRY_SECONDS[status]
+        is_away = title == RedisAway().title
+        page = render_template("error.html", status=status, title=title, detail=detail, is_away=is_away)
+        answer = make_response(page, status)
     return answer
+
+
+def _say_when(response: Response) -> Response:
+    """Of a form's page, too, that tells what was wrong."""
+    if response.status_code in RETRY_SECONDS:
+        response.headers.setdefault("Retry-After", RETRY_SECONDS[response.status_code])
+    return response
 
 
 def wants_json() -> bool:

@@ -25,6 +25,7 @@ from web.auth import SUBMITTER
 from web.desk import WebDesk
 from web.forms import JSON_BYTES, json_arguments
 from web.identity import Authenticator
+from web.limits import WriteLimit
 from web.meters import requests_of
 from web.present import links
 from web.protection import SAFE_HEADERS
@@ -46,15 +47,17 @@ class Express:
         self._desk: WebDesk = app.extensions["desk"]
         self._hosts: TrustedHosts = app.extensions["trusted_hosts"]
         self._authenticator: Authenticator = app.extensions["authenticator"]
-        self._is_limited = bool(self._desk.settings.rate_limit)
+        self._limit: WriteLimit | None = app.extensions.get("write_limit")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         began, task = time.perf_counter(), _task(environ)
-        if not task or self._is_limited or not self._hosts.trusts(environ.get("HTTP_HOST", "")):
+        if not task or not self._hosts.trusts(environ.get("HTTP_HOST", "")):
             return self._flask(environ, start_response)
         try:
             known = self._authenticator.by_header(environ)
             if not (known and known.may_what(SUBMITTER)):
+                return self._flask(environ, start_response)
+            if self._limit and not self._limit.counts(known, environ):
                 return self._flask(environ, start_response)
             job = self._submit(task, environ, known)
         except Exception as error:

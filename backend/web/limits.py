@@ -12,7 +12,12 @@ from typing import Any
 from flask import Flask, Response, current_app, request
 from flask_limiter import Limiter, RateLimitExceeded
 from flask_limiter.util import get_remote_address
+from limits import parse_many
+from limits.storage import Storage
+from limits.strategies import FixedWindowRateLimiter
+from redis.exceptions import RedisError
 
+from jobkit.accounts import Identity
 from jobkit.errors import AppError
 from web.auth import is_write
 from web.desk import WebDesk
@@ -20,6 +25,8 @@ from web.identity import who
 from web.settings import WebSettings
 
 LOGINS = "10/minute"  # of an address, and with a name
+COUNTED = "taskdesk.counted"  # in the environ of a request that has counted already
+_PREFIX, _SCOPE = "taskdesk", "global"  # Flask-Limiter's own scope of all routes together
 
 
 class TooManyRequests(AppError):
@@ -31,6 +38,25 @@ class TooManyRequests(AppError):
         super().__init__(f"That is too often: try again in {seconds} s.")
 
 
+class WriteLimit:
+    """RATE_LIMIT without Flask, for the short way of a submit (express.py), on the same counts."""
+
+    def __init__(self, storage: Storage, rates: str):
+        self._strategy = FixedWindowRateLimiter(storage)
+        self._limits = parse_many(rates)
+
+    def counts(self, known: Identity | None, environ: dict[str, Any]) -> bool:
+        """Whether the request is within the limit, and has counted. Else it is Flask's; while Redis is away, too."""
+        client = _client_of(known, environ.get("REMOTE_ADDR", ""))
+        try:
+            is_within = all(self._strategy.hit(limit, _PREFIX, client, _SCOPE) for limit in self._limits)
+        except RedisError:
+            return False
+        if is_within:
+            environ[COUNTED] = True
+        return is_within
+
+
 def install(app: Flask, desk: WebDesk, settings: WebSettings) -> None:
     """After all that may refuse a request: what is refused does not count."""
     if not (settings.auth or settings.rate_limit):
@@ -39,14 +65,16 @@ def install(app: Flask, desk: WebDesk, settings: WebSettings) -> None:
         _client,
         app=app,
         application_limits=[settings.rate_limit] if settings.rate_limit else [],
-        application_limits_exempt_when=lambda: not is_write(),
+        application_limits_exempt_when=lambda: not is_write() or COUNTED in request.environ,
         storage_uri="redis://",  # the pool knows where
         storage_options={"connection_pool": desk.redis.connection_pool},
-        key_prefix="taskdesk",
+        key_prefix=_PREFIX,
         in_memory_fallback_enabled=True,
         swallow_errors=True,
     )
     app.register_error_handler(RateLimitExceeded, lambda error: _refuse(limiter))
+    if settings.rate_limit:
+        app.extensions["write_limit"] = WriteLimit(limiter.storage, settings.rate_limit)
     if settings.auth:
         view: Any = app.view_functions["login.log_in"]
         for whose in (get_remote_address, _name):
@@ -55,8 +83,11 @@ def install(app: Flask, desk: WebDesk, settings: WebSettings) -> None:
 
 
 def _client() -> str:
-    known = who()
-    return f"{known.name}/{known.token}" if known and known.name else get_remote_address()
+    return _client_of(who(), get_remote_address())
+
+
+def _client_of(known: Identity | None, address: str) -> str:
+    return f"{known.name}/{known.token}" if known and known.name else address
 
 
 def _name() -> str:

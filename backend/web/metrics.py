@@ -12,7 +12,7 @@ import time
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, request
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from web.desk import desk
@@ -39,7 +39,14 @@ def metrics() -> Response:
     else:
         registry.register(METERS)
     registry.register(RedisFigures(desk()))
+    _add_disk(registry)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+def _add_disk(registry: CollectorRegistry) -> None:
+    disk = desk().artifacts.disk()
+    Gauge("taskdesk_data_free_bytes", "Free on the disk of DATA_DIR.", registry=registry).set(disk.free)
+    Gauge("taskdesk_data_reserve_bytes", "Of that, what stays free.", registry=registry).set(disk.reserve)
 
 
 def _observe(response: Response) -> Response:

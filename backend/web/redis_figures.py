@@ -17,6 +17,7 @@ from redis.exceptions import RedisError
 from jobkit.catalog import Announced, TaskSpec
 from jobkit.desk import Desk
 from jobkit.queues import Queue
+from jobkit.redis import JOBS_SHARE, Memory
 from jobkit.statistics import BOUNDS, Histogram, Statistics
 
 STATES = ("started", "suspended", "busy", "idle")  # of a worker, as RQ has them
@@ -47,8 +48,16 @@ class RedisFigures:
         with self._desk.redis.pipeline(transaction=False) as pipeline:
             for task in tasks:
                 Statistics.ask(pipeline, task.reference)
-            answers = pipeline.execute()
-        return [_jobs(queues), _oldest(queues), _workers(queues, announced), *_runs(tasks, answers)]
+            pipeline.info("memory")
+            *answers, info = pipeline.execute()
+        return [
+            _jobs(queues),
+            _limits(queues, self._desk.max_queued),
+            _oldest(queues),
+            _workers(queues, announced),
+            *_memory(Memory.of(info)),
+            *_runs(tasks, answers),
+        ]
 
 
 def _jobs(queues: Sequence[Queue]) -> Metric:
@@ -57,6 +66,27 @@ def _jobs(queues: Sequence[Queue]) -> Metric:
         for status, count in queue.jobs.items():
             family.add_metric((queue.name, status), count)
     return family
+
+
+def _limits(queues: Sequence[Queue], limit: int) -> Metric:
+    family = GaugeMetricFamily(
+        "taskdesk_queue_limit", "How many jobs may be queued and scheduled in the queue.", labels=("queue",)
+    )
+    for queue in queues:
+        family.add_metric((queue.name,), limit)
+    return family
+
+
+def _memory(memory: Memory) -> list[Metric]:
+    return [
+        GaugeMetricFamily("taskdesk_redis_memory_used_bytes", "What Redis's data take.", value=memory.used),
+        GaugeMetricFamily("taskdesk_redis_memory_max_bytes", "Redis's maxmemory; 0: no limit.", value=memory.limit),
+        GaugeMetricFamily(
+            "taskdesk_redis_memory_jobs_max_bytes",
+            "Of that, what submits may fill; 0: no limit.",
+            value=memory.limit * JOBS_SHARE,
+        ),
+    ]
 
 
 def _oldest(queues: Sequence[Queue]) -> Metric:

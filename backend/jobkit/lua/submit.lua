@@ -2,21 +2,47 @@
 -- request that was sent again after a lost answer is harmless.
 -- ARGV: 1 queue, 2 task, 3 tags (with spaces between), 4 key of the request that must not be done twice, empty for
 --       none, 5 what to keep under it and 6 for how many seconds; 7 when they are due (Unix), empty for now; 8 how many
---       fields and values the jobs have in common and 9 how many fields each has for itself; then the former, the names
---       of the latter, and for each job its id and its values.
--- Answer: what was kept under the key before, if there was something; then nothing is done.
+--       jobs may wait in the queue, empty for any number; 9 the share of Redis's memory that jobs may fill; 10 how many
+--       fields and values the jobs have in common and 11 how many fields each has for itself; then the former, the
+--       names of the latter, and for each job its id and its values.
+-- Answer: what was kept under the key before, if there was something; or why there is no room, {"queue", how many wait}
+--       or {"memory", bytes used, bytes that Redis may use}. Then nothing is done.
 
-local queue, task, tags, due, common_size, own = ARGV[1], ARGV[2], ARGV[3], ARGV[7], tonumber(ARGV[8]), tonumber(ARGV[9])
-if ARGV[4] ~= '' and not redis.call('SET', ARGV[4], ARGV[5], 'NX', 'EX', ARGV[6]) then
-  return redis.call('GET', ARGV[4])
+local LOOK = 16 -- jobs: so often the memory is looked at, which takes as long as to submit one. A refusal counts none,
+                -- so while it is short each submit looks
+
+local queue, task, tags, due, most = ARGV[1], ARGV[2], ARGV[3], ARGV[7], tonumber(ARGV[8])
+local common_size, own = tonumber(ARGV[10]), tonumber(ARGV[11])
+local begin = 12 + common_size + own
+local count = (#ARGV - begin + 1) / (own + 1)
+local number = tonumber(redis.call('GET', SEQUENCE) or 0)
+
+local function shortage()
+  local waiting = redis.call('LLEN', 'rq:queue:' .. queue) + redis.call('ZCARD', 'rq:scheduled:' .. queue)
+  if most and waiting + count > most then return {'queue', waiting} end
+  if math.floor(number / LOOK) == math.floor((number + count) / LOOK) then return end
+  local info = redis.pcall('INFO', 'memory') -- who has no right to it has no limit here
+  local function bytes(name)
+    local _, colon = string.find(type(info) == 'string' and info or '', name .. ':', 1, true)
+    return colon and tonumber(string.match(info, '^%d+', colon + 1)) or 0
+  end
+  local used, all = bytes('used_memory') - bytes('mem_not_counted_for_evict'), bytes('maxmemory')
+  if all > 0 and used > all * ARGV[9] then return {'memory', used, all} end
 end
 
-local fields = {unpack(ARGV, 10, 9 + common_size)} -- and after them, for each job, its own and its number
+if ARGV[4] ~= '' then
+  local known = redis.call('GET', ARGV[4])
+  if known then return known end
+end
+local why = shortage()
+if why and redis.call('EXISTS', 'rq:job:' .. ARGV[begin]) == 0 then return why end
+if ARGV[4] ~= '' then redis.call('SET', ARGV[4], ARGV[5], 'EX', ARGV[6]) end
+
+local fields = {unpack(ARGV, 12, 11 + common_size)} -- and after them, for each job, its own and its number
 local first = common_size
-for i = 1, own do fields[first + 2 * i - 1] = ARGV[9 + first + i] end
+for i = 1, own do fields[first + 2 * i - 1] = ARGV[11 + first + i] end
 fields[first + 2 * own + 1] = 'td_seq'
-local begin = 10 + common_size + own
-local number = redis.call('INCRBY', SEQUENCE, (#ARGV - begin + 1) / (own + 1)) - (#ARGV - begin + 1) / (own + 1)
+redis.call('INCRBY', SEQUENCE, count)
 local ids, entries = {}, {}
 for i = begin, #ARGV, own + 1 do
   local id = ARGV[i]

@@ -21,6 +21,9 @@ local finished, finished_execution = ARGV[7], ARGV[8]
 local ended, news = 1, ''
 local time = redis.call('TIME')
 local clock = tonumber(time[1])
+-- Redis refuses a script for want of memory only until it has written: so this, which writes nothing, has to be first.
+-- A job that has run is ended all the same; but none begins, as its result would be more than Redis may have.
+local is_full = #KEYS > 0 and type(redis.pcall('SETRANGE', 'taskdesk:nothing', 0, '')) == 'table'
 
 if finished then
   local key, queue, ttl = 'rq:job:' .. finished, ARGV[9], tonumber(ARGV[11])
@@ -110,7 +113,7 @@ end
 local again = held(current_job, current_execution) or (ahead and held(string.match(ahead, '^(.*):([^:]*)$')))
 if again then return again end
 
-if #KEYS == 0 then return stay('none') end
+if #KEYS == 0 or is_full then return stay('none') end
 local paused = {}
 if redis.call('EXISTS', 'rq:suspended', PAUSED) > 0 then
   if redis.call('EXISTS', 'rq:suspended') == 1 then return stay('suspended') end

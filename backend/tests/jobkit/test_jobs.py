@@ -27,7 +27,7 @@ def test_submitting_is_one_round_trip(redis, jobs, echo):
     jobs.submit(echo, {"text": "a"}, RETENTION)
 
     calls = redis.info("stats")["total_commands_processed"] - before - 1  # this INFO
-    assert calls == 10  # one EVALSHA, and the nine commands inside it
+    assert calls == 13  # one EVALSHA, and the twelve commands inside it
 
 
 def test_the_job_that_a_submit_gives_is_the_one_that_is_found_then(jobs, echo):

@@ -230,9 +230,8 @@ def test_every_metric_is_in_its_document_with_its_labels(client, scrape, submit,
 
 
 @pytest.fixture
-def processes(redis_url, tmp_path, monkeypatch):
+def processes(redis_url, tmp_path):
     """Real web processes, two on one socket."""
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
     stack = Stack(redis_url, tmp_path, WEB_PROCESSES="2")
     stack.start("server")
     wait_until(stack.answers)
@@ -250,14 +249,19 @@ def _web_pids(stack: Stack) -> set[str]:
     return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
-def test_the_processes_on_one_socket_are_added_up(processes, tmp_path):
+def _meters(stack: Stack) -> list[Path]:
+    """The folder in which they count, while it is there."""
+    return list(Path("/dev/shm").glob(f"meters-of-taskdesk-{stack.processes['server'].pid}-*"))
+
+
+def test_the_processes_on_one_socket_are_added_up(processes):
     def answered() -> float:
         figures = Figures(_get(processes, "/metrics"))
         return figures["taskdesk_http_request_seconds_count", "GET", "/healthz", "200"]
 
     def both_have_counted() -> bool:
         requests.append(_get(processes, "/healthz"))
-        counters = {path.stem.rpartition("_")[2] for path in tmp_path.glob("meters-of-taskdesk-*/histogram_*.db")}
+        counters = {path.stem.rpartition("_")[2] for path in _meters(processes)[0].glob("histogram_*.db")}
         return _web_pids(processes) <= counters
 
     before, requests = answered(), []
@@ -266,12 +270,12 @@ def test_the_processes_on_one_socket_are_added_up(processes, tmp_path):
     assert answered() == before + len(requests)
 
 
-def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes, tmp_path, redis):
+def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes, redis):
     for _ in range(30):
         _get(processes, "/healthz")
     before = Figures(_get(processes, "/metrics"))
     old = _web_pids(processes)
-    [folder] = tmp_path.glob("meters-of-taskdesk-*")
+    [folder] = _meters(processes)
 
     [counts, *_] = folder.glob("histogram_*.db")  # one of the processes may not have been asked yet
     for pid in old:
@@ -285,9 +289,9 @@ def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes
     assert not [path for pid in old for path in folder.glob(f"gauge_livesum_{pid}.db")]
 
 
-def test_nothing_is_left_when_the_web_has_ended(processes, tmp_path):
-    assert list(tmp_path.glob("meters-of-taskdesk-*"))
+def test_nothing_is_left_when_the_web_has_ended(processes):
+    assert _meters(processes)
 
     processes.stop()
 
-    assert not list(tmp_path.glob("meters-of-taskdesk-*"))
+    assert not _meters(processes)

@@ -69,7 +69,7 @@ def test_a_queue_says_when_it_will_be_empty(page, online, submit, redis):
     assert "done in about" not in page("/queues")
     redis.hset(ended_key("default"), f"{redis.time()[0] // 60} succeeded", 1)
 
-    assert re.search(r"Waiting 1 done in about (1 min|\d+(\.\d)? s)", page("/queues"))
+    assert re.search(r"Waiting 1 of 100,000, done in about (1 min|\d+(\.\d)? s)", page("/queues"))
 
 
 def test_a_queue_is_paused_by_a_form_and_goes_on(client, page, submit, run_worker, redis):

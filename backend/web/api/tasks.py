@@ -45,10 +45,13 @@ def create_job(name: str) -> Answer:
     """202 and the job as it is now; 200 if the client preferred to wait and it has ended."""
     spec = desk().catalog.task(name)
     seconds = preferred_wait(request)
+    key = idempotency_key(request)
     if request.mimetype != "multipart/form-data":
         request.max_content_length = JSON_BYTES
+    elif spec.file_parameters and not key:  # with a key it may be done already: that can be told from the files only
+        desk().artifacts.check_room(request.content_length or 0)
     arguments = arguments_from_request(spec, request)
-    job = desk().submit(spec, arguments, key=idempotency_key(request), **submit_options(request.args))
+    job = desk().submit(spec, arguments, key=key, **submit_options(request.args))
     return accepted(job, seconds)
 
 

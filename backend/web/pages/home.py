@@ -11,6 +11,7 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from jobkit.errors import AppError, FieldError, InvalidArguments, RedisAway
 from jobkit.job import Job
+from jobkit.redis import Memory
 from jobkit.statistics import last_runs, typical
 from web.api.query import page_limit
 from web.desk import desk
@@ -86,6 +87,8 @@ def _content() -> dict[str, Any]:
     runs = zip(typical(desk().redis, *references), last_runs(desk().redis, *references), strict=True)
     return {
         "announced": announced,
+        "memory": Memory.of(desk().redis.info("memory")),
+        "disk": desk().artifacts.disk(),
         "queued": queued,
         "queued_count": queued_count,
         "finished": finished,

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from werkzeug.wrappers import Response
 
 from jobkit.catalog import TaskSpec
-from jobkit.errors import FieldError, InvalidArguments, RedisAway, TaskNotFound
+from jobkit.errors import FieldError, InvalidArguments, NoRoom, RedisAway, TaskNotFound
 from jobkit.queues import Queue
 from jobkit.reading import plain_schema, read_fields
 from web.desk import desk
@@ -49,6 +49,8 @@ def run_task(name: str) -> Response | tuple[str, int]:
             job = desk().submit(spec, arguments, **read_options(spec, _texts(spec, source)))
     except InvalidArguments as error:
         return _page(spec, source, error.errors), error.status
+    except NoRoom as error:
+        return _page(spec, source, problem=str(error)), error.status
     except RedisError:
         away = RedisAway()
         return _page(spec, source, problem=str(away)), away.status

@@ -1,0 +1,48 @@
+"""A worker whose disk or whose Redis is full goes on: a job fails for want of room on the disk only, and says so."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobkit.job import Retention
+from tests.conftest import wait_until
+
+RETENTION = Retention(100, 200)
+
+
+@pytest.fixture
+def worker_settings(worker_settings, small_disk):
+    return worker_settings.model_copy(update={"data_dir": small_disk})
+
+
+def test_a_file_for_which_there_is_no_room_fails_its_job_alone(jobs, registry, run_worker, small_disk):
+    (small_disk / "ballast").write_bytes(b"x" * (7_900 << 10))
+    tasks = registry.catalog.tasks
+    with_files = jobs.submit(tasks["parts"], {}, RETENTION)
+    without = jobs.submit(tasks["echo"], {"text": "a"}, RETENTION)
+
+    run_worker()
+
+    assert jobs.get(without.id).status == "succeeded"
+    assert jobs.get(with_files.id).error["title"] == "Disk full"
+    assert "There is no room for 13 bytes more" in jobs.get(with_files.id).error["detail"]
+    assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["ballast"]
+
+
+def test_while_redis_is_full_a_job_that_runs_ends_and_none_begins(redis, jobs, registry, worker_process, tmp_path):
+    redis.setrange("ballast", 20_000_000, b"x")
+    job = jobs.submit(registry.catalog.tasks["wait_for"], {"path": str(tmp_path / "go")}, RETENTION)
+    following = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    wait_until(lambda: jobs.get(job.id).status == "running", what="the job runs")
+    try:
+        redis.config_set("maxmemory", 10_000_000)
+        (tmp_path / "go").touch()
+
+        wait_until(lambda: jobs.get(job.id).status == "succeeded", what="the job has ended")
+        assert jobs.result(jobs.get(job.id)) == "seen"
+        wait_until(lambda: "OOM" in worker_process.log("worker"), what="the worker waits for room")
+        assert jobs.get(following.id).status == "queued"
+    finally:
+        redis.config_set("maxmemory", 0)
+    wait_until(lambda: jobs.get(following.id).status == "succeeded", what="the next job has run")
+    assert worker_process.processes["worker"].poll() is None
