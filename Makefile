@@ -9,7 +9,7 @@ UV := $(VENV)/bin/uv
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check faults bench load screenshots format lock clean
+.PHONY: help run test check audit sbom faults bench load screenshots format lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
@@ -25,6 +25,16 @@ check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
 	cd backend && ../$(VENV)/bin/ruff check .
 	cd backend && ../$(VENV)/bin/mypy
 	cd backend && ../$(VENV)/bin/python -m pytest -q tests/test_architecture.py
+
+audit: $(VENV)/dev.stamp ## ask PyPI whether a locked package has a known vulnerability
+	@$(VENV)/bin/python .ci/audit.py $(wildcard $(LOCKS)/*.txt)
+
+sbom: $(patsubst %,build/sbom/%.json,web worker dashboard) ## list what is in each image (CycloneDX), in build/sbom/
+
+build/sbom/%.json: $(LOCKS)/%.txt $(VENV)/dev.stamp
+	@mkdir -p $(@D)
+	cd backend && ../$(VENV)/bin/cyclonedx-py requirements requirements/$*.txt --pyproject pyproject.toml \
+	  --no-validate --output-reproducible --of JSON -o ../$@
 
 faults: $(VENV)/dev.stamp ## run all fault scenarios, half an hour of them; make test has a selection
 	cd backend && FAULTS=all ../$(VENV)/bin/python -m pytest tests/faults $(ARGS)

@@ -12,7 +12,8 @@ import sys  # noqa: E402
 import gevent  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
-from jobkit.logs import log_to_file  # noqa: E402
+from jobkit.logs import configure_logs, log_to_file  # noqa: E402
+from jobkit.reports import flush_reports, report_errors  # noqa: E402
 from jobkit.settings import load_or_exit  # noqa: E402
 from jobkit.startup import refuse_unsafe  # noqa: E402
 from rqview.app import create_app  # noqa: E402
@@ -23,7 +24,8 @@ def main() -> int:
     settings = load_or_exit(DashboardSettings)
     refuse_unsafe(settings)
     log_to_file(settings.log_dir, "dashboard")
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
+    configure_logs(settings.env)
+    report_errors(settings.sentry_dsn, settings.env, "dashboard")
     host, port = settings.dashboard_host, settings.dashboard_port
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
@@ -37,6 +39,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, lambda: gevent.spawn(server.stop, 2))
     server.serve_forever(stop_timeout=2)
+    flush_reports()
     return 0
 
 

@@ -4,7 +4,6 @@ from gevent import monkey
 
 monkey.patch_all(os=False, signal=False)  # web processes are forked before gevent's loop runs
 
-import logging  # noqa: E402
 import os  # noqa: E402
 import sys  # noqa: E402
 import tempfile  # noqa: E402
@@ -17,11 +16,12 @@ meters = tempfile.TemporaryDirectory(
 )
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = meters.name
 
-from jobkit.logs import log_to_file  # noqa: E402
+from jobkit.logs import configure_logs, log_to_file  # noqa: E402
+from jobkit.reports import flush_reports, report_errors  # noqa: E402
 from jobkit.settings import load_or_exit  # noqa: E402
 from jobkit.startup import refuse_unsafe  # noqa: E402
 from web import create_app  # noqa: E402
-from web.request_log import configure_logs  # noqa: E402
+from web.request_log import configure_request_logs  # noqa: E402
 from web.serve import serve  # noqa: E402
 from web.settings import WebSettings  # noqa: E402
 
@@ -29,6 +29,9 @@ if __name__ == "__main__":
     settings = load_or_exit(WebSettings)
     refuse_unsafe(settings)
     log_to_file(settings.log_dir, "web")
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
     configure_logs(settings.env)
-    sys.exit(serve(settings.app_host, settings.app_port, settings.web_processes, lambda: create_app(settings)))
+    report_errors(settings.sentry_dsn, settings.env, "web")
+    configure_request_logs(settings.env)
+    status = serve(settings.app_host, settings.app_port, settings.web_processes, lambda: create_app(settings))
+    flush_reports()
+    sys.exit(status)

@@ -3,11 +3,14 @@
 import logging
 import sys
 
-from jobkit.logs import log_to_file
+from jobkit.logs import configure_logs, log_to_file
 from jobkit.processes import Pool
+from jobkit.reports import report_errors
 from jobkit.settings import load_or_exit
 from jobkit.startup import refuse_unsafe
 from runner.discovery import discover
+from runner.meters import Meters
+from runner.metrics import listen, serve_metrics
 from runner.settings import WorkerSettings
 from runner.worker import work
 
@@ -16,7 +19,8 @@ def main() -> int:
     settings = load_or_exit(WorkerSettings)
     refuse_unsafe(settings)
     log_to_file(settings.log_dir, "worker")
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
+    configure_logs(settings.env)
+    report_errors(settings.sentry_dsn, settings.env, "worker")
     log = logging.getLogger("worker")
 
     for stream in (sys.stdout, sys.stderr):
@@ -26,7 +30,16 @@ def main() -> int:
         log.error("%s can't be used: %s", broken.module, broken.error)
     log.info("%d tasks on queues %s", len(registry.tasks), ", ".join(settings.queues))
 
-    return Pool("worker process", settings.workers, lambda: work(settings, registry)).run()
+    meters = Meters(registry.tasks, settings.workers)
+    listener = listen(settings.worker_metrics) if settings.worker_metrics else None
+
+    def run(number: int) -> None:
+        if number < settings.workers:
+            work(settings, registry, meters.rows[number])
+        elif listener:
+            serve_metrics(listener, meters)
+
+    return Pool("worker process", settings.workers + bool(listener), run).run()
 
 
 if __name__ == "__main__":

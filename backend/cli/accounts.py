@@ -31,6 +31,7 @@ def add_user(session: Session, name: str, role: str, from_stdin: bool) -> None:
         else click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     )
     _accounts(session).put_user(name, password, role)
+    session.note("add_user", name)
     say(f"{name} may log in, as {role}.")
 
 
@@ -49,6 +50,7 @@ def list_users(session: Session) -> None:
 def remove_user(session: Session, name: str) -> None:
     """Remove NAME, with all tokens; sessions end within 5 seconds."""
     _accounts(session).remove_user(name)
+    session.note("remove_user", name)
     say(f"{name} is removed.")
 
 
@@ -65,6 +67,7 @@ def token() -> None:
 def add_token(session: Session, user_name: str, name: str, role: str | None) -> None:
     """Make a token, and print it: it is shown only now."""
     text = _accounts(session).add_token(user_name, name, role)
+    session.note("add_token", token_id(text))
     click.echo(text)
     say(f"Its id is {token_id(text)}. It is kept nowhere: note it now.")
 
@@ -85,6 +88,7 @@ def list_tokens(session: Session) -> None:
 def revoke_token(session: Session, token_id: str) -> None:
     """Take the token with this id back: it is refused within 5 seconds."""
     _accounts(session).revoke_token(token_id)
+    session.note("revoke_token", token_id)
     say(f"Token {token_id} is revoked.")
 
 

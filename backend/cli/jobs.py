@@ -120,6 +120,7 @@ def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: I
     else:
         for job_id, word in done:
             click.echo(f"{job_id}\t{word}")
+    ctx.ensure_object(Session).note(f"{ctx.info_name}_job", *[job_id for job_id, _ in done])
     errors = [error for _, error in told if isinstance(error, AppError)]
     for error in errors:
         say(str(error))
@@ -133,6 +134,7 @@ def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: I
 def retry(session: Session, job_id: str, as_json: bool) -> None:
     """Run a job that has ended again, as a new job; print its id."""
     job = session.desk.retry(session.desk.jobs.get(job_id))
+    session.note("retry_job", job_id)
     if as_json:
         print_json(job_object(session.desk, job))
     else:

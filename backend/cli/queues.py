@@ -43,6 +43,7 @@ def queues(session: Session, is_live: bool, as_json: bool) -> None:
 def pause(session: Session, queue: str, as_json: bool) -> None:
     """Let no job of QUEUE begin, until it is resumed; those that run go on."""
     session.desk.queues.pause(queue)
+    session.note("pause_queue", queue)
     _show(session.desk, queue, as_json)
 
 
@@ -53,6 +54,7 @@ def pause(session: Session, queue: str, as_json: bool) -> None:
 def resume(session: Session, queue: str, as_json: bool) -> None:
     """Let the jobs of QUEUE begin again."""
     session.desk.queues.resume(queue)
+    session.note("resume_queue", queue)
     _show(session.desk, queue, as_json)
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
+import os
 from functools import cached_property
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
 from redis import Redis
 
+from cli.terminal import say
+from jobkit.audit import write_audit
 from jobkit.desk import Desk
 from jobkit.embedded import find_redis_url
 from jobkit.errors import SettingsError
+from jobkit.logs import formatter_of
 from jobkit.redis import connect_impatiently
 from jobkit.settings import SharedSettings, load
 
@@ -36,6 +42,22 @@ class Session:
         """Where Redis is, without the password."""
         parts = urlsplit(self.redis_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    def note(self, what: str, *subjects: str) -> None:
+        """Leave an audit line for each of them in the folder of the logs, if there is one: this program has no log."""
+        if not (self.settings.log_dir and subjects):
+            return
+        try:
+            handler = logging.FileHandler(Path(self.settings.log_dir, "cli.log"))
+        except OSError as error:
+            return say(f"No audit line was written: {error.filename}: {error.strerror}.")
+        handler.setFormatter(formatter_of(self.settings.env))
+        log = logging.getLogger("audit")
+        log.handlers, log.propagate = [handler], False
+        log.setLevel(logging.INFO)
+        for subject in subjects:
+            write_audit(f"cli:{os.getuid()}", what, subject)
+        handler.close()
 
     def _connect(self) -> Redis:
         try:

@@ -64,6 +64,7 @@ def submit(
     with ExitStack() as files:
         checked = _arguments(spec, _texts(arguments), _object(json_input), files)
         job = desk.submit(spec, checked, queue=queue, at=at, tags=check_tags(tags))
+    session.note("create_job", job.id)
     if not as_json:
         click.echo(job.id)
     if not desk.catalog.read().workers_online(job.queue):

@@ -44,6 +44,7 @@ class Desk:
         key: str | None = None,
         retry_of: str = "",
         owner: str = "",
+        request_id: str = "",
     ) -> Job:
         """Store the uploads, then put the job on a queue, its task's unless told. `arguments` are checked already.
 
@@ -65,6 +66,7 @@ class Desk:
                 tags=tags,
                 retry_of=retry_of,
                 owner=owner,
+                request_id=request_id,
                 once=once,
             )
         except RedisError:
@@ -102,13 +104,14 @@ class Desk:
         tags: Sequence[str] = (),
         key: str | None = None,
         owner: str = "",
+        request_id: str = "",
     ) -> list[str]:
         """Put a job for each of these inputs on a queue, in one step; their ids. Options and errors as of `submit`."""
         check_options(self.queues.names, queue, at)
         queue = queue or spec.queue
         once = Once(key, _digest(spec, Arguments({"inputs": inputs}), queue, at, tags), owner) if key else None
         options: dict[str, Any] = {"queue": queue, "at": at, "tags": tags, "owner": owner, "once": once}
-        return self.jobs.submit_many(spec, inputs, self._retention, **options)
+        return self.jobs.submit_many(spec, inputs, self._retention, request_id=request_id, **options)
 
     def retry(self, job: Job, *, key: str | None = None) -> Job:
         """A new job with the input, the files, the tags and the queue of one that has ended; `key` as in `submit`.

@@ -21,6 +21,7 @@ from jobkit.catalog import TaskSpec
 from jobkit.events import Progress
 
 TASK, TAGS, RETRY_OF, KEPT, OWNER = "td_task", "td_tags", "td_retry_of", "td_kept", "td_owner"
+REQUEST = "td_request"  # the id of the request that submitted it; the worker's log names it, too
 PROGRESS, RESULT_KINDS, ERROR = "td_progress", "td_result", "td_error"
 ATTEMPTS = "td_attempts"  # runner/lua/endings.lua writes it
 
@@ -41,7 +42,7 @@ FINAL = frozenset({"succeeded", "failed", "canceled"})
 # What a list shows; a job's arguments (`data`) and its attempts may be large.
 LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
-    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, PROGRESS, RESULT_KINDS, ERROR),
+    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST, PROGRESS, RESULT_KINDS, ERROR),
 )
 WHOLE = ("data", "worker_name", ATTEMPTS, *LISTED)
 # Of a failed job that has no error of ours: RQ's own code took it from a worker that was silent.
@@ -73,7 +74,7 @@ class Job:
     """A job at one moment. `input` is None in a list, and where its data can't be read; `summary` is its beginning.
 
     `scheduled_at`: when one that is scheduled, or waits for its next try, is put on its queue.
-    `owner`: who submitted it; empty where nobody had to log in.
+    `owner`: who submitted it; empty where nobody had to log in. `request_id`: by which request; or empty.
     A list has no `worker` (that of the last try) and no `attempts` (the tries before it, the last ten) either.
     """
 
@@ -99,6 +100,7 @@ class Job:
     worker: str = ""
     attempts: tuple[Attempt, ...] = ()
     owner: str = ""
+    request_id: str = ""
 
     @property
     def is_final(self) -> bool:
@@ -184,6 +186,7 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
         ended_at=None,
         expires_at=None,
         owner=fields.get(OWNER, ""),
+        request_id=fields.get(REQUEST, ""),
     )
 
 
@@ -218,6 +221,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         worker=(fields.get("worker_name") or b"").decode(),
         attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
         owner=(fields[OWNER] or b"").decode(),
+        request_id=(fields[REQUEST] or b"").decode(),
     )
 
 

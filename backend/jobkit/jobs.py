@@ -22,6 +22,7 @@ from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResul
 from jobkit.job import (
     FINAL,
     OWNER,
+    REQUEST,
     RETRY_OF,
     STATUSES,
     TAGS,
@@ -123,6 +124,7 @@ class Jobs:
         tags: Sequence[str] = (),
         retry_of: str = "",
         owner: str = "",
+        request_id: str = "",
         once: Once | None = None,
     ) -> Job:
         """Put a job on a queue (its task's unless told), in one atomic round trip; at this time, if it is to come.
@@ -131,7 +133,7 @@ class Jobs:
         check them. Raises IdempotencyKeyReused, QueueFull, RedisFull, and as `get`.
         """
         job_id = job_id or new_job_id()
-        known_of = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner))
+        known_of = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner), (REQUEST, request_id))
         ours = {name: value for name, value in known_of if value}
         due = _due(at)
         common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
@@ -151,6 +153,7 @@ class Jobs:
         at: datetime | None = None,
         tags: Sequence[str] = (),
         owner: str = "",
+        request_id: str = "",
         once: Once | None = None,
     ) -> list[str]:
         """Put a job for each of these arguments on a queue, as `submit` does, in one atomic round trip; their ids.
@@ -159,7 +162,8 @@ class Jobs:
         """
         if len(arguments) > BATCH:
             raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
-        ours = {name: value for name, value in ((TAGS, " ".join(tags)), (OWNER, owner)) if value}
+        known_of = ((TAGS, " ".join(tags)), (OWNER, owner), (REQUEST, request_id))
+        ours = {name: value for name, value in known_of if value}
         jobs = {new_job_id(): own_fields(spec, one) for one in arguments}
         due = _due(at)
         common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)

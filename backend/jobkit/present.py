@@ -56,6 +56,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
         "tags": list(job.tags),
         "retry_of": job.retry_of,
         "owner": job.owner or None,
+        "request_id": job.request_id or None,
         "created_at": time_text(job.created_at),
         "enqueued_at": time_text(job.enqueued_at),
         "scheduled_at": time_text(job.scheduled_at),

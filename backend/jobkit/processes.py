@@ -10,6 +10,8 @@ import sys
 import time
 from collections.abc import Callable
 
+from jobkit.reports import flush_reports, report
+
 log = logging.getLogger("processes")
 
 _SOON = 10.0  # seconds: a process that fails sooner has hardly begun
@@ -22,22 +24,24 @@ _WATCHED = _STOP | {signal.SIGCHLD}
 class Pool:
     """Forks `size` processes that run `work`, and replaces any that ends, at most one a second each.
 
+    `work` gets its number, from 0; a process has that of the one which it replaces.
+
     It gives up when they fail again and again as soon as they have begun. `name` says in the log what they are;
     `let_go` is called before they are stopped.
     """
 
-    def __init__(self, name: str, size: int, work: Callable[[], None], let_go: Callable[[], None] = lambda: None):
+    def __init__(self, name: str, size: int, work: Callable[[int], None], let_go: Callable[[], None] = lambda: None):
         self._name = name
         self._size = size
         self._work = work
         self._let_go = let_go
-        self._started: dict[int, float] = {}
+        self._started: dict[int, tuple[int, float]] = {}  # by pid: its number, and when
 
     def run(self) -> int:
         """Return the exit status when all processes have ended: 0 after SIGTERM or SIGINT, 1 if they can't go on."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-        for _ in range(self._size):
-            self._start()
+        for number in range(self._size):
+            self._start(number)
         stopping = gives_up = False
         failures = 0
         while self._started:
@@ -46,7 +50,8 @@ class Pool:
                 stopping = True
                 self._stop()
             for pid, status in self._ended():
-                lived = time.monotonic() - self._started.pop(pid)
+                number, began = self._started.pop(pid)
+                lived = time.monotonic() - began
                 if stopping:
                     continue
                 if os.WIFEXITED(status):  # not if somebody has killed it
@@ -58,7 +63,7 @@ class Pool:
                 else:
                     log.error("%s %s ended (%s); starting another", self._name, pid, _reason(status))
                     time.sleep(max(0.0, 1.0 - lived))
-                    self._start()
+                    self._start(number)
         return int(gives_up)
 
     def _stop(self) -> None:
@@ -66,22 +71,24 @@ class Pool:
         for pid in self._started:
             os.kill(pid, signal.SIGTERM)
 
-    def _start(self) -> None:
+    def _start(self, number: int) -> None:
         sys.stdout.flush()
         parent = os.getpid()
         pid = os.fork()
         if pid:
-            self._started[pid] = time.monotonic()
+            self._started[pid] = number, time.monotonic()
             return
         status = 1
         try:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
             die_with_parent(parent, signal.SIGTERM)
-            self._work()
+            self._work(number)
             status = 0
-        except Exception:
+        except Exception as error:
             log.exception("%s failed", self._name)
+            report(error)
         finally:
+            flush_reports()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)

@@ -63,6 +63,7 @@ class SharedSettings(BaseSettings):
     result_ttl: Seconds = Field(7 * 86400, description="seconds that a succeeded job is kept")
     failure_ttl: Seconds = Field(30 * 86400, description="seconds that a failed job is kept")
     max_queued: int = Field(100_000, ge=1, description="jobs that may wait in a queue, scheduled ones included")
+    sentry_dsn: SecretStr = Field(SecretStr(""), description="where Sentry takes unexpected errors; empty: nowhere")
     log_dir: str = Field("", description="the folder of `web.log`, `worker.log` and `dashboard.log`; empty: stdout")
 
     @classmethod

@@ -82,6 +82,7 @@ class JobContext:
     """Where a task is: its job, and what it may tell about itself. The runner puts a real one in place."""
 
     job_id: str = "local"
+    request_id: str = ""
     settings: Any = None
     folder: Path | None = None
     report: Callable[[float, float, str], None] = lambda current, total, message: None

@@ -10,7 +10,7 @@ from jinja2 import ChoiceLoader, PackageLoader
 from rq_dashboard import web
 
 from jobkit.redis import connect_briefly
-from rqview import actions, errors, protection, reading
+from rqview import actions, audit, errors, protection, reading
 from rqview.edits import EditedTemplates
 from rqview.settings import DashboardSettings
 
@@ -26,6 +26,7 @@ def create_app(settings: DashboardSettings) -> Flask:
     app.config.update(RQ_DASHBOARD_REDIS_URL=_without_password(url), DEPRECATED_OPTIONS=[])
     web.setup_rq_connection(app)
 
+    audit.install(app)
     protection.install(app, settings)
     reading.install(app)
     errors.install(app)

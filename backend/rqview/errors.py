@@ -9,6 +9,7 @@ from rq_dashboard import web
 from werkzeug.exceptions import HTTPException
 
 from jobkit.errors import AppError, JobNotFound, RedisAway
+from jobkit.reports import report
 
 Answer = tuple[str | Response, int]
 
@@ -21,6 +22,8 @@ def install(app: Flask) -> None:
 
 
 def _refused(error: HTTPException) -> Answer:
+    if unexpected := getattr(error, "original_exception", None):
+        report(unexpected, route=request.url_rule.rule if request.url_rule else "")
     return _answer(error.code or 500, error.name, error.description or "")
 
 

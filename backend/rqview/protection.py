@@ -34,6 +34,7 @@ def install(app: Flask, settings: DashboardSettings) -> None:
             return None
         given = request.authorization
         if given and hmac.compare_digest(f"{given.username}:{given.password}".encode(), login):
+            g.who = settings.dashboard_username
             return None
         return Response("Please log in.", 401, {"WWW-Authenticate": 'Basic realm="rq-dashboard", charset="UTF-8"'})
 

@@ -23,8 +23,10 @@ from redis.exceptions import RedisError
 
 from jobkit.artifacts import ArtifactStore
 from jobkit.events import KEPT_SECONDS
+from jobkit.logs import about_job, log_about
 from jobkit.processes import die_with_parent
 from jobkit.redis import connect_impatiently, queue_key
+from jobkit.reports import report
 from jobkit.scripts import Script
 from jobkit.statistics import StatisticsWriter, seconds_since
 from runner.activity import Activity
@@ -32,6 +34,7 @@ from runner.discovery import TaskRegistry
 from runner.execution import Executor
 from runner.failure import Failure
 from runner.limits import MB, Limits, TimeLimit, resident_memory
+from runner.meters import Row
 from runner.reporter import Reporter
 from runner.scripts import CYCLE, RELEASE
 from runner.settings import WorkerSettings
@@ -63,6 +66,12 @@ class Reserved(NamedTuple):
     result_ttl: int
     is_plain: bool  # no repetition, no dependencies, a result to keep: what the script can end
     enqueued_at: bytes | None
+    request_id: str
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What a line of the log says it is about."""
+        return about_job(self.id, self.request_id)
 
 
 class Outcome(NamedTuple):
@@ -87,6 +96,7 @@ class Child:
         worker_name: str,
         redis: Redis,
         activity: Activity,
+        meters: Row,
         folder: Path,
         burst: bool,
         supervisor: int,
@@ -94,6 +104,7 @@ class Child:
         self._settings = settings
         self._worker_name = worker_name
         self._activity = activity
+        self._meters = meters
         self._folder = folder
         self._burst = burst
         self._supervisor = supervisor
@@ -179,9 +190,10 @@ class Child:
     def _run(self, job: Reserved) -> Outcome:
         """Call the job's task."""
         failure, content, kinds, reference = None, b"", "", ""
+        log_about(job.about)
         began = time.time()
         try:
-            call = self._executor.prepare(job.id, job.data)
+            call = self._executor.prepare(job.id, job.data, job.request_id)
             reference = call.task.spec.reference
             self._reporter.begin(job.id, ttl=max(job.timeout, 0) + KEPT_SECONDS)
             self._time_limit.set(job.timeout)
@@ -194,6 +206,7 @@ class Child:
                 self._reporter.end()
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
+            report(error, task=reference, job_id=job.id, request_id=job.request_id)
         ended = time.time()
         outcome = Outcome(job, began, ended, round(ended - began, 6), content, kinds, failure)
         self._has_result = True
@@ -212,6 +225,7 @@ class Child:
         if reference in self._limits:  # nobody else may name what there are statistics of
             wait = seconds_since(outcome.job.enqueued_at, outcome.began)
             self._statistics.add(reference, succeeded=not outcome.failure, run=outcome.seconds, wait=wait)
+            self._meters.ran(reference, succeeded=not outcome.failure, seconds=outcome.seconds)
 
     # Redis
 
@@ -221,6 +235,7 @@ class Child:
         self._has_result = False
         if answer[1] != b"job":
             self._activity.clear()
+            log_about({})
         return answer
 
     def _command(self, outcome: Outcome | None, begins: Reserved | None = None) -> tuple[Script, Arguments, Arguments]:
@@ -262,7 +277,8 @@ class Child:
             self._succeed_as_rq(outcome)
             return False
         if answer[0] == 0:
-            log.warning("job %s was taken away while it ran: its result is not kept", outcome.job.id)
+            extra = {"about": outcome.job.about}
+            log.warning("job %s was taken away while it ran: its result is not kept", outcome.job.id, extra=extra)
         else:
             self._activity.succeeded(outcome.job.queue, outcome.seconds)
         return True
@@ -273,7 +289,7 @@ class Child:
 
     def _fail(self, outcome: Outcome, failure: Failure) -> None:
         job = outcome.job
-        log.warning("job %s failed: %s: %s", job.id, failure.type, failure.detail)
+        log.warning("job %s failed: %s: %s", job.id, failure.type, failure.detail, extra={"about": job.about})
         answer = self._wire.script(
             RELEASE,
             (),
@@ -332,7 +348,7 @@ class Child:
 
 def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
     _, _, job_id, execution, queue, fields = answer
-    data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _, _, enqueued_at, *_ = fields
+    data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _, _, enqueued_at, request_id = fields
     ttl = _number(result_ttl, settings.result_ttl)
     return Reserved(
         id=job_id.decode(),
@@ -343,6 +359,7 @@ def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
         result_ttl=ttl,
         is_plain=ttl != 0 and not dependency_ids and repeats_left in (None, b"", b"0"),
         enqueued_at=enqueued_at,
+        request_id=(request_id or b"").decode(errors="replace"),
     )
 
 

@@ -30,6 +30,7 @@ class Call(NamedTuple):
     job_id: str
     task: LoadedTask
     arguments: dict[str, Any]
+    request_id: str
 
 
 class Executor:
@@ -49,7 +50,7 @@ class Executor:
         except TaskRefused:
             return ""
 
-    def prepare(self, job_id: str, data: bytes | None) -> Call:
+    def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> Call:
         """What the job calls. Nothing is imported for it, whatever its data names.
 
         Raises TaskRefused, InvalidArguments.
@@ -58,7 +59,7 @@ class Executor:
         task = self._registry.tasks.get(name)
         if task is None or instance is not None:
             raise TaskRefused(f"This worker does not serve {name!r}: it is not in its catalogue.")
-        return Call(job_id, task, self._bind(job_id, task, positional, named))
+        return Call(job_id, task, self._bind(job_id, task, positional, named), request_id)
 
     def run(self, call: Call) -> tuple[bytes, str]:
         """Call the task; return the result and the kinds of its parts, both as JSON. Whatever goes wrong is raised."""
@@ -66,6 +67,7 @@ class Executor:
         enter_job(
             JobContext(
                 job_id=call.job_id,
+                request_id=call.request_id,
                 settings=self._settings,
                 report=self._report,
                 logger=task.logger,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from jobkit.settings import Seconds, SharedSettings
@@ -10,6 +12,9 @@ from jobkit.settings import Seconds, SharedSettings
 class WorkerSettings(SharedSettings):
     tasks: str = Field("tasks", description="the package of tasks; your own may live anywhere on the import path")
     workers: int = Field(2, ge=1, le=256, description="worker processes")
+    worker_metrics: Annotated[str, Field(pattern=r"^([^\s:]+:[0-9]{1,5})?$")] = Field(
+        "", description="`host:port` where the worker answers `/metrics`, such as `0.0.0.0:9102`; empty: nowhere"
+    )
     job_timeout: Seconds = Field(180, description="seconds that a job may run, if its task sets no limit")
     stop_grace: Seconds = Field(
         8,

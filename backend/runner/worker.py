@@ -32,12 +32,15 @@ from rq.worker import BaseWorker, WorkerStatus
 from jobkit import VERSION
 from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
+from jobkit.logs import about_job
 from jobkit.redis import PARENTS, WORKERS, connect_impatiently
+from jobkit.reports import flush_reports, report
 from runner.activity import Activity, Running
 from runner.child import DONE, RECYCLE, WIP_LEASE, Child, now_text
 from runner.discovery import TaskRegistry
 from runner.failure import STOPPED, Failure
 from runner.limits import resident_memory
+from runner.meters import Meters, Row
 from runner.retention import Sweeper
 from runner.scripts import BEAT, RELEASE, TICK
 from runner.settings import WorkerSettings
@@ -61,7 +64,7 @@ class TaskWorker(BaseWorker):
     job_class = TaskJob
     connection_timeout = 2  # seconds; RQ would wait as long as a worker may be idle
 
-    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, redis: Redis):
+    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, redis: Redis, meters: Row | None = None):
         super().__init__(
             list(settings.queues),
             connection=redis,
@@ -76,6 +79,7 @@ class TaskWorker(BaseWorker):
         self._sweeper = Sweeper(redis, self._store, settings)
         self._stock = StockEndings(redis, self.name, settings)
         self._activity = Activity(settings.queues)
+        self._meters = meters or Meters(registry.tasks, 1).rows[0]
         self._folder = own_folder()
         self._queues_to_tidy = cycle(self.queues)
         self._commands: PubSub | None = None
@@ -113,6 +117,7 @@ class TaskWorker(BaseWorker):
     ) -> bool:
         """Run jobs until SIGTERM or SIGINT; with `burst`, until the queues are empty. False if Redis never answered."""
         wakeup = self._install_flags()
+        self._meters.begin()
         is_settled = True
         try:
             if not self._patiently(self._begin):
@@ -121,6 +126,7 @@ class TaskWorker(BaseWorker):
                 is_settled = False
                 self._fork(burst)
                 status = self._watch(wakeup[0])
+                self._count_child(status)
                 is_settled = self._patiently(partial(self._settle, status))
                 if self._stop_signal or (burst and status == DONE and not self._activity.read()):
                     return True
@@ -161,6 +167,7 @@ class TaskWorker(BaseWorker):
                 return True
             except (RedisError, OSError) as error:
                 log.error("Redis does not answer (%s); trying again", error)
+                self._meters.redis_is_away()
                 if self._stop_signal and pause > 1:
                     return False
                 time.sleep(pause)
@@ -179,6 +186,7 @@ class TaskWorker(BaseWorker):
         if pid:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
             self._child_pid = pid
+            self._meters.set(child=pid)
             return
         status = 1
         try:
@@ -190,15 +198,18 @@ class TaskWorker(BaseWorker):
                 worker_name=self.name,
                 redis=redis,
                 activity=self._activity,
+                meters=self._meters,
                 folder=self._folder / "job",
                 burst=burst,
                 supervisor=supervisor,
             )
             status = child.run()
             self._activity.clear()  # it is not the job that ends this process
-        except BaseException:
+        except BaseException as error:
             log.exception("the child of worker %s failed", self.name)
+            report(error)
         finally:
+            flush_reports()
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
@@ -210,6 +221,7 @@ class TaskWorker(BaseWorker):
             pid, status = os.waitpid(self._child_pid, os.WNOHANG)
             if pid:
                 self._child_pid = 0
+                self._meters.set(child=0, running=0)
                 with suppress(ProcessLookupError, PermissionError):
                     os.killpg(pid, signal.SIGKILL)  # what jobs have started and left
                 shutil.rmtree(self._folder / "job", ignore_errors=True)
@@ -225,6 +237,7 @@ class TaskWorker(BaseWorker):
     def _look(self) -> None:
         """All that is due now. While Redis is away the child is still held to its limits."""
         running = self._activity.read()
+        self._meters.set(running=bool(running))
         if self._stop_until and time.monotonic() > self._stop_until:
             self._kill()
         elif running and 0 < running.timeout < running.seconds - LATE:
@@ -236,10 +249,12 @@ class TaskWorker(BaseWorker):
             self._beat_if_due(running)
             self._tick_if_due()
             self._is_redis_away = False
+            self._meters.set(redis_up=1)
         except (RedisError, OSError) as error:
             if not self._is_redis_away:
                 log.error("Redis does not answer (%s); trying again", error)
             self._is_redis_away = True
+            self._meters.redis_is_away()
             if isinstance(error, ReadOnlyError):  # another server is the master by now
                 self.connection.connection_pool.disconnect()
             time.sleep(0.2)
@@ -283,6 +298,13 @@ class TaskWorker(BaseWorker):
             RELEASE(self.connection, self.name, now_text(), "put_back", "", running.execution, *[""] * 5)
         self._called_back = running.execution
 
+    def _count_child(self, status: int) -> None:
+        if status == RECYCLE:
+            self._meters.count("recycled")
+        elif status != DONE:
+            is_ours = self._end or (self._stop_until and time.monotonic() > self._stop_until)
+            self._meters.count("killed" if is_ours else "lost")
+
     def _settle(self, status: int) -> None:
         """End in Redis what the child has left. What it held and did not begin is given to the next child."""
         running, ending = self._activity.read(), self._activity.read_ending()
@@ -315,8 +337,14 @@ class TaskWorker(BaseWorker):
         )
         if not answer:
             return
-        status, job_id, has_dependents = answer[0].decode(), answer[1].decode(), answer[2]
-        log.warning("job %s is %s%s", job_id, status, f": {failure.detail}" if failure else " again")
+        status, job_id, has_dependents, request_id = (
+            answer[0].decode(),
+            answer[1].decode(),
+            answer[2],
+            answer[3].decode(),
+        )
+        extra = {"about": about_job(job_id, request_id)}
+        log.warning("job %s is %s%s", job_id, status, f": {failure.detail}" if failure else " again", extra=extra)
         if has_dependents:
             self._tick()
 
@@ -370,8 +398,10 @@ class TaskWorker(BaseWorker):
         schedules, parents, jobs = TICK(
             self.connection, self.name, now_text(), lost.error, lost.packed_traceback, *self._settings.queues
         )
-        for job_id in jobs:
-            log.warning("job %s has lost its worker", job_id.decode())
+        self._meters.count("rescued", len(jobs))
+        for job_id, request_id in jobs:
+            extra = {"about": about_job(job_id.decode(), request_id.decode())}
+            log.warning("job %s has lost its worker", job_id.decode(), extra=extra)
         for job_id in parents:
             try:
                 self._stock.enqueue_dependents(job_id.decode())
@@ -443,7 +473,7 @@ def _reason(status: int) -> str:
     return f"The process that ran the job ended with exit status {status}."
 
 
-def work(settings: WorkerSettings, registry: TaskRegistry) -> None:
+def work(settings: WorkerSettings, registry: TaskRegistry, meters: Row) -> None:
     """Run jobs until SIGTERM or SIGINT."""
     redis = connect_impatiently(settings.redis_url.get_secret_value(), TaskWorker.connection_timeout)
-    TaskWorker(settings, registry, redis).work()
+    TaskWorker(settings, registry, redis, meters).work()

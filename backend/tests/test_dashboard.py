@@ -402,3 +402,19 @@ def test_a_password_is_asked_for_where_one_is_set(tmp_path, start_dashboard, red
     assert status("Jürgen:päss:word") == 200
     assert status("Jürgen:päss:word", scheme="Bearer") == status("admin:päss:word") == status("Jürgen:") == 401
     assert _ask(closed, "/healthz", "GET", {}).status == 200
+
+
+def test_each_write_leaves_a_line_of_who_did_what_to_which_job(tmp_path, start_dashboard, redis_url, submit):
+    job_id = submit("echo", text="a")
+    dashboard = start_dashboard(tmp_path, redis_url, DASHBOARD_PASSWORD="twelve-bytes-or-more")
+    login = {"Authorization": f"Basic {base64.b64encode(b'admin:twelve-bytes-or-more').decode()}"}
+    token = SimpleCookie(_ask(dashboard, "/", "GET", login).headers["Set-Cookie"])["_csrf_token"].value
+
+    _ask(dashboard, f"/job/{job_id}/delete", "POST", {"Cookie": f"_csrf_token={token}", "X-CSRFToken": token, **login})
+    _ask(dashboard, f"/job/{job_id}/delete", "POST", {})
+
+    lines = [line for line in dashboard.log("dashboard").splitlines() if "audit" in line]
+    assert lines == [
+        f"INFO audit who={who} what=delete_job subject={job_id} status={status} client=127.0.0.1"
+        for who, status in (("admin", 200), ("", 401))
+    ]

@@ -34,17 +34,17 @@ class WebDesk(Desk):
 
     def submit(self, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
         """As `Desk.submit`, within a request: the owner is who sent it."""
-        job = self.submit_for(_owner(), spec, arguments, **options)
+        job = self.submit_for(_owner(), g.request_id, spec, arguments, **options)
         g.setdefault("made", []).append(job.id)
         return job
 
-    def submit_for(self, owner: str, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
+    def submit_for(self, owner: str, request_id: str, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
         """As `Desk.submit`."""
-        return super().submit(spec, arguments, owner=owner, **options)
+        return super().submit(spec, arguments, owner=owner, request_id=request_id, **options)
 
     def submit_many(self, spec: TaskSpec, inputs: list[dict[str, Any]], **options: Any) -> list[str]:
         """As `Desk.submit_many`, within a request."""
-        ids = super().submit_many(spec, inputs, owner=_owner(), **options)
+        ids = super().submit_many(spec, inputs, owner=_owner(), request_id=g.request_id, **options)
         g.setdefault("made", []).extend(ids)
         return ids
 

@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from jobkit.artifacts import is_disk_full
 from jobkit.errors import AppError, CountDiffers, InvalidArguments, NoRoom, RedisAway, RedisFull
 from jobkit.redis import is_out_of_memory
+from jobkit.reports import report
 
 log = logging.getLogger("web")
 
@@ -80,6 +81,7 @@ def _http_error(error: HTTPException) -> Response:
 
 def _bug(error: Exception) -> Response:
     log.exception("unexpected error, request %s", g.request_id)
+    report(error, request_id=g.request_id, route=request.url_rule.rule if request.url_rule else "")
     return _answer(500, "Unexpected error", "Something went wrong here; the log has it under the request id.")
 
 

@@ -59,21 +59,22 @@ class Express:
                 return self._flask(environ, start_response)
             if self._limit and not self._limit.counts(known, environ):
                 return self._flask(environ, start_response)
-            job = self._submit(task, environ, known)
+            request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
+            job = self._submit(task, environ, known, request_id)
         except Exception as error:
             return self._refuse(error, environ, start_response)
-        return self._accept(job, known, environ, start_response, began)
+        return self._accept(job, known, request_id, environ, start_response, began)
 
-    def _submit(self, task: str, environ: dict[str, Any], known: Identity) -> Job:
+    def _submit(self, task: str, environ: dict[str, Any], known: Identity, request_id: str) -> Job:
         spec = self._desk.catalog.task(task)
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        return self._desk.submit_for(known.name, spec, json_arguments(spec, body))
+        return self._desk.submit_for(known.name, request_id, spec, json_arguments(spec, body))
 
     def _accept(
-        self, job: Job, known: Identity, environ: dict[str, Any], start_response: Any, began: float
+        self, job: Job, known: Identity, request_id: str, environ: dict[str, Any], start_response: Any, began: float
     ) -> list[bytes]:
         shown = {**job_object(self._desk, job), "links": links(job, environ.get("SCRIPT_NAME", ""))}
-        body, request_id = f"{_encode(shown)}\n".encode(), request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
+        body = f"{_encode(shown)}\n".encode()
         headers = {
             "Content-Type": "application/json",
             "Content-Length": str(len(body)),

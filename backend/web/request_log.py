@@ -17,7 +17,7 @@ _ENCODER = json.JSONEncoder(default=repr)  # json.dumps would make one for each 
 log = structlog.get_logger("web")
 
 
-def configure_logs(env: str) -> None:
+def configure_request_logs(env: str) -> None:
     """JSON lines in prod, lines for people in dev. Control characters are escaped by both."""
     renderer = (
         structlog.processors.JSONRenderer(_to_json)

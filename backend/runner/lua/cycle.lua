@@ -62,7 +62,7 @@ end
 
 local function load(key)
   return redis.call('HMGET', key, 'data', 'timeout', 'result_ttl', 'status', 'repeats_left', 'dependency_ids',
-    'started_at', 'origin', 'ttl', 'enqueued_at')
+    'started_at', 'origin', 'ttl', 'enqueued_at', 'td_request')
 end
 
 -- What the worker's record names: the job that it runs, and the one that is reserved ahead.

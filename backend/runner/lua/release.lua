@@ -2,7 +2,8 @@
 -- ARGV: 1 worker, 2 now, 3 how, 4 job and 5 execution, 6 error (JSON), 7 traceback (base64 of zlib), 8 began,
 --       9 ended (Unix), 10 seconds it took. No job: all that the worker's record names. No job but an execution: what
 --       is reserved ahead of it, while it is what the record says that the worker runs.
--- Answer: {the job's new status, job, 1 if other jobs have to hear of it}; {} if there was nothing to end.
+-- Answer: {the job's new status, job, 1 if other jobs have to hear of it, id of its request}; {} if there was nothing to
+-- end.
 
 local worker = 'rq:worker:' .. ARGV[1]
 local id, execution = ARGV[4], ARGV[5]
@@ -13,7 +14,9 @@ local function end_one(id, execution)
     worker = ARGV[1], now_text = ARGV[2], how = ARGV[3], id = id, execution = execution, error = ARGV[6],
     traceback = ARGV[7], began = ARGV[8], ended = ARGV[9], seconds = ARGV[10] ~= '' and ARGV[10] or nil,
   })
-  if status then answer = {status, id, redis.call('SISMEMBER', PARENTS, id)} end
+  if status then
+    answer = {status, id, redis.call('SISMEMBER', PARENTS, id), redis.call('HGET', 'rq:job:' .. id, 'td_request') or ''}
+  end
 end
 
 if id ~= '' then

@@ -2,7 +2,7 @@
 -- Every worker may call it; Redis runs one at a time, so there is no leader to fence.
 -- ARGV: 1 worker, 2 now, 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
 -- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues;
---       failed jobs whose dependents have to hear of it; jobs whose worker was lost}.
+--       failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with its request's id}.
 
 local SCHEDULER_SECONDS = 4 -- after that another worker takes over a scheduler's lock
 local LEASE, EVERY, GRACE = 30, 4, 15 -- seconds
@@ -57,7 +57,7 @@ if redis.call('EXISTS', 'taskdesk:sweep:grace') == 1 then return answer end
 local function lose(worker, how, id, execution)
   local status = release({worker = worker, now_text = now_text, how = how, id = id, execution = execution,
     error = ARGV[3], traceback = ARGV[4]})
-  if status then table.insert(answer[3], id) end
+  if status then table.insert(answer[3], {id, redis.call('HGET', 'rq:job:' .. id, 'td_request') or ''}) end
 end
 
 for _, worker in ipairs(redis.call('ZRANGEBYSCORE', 'taskdesk:workers', '-inf', clock - LEASE, 'LIMIT', 0, 20)) do

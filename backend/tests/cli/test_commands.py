@@ -320,3 +320,32 @@ def test_tasks_are_listed_with_the_broken_ones(run, redis, registry):
     assert "count_bytes\tdata [other]\tdefault\tCount the bytes of a file.\n" in done.stdout
     assert "tasks.half can't be used: SyntaxError" in done.stderr
     assert json.loads(run("tasks", "--json").stdout)["broken"] == [broken.model_dump()]
+
+
+def test_each_write_leaves_an_audit_line_where_logs_go_to_a_folder(run, tmp_path):
+    job_id = run("submit", "echo", "text=a", LOG_DIR=str(tmp_path)).stdout.strip()
+    for arguments in (
+        ("cancel", job_id),
+        ("cancel", "nothing"),
+        ("keep", job_id),
+        ("retry", job_id),
+        ("delete", job_id),
+    ):
+        run(*arguments, LOG_DIR=str(tmp_path))
+    for arguments in (("pause", "low"), ("resume", "low"), ("list",), ("queues",)):
+        run(*arguments, LOG_DIR=str(tmp_path))
+
+    lines = (tmp_path / "cli.log").read_text().splitlines()
+    whats = ["create_job", "cancel_job", "keep_job", "retry_job", "delete_job"]
+    assert lines == [
+        f"INFO audit who=cli:{os.getuid()} what={what} subject={subject}"
+        for what, subject in [*((what, job_id) for what in whats), ("pause_queue", "low"), ("resume_queue", "low")]
+    ]
+
+
+def test_a_write_without_a_folder_of_logs_is_done_and_one_that_cannot_be_noted_is_said(run, tmp_path):
+    (tmp_path / "file").touch()
+
+    assert run("submit", "echo", "text=a").exit_code == 0
+    noted = run("submit", "echo", "text=a", LOG_DIR=str(tmp_path / "file"))
+    assert (noted.exit_code, "No audit line was written" in noted.stderr) == (0, True)

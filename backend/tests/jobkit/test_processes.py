@@ -20,7 +20,7 @@ PROGRAM = """
 import os, sys, time
 from jobkit.processes import Pool
 
-def work():
+def work(number):
     {work}
 
 sys.exit(Pool("process", {size}, work).run())

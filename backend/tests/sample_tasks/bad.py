@@ -16,6 +16,11 @@ def raises() -> None:
     raise ValueError("The number <seven> is too small.")
 
 
+def raises_what_it_is_given(text: str) -> None:
+    """Fail, and say what was typed."""
+    raise ValueError(text)
+
+
 def returns_an_object() -> Any:
     """Return what is no data."""
     return object()
