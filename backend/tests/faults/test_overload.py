@@ -53,7 +53,7 @@ class Crowd:
 
     def _submit(self) -> None:
         while not self._ended.is_set():
-            self.answers.append(post(self._stack, "effect_high", b'{"seconds": 0.15}'))
+            self.answers.append(post(self._stack, "effect_high", b'{"seconds": 0.1}'))
 
 
 def post(stack: Stack, task: str, body: bytes = b"{}") -> tuple[int, str, float]:
@@ -112,8 +112,8 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
     assert_kept(report)
 
 
-MOST = 30  # jobs that may wait in a queue
-SECONDS = 60 if ALL else 4
+MOST = 20  # jobs that may wait in a queue
+SECONDS = 60 if ALL else 2
 
 
 def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_kept):
