@@ -13,8 +13,9 @@ from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
 
+from launcher.aof import mend_aof
 from launcher.service import Service
-from launcher.terminal import refuse
+from launcher.terminal import refuse, say
 
 
 def start_redis(folder: Path) -> tuple[Service, str]:
@@ -30,9 +31,11 @@ def start_redis(folder: Path) -> tuple[Service, str]:
         except BlockingIOError:
             lock.seek(0)
             refuse(f"Another make run uses {folder.parent}: {lock.read()}. Stop it, or choose: make run DATA_DIR=data2")
-        port = _free_port()
+        port, server = _free_port(), find_redis(folder)
+        if dropped := mend_aof(server, folder):
+            say(f"its file ended within a write, as after a crash: the last {dropped} bytes are dropped", "redis", 33)
         # Redis inherits the lock, and so holds it for as long as it lives, even if we are killed: two never share data.
-        redis = Service("redis", _command(folder, port), {}, colour=33, keep_open=[lock.fileno()])
+        redis = Service("redis", _command(server, folder, port), {}, colour=33, keep_open=[lock.fileno()])
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, its Redis {redis.process.pid}")
     return redis, f"redis://127.0.0.1:{port}/0"
@@ -59,13 +62,13 @@ def answers_ping(port: int) -> bool:
     return False
 
 
-def _command(folder: Path, port: int) -> list[str]:
+def _command(server: str, folder: Path, port: int) -> list[str]:
     options = {
         "bind": "127.0.0.1", "port": port, "protected-mode": "yes", "loglevel": "warning", "dir": folder,
         "appendonly": "yes", "appendfsync": "everysec", "save": "",
         "maxmemory-policy": "noeviction", "stream-node-max-bytes": 256, "hash-max-ziplist-value": 512,
     }  # fmt: skip
-    return [find_redis(folder), *chain(*((f"--{name}", str(value)) for name, value in options.items()))]
+    return [server, *chain(*((f"--{name}", str(value)) for name, value in options.items()))]
 
 
 def _free_port() -> int:

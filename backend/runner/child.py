@@ -46,6 +46,8 @@ DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my 
 WIP_LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
 MEMORY_CHECK_JOBS = 200
 AHEAD = 0.001  # seconds that jobs may take on average for the next to be reserved ahead
+STALE = 10.0  # seconds after which a job that was reserved ahead may have another worker: we were frozen
+SHARE = 10  # reservations of which one is for a less urgent queue
 PACE_JOBS = 8  # about so many jobs make the average
 
 Arguments = tuple[Any, ...]
@@ -107,7 +109,8 @@ class Child:
         self._burst = burst
         self._supervisor = supervisor
         self._stopping = False
-        self._queue_keys = tuple(queue_key(queue) for queue in settings.queues)
+        self._queue_keys = keys = tuple(queue_key(queue) for queue in settings.queues)
+        self._other_orders = [keys[first:] + keys[:first] for first in range(1, len(keys))] or [keys]
         self._has_result = False
         self._is_worn = False
         self._wire = Wire(redis, timeout=5, give_up=lambda: self._stopping and not self._has_result)
@@ -120,7 +123,7 @@ class Child:
         self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
         self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}
         self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
-        self._executions = 0
+        self._executions = activity.totals()[0].total()  # a child that runs one job only goes on counting, too
         self._jobs = 0
         self._pace = 1.0  # seconds that jobs took lately
 
@@ -166,7 +169,7 @@ class Child:
         before: Outcome | None = None
         while True:
             self._activity.begin(job.id, job.execution, job.timeout, ahead=True, untold=before is not None)
-            if before and self._activity.is_called_back(before.job.execution):
+            if before and (self._activity.is_called_back(before.job.execution) or time.time() > before.began + STALE):
                 return before
             answer = None
             if not self._wire.send(*self._command(before, begins=job)):
@@ -236,8 +239,8 @@ class Child:
         return answer
 
     def _command(self, outcome: Outcome | None, begins: Reserved | None = None) -> tuple[Script, Arguments, Arguments]:
-        keys = () if self._stopping or self._is_worn else self._queue_keys
         self._executions += 1
+        keys = () if self._stopping or self._is_worn else self._order()
         arguments: Arguments = (
             *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", WIP_LEASE),
             *((begins.id, begins.execution) if begins else ("", "")),
@@ -250,6 +253,11 @@ class Child:
                 *(job.result_ttl, outcome.kinds, outcome.began, outcome.ended),
             )
         return CYCLE, keys, arguments
+
+    def _order(self) -> tuple[str, ...]:
+        """The queues, the most urgent first; every SHARE times another one is, so that none waits for ever."""
+        turn, rest = divmod(self._executions, SHARE)
+        return self._queue_keys if rest else self._other_orders[turn % len(self._other_orders)]
 
     def _end(self, outcome: Outcome) -> Any:
         """End the job; what was reserved after it."""

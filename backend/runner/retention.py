@@ -33,11 +33,16 @@ class Sweeper:
         self._settings = settings
         self._steps = self._rounds()
         self._folders = store.job_ids()  # those of a round through the store that are left
+        self._orphans: list[str] = []  # jobs that are gone, and their files not yet
+        self._gone = 0  # that this sweep has removed
 
-    def sweep(self) -> None:
-        """Some house-keeping, unless another worker did some in the last seconds."""
+    def sweep(self) -> bool:
+        """Some house-keeping, unless another worker did some in the last seconds. Whether so much was gone that more is
+        to be looked for soon: what comes fast has to go as fast.
+        """
         if not self._redis.set(SWEEP_LOCK, "1", nx=True, ex=20):
-            return
+            return False
+        self._gone = 0
         until = time.monotonic() + SECONDS
         for is_round_over in self._steps:
             if is_round_over or time.monotonic() > until:
@@ -45,6 +50,10 @@ class Sweeper:
         while self._enforce_cap() and time.monotonic() < until:
             pass
         self._remove_orphaned_files()
+        is_behind = self._gone >= SLICE or bool(self._orphans)
+        if is_behind:
+            self._redis.expire(SWEEP_LOCK, 1)
+        return is_behind
 
     def _rounds(self) -> Iterator[bool]:
         """Forget the jobs that are gone: a slice of one index in each step. Whether a round through all is over."""
@@ -62,6 +71,7 @@ class Sweeper:
 
     def _forget_gone(self, index: str, job_ids: Sequence[str]) -> None:
         gone = self._without_job(job_ids)
+        self._gone += len(gone)
         if gone and index == JOBS:
             self._redis.zadd(EXPIRED, dict.fromkeys(gone, time.time()))
         if gone:
@@ -95,12 +105,20 @@ class Sweeper:
             for registry in registries:
                 self._redis.zrem(registry, *ids)  # of a job that had gone before
             self._redis.zadd(EXPIRED, dict.fromkeys(ids, time.time()))
+        self._gone += len(ids)
         return len(ids) == BATCH
 
     def _remove_orphaned_files(self) -> None:
         """Go on with the round through the store for a moment: who sweeps has to beat, too."""
-        settled = time.time() - UPLOAD_SECONDS
         until = time.monotonic() + FILES_SECONDS
+        if not self._orphans:
+            self._orphans = self._without_job(self._next_folders(until))
+        while self._orphans and time.monotonic() < until + FILES_SECONDS:
+            self._store.delete(self._orphans.pop())
+            self._gone += 1
+
+    def _next_folders(self, until: float) -> list[str]:
+        settled = time.time() - UPLOAD_SECONDS
         old = []
         for job_id, changed in self._folders:
             if changed < settled:
@@ -109,8 +127,7 @@ class Sweeper:
                 break
         else:
             self._folders = self._store.job_ids()
-        for job_id in self._without_job(old):
-            self._store.delete(job_id)
+        return old
 
     def _without_job(self, job_ids: Sequence[str]) -> list[str]:
         with self._redis.pipeline(transaction=False) as pipeline:

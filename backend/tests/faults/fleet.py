@@ -66,12 +66,13 @@ class Fleet:
         temporary = folder / "tmp"
         temporary.mkdir()
         self.temporary = temporary
+        self.data = folder / "data"
         self.workers: list[Worker] = []
         self._environment = {
             **os.environ,
             "PYTHONUNBUFFERED": "1",
             "REDIS_URL": redis_url,
-            "DATA_DIR": str(folder / "data"),
+            "DATA_DIR": str(self.data),
             "TMPDIR": str(temporary),
             "TASKS": "tests.faults.tasks",
             "WORKERS": str(processes),

@@ -7,6 +7,7 @@ Redis (what the product says).
 
 from __future__ import annotations
 
+import os
 import signal
 import statistics
 import tempfile
@@ -36,7 +37,7 @@ from tests.conftest import RedisServer, wait_until
 from tests.faults import reconciler
 from tests.faults.effects import Effect, Effects
 from tests.faults.fleet import Fleet, Worker
-from tests.faults.ledger import ACCEPTED, REFUSED, UNKNOWN, Ledger
+from tests.faults.ledger import ACCEPTED, FORGOTTEN, REFUSED, UNKNOWN, Ledger
 from tests.faults.proxy import Proxy
 from tests.faults.reconciler import Snapshot
 
@@ -65,6 +66,17 @@ class FaultyRedis(RedisServer):
         assert self.process
         self.process.kill()
         self.process.wait(timeout=10)
+
+    def lose(self, size: int) -> bytes:
+        """Kill it, and cut so many bytes off its file. What it has lost by that: a few bytes more, as a transaction
+        that lacks its end counts for nothing.
+        """
+        self.kill()
+        [file] = [*self._folder.glob("appendonly.aof"), *self._folder.glob("appendonlydir/*.incr.aof")]
+        content = file.read_bytes()
+        left = content[:-size]
+        os.truncate(file, len(left))
+        return content[max(0, left.rfind(b"*1\r\n$5\r\nMULTI")) :]
 
     def freeze(self) -> None:
         assert self.process
@@ -107,11 +119,11 @@ class Report:
 class Desk:
     """Redis, workers, ledger and effects of one scenario. Everything ends with `close`."""
 
-    def __init__(self, seed: int, *, processes: int = 1, through_proxy: bool = False):
+    def __init__(self, seed: int, *, processes: int = 1, through_proxy: bool = False, disk: Path | None = None):
         self._temporary = tempfile.TemporaryDirectory(prefix="faults-")
         folder = Path(self._temporary.name)
         self.random = Random(seed)
-        self.server = FaultyRedis(folder)
+        self.server = FaultyRedis(disk or folder)
         self.server.start()
         self.proxy = Proxy(self.server.port)
         self.proxy.start()
@@ -125,6 +137,7 @@ class Desk:
         self.effects = Effects(folder / "effects")
         self.ledger = Ledger(folder / "ledger.sqlite")
         url = f"redis://127.0.0.1:{self.proxy.port}/0" if through_proxy else self.server.url
+        self.folder = folder
         self.fleet = Fleet(folder, url, self.effects.path, processes=processes)
         self._kills: list[tuple[float, frozenset[int]]] = []
 
@@ -153,6 +166,11 @@ class Desk:
         else:
             self.ledger.settle(job_id, ACCEPTED)
         return job_id
+
+    def adopt(self) -> None:
+        """Write down the jobs that were submitted by others, over HTTP: that they are there is all that is known."""
+        for job_id in Snapshot(self.redis).jobs.keys() - self.ledger.tasks(ACCEPTED, REFUSED, UNKNOWN, FORGOTTEN):
+            self.ledger.intend(job_id, "")
 
     def flood(self, count: int, task: str) -> None:
         """Submit so many jobs at once."""
@@ -224,6 +242,15 @@ class Desk:
         """Remember that these are dead now, so that their victims' recovery is measured."""
         self._kills.append((time.time(), frozenset(pids)))
 
+    def forget(self, size: int) -> int:
+        """Redis dies, its file loses its last bytes, and it comes back; how many jobs had something in there."""
+        lost = self.server.lose(size).decode("latin-1")
+        self.server.start()
+        jobs = self.ledger.tasks(ACCEPTED, UNKNOWN, FORGOTTEN).keys() & set(reconciler.JOB_ID.findall(lost))
+        for job_id in jobs:
+            self.ledger.settle(job_id, FORGOTTEN)
+        return len(jobs)
+
     def interrupted(self) -> list[tuple[str, float, int]]:
         """The jobs whose process was killed while they ran: (job id, time of the kill, pid)."""
         effects = self.effects.all()
@@ -243,7 +270,7 @@ class Desk:
         self._drain(drain)
         report = Report(name)
         snapshot = Snapshot(self.redis)
-        accepted, unknown = self.ledger.tasks(ACCEPTED), self.ledger.tasks(UNKNOWN)
+        accepted, unknown = self.ledger.tasks(ACCEPTED), self.ledger.tasks(UNKNOWN, FORGOTTEN)
         report.counts.update(accepted=len(accepted), unknown=len(unknown))
         self._check_states(report, snapshot, accepted, unknown)
         self._check_effects(report, snapshot, {**accepted, **unknown}, once)
@@ -257,7 +284,7 @@ class Desk:
     def _drain(self, seconds: float) -> None:
         """Wait until every job has ended and nothing is astray, at most so long."""
         deadline = time.monotonic() + seconds
-        waiting = list(self.ledger.tasks(ACCEPTED, UNKNOWN))
+        waiting = list(self.ledger.tasks(ACCEPTED, UNKNOWN, FORGOTTEN))
         while time.monotonic() < deadline:
             with self.redis.pipeline(transaction=False) as pipeline:
                 for job_id in waiting:
@@ -290,9 +317,10 @@ class Desk:
     def _check_effects(self, report: Report, snapshot: Snapshot, known: dict[str, str], once: bool) -> None:
         """I3, I4: what succeeded has run, what never began has not, and nothing ran that nobody asked for."""
         begun, ended = self.effects.counts("begin"), self.effects.counts("end")
-        for job_id in begun:
+        forgotten = self.ledger.tasks(FORGOTTEN)
+        for job_id in begun.keys() - forgotten:
             report.expect(job_id in known and job_id in snapshot.jobs, f"I4: {job_id} ran, and there is no such job")
-        for job_id in known:
+        for job_id in known.keys() - forgotten:
             report.counts["duplicate"] += ended.get(job_id, 0) > 1
             if once and begun.get(job_id, 0) > 1:
                 report.problems.append(f"I3: job {job_id} began {begun[job_id]} times")
@@ -326,8 +354,9 @@ class Desk:
 
 
 @contextmanager
-def desk(seed: int, *, processes: int = 1, through_proxy: bool = False) -> Iterator[Desk]:
-    opened = Desk(seed, processes=processes, through_proxy=through_proxy)
+def desk(seed: int, *, processes: int = 1, through_proxy: bool = False, disk: Path | None = None) -> Iterator[Desk]:
+    """`disk`: the folder of Redis's data, if it is to be another."""
+    opened = Desk(seed, processes=processes, through_proxy=through_proxy, disk=disk)
     try:
         yield opened
     finally:

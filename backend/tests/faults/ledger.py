@@ -1,7 +1,8 @@
 """The ledger: what was answered to each submit, kept outside Redis.
 
 A submit is written down as unknown before it is sent. Only an answer makes it accepted or refused: where the answer
-was lost it stays unknown, and the job may or may not be there.
+was lost it stays unknown, and the job may or may not be there. What Redis's disk lost is forgotten: such a job may be
+there, run again, or be gone after it ran.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import threading
 import time
 from pathlib import Path
 
-UNKNOWN, ACCEPTED, REFUSED = "unknown", "accepted", "refused"
+UNKNOWN, ACCEPTED, REFUSED, FORGOTTEN = "unknown", "accepted", "refused", "forgotten"
 
 
 class Ledger:

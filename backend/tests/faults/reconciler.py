@@ -25,7 +25,7 @@ REGISTRIES = {  # the sorted set in which RQ keeps a job of each status
     "deferred": ("deferred",),
     "scheduled": ("scheduled",),
 }
-_JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+JOB_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _REGISTRY = re.compile(r"rq:(wip|finished|failed|canceled|deferred|scheduled):([^:]+)")
 
 
@@ -114,7 +114,7 @@ class Snapshot:
             yield f"the index of jobs holds {job_id}, which is gone"
         yield from self._indexes()
         for key, expiry in self.expiries.items():
-            match = _JOB_ID.search(key)
+            match = JOB_ID.search(key)
             if match and match[0] not in self.jobs and expiry < 0 and not key.startswith("rq:worker:"):
                 yield f"{key} never expires, and its job is gone"
 

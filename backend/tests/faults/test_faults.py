@@ -212,6 +212,27 @@ def _kill_redis(opened: Desk) -> None:
     opened.server.start()
 
 
+def test_f08_what_redis_forgets_leaves_nothing_astray(assert_kept):
+    """F08: kill -9 of Redis, and its file loses its last 20 kB: the jobs in there begin again or are gone, all others
+    run once.
+    """
+    with desk(SEED + 8) as opened:
+        pool = opened.fleet.start(2)
+        opened.until_online(*pool)
+        for _ in range(size(1, 20)):
+            with opened.load(ONCE + OFTEN):
+                opened.until_at_work()
+                time.sleep(opened.random.uniform(0.5, 1))
+                forgotten = opened.forget(20_000)
+                opened.until_at_work(seconds=15)
+            opened.until_final(opened.submit("effect"), seconds=15)
+
+        report = opened.check("F08 Redis's file cut", once=True)
+        report.expect(forgotten > 0, "the cut was harmless")
+        report.expect(all(worker.lives for worker in pool), "a worker died")
+    assert_kept(report)
+
+
 @pytest.mark.parametrize("seconds", size([10], [10, 45]))
 def test_f07_a_frozen_redis_makes_no_job_run_twice(assert_kept, seconds):
     """F07: SIGSTOP of Redis, longer than a lease, too. Nobody is dead, so nobody is rescued: all run once.

@@ -14,7 +14,8 @@ from rq.serializers import JSONSerializer
 from jobkit.artifacts import FolderStore
 from jobkit.errors import JobExpired, JobNotFound, NoResult
 from jobkit.job import Retention
-from runner.retention import Sweeper
+from jobkit.redis import JOBS, SWEEP_LOCK
+from runner.retention import SLICE, Sweeper
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
@@ -155,3 +156,14 @@ def test_files_whose_job_is_gone_are_removed_and_others_stay(redis, jobs, echo, 
     Sweeper(redis, store, worker_settings).sweep()
 
     assert {job_id for job_id, _ in store.job_ids()} == {kept, "young"}
+
+
+def test_while_much_has_expired_the_next_sweep_is_soon(redis, worker_settings, tmp_path):
+    sweeper = Sweeper(redis, FolderStore(tmp_path), worker_settings)
+    redis.zadd(JOBS, {f"gone-{n}": n for n in range(SLICE)})
+
+    assert sweeper.sweep()
+    assert redis.ttl(SWEEP_LOCK) <= 1
+    redis.delete(SWEEP_LOCK)
+    assert not sweeper.sweep()
+    assert redis.ttl(SWEEP_LOCK) > 10

@@ -164,3 +164,12 @@ def test_what_is_due_waits_behind_what_waits_already_and_the_rest_stays_schedule
     assert [(job.status, job.scheduled_at) for job in queued] == [("queued", None)] * 3
     assert [job.id for job in jobs.page(9, None, Filter(status="scheduled"))[0]] == [later]
     assert [job.id for job in jobs.page(9)[0]] == [waiting, later, first, second]
+
+
+def test_a_worker_whose_record_was_lost_is_missed_should_it_die_with_what_it_reserves_now(cycle, echo, redis):
+    echo()
+
+    cycle("e1")
+
+    assert 0 < redis.ttl(f"rq:worker:{WORKER}") <= 120
+    assert redis.zscore("taskdesk:workers", WORKER)

@@ -3,8 +3,10 @@
 import os
 import signal
 import time
+from typing import Any
 
-from jobkit.task import task
+from jobkit.results import File
+from jobkit.task import progress, task
 from tests.faults import effects
 
 
@@ -72,6 +74,15 @@ def fails(times: int = 1) -> str:
         raise RuntimeError(f"Fails {times} times.")
     effects.leave("end")
     return "done"
+
+
+@task(queue="low")
+def leaves_a_file(says: bool = False) -> dict[str, Any]:
+    """Return a file, and say something before that."""
+    if says:
+        print("a line")
+        progress(1, 1, "done")
+    return {"text": "some text", "file": File("file.txt", b"x" * 1_000)}
 
 
 def _effect(seconds: float) -> str:

@@ -1,0 +1,197 @@
+"""Connections to Redis that break, and processes that die, at a command of one's choice: for one process, in its place.
+
+The scripts, the worker's supervisor and its child are the real ones, and so is Redis. Only a task is not called, and a
+process that is killed is an exception which nobody catches.
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from redis import Redis
+from redis.connection import Connection
+
+from jobkit.redis import connect_impatiently
+from runner.child import Child, Outcome, Reserved
+from runner.failure import Failure
+from runner.worker import TaskWorker
+
+CUT_BEFORE, CUT_AFTER, KILLED_BEFORE, KILLED_AFTER = "cut before", "cut after", "killed before", "killed after"
+HOW = (CUT_BEFORE, CUT_AFTER, KILLED_BEFORE, KILLED_AFTER)
+
+
+class Killed(BaseException):
+    """The process was killed here."""
+
+
+class Fate:
+    """What befalls the connections of one process: at which of its next commands, and how."""
+
+    def __init__(self) -> None:
+        self._plan: list[tuple[int, str]] = []
+
+    def arm(self, commands: int, how: str) -> None:
+        """At the command after so many others. A plan of before has to come true first."""
+        self._plan.append((commands, how))
+
+    def disarm(self) -> None:
+        self._plan.clear()
+
+    def next(self) -> str:
+        """A command is about to be sent: what is to happen to it, empty for nothing."""
+        if not self._plan:
+            return ""
+        commands, how = self._plan[0]
+        if commands:
+            self._plan[0] = (commands - 1, how)
+            return ""
+        self._plan.pop(0)
+        return how
+
+
+class _Socket:
+    def __init__(self, real: socket.socket, fate: Fate):
+        self._real = real
+        self._fate = fate
+        self._doom = ""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def sendall(self, data: Any) -> None:
+        how = self._fate.next()
+        if how == KILLED_BEFORE:
+            raise Killed
+        if how == CUT_BEFORE:
+            raise ConnectionResetError("cut before the command")
+        self._real.sendall(data)
+        self._doom = how
+
+    def recv_into(self, *arguments: Any) -> int:
+        size = self._real.recv_into(*arguments)
+        doom, self._doom = self._doom, ""
+        if doom == KILLED_AFTER:
+            raise Killed
+        if doom == CUT_AFTER:
+            raise ConnectionResetError("cut after the command")
+        return size
+
+
+def connect(url: str, fate: Fate) -> Redis:
+    class FatefulConnection(Connection):
+        def _connect(self) -> Any:
+            return _Socket(super()._connect(), fate)
+
+    redis = connect_impatiently(url, timeout=5)
+    redis.connection_pool.connection_class = FatefulConnection
+    return redis
+
+
+Meddle = Callable[["Supervisor", Reserved], None]
+Step = tuple[Meddle, bool]  # what happens while a job runs, and whether it succeeds then
+
+
+class _Child(Child):
+    """It does not call tasks: the steps say what happens instead."""
+
+    steps: Iterator[Step]
+    owner: Supervisor
+
+    def _prepare_process(self) -> int:
+        return -1
+
+    def _run(self, job: Reserved) -> Outcome:
+        meddle, succeeds = next(self.steps)
+        self.owner.begun.append(job.id)
+        self._has_result = True
+        began = time.time()
+        meddle(self.owner, job)
+        self._jobs += 1
+        self._is_worn = self._jobs >= self.owner.most_jobs
+        self._activity.lift_limit()
+        failure = None if succeeds else Failure.of(ValueError("so it is"), job.timeout)
+        seconds, self.owner.frozen = self.owner.frozen, 0.0
+        return Outcome(job, began - seconds, began, seconds, b'"done"', '"text"', failure)
+
+
+class Supervisor(TaskWorker):
+    """A worker whose child is run in its place."""
+
+    def __init__(self, settings: Any, registry: Any, redis: Redis, begun: list[str]):
+        super().__init__(settings, registry, redis)
+        self.is_dead = False
+        self.begun = begun
+        self.most_jobs = 0
+        self.frozen = 0.0  # seconds, while the job ran
+
+    def be_born(self) -> None:
+        self._dying(self._begin)
+
+    def run(self, steps: list[Step], *, pace: float) -> None:
+        """Fork a child once; it runs a job for each step, if there are so many. `pace`: what jobs took lately."""
+        self.most_jobs = len(steps)
+        self._activity.clear()
+        self._end = None
+        child = _Child(
+            self._settings,
+            self._registry,
+            self._store,
+            worker_name=self.name,
+            redis=self.connection,
+            activity=self._activity,
+            folder=self._folder / "job",
+            burst=True,
+            supervisor=0,
+        )
+        child.steps, child.owner, child._pace = iter(steps), self, pace
+        try:
+            status = child.run()
+            self._activity.clear()
+        except Killed:
+            status = -9
+        child._wire.close()
+        if not self.is_dead:
+            self._dying(partial(self._settle, status))
+
+    def look(self) -> None:
+        """Beat and tick, as the supervisor of an idle child does."""
+        self._dying(partial(self._beat, None))
+        self._dying(self._tick)
+
+    def beat(self) -> None:
+        """As while its child runs. It may kill the child."""
+        self._beat(self._activity.read())
+
+    def read_commands(self) -> None:
+        self._read_commands(self._activity.read())
+
+    def call_back(self) -> None:
+        running = self._activity.read()
+        assert running
+        if running.ahead and running.execution != self._called_back:
+            self._call_back(running)
+
+    def _dying(self, step: Callable[[], Any]) -> None:
+        try:
+            assert self._patiently(step)
+        except (Killed, RuntimeError):  # the latter ends it, too
+            self.is_dead = True
+
+    def _if_still(self, running: Any, act: Callable[[], None]) -> bool:
+        now = self._activity.read()
+        if not now or now.execution != running.execution:
+            return False
+        act()
+        return True
+
+    def _kill(self) -> None:
+        """The child is not there any more. `_kill_job` has no chance to say why, so it says so before."""
+        raise Killed
+
+    def _kill_job(self, running: Any, how: str, failure: Failure) -> None:
+        self._end = (how, failure, running)
+        super()._kill_job(running, how, failure)

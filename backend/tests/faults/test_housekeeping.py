@@ -1,0 +1,110 @@
+"""Nothing grows for ever: what jobs leave is gone once their time has passed. FAULTS=all has 200,000 of them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from jobkit.artifacts import FolderStore
+from jobkit.job import Retention
+from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK
+from runner.retention import UPLOAD_SECONDS, Sweeper
+from runner.settings import WorkerSettings
+from tests.conftest import wait_until
+from tests.faults.harness import CATALOG, QUEUES, Desk, desk
+
+ALL = os.environ.get("FAULTS") == "all"
+COUNT, AT_ONCE = (200_000, 500) if ALL else (500, 100)
+BRIEF = Retention(result_ttl=1, failure_ttl=1)
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What Redis and the data folder hold. `memory` is without the ids of expired jobs, of which 100,000 are kept."""
+
+    memory: int
+    keys: int
+    files: int
+    folder_bytes: int
+
+    @classmethod
+    def of(cls, opened: Desk) -> Footprint:
+        redis, sizes = opened.redis, list(_file_sizes(opened.fleet.data))
+        memory = redis.info("memory")["used_memory"] - (redis.memory_usage(EXPIRED, samples=100) or 0)
+        return cls(int(memory), int(redis.dbsize()), len(sizes), sum(sizes))
+
+    def __str__(self) -> str:
+        return (
+            f"Redis {self.memory / 1e6:.1f} MB, {self.keys} keys; {self.files} files, {self.folder_bytes / 1e6:.1f} MB"
+        )
+
+
+def _file_sizes(folder: Path) -> Iterator[int]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            try:
+                yield os.stat(f"{parent}/{name}").st_size
+            except FileNotFoundError:  # it is being removed
+                continue
+
+
+@pytest.mark.timeout(3_000 if ALL else 60)
+def test_short_jobs_with_files_leave_redis_and_the_data_folder_flat(capsys):
+    with desk(1) as opened:
+        opened.redis.config_set("appendfsync", "everysec")
+        opened.fleet.start(2 if ALL else 1)
+        _run(opened, AT_ONCE)
+        _let_all_expire(opened)
+        before = Footprint.of(opened)
+
+        began = time.monotonic()
+        peak = _run(opened, COUNT)
+        seconds = time.monotonic() - began
+        _let_all_expire(opened)
+        after = Footprint.of(opened)
+
+    with capsys.disabled():
+        print(f"\n{COUNT} jobs in {seconds:.0f} s\nbefore {before}\npeak   {peak}\nafter  {after}")
+    assert peak.files > before.files
+    assert after.keys <= before.keys + 10  # there may be some for this minute
+    assert after.files <= before.files
+    assert after.memory <= before.memory + 2_000_000
+
+
+def _run(opened: Desk, count: int) -> Footprint:
+    """Run so many jobs, a few thousand waiting at a time; the last footprint with a lot of them."""
+    peak = Footprint.of(opened)
+    for start in range(0, count, AT_ONCE):
+        arguments = [{"says": number % 5 == 0} for number in range(AT_ONCE)]
+        opened.jobs.submit_many(CATALOG.tasks["leaves_a_file"], arguments, BRIEF)
+        wait_until(lambda: opened.redis.llen("rq:queue:low") < 2_000, seconds=60, what="the workers keep up")
+        if start % 20_000 == 0 or start + AT_ONCE == count:
+            peak = max(peak, Footprint.of(opened), key=lambda footprint: footprint.keys)
+    wait_until(lambda: _none_is_under_way(opened), seconds=120, what="all jobs end")
+    return max(peak, Footprint.of(opened), key=lambda footprint: footprint.files)
+
+
+def _none_is_under_way(opened: Desk) -> bool:
+    return not any(opened.redis.exists(f"rq:queue:{queue}", f"rq:wip:{queue}") for queue in QUEUES)
+
+
+def _let_all_expire(opened: Desk) -> None:
+    """Their time passes, an hour for their files; the workers' sweeper is called more often than they would."""
+    wait_until(lambda: not next(opened.redis.scan_iter("rq:job:*", 1000), None), seconds=60, what="the jobs expire")
+    store = FolderStore(opened.fleet.data / "artifacts")
+    long_ago = time.time() - UPLOAD_SECONDS - 1
+    for folder in opened.fleet.data.glob("artifacts/??/*"):
+        os.utime(folder, (long_ago, long_ago))
+    sweeper = Sweeper(opened.redis, store, WorkerSettings(queues=QUEUES, _env_file=None))
+
+    def is_swept() -> bool:
+        opened.redis.delete(SWEEP_LOCK)
+        sweeper.sweep()
+        return not opened.redis.exists(JOBS) and not next(store.job_ids(), None)
+
+    wait_until(is_swept, seconds=1_000, what="all is swept")

@@ -1,0 +1,148 @@
+"""What happens when there is too much: Redis's disk is full (F11), or more comes than can be done (F23)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Stack, wait_until
+from tests.faults.harness import BYTES_PER_JOB, ONCE, Desk, desk
+
+ALL = os.environ.get("FAULTS") == "all"
+pytestmark = pytest.mark.timeout(900 if ALL else 75)
+
+
+@contextmanager
+def web(opened: Desk, **settings: str) -> Iterator[Stack]:
+    stack = Stack(opened.server.url, opened.folder, TASKS="tests.faults.tasks", **settings)
+    stack.start("server")
+    try:
+        wait_until(stack.answers, what="the web answers")
+        yield stack
+    finally:
+        stack.stop()
+
+
+class Crowd:
+    """Clients that submit urgent jobs as fast as they are answered, while the block runs; what they were answered."""
+
+    def __init__(self, stack: Stack, clients: int):
+        self.answers: list[tuple[int, str, float]] = []
+        self._stack = stack
+        self._ended = threading.Event()
+        self._threads = [threading.Thread(target=self._submit, name="client") for _ in range(clients)]
+
+    def __enter__(self) -> Crowd:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _submit(self) -> None:
+        while not self._ended.is_set():
+            self.answers.append(post(self._stack, "effect_high", b'{"seconds": 0.1}'))
+
+
+def post(stack: Stack, task: str, body: bytes = b"{}") -> tuple[int, str, float]:
+    """Submit a job over HTTP: status, Retry-After and seconds."""
+    request = urllib.request.Request(
+        f"{stack.url}/api/v1/tasks/{task}/jobs", body, {"Content-Type": "application/json"}
+    )
+    began = time.monotonic()
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, "", time.monotonic() - began
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.headers.get("Retry-After", ""), time.monotonic() - began
+
+
+def fill(disk: Path) -> Path:
+    """Leave no byte of it."""
+    filler = disk / "filler"
+    with filler.open("wb", buffering=0) as file:
+        for size in (65536, 4096):
+            try:
+                while file.write(b"x" * size) == size:
+                    pass
+            except OSError:
+                continue
+    return filler
+
+
+def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_disk):
+    """F11: Redis refuses writes (MISCONF). The web answers 503 and when to come again; workers keep what they have, and
+    go on when there is room.
+    """
+    with desk(12, disk=small_disk) as opened, web(opened) as stack:
+        opened.redis.config_set("appendfsync", "everysec")  # with "always" Redis ends itself, which is F06
+        pool = opened.fleet.start(2)
+        opened.until_online(*pool)
+        with opened.load(ONCE):
+            opened.until_at_work()
+            opened.until_running(opened.submit("effect_high", seconds=1.5))
+            filler = fill(small_disk)
+            status, retry_after, seconds = wait_until(
+                lambda: answer if (answer := post(stack, "effect"))[0] != 202 else None, what="Redis refuses"
+            )
+            time.sleep(60 if ALL else 2)
+            lives = [worker.lives for worker in pool]
+            filler.unlink()
+            opened.until_at_work(seconds=15)
+            wait_until(lambda: post(stack, "effect")[0] == 202, what="the web accepts again")
+
+        opened.adopt()
+        report = opened.check("F11 Redis's disk full", once=True, succeed=True)
+    report.expect((status, retry_after) == (503, "5"), f"the web answered {status}, Retry-After: {retry_after!r}")
+    report.expect(seconds < 1, f"that took {seconds:.1f} s")
+    report.expect(all(lives), "a worker died")
+    assert_kept(report)
+
+
+MOST = 20  # jobs that may wait in a queue
+SECONDS = 60 if ALL else 2
+
+
+def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_kept):
+    """F23: many times what the workers can do. What does not fit is refused with 429 and when to come again; Redis and
+    the queue stay small, and jobs of the least urgent queue run.
+    """
+    with desk(24) as opened, web(opened, MAX_QUEUED=str(MOST), RATE_LIMIT="1000000/second") as stack:
+        opened.redis.config_set("appendfsync", "everysec")
+        opened.until_online(*opened.fleet.start())
+        depth, memory, began = 0, 0, time.monotonic()
+        with Crowd(stack, 8) as crowd:
+            wait_until(lambda: opened.redis.llen("rq:queue:high") > MOST / 2, what="urgent jobs wait")
+            low = [opened.submit("effect_low") for _ in range(2)]
+            while time.monotonic() < began + SECONDS or (waits := [j for j in low if not opened.jobs.get(j).is_final]):
+                depth = max(depth, opened.redis.llen("rq:queue:high"))
+                memory = max(memory, opened.redis.info("memory")["used_memory"])
+                assert time.monotonic() < began + SECONDS + 20, f"{len(waits)} jobs of the low queue wait"
+                time.sleep(0.05)
+            urgent_left = opened.redis.llen("rq:queue:high")
+
+        opened.adopt()
+        report = opened.check("F23 overload", once=True, succeed=True)
+    statuses = Counter(status for status, _, _ in crowd.answers)
+    slowest = sorted(seconds for _, _, seconds in crowd.answers)[int(0.99 * len(crowd.answers))]
+    report.expect(set(statuses) == {202, 429}, f"answers: {dict(statuses)}")
+    report.expect(statuses[429] > statuses[202], f"the load was no overload: {dict(statuses)}")
+    report.expect(all(when for status, when, _ in crowd.answers if status == 429), "a 429 without Retry-After")
+    report.expect(slowest < 1, f"99 of 100 answers took {slowest:.2f} s")
+    report.expect(depth <= MOST, f"{depth} jobs waited")
+    report.expect(urgent_left > MOST / 2, "the low queue moved only when there was nothing else")
+    report.expect(memory < 5_000_000 + statuses[202] * BYTES_PER_JOB, f"Redis used {memory} bytes")
+    assert_kept(report)

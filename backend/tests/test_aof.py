@@ -1,0 +1,88 @@
+"""Redis's file after a crash, with a real Redis."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from redis import Redis
+
+from launcher.aof import mend_aof
+from launcher.redis_server import find_redis
+from tests.conftest import RedisServer
+
+LONG = "x" * 50
+
+
+def redis_with_transactions(folder: Path) -> RedisServer:
+    """Of each transaction Redis must have both keys or none."""
+    server = RedisServer(folder)
+    server.start()
+    with Redis.from_url(server.url) as redis:
+        for number in range(3):
+            with redis.pipeline() as transaction:
+                transaction.set(f"first {number}", LONG)
+                transaction.set(f"second {number}", LONG)
+                transaction.execute()
+    server.stop()
+    return server
+
+
+def test_what_a_crash_left_half_written_does_not_come_back_by_half(tmp_path):
+    server = redis_with_transactions(tmp_path)
+    [file] = [*tmp_path.glob("appendonly.aof"), *tmp_path.glob("appendonlydir/*.incr.aof")]
+    with file.open("r+b") as aof:
+        aof.truncate(file.stat().st_size - 60)  # the last "second" is gone, the last "first" is there
+
+    for value in ("one", "two"):  # with Redis 6 the half would come back at the second start
+        server.start()
+        with Redis.from_url(server.url, decode_responses=True) as redis:
+            assert sorted(redis.keys("* ?")) == ["first 0", "first 1", "second 0", "second 1"]
+            with redis.pipeline() as transaction:
+                transaction.set("after", value)
+                transaction.execute()
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory) -> bytes:
+    folder = tmp_path_factory.mktemp("whole")
+    server = redis_with_transactions(folder)
+    [file] = [*folder.glob("appendonly.aof"), *folder.glob("appendonlydir/*.incr.aof")]
+    assert server
+    return file.read_bytes()
+
+
+def one_file(folder: Path, content: bytes) -> Path:
+    file = folder / "appendonly.aof"
+    file.write_bytes(content)
+    return file
+
+
+def test_wherever_the_last_transaction_is_cut_the_others_are_left(tmp_path, whole):
+    begin = whole.rindex(b"*1\r\n$5\r\nMULTI")
+    for length in range(begin + 1, len(whole), 8):
+        file = one_file(tmp_path, whole[:length])
+
+        dropped = mend_aof(find_redis(tmp_path), tmp_path)
+
+        assert (file.stat().st_size, dropped) == (begin, length - begin)
+
+
+def test_a_file_that_is_damaged_elsewhere_is_left_to_redis_which_refuses_it(tmp_path, whole):
+    middle = whole.index(b"*1\r\n$5\r\nMULTI", 200)
+    content = whole[:middle] + b"?" + whole[middle + 1 :]
+    file = one_file(tmp_path, content)
+
+    assert mend_aof(find_redis(tmp_path), tmp_path) == 0
+    assert file.read_bytes() == content
+
+
+def test_a_whole_file_and_no_file_are_fine(tmp_path, whole):
+    assert mend_aof(find_redis(tmp_path), tmp_path) == 0
+    file = one_file(tmp_path, whole)
+    assert mend_aof(find_redis(tmp_path), tmp_path) == 0
+    assert file.read_bytes() == whole
+    shutil.rmtree(tmp_path)
+    assert mend_aof("redis-server", tmp_path) == 0
