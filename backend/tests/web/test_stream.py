@@ -146,7 +146,7 @@ def test_there_is_no_gap_and_nothing_twice_between_the_past_and_what_comes(runni
     size = 0
     for number, thread in enumerate(watching):
         for step in range(10):
-            size = append_log(running, JOB, f"line {number * 10 + step}\n", offset=size, ttl=60)
+            size = append_log(running, JOB, b"line %d\n" % (number * 10 + step), offset=size, ttl=60)
         thread.start()
     end(running)
     for thread in watching:
