@@ -70,7 +70,7 @@ def test_a_live_page_says_when_it_is_not_up_to_date(browser, stack):
     page = browser.new_page(base_url=stack.url)
     page.clock.install()
     page.goto("/queues")
-    said = page.get_by_text("This page is not up to date at the moment.")
+    said = page.get_by_text("Live updates are paused, reconnecting …")
     expect(said).to_be_hidden()
 
     page.route("/queues", lambda route: route.fulfill(status=503))

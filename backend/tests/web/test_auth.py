@@ -287,6 +287,21 @@ def test_a_token_may_less_than_its_user_and_never_more(app, accounts):
     assert (submit(less), submit(more)) == (403, 403)
 
 
+@pytest.mark.parametrize("kind", ["bearer", "browser"])
+def test_an_event_stream_ends_with_its_token_or_session(always_fresh, app, accounts, request, kind):
+    streams = app.extensions["desk"].streams
+    streams._heartbeat = 0.05
+    job_id = job_of(request.getfixturevalue("bearer")("ann"))
+    client = request.getfixturevalue(kind)("ann")
+    events = client.get(f"/api/v1/jobs/{job_id}/events").response
+    assert b'"queued"' in next(events)
+    assert b"heartbeat" in next(events)
+
+    accounts.remove_user("ann")
+
+    assert b"no longer valid" in b"".join(events)
+
+
 def test_who_asks_costs_no_round_trip_to_redis(bearer, redis):
     ann = bearer("ann")
     job_of(ann)

@@ -13,6 +13,7 @@ from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
 from jobkit.job import Job
 from jobkit.joblog import read_log
 from web.api.query import PAGED, job_filter, once_each, page_limit
+from web.auth import is_known_for_long
 from web.bulk import matching_ids
 from web.desk import desk
 from web.present import job_object, plain_result, result_parts
@@ -104,7 +105,7 @@ def job_events(job_id: str) -> Response:
     milliseconds, _, number = after.partition("-")
     if not (milliseconds.isdecimal() and number.isdecimal() and max(len(milliseconds), len(number)) < 19):
         after = "0-0"
-    events = desk().streams.open(job_id, after, request.remote_addr or "")
+    events = desk().streams.open(job_id, after, request.remote_addr or "", is_known_for_long())
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     # passed through: the server holds the watcher alone, not the response
     return Response(events, mimetype="text/event-stream", headers=headers, direct_passthrough=True)
