@@ -87,6 +87,24 @@ def test_a_live_page_says_when_it_is_not_up_to_date(browser, stack):
     page.close()
 
 
+def test_a_live_page_waits_as_long_as_it_is_told(browser, stack):
+    page = browser.new_page(base_url=stack.url)
+    page.clock.install()
+    page.goto("/queues")
+    page.route("/queues", lambda route: route.fulfill(status=429, headers={"Retry-After": "60"}))
+    with page.expect_request("/queues"):
+        page.clock.fast_forward(5000)
+    expect(page.get_by_text("Live updates are paused")).to_be_visible()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.clock.run_for(50_000)
+    assert asked == []
+    with page.expect_request("/queues"):
+        page.clock.run_for(11_000)
+    page.close()
+
+
 def test_the_links_are_at_the_left_without_javascript_too(browser, stack):
     context = browser.new_context(base_url=stack.url, java_script_enabled=False)
     page = context.new_page()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 from pydantic import SecretStr
@@ -325,6 +326,13 @@ def test_a_user_logs_in_submits_and_logs_out(browser):
     assert submitted.location.startswith("/jobs/")
     assert out.location == "/login"
     assert ann.get("/", headers=HTML).status_code == 302
+
+
+def test_a_task_s_page_says_where_a_token_for_its_calls_comes_from(browser):
+    page = browser("ann").get("/tasks/echo", headers=HTML).text
+
+    assert page.count("taskdesk.py token add --user ann") == 2
+    assert "Authorization: Bearer $TASKDESK_TOKEN" in unescape(page)
 
 
 def test_a_viewer_can_log_out_and_look_at_calls(browser):

@@ -197,6 +197,16 @@ def test_the_calls_are_what_was_sent_and_what_is_missing_is_an_example(client):
     compile(call_on(page.text, "python"), "page", "exec")
 
 
+def test_where_one_logs_in_the_calls_take_a_token_from_the_environment():
+    made = calls(spec(a=(str, ...)), {"a": "x"}, {}, "http://x/api/v1", login=True)
+
+    assert made["curl"].splitlines()[1] == '  -H "Authorization: Bearer $TASKDESK_TOKEN" \\'
+    assert "import os" in made["python"]
+    assert made["python"].count("desk.") == 3
+    assert "requests.post" not in made["python"]
+    compile(made["python"], "call", "exec")
+
+
 def test_the_calls_follow_the_form_as_it_is_now(client):
     now = client.post("/tasks/count_bytes/calls", data={"data": "my table.csv", "other": ""}).json
     plain = client.post("/tasks/count_bytes/calls", data={}).json

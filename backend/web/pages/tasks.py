@@ -17,6 +17,7 @@ from jobkit.queues import Queue
 from jobkit.reading import plain_schema, read_fields
 from web.desk import desk
 from web.forms import arguments_from_page
+from web.identity import authenticator
 from web.once import form_key
 from web.pages.calls import calls
 from web.pages.fields import Texts, defaults, form_fields, texts_of
@@ -109,7 +110,8 @@ def _calls(spec: TaskSpec, source: Source, texts: Texts) -> dict[str, str]:
     )
     api = url_for("api.list_tasks", _external=True).removesuffix("/tasks")
     query = urlencode([*option_query(spec, texts).items(multi=True)])
-    return calls(spec, values, {name: file for name, file in files.items() if file}, api, query)
+    chosen_files = {name: file for name, file in files.items() if file}
+    return calls(spec, values, chosen_files, api, query, login=authenticator().is_on)
 
 
 def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
