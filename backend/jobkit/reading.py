@@ -49,6 +49,14 @@ def read_moment(text: Any) -> datetime:
     return moment
 
 
+def with_zone(text: str) -> str:
+    """What a browser's field for date and time gives has no zone, and maybe no seconds: it is shown and read as UTC."""
+    moment = _NO_ZONE.fullmatch(text)
+    if not moment:
+        return text
+    return f"{text}Z" if moment[1] else f"{text}:00Z"
+
+
 def read_texts(spec: TaskSpec, texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     """The values that texts stand for, those of a list one by one. What does not fit stays text: `check` names it."""
     return {name: _read(plain_schema(spec.parameters.get(name, {})), given) for name, given in texts.items()}
@@ -101,8 +109,8 @@ def _read_one(schema: dict[str, Any], text: str) -> Any:
         return _number(kind, text)
     if kind in ("object", "array"):
         return _structure(text)
-    if schema.get("format") == "date-time" and (moment := _NO_ZONE.fullmatch(text)):
-        return f"{text}Z" if moment[1] else f"{text}:00Z"  # a browser's datetime-local: shown and read as UTC
+    if schema.get("format") == "date-time":
+        return with_zone(text)
     return text.replace("\r\n", "\n")
 
 

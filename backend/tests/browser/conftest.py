@@ -53,16 +53,17 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def page(browser: Browser, stack) -> Iterator[Page]:
     """A page at the desk. What the browser complains of (the policy, a script's error) fails the test."""
-    yield from _page(browser, stack)
+    yield from open_page(browser, stack)
 
 
 @pytest.fixture
 def sample_page(browser: Browser, samples) -> Iterator[Page]:
     """As `page`, at the desk of the tests' own tasks."""
-    yield from _page(browser, samples)
+    yield from open_page(browser, samples)
 
 
-def _page(browser: Browser, stack: Stack) -> Iterator[Page]:
+def open_page(browser: Browser, stack: Stack) -> Iterator[Page]:
+    """A page at a server. What the browser complains of (the policy, a script's error) fails the test."""
     context = browser.new_context(base_url=stack.url)
     page = context.new_page()
     complaints: list[str] = []

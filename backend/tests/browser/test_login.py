@@ -9,7 +9,7 @@ from playwright.sync_api import Page, expect
 from redis import Redis
 
 from jobkit.accounts import Accounts
-from tests.browser.conftest import _page
+from tests.browser.conftest import open_page
 from tests.conftest import RedisServer, Stack, wait_until
 
 PASSWORD = "correct horse battery"
@@ -35,7 +35,7 @@ def locked(tmp_path_factory):
 
 @pytest.fixture
 def locked_page(browser, locked):
-    yield from _page(browser, locked)
+    yield from open_page(browser, locked)
 
 
 def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):

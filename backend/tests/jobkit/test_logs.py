@@ -11,7 +11,7 @@ PROGRAM = """
 import os, sys
 from jobkit.logs import log_to_file
 log_to_file(sys.argv[1], "worker")
-print("printed")
+print("printed", flush=True)
 os.system("echo by a child")
 print("an error", file=sys.stderr)
 """

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import pytest
 
-from jobkit.jobs import Jobs
+from jobkit.jobs import Jobs, Retention
 from tests.conftest import Stack
 
 
 @pytest.fixture
 def jobs(redis):
     return Jobs(redis, ("high", "default", "low"))
+
+
+@pytest.fixture
+def submit(jobs, registry):
+    retention = Retention(result_ttl=100, failure_ttl=200)
+    return lambda task, **arguments: jobs.submit(registry.catalog.tasks[task], arguments, retention).id
 
 
 @pytest.fixture

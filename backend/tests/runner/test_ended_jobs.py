@@ -6,18 +6,10 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from jobkit.jobs import Retention
 from jobkit.queues import Queues
 from runner.child import now_text
 from runner.scripts import CYCLE, RELEASE
 from tests.conftest import wait_until
-
-RETENTION = Retention(result_ttl=100, failure_ttl=200)
-
-
-@pytest.fixture
-def submit(jobs, registry):
-    return lambda task, **arguments: jobs.submit(registry.catalog.tasks[task], arguments, RETENTION).id
 
 
 @pytest.fixture

@@ -13,13 +13,6 @@ from jobkit.redis import job_key
 from jobkit.statistics import Statistics, typical
 from tests.conftest import wait_until
 
-RETENTION = Retention(result_ttl=100, failure_ttl=200)
-
-
-@pytest.fixture
-def submit(jobs, registry):
-    return lambda task, **arguments: jobs.submit(registry.catalog.tasks[task], arguments, RETENTION).id
-
 
 @pytest.fixture
 def statistics(redis):
@@ -101,12 +94,14 @@ def test_refused_arguments_count_as_a_failure_and_unknown_tasks_as_nothing(redis
 def test_an_idle_worker_has_written_what_it_ran_within_a_second(worker_process, submit, statistics):
     for ran in (1, 2, 3):
         submit("echo", text="a")
-        wait_until(lambda ran=ran: statistics("echo").succeeded == ran, seconds=5)
+        wait_until(lambda ran=ran: statistics("echo").succeeded >= ran)
 
 
 def test_a_worker_that_has_no_rest_writes_all_the_same(worker_process, jobs, registry, redis, statistics):
     for _ in range(15):
-        jobs.submit_many(registry.catalog.tasks["echo"], [{"text": "a"}] * 1000, RETENTION)
+        jobs.submit_many(
+            registry.catalog.tasks["echo"], [{"text": "a"}] * 1000, Retention(result_ttl=100, failure_ttl=200)
+        )
 
     found = wait_until(lambda: (now := statistics("echo")).succeeded > 500 and now)
 

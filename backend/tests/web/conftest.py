@@ -53,6 +53,18 @@ class Client:
 
 
 @pytest.fixture
+def submit(client: Any) -> Callable[..., str]:
+    """Submit a job by the API: its id."""
+
+    def submit(task: str = "echo", arguments: dict[str, Any] | None = None, **query: str) -> str:
+        values = {"text": "a"} if arguments is None else arguments
+        job_id: str = client.post(f"/api/v1/tasks/{task}/jobs", json=values, query_string=query).json["id"]
+        return job_id
+
+    return submit
+
+
+@pytest.fixture
 def seen() -> list[dict[str, Any]]:
     """The environs that `echo` was called with."""
     return []

@@ -13,15 +13,6 @@ from tests.conftest import Stack, wait_until
 
 
 @pytest.fixture
-def submit(client):
-    def submit(task="echo", arguments=None, **query):
-        values = {"text": "a"} if arguments is None else arguments
-        return client.post(f"/api/v1/tasks/{task}/jobs", json=values, query_string=query).json["id"]
-
-    return submit
-
-
-@pytest.fixture
 def get(client):
     return lambda path, **options: client.get(f"/api/v1{path}", **options)
 

@@ -265,6 +265,15 @@ def test_the_form_chooses_the_queue_the_time_and_tags(client):
     assert "jobs?tag=nightly&tag=report&queue=low" in call_on(again, "python")
 
 
+@pytest.mark.parametrize("zone", ["Z", "+00:00", "+02:00"])
+def test_a_time_to_start_may_have_a_zone(client, zone):
+    then = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    sent = client.post("/tasks/echo", data={"text": "a", "-at": f"{then:%Y-%m-%dT%H:%M:%S}{zone}"})
+
+    started = datetime.fromisoformat(job_of(client, sent)["scheduled_at"])
+    assert started == then - timedelta(hours=int(zone[1:3] or 0))
+
+
 @pytest.mark.parametrize(
     ("option", "typed", "sentence"),
     [

@@ -11,13 +11,13 @@ from flask import url_for
 from werkzeug.datastructures import MultiDict
 
 from jobkit.queues import Queue
+from jobkit.reading import with_zone
 from web.api.query import FILTERS
 
 RANGES = {"1h": "last hour", "1d": "last day", "7d": "last week"}
 TABS = ("queued", "running", "scheduled", "waiting", "succeeded", "failed", "canceled")
 _RARE = "waiting"  # only of jobs that depend on others: a tab of it is there when there are such
 _TIMES = ("since", "until")
-_LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?")
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def tidy(query: MultiDict[str, str]) -> dict[str, str]:
     if "range" in query and chosen != "custom":
         words = {name: text for name, text in words.items() if name not in ("since", "until")}
         words |= {"since": chosen} if chosen else {}
-    return {name: text + "Z" * (name in _TIMES and bool(_LOCAL.fullmatch(text))) for name, text in words.items()}
+    return {name: with_zone(text) if name in _TIMES else text for name, text in words.items()}
 
 
 def filters_of(words: Mapping[str, str]) -> dict[str, str]:

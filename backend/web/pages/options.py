@@ -14,6 +14,7 @@ from jobkit.catalog import TaskSpec
 from jobkit.errors import FieldError, InvalidArguments
 from jobkit.options import check_options
 from jobkit.queues import Queue
+from jobkit.reading import with_zone
 from web.api.query import submit_options
 from web.desk import desk
 from web.pages.fields import FormField, Texts
@@ -51,7 +52,7 @@ def option_query(spec: TaskSpec, texts: Texts) -> MultiDict[str, str]:
     if queue not in ("", spec.queue):
         query["queue"] = queue
     if at:
-        query["at"] = at if at.endswith("Z") else f"{at}Z"
+        query["at"] = with_zone(at)
     return query
 
 
