@@ -9,6 +9,29 @@ from playwright.sync_api import expect
 from tests.conftest import Stack, wait_until
 
 
+def test_many_tasks_are_searched(sample_page):
+    page = sample_page
+    page.goto("/")
+    page.keyboard.press("/")
+    field = page.get_by_role("searchbox", name="Find a task")
+    expect(field).to_be_focused()
+
+    page.keyboard.type("COUNT bytes")
+    expect(page.locator(".card:visible")).to_have_count(1)
+    page.keyboard.type(" nothing")
+    expect(page.get_by_text("No task has these words.")).to_be_visible()
+    field.fill("count_bytes")
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(re.compile("/tasks/count_bytes$"))
+
+
+def test_few_tasks_are_not_searched(page):
+    page.goto("/")
+    expect(page.locator(".card").first).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_have_count(0)
+
+
 def test_the_form_of_the_tutorial(page):
     page.goto("/")
     page.get_by_label("A text for").fill("abc")
