@@ -13,7 +13,7 @@ from web.pages.curl import example_file, value_for
 
 _PLAIN_NAME = re.compile(r"[\w .+-]+")
 
-_LOGIN = """
+_LOGIN = """\
 desk = requests.Session()
 desk.headers["Authorization"] = f"Bearer {os.environ['TASKDESK_TOKEN']}"
 """
