@@ -24,19 +24,13 @@ def main() -> int:
     refuse_unsafe(settings)
     log_to_file(settings.log_dir, "dashboard")
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s", stream=sys.stdout)
-    address = (settings.dashboard_host, settings.dashboard_port)
-    listener = socket.socket()
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    host, port = settings.dashboard_host, settings.dashboard_port
     try:
-        listener.bind(address)
+        listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        print(
-            f"Can't listen on {address[0]}:{address[1]}: {error.strerror}. Set DASHBOARD_PORT to another.",
-            file=sys.stderr,
-        )
+        print(f"Can't listen on {host}:{port}: {error.strerror}. Set DASHBOARD_PORT to another.", file=sys.stderr)
         return 2
-    listener.listen(256)
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     listener.setblocking(False)
     server = WSGIServer(listener, create_app(settings), log=None, error_log=logging.getLogger("gevent"))
     server.start()  # before a signal may stop it

@@ -12,11 +12,13 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -26,9 +28,18 @@ from runner.settings import WorkerSettings
 from runner.worker import TaskWorker
 from tests.conformity import ConformityClient
 from web import create_app
+from web.application import App
 from web.settings import WebSettings
 
 BACKEND = Path(__file__).resolve().parents[1]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
+    """With several processes each takes files; but one takes all that need a browser, and one what needs the stack."""
+    for item in items:
+        shared = [name for name in ("browser", "stack") if name in item.fixturenames]
+        item.add_marker(pytest.mark.xdist_group((shared or [item.path.name])[0]))
 
 
 def free_port() -> int:
@@ -111,12 +122,35 @@ def worker_settings(redis_url: str, tmp_path: Path) -> WorkerSettings:
     return WorkerSettings(redis_url=redis_url, data_dir=tmp_path, tasks="tests.sample_tasks", _env_file=None)
 
 
+@cache
+def discovered(package: str) -> TaskRegistry:
+    """To describe the tasks of a package takes a tenth of a second."""
+    return discover(WorkerSettings(tasks=package, _env_file=None))
+
+
 @pytest.fixture
 def registry(worker_settings: WorkerSettings, redis: Redis) -> TaskRegistry:
     """The sample tasks, announced."""
-    registry = discover(worker_settings)
+    registry = discovered(worker_settings.tasks)
     announce(redis, registry.catalog)
     return registry
+
+
+class CompiledTemplates(BytecodeCache):
+    """Templates are compiled once, not for each application that a test makes."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: Bucket) -> None:
+        if bucket.key in self._code:
+            bucket.bytecode_from_string(self._code[bucket.key])
+
+    def dump_bytecode(self, bucket: Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
+
+
+App.jinja_options = {"bytecode_cache": CompiledTemplates()}
 
 
 @pytest.fixture

@@ -62,7 +62,7 @@ class StaleForm(AppError):
 
 def install(app: Flask, settings: WebSettings) -> None:
     app.extensions["authenticator"] = Authenticator(Accounts(app.extensions["desk"].redis), settings)
-    app.jinja_env.globals.update(who=who, csrf_field=_csrf_field, form_token=_form_token)
+    app.jinja_env.globals.update(who=who, csrf_field=_csrf_field)
     app.before_request(_admit)
     if settings.auth:
         _have_sessions(app, settings)

@@ -82,7 +82,7 @@ def log_in(client, name="ann", password=PASSWORD, **more):
 
 
 @pytest.fixture
-def browser(app):
+def signed_in(app):
     """A client for each user, by a session."""
 
     def client(name):
@@ -288,7 +288,7 @@ def test_a_token_may_less_than_its_user_and_never_more(app, accounts):
     assert (submit(less), submit(more)) == (403, 403)
 
 
-@pytest.mark.parametrize("kind", ["bearer", "browser"])
+@pytest.mark.parametrize("kind", ["bearer", "signed_in"])
 def test_an_event_stream_ends_with_its_token_or_session(always_fresh, app, accounts, request, kind):
     streams = app.extensions["desk"].streams
     streams._heartbeat = 0.05
@@ -317,8 +317,8 @@ def test_who_asks_costs_no_round_trip_to_redis(bearer, redis):
 # Sessions
 
 
-def test_a_user_logs_in_submits_and_logs_out(browser):
-    ann = browser("ann")
+def test_a_user_logs_in_submits_and_logs_out(signed_in):
+    ann = signed_in("ann")
     token = form_token(ann.get("/", headers=HTML))
     submitted = ann.post("/tasks/echo", data={"text": "a", "-csrf": token}, headers=HTML)
     out = ann.post("/logout", data={"-csrf": token}, headers=HTML)
@@ -328,15 +328,15 @@ def test_a_user_logs_in_submits_and_logs_out(browser):
     assert ann.get("/", headers=HTML).status_code == 302
 
 
-def test_a_task_s_page_says_where_a_token_for_its_calls_comes_from(browser):
-    page = browser("ann").get("/tasks/echo", headers=HTML).text
+def test_a_task_s_page_says_where_a_token_for_its_calls_comes_from(signed_in):
+    page = signed_in("ann").get("/tasks/echo", headers=HTML).text
 
     assert page.count("taskdesk.py token add --user ann") == 2
     assert "Authorization: Bearer $TASKDESK_TOKEN" in unescape(page)
 
 
-def test_a_viewer_can_log_out_and_look_at_calls(browser):
-    vic = browser("vic")
+def test_a_viewer_can_log_out_and_look_at_calls(signed_in):
+    vic = signed_in("vic")
     token = form_token(vic.get("/", headers=HTML))
 
     assert vic.post("/tasks/echo/calls", data={"text": "a"}).status_code == 200
@@ -358,16 +358,16 @@ def test_a_login_begins_a_new_session(client):
 
 
 @pytest.mark.parametrize("change", [{"user": "ops"}, {"mark": "0" * 32}, {"since": 0}, {"since": 1e12}])
-def test_a_session_that_does_not_fit_is_none(browser, change):
-    ann = browser("ann")
+def test_a_session_that_does_not_fit_is_none(signed_in, change):
+    ann = signed_in("ann")
     with ann.session_transaction() as session:  # as if the key were known
         session.update(change)
 
     assert ann.get("/", headers=HTML).status_code == 302
 
 
-def test_a_session_that_was_tampered_with_is_none(browser):
-    ann = browser("ann")
+def test_a_session_that_was_tampered_with_is_none(signed_in):
+    ann = signed_in("ann")
     cookie = ann.get_cookie("taskdesk")
     ann.set_cookie("taskdesk", f"{cookie.value[:-2]}xx")
 
@@ -375,8 +375,8 @@ def test_a_session_that_was_tampered_with_is_none(browser):
 
 
 @pytest.mark.parametrize("end", ["password", "removed"])
-def test_a_session_ends_with_its_user_and_with_the_password(always_fresh, accounts, browser, end):
-    ann = browser("ann")
+def test_a_session_ends_with_its_user_and_with_the_password(always_fresh, accounts, signed_in, end):
+    ann = signed_in("ann")
     accounts.put_user("ann", "another long one", "user") if end == "password" else accounts.remove_user("ann")
 
     assert ann.get("/", headers=HTML).status_code == 302
@@ -391,8 +391,8 @@ def test_the_cookie_is_for_this_desk_only(make_app, accounts):
     assert re.fullmatch(r"__Host-taskdesk=[^;]+; Secure; HttpOnly; Path=/; SameSite=Lax", cookie(env="prod"))
 
 
-def test_no_cache_keeps_a_page(browser):
-    assert browser("ann").get("/", headers=HTML).headers["Cache-Control"] == "private, no-cache"
+def test_no_cache_keeps_a_page(signed_in):
+    assert signed_in("ann").get("/", headers=HTML).headers["Cache-Control"] == "private, no-cache"
 
 
 @pytest.mark.parametrize(
@@ -451,8 +451,8 @@ def test_logins_are_limited_by_address_and_by_name(app):
 
 
 @pytest.mark.parametrize("data", [{}, {"-csrf": "wrong"}])
-def test_a_form_without_the_token_of_its_session_is_refused(browser, data):
-    ann = browser("ann")
+def test_a_form_without_the_token_of_its_session_is_refused(signed_in, data):
+    ann = signed_in("ann")
 
     answer = ann.post("/tasks/echo", data={"text": "a", **data}, headers=HTML)
 
@@ -472,15 +472,15 @@ def test_a_browser_that_keeps_no_cookie_is_told_why(app):
     assert "In production they need HTTPS." in log_in(client).text
 
 
-def test_the_token_of_another_session_is_refused(browser):
-    token = form_token(browser("bob").get("/", headers=HTML))
+def test_the_token_of_another_session_is_refused(signed_in):
+    token = form_token(signed_in("bob").get("/", headers=HTML))
 
-    assert browser("ann").post("/tasks/echo", data={"text": "a", "-csrf": token}, headers=HTML).status_code == 403
+    assert signed_in("ann").post("/tasks/echo", data={"text": "a", "-csrf": token}, headers=HTML).status_code == 403
 
 
-def test_the_api_takes_a_session_with_the_token_in_a_header(browser):
-    ann = browser("ann")
-    token = re.search(r'name="csrf-token" content="([^"]+)"', ann.get("/", headers=HTML).text)[1]
+def test_the_api_takes_a_session_with_the_token_in_a_header(signed_in):
+    ann = signed_in("ann")
+    token = form_token(ann.get("/", headers=HTML))
 
     refused = ann.post(ECHO, json={"text": "a"})
     taken = ann.post(ECHO, json={"text": "a"}, headers={"X-CSRFToken": token})

@@ -18,7 +18,7 @@ from web import create_app
 TASKS = ("count_bytes", "echo", "every_kind", "parts")
 CONFIG = {
     "seed": 1,
-    "generation": {"deterministic": True, "max-examples": 4, "database": "none", "no-shrink": True},
+    "generation": {"deterministic": True, "max-examples": 2, "database": "none", "no-shrink": True},
     "phases": {"stateful": {"enabled": False}},
     "operations": [
         {"include-path": "/api/v1/tasks/{name}/jobs", "checks": {"positive_data_acceptance": {"enabled": False}}},
