@@ -68,7 +68,7 @@ def test_a_job_that_is_tried_again_tells_of_each_try(submit, text_of, run_worker
     waiting = text_of(path)
 
     assert "Failed, and is tried again soon Next try at 20" in waiting
-    assert re.search(r"Try 1 of 2 .* Failed .* ValueError: the first time Try 2 of 2 – Ended –", waiting)
+    assert re.search(r"Try 1 of 2 .* Failed .* ValueError: the first time Try 2 of 2, planned for 20", waiting)
 
 
 # What can be done

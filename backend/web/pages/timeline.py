@@ -41,7 +41,8 @@ def timeline(job: Job, tries: int) -> list[Step]:
 
 def _last_try(job: Job, tries: int) -> list[Step]:
     if job.status == "scheduled":
-        return [Step("Next try planned for" if job.attempts else "Planned for", job.scheduled_at, is_planned=True)]
+        title = f"{_started(job.attempt, tries)}, planned for" if job.attempts else "Planned for"
+        return [Step(title, job.scheduled_at, is_planned=True)]
     has_begun = job.is_final or job.status == "running"
     started_at = job.started_at if has_begun else None  # a job that is tried again has started before
     steps = []
