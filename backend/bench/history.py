@@ -1,4 +1,4 @@
-"""Lists over a short and a long history of finished jobs, by HTTP; and what a finished job takes of Redis.
+"""Lists and pages over a short and a long history of finished jobs; and what a finished job takes of Redis.
 
 The first jobs are real ones, submitted by HTTP's own way and run by a worker. All others are copies that Redis makes of
 one of these: every key that has its id in its name, and its place in every sorted set, with the number of a new job.
@@ -15,6 +15,7 @@ from redis import Redis
 from bench.contenders import QUEUES, RETENTION, Taskdesk
 from bench.drain import START_LIMIT
 from bench.http_load import Load, load, request
+from bench.paint import first_paints
 from bench.redis_server import RedisServer
 from bench.sites import INPUT, TASK, taskdesk
 from jobkit.catalog import CatalogReader
@@ -22,6 +23,7 @@ from jobkit.jobs import Jobs
 from jobkit.redis import JOBS
 
 PATHS = ("/api/v1/jobs", "/api/v1/jobs?status=succeeded", "/finished_tasks", "/jobs", "/jobs?status=succeeded")
+PAGES = ("/", "/tasks/simple_task", "/jobs", "/jobs?status=succeeded", "/queues", "/workers", "/docs")
 REAL = 1_000
 SECONDS = 2.0  # of one measurement
 _AT_ONCE = 1_000
@@ -51,10 +53,14 @@ end
 
 @dataclass(frozen=True)
 class History:
-    """How long each list takes, by its path, with so many finished jobs, of which each takes so many bytes of Redis."""
+    """How long each list takes, by its path, with so many finished jobs, of which each takes so many bytes of Redis.
+
+    `paints`: seconds until a browser shows something of a page; nothing without one.
+    """
 
     jobs: int
     lists: dict[str, Load]
+    paints: dict[str, float]
     bytes_per_job: float
 
 
@@ -82,7 +88,7 @@ def _run_jobs(server: RedisServer, worker: Taskdesk) -> None:
 
 
 def _copy(redis: Redis, copies: int) -> None:
-    [job_id] = [found.decode() for found in redis.zrange(JOBS, -1, -1)]
+    job_id = _newest(redis)
     keys = [key.decode() for key in redis.scan_iter(f"*{job_id}", count=10_000)]
     places = [key.decode() for key in redis.scan_iter("*", count=10_000, _type="zset")]
     places = [key for key in places if redis.zscore(key, job_id) is not None]
@@ -94,4 +100,14 @@ def _copy(redis: Redis, copies: int) -> None:
 def _history(server: RedisServer, port: int, empty: int) -> History:
     jobs = server.client.zcard(JOBS)
     lists = {path: load(port, request("GET", path), SECONDS, connections=1) for path in PATHS}
-    return History(jobs, lists, (server.used_memory() - empty) / jobs)
+    paints = first_paints(f"http://127.0.0.1:{port}", [*PAGES, f"/jobs/{_newest(server.client)}"])
+    return History(jobs, lists, _without_id(paints), (server.used_memory() - empty) / jobs)
+
+
+def _without_id(paints: dict[str, float]) -> dict[str, float]:
+    return {path if path in PAGES else "/jobs/{id}": seconds for path, seconds in paints.items()}
+
+
+def _newest(redis: Redis) -> str:
+    [job_id] = redis.zrange(JOBS, -1, -1)
+    return str(job_id.decode())

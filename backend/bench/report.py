@@ -15,6 +15,7 @@ from bench.endurance import Endurance
 from bench.history import History
 from bench.http_load import CONNECTIONS, Load
 from bench.latency import Latency
+from bench.paint import LOADS
 from bench.sites import HISTORY
 from bench.submits import Submits
 from bench.traffic import Traffic
@@ -131,6 +132,16 @@ class Report:
             for times in [history.lists[path]]
         ]
         self._table(["", "finished jobs", "p50", "p95"], rows)
+        self._parts.append(
+            "The first paint of each page in a Chromium that runs and has nothing of the desk in its cache, medians of "
+            f"{LOADS} loads. Aim: 300 ms."
+        )
+        names = [f"{history.jobs:,} jobs" for history in histories]
+        paints = [
+            [f"`{path}`", *(_milliseconds(history.paints[path]) for history in histories)]
+            for path in histories[0].paints
+        ]
+        self._table(["", *names], paints or [["no Chromium is installed", *[""] * len(names)]])
 
     def watching(self, run: Watching) -> None:
         self._parts += [

@@ -14,8 +14,8 @@ from cli.program import status_of
 from cli.session import Session, pass_session
 from cli.terminal import duration, err, json_flag, out, print_json, printable
 from jobkit.desk import Desk
-from jobkit.events import read_log
 from jobkit.job import Job
+from jobkit.joblog import read_log
 from jobkit.present import job_object
 
 _LOOK = 0.2  # seconds
@@ -66,8 +66,7 @@ class _Log:
         self._open = ""
 
     def read(self, *, to_end: bool) -> Iterator[str]:
-        text = read_log(self._redis, self._job_id, self._offset)
-        self._offset += len(text.encode())
+        text, self._offset = read_log(self._redis, self._job_id, self._offset)
         *lines, self._open = (self._open + text).split("\n")
         yield from lines
         if to_end and self._open:

@@ -1,7 +1,7 @@
 """Files that go into a job or come out of it, in a folder that web and worker share.
 
-`ArtifactStore` is the one interface; the names are ours or the task author's, never a client's: an upload is
-stored as `input-<parameter><extension>`.
+`ArtifactStore` is the one interface. A file has two names: that under which it is stored is ours, and never a client's
+(an upload is stored as `input-<parameter><extension>`); the other is for people, who save it under that.
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from io import SEEK_END
+from itertools import count
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -22,6 +23,8 @@ RESERVE_SHARE, RESERVE_BYTES = 0.05, 1 << 30  # of the disk stay free: the lesse
 
 _SAFE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SAFE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_. -]{0,99}")
+_EXTENSION = re.compile(r"\.[0-9A-Za-z]{1,10}\Z")
+_NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,20 @@ class Disk:
     def is_short(self) -> bool:
         """Whether no more files are taken."""
         return self.free <= self.reserve
+
+
+def stored_name(filename: str, taken: Collection[str]) -> str:
+    """A name for the store, and none of these, for a file of a result that people know as `filename`.
+
+    Raises ValueError if that is no name of a file but a path, or can't be written.
+    """
+    if filename in ("", ".", "..") or len(filename) > 255 or _NO_NAME.search(filename):
+        raise ValueError(f"{filename!r} can't be a file's name: a slash, a control character, '..' or nothing is none.")
+    if _SAFE_NAME.fullmatch(filename) and not filename.startswith("input-") and filename not in taken:
+        return filename
+    extension = _EXTENSION.search(filename)
+    names = (f"file-{number}{extension[0] if extension else ''}" for number in count(1))
+    return next(name for name in names if name not in taken)
 
 
 class ArtifactStore(Protocol):

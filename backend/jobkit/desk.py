@@ -42,6 +42,7 @@ class Desk:
         at: datetime | None = None,
         tags: Sequence[str] = (),
         key: str | None = None,
+        form_key: str = "",
         retry_of: str = "",
         owner: str = "",
         request_id: str = "",
@@ -49,13 +50,22 @@ class Desk:
         """Store the uploads, then put the job on a queue, its task's unless told. `arguments` are checked already.
 
         `at`, with a zone: when it is queued; now, if that is over. With a `key` (Idempotency-Key) that came before, the
-        job of that time. Raises IdempotencyKeyReused, NoRoom; InvalidArguments for `queue` and `at`.
+        job of that time. A `form_key` does the same while the input is the same and that job is there; else it makes
+        another. Raises IdempotencyKeyReused, NoRoom; InvalidArguments for `queue` and `at`.
         """
         check_options(self.queues.names, queue, at)
         queue = queue or spec.queue
-        once = Once(key, _digest(spec, arguments, queue, at, tags, retry_of), owner) if key else None
-        if once and (known := self.jobs.done_before(once)):
-            return self._known(once, known[0])
+        once = None
+        if key or form_key:
+            digest = _digest(spec, arguments, queue, at, tags, retry_of)
+            once = Once(key or f"form {form_key} {digest}", digest, owner)
+            if known := self.jobs.done_before(once):
+                try:
+                    return self._known(once, known[0])
+                except IdempotentJobGone:
+                    if key:
+                        raise
+                    once = None  # who sends the form again, wants it again
         job_id = new_job_id()
         try:
             job = self.jobs.submit(
@@ -113,8 +123,8 @@ class Desk:
         options: dict[str, Any] = {"queue": queue, "at": at, "tags": tags, "owner": owner, "once": once}
         return self.jobs.submit_many(spec, inputs, self._retention, request_id=request_id, **options)
 
-    def retry(self, job: Job, *, key: str | None = None) -> Job:
-        """A new job with the input, the files, the tags and the queue of one that has ended; `key` as in `submit`.
+    def retry(self, job: Job, *, key: str | None = None, form_key: str = "") -> Job:
+        """A new job with the input, the files, the tags and the queue of one that has ended; the keys as in `submit`.
 
         A queue that the settings do not name any more is left for the task's own.
         Raises NotEnded, UnreadableInput, TaskNotFound; InvalidArguments if the task takes others by now.
@@ -129,7 +139,8 @@ class Desk:
             values = {name: value for name, value in job.input.items() if name not in uploads}
             check(spec, values, uploads)
             queue = job.queue if job.queue in self.queues.names else None
-            return self.submit(spec, Arguments(values, uploads), queue=queue, tags=job.tags, key=key, retry_of=job.id)
+            keys: dict[str, Any] = {"key": key, "form_key": form_key}
+            return self.submit(spec, Arguments(values, uploads), queue=queue, tags=job.tags, retry_of=job.id, **keys)
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
         """A file that came with a job, open until `files` closes. Raises ArtifactNotFound."""

@@ -1,4 +1,4 @@
-"""What happens to a job while somebody watches: a small stream per job, its log, and a channel that wakes readers.
+"""What happens to a job while somebody watches: a small stream per job, its log (joblog.py), and a channel to wake.
 
 The worker writes, the web reads. The stream is capped, and gone an hour after the job's end; a message on the
 channel only says that a job has news, so a lost one costs a delay and never an event.
@@ -14,12 +14,11 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 
-from jobkit.redis import WAKE, events_key, job_key, log_key
+from jobkit import joblog
+from jobkit.redis import WAKE, events_key, job_key
 
 STREAM_EVENTS = 500
 KEPT_SECONDS = 3600
-LOG_BYTES = 256 * 1024
-LOG_CUT = b"\n[the log is full: what follows is not kept]\n"
 
 
 @dataclass(frozen=True)
@@ -54,7 +53,7 @@ def news_of(redis: Redis, job_id: str, after: str) -> tuple[str | None, list[Eve
         pipeline.xrange(events_key(job_id), f"({after}")
         status, entries = pipeline.execute()
     events = _restore(entries)
-    _add_texts(redis, job_id, [event.data for event in events if event.type == "log"])
+    joblog.add_texts(redis, job_id, [event.data for event in events if event.type == "log"])
     return status.decode() if status else None, events
 
 
@@ -64,35 +63,13 @@ def _restore(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Event]:
     ]
 
 
-def _add_texts(redis: Redis, job_id: str, pieces: list[dict[str, Any]]) -> None:
-    with redis.pipeline(transaction=False) as pipeline:
-        for piece in pieces:
-            pipeline.getrange(log_key(job_id), piece["offset"], piece["offset"] + piece["size"] - 1)
-        for piece, content in zip(pieces, pipeline.execute(), strict=True):
-            piece["text"] = content.decode("utf-8", "replace")
-
-
-def append_log(redis: Redis, job_id: str, text: str, *, offset: int, ttl: int) -> int:
-    """Append to a job's log, of which `offset` bytes are there; return the new size. At LOG_BYTES the log is cut."""
-    if offset >= LOG_BYTES:
-        return offset
-    content = text.encode("utf-8", "replace")
-    if offset + len(content) > LOG_BYTES:
-        kept = content[: LOG_BYTES - offset].decode("utf-8", "ignore").encode()
-        content = kept + LOG_CUT
+def append_log(redis: Redis, job_id: str, content: bytes, *, offset: int, ttl: int) -> int:
+    """Add what was printed from position `offset` on to a job's log; its new size."""
     with redis.pipeline() as pipeline:
-        pipeline.setrange(log_key(job_id), offset, content)  # sent again after a lost answer it changes nothing
-        pipeline.expire(log_key(job_id), ttl)
+        joblog.write(pipeline, job_id, content, offset=offset, ttl=ttl)
         emit(pipeline, job_id, "log", {"offset": offset, "size": len(content)}, ttl=ttl)
         pipeline.execute()
     return offset + len(content)
-
-
-def read_log(redis: Redis, job_id: str, offset: int = 0, size: int | None = None) -> str:
-    """The log from a byte offset on. A character that the offset cuts is replaced."""
-    end = -1 if size is None else offset + size - 1
-    content: bytes = redis.getrange(log_key(job_id), offset, end)
-    return content.decode("utf-8", "replace")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""What the runs of a task took: the worker's child writes it, the web reads it.
+"""What the runs of a task took: the worker writes it, the web reads it.
 
 Per task, by its reference, Redis has a hash of counters, the run times of the last runs that succeeded, and how the
 last runs ended (1 for one that failed, else 0). All go 30 days after the last run. The fields of the hash: `succeeded`
@@ -7,7 +7,8 @@ took, or waited, up to so many seconds and longer than the bound before. A job t
 runs; a run's wait is that since the job was queued last.
 
 The writer adds up in memory and writes once a second, so a child that is killed loses about a second of statistics,
-and more only if Redis was away. If Redis took them and the answer is lost, they count twice. Lost jobs do not count.
+and more only if Redis was away. If Redis took them and the answer is lost, they count twice. A run that was lost with
+its process or its worker has failed: a supervisor counts it.
 """
 
 from __future__ import annotations
@@ -57,17 +58,18 @@ class StatisticsWriter:
         self._tallies: dict[str, _Tally] = defaultdict(_Tally)
         self._due = 0.0
 
-    def add(self, task: str, *, succeeded: bool, run: float, wait: float | None) -> None:
+    def add(self, task: str, *, succeeded: bool, run: float | None, wait: float | None) -> None:
         """A run has ended. It took `run` seconds, and its job had waited `wait` seconds; None if nobody knows."""
         tally = self._tallies[task]
         tally.counts["succeeded" if succeeded else "failed"] += 1
         tally.outcomes.append(int(not succeeded))
-        tally.counts[_RUN[bisect_left(BOUNDS, run)]] += 1
-        tally.seconds["run_sum"] += run
+        if run is not None:
+            tally.counts[_RUN[bisect_left(BOUNDS, run)]] += 1
+            tally.seconds["run_sum"] += run
         if wait is not None:
             tally.counts[_WAIT[bisect_left(BOUNDS, wait)]] += 1
             tally.seconds["wait_sum"] += wait
-        if succeeded:
+        if succeeded and run is not None:
             tally.last.append(run)
 
     def due_in(self) -> float:

@@ -14,9 +14,14 @@ from collections.abc import Callable
 from jinja2 import BaseLoader, Environment
 
 _SCRIPTS = """js/bootstrap.bundle.min.js') }}" type="text/javascript"></script>"""
+_STYLES = """filename='css/main.css') }}" rel="stylesheet">"""
 _EDITS = {
     "base.html": [
         ("url_for('static',", "url_for('rq_dashboard.static',"),
+        (
+            _STYLES,
+            f"""{_STYLES}\n        <link href="{{{{ url_for('static', filename='desk.css') }}}}" rel="stylesheet">""",
+        ),
         (_SCRIPTS, _SCRIPTS + """\n        <script src="{{ url_for('static', filename='desk.js') }}"></script>"""),
     ],
     "navbar.html": [

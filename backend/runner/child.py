@@ -31,10 +31,11 @@ from jobkit.scripts import Script
 from jobkit.statistics import StatisticsWriter, seconds_since
 from runner.activity import Activity
 from runner.discovery import TaskRegistry
-from runner.execution import Executor
+from runner.execution import Executor, reference_of
 from runner.failure import Failure
 from runner.limits import MB, Limits, TimeLimit, resident_memory
 from runner.meters import Row
+from runner.output import Output
 from runner.reporter import Reporter
 from runner.scripts import CYCLE, RELEASE
 from runner.settings import WorkerSettings
@@ -97,6 +98,7 @@ class Child:
         redis: Redis,
         activity: Activity,
         meters: Row,
+        output: Output,
         folder: Path,
         burst: bool,
         supervisor: int,
@@ -115,7 +117,7 @@ class Child:
         self._is_worn = False
         self._wire = Wire(redis, timeout=5, give_up=lambda: self._stopping and not self._has_result)
         self._doorbell = Doorbell(redis, self._queue_keys)
-        self._reporter = Reporter(redis)
+        self._reporter = Reporter(redis, output)
         self._executor = Executor(settings, registry, store, self._reporter.progress)
         self._stock = StockEndings(redis, worker_name, settings)
         self._statistics = StatisticsWriter(connect_impatiently(settings.redis_url.get_secret_value(), timeout=1))
@@ -211,7 +213,7 @@ class Child:
         outcome = Outcome(job, began, ended, round(ended - began, 6), content, kinds, failure)
         self._has_result = True
         self._surroundings.restore(outcome.seconds)
-        self._count(outcome, reference or self._executor.reference(job.data))  # arguments may have been refused
+        self._count(outcome, reference or reference_of(job.data))  # arguments may have been refused
         self._jobs += 1
         self._pace += (outcome.seconds - self._pace) / PACE_JOBS
         self._is_worn = (
@@ -304,7 +306,7 @@ class Child:
     # The process
 
     def _needs_a_fresh_process(self, job: Reserved) -> bool:
-        return bool(self._isolated) and self._executor.reference(job.data) in self._isolated
+        return bool(self._isolated) and reference_of(job.data) in self._isolated
 
     def _has_grown(self, seconds: float) -> bool:
         """Whether this process has run its number of jobs, or has grown too large."""

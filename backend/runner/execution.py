@@ -43,13 +43,6 @@ class Executor:
         self._report = report
         self._signatures = {name: inspect.signature(task.function) for name, task in registry.tasks.items()}
 
-    def reference(self, data: bytes | None) -> str:
-        """The name of the job's task; empty if its data can't be read."""
-        try:
-            return _read(data)[0]
-        except TaskRefused:
-            return ""
-
     def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> Call:
         """What the job calls. Nothing is imported for it, whatever its data names.
 
@@ -97,6 +90,14 @@ class Executor:
             raise InvalidArguments(
                 [FieldError("/" + "/".join(map(str, detail["loc"])), detail["msg"]) for detail in details]
             ) from None
+
+
+def reference_of(data: bytes | None) -> str:
+    """The name of the task that a job calls; empty if its data can't be read."""
+    try:
+        return _read(data)[0]
+    except TaskRefused:
+        return ""
 
 
 def _read(data: bytes | None) -> tuple[str, Any, list[Any], dict[str, Any]]:

@@ -10,6 +10,7 @@ import io
 import json
 import logging
 import math
+import os
 import sys
 import threading
 import time
@@ -19,9 +20,10 @@ from typing import TextIO
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobkit.events import LOG_BYTES, Progress, append_log, emit
+from jobkit.events import Progress, emit
 from jobkit.job import PROGRESS
-from jobkit.redis import job_key, log_key
+from jobkit.redis import job_key
+from runner.output import Output
 
 INTERVAL = 0.1  # seconds
 PATIENCE = 3.0  # seconds that the end of a job waits for Redis to take the last lines
@@ -30,66 +32,69 @@ PATIENCE = 3.0  # seconds that the end of a job waits for Redis to take the last
 _SET_IF_THERE = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end"
 
 
-class _Output:
-    """What one job has said and Redis does not have yet."""
+class _Job:
+    """One that runs: what it has said of its progress and Redis does not have yet."""
 
     def __init__(self, job_id: str, ttl: int):
-        self.job_id = job_id
+        self.id = job_id
         self.ttl = ttl
         self.progress: Progress | None = None
-        self.text: list[str] = []
-        self.unsent_size = 0
-        self.log_size: int | None = None
+        self.is_over = False
 
 
 class Reporter:
     """One for all jobs of a process; `begin` and `end` stand around each of them."""
 
-    def __init__(self, redis: Redis):
+    def __init__(self, redis: Redis, output: Output):
         self._redis = redis
-        self._lock = threading.Lock()  # around what a job has said
+        self._output = output
+        self._pid = os.getpid()  # what a job forks has no thread that sends, and must not end it
+        self._lock = threading.Lock()  # around a job's progress
         self._sending = threading.Lock()
         self._news = threading.Event()
         self._thread: threading.Thread | None = None
-        self._output: _Output | None = None
+        self._job: _Job | None = None
 
     def begin(self, job_id: str, *, ttl: int) -> None:
         """From now on, what is said belongs to this job; it is kept for `ttl` seconds."""
-        self._output = _Output(job_id, ttl)
+        self._job = _Job(job_id, ttl)
 
     def end(self) -> None:
         """Send what is left."""
-        output, self._output = self._output, None
-        if output is None or not (output.text or output.progress):
+        job, self._job = self._job, None
+        if job is None or os.getpid() != self._pid:
             return
+        if job.progress or not self._output.is_sent():
+            self._send_patiently(job)
+        with self._sending:
+            job.is_over = True
+            self._output.clear()
+
+    def _send_patiently(self, job: _Job) -> None:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                return self._send(output)
+                return self._send(job)
             except RedisError:
                 if time.monotonic() > deadline:
                     return
                 time.sleep(INTERVAL)
 
     def progress(self, current: float, total: float, message: str) -> None:
-        output = self._output
-        if output is None:
+        job = self._job
+        if job is None:
             return
         current, total = float(current), float(total)
         if not (math.isfinite(current) and math.isfinite(total)):
             raise ValueError(f"progress({current}, {total}): both have to be finite numbers")
         with self._lock:
-            output.progress = Progress(current, total, str(message)[:500].encode("utf-8", "replace").decode())
+            job.progress = Progress(current, total, str(message)[:500].encode("utf-8", "replace").decode())
         self._wake()
 
     def log(self, text: str) -> None:
-        output = self._output
-        if output is None:
+        if self._job is None or os.getpid() != self._pid:
             return
-        with self._lock:
-            if output.unsent_size <= LOG_BYTES:  # while Redis is away, no more than a full log waits here
-                output.text.append(text)
-                output.unsent_size += len(text)
+        self._output.write(text.encode("utf-8", "replace"))
         self._wake()
 
     def _wake(self) -> None:
@@ -102,36 +107,31 @@ class Reporter:
         while True:
             self._news.wait()
             self._news.clear()
-            output = self._output
-            if output:
+            job = self._job
+            if job:
                 try:
-                    self._send(output)
+                    self._send(job)
                 except RedisError:
                     self._news.set()
             time.sleep(INTERVAL)
 
-    def _send(self, output: _Output) -> None:
+    def _send(self, job: _Job) -> None:
         """Send what there is; what Redis did not take stays for the next time."""
         with self._sending:
+            if job.is_over:
+                return
+            self._output.send(self._redis, job.id, job.ttl)
+            progress = job.progress
+            if not progress:
+                return
+            shown = json.dumps([progress.current, progress.total, progress.message])
+            with self._redis.pipeline() as pipeline:
+                pipeline.eval(_SET_IF_THERE, 1, job_key(job.id), PROGRESS, shown)
+                emit(pipeline, job.id, "progress", progress.as_dict(), ttl=job.ttl)
+                pipeline.execute()
             with self._lock:
-                progress, lines = output.progress, len(output.text)
-                text = "".join(output.text)
-            if text:
-                if output.log_size is None:  # an attempt before this one may have written, too
-                    output.log_size = self._redis.strlen(log_key(output.job_id))
-                output.log_size = append_log(self._redis, output.job_id, text, offset=output.log_size, ttl=output.ttl)
-                with self._lock:
-                    del output.text[:lines]
-                    output.unsent_size -= len(text)
-            if progress:
-                shown = json.dumps([progress.current, progress.total, progress.message])
-                with self._redis.pipeline() as pipeline:
-                    pipeline.eval(_SET_IF_THERE, 1, job_key(output.job_id), PROGRESS, shown)
-                    emit(pipeline, output.job_id, "progress", progress.as_dict(), ttl=output.ttl)
-                    pipeline.execute()
-                with self._lock:
-                    if output.progress is progress:
-                        output.progress = None
+                if job.progress is progress:
+                    job.progress = None
 
 
 class Tee(io.TextIOBase):

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO
 
 from pydantic_core import PydanticSerializationError, to_json, to_jsonable_python
 
-from jobkit.artifacts import Artifact, ArtifactStore
+from jobkit.artifacts import Artifact, ArtifactStore, stored_name
 from jobkit.errors import UnstorableResult
 from jobkit.results import File, Markdown, Picture, Table
 
@@ -69,10 +69,9 @@ class ResultWriter:
         picture = _as_picture(value)
         if picture:
             extension = ".svg" if picture.media_type == "image/svg+xml" else ".png"
-            name = re.sub(r"[^0-9A-Za-z_-]+", "_", label).strip("_") or "picture"
-            return self._file(File(name + extension, picture.data, picture.media_type)), "picture"
+            return self._file(File(_as_filename(label) + extension, picture.data, picture.media_type)), "picture"
         if isinstance(value, bytes):
-            return self._file(File(label + ".bin", value)), "file"
+            return self._file(File(_as_filename(label) + ".bin", value)), "file"
         return _as_json(label, value), "json"
 
     def _table(self, label: str, table: Table) -> dict[str, Any]:
@@ -83,19 +82,23 @@ class ResultWriter:
         return content
 
     def _file(self, file: File) -> dict[str, Any]:
-        if file.name in self._names or file.name.startswith("input-"):
-            raise UnstorableResult(f"The file name {file.name!r} is taken: give each file of a result its own name.")
-        self._names.add(file.name)
         try:
+            stored = stored_name(file.name, self._names)
             with _opened(file.content) as content:
-                size = self._store.save(self._job_id, file.name, content)
+                size = self._store.save(self._job_id, stored, content)
         except FileNotFoundError:
             raise UnstorableResult(f"The task returned the file {str(file.content)!r}, which does not exist.") from None
         except ValueError as error:
             raise UnstorableResult(str(error)) from None
         except OSError as error:
             raise UnstorableResult(f"The file {file.name!r} can't be stored: {error.strerror or error}.") from None
-        return asdict(Artifact(file.name, file.media_type, size, file.name))
+        self._names.add(stored)
+        return asdict(Artifact(stored, file.media_type, size, file.name))
+
+
+def _as_filename(label: str) -> str:
+    """A name for what a dict has under any key."""
+    return re.sub(r"[^\w .-]+", "_", label)[:100].strip(" ._") or "file"
 
 
 def _is_special(value: Any) -> bool:

@@ -32,15 +32,19 @@ from rq.worker import BaseWorker, WorkerStatus
 from jobkit import VERSION
 from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
+from jobkit.events import KEPT_SECONDS
 from jobkit.logs import about_job
-from jobkit.redis import PARENTS, WORKERS, connect_impatiently
+from jobkit.redis import PARENTS, WORKERS, connect_impatiently, job_key
 from jobkit.reports import flush_reports, report
+from jobkit.statistics import StatisticsWriter
 from runner.activity import Activity, Running
 from runner.child import DONE, RECYCLE, WIP_LEASE, Child, now_text
 from runner.discovery import TaskRegistry
+from runner.execution import reference_of
 from runner.failure import STOPPED, Failure
 from runner.limits import resident_memory
 from runner.meters import Meters, Row
+from runner.output import Output
 from runner.retention import Sweeper
 from runner.scripts import BEAT, RELEASE, TICK
 from runner.settings import WorkerSettings
@@ -80,6 +84,8 @@ class TaskWorker(BaseWorker):
         self._stock = StockEndings(redis, self.name, settings)
         self._activity = Activity(settings.queues)
         self._meters = meters or Meters(registry.tasks, 1).rows[0]
+        self._output = Output()
+        self._statistics = StatisticsWriter(redis)
         self._folder = own_folder()
         self._queues_to_tidy = cycle(self.queues)
         self._commands: PubSub | None = None
@@ -177,6 +183,7 @@ class TaskWorker(BaseWorker):
 
     def _fork(self, burst: bool) -> None:
         self._activity.clear()
+        self._output.clear()
         self._end = None
         sys.stdout.flush()
         sys.stderr.flush()
@@ -199,6 +206,7 @@ class TaskWorker(BaseWorker):
                 redis=redis,
                 activity=self._activity,
                 meters=self._meters,
+                output=self._output,
                 folder=self._folder / "job",
                 burst=burst,
                 supervisor=supervisor,
@@ -308,6 +316,8 @@ class TaskWorker(BaseWorker):
     def _settle(self, status: int) -> None:
         """End in Redis what the child has left. What it held and did not begin is given to the next child."""
         running, ending = self._activity.read(), self._activity.read_ending()
+        if running:
+            self._output.send(self.connection, running.job_id, ttl=int(running.timeout) + KEPT_SECONDS)
         if running and ending:
             self._release("lost", Failure.lost(_reason(status)), ending)
         if running:
@@ -345,8 +355,17 @@ class TaskWorker(BaseWorker):
         )
         extra = {"about": about_job(job_id, request_id)}
         log.warning("job %s is %s%s", job_id, status, f": {failure.detail}" if failure else " again", extra=extra)
+        if how in ("lost", "failed") and running:
+            self._count_failure(job_id, running.seconds)
         if has_dependents:
             self._tick()
+
+    def _count_failure(self, job_id: str, seconds: float | None) -> None:
+        """For the statistics of its task: a child that died could not."""
+        reference = reference_of(self.connection.hget(job_key(job_id), "data"))
+        if reference in self._registry.tasks:
+            self._statistics.add(reference, succeeded=False, run=seconds, wait=None)
+            self._statistics.write()
 
     # What is due now and then
 
@@ -402,6 +421,7 @@ class TaskWorker(BaseWorker):
         for job_id, request_id in jobs:
             extra = {"about": about_job(job_id.decode(), request_id.decode())}
             log.warning("job %s has lost its worker", job_id.decode(), extra=extra)
+            self._count_failure(job_id.decode(), None)
         for job_id in parents:
             try:
                 self._stock.enqueue_dependents(job_id.decode())

@@ -6,6 +6,7 @@ The short way of a submit (express.py) asks the same, and leaves all but "yes" t
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 
 from flask import Flask, Response, current_app, g, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
@@ -76,6 +77,17 @@ def identify() -> Identity | None:
     return known
 
 
+def is_known_for_long() -> Callable[[], bool] | None:
+    """Whether who sent this request is still let in: to be asked when it is long over. None where nobody logs in."""
+    known = authenticator()
+    if not known.is_on:
+        return None
+    if header := request.headers.get("Authorization"):
+        return lambda: known.by_header({"HTTP_AUTHORIZATION": header}) is not None
+    user, mark, since = session["user"], session["mark"], session["since"]
+    return lambda: _lasts(since) and known.by_session(user, mark) is not None
+
+
 def is_write() -> bool:
     if request.method in ("GET", "HEAD", "OPTIONS"):
         return request.endpoint in _WRITES
@@ -133,10 +145,13 @@ def _admit() -> BaseResponse | None:
 
 
 def _of_session() -> Identity | None:
-    since = session.get("since", 0)
-    if not 0 <= time.time() - since < SESSION_SECONDS:
+    if not _lasts(session.get("since", 0)):
         return None
     return authenticator().by_session(session["user"], session["mark"])
+
+
+def _lasts(since: float) -> bool:
+    return 0 <= time.time() - since < SESSION_SECONDS
 
 
 def _ask_to_log_in() -> BaseResponse:

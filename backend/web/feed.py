@@ -36,6 +36,8 @@ class Listener(Protocol):
 
     def beat(self) -> None: ...
 
+    def check(self) -> None: ...
+
     def close(self) -> None: ...
 
 
@@ -45,6 +47,7 @@ class Feed:
     def __init__(self, redis: Redis, jobs: Jobs, job_id: str):
         self.job_id = job_id
         self.status = ""
+        self.is_live = True  # Redis has answered when it was asked last
         self.over = False
         self.last_words = b""
         self.news = threading.Event()
@@ -97,6 +100,10 @@ class Feed:
                 self._add("state", {"status": self.status})
             self._end({"status": self.status})
         return self.over or self.end > before
+
+    def heartbeat(self) -> bytes:
+        """No event of the job: it has no id."""
+        return b'event: heartbeat\ndata: {"live": %s}\n\n' % (b"true" if self.is_live else b"false")
 
     def _say_gone(self) -> bool:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -45,19 +45,22 @@ class EventStreams:
     def __len__(self) -> int:
         return self._count
 
-    def open(self, job_id: str, last_id: str, client: str) -> Watcher:
-        """Watch a job. Raises TooManyStreams, JobNotFound, JobExpired, RedisError."""
+    def open(self, job_id: str, last_id: str, client: str, is_allowed: Callable[[], bool] | None = None) -> Watcher:
+        """Watch a job while `is_allowed`: it is asked at each heartbeat, and must cost no round trip.
+
+        Raises TooManyStreams, JobNotFound, JobExpired, RedisError.
+        """
         self._admit(client)
         try:
             with self._lock:
                 if feed := self._feeds.get(job_id):
-                    return self._join(feed, last_id, client)
+                    return self._join(feed, last_id, client, is_allowed)
             self._jobs.get(job_id)
             fresh = Feed(self._redis, self._jobs, job_id)
             fresh.read()
             with self._lock:  # somebody else may have been faster
                 feed = fresh if fresh.over else self._feeds.setdefault(job_id, fresh)
-                watcher = self._join(feed, last_id, client)
+                watcher = self._join(feed, last_id, client, is_allowed)
             if feed is fresh and not fresh.over:
                 threading.Thread(target=self._run, args=(fresh,), name=f"feed {job_id}", daemon=True).start()
             return watcher
@@ -91,8 +94,8 @@ class EventStreams:
                 del self._clients[client]
         OPEN_STREAMS.dec()
 
-    def _join(self, feed: Feed, last_id: str, client: str) -> Watcher:
-        watcher = Watcher(feed, last_id, client, self._heartbeat, self._leave)
+    def _join(self, feed: Feed, last_id: str, client: str, is_allowed: Callable[[], bool] | None) -> Watcher:
+        watcher = Watcher(feed, last_id, client, self._heartbeat, self._leave, is_allowed)
         feed.watchers.add(watcher)
         return watcher
 
@@ -114,18 +117,24 @@ class EventStreams:
         feed.news = self._wakeups.add(feed.job_id)
         try:
             pause, told = 0.0, time.monotonic()  # no pause at first: there may be news since the feed was read
+            checked = told
             while feed.watchers and not feed.over:
                 feed.news.wait(pause)
                 feed.news.clear()
+                was_live = feed.is_live
                 has_news, pause = self._read(feed)
                 if has_news:
                     told = time.monotonic()
                     for watcher in _in_slices(feed.watchers):
                         watcher.wake()
-                elif time.monotonic() - told >= self._heartbeat:
+                if feed.is_live != was_live or time.monotonic() - told >= self._heartbeat:
                     told = time.monotonic()
                     for watcher in _in_slices(feed.watchers):
                         watcher.beat()
+                if time.monotonic() - checked >= self._heartbeat:
+                    checked = time.monotonic()
+                    for watcher in _in_slices(feed.watchers):
+                        watcher.check()
         finally:
             self._wakeups.remove(feed.job_id, feed.news)
             self._end(feed)
@@ -133,8 +142,11 @@ class EventStreams:
     def _read(self, feed: Feed) -> tuple[bool, float]:
         """Whether there are news, and the seconds until the next look if no wake-up comes before."""
         try:
-            return feed.read(), self._heartbeat
+            has_news = feed.read()
+            feed.is_live = True
+            return has_news, self._heartbeat
         except RedisError:
+            feed.is_live = False
             return False, PAUSE
 
     def _end(self, feed: Feed) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from web.feed import Feed, format_message
 
-HEARTBEAT = b": heartbeat\n\n"
+LOGGED_OUT = "Your login or your token is no longer valid."
 STALL = 60.0  # seconds that a client may take for one batch of messages
 
 log = logging.getLogger("stream")
@@ -27,8 +27,10 @@ class Watcher:
 
     __slots__ = (
         "_busy",
+        "_farewell",
         "_first",
         "_heartbeat",
+        "_is_allowed",
         "_joined",
         "_leave",
         "_news",
@@ -39,7 +41,15 @@ class Watcher:
         "feed",
     )
 
-    def __init__(self, feed: Feed, last_id: str, client: str, heartbeat: float, leave: Callable[[Watcher], None]):
+    def __init__(
+        self,
+        feed: Feed,
+        last_id: str,
+        client: str,
+        heartbeat: float,
+        leave: Callable[[Watcher], None],
+        is_allowed: Callable[[], bool] | None,
+    ):
         self.feed = feed
         self.client = client
         self.done = False  # nothing follows what was taken
@@ -47,6 +57,8 @@ class Watcher:
         self._next = feed.number_after(last_id)
         self._joined = feed.end
         self._heartbeat = heartbeat
+        self._is_allowed = is_allowed
+        self._farewell = b""
         self._leave: Callable[[Watcher], None] | None = leave
         self._news: threading.Event | None = None
         self._socket: socket.socket | None = None
@@ -65,7 +77,7 @@ class Watcher:
                 self.close()
                 raise StopIteration
             if not news.wait(self._heartbeat):
-                return HEARTBEAT
+                return self.feed.heartbeat()
 
     def follow(self, connection: socket.socket) -> None:
         """Send to this socket from now on, and close it at the end. Returns when all is sent that was told so far."""
@@ -89,7 +101,13 @@ class Watcher:
             if self._has_gone(self._socket):
                 self.close()
             else:
-                self._send(HEARTBEAT)
+                self._send(self.feed.heartbeat())
+
+    def check(self) -> None:
+        """End it with a word if who watches may no longer."""
+        if self._is_allowed and not self._is_allowed():
+            self._farewell = format_message("end", {"status": "refused", "detail": LOGGED_OUT}, "")
+            self.wake()
 
     def close(self) -> None:
         """Watch no more."""
@@ -105,6 +123,9 @@ class Watcher:
         if self._first:
             first, self._first = self._first, b""
             return first
+        if self._farewell and not self.done:
+            self.done = True
+            return self._farewell
         over = self.feed.over  # looked at before its messages: when it is over, none is added
         while not self.done and self._next < self.feed.end:
             try:

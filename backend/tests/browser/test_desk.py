@@ -9,6 +9,29 @@ from playwright.sync_api import expect
 from tests.conftest import Stack, wait_until
 
 
+def test_many_tasks_are_searched(sample_page):
+    page = sample_page
+    page.goto("/")
+    page.keyboard.press("/")
+    field = page.get_by_role("searchbox", name="Find a task")
+    expect(field).to_be_focused()
+
+    page.keyboard.type("COUNT bytes")
+    expect(page.locator(".card:visible")).to_have_count(1)
+    page.keyboard.type(" nothing")
+    expect(page.get_by_text("No task has these words.")).to_be_visible()
+    field.fill("count_bytes")
+    page.keyboard.press("Enter")
+
+    expect(page).to_have_url(re.compile("/tasks/count_bytes$"))
+
+
+def test_few_tasks_are_not_searched(page):
+    page.goto("/")
+    expect(page.locator(".card").first).to_be_visible()
+    expect(page.get_by_role("searchbox")).to_have_count(0)
+
+
 def test_the_form_of_the_tutorial(page):
     page.goto("/")
     page.get_by_label("A text for").fill("abc")
@@ -109,7 +132,7 @@ def test_a_file_over_the_limit_is_said_and_what_was_typed_stays(page, tmp_path):
 
 def test_every_kind_of_field_has_a_label_and_the_gallery_runs_as_it_is(page):
     page.goto("/tasks/kinds_gallery")
-    for control in page.locator("main input, main select, main textarea").all():
+    for control in page.locator("main input:not([type=hidden]), main select, main textarea").all():
         named = "element => element.hidden || element.labels.length + element.hasAttribute('aria-label')"
         assert control.evaluate(named), control.evaluate("element => element.outerHTML")
     page.get_by_role("button", name="Run").click()

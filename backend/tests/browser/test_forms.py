@@ -54,6 +54,19 @@ def test_what_is_typed_stands_in_the_calls_and_these_run(page):
     expect(page.get_by_label("Task arg")).to_have_value("it's typed")
 
 
+def test_what_is_wrong_leads_to_its_field_from_the_tab_of_a_call_too(page):
+    page.goto("/tasks/simple_task?task_arg=a&seconds=-1")
+    run(page)
+    page.get_by_role("tab", name="curl").click()
+    field = page.get_by_label("Seconds")
+    expect(field).to_be_hidden()
+
+    page.get_by_role("alert").get_by_role("link", name="Seconds").click()
+
+    expect(field).to_be_focused()
+    expect(page.get_by_role("tab", name="Form")).to_have_attribute("aria-selected", "true")
+
+
 def test_a_call_is_copied(browser, stack):
     context = browser.new_context(base_url=stack.url, permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()

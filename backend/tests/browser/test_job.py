@@ -90,6 +90,26 @@ def test_the_log_is_whole_at_the_end_though_no_stream_could_be_opened(sample_pag
     expect(page.get_by_role("region", name="Log")).to_have_text("ä line")
 
 
+def test_a_bar_that_stands_still_because_redis_does_says_so(sample_page, submit, tmp_path):
+    page = sample_page
+    page.goto(submit("wait_for", path=str(tmp_path / "end")))
+    expect(page.locator("h1")).to_contain_text("running", timeout=SOON)
+    said = page.get_by_text("Live updates are paused")
+    expect(said).to_be_hidden()
+    address = page.url
+    trouble = 'event: heartbeat\ndata: {"live": false}\n\n'
+    page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=trouble))
+    page.reload()
+    page.route(address, lambda route: route.fulfill(status=503))
+
+    expect(said).to_be_visible()
+    page.unroute("**/events")
+    page.unroute(address)
+
+    expect(said).to_be_hidden(timeout=SOON)
+    (tmp_path / "end").touch()
+
+
 def test_the_progress_of_the_try_before_is_not_shown(sample_page, submit, tmp_path):
     page = sample_page
     events = "".join(

@@ -161,7 +161,7 @@ def test_many_are_managed_without_javascript(browser, stack, submit, tag):
     plain.get_by_role("button", name="Delete …").click()
     plain.get_by_role("button", name="Delete 1 job").click()
     expect(plain.get_by_text("1 deleted.")).to_be_visible()
-    plain.get_by_label("Select all 2 that match").check()
+    plain.get_by_label("Select all that match").check()
     plain.get_by_role("button", name="Cancel …").click()
     plain.get_by_role("button", name="Cancel 2 jobs").click()
 

@@ -70,7 +70,7 @@ def test_a_live_page_says_when_it_is_not_up_to_date(browser, stack):
     page = browser.new_page(base_url=stack.url)
     page.clock.install()
     page.goto("/queues")
-    said = page.get_by_text("This page is not up to date at the moment.")
+    said = page.get_by_text("Live updates are paused, reconnecting …")
     expect(said).to_be_hidden()
 
     page.route("/queues", lambda route: route.fulfill(status=503))
@@ -84,6 +84,24 @@ def test_a_live_page_says_when_it_is_not_up_to_date(browser, stack):
     page.unroute("/queues")
     page.clock.fast_forward(5000)
     expect(said).to_be_hidden()
+    page.close()
+
+
+def test_a_live_page_waits_as_long_as_it_is_told(browser, stack):
+    page = browser.new_page(base_url=stack.url)
+    page.clock.install()
+    page.goto("/queues")
+    page.route("/queues", lambda route: route.fulfill(status=429, headers={"Retry-After": "60"}))
+    with page.expect_request("/queues"):
+        page.clock.fast_forward(5000)
+    expect(page.get_by_text("Live updates are paused")).to_be_visible()
+    asked = []
+    page.on("request", lambda request: asked.append(request.url))
+
+    page.clock.run_for(50_000)
+    assert asked == []
+    with page.expect_request("/queues"):
+        page.clock.run_for(11_000)
     page.close()
 
 

@@ -58,6 +58,17 @@ def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
     page.get_by_role("button", name="Keep").click()
     expect(page.get_by_text("The job is kept")).to_be_visible()
 
+    page.goto("/queues")
+    page.context.clear_cookies()
+    again = page.get_by_role("link", name="sign in again")
+    expect(again).to_be_visible(timeout=10_000)
+    assert again.get_attribute("href").endswith("/login?next=/queues")
+    again.click()
+    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(re.compile("/queues$"))
+
     page.get_by_role("button", name="Log out").click()
     expect(page).to_have_title("Log in · Taskdesk")
     page.go_back()

@@ -46,6 +46,20 @@ def hostile(redis) -> None:
     worker.set_current_job_id("waits")
 
 
+def test_no_page_has_to_be_scrolled_sideways_on_a_phone(page, redis):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    job = queue.enqueue("a_module_of_a_long_name." * 5 + "task", args=["x" * 200], job_id="failed")
+    Result.create_failure(job, 100, "Traceback " + "x" * 300)
+    queue.failed_job_registry.add(job, 100)
+    Worker([queue], connection=redis).register_birth()
+    page.set_viewport_size({"width": 390, "height": 800})
+
+    for path in ("/0/view/queues", "/0/view/workers", "/0/view/jobs/default/queued/8/asc/1", "/0/view/job/failed"):
+        page.goto(path)
+        expect(page.locator("[data-role=queue], [data-role=worker], [data-role=job], .exc_info").first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") == 390, path
+
+
 def test_no_text_of_a_job_a_queue_or_a_worker_becomes_part_of_a_page(page, hostile):
     lists = [f"/0/view/jobs/{quote(PAYLOAD)}/{registry}/8/asc/1" for registry in ("queued", "finished", "failed")]
     jobs = [f"/0/view/job/{job_id}" for job_id in ("waits", "done", "failed")]

@@ -97,7 +97,7 @@ class Writer(threading.Thread):
         size = 0
         while not self.stopped.wait(0.1):
             self.lines.append(f"line {len(self.lines)}")
-            size = append_log(self._redis, JOB, self.lines[-1] + "\n", offset=size, ttl=60)
+            size = append_log(self._redis, JOB, self.lines[-1].encode() + b"\n", offset=size, ttl=60)
 
 
 def test_f25_who_watches_misses_nothing_when_the_web_is_killed(running, web):

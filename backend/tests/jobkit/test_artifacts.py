@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from jobkit.artifacts import FolderStore
+from jobkit.artifacts import FolderStore, stored_name
 from jobkit.errors import ArtifactNotFound
 
 
@@ -49,6 +49,32 @@ def test_a_file_that_breaks_off_leaves_nothing(store):
 
     with pytest.raises(ArtifactNotFound):
         store.open("job-1", "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("filename", "stored"),
+    [
+        ("model.txt", "model.txt"),
+        ("my model.txt", "my model.txt"),
+        ("Größe (neu).csv", "file-1.csv"),
+        (".hidden", "file-1.hidden"),
+        ("input-data.csv", "file-1.csv"),
+        ("taken.csv", "file-1.csv"),
+        ("a..b", "a..b"),
+        ("结果", "file-1"),
+        ("x" * 255, "file-1"),
+    ],
+)
+def test_a_file_of_any_name_has_a_safe_one_in_the_store(store, filename, stored):
+    assert stored_name(filename, {"taken.csv", "file-0.csv"}) == stored
+    store.save("job-1", stored, io.BytesIO(b""))
+    assert stored_name("ä.csv", {"file-1.csv", "file-2.csv"}) == "file-3.csv"
+
+
+@pytest.mark.parametrize("filename", ["", ".", "..", "a/b", "..\\x", "a\0", "a\nb", "a\x85b", "x" * 256, "\ud800"])
+def test_a_path_is_no_name_of_a_file(filename):
+    with pytest.raises(ValueError, match="can't be a file's name"):
+        stored_name(filename, ())
 
 
 def test_what_is_not_ours_in_the_folder_is_left_alone(store, tmp_path):

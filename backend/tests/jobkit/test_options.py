@@ -73,7 +73,7 @@ def test_submitting_a_scheduled_job_is_one_round_trip(desk, redis, echo):
     submit()
 
     calls = redis.info("stats")["total_commands_processed"] - before - 1  # this INFO
-    assert calls == 10  # one EVALSHA, and the nine commands inside it
+    assert calls == 13  # one EVALSHA, and the twelve commands inside it
 
 
 @pytest.mark.parametrize(

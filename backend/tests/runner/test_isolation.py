@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from jobkit.job import Retention
-from jobkit.redis import log_key
+from jobkit.joblog import read_log
+from jobkit.statistics import last_runs
 from runner.settings import WorkerSettings
 from runner.worker import TaskWorker
 from tests.conftest import wait_until
@@ -77,6 +79,33 @@ def test_a_job_that_takes_too_much_or_its_process_fails_with_a_sentence(run, cal
 
     assert (failed.status, others[0].status, others[1].status) == ("failed", "failed", "succeeded")
     assert sentence in failed.error["detail"]
+
+
+@pytest.mark.parametrize("how", [0, signal.SIGKILL, signal.SIGSEGV])
+@pytest.mark.parametrize("lines", [0, 20_000])
+def test_what_a_job_printed_before_its_process_died_is_in_its_log(run, redis, how, lines):
+    failed, other = run(("dies_talking", {"how": how, "lines": lines}), ("lives_on", {}))
+
+    log = read_log(redis, failed.id).text
+    assert log.startswith("the beginning\n")
+    assert log.endswith("last words\n")
+    assert ("bytes left out" in log) == bool(lines)
+    assert read_log(redis, other.id).text == "printed\nWARNING library: logged\n"
+
+
+def test_a_process_that_a_job_forked_ends_no_log(run, redis):
+    [job] = run(("forks_talking", {}))
+
+    assert read_log(redis, job.id).text == "before\nafter\n"
+
+
+@pytest.mark.parametrize(
+    ("task", "arguments"), [("exits", {"status": 3}), ("is_deaf", {}), ("raises_the_unspeakable", {})]
+)
+def test_however_a_run_failed_it_counts_in_the_statistics_of_its_task_once(run, redis, task, arguments):
+    run((task, arguments))
+
+    assert last_runs(redis, f"tests.sample_tasks.{task}") == [(0, 1)]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +174,7 @@ def test_what_a_job_changes_in_its_process_is_put_back(run, jobs, redis):
     messy, job = run(("makes_a_mess", {}), ("lives_on", {}))
 
     assert (messy.status, jobs.result(job)) == ("succeeded", f"True {os.getcwd()}")
-    assert redis.get(log_key(job.id)) == b"printed\nWARNING library: logged\n"
+    assert read_log(redis, job.id).text == "printed\nWARNING library: logged\n"
 
 
 def test_the_temporary_folder_is_empty_for_each_job(results):

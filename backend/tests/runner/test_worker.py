@@ -76,11 +76,12 @@ def test_arguments_are_checked_again_in_the_worker(run):
 
 
 def test_output_and_progress_are_kept(run, redis):
-    from jobkit.events import read, read_log
+    from jobkit.events import read
+    from jobkit.joblog import read_log
 
     job = run("talk")
 
-    log = read_log(redis, job.id)
+    log = read_log(redis, job.id).text
     assert [line in log for line in ("printed line", "error line", "library: logged line", "own line")] == [True] * 4
     assert job.progress.as_dict() == {"percent": 25.0, "current": 1.0, "total": 4.0, "message": "a quarter"}
     assert {"log", "progress"} == {event.type for event in read(redis, job.id)}
@@ -277,10 +278,11 @@ def test_a_worker_process_that_is_killed_is_replaced(worker_process, redis):
 
 def test_progress_reaches_redis_at_most_ten_times_a_second(redis, jobs, registry, worker_settings):
     from jobkit.events import read
+    from runner.output import Output
     from runner.reporter import Reporter
 
     job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
-    reporter = Reporter(redis)
+    reporter = Reporter(redis, Output())
     began = time.monotonic()
 
     reporter.begin(job_id, ttl=60)

@@ -52,6 +52,11 @@ def every_kind(
     }
 
 
+def names_a_file(name: str) -> dict[str, File]:
+    """Return a file of this name twice."""
+    return {"one": File(name, b"first", "text/plain"), "two": File(name, b"second", "text/plain")}
+
+
 def count_bytes(data: CsvFile, other: AnyFile | None = None) -> int:
     """Count the bytes of a file."""
     return data.stat().st_size + (other.stat().st_size if other else 0)

@@ -62,12 +62,33 @@ def exits(status: int) -> None:
     os._exit(status)
 
 
+def dies_talking(how: int, lines: int) -> None:
+    """Print, and be killed by a signal at once; by none, leave."""
+    print("the beginning")
+    for n in range(lines):
+        print(f"line {n} " + "ä" * 50)
+    print("last words", flush=True)
+    if how:
+        faulthandler.disable()  # pytest's
+        os.kill(os.getpid(), how)
+    os._exit(1)
+
+
 def forks() -> int:
     """Come back twice."""
     child = os.fork()
     if child:
         os.waitpid(child, 0)
     return os.getpid()
+
+
+def forks_talking() -> None:
+    """Come back twice, and once with words."""
+    print("before")
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        print("after")
 
 
 @task(timeout=1)

@@ -7,6 +7,7 @@ import json
 import re
 
 import pytest
+from werkzeug.http import parse_options_header
 
 from jobkit.job import FINAL
 from tests.conftest import wait_until
@@ -281,6 +282,17 @@ def test_an_expired_job_is_410(client, post, redis):
     redis.delete("rq:job:" + location.rpartition("/")[2])
 
     assert client.get(location).status_code == 410
+
+
+@pytest.mark.parametrize("name", ['Ärger & "Spaß" (neu).csv', "input-x.csv", "100 %;#?.txt", "结果"])
+def test_a_file_of_a_result_is_saved_under_the_name_that_the_task_gave_it(client, finished, name):
+    job = finished("names_a_file", name=name)
+
+    for part, content in zip(job["result"]["parts"], (b"first", b"second"), strict=True):
+        answer = client.get(part["url"], buffered=True)
+        assert answer.data == content
+        _, parameters = parse_options_header(answer.headers["Content-Disposition"])
+        assert parameters["filename"] == name
 
 
 @pytest.mark.parametrize("name", ["nothing.txt", "..%2f..%2fetc%2fpasswd", "%2e%2e", "input-data.csv"])

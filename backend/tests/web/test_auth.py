@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 import pytest
 from pydantic import SecretStr
@@ -287,6 +288,21 @@ def test_a_token_may_less_than_its_user_and_never_more(app, accounts):
     assert (submit(less), submit(more)) == (403, 403)
 
 
+@pytest.mark.parametrize("kind", ["bearer", "signed_in"])
+def test_an_event_stream_ends_with_its_token_or_session(always_fresh, app, accounts, request, kind):
+    streams = app.extensions["desk"].streams
+    streams._heartbeat = 0.05
+    job_id = job_of(request.getfixturevalue("bearer")("ann"))
+    client = request.getfixturevalue(kind)("ann")
+    events = client.get(f"/api/v1/jobs/{job_id}/events").response
+    assert b'"queued"' in next(events)
+    assert b"heartbeat" in next(events)
+
+    accounts.remove_user("ann")
+
+    assert b"no longer valid" in b"".join(events)
+
+
 def test_who_asks_costs_no_round_trip_to_redis(bearer, redis):
     ann = bearer("ann")
     job_of(ann)
@@ -310,6 +326,13 @@ def test_a_user_logs_in_submits_and_logs_out(signed_in):
     assert submitted.location.startswith("/jobs/")
     assert out.location == "/login"
     assert ann.get("/", headers=HTML).status_code == 302
+
+
+def test_a_task_s_page_says_where_a_token_for_its_calls_comes_from(signed_in):
+    page = signed_in("ann").get("/tasks/echo", headers=HTML).text
+
+    assert page.count("taskdesk.py token add --user ann") == 2
+    assert "Authorization: Bearer $TASKDESK_TOKEN" in unescape(page)
 
 
 def test_a_viewer_can_log_out_and_look_at_calls(signed_in):

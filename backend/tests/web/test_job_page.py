@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -67,7 +68,7 @@ def test_a_job_that_is_tried_again_tells_of_each_try(submit, text_of, run_worker
     waiting = text_of(path)
 
     assert "Failed, and is tried again soon Next try at 20" in waiting
-    assert re.search(r"Try 1 of 2 .* Failed .* ValueError: the first time Try 2 of 2 – Ended –", waiting)
+    assert re.search(r"Try 1 of 2 .* Failed .* ValueError: the first time Try 2 of 2, planned for 20", waiting)
 
 
 # What can be done
@@ -163,6 +164,17 @@ def test_an_error_is_a_sentence_with_its_remedy_and_its_traceback_folded(client,
     assert "ValueError The number &lt;seven&gt; is too small. Traceback" in text_of(raised)
     assert re.search(r"<details><summary>Traceback</summary>.*<pre [^>]*>Traceback \(most", page)
     assert "Time limit The job ran longer than its limit of 1 s. If it needs longer" in text_of(timed_out)
+
+
+def test_of_a_planned_job_the_timeline_has_what_happened_and_when_it_is_planned_for(client, text_of):
+    at = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    job = client.post(f"/api/v1/tasks/echo/jobs?at={at}", json={"text": "a"}).json
+
+    text = text_of(f"/jobs/{job['id']}")
+
+    assert re.search(rf"Timeline Created .* UTC Planned for {at[:10]} {at[11:19]} UTC", text)
+    assert "Started" not in text
+    assert "Ended" not in text
 
 
 def test_the_timeline_tells_who_ran_it_how_long_it_waited_and_took(submit, text_of, run_worker):

@@ -24,6 +24,7 @@ from web.wakeups import Wakeups
 from web.watcher import Watcher
 
 JOB = "a-job"
+HEARTBEAT = b'event: heartbeat\ndata: {"live": true}\n\n'
 NEVER = 600.0  # seconds: so long a heartbeat that nothing in a test is due to it
 
 
@@ -146,7 +147,7 @@ def test_there_is_no_gap_and_nothing_twice_between_the_past_and_what_comes(runni
     size = 0
     for number, thread in enumerate(watching):
         for step in range(10):
-            size = append_log(running, JOB, f"line {number * 10 + step}\n", offset=size, ttl=60)
+            size = append_log(running, JOB, b"line %d\n" % (number * 10 + step), offset=size, ttl=60)
         thread.start()
     end(running)
     for thread in watching:
@@ -237,7 +238,7 @@ def test_a_quiet_stream_shows_that_it_lives(streams):
     watcher = streams(heartbeat=0.05).open(JOB, "0-0", "me")
     next(watcher)
 
-    assert next(watcher) == b": heartbeat\n\n"
+    assert next(watcher) == HEARTBEAT
 
 
 def follow(watcher: Watcher) -> socket.socket:
@@ -261,7 +262,7 @@ def test_a_connection_is_sent_what_comes_and_closed_at_the_end(running, streams)
     opened = streams(heartbeat=0.05)
     report(running, 1)
     with follow(opened.open(JOB, "0-0", "me")) as client:
-        receive_until(client, b": heartbeat")
+        receive_until(client, HEARTBEAT)
 
         report(running, 2)
         receive_until(client, b'"current": 2')
@@ -270,6 +271,36 @@ def test_a_connection_is_sent_what_comes_and_closed_at_the_end(running, streams)
 
         assert client.recv(1) == b""
     assert len(opened) == 0
+
+
+def test_a_stream_ends_with_a_word_when_its_watcher_is_no_longer_allowed(running, streams):
+    opened, allowed = streams(heartbeat=0.05), [True]
+    with (
+        follow(opened.open(JOB, "0-0", "me", lambda: bool(allowed))) as client,
+        follow(opened.open(JOB, "0-0", "you", lambda: True)) as other,
+    ):
+        receive_until(client, HEARTBEAT)
+
+        allowed.clear()
+        receive_until(client, b'"refused"')
+        report(running, 1)
+
+        assert b"progress" not in b"".join(iter(lambda: client.recv(65536), b""))
+        receive_until(other, b'"current": 1')
+    assert len(opened) == 1
+
+
+def test_who_watches_a_job_that_is_never_silent_is_asked_for_too(running, streams):
+    opened, allowed = streams(heartbeat=0.2), [True]
+    with follow(opened.open(JOB, "0-0", "me", lambda: bool(allowed))) as client:
+        allowed.clear()
+        number = iter(range(10_000))
+
+        def ended() -> bool:
+            report(running, next(number))
+            return b"event: end" in client.recv(65536)
+
+        wait_until(ended)
 
 
 def test_heartbeats_find_out_which_clients_have_gone(streams):
@@ -318,10 +349,10 @@ def test_a_stream_goes_on_when_redis_was_away(tmp_path, monkeypatch):
         heard = read_until(watcher, b'"current": 1')
 
         server.stop()
-        while b": heartbeat" not in heard:
-            heard += next(watcher)
+        heard += read_until(watcher, HEARTBEAT.replace(b"true", b"false"))
         server.start()
         report(redis, 2)
+        heard += read_until(watcher, HEARTBEAT)
         end(redis)
         heard += b"".join(watcher)
     server.stop()

@@ -57,6 +57,57 @@ def test_a_link_may_fill_the_form(client):
     assert value_of(page, "share") == "0.5"  # the default, of what the link does not name
 
 
+@pytest.fixture
+def sent_twice(client):
+    """Send a form of a page twice, and then changed; the addresses that this leads to."""
+
+    def send(page, address, change=None, **form):
+        key = value_of(client.get(page).text, "-once")
+        forms = [form, form, *([change] if change else [])]
+        return [client.post(address, data={"-once": key, **one}).location for one in forms]
+
+    return send
+
+
+def test_a_form_that_is_sent_twice_makes_one_job_and_a_changed_one_another(client, sent_twice):
+    for page, form, change in (
+        ("/tasks/echo", {"text": "a"}, {"text": "b"}),
+        ("/tasks/echo", {"text": "a"}, {"text": "a", "-queue": "low"}),
+    ):
+        first, again, changed = sent_twice(page, page, change, **form)
+        assert first == again != changed
+        assert client.get("/api/v1" + changed).status_code == 200
+
+
+def test_a_file_that_is_sent_twice_makes_one_job(client):
+    key = value_of(client.get("/tasks/count_bytes").text, "-once")
+
+    first, again, other = (upload(client, **{"-once": each}).location for each in (key, key, ""))
+
+    assert first == again != other
+
+
+def test_a_form_that_is_shown_again_makes_another_job(client, sent_twice):
+    assert len({sent_twice("/tasks/echo", "/tasks/echo", text="a")[0] for _ in range(2)}) == 2
+
+
+def test_a_form_whose_job_was_deleted_makes_another(client):
+    form = {"-once": value_of(client.get("/tasks/echo").text, "-once"), "text": "a"}
+    first = client.post("/tasks/echo", data=form).location
+    client.delete("/api/v1" + first)
+
+    assert client.get("/api/v1" + client.post("/tasks/echo", data=form).location).status_code == 200
+
+
+def test_run_again_that_is_pressed_twice_makes_one_job(client, sent_twice, run_worker):
+    page = client.post("/tasks/echo", data={"text": "a"}).location
+    run_worker()
+
+    first, again = sent_twice(page, f"{page}/retry")
+
+    assert first == again != page
+
+
 def test_the_input_of_a_job_fills_the_form(client):
     given = {"note": "xyz", "numbers": [5], "sure": False, "maybe": 3, "colour": "blue", "day": "2025-12-24"}
     job_id = client.post("/api/v1/tasks/every_kind/jobs", json=given).json["id"]
@@ -144,6 +195,16 @@ def test_the_calls_are_what_was_sent_and_what_is_missing_is_an_example(client):
     assert json.loads(words_of(call_on(page.text, "curl"))[3]) == {"text": "it's", "times": 9}
     assert json.loads(words_of(call_on(plain.text, "curl"))[3]) == {"text": "text", "times": 1}
     compile(call_on(page.text, "python"), "page", "exec")
+
+
+def test_where_one_logs_in_the_calls_take_a_token_from_the_environment():
+    made = calls(spec(a=(str, ...)), {"a": "x"}, {}, "http://x/api/v1", login=True)
+
+    assert made["curl"].splitlines()[1] == '  -H "Authorization: Bearer $TASKDESK_TOKEN" \\'
+    assert "import os" in made["python"]
+    assert made["python"].count("desk.") == 3
+    assert "requests.post" not in made["python"]
+    compile(made["python"], "call", "exec")
 
 
 def test_the_calls_follow_the_form_as_it_is_now(client):

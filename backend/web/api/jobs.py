@@ -10,9 +10,10 @@ from urllib.parse import quote, urlencode
 from flask import Blueprint, Response, json, jsonify, request, send_file
 
 from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
-from jobkit.events import read_log
 from jobkit.job import Job
+from jobkit.joblog import read_log
 from web.api.query import PAGED, job_filter, once_each, page_limit
+from web.auth import is_known_for_long
 from web.bulk import matching_ids
 from web.desk import desk
 from web.present import job_object, plain_result, result_parts
@@ -65,12 +66,13 @@ def show_job(job_id: str) -> Response:
 
 
 def job_log(job_id: str) -> Response:
-    """What the task printed and logged, from a byte on."""
+    """What the task printed and logged, from a byte on; where the next byte will be is in a header."""
     offset = request.args.get("offset", "0")
     if not (offset.isascii() and offset.isdecimal() and len(offset) < 16):
         raise InvalidArguments([FieldError("/offset", "This has to be a whole number of bytes, from 0.")])
     desk().jobs.get(job_id)
-    return Response(read_log(desk().redis, job_id, int(offset)), content_type="text/plain; charset=utf-8")
+    log = read_log(desk().redis, job_id, int(offset))
+    return Response(log.text, content_type="text/plain; charset=utf-8", headers={"Next-Offset": str(log.size)})
 
 
 def job_result(job_id: str) -> Response:
@@ -103,7 +105,7 @@ def job_events(job_id: str) -> Response:
     milliseconds, _, number = after.partition("-")
     if not (milliseconds.isdecimal() and number.isdecimal() and max(len(milliseconds), len(number)) < 19):
         after = "0-0"
-    events = desk().streams.open(job_id, after, request.remote_addr or "")
+    events = desk().streams.open(job_id, after, request.remote_addr or "", is_known_for_long())
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     # passed through: the server holds the watcher alone, not the response
     return Response(events, mimetype="text/event-stream", headers=headers, direct_passthrough=True)

@@ -2,6 +2,7 @@
 
 from flask import Blueprint
 
+from web.once import once_field
 from web.pages import actions, docs, downloads, home, jobs, listing, many, queues, tasks
 from web.pages.words import about, duration, usual
 
@@ -9,6 +10,7 @@ bp = Blueprint("pages", __name__)
 bp.add_app_template_filter(about)
 bp.add_app_template_filter(duration)
 bp.add_app_template_filter(usual)
+bp.add_app_template_global(once_field)
 home.add_routes(bp)
 tasks.add_routes(bp)
 listing.add_routes(bp)

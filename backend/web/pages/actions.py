@@ -8,6 +8,7 @@ from werkzeug.wrappers import Response
 from jobkit.errors import JobRuns, NotEnded
 from jobkit.job import FINAL, Job
 from web.desk import desk
+from web.once import form_key
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -24,7 +25,7 @@ def cancel_job(job_id: str) -> Response:
 
 
 def retry_job(job_id: str) -> Response:
-    return _back(desk().retry(desk().jobs.get(job_id)).id, "retry")
+    return _back(desk().retry(desk().jobs.get(job_id), form_key=form_key()).id, "retry")
 
 
 def keep_job(job_id: str) -> Response:

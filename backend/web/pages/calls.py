@@ -13,11 +13,16 @@ from web.pages.curl import example_file, value_for
 
 _PLAIN_NAME = re.compile(r"[\w .+-]+")
 
-_PYTHON = """\
-import requests
+_LOGIN = """\
+desk = requests.Session()
+desk.headers["Authorization"] = f"Bearer {os.environ['TASKDESK_TOKEN']}"
+"""
 
-api = "{api}"
-answer = requests.post(
+_PYTHON = """\
+{imports}
+
+api = "{api}"{login}
+answer = {client}.post(
     f"{{api}}{call}",
 {arguments}
 )
@@ -25,14 +30,16 @@ answer.raise_for_status()  # of a 422, answer.text says what is wrong
 job = answer.json()
 
 while job["status"] not in ("succeeded", "failed", "canceled"):
-    job = requests.get(f"{{api}}/jobs/{{job['id']}}", headers={{"Prefer": "wait=30"}}).json()
+    job = {client}.get(f"{{api}}/jobs/{{job['id']}}", headers={{"Prefer": "wait=30"}}).json()
 print(job["status"], job.get("result") or job.get("error"))"""
 
 
 def calls(
-    spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str, query: str = ""
+    spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str, query: str = "", login: bool = False
 ) -> dict[str, str]:
     """The texts by "curl" and "python". `files` are names of files by parameter, `api` is the address of the API.
+
+    With a `login` the token is taken from the environment.
 
     What is required and missing stands there as an example.
     """
@@ -48,11 +55,13 @@ def calls(
             if value is not None or schema.get("default") is not None:
                 texts[name] = value
     call = f"/tasks/{spec.name}/jobs{query and '?'}{query}"
-    return {"curl": _curl(api + call, texts, uploads), "python": _python(api, call, texts, uploads)}
+    return {"curl": _curl(api + call, texts, uploads, login), "python": _python(api, call, texts, uploads, login)}
 
 
-def _curl(address: str, values: Mapping[str, Any], files: Mapping[str, str]) -> str:
+def _curl(address: str, values: Mapping[str, Any], files: Mapping[str, str], login: bool) -> str:
     lines = [shlex.join(["curl", address])]
+    if login:
+        lines.append('-H "Authorization: Bearer $TASKDESK_TOKEN"')
     if files:
         lines += [shlex.join(["-F", f"{name}=@{_file_name(file)}"]) for name, file in files.items()]
         lines += [
@@ -85,14 +94,21 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _python(api: str, call: str, values: Mapping[str, Any], files: Mapping[str, str]) -> str:
+def _python(api: str, call: str, values: Mapping[str, Any], files: Mapping[str, str], login: bool) -> str:
     if files:
         opened = {name: f'open({_json(file)}, "rb")' for name, file in files.items()}
         arguments = _argument("data", {name: _field(value) for name, value in values.items()})
         arguments += _argument("files", opened)
     else:
         arguments = _argument("json", {name: _literal(value) for name, value in values.items()}) or ["    json={},"]
-    return _PYTHON.format(api=api, call=call, arguments="\n".join(arguments))
+    return _PYTHON.format(
+        api=api,
+        call=call,
+        arguments="\n".join(arguments),
+        imports="import os\n\nimport requests" if login else "import requests",
+        login="\n" + _LOGIN.rstrip("\n") if login else "",
+        client="desk" if login else "requests",
+    )
 
 
 def _argument(name: str, items: Mapping[str, str]) -> list[str]:

@@ -16,6 +16,7 @@ from jobkit.statistics import last_runs, typical
 from web.api.query import page_limit
 from web.desk import desk
 from web.forms import arguments_from_page
+from web.once import form_key
 from web.present import job_object, plain_result
 
 FORM_TASK = "simple_task"
@@ -44,7 +45,7 @@ def add_job() -> BaseResponse | tuple[str, int]:
             raise InvalidArguments([FieldError("/task_param", "Type a text first.")])
         form["task_arg"] = text
         spec = desk().catalog.task(FORM_TASK)
-        job = desk().submit(spec, arguments_from_page(spec, form, MultiDict()))
+        job = desk().submit(spec, arguments_from_page(spec, form, MultiDict()), form_key=form_key())
     except AppError as error:
         return _page(error=str(error)), error.status
     except RedisError:

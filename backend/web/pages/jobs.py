@@ -7,8 +7,8 @@ from typing import Any
 from flask import Blueprint, render_template, request
 
 from jobkit.errors import JobNotFound, TaskNotFound
-from jobkit.events import read_log
 from jobkit.job import Job
+from jobkit.joblog import read_log
 from web.desk import desk
 from web.pages.actions import notice
 from web.pages.downloads import forms_of
@@ -55,8 +55,8 @@ def _content(job: Job) -> dict[str, Any]:
         "pace": pace(job, shown.get("typical_seconds")),
         "parts": result_parts(job, desk().jobs.result(job)) if job.status == "succeeded" else [],
         "traceback": desk().jobs.traceback(job.id) if job.status == "failed" else "",
-        "log": log[-LOG_SHOWN:],
-        "log_bytes": len(log.encode()),
-        "is_log_cut": len(log) > LOG_SHOWN,
+        "log": log.text[-LOG_SHOWN:],
+        "log_bytes": log.size,
+        "is_log_cut": len(log.text) > LOG_SHOWN,
         "timeline": timeline(job, spec.retries + 1 if spec else 1),
     }

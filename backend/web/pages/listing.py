@@ -81,18 +81,17 @@ def _page(
     following: str | None = None,
     errors: dict[str, str] | None = None,
 ) -> str:
-    filters, its_tabs = filters_of(words), _tabs(words)
+    filters = filters_of(words)
     here = {name: text for name, text in words.items() if name != DONE}
     return render_template(
         "jobs.html",
-        tabs=its_tabs,
+        tabs=_tabs(words),
         words=words,
         filters=filters,
         chips=chips(words),
         errors=errors or {},
         jobs=jobs or [],
         following=following,
-        total=_total(here, jobs or [], following, its_tabs),
         actions=_SENSIBLE.get(words.get("status", ""), tuple(ACTIONS)),
         done=done_in_words(words.get(DONE, "")),
         tasks=_with(desk().catalog.glance().tasks, filters.get("task")),
@@ -116,13 +115,6 @@ def took(job: Job) -> str:
 
 def _tabs(words: dict[str, str]) -> list[Tab]:
     return tabs(words, desk().queues.read())
-
-
-def _total(words: dict[str, str], jobs: list[Job], following: str | None, its_tabs: list[Tab]) -> int | None:
-    """How many match, where that is known without looking."""
-    if not following and "cursor" not in words:
-        return len(jobs)
-    return next((tab.count for tab in its_tabs if tab.is_current), None)
 
 
 def _with(names: Iterable[str], chosen: str | None) -> list[str]:

@@ -17,6 +17,8 @@ from jobkit.queues import Queue
 from jobkit.reading import plain_schema, read_fields
 from web.desk import desk
 from web.forms import arguments_from_page
+from web.identity import authenticator
+from web.once import form_key
 from web.pages.calls import calls
 from web.pages.fields import Texts, defaults, form_fields, texts_of
 from web.pages.options import option_fields, option_query, read_options
@@ -46,7 +48,7 @@ def run_task(name: str) -> Response | tuple[str, int]:
         source = read_source(spec)
         with ExitStack() as files:
             arguments = arguments_from_page(spec, request.form, request.files, source.reopen(files))
-            job = desk().submit(spec, arguments, **read_options(spec, _texts(spec, source)))
+            job = desk().submit(spec, arguments, form_key=form_key(), **read_options(spec, _texts(spec, source)))
     except InvalidArguments as error:
         return _page(spec, source, error.errors), error.status
     except NoRoom as error:
@@ -110,7 +112,8 @@ def _calls(spec: TaskSpec, source: Source, texts: Texts) -> dict[str, str]:
     )
     api = url_for("api.list_tasks", _external=True).removesuffix("/tasks")
     query = urlencode([*option_query(spec, texts).items(multi=True)])
-    return calls(spec, values, {name: file for name, file in files.items() if file}, api, query)
+    chosen_files = {name: file for name, file in files.items() if file}
+    return calls(spec, values, chosen_files, api, query, login=authenticator().is_on)
 
 
 def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:

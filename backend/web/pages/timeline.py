@@ -13,13 +13,17 @@ _ENDS = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled"}
 
 @dataclass(frozen=True)
 class Step:
-    """`at` is None while it is still to come; `notes` are said in small letters; `mark` is "", good, bad or warn."""
+    """`at` is None while it is still to come, or what it `is_planned` for.
+
+    `notes` are said in small letters; `mark` is "", good, bad or warn.
+    """
 
     title: str
     at: datetime | None
     notes: tuple[str, ...] = ()
     mark: str = ""
     error: str = ""
+    is_planned: bool = False
 
 
 def timeline(job: Job, tries: int) -> list[Step]:
@@ -36,6 +40,9 @@ def timeline(job: Job, tries: int) -> list[Step]:
 
 
 def _last_try(job: Job, tries: int) -> list[Step]:
+    if job.status == "scheduled":
+        title = f"{_started(job.attempt, tries)}, planned for" if job.attempts else "Planned for"
+        return [Step(title, job.scheduled_at, is_planned=True)]
     has_begun = job.is_final or job.status == "running"
     started_at = job.started_at if has_begun else None  # a job that is tried again has started before
     steps = []

@@ -1,10 +1,13 @@
 // The desk: its numbers and lists are kept as they are now, and its form is sent once.
 import { keepFresh } from "./refresh.js";
+import { filterTasks } from "./tasks.js";
 import { setBusy } from "./time.js";
 
 const form = document.querySelector("form.quick"); // none if there is no such task
 form?.addEventListener("submit", () => setBusy(form, true));
 addEventListener("pageshow", () => form && setBusy(form, false));
+const find = document.querySelector("[data-find-task]"); // where there are many
+if (find) filterTasks(find);
 if (document.querySelector("[data-refresh]")) {
   keepFresh(() => fetch(location.href, { headers: { Accept: "text/html" } }));
 }

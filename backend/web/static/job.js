@@ -6,6 +6,7 @@ import "./result.js";
 import { about, duration, setBusy } from "./time.js";
 
 const PLACES = 2000; // ms between two looks at the place of a job that waits
+const SILENCE = 40_000; // ms: a stream that lives says so every 15 s
 const job = document.querySelector("[data-job]");
 const find = (name) => job.querySelector(`[data-${name}]`);
 const status = () => find("status").textContent;
@@ -19,6 +20,7 @@ let progress = null; // the last that was told of this try
 let beginning = NaN; // of the run, by our own clock
 let turn = 0;
 let isStale = false;
+let heard = 0; // when the stream told something last
 let isPutOff = false; // a question is open: what it stands in is taken anew when it is answered
 
 // Take the page as it is now. The last one that was asked for wins.
@@ -78,7 +80,12 @@ function tick() {
 
 function follow() {
   const source = new EventSource(job.dataset.events);
-  const on = (type, handle) => source.addEventListener(type, (event) => handle(JSON.parse(event.data), event.lastEventId));
+  heard = Date.now();
+  const on = (type, handle) =>
+    source.addEventListener(type, (event) => {
+      heard = Date.now();
+      handle(JSON.parse(event.data), event.lastEventId);
+    });
   on("state", (told) => {
     if (told.status === status()) return;
     progress = null;
@@ -90,6 +97,8 @@ function follow() {
     if (find("live")) showProgress(told); // else the page does not know yet that it runs
   });
   on("log", log.add);
+  on("heartbeat", ({ live }) => showStale((isStale = !live)));
+  source.onerror = () => showStale((isStale = true)); // it tries again by itself
   on("end", () => {
     source.close();
     refresh();
@@ -99,11 +108,16 @@ function follow() {
 
 // An answer that is an error ends a stream for good. Then, and while the job waits, the page itself is asked.
 const look = () => {
+  if (Date.now() - heard > SILENCE && events.readyState !== EventSource.CLOSED) {
+    showStale((isStale = true)); // it is dead, though nobody has said so
+    events.close();
+    events = follow();
+  }
   if (!document.hidden && (isStale || status() !== "running" || events.readyState === EventSource.CLOSED)) refresh();
 };
 
 const log = isFinal() ? null : readLog(job);
-const events = isFinal() ? null : follow();
+let events = isFinal() ? null : follow();
 const clock = isFinal() ? 0 : setInterval(tick, 1000);
 const looks = isFinal() ? 0 : setInterval(look, PLACES);
 begin();

@@ -41,7 +41,8 @@ export function readLog(job) {
   toEnd();
 
   const add = ({ offset, size, text }) => {
-    if (offset < known) return;
+    if (offset + size <= known) return;
+    if (offset < known) text = new TextDecoder().decode(new TextEncoder().encode(text).slice(known - offset)); // sent again
     known = offset + size;
     if (held === null) return show(text);
     held += text;

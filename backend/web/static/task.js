@@ -45,7 +45,7 @@ function upload(form) {
     stop(form, answer?.querySelector("h1 + p")?.textContent ?? `The server answered ${request.status} ${request.statusText}`);
   };
   request.onerror = () =>
-    stop(form, "The connection ended before an answer came. See on the desk whether the job is there before you send it again.");
+    stop(form, "The connection ended before an answer came. Send it again: if the job is there already, no other is made.");
   request.open("POST", url);
   request.send(new FormData(form));
 }

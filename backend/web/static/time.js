@@ -43,6 +43,13 @@ export function setBusy(form, busy) {
   button.setAttribute("aria-busy", busy);
 }
 
+// Who comes back to a form and sends it again means another job: web/once.py.
+addEventListener("pageshow", () => {
+  for (const key of document.querySelectorAll("input[name='-once']")) {
+    key.value = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+});
+
 showTimes();
 setInterval(() => {
   for (const element of document.querySelectorAll("time[data-elapsed]")) element.textContent = lasted(new Date(element.dateTime));
