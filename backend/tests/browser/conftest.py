@@ -64,7 +64,7 @@ def sample_page(browser: Browser, samples) -> Iterator[Page]:
 
 def open_page(browser: Browser, stack: Stack) -> Iterator[Page]:
     """A page at a server. What the browser complains of (the policy, a script's error) fails the test."""
-    context = browser.new_context(base_url=stack.url)
+    context = browser.new_context(base_url=stack.url, reduced_motion="reduce")
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
