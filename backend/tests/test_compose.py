@@ -174,8 +174,25 @@ def test_nginx_knows_each_of_its_variables_and_files():
 def test_nginx_tells_who_asks_limits_uploads_and_finds_new_containers():
     desk = NGINX["desk.conf.template"]
 
-    assert {"For", "Proto", "Host", "Port", "Prefix"} == set(re.findall(r"proxy_set_header X-Forwarded-(\w+) ", desk))
+    told = re.findall(r"proxy_set_header X-Forwarded-(\w+) ", desk)
+    assert sorted(told) == ["For", "Host", "Port", "Prefix", "Proto"]
     assert PROD["app"]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-1}"
     assert "client_max_body_size ${MAX_UPLOAD_BYTES};" in NGINX["nginx.conf.template"]
     assert "proxy_pass http://$app:5000;" in desk
     assert "resolver 127.0.0.11 " in NGINX["nginx.conf.template"]
+
+
+def test_nginx_has_no_more_processes_than_its_container_has_room_for():
+    [processes, connections] = re.findall(r"worker_(?:processes|connections) (\w+);", NGINX["nginx.conf.template"])
+    bytes_of_connections = (
+        int(processes) * int(connections) * 2 * 232
+    )  # of nginx: one each to the client and to the web
+
+    assert int(processes) < PROD["proxy"]["pids_limit"] / 2
+    assert bytes_of_connections < 256e6 / 2
+
+
+def test_a_backup_is_its_makers_alone():
+    script = (ROOT / "deploy" / "backup.sh").read_text()
+
+    assert 0 < script.index("umask 077") < script.index("mkdir")
