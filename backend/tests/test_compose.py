@@ -106,6 +106,12 @@ def test_prod_has_the_code_in_its_images_and_its_data_on_volumes():
     assert {"data", "redis"} == set(BASE["volumes"])
 
 
+def test_a_log_file_is_on_a_volume_or_there_is_none():
+    assert [name for name in ("app", "worker", "dashboard") if PROD[name]["environment"].get("LOG_DIR") != ""] == [
+        name for name in ("app", "worker", "dashboard") if "data:/data" in PROD[name].get("volumes", [])
+    ]
+
+
 def test_every_image_has_a_version():
     images = [service["image"] for service in PROD.values()]
     bases = re.findall(r"^FROM (\S+:\S+)", (ROOT / "backend" / "Dockerfile").read_text(), re.MULTILINE)
