@@ -109,7 +109,7 @@ def _of_server(redis: Redis) -> Iterator[str]:
     version = str(info["redis_version"])
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_REDIS:
         yield f"Redis is {version}, and has to be {'.'.join(map(str, OLDEST_REDIS))} or newer."
-    if not info["aof_enabled"]:
+    if not info["aof_enabled"] and not info["loading"]:  # while it reads the file it says that it has none
         yield "Redis has no append-only file, and would lose accepted jobs: set its appendonly to yes."
     if info["maxmemory_policy"] != "noeviction":
         yield f"Redis evicts ({info['maxmemory_policy']}), jobs, too: set its maxmemory-policy to noeviction."

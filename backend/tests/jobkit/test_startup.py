@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from itertools import permutations
 
 import pytest
@@ -15,7 +16,7 @@ from jobkit import startup
 from jobkit.settings import SharedSettings
 from jobkit.startup import find_problems
 from runner.settings import WorkerSettings
-from tests.conftest import BACKEND, RedisServer
+from tests.conftest import BACKEND, RedisServer, wait_until
 from tests.test_documents import known_settings
 from web.settings import WebSettings
 
@@ -181,3 +182,29 @@ def test_prod_ends_with_status_2_and_dev_is_let_be(server, program, tmp_path):
 @pytest.mark.parametrize("role", [WebSettings, WorkerSettings])
 def test_dev_takes_everything(role):
     startup.refuse_unsafe(role(_env_file=None, redis_url="redis://nowhere.invalid"))
+
+
+@pytest.fixture
+def loading(set_redis):
+    """The address of a right Redis that reads its file, of commands, as slowly as the test likes."""
+    url = set_redis()
+    with Redis.from_url(url) as redis, Redis.from_url(url) as reader, ThreadPoolExecutor() as pool:
+        redis.config_set("aof-use-rdb-preamble", "no")
+        redis.execute_command("DEBUG", "POPULATE", 30_000)
+        redis.bgrewriteaof()
+        wait_until(lambda: not redis.info("persistence")["aof_rewrite_in_progress"])
+        redis.config_set("key-load-delay", 50)  # µs; it answers after each 1,000
+        loaded = pool.submit(reader.execute_command, "DEBUG", "LOADAOF")
+        wait_until(lambda: redis.info("persistence")["loading"])
+        yield url
+        loaded.result(timeout=30)
+        redis.config_set("key-load-delay", 0)
+        redis.flushall()
+
+
+def test_a_redis_that_still_reads_its_file_is_not_said_to_have_none(loading):
+    assert problems(loading) == []
+
+    with Redis.from_url(loading) as redis:
+        assert redis.info("persistence")["loading"] == 1
+        assert redis.info("persistence")["aof_enabled"] == 0
