@@ -91,9 +91,12 @@ class Express:
         return [body]
 
     def _refuse(self, error: Exception, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """As Flask does when one of its views has raised this."""
+        """As Flask does when one of its views has raised this; its own hooks may answer, or fail, before."""
         with self._app.request_context(environ):
-            refusal = self._app.preprocess_request() or self._app.handle_user_exception(error)
+            try:
+                refusal = self._app.preprocess_request() or self._app.handle_user_exception(error)
+            except Exception as earlier:
+                refusal = self._app.handle_user_exception(earlier)
             return self._app.finalize_request(refusal)(environ, start_response)
 
 
