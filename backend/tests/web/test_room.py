@@ -113,11 +113,22 @@ def test_when_redis_is_full_every_write_says_so_and_the_desk_tells_it(client, po
     leave(1.1)
     page = client.post("/tasks/echo", data={"text": "precious words", "-queue": "high", "times": "1"}, headers=HTML)
 
-    assert_refused(post("echo/jobs?queue=high"), 503, "Redis full", "Redis has no room for more jobs")
+    assert_refused(post("echo/jobs?queue=high"), 503, "Redis full", "Redis has no room for more")
     assert_refused(client.patch("/api/v1/queues/high", json={"paused": True}), 503, "Redis full", "no room")
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
-    assert "Redis has no room for more jobs" in page.text
+    assert "Redis has no room for more" in page.text
     assert "precious words" in page.text
+    for address in (
+        "/",
+        "/jobs",
+        "/queues",
+        "/api/v1/jobs",
+        "/api/v1/jobs?status=succeeded",
+        f"/api/v1/jobs/{full}/logs",
+    ):
+        assert client.get(address, headers=HTML).status_code == 200, address
+    with client.get(f"/api/v1/jobs/{full}/events") as events:
+        assert "event: end" in events.text
     leave(0.9)
     assert "no new jobs are taken until there is room" in client.get("/").text
 
