@@ -15,12 +15,14 @@ from redis.exceptions import RedisError
 from jobkit.arguments import Arguments, check
 from jobkit.artifacts import Artifact, ArtifactStore, FolderStore, UploadedFile
 from jobkit.catalog import CatalogReader, TaskSpec
-from jobkit.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
-from jobkit.job import Job, Retention
+from jobkit.errors import AppError, IdempotentJobGone, JobExpired, JobNotFound, JobRuns, NotEnded, UnreadableInput
+from jobkit.job import FINAL, Job, Retention
 from jobkit.jobs import Jobs, Once, new_job_id
 from jobkit.options import check_options
 from jobkit.queues import Queues
 from jobkit.settings import SharedSettings
+
+Outcome = str | AppError  # of an action on one job among many: what was done, or why it was not
 
 
 class Desk:
@@ -148,13 +150,36 @@ class Desk:
         content = files.enter_context(self.artifacts.open(job.id, file.artifact))
         return UploadedFile(file.filename, file.media_type, content)
 
-    def delete(self, *job_ids: str) -> list[str]:
-        """Remove jobs and their files; the status that each had, empty for none. One that runs is left alone."""
-        statuses = self.jobs.delete(*job_ids)
-        for job_id, status in zip(job_ids, statuses, strict=True):
-            if status not in ("running", ""):
-                self.artifacts.delete(job_id)
-        return statuses
+    def cancel(self, *job_ids: str) -> list[Outcome]:
+        """As `Jobs.cancel`: "canceled", "stopping" for one that runs, the status of one that had ended; JobNotFound."""
+
+        def outcome(job_id: str, status: str) -> Outcome:
+            return ("stopping" if status == "running" else status) or JobNotFound(job_id)
+
+        return list(map(outcome, job_ids, self.jobs.cancel(*job_ids)))
+
+    def keep(self, *job_ids: str) -> list[Outcome]:
+        """As `Jobs.keep`: "kept"; NotEnded, JobNotFound."""
+
+        def outcome(job_id: str, status: str) -> Outcome:
+            if status in FINAL:
+                return "kept"
+            return NotEnded(job_id, status) if status else JobNotFound(job_id)
+
+        return list(map(outcome, job_ids, self.jobs.keep(*job_ids)))
+
+    def delete(self, *job_ids: str) -> list[Outcome]:
+        """Remove jobs and their files: "deleted"; JobRuns, JobNotFound."""
+
+        def outcome(job_id: str, status: str) -> Outcome:
+            if status == "running":
+                return JobRuns(job_id)
+            if not status:
+                return JobNotFound(job_id)
+            self.artifacts.delete(job_id)
+            return "deleted"
+
+        return list(map(outcome, job_ids, self.jobs.delete(*job_ids)))
 
 
 def _digest(
