@@ -10,7 +10,7 @@ from typing import Any
 from redis.exceptions import RedisError
 
 from jobkit.desk import Outcome
-from jobkit.errors import AppError, CountDiffers, FieldError, InvalidArguments, RedisAway
+from jobkit.errors import AppError, CountDiffers, FieldError, InvalidArguments, NoRoom, RedisAway
 from jobkit.jobs import BATCH
 from jobkit.listing import Filter
 from web.desk import desk
@@ -43,7 +43,10 @@ def matching_ids(matching: Filter, expected: int | None = None, at: str = "") ->
 
 
 def act(action: str, ids: Sequence[str]) -> dict[str, int]:
-    """Do one of ACTIONS with each of these jobs; how many jobs came to what. Jobs of others are skipped."""
+    """Do one of ACTIONS with each of these jobs; how many jobs came to what.
+
+    Jobs of others are skipped; a retry that finds no room is refused: later it may find some.
+    """
     parts = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
     outcomes: Counter[str] = Counter()
     for part in parts:
@@ -54,6 +57,8 @@ def act(action: str, ids: Sequence[str]) -> dict[str, int]:
 
 
 def _word(outcome: Outcome) -> str:
+    if isinstance(outcome, NoRoom):
+        return "refused"
     return outcome if isinstance(outcome, str) and outcome in _DONE else "skipped"
 
 

@@ -84,6 +84,15 @@ def test_every_way_to_submit_is_refused_by_a_full_queue(client, post, full):
     assert client.get("/api/v1/queues/default").json["jobs"]["queued"] == PLACES
 
 
+def test_jobs_of_a_list_that_find_no_room_are_told_from_those_that_can_not_be_retried(client, full):
+    matching = {"action": "retry", "filter": {"task": "echo"}, "expected_count": 3}
+    done = client.post("/api/v1/jobs:bulk", json=matching)
+    page = client.post("/jobs", data={"action": "retry", "expected_count": "1", "id": full}, follow_redirects=True)
+
+    assert done.json["outcomes"] == {"refused": 1, "skipped": 2}
+    assert "1 found no room: try again later." in page.text
+
+
 def test_what_was_accepted_and_other_queues_are_answered_all_the_same(post, full):
     assert post("echo/jobs", headers={"Idempotency-Key": "first"}).json["id"] == full
     assert post("echo/jobs?queue=high").status_code == 202

@@ -26,6 +26,7 @@ _OUTCOMES = {
     "retried": "run again, as new jobs",
     "kept": "kept for ever",
     "deleted": "deleted",
+    "refused": "found no room: try again later",
 }
 _SKIPPED = {
     "cancel": "had ended in the meantime",
