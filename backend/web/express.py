@@ -19,7 +19,6 @@ from jobkit.accounts import Identity
 from jobkit.hosts import TrustedHosts
 from jobkit.job import Job
 from jobkit.present import job_object
-from web.api.tasks import RETRY_AFTER
 from web.audit import write_audit
 from web.auth import SUBMITTER
 from web.desk import WebDesk
@@ -27,7 +26,7 @@ from web.forms import JSON_BYTES, json_arguments
 from web.identity import Authenticator
 from web.limits import WriteLimit
 from web.meters import requests_of
-from web.present import links
+from web.present import RETRY_AFTER, links
 from web.protection import SAFE_HEADERS
 from web.request_log import request_id_of, write_line
 

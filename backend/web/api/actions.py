@@ -7,12 +7,12 @@ from typing import Any, cast
 from flask import Blueprint, request
 
 from jobkit.errors import FieldError, InvalidArguments
-from web.api.query import job_filter
 from web.api.tasks import Answer, accepted, idempotency_key
 from web.bulk import ACTIONS, act, matching_ids
 from web.desk import desk
 from web.forms import json_object
 from web.present import job_object
+from web.query import job_filter
 from web.waiting import preferred_wait
 
 

@@ -10,13 +10,13 @@ from werkzeug.wrappers import Response
 
 from jobkit.errors import InvalidArguments, JobExpired, JobNotFound
 from jobkit.job import Job
-from web.api.query import MAX_PAGE, PAGED, job_filter, once_each, page_limit
 from web.bulk import ACTIONS
 from web.desk import desk
 from web.pages.fields import as_local
 from web.pages.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
 from web.pages.many import DONE, done_in_words
 from web.pages.words import duration
+from web.query import MAX_PAGE, PAGED, job_filter, once_each, page_limit
 
 ROWS = 50
 _SENSIBLE: dict[str, tuple[str, ...]] = {  # what can be done with jobs of a status

@@ -15,9 +15,9 @@ from jobkit.errors import FieldError, InvalidArguments
 from jobkit.options import check_options
 from jobkit.queues import Queue
 from jobkit.reading import with_zone
-from web.api.query import submit_options
 from web.desk import desk
 from web.pages.fields import FormField, Texts
+from web.query import submit_options
 
 
 def option_fields(

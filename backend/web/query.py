@@ -1,4 +1,4 @@
-"""What a query of the API may say: filters, limits, options of a submit. Whatever is wrong is named."""
+"""What a query, of the API or of a page, may say: filters, limits, options of a submit. Whatever is wrong is named."""
 
 from __future__ import annotations
 
