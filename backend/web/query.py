@@ -13,6 +13,7 @@ from jobkit.arguments import check_tags
 from jobkit.errors import FieldError, InvalidArguments
 from jobkit.job import EVERY_STATUS
 from jobkit.listing import Filter
+from jobkit.options import Options
 from jobkit.reading import read_moment
 
 MAX_PAGE = 200
@@ -36,7 +37,7 @@ def once_each(query: MultiDict[str, str]) -> dict[str, str]:
     return query.to_dict()
 
 
-def submit_options(query: MultiDict[str, str]) -> dict[str, Any]:
+def submit_options(query: MultiDict[str, str]) -> Options:
     """What `Desk.submit` is told besides the arguments: queue, at, tags. Raises InvalidArguments."""
     at = query.get("at")
     try:
