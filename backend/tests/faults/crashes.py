@@ -143,6 +143,8 @@ class Supervisor(TaskWorker):
             worker_name=self.name,
             redis=self.connection,
             activity=self._activity,
+            meters=self._meters,
+            output=self._output,
             folder=self._folder / "job",
             burst=True,
             supervisor=0,

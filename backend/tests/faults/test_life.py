@@ -271,7 +271,7 @@ def test_what_is_promised_holds_whatever_happens_at_whichever_command(redis_url)
     Life.url = redis_url
     Life.registry = discover(WorkerSettings(tasks="tests.faults.tasks", _env_file=None))
     Life.TestCase.settings = settings(
-        max_examples=1_500 if ALL else 12,
+        max_examples=1_500 if ALL else 8,
         stateful_step_count=30,
         deadline=None,
         derandomize=not ALL,
