@@ -124,6 +124,8 @@ class Child:
         self._time_limit = TimeLimit()
         self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
         self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}
+        once = {reference for reference, task in registry.tasks.items() if task.options.at_most_once}
+        self._not_ahead = self._isolated | once  # they begin when Redis has them as what runs, and none is put back
         self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
         self._executions = activity.totals()[0].total()  # a child that runs one job only goes on counting, too
         self._jobs = 0
@@ -186,7 +188,7 @@ class Child:
             if outcome.failure or not job.is_plain or not is_to_go_on or answer[1] != b"job":
                 return outcome
             job, before = _reserved(answer, self._settings), outcome
-            if self._needs_a_fresh_process(job):
+            if _is_of(self._not_ahead, job):
                 return outcome
 
     def _run(self, job: Reserved) -> Outcome:
@@ -306,7 +308,7 @@ class Child:
     # The process
 
     def _needs_a_fresh_process(self, job: Reserved) -> bool:
-        return bool(self._isolated) and reference_of(job.data) in self._isolated
+        return _is_of(self._isolated, job)
 
     def _has_grown(self, seconds: float) -> bool:
         """Whether this process has run its number of jobs, or has grown too large."""
@@ -363,6 +365,11 @@ def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
         enqueued_at=enqueued_at,
         request_id=(request_id or b"").decode(errors="replace"),
     )
+
+
+def _is_of(references: set[str], job: Reserved) -> bool:
+    """Whether its task is one of these."""
+    return bool(references) and reference_of(job.data) in references
 
 
 def _number(text: bytes | None, default: int) -> int:

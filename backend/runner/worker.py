@@ -322,7 +322,7 @@ class TaskWorker(BaseWorker):
             self._release("lost", Failure.lost(_reason(status)), ending)
         if running:
             if self._stop_until and time.monotonic() > self._stop_until:
-                self._release("put_back", None, running)
+                self._make_way(running)
             elif self._end and self._end[2].execution == running.execution:
                 self._release(self._end[0], self._end[1], running)
             else:
@@ -336,6 +336,14 @@ class TaskWorker(BaseWorker):
             if self._unbegun_deaths % UNBEGUN_DEATHS == 0:
                 self._release("lost", Failure.lost(_reason(status)), None)
                 raise RuntimeError("the child dies before it begins anything")
+
+    def _make_way(self, running: Running) -> None:
+        """The job's time to end before its worker does is over: it goes back, unless it is to run at most once."""
+        task = self._registry.tasks.get(reference_of(self.connection.hget(job_key(running.job_id), "data")))
+        if task and task.options.at_most_once:
+            self._release("failed", Failure.worker_stopped(), running)
+        else:
+            self._release("put_back", None, running)
 
     def _release(self, how: str, failure: Failure | None, running: Running | None) -> None:
         answer = RELEASE(

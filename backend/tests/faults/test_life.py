@@ -36,7 +36,7 @@ from tests.faults.reconciler import Snapshot
 ALL = os.environ.get("FAULTS") == "all"
 RETENTION = Retention(result_ttl=1000, failure_ttl=1000)
 WORKERS_COUNT = 2
-TASKS = ("effect", "effect_high", "retrying")
+TASKS = ("effect", "effect_high", "effect_once", "retrying")
 
 LOOKS = ("beat", "read_commands", "call_back")
 MEDDLING = ("nothing", "cancel", "delete", *LOOKS, "is taken for lost", "another takes it", "child dies", "all dies")
