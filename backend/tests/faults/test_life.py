@@ -24,8 +24,8 @@ from jobkit.errors import JobExpired, JobNotFound
 from jobkit.job import Retention
 from jobkit.jobs import Jobs, Once, new_job_id
 from jobkit.redis import SWEEP_LOCK, WORKERS
-from runner.child import Reserved
 from runner.discovery import TaskRegistry, discover
+from runner.reservation import Reserved
 from runner.retention import Sweeper
 from runner.settings import WorkerSettings
 from tests.faults import reconciler
@@ -191,7 +191,7 @@ class Life(RuleBasedStateMachine):
         self.redis.set("taskdesk:sweep:last", self.redis.time()[0] - 5)
         monitor = Supervisor(self.settings, self.registry, self.redis, self.begun)
         self.redis.delete(*(f"rq:scheduler-lock:{queue}" for queue in QUEUES))
-        monitor._tick()
+        monitor._endings.tick()
         self.redis.delete(*(f"rq:scheduler-lock:{queue}" for queue in QUEUES))
         shutil.rmtree(monitor._folder, ignore_errors=True)
 
