@@ -306,7 +306,8 @@ class Child:
         reading, self._wakeup = os.pipe()
         for end in (reading, self._wakeup):
             os.set_blocking(end, False)
-        self._surroundings = Surroundings(self._folder, self._reporter, self._take_signals)
+        as_log = self._settings.env == "prod"
+        self._surroundings = Surroundings(self._folder, self._reporter, self._take_signals, as_log=as_log)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # from here on it is ours
         gc.freeze()  # what the supervisor has loaded is shared: a collection would copy it
         return reading
