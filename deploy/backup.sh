@@ -2,6 +2,7 @@
 # Save jobs and files while all of it runs:    deploy/backup.sh .env.prod /backups/monday
 # Redis comes first: a job that is in the copy has its files, as these are never changed, and stay while it does.
 set -eu
+umask 077 # it has all jobs, and the hashes of the passwords
 compose="docker compose --env-file $1"
 backup=$2
 mkdir -p "$backup"

@@ -106,6 +106,12 @@ def test_prod_has_the_code_in_its_images_and_its_data_on_volumes():
     assert {"data", "redis"} == set(BASE["volumes"])
 
 
+def test_a_log_file_is_on_a_volume_or_there_is_none():
+    assert [name for name in ("app", "worker", "dashboard") if PROD[name]["environment"].get("LOG_DIR") != ""] == [
+        name for name in ("app", "worker", "dashboard") if "data:/data" in PROD[name].get("volumes", [])
+    ]
+
+
 def test_every_image_has_a_version():
     images = [service["image"] for service in PROD.values()]
     bases = re.findall(r"^FROM (\S+:\S+)", (ROOT / "backend" / "Dockerfile").read_text(), re.MULTILINE)
@@ -174,8 +180,25 @@ def test_nginx_knows_each_of_its_variables_and_files():
 def test_nginx_tells_who_asks_limits_uploads_and_finds_new_containers():
     desk = NGINX["desk.conf.template"]
 
-    assert {"For", "Proto", "Host", "Port", "Prefix"} == set(re.findall(r"proxy_set_header X-Forwarded-(\w+) ", desk))
+    told = re.findall(r"proxy_set_header X-Forwarded-(\w+) ", desk)
+    assert sorted(told) == ["For", "Host", "Port", "Prefix", "Proto"]
     assert PROD["app"]["environment"]["TRUSTED_PROXIES"] == "${TRUSTED_PROXIES:-1}"
     assert "client_max_body_size ${MAX_UPLOAD_BYTES};" in NGINX["nginx.conf.template"]
     assert "proxy_pass http://$app:5000;" in desk
     assert "resolver 127.0.0.11 " in NGINX["nginx.conf.template"]
+
+
+def test_nginx_has_no_more_processes_than_its_container_has_room_for():
+    [processes, connections] = re.findall(r"worker_(?:processes|connections) (\w+);", NGINX["nginx.conf.template"])
+    bytes_of_connections = (
+        int(processes) * int(connections) * 2 * 232
+    )  # of nginx: one each to the client and to the web
+
+    assert int(processes) < PROD["proxy"]["pids_limit"] / 2
+    assert bytes_of_connections < 256e6 / 2
+
+
+def test_a_backup_is_its_makers_alone():
+    script = (ROOT / "deploy" / "backup.sh").read_text()
+
+    assert 0 < script.index("umask 077") < script.index("mkdir")

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, request
-from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, Gauge, generate_latest
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from web.desk import desk
@@ -39,14 +41,17 @@ def metrics() -> Response:
     else:
         registry.register(METERS)
     registry.register(RedisFigures(desk()))
-    _add_disk(registry)
+    registry.register(_DiskFigures())
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-def _add_disk(registry: CollectorRegistry) -> None:
-    disk = desk().artifacts.disk()
-    Gauge("taskdesk_data_free_bytes", "Free on the disk of DATA_DIR.", registry=registry).set(disk.free)
-    Gauge("taskdesk_data_reserve_bytes", "Of that, what stays free.", registry=registry).set(disk.reserve)
+class _DiskFigures:
+    """A collector: a Gauge would write into the folder of the processes, too, and stay when they have ended."""
+
+    def collect(self) -> Iterator[Metric]:
+        disk = desk().artifacts.disk()
+        yield GaugeMetricFamily("taskdesk_data_free_bytes", "Free on the disk of DATA_DIR.", disk.free)
+        yield GaugeMetricFamily("taskdesk_data_reserve_bytes", "Of that, what stays free.", disk.reserve)
 
 
 def _observe(response: Response) -> Response:

@@ -280,6 +280,15 @@ def test_the_processes_on_one_socket_are_added_up(processes):
     assert answered() == before + len(requests)
 
 
+def test_the_disk_has_one_figure_however_many_processes_were_asked(processes):
+    for _ in range(10):
+        text = _get(processes, "/metrics")
+
+    assert re.findall(r"^(taskdesk_data_\w+)(\{.*\})? ", text, re.MULTILINE) == [
+        ("taskdesk_data_free_bytes", ""), ("taskdesk_data_reserve_bytes", ""),
+    ]  # fmt: skip
+
+
 def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes, redis):
     for _ in range(30):
         _get(processes, "/healthz")
