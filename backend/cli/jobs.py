@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -11,13 +11,11 @@ from cli.moments import Duration
 from cli.program import status_for
 from cli.session import Session, pass_session
 from cli.terminal import duration, json_flag, moment, print_json, print_table, say
-from jobkit.desk import Desk
-from jobkit.errors import AppError, JobNotFound, JobRuns, NotEnded
-from jobkit.job import EVERY_STATUS, FINAL, Job
+from jobkit.desk import Desk, Outcome
+from jobkit.errors import AppError
+from jobkit.job import EVERY_STATUS, Job
 from jobkit.listing import Filter
 from jobkit.present import job_object
-
-Outcome = str | AppError  # of an action on one job
 
 
 @click.command(name="list")
@@ -72,11 +70,7 @@ def cancel(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json
 
     It prints the state of each. What runs is stopped by its worker within 5 seconds; what has ended stays as it is.
     """
-
-    def outcome(job_id: str, status: str) -> Outcome:
-        return ("stopping" if status == "running" else status) or JobNotFound(job_id)
-
-    _tell(ctx, as_json, job_ids, map(outcome, job_ids, session.desk.jobs.cancel(*job_ids)))
+    _tell(ctx, as_json, job_ids, session.desk.cancel(*job_ids))
 
 
 @click.command()
@@ -86,13 +80,7 @@ def cancel(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json
 @click.pass_context
 def keep(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json: bool) -> None:
     """Let jobs that have ended never expire."""
-
-    def outcome(job_id: str, status: str) -> Outcome:
-        if status in FINAL:
-            return "kept"
-        return NotEnded(job_id, status) if status else JobNotFound(job_id)
-
-    _tell(ctx, as_json, job_ids, map(outcome, job_ids, session.desk.jobs.keep(*job_ids)))
+    _tell(ctx, as_json, job_ids, session.desk.keep(*job_ids))
 
 
 @click.command()
@@ -102,16 +90,10 @@ def keep(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json: 
 @click.pass_context
 def delete(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json: bool) -> None:
     """Remove jobs with their results, logs and files. What runs is left alone."""
-
-    def outcome(job_id: str, status: str) -> Outcome:
-        if status == "running":
-            return JobRuns(job_id)
-        return "deleted" if status else JobNotFound(job_id)
-
-    _tell(ctx, as_json, job_ids, map(outcome, job_ids, session.desk.delete(*job_ids)))
+    _tell(ctx, as_json, job_ids, session.desk.delete(*job_ids))
 
 
-def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: Iterable[Outcome]) -> None:
+def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: Sequence[Outcome]) -> None:
     """Print what became of each job, and say what could not be done; the worst of it is the exit status."""
     told = list(zip(job_ids, outcomes, strict=True))
     done = [(job_id, word) for job_id, word in told if isinstance(word, str)]

@@ -95,7 +95,7 @@ class Accounts:
 
     def read(self) -> tuple[dict[str, User], dict[str, Token]]:
         """The users by name, and the tokens by `token_digest`."""
-        with self._redis.pipeline() as pipeline:
+        with self._redis.pipeline(transaction=False) as pipeline:
             users, tokens = pipeline.hgetall(USERS).hgetall(TOKENS).execute()
         return (
             {name.decode(): _user(name.decode(), json.loads(stored)) for name, stored in users.items()},

@@ -97,6 +97,9 @@ class ArtifactStore(Protocol):
     def local_path(self, job_id: str, name: str) -> Path:
         """A path that holds the file, for a task to read. Raises ArtifactNotFound."""
 
+    def remove(self, job_id: str, name: str) -> None:
+        """Remove a file of a job; none is fine."""
+
     def delete(self, job_id: str) -> None:
         """Remove all files of a job; none is fine."""
 
@@ -153,6 +156,9 @@ class FolderStore:
         if not path.is_file():
             raise ArtifactNotFound(job_id, name)
         return path
+
+    def remove(self, job_id: str, name: str) -> None:
+        self._path(job_id, name).unlink(missing_ok=True)
 
     def delete(self, job_id: str) -> None:
         shutil.rmtree(self._job_folder(job_id), ignore_errors=True)

@@ -43,6 +43,7 @@ class TaskSpec(BaseModel):
     retries: int
     input_schema: dict[str, Any]
     output_schema: dict[str, Any] | None = None
+    at_most_once: bool = False
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import datetime
-from typing import Any
+from typing import Any, Unpack
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -15,12 +13,14 @@ from redis.exceptions import RedisError
 from jobkit.arguments import Arguments, check
 from jobkit.artifacts import Artifact, ArtifactStore, FolderStore, UploadedFile
 from jobkit.catalog import CatalogReader, TaskSpec
-from jobkit.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
-from jobkit.job import Job, Retention
+from jobkit.errors import AppError, IdempotentJobGone, JobExpired, JobNotFound, JobRuns, NotEnded, UnreadableInput
+from jobkit.job import FINAL, Job, Retention
 from jobkit.jobs import Jobs, Once, new_job_id
-from jobkit.options import check_options
+from jobkit.options import Options, check_options
 from jobkit.queues import Queues
 from jobkit.settings import SharedSettings
+
+Outcome = str | AppError  # of an action on one job among many: what was done, or why it was not
 
 
 class Desk:
@@ -38,27 +38,21 @@ class Desk:
         spec: TaskSpec,
         arguments: Arguments,
         *,
-        queue: str | None = None,
-        at: datetime | None = None,
-        tags: Sequence[str] = (),
         key: str | None = None,
         form_key: str = "",
-        retry_of: str = "",
-        owner: str = "",
-        request_id: str = "",
+        **options: Unpack[Options],
     ) -> Job:
-        """Store the uploads, then put the job on a queue, its task's unless told. `arguments` are checked already.
+        """Store the uploads, then put the job on a queue. `arguments` are checked already.
 
-        `at`, with a zone: when it is queued; now, if that is over. With a `key` (Idempotency-Key) that came before, the
-        job of that time. A `form_key` does the same while the input is the same and that job is there; else it makes
-        another. Raises IdempotencyKeyReused, NoRoom; InvalidArguments for `queue` and `at`.
+        With a `key` (Idempotency-Key) that came before, the job of that time. A `form_key` does the same while the
+        input is the same and that job is there; else it makes another. Raises IdempotencyKeyReused, NoRoom;
+        InvalidArguments for `queue` and `at`.
         """
-        check_options(self.queues.names, queue, at)
-        queue = queue or spec.queue
+        check_options(self.queues.names, options)
         once = None
         if key or form_key:
-            digest = _digest(spec, arguments, queue, at, tags, retry_of)
-            once = Once(key or f"form {form_key} {digest}", digest, owner)
+            digest = _digest(spec, arguments, options)
+            once = Once(key or f"form {form_key} {digest}", digest, options.get("owner", ""))
             if known := self.jobs.done_before(once):
                 try:
                     return self._known(once, known[0])
@@ -66,19 +60,13 @@ class Desk:
                     if key:
                         raise
                     once = None  # who sends the form again, wants it again
+        return self._put(spec, arguments, once, options)
+
+    def _put(self, spec: TaskSpec, arguments: Arguments, once: Once | None, options: Options) -> Job:
         job_id = new_job_id()
         try:
-            job = self.jobs.submit(
-                *(spec, {**arguments.values, **self._store(spec, arguments, job_id)}, self._retention),
-                job_id=job_id,
-                queue=queue,
-                at=at,
-                tags=tags,
-                retry_of=retry_of,
-                owner=owner,
-                request_id=request_id,
-                once=once,
-            )
+            values = {**arguments.values, **self._store(spec, arguments, job_id)}
+            job = self.jobs.submit(spec, values, self._retention, job_id=job_id, once=once, **options)
         except RedisError:
             raise  # the job may be there, though its answer was lost: if it is not, the sweep removes its files
         except Exception:
@@ -105,23 +93,13 @@ class Desk:
             raise IdempotentJobGone(once.key, job_id) from None
 
     def submit_many(
-        self,
-        spec: TaskSpec,
-        inputs: list[dict[str, Any]],
-        *,
-        queue: str | None = None,
-        at: datetime | None = None,
-        tags: Sequence[str] = (),
-        key: str | None = None,
-        owner: str = "",
-        request_id: str = "",
+        self, spec: TaskSpec, inputs: list[dict[str, Any]], *, key: str | None = None, **options: Unpack[Options]
     ) -> list[str]:
         """Put a job for each of these inputs on a queue, in one step; their ids. Options and errors as of `submit`."""
-        check_options(self.queues.names, queue, at)
-        queue = queue or spec.queue
-        once = Once(key, _digest(spec, Arguments({"inputs": inputs}), queue, at, tags), owner) if key else None
-        options: dict[str, Any] = {"queue": queue, "at": at, "tags": tags, "owner": owner, "once": once}
-        return self.jobs.submit_many(spec, inputs, self._retention, request_id=request_id, **options)
+        check_options(self.queues.names, options)
+        asked = Arguments({"inputs": inputs})
+        once = Once(key, _digest(spec, asked, options), options.get("owner", "")) if key else None
+        return self.jobs.submit_many(spec, inputs, self._retention, once=once, **options)
 
     def retry(self, job: Job, *, key: str | None = None, form_key: str = "") -> Job:
         """A new job with the input, the files, the tags and the queue of one that has ended; the keys as in `submit`.
@@ -139,8 +117,8 @@ class Desk:
             values = {name: value for name, value in job.input.items() if name not in uploads}
             check(spec, values, uploads)
             queue = job.queue if job.queue in self.queues.names else None
-            keys: dict[str, Any] = {"key": key, "form_key": form_key}
-            return self.submit(spec, Arguments(values, uploads), queue=queue, tags=job.tags, retry_of=job.id, **keys)
+            options: Options = {"queue": queue, "tags": job.tags, "retry_of": job.id}
+            return self.submit(spec, Arguments(values, uploads), key=key, form_key=form_key, **options)
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
         """A file that came with a job, open until `files` closes. Raises ArtifactNotFound."""
@@ -148,22 +126,44 @@ class Desk:
         content = files.enter_context(self.artifacts.open(job.id, file.artifact))
         return UploadedFile(file.filename, file.media_type, content)
 
-    def delete(self, *job_ids: str) -> list[str]:
-        """Remove jobs and their files; the status that each had, empty for none. One that runs is left alone."""
-        statuses = self.jobs.delete(*job_ids)
-        for job_id, status in zip(job_ids, statuses, strict=True):
-            if status not in ("running", ""):
-                self.artifacts.delete(job_id)
-        return statuses
+    def cancel(self, *job_ids: str) -> list[Outcome]:
+        """As `Jobs.cancel`: "canceled", "stopping" for one that runs, the status of one that had ended; JobNotFound."""
+
+        def outcome(job_id: str, status: str) -> Outcome:
+            return ("stopping" if status == "running" else status) or JobNotFound(job_id)
+
+        return list(map(outcome, job_ids, self.jobs.cancel(*job_ids)))
+
+    def keep(self, *job_ids: str) -> list[Outcome]:
+        """As `Jobs.keep`: "kept"; NotEnded, JobNotFound."""
+
+        def outcome(job_id: str, status: str) -> Outcome:
+            if status in FINAL:
+                return "kept"
+            return NotEnded(job_id, status) if status else JobNotFound(job_id)
+
+        return list(map(outcome, job_ids, self.jobs.keep(*job_ids)))
+
+    def delete(self, *job_ids: str) -> list[Outcome]:
+        """Remove jobs and their files: "deleted"; JobRuns, JobNotFound."""
+
+        def outcome(job_id: str, status: str) -> Outcome:
+            if status == "running":
+                return JobRuns(job_id)
+            if not status:
+                return JobNotFound(job_id)
+            self.artifacts.delete(job_id)
+            return "deleted"
+
+        return list(map(outcome, job_ids, self.jobs.delete(*job_ids)))
 
 
-def _digest(
-    spec: TaskSpec, arguments: Arguments, queue: str, at: datetime | None, tags: Sequence[str], retry_of: str = ""
-) -> str:
+def _digest(spec: TaskSpec, arguments: Arguments, options: Options) -> str:
     """The same for requests that ask for the same."""
     files = {}
     for name, upload in arguments.uploads.items():
         files[name] = hashlib.file_digest(upload.content, "sha256").hexdigest()  # type: ignore[arg-type]
         upload.content.seek(0)
-    asked = [spec.reference, arguments.values, files, queue, at and at.timestamp(), sorted(tags), retry_of]
+    queue, at, tags = options.get("queue") or spec.queue, options.get("at"), sorted(options.get("tags", ()))
+    asked = [spec.reference, arguments.values, files, queue, at and at.timestamp(), tags, options.get("retry_of", "")]
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]

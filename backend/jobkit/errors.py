@@ -195,7 +195,7 @@ class RedisFull(NoRoom):
     def __init__(self, used: int = 0, limit: int = 0):
         figures = f": {used / limit:.0%} of its {limit / 1e6:,.0f} MB are in use" if limit else ""
         super().__init__(
-            f"Redis has no room for more jobs{figures}. Nothing was added: try again later. An operator makes room by "
+            f"Redis has no room for more{figures}. Nothing was done: try again later. An operator makes room by "
             "deleting jobs, or by a larger maxmemory."
         )
 

@@ -58,7 +58,7 @@ def write(pipeline: Pipeline, job_id: str, content: bytes, *, offset: int, ttl: 
 
 def log_size(redis: Redis, job_id: str) -> int:
     """Bytes that were printed in all."""
-    with redis.pipeline() as pipeline:
+    with redis.pipeline(transaction=False) as pipeline:
         _ask_size(pipeline, job_id)
         return _size(*pipeline.execute())
 
@@ -78,12 +78,12 @@ def add_texts(redis: Redis, job_id: str, pieces: list[dict[str, Any]]) -> None:
     """Give each piece of a log, `size` bytes from `offset` on, its `text`. What is left out is told in the next."""
     if not pieces:
         return
-    with redis.pipeline() as pipeline:  # a transaction: meanwhile the ring may turn
-        _ask_size(pipeline, job_id)
+    with redis.pipeline(transaction=False) as pipeline:
         for piece in pieces:
             for place, place_end in _places_of(piece):
                 pipeline.getrange(log_key(job_id), place, place_end - 1)
-        length, trailer, *contents = pipeline.execute()
+        _ask_size(pipeline, job_id)  # last: what the ring has lost meanwhile counts as left out
+        *contents, length, trailer = pipeline.execute()
     parts, told = iter(contents), pieces[0]["offset"]
     for piece in pieces:
         offset, end = piece["offset"], piece["offset"] + piece["size"]

@@ -12,7 +12,7 @@ import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Unpack
 
 from redis import Redis
 from redis.exceptions import ResponseError
@@ -37,6 +37,7 @@ from jobkit.job import (
     with_due,
 )
 from jobkit.listing import Filter, Listing
+from jobkit.options import Options
 from jobkit.redis import (
     EXPIRED,
     JOBS,
@@ -102,6 +103,32 @@ def _due(at: datetime | None) -> int | None:
     return math.ceil(at.timestamp()) if at and at > datetime.now(UTC) else None
 
 
+def _common(
+    spec: TaskSpec,
+    retention: Retention,
+    *,
+    queue: str | None = None,
+    at: datetime | None = None,
+    tags: Sequence[str] = (),
+    retry_of: str = "",
+    owner: str = "",
+    request_id: str = "",
+) -> tuple[dict[str, Any], int | None]:
+    """The fields that all jobs of a submit have, and when they are due."""
+    known_of = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner), (REQUEST, request_id))
+    ours = {name: value for name, value in known_of if value}
+    due = _due(at)
+    return common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours), due
+
+
+def _ids(once: Once, record: bytes) -> list[str]:
+    """Of the jobs that an earlier request of the same key has made. Raises IdempotencyKeyReused."""
+    digest, *ids = record.decode().split()
+    if digest != once.digest:
+        raise IdempotencyKeyReused(once.key)
+    return list(ids)
+
+
 class Jobs:
     def __init__(self, redis: Redis, queues: Sequence[str], max_queued: int | None = None):
         """`max_queued`: how many jobs a submit lets wait in a queue; None for any number."""
@@ -119,26 +146,18 @@ class Jobs:
         retention: Retention,
         *,
         job_id: str = "",
-        queue: str = "",
-        at: datetime | None = None,
-        tags: Sequence[str] = (),
-        retry_of: str = "",
-        owner: str = "",
-        request_id: str = "",
         once: Once | None = None,
+        **options: Unpack[Options],
     ) -> Job:
-        """Put a job on a queue (its task's unless told), in one atomic round trip; at this time, if it is to come.
+        """Put a job on a queue, in one atomic round trip.
 
         Returns the job, which may be an earlier one by `once`. `arguments` must be valid for the task: this does not
         check them. Raises IdempotencyKeyReused, QueueFull, RedisFull, and as `get`.
         """
         job_id = job_id or new_job_id()
-        known_of = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner), (REQUEST, request_id))
-        ours = {name: value for name, value in known_of if value}
-        due = _due(at)
-        common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
+        common, due = _common(spec, retention, **options)
         own = own_fields(spec, arguments)
-        [known] = self._send(spec, common, {job_id: own}, due, tags, once)
+        [known] = self._send(spec, common, {job_id: own}, due, once)
         if known != job_id:
             return self.get(known)
         return with_due(submitted(job_id, arguments, {**common, **own}), due)
@@ -149,12 +168,8 @@ class Jobs:
         arguments: Sequence[dict[str, Any]],
         retention: Retention,
         *,
-        queue: str = "",
-        at: datetime | None = None,
-        tags: Sequence[str] = (),
-        owner: str = "",
-        request_id: str = "",
         once: Once | None = None,
+        **options: Unpack[Options],
     ) -> list[str]:
         """Put a job for each of these arguments on a queue, as `submit` does, in one atomic round trip; their ids.
 
@@ -162,12 +177,9 @@ class Jobs:
         """
         if len(arguments) > BATCH:
             raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
-        known_of = ((TAGS, " ".join(tags)), (OWNER, owner), (REQUEST, request_id))
-        ours = {name: value for name, value in known_of if value}
+        common, due = _common(spec, retention, **options)
         jobs = {new_job_id(): own_fields(spec, one) for one in arguments}
-        due = _due(at)
-        common = common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
-        return self._send(spec, common, jobs, due, tags, once) if jobs else []
+        return self._send(spec, common, jobs, due, once) if jobs else []
 
     def _send(
         self,
@@ -175,17 +187,14 @@ class Jobs:
         common: dict[str, Any],
         jobs: dict[str, dict[str, Any]],
         due: int | None,
-        tags: Sequence[str],
         once: Once | None,
     ) -> list[str]:
         """Submit; the ids of the jobs, or of those that an earlier request of the same key has made."""
-        record = (
-            (idempotency_key(once.key, once.owner), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS)
-            if once
-            else ("", "", 0)
-        )
+        record: tuple[Any, ...] = ("", "", 0)
+        if once:
+            record = (idempotency_key(once.key, once.owner), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS)
         names = next(iter(jobs.values())).keys()
-        arguments: list[Any] = [common["origin"], spec.name, " ".join(tags), *record, due or ""]
+        arguments: list[Any] = [common["origin"], spec.name, common.get(TAGS, ""), *record, due or ""]
         arguments += (self._max_queued or "", JOBS_SHARE, 2 * len(common), len(names))
         for field in common.items():
             arguments += field
@@ -194,13 +203,7 @@ class Jobs:
             arguments.append(job_id)
             arguments += own.values()
         answer = self._run_submit(arguments)
-        if not answer:
-            return list(jobs)
-        assert once
-        digest, *ids = answer.decode().split()
-        if digest != once.digest:
-            raise IdempotencyKeyReused(once.key)
-        return list(ids)
+        return _ids(once, answer) if once and answer else list(jobs)
 
     def _run_submit(self, arguments: list[Any]) -> bytes | None:
         """What the script answers. Raises QueueFull, RedisFull."""
@@ -221,10 +224,7 @@ class Jobs:
     def done_before(self, once: Once) -> list[str]:
         """The ids of the jobs that an earlier request of the same key has made. Raises IdempotencyKeyReused."""
         known = self._redis.get(idempotency_key(once.key, once.owner))
-        digest, *ids = known.decode().split() if known else [once.digest]
-        if digest != once.digest:
-            raise IdempotencyKeyReused(once.key)
-        return list(ids)
+        return _ids(once, known) if known else []
 
     # End, keep, remove
 

@@ -19,7 +19,7 @@ from redis import Redis
 from jobkit.errors import FieldError, InvalidArguments
 from jobkit.job import EVERY_STATUS, LISTED, Job, load, with_due
 from jobkit.redis import JOBS, index_key, job_key, registry_key, tag_key, task_key
-from jobkit.scripts import REINDEX
+from jobkit.scripts import ENTRIES, REINDEX
 
 EXAMINED = 2_000
 _CHUNK = 200
@@ -192,16 +192,12 @@ class Listing:
 
     def _entries(self, sources: Sources, running: Sequence[str], before: float, count: int) -> list[Entry]:
         """The newest `count` entries before a number, and of what runs in these queues, as they were at one moment."""
-        with self._redis.pipeline(transaction=True) as pipeline:
-            for key in sources:
-                pipeline.zrevrangebyscore(key, f"({before}", "-inf", 0, count, withscores=True)
-            for queue in running:
-                pipeline.zrange(registry_key("wip", queue), 0, -1)
-            answers = pipeline.execute()
+        others = [registry_key("wip", queue) for queue in running]
+        answers = ENTRIES(self._redis, f"({before}", count, len(sources), *sources, *others)
         entries = [
             Entry(int(number), job_id.decode(), *its)
             for its, answer in zip(sources.values(), answers[: len(sources)], strict=True)
-            for job_id, number in answer
+            for job_id, number in zip(answer[::2], answer[1::2], strict=True)
         ]
         members = [member.decode().rpartition(":")[0] for part in answers[len(sources) :] for member in part]
         entries += [Entry(number, job_id) for job_id, number in self._numbers(members) if number < before]

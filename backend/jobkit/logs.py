@@ -18,6 +18,8 @@ from jobkit.errors import SettingsError
 
 # Line breaks and the terminal's control sequences, in what others have written.
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {ord("\t"): "\t", ord("\n"): "\\n"}
+# Of a text of several lines. A line can be written over by none that follows it.
+_CONTROL_OF_TEXT = _CONTROL | {ord("\n"): "\n", ord("\r"): "\n"}
 _about: dict[str, str] = {}
 
 
@@ -43,6 +45,11 @@ def configure_logs(env: str) -> None:
 
 def formatter_of(env: str) -> logging.Formatter:
     return _JsonLines() if env == "prod" else _Lines("%(levelname)s %(message)s")
+
+
+def escape_controls(text: str) -> str:
+    """What others have printed, for a terminal that it must not control."""
+    return text.translate(_CONTROL_OF_TEXT)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

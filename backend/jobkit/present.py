@@ -36,6 +36,7 @@ def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None, runs: LastRuns
         "queue": {"name": spec.queue, "workers_online": desk.catalog.read().workers_online(spec.queue)},
         "timeout": spec.timeout,
         "retries": spec.retries,
+        "at_most_once": spec.at_most_once,
         "typical_seconds": its and its._asdict(),
         "last_runs": runs._asdict(),
         "input_schema": spec.input_schema,

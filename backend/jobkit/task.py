@@ -25,6 +25,7 @@ class TaskOptions:
     queue: str = "default"
     timeout: int | None = None  # seconds
     retries: int = 0
+    at_most_once: bool = False
     isolated: bool = False
     memory: int | None = None  # MB
     cpu: int | None = None  # seconds
@@ -36,6 +37,7 @@ def task(
     queue: str = "default",
     timeout: int | None = None,
     retries: int = 0,
+    at_most_once: bool = False,
     isolated: bool = False,
     memory: int | None = None,
     cpu: int | None = None,
@@ -43,10 +45,11 @@ def task(
 ) -> Callable[[Function], Function]:
     """Say where and how a task runs. Optional: every public function of the tasks package is a task.
 
+    `at_most_once`: a job that has begun never begins again, but fails if its worker is stopped or lost.
     A worker's process runs many jobs; `isolated` gives each job of this task a process of its own. `memory` (MB that
     the job may add), `cpu` (seconds) and `file_size` (MB) are its limits; 0 is none.
     """
-    options = TaskOptions(queue, timeout, retries, isolated, memory, cpu, file_size)
+    options = TaskOptions(queue, timeout, retries, at_most_once, isolated, memory, cpu, file_size)
 
     def decorate(function: Function) -> Function:
         function.task_options = options  # type: ignore[attr-defined]

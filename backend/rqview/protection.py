@@ -21,32 +21,39 @@ _CSP = (
 
 
 def install(app: Flask, settings: DashboardSettings) -> None:
-    # Of this process, and gone with it: there is one. A page of before a restart is told to load again.
-    signer = Signer(secrets.token_bytes(32), salt="csrf")
-    password = settings.dashboard_password.get_secret_value()
-    login = f"{settings.dashboard_username}:{password}".encode()
-    hosts = TrustedHosts((), settings.dashboard_host)
+    guard = _Guard(settings)
+    app.before_request(guard.ask_for_login)
+    app.before_request(guard.refuse_unknown_host)
+    app.before_request(guard.refuse_foreign_writes)
+    app.after_request(guard.finish)
 
-    @app.before_request
-    def ask_for_login() -> Response | None:
+
+class _Guard:
+    def __init__(self, settings: DashboardSettings):
+        # Of this process, and gone with it: there is one. A page of before a restart is told to load again.
+        self._signer = Signer(secrets.token_bytes(32), salt="csrf")
+        self._username = settings.dashboard_username
+        self._password = settings.dashboard_password.get_secret_value()
+        self._hosts = TrustedHosts((), settings.dashboard_host)
+
+    def ask_for_login(self) -> Response | None:
         g.nonce = secrets.token_urlsafe(16)
-        if not password or request.endpoint == "healthz":
+        if not self._password or request.endpoint == "healthz":
             return None
+        login = f"{self._username}:{self._password}".encode()
         given = request.authorization
         if given and hmac.compare_digest(f"{given.username}:{given.password}".encode(), login):
-            g.who = settings.dashboard_username
+            g.who = self._username
             return None
         return Response("Please log in.", 401, {"WWW-Authenticate": 'Basic realm="rq-dashboard", charset="UTF-8"'})
 
-    @app.before_request
-    def refuse_unknown_host() -> None:
+    def refuse_unknown_host(self) -> None:
         """A page that has made itself our origin does not know the password: so with one, any name will do."""
         host = request.environ.get("HTTP_HOST", "")
-        if not password and request.endpoint != "healthz" and not hosts.trusts(host):
+        if not self._password and request.endpoint != "healthz" and not self._hosts.trusts(host):
             raise UnknownHost(host, "DASHBOARD_PASSWORD")
 
-    @app.before_request
-    def refuse_foreign_writes() -> None:
+    def refuse_foreign_writes(self) -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             if request.url_rule and "POST" in (request.url_rule.methods or ()):
                 abort(405)  # rq-dashboard requeues by GET, too
@@ -54,14 +61,13 @@ def install(app: Flask, settings: DashboardSettings) -> None:
         if is_foreign(request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), request.host):
             abort(403, "A page of another site can't send this.")
         token = request.headers.get(_HEADER, "")
-        if token != request.cookies.get(_COOKIE) or not signer.validate(token):
+        if token != request.cookies.get(_COOKIE) or not self._signer.validate(token):
             abort(403, "This page is too old. Load it again, then repeat.")
 
-    @app.after_request
-    def finish(response: Response) -> Response:
+    def finish(self, response: Response) -> Response:
         is_page = response.mimetype == "text/html" and response.status_code != 401
-        if is_page and not signer.validate(request.cookies.get(_COOKIE, "")):
-            token = signer.sign(secrets.token_urlsafe(16)).decode()
+        if is_page and not self._signer.validate(request.cookies.get(_COOKIE, "")):
+            token = self._signer.sign(secrets.token_urlsafe(16)).decode()
             response.set_cookie(_COOKIE, token, samesite="Strict", secure=request.is_secure)
         response.headers["Content-Security-Policy"] = _CSP.format(nonce=g.get("nonce", ""))
         response.headers["X-Content-Type-Options"] = "nosniff"

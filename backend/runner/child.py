@@ -14,22 +14,22 @@ import time
 import uuid
 from base64 import b64encode
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from jobkit.artifacts import ArtifactStore
 from jobkit.events import KEPT_SECONDS
-from jobkit.logs import about_job, log_about
+from jobkit.logs import log_about
 from jobkit.processes import die_with_parent
 from jobkit.redis import connect_impatiently, queue_key
 from jobkit.reports import report
 from jobkit.scripts import Script
 from jobkit.statistics import StatisticsWriter, seconds_since
 from runner.activity import Activity
+from runner.clock import now_text
 from runner.discovery import TaskRegistry
 from runner.execution import Executor, reference_of
 from runner.failure import Failure
@@ -37,6 +37,7 @@ from runner.limits import MB, Limits, TimeLimit, resident_memory
 from runner.meters import Row
 from runner.output import Output
 from runner.reporter import Reporter
+from runner.reservation import Outcome, Reserved, reserved
 from runner.scripts import CYCLE, RELEASE
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings
@@ -54,37 +55,6 @@ PACE_JOBS = 8  # about so many jobs make the average
 Arguments = tuple[Any, ...]
 
 log = logging.getLogger("worker")
-
-
-class Reserved(NamedTuple):
-    """A job that this worker holds. `timeout` in seconds, below 1 for none."""
-
-    id: str
-    execution: str
-    queue: str
-    data: bytes | None
-    timeout: int
-    result_ttl: int
-    is_plain: bool  # no repetition, no dependencies, a result to keep: what the script can end
-    enqueued_at: bytes | None
-    request_id: str
-
-    @property
-    def about(self) -> dict[str, str]:
-        """What a line of the log says it is about."""
-        return about_job(self.id, self.request_id)
-
-
-class Outcome(NamedTuple):
-    """How a job has ended, before Redis knows. `content` and `kinds` are JSON; the times are Unix time."""
-
-    job: Reserved
-    began: float
-    ended: float
-    seconds: float
-    content: bytes
-    kinds: str
-    failure: Failure | None
 
 
 class Child:
@@ -124,6 +94,8 @@ class Child:
         self._time_limit = TimeLimit()
         self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
         self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}
+        once = {reference for reference, task in registry.tasks.items() if task.options.at_most_once}
+        self._not_ahead = self._isolated | once  # they begin when Redis has them as what runs, and none is put back
         self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
         self._executions = activity.totals()[0].total()  # a child that runs one job only goes on counting, too
         self._jobs = 0
@@ -138,10 +110,10 @@ class Child:
                 if self._statistics.due_in() <= 0:
                     self._statistics.write()
                 if answer[1] == b"job":
-                    job = _reserved(answer, self._settings)
+                    job = reserved(answer, self._settings)
                     if self._stopping:
                         return DONE  # it has not begun: the supervisor puts it back
-                    if self._jobs and self._needs_a_fresh_process(job):
+                    if self._jobs and job.is_of(self._isolated):
                         return RECYCLE  # the next child is given the same job
                     outcome = self._work_ahead(job) if self._pace < AHEAD else self._work(job)
                     answer = self._end(outcome)
@@ -185,8 +157,8 @@ class Child:
             is_to_go_on = self._pace < AHEAD and not (self._stopping or self._is_worn or self._statistics.due_in() <= 0)
             if outcome.failure or not job.is_plain or not is_to_go_on or answer[1] != b"job":
                 return outcome
-            job, before = _reserved(answer, self._settings), outcome
-            if self._needs_a_fresh_process(job):
+            job, before = reserved(answer, self._settings), outcome
+            if job.is_of(self._not_ahead):
                 return outcome
 
     def _run(self, job: Reserved) -> Outcome:
@@ -212,16 +184,21 @@ class Child:
         ended = time.time()
         outcome = Outcome(job, began, ended, round(ended - began, 6), content, kinds, failure)
         self._has_result = True
+        self._tidy_up(outcome, reference or reference_of(job.data))  # arguments may have been refused
+        return outcome
+
+    def _tidy_up(self, outcome: Outcome, reference: str) -> None:
+        """Put back what the job has changed, count it, and see whether another process is to run the next."""
+        job, failure = outcome.job, outcome.failure
         self._surroundings.restore(outcome.seconds)
-        self._count(outcome, reference or reference_of(job.data))  # arguments may have been refused
+        self._count(outcome, reference)
         self._jobs += 1
         self._pace += (outcome.seconds - self._pace) / PACE_JOBS
         self._is_worn = (
-            self._needs_a_fresh_process(job)
+            job.is_of(self._isolated)
             or (failure is not None and failure.was_cut_off)  # what it has begun may go on: it ends with the process
             or self._has_grown(outcome.seconds)
         )
-        return outcome
 
     def _count(self, outcome: Outcome, reference: str) -> None:
         if reference in self._limits:  # nobody else may name what there are statistics of
@@ -305,9 +282,6 @@ class Child:
 
     # The process
 
-    def _needs_a_fresh_process(self, job: Reserved) -> bool:
-        return bool(self._isolated) and reference_of(job.data) in self._isolated
-
     def _has_grown(self, seconds: float) -> bool:
         """Whether this process has run its number of jobs, or has grown too large."""
         if self._jobs >= self._settings.recycle_jobs:
@@ -332,7 +306,8 @@ class Child:
         reading, self._wakeup = os.pipe()
         for end in (reading, self._wakeup):
             os.set_blocking(end, False)
-        self._surroundings = Surroundings(self._folder, self._reporter, self._take_signals)
+        as_log = self._settings.env == "prod"
+        self._surroundings = Surroundings(self._folder, self._reporter, self._take_signals, as_log=as_log)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # from here on it is ours
         gc.freeze()  # what the supervisor has loaded is shared: a collection would copy it
         return reading
@@ -348,33 +323,6 @@ class Child:
         self._stopping = True
 
 
-def _reserved(answer: Any, settings: WorkerSettings) -> Reserved:
-    _, _, job_id, execution, queue, fields = answer
-    data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _, _, enqueued_at, request_id = fields
-    ttl = _number(result_ttl, settings.result_ttl)
-    return Reserved(
-        id=job_id.decode(),
-        execution=execution.decode(),
-        queue=queue.decode(),
-        data=data,
-        timeout=_number(timeout, settings.job_timeout),
-        result_ttl=ttl,
-        is_plain=ttl != 0 and not dependency_ids and repeats_left in (None, b"", b"0"),
-        enqueued_at=enqueued_at,
-        request_id=(request_id or b"").decode(errors="replace"),
-    )
-
-
-def _number(text: bytes | None, default: int) -> int:
-    """A whole number of a job's hash, which others may write, too."""
-    if not text:
-        return default
-    try:
-        return int(float(text))
-    except (ValueError, OverflowError):
-        return default
-
-
 def _insist(step: Callable[[], None]) -> None:
     """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time."""
     while True:
@@ -383,22 +331,3 @@ def _insist(step: Callable[[], None]) -> None:
         except (RedisError, OSError) as error:
             log.error("Redis: %s; trying again until it answers", error)
             time.sleep(1)
-
-
-class _Clock:
-    """Writes times as RQ does. Within a second only the microseconds change."""
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._text = ""
-
-    def __call__(self) -> str:
-        now = time.time_ns()
-        second = now // 1_000_000_000
-        if second != self._second:
-            self._second = second
-            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{now // 1000 % 1_000_000:06d}Z"
-
-
-now_text = _Clock()

@@ -113,6 +113,8 @@ def _describe(package_name: str, function: Callable[..., Any], settings: WorkerS
     options: TaskOptions = getattr(function, "task_options", TaskOptions())
     if options.queue not in settings.queues:
         raise ValueError(f"its queue {options.queue!r} is none of {', '.join(settings.queues)} (setting QUEUES)")
+    if options.at_most_once and options.retries:
+        raise ValueError("it is to run at most once, and to be tried again: remove at_most_once or retries")
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise ValueError("it is async: make it a plain function, and call asyncio.run in it")
     title, _, description = (inspect.getdoc(function) or function.__name__.replace("_", " ").capitalize()).partition(
@@ -127,6 +129,7 @@ def _describe(package_name: str, function: Callable[..., Any], settings: WorkerS
         queue=options.queue,
         timeout=options.timeout or settings.job_timeout,
         retries=options.retries,
+        at_most_once=options.at_most_once,
         input_schema=_refuse_paths(_inline_references(arguments.model_json_schema())),
         output_schema=_output_schema(function),
     )

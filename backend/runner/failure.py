@@ -42,6 +42,11 @@ class Failure:
     def lost(cls, detail: str = LOST["detail"]) -> Failure:
         return cls(LOST["type"], LOST["title"], detail, detail)
 
+    @classmethod
+    def worker_stopped(cls) -> Failure:
+        detail = "The worker was stopped while the job ran, which is to run at most once."
+        return cls("WorkerStopped", "Worker stopped", detail, detail)
+
     @property
     def was_cut_off(self) -> bool:
         """Whether a limit has ended it, wherever it was."""

@@ -6,16 +6,11 @@ next to nothing and a slow Redis does not slow the task. A job that says nothing
 
 from __future__ import annotations
 
-import io
 import json
-import logging
 import math
 import os
-import sys
 import threading
 import time
-from contextlib import suppress
-from typing import TextIO
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -132,48 +127,3 @@ class Reporter:
             with self._lock:
                 if job.progress is progress:
                     job.progress = None
-
-
-class Tee(io.TextIOBase):
-    """Standard output of a task: it goes to the worker's own output and to the job's log."""
-
-    def __init__(self, reporter: Reporter, original: TextIO):
-        self._reporter = reporter
-        self._original = original
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, text: str) -> int:
-        self._reporter.log(text)
-        with suppress(OSError, ValueError):  # a task may have closed it
-            self._original.write(text)
-        return len(text)
-
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            self._original.flush()
-
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return "utf-8"
-
-
-class _LogHandler(logging.Handler):
-    def __init__(self, reporter: Reporter):
-        super().__init__()
-        self._reporter = reporter
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._reporter.log(self.format(record) + "\n")
-
-
-def capture_output(reporter: Reporter) -> None:
-    """From now on, copy what this process prints and logs to the log of the job that runs."""
-    sys.stdout, sys.stderr = Tee(reporter, sys.stdout), Tee(reporter, sys.stderr)
-    handler = _LogHandler(reporter)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(lambda record: not record.name.startswith(("rq.", "worker")))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)

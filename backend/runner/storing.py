@@ -37,8 +37,16 @@ class ResultWriter:
     def write(self, returned: Any) -> tuple[bytes, str]:
         """Store the files; return the value and its kinds ("text", "table", … or, for parts, name → kind) as JSON.
 
-        Raises UnstorableResult.
+        Raises UnstorableResult, DiskFull; then none of the files stays.
         """
+        try:
+            return self._write(returned)
+        except BaseException:  # a time limit, too
+            for name in self._names:
+                self._store.remove(self._job_id, name)
+            raise
+
+    def _write(self, returned: Any) -> tuple[bytes, str]:
         if isinstance(returned, Mapping) and any(_is_special(value) for value in returned.values()):
             parts = {str(name): self._part(str(name), value) for name, value in returned.items()}
             value: Any = {name: part[0] for name, part in parts.items()}

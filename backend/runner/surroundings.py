@@ -11,18 +11,18 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from runner.reporter import Reporter, capture_output
+from runner.capture import capture_output
+from runner.reporter import Reporter
 
 
 class Surroundings:
-    def __init__(self, folder: Path, reporter: Reporter, take_signals: Callable[[], None]):
-        """Make `folder` the one for temporary files; let what is printed and logged be the job's log."""
+    def __init__(self, folder: Path, reporter: Reporter, take_signals: Callable[[], None], *, as_log: bool):
+        """Make `folder` the one for temporary files; what is printed and logged is the job's log. `as_log`: see Tee."""
         self._folder = str(folder)
         self._take_signals = take_signals
         self._pid = os.getpid()
         self._working_folder = os.getcwd()
-        capture_output(reporter)
-        self._streams = sys.stdout, sys.stderr
+        self._streams = capture_output(reporter, as_log=as_log)
         self._make_folder()
         take_signals()
 
@@ -31,6 +31,8 @@ class Surroundings:
         if os.getpid() != self._pid:
             os._exit(1)  # the job has forked, and both have come back from it
         sys.stdout, sys.stderr = self._streams
+        for stream in self._streams:
+            stream.end_line()
         if logging.root.manager.disable:
             logging.disable(logging.NOTSET)
         os.chdir(self._working_folder)

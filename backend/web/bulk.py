@@ -9,8 +9,8 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from jobkit.errors import AppError, CountDiffers, FieldError, InvalidArguments
-from jobkit.job import FINAL
+from jobkit.desk import Outcome
+from jobkit.errors import AppError, CountDiffers, FieldError, InvalidArguments, NoRoom, RedisAway
 from jobkit.jobs import BATCH
 from jobkit.listing import Filter
 from web.desk import desk
@@ -43,14 +43,23 @@ def matching_ids(matching: Filter, expected: int | None = None, at: str = "") ->
 
 
 def act(action: str, ids: Sequence[str]) -> dict[str, int]:
-    """Do one of ACTIONS with each of these jobs; how many jobs came to what. Jobs of others are skipped."""
+    """Do one of ACTIONS with each of these jobs; how many jobs came to what.
+
+    Jobs of others are skipped; a retry that finds no room is refused: later it may find some.
+    """
     parts = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
     outcomes: Counter[str] = Counter()
     for part in parts:
         own = _own(part)
-        outcomes.update(ACTIONS[action](own) if own else [])
+        outcomes.update(map(_word, ACTIONS[action](*own) if own else []))
         outcomes["skipped"] += len(part) - len(own)
     return dict(+outcomes)
+
+
+def _word(outcome: Outcome) -> str:
+    if isinstance(outcome, NoRoom):
+        return "refused"
+    return outcome if isinstance(outcome, str) and outcome in _DONE else "skipped"
 
 
 def _own(ids: Sequence[str]) -> Sequence[str]:
@@ -62,34 +71,24 @@ def _own(ids: Sequence[str]) -> Sequence[str]:
     return [job_id for job_id, owner in zip(ids, owners, strict=True) if known.may_change(owner or "")]
 
 
-def _cancel(ids: Sequence[str]) -> list[str]:
-    words = {"canceled": "canceled", "running": "stopping"}
-    return [words.get(status, "skipped") for status in desk().jobs.cancel(*ids)]
+def _retry(*job_ids: str) -> list[Outcome]:
+    return [_retried(job_id) for job_id in job_ids]
 
 
-def _retry(ids: Sequence[str]) -> list[str]:
-    return [_retried(job_id) for job_id in ids]
-
-
-def _retried(job_id: str) -> str:
+def _retried(job_id: str) -> Outcome:
     try:
         desk().retry(desk().jobs.get(job_id))
-    except (AppError, RedisError):  # what was made so far is told, or the next call would make it again
-        return "skipped"
+    except AppError as error:
+        return error
+    except RedisError:  # what was made so far is told, or the next call would make it again
+        return RedisAway()
     return "retried"
 
 
-def _keep(ids: Sequence[str]) -> list[str]:
-    return ["kept" if status in FINAL else "skipped" for status in desk().jobs.keep(*ids)]
-
-
-def _delete(ids: Sequence[str]) -> list[str]:
-    return ["skipped" if status in ("running", "") else "deleted" for status in desk().delete(*ids)]
-
-
-ACTIONS: dict[Any, Callable[[Sequence[str]], list[str]]] = {
-    "cancel": _cancel,
+ACTIONS: dict[Any, Callable[..., list[Outcome]]] = {
+    "cancel": lambda *job_ids: desk().cancel(*job_ids),
     "retry": _retry,
-    "keep": _keep,
-    "delete": _delete,
+    "keep": lambda *job_ids: desk().keep(*job_ids),
+    "delete": lambda *job_ids: desk().delete(*job_ids),
 }
+_DONE = ("canceled", "stopping", "retried", "kept", "deleted")

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from flask import current_app, g
 
 from jobkit.arguments import Arguments
 from jobkit.catalog import TaskSpec
-from jobkit.desk import Desk
+from jobkit.desk import Desk, Outcome
+from jobkit.errors import AppError
 from jobkit.job import Job
 from jobkit.redis import connect_briefly
 from web.identity import who
@@ -47,6 +49,14 @@ class WebDesk(Desk):
         ids = super().submit_many(spec, inputs, owner=_owner(), request_id=g.request_id, **options)
         g.setdefault("made", []).extend(ids)
         return ids
+
+    def change(self, action: Callable[[str], list[Outcome]], job_id: str) -> str:
+        """The outcome of `cancel`, `keep` or `delete` for one job. Raises why it was not done; as `Jobs.get`."""
+        self.jobs.get(job_id)  # it knows which have expired
+        [outcome] = action(job_id)
+        if isinstance(outcome, AppError):
+            raise outcome
+        return outcome
 
     def let_go(self) -> None:
         """The process stops: answer who waits for a job, and end the event streams. Their clients come again."""

@@ -19,7 +19,6 @@ from jobkit.accounts import Identity
 from jobkit.hosts import TrustedHosts
 from jobkit.job import Job
 from jobkit.present import job_object
-from web.api.tasks import RETRY_AFTER
 from web.audit import write_audit
 from web.auth import SUBMITTER
 from web.desk import WebDesk
@@ -27,7 +26,7 @@ from web.forms import JSON_BYTES, json_arguments
 from web.identity import Authenticator
 from web.limits import WriteLimit
 from web.meters import requests_of
-from web.present import links
+from web.present import RETRY_AFTER, links
 from web.protection import SAFE_HEADERS
 from web.request_log import request_id_of, write_line
 
@@ -91,9 +90,12 @@ class Express:
         return [body]
 
     def _refuse(self, error: Exception, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        """As Flask does when one of its views has raised this."""
+        """As Flask does when one of its views has raised this; its own hooks may answer, or fail, before."""
         with self._app.request_context(environ):
-            refusal = self._app.preprocess_request() or self._app.handle_user_exception(error)
+            try:
+                refusal = self._app.preprocess_request() or self._app.handle_user_exception(error)
+            except Exception as earlier:
+                refusal = self._app.handle_user_exception(earlier)
             return self._app.finalize_request(refusal)(environ, start_response)
 
 

@@ -15,6 +15,8 @@ from jobkit.present import Part
 from jobkit.queues import Queue
 from web.desk import desk
 
+RETRY_AFTER = {"Retry-After": "1"}  # seconds: with a job that has not ended
+
 
 def task_objects(specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
     return [{**shown, "links": _task_links(shown["name"])} for shown in present.task_objects(desk(), specs)]

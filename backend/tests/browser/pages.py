@@ -34,6 +34,7 @@ class Jobs:
     def __init__(self, request: APIRequestContext):
         self._request = request
         self.ids: dict[str, str] = {}
+        self._cancel_all()
         table = {"name": "table.csv", "mimeType": "text/csv", "buffer": b"x,label\n1,a\n"}
         self._patch_low(paused=True)
         self._submit("running", "simple_task", "?queue=high", data={"task_arg": "runs", "seconds": 3600})
@@ -54,6 +55,12 @@ class Jobs:
         for job_id in self.ids.values():
             self._request.post(f"/api/v1/jobs/{job_id}/cancel")
         self._patch_low(paused=False)
+
+    def _cancel_all(self) -> None:
+        """Tests of before may have left jobs that a worker is busy with."""
+        for status in ("queued", "running"):
+            for job in self._request.get(f"/api/v1/jobs?status={status}&limit=200").json()["data"]:
+                self._request.post(f"/api/v1/jobs/{job['id']}/cancel")
 
     def _submit(self, name: str, task: str, query: str, **body: Any) -> None:
         answer = self._request.post(f"/api/v1/tasks/{task}/jobs{query}", **body)

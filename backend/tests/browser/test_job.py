@@ -271,7 +271,7 @@ def test_all_of_it_works_without_javascript(browser, samples, submit, tmp_path):
     page.goto(running)
     (tmp_path / "1").write_text("printed\n")
     expect(page.get_by_text("25 %")).to_be_visible(timeout=SOON)
-    expect(page.get_by_role("region", name="Log")).to_contain_text("printed")
+    expect(page.get_by_role("region", name="Log")).to_contain_text("printed", timeout=SOON)
     (tmp_path / "end").touch()
     expect(page.get_by_role("cell", name="row 11")).to_be_visible(timeout=SOON)
     page.get_by_text("deeper").click()

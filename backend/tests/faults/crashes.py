@@ -9,6 +9,7 @@ from __future__ import annotations
 import socket
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -16,8 +17,10 @@ from redis import Redis
 from redis.connection import Connection
 
 from jobkit.redis import connect_impatiently
-from runner.child import Child, Outcome, Reserved
+from runner.child import Child
 from runner.failure import Failure
+from runner.process import ChildProcess
+from runner.reservation import Outcome, Reserved
 from runner.worker import TaskWorker
 
 CUT_BEFORE, CUT_AFTER, KILLED_BEFORE, KILLED_AFTER = "cut before", "cut after", "killed before", "killed after"
@@ -118,11 +121,23 @@ class _Child(Child):
         return Outcome(job, began - seconds, began, seconds, b'"done"', '"text"', failure)
 
 
+class _InPlace(ChildProcess):
+    """In the process of its supervisor."""
+
+    def kill(self) -> None:
+        raise Killed
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        yield True
+
+
 class Supervisor(TaskWorker):
     """A worker whose child is run in its place."""
 
     def __init__(self, settings: Any, registry: Any, redis: Redis, begun: list[str]):
         super().__init__(settings, registry, redis)
+        self._process = _InPlace()
         self.is_dead = False
         self.begun = begun
         self.most_jobs = 0
@@ -143,6 +158,8 @@ class Supervisor(TaskWorker):
             worker_name=self.name,
             redis=self.connection,
             activity=self._activity,
+            meters=self._meters,
+            output=self._output,
             folder=self._folder / "job",
             burst=True,
             supervisor=0,
@@ -160,7 +177,7 @@ class Supervisor(TaskWorker):
     def look(self) -> None:
         """Beat and tick, as the supervisor of an idle child does."""
         self._dying(partial(self._beat, None))
-        self._dying(self._tick)
+        self._dying(self._endings.tick)
 
     def beat(self) -> None:
         """As while its child runs. It may kill the child."""
@@ -181,17 +198,7 @@ class Supervisor(TaskWorker):
         except (Killed, RuntimeError):  # the latter ends it, too
             self.is_dead = True
 
-    def _if_still(self, running: Any, act: Callable[[], None]) -> bool:
-        now = self._activity.read()
-        if not now or now.execution != running.execution:
-            return False
-        act()
-        return True
-
-    def _kill(self) -> None:
-        """The child is not there any more. `_kill_job` has no chance to say why, so it says so before."""
-        raise Killed
-
     def _kill_job(self, running: Any, how: str, failure: Failure) -> None:
+        """It has no chance to say why once that is killed, so it says so before."""
         self._end = (how, failure, running)
         super()._kill_job(running, how, failure)

@@ -31,6 +31,7 @@ from jobkit.errors import AppError
 from jobkit.events import read
 from jobkit.job import FINAL, Job, Retention
 from jobkit.jobs import Jobs, new_job_id
+from jobkit.redis import WORKERS
 from runner.discovery import discover
 from runner.settings import WorkerSettings
 from tests.conftest import RedisServer, wait_until
@@ -237,6 +238,15 @@ class Desk:
     def kill(self, worker: Worker) -> None:
         """SIGKILL to a worker's whole tree."""
         self.killed(worker.kill())
+
+    def expire_leases(self) -> None:
+        """As if the time had passed after which the killed count as lost, and the time of grace of a new Redis."""
+        dead = frozenset[int]().union(*(pids for _, pids in self._kills))
+        for key in self.redis.smembers(REDIS_WORKER_KEYS):
+            if int(self.redis.hget(key, "pid") or 0) in dead:
+                self.redis.zadd(WORKERS, {key.decode().removeprefix("rq:worker:"): 0}, xx=True)
+        self.redis.delete("taskdesk:sweep:grace")
+        self.redis.set("taskdesk:sweep:last", self.redis.time()[0] - 5)
 
     def killed(self, pids: Sequence[int]) -> None:
         """Remember that these are dead now, so that their victims' recovery is measured."""

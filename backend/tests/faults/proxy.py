@@ -74,11 +74,11 @@ class Proxy:
     async def _pump(self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while data := await reader.read(65536):
+                if self.delay:
+                    await asyncio.sleep(self.delay)
                 link.broken |= self._hole
                 if link.broken:
                     continue
-                if self.delay:
-                    await asyncio.sleep(self.delay)
                 writer.write(data)
                 await writer.drain()
             await self._passable.wait()  # in the hole, the end of a connection is not heard of, either

@@ -24,8 +24,8 @@ from jobkit.errors import JobExpired, JobNotFound
 from jobkit.job import Retention
 from jobkit.jobs import Jobs, Once, new_job_id
 from jobkit.redis import SWEEP_LOCK, WORKERS
-from runner.child import Reserved
 from runner.discovery import TaskRegistry, discover
+from runner.reservation import Reserved
 from runner.retention import Sweeper
 from runner.settings import WorkerSettings
 from tests.faults import reconciler
@@ -36,7 +36,7 @@ from tests.faults.reconciler import Snapshot
 ALL = os.environ.get("FAULTS") == "all"
 RETENTION = Retention(result_ttl=1000, failure_ttl=1000)
 WORKERS_COUNT = 2
-TASKS = ("effect", "effect_high", "retrying")
+TASKS = ("effect", "effect_high", "effect_once", "retrying")
 
 LOOKS = ("beat", "read_commands", "call_back")
 MEDDLING = ("nothing", "cancel", "delete", *LOOKS, "is taken for lost", "another takes it", "child dies", "all dies")
@@ -191,7 +191,7 @@ class Life(RuleBasedStateMachine):
         self.redis.set("taskdesk:sweep:last", self.redis.time()[0] - 5)
         monitor = Supervisor(self.settings, self.registry, self.redis, self.begun)
         self.redis.delete(*(f"rq:scheduler-lock:{queue}" for queue in QUEUES))
-        monitor._tick()
+        monitor._endings.tick()
         self.redis.delete(*(f"rq:scheduler-lock:{queue}" for queue in QUEUES))
         shutil.rmtree(monitor._folder, ignore_errors=True)
 
@@ -271,7 +271,7 @@ def test_what_is_promised_holds_whatever_happens_at_whichever_command(redis_url)
     Life.url = redis_url
     Life.registry = discover(WorkerSettings(tasks="tests.faults.tasks", _env_file=None))
     Life.TestCase.settings = settings(
-        max_examples=1_500 if ALL else 12,
+        max_examples=1_500 if ALL else 8,
         stateful_step_count=30,
         deadline=None,
         derandomize=not ALL,

@@ -22,10 +22,12 @@ pytestmark = pytest.mark.timeout(900 if ALL else 75)
 
 
 @contextmanager
-def web(opened: Desk, **settings: str) -> Iterator[Stack]:
+def web(opened: Desk, workers: int, **settings: str) -> Iterator[Stack]:
+    """The web and so many workers, which start side by side."""
     stack = Stack(opened.server.url, opened.folder, TASKS="tests.faults.tasks", **settings)
     stack.start("server")
     try:
+        opened.until_online(*opened.fleet.start(workers))
         wait_until(stack.answers, what="the web answers")
         yield stack
     finally:
@@ -53,7 +55,7 @@ class Crowd:
 
     def _submit(self) -> None:
         while not self._ended.is_set():
-            self.answers.append(post(self._stack, "effect_high", b'{"seconds": 0.1}'))
+            self.answers.append(post(self._stack, "effect_high", b'{"seconds": 0.05}'))
 
 
 def post(stack: Stack, task: str, body: bytes = b"{}") -> tuple[int, str, float]:
@@ -87,10 +89,8 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
     """F11: Redis refuses writes (MISCONF). The web answers 503 and when to come again; workers keep what they have, and
     go on when there is room.
     """
-    with desk(12, disk=small_disk) as opened, web(opened) as stack:
+    with desk(12, disk=small_disk) as opened, web(opened, 2) as stack:
         opened.redis.config_set("appendfsync", "everysec")  # with "always" Redis ends itself, which is F06
-        pool = opened.fleet.start(2)
-        opened.until_online(*pool)
         with opened.load(ONCE):
             opened.until_at_work()
             opened.until_running(opened.submit("effect_high", seconds=1.5))
@@ -98,8 +98,8 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
             status, retry_after, seconds = wait_until(
                 lambda: answer if (answer := post(stack, "effect"))[0] != 202 else None, what="Redis refuses"
             )
-            time.sleep(60 if ALL else 2)
-            lives = [worker.lives for worker in pool]
+            time.sleep(60 if ALL else 1)
+            lives = [worker.lives for worker in opened.fleet.workers]
             filler.unlink()
             opened.until_at_work(seconds=15)
             wait_until(lambda: post(stack, "effect")[0] == 202, what="the web accepts again")
@@ -113,16 +113,15 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
 
 
 MOST = 20  # jobs that may wait in a queue
-SECONDS = 60 if ALL else 2
+SECONDS = 60 if ALL else 1
 
 
 def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_kept):
     """F23: many times what the workers can do. What does not fit is refused with 429 and when to come again; Redis and
     the queue stay small, and jobs of the least urgent queue run.
     """
-    with desk(24) as opened, web(opened, MAX_QUEUED=str(MOST), RATE_LIMIT="1000000/second") as stack:
+    with desk(24) as opened, web(opened, 1, MAX_QUEUED=str(MOST), RATE_LIMIT="1000000/second") as stack:
         opened.redis.config_set("appendfsync", "everysec")
-        opened.until_online(*opened.fleet.start())
         depth, memory, began = 0, 0, time.monotonic()
         with Crowd(stack, 8) as crowd:
             wait_until(lambda: opened.redis.llen("rq:queue:high") > MOST / 2, what="urgent jobs wait")

@@ -107,7 +107,7 @@ def test_another_queue_or_time_is_another_request(desk, echo, other):
 def test_a_scheduled_job_is_canceled_and_deleted(desk, redis, echo):
     canceled, deleted = (desk.submit(echo, A, at=TOMORROW).id for _ in range(2))
 
-    assert (desk.jobs.cancel(canceled), desk.delete(deleted)) == (["canceled"], ["scheduled"])
+    assert (desk.cancel(canceled), desk.delete(deleted)) == (["canceled"], ["deleted"])
 
     assert redis.zcard("rq:scheduled:default") == 0
     assert [job.id for job in desk.jobs.page(9, None, Filter(status="canceled"))[0]] == [canceled]

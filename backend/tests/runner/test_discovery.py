@@ -109,6 +109,10 @@ def test_a_catalogue_from_before_results_were_announced_can_be_read(discover_sou
         ),
         ("from pathlib import Path\ndef f(x: dict[str, Path] | None = None): ...", "has a Path that is no upload"),
         ("from jobkit.task import task\n@task(queue='nowhere')\ndef f(): ...", "its queue 'nowhere' is none of high"),
+        (
+            "from jobkit.task import task\n@task(at_most_once=True, retries=1)\ndef f(): ...",
+            "remove at_most_once or ret",
+        ),
         ("def f(x: 'Undefined'): ...", "Undefined"),
         ("def works(): ...", "another module has a task of the name 'works'"),
     ],

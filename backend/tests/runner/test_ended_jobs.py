@@ -7,7 +7,7 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from jobkit.queues import Queues
-from runner.child import now_text
+from runner.clock import now_text
 from runner.scripts import CYCLE, RELEASE
 from tests.conftest import wait_until
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from jobkit.artifacts import FolderStore
 from jobkit.job import Retention
 from tests.conftest import wait_until
 
@@ -26,6 +27,18 @@ def test_a_file_for_which_there_is_no_room_fails_its_job_alone(jobs, registry, r
     assert jobs.get(without.id).status == "succeeded"
     assert jobs.get(with_files.id).error["title"] == "Disk full"
     assert "There is no room for 13 bytes more" in jobs.get(with_files.id).error["detail"]
+    assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["ballast"]
+
+
+def test_a_result_whose_last_files_find_no_room_leaves_none(jobs, registry, run_worker, small_disk):
+    disk, block = FolderStore(small_disk).disk(), 4096
+    (small_disk / "ballast").write_bytes(b"x" * block * ((disk.free - disk.reserve) // block - 1))
+    job = jobs.submit(registry.catalog.tasks["parts"], {}, RETENTION)
+
+    run_worker()
+
+    assert jobs.get(job.id).error["title"] == "Disk full"
+    assert "There is no room for 13 bytes more" not in jobs.get(job.id).error["detail"]  # the first had some
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["ballast"]
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from jobkit.job import Retention
 from jobkit.listing import Filter
-from runner.child import now_text
+from runner.clock import now_text
 from runner.scripts import CYCLE, RELEASE, TICK
 
 WORKER = "someone"

@@ -26,7 +26,8 @@ ECHO = "/api/v1/tasks/echo/jobs"
 
 
 USERS = {"vic": "viewer", "ann": "user", "bob": "user", "ops": "operator"}
-HASH = generate_password_hash(PASSWORD, "scrypt")  # one for all: each takes a tenth of a second
+QUICK = "pbkdf2:sha256:1"  # what we use ourselves takes a tenth of a second
+HASH = generate_password_hash(PASSWORD, QUICK)
 
 
 @pytest.fixture
@@ -39,7 +40,9 @@ def accounts(redis, monkeypatch):
 
 
 @pytest.fixture
-def make_app(web_settings, registry):
+def make_app(web_settings, registry, monkeypatch):
+    monkeypatch.setattr("web.identity.generate_password_hash", lambda text: generate_password_hash(text, QUICK))
+
     def make(**settings):
         app = create_app(web_settings.model_copy(update={"auth": True, "secret_key": SecretStr(SECRET), **settings}))
         app.test_client_class = ConformityClient

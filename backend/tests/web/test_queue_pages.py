@@ -82,7 +82,7 @@ def test_a_queue_is_paused_by_a_form_and_goes_on(client, page, submit, run_worke
 
     assert (answer.status_code, answer.location) == (303, "/queues")
     assert ("default paused Resume" in paused, waits) == (True, "queued")
-    assert "paused" not in page("/queues")
+    assert "default paused" not in page("/queues")
     assert client.get(f"/api/v1/jobs/{job_id}").json["status"] == "succeeded"
 
 

@@ -16,8 +16,10 @@ from web.settings import WebSettings
 BODIES = {"PATCH": {"paused": True}, "POST": {"action": "keep", "filter": {}, "expected_count": 0}}
 
 
-def application(port, tmp_path):
-    return create_app(WebSettings(redis_url=f"redis://127.0.0.1:{port}/0", data_dir=tmp_path, _env_file=None))
+def application(port, tmp_path, **settings):
+    return create_app(
+        WebSettings(redis_url=f"redis://127.0.0.1:{port}/0", data_dir=tmp_path, _env_file=None, **settings)
+    )
 
 
 def calls(app):
@@ -28,9 +30,9 @@ def calls(app):
                 yield method, re.sub(r"<\w+>", "default", rule.rule)
 
 
-def assert_away(app, method, path):
+def assert_away(app, method, path, headers=None):
     began = time.monotonic()
-    answer = app.test_client().open(path, method=method, json=BODIES.get(method))
+    answer = app.test_client().open(path, method=method, json=BODIES.get(method), headers=headers)
     assert (answer.status_code, answer.content_type, answer.json["title"]) == (
         503,
         "application/problem+json",
@@ -45,6 +47,13 @@ def test_nobody_listens(tmp_path):
 
     for method, path in calls(app):
         assert_away(app, method, path)
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Anything": "a header that the short way does not know"}])
+def test_nobody_listens_and_a_token_can_not_be_looked_up(tmp_path, headers):
+    app = application(free_port(), tmp_path, auth=True, secret_key="a-secret-of-more-than-32-bytes-for-tests")
+
+    assert_away(app, "POST", "/api/v1/tasks/echo/jobs", {"Authorization": "Bearer td_some", **headers})
 
 
 def test_redis_hangs(tmp_path):

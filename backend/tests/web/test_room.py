@@ -84,6 +84,15 @@ def test_every_way_to_submit_is_refused_by_a_full_queue(client, post, full):
     assert client.get("/api/v1/queues/default").json["jobs"]["queued"] == PLACES
 
 
+def test_jobs_of_a_list_that_find_no_room_are_told_from_those_that_can_not_be_retried(client, full):
+    matching = {"action": "retry", "filter": {"task": "echo"}, "expected_count": 3}
+    done = client.post("/api/v1/jobs:bulk", json=matching)
+    page = client.post("/jobs", data={"action": "retry", "expected_count": "1", "id": full}, follow_redirects=True)
+
+    assert done.json["outcomes"] == {"refused": 1, "skipped": 2}
+    assert "1 found no room: try again later." in page.text
+
+
 def test_what_was_accepted_and_other_queues_are_answered_all_the_same(post, full):
     assert post("echo/jobs", headers={"Idempotency-Key": "first"}).json["id"] == full
     assert post("echo/jobs?queue=high").status_code == 202
@@ -113,11 +122,22 @@ def test_when_redis_is_full_every_write_says_so_and_the_desk_tells_it(client, po
     leave(1.1)
     page = client.post("/tasks/echo", data={"text": "precious words", "-queue": "high", "times": "1"}, headers=HTML)
 
-    assert_refused(post("echo/jobs?queue=high"), 503, "Redis full", "Redis has no room for more jobs")
+    assert_refused(post("echo/jobs?queue=high"), 503, "Redis full", "Redis has no room for more")
     assert_refused(client.patch("/api/v1/queues/high", json={"paused": True}), 503, "Redis full", "no room")
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
-    assert "Redis has no room for more jobs" in page.text
+    assert "Redis has no room for more" in page.text
     assert "precious words" in page.text
+    for address in (
+        "/",
+        "/jobs",
+        "/queues",
+        "/api/v1/jobs",
+        "/api/v1/jobs?status=succeeded",
+        f"/api/v1/jobs/{full}/logs",
+    ):
+        assert client.get(address, headers=HTML).status_code == 200, address
+    with client.get(f"/api/v1/jobs/{full}/events") as events:
+        assert "event: end" in events.text
     leave(0.9)
     assert "no new jobs are taken until there is room" in client.get("/").text
 

@@ -6,14 +6,13 @@ from typing import Any, cast
 
 from flask import Blueprint, request
 
-from jobkit.errors import FieldError, InvalidArguments, JobRuns, NotEnded
-from jobkit.job import FINAL
-from web.api.query import job_filter
+from jobkit.errors import FieldError, InvalidArguments
 from web.api.tasks import Answer, accepted, idempotency_key
 from web.bulk import ACTIONS, act, matching_ids
 from web.desk import desk
 from web.forms import json_object
 from web.present import job_object
+from web.query import job_filter
 from web.waiting import preferred_wait
 
 
@@ -27,9 +26,8 @@ def add_routes(bp: Blueprint) -> None:
 
 def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
     """200: it is canceled, or had ended before; 202: it runs, and is being stopped."""
-    desk().jobs.get(job_id)  # 404 and 410 are its to tell
-    [status] = desk().jobs.cancel(job_id)
-    return job_object(desk().jobs.get(job_id), whole=True), 202 if status == "running" else 200
+    outcome = desk().change(desk().cancel, job_id)
+    return job_object(desk().jobs.get(job_id), whole=True), 202 if outcome == "stopping" else 200
 
 
 def retry_job(job_id: str) -> Answer:
@@ -39,17 +37,12 @@ def retry_job(job_id: str) -> Answer:
 
 
 def keep_job(job_id: str) -> dict[str, Any]:
-    desk().jobs.get(job_id)  # 404 and 410 are its to tell
-    [status] = desk().jobs.keep(job_id)
-    if status not in FINAL:
-        raise NotEnded(job_id, status)
+    desk().change(desk().keep, job_id)
     return job_object(desk().jobs.get(job_id), whole=True)
 
 
 def delete_job(job_id: str) -> tuple[str, int]:
-    desk().jobs.get(job_id)
-    if desk().delete(job_id) == ["running"]:
-        raise JobRuns(job_id)
+    desk().change(desk().delete, job_id)
     return "", 204
 
 

@@ -12,11 +12,11 @@ from flask import Blueprint, Response, json, jsonify, request, send_file
 from jobkit.errors import ArtifactNotFound, FieldError, InvalidArguments
 from jobkit.job import Job
 from jobkit.joblog import read_log
-from web.api.query import PAGED, job_filter, once_each, page_limit
 from web.auth import is_known_for_long
 from web.bulk import matching_ids
 from web.desk import desk
-from web.present import job_object, plain_result, result_parts
+from web.present import RETRY_AFTER, job_object, plain_result, result_parts
+from web.query import PAGED, job_filter, once_each, page_limit
 from web.waiting import preferred_wait, wait_for_end
 
 _SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # never SVG or HTML: they can carry scripts
@@ -60,7 +60,7 @@ def show_job(job_id: str) -> Response:
     if seconds:
         response.headers["Preference-Applied"] = f"wait={seconds}"
     if not job.is_final:
-        response.headers["Retry-After"] = "1"
+        response.headers.update(RETRY_AFTER)
     response.make_conditional(request)
     return response
 

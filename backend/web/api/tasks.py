@@ -10,13 +10,11 @@ from redis.exceptions import RedisError
 
 from jobkit.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
 from jobkit.job import Job
-from web.api.query import submit_options
 from web.desk import desk
 from web.forms import JSON_BYTES, arguments_from_request, inputs_from_request
-from web.present import job_object, task_objects
+from web.present import RETRY_AFTER, job_object, task_objects
+from web.query import submit_options
 from web.waiting import preferred_wait, wait_for_end
-
-RETRY_AFTER = {"Retry-After": "1"}
 
 Answer = tuple[dict[str, Any], int, dict[str, str]]
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
-from jobkit.errors import JobRuns, NotEnded
-from jobkit.job import FINAL, Job
+from jobkit.job import Job
 from web.desk import desk
 from web.once import form_key
 
@@ -19,8 +18,7 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def cancel_job(job_id: str) -> Response:
-    desk().jobs.get(job_id)  # 404 and 410 are its to tell
-    desk().jobs.cancel(job_id)
+    desk().change(desk().cancel, job_id)
     return _back(job_id, "cancel")
 
 
@@ -29,17 +27,12 @@ def retry_job(job_id: str) -> Response:
 
 
 def keep_job(job_id: str) -> Response:
-    desk().jobs.get(job_id)
-    [status] = desk().jobs.keep(job_id)
-    if status not in FINAL:
-        raise NotEnded(job_id, status)
+    desk().change(desk().keep, job_id)
     return _back(job_id, "keep")
 
 
 def delete_job(job_id: str) -> Response:
-    desk().jobs.get(job_id)
-    if desk().delete(job_id) == ["running"]:
-        raise JobRuns(job_id)
+    desk().change(desk().delete, job_id)
     return _back(job_id, "delete")
 
 

@@ -12,7 +12,7 @@ from werkzeug.datastructures import MultiDict
 
 from jobkit.queues import Queue
 from jobkit.reading import with_zone
-from web.api.query import FILTERS
+from web.query import FILTERS
 
 RANGES = {"1h": "last hour", "1d": "last day", "7d": "last week"}
 TABS = ("queued", "running", "scheduled", "waiting", "succeeded", "failed", "canceled")

@@ -13,11 +13,11 @@ from jobkit.errors import AppError, FieldError, InvalidArguments, RedisAway
 from jobkit.job import Job
 from jobkit.redis import Memory
 from jobkit.statistics import last_runs, typical
-from web.api.query import page_limit
 from web.desk import desk
 from web.forms import arguments_from_page
 from web.once import form_key
 from web.present import job_object, plain_result
+from web.query import page_limit
 
 FORM_TASK = "simple_task"
 SHOWN = 10

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
 from flask import Blueprint, redirect, render_template, request, url_for
@@ -10,13 +10,13 @@ from werkzeug.wrappers import Response
 
 from jobkit.errors import InvalidArguments, JobExpired, JobNotFound
 from jobkit.job import Job
-from web.api.query import MAX_PAGE, PAGED, job_filter, once_each, page_limit
 from web.bulk import ACTIONS
 from web.desk import desk
 from web.pages.fields import as_local
 from web.pages.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
 from web.pages.many import DONE, done_in_words
 from web.pages.words import duration
+from web.query import MAX_PAGE, PAGED, job_filter, once_each, page_limit
 
 ROWS = 50
 _SENSIBLE: dict[str, tuple[str, ...]] = {  # what can be done with jobs of a status
@@ -77,34 +77,47 @@ def _sought(words: dict[str, str]) -> str:
 
 def _page(
     words: dict[str, str],
-    jobs: list[Job] | None = None,
+    jobs: Sequence[Job] = (),
     following: str | None = None,
     errors: dict[str, str] | None = None,
 ) -> str:
     filters = filters_of(words)
-    here = {name: text for name, text in words.items() if name != DONE}
     return render_template(
         "jobs.html",
-        tabs=_tabs(words),
         words=words,
         filters=filters,
-        chips=chips(words),
         errors=errors or {},
-        jobs=jobs or [],
+        tabs=_tabs(words),
+        chips=chips(words),
+        jobs=jobs,
+        took=took,
         following=following,
         actions=_SENSIBLE.get(words.get("status", ""), tuple(ACTIONS)),
         done=done_in_words(words.get(DONE, "")),
-        tasks=_with(desk().catalog.glance().tasks, filters.get("task")),
-        queues=_with(desk().settings.queues, filters.get("queue")),
-        ranges=RANGES,
         range_in_words=range_in_words,
         as_local=as_local,
-        took=took,
-        first_url=list_url({**here, "cursor": None}),
-        next_url=following and list_url({**here, "cursor": following}),
-        act_url=list_url(here),
-        live_url=list_url(filters, "pages.show_live"),
+        **_choices(filters),
+        **_addresses(words, following),
     )
+
+
+def _choices(filters: Mapping[str, str]) -> dict[str, Collection[str]]:
+    """What the form of the filters has to choose from."""
+    return {
+        "tasks": _with(desk().catalog.glance().tasks, filters.get("task")),
+        "queues": _with(desk().settings.queues, filters.get("queue")),
+        "ranges": RANGES,
+    }
+
+
+def _addresses(words: Mapping[str, str], following: str | None) -> dict[str, str | None]:
+    here = {name: text for name, text in words.items() if name != DONE}
+    return {
+        "first_url": list_url({**here, "cursor": None}),
+        "next_url": following and list_url({**here, "cursor": following}),
+        "act_url": list_url(here),
+        "live_url": list_url(filters_of(words), "pages.show_live"),
+    }
 
 
 def took(job: Job) -> str:

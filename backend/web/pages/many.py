@@ -12,10 +12,10 @@ from werkzeug.wrappers import Response
 
 from jobkit.errors import CountDiffers, FieldError, InvalidArguments
 from jobkit.jobs import is_job_id
-from web.api.query import job_filter
 from web.bulk import ACTIONS, act, matching_ids
 from web.desk import desk
 from web.pages.filters import filters_of, in_words, list_url, tidy
+from web.query import job_filter
 
 DONE = "done"  # the word of the list's query for what was done: "cancel.canceled-12.skipped-1"
 NAMED = 10  # jobs that the question names
@@ -26,6 +26,7 @@ _OUTCOMES = {
     "retried": "run again, as new jobs",
     "kept": "kept for ever",
     "deleted": "deleted",
+    "refused": "found no room: try again later",
 }
 _SKIPPED = {
     "cancel": "had ended in the meantime",

@@ -12,12 +12,12 @@ from werkzeug.datastructures import MultiDict
 
 from jobkit.catalog import TaskSpec
 from jobkit.errors import FieldError, InvalidArguments
-from jobkit.options import check_options
+from jobkit.options import Options, check_options
 from jobkit.queues import Queue
 from jobkit.reading import with_zone
-from web.api.query import submit_options
 from web.desk import desk
 from web.pages.fields import FormField, Texts
+from web.query import submit_options
 
 
 def option_fields(
@@ -56,11 +56,11 @@ def option_query(spec: TaskSpec, texts: Texts) -> MultiDict[str, str]:
     return query
 
 
-def read_options(spec: TaskSpec, texts: Texts) -> dict[str, Any]:
+def read_options(spec: TaskSpec, texts: Texts) -> Options:
     """What `Desk.submit` is told. Raises InvalidArguments, whose pointers are `/-queue`, `/-at` and `/-tag`."""
     try:
         options = submit_options(option_query(spec, texts))
-        check_options(desk().queues.names, options["queue"], options["at"])
+        check_options(desk().queues.names, options)
     except InvalidArguments as error:
         raise InvalidArguments([FieldError(f"/-{one.pointer[1:]}", one.detail) for one in error.errors]) from None
     return options

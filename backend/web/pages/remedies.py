@@ -8,6 +8,7 @@ _REMEDIES = {
     "JOB_FILE_SIZE for all tasks.",
     "WorkerLost": "Run it again; a task with @task(retries=1) is tried again by itself. The log of the worker may "
     "say why its process died.",
+    "WorkerStopped": "Find out what it has done, and run it again if that does no harm.",
     "Poison": "Find out what ends its worker, such as too little memory or a crash in C code, before it runs again.",
     "TaskRefused": "Start a worker whose tasks package has this task, and run the job again.",
     "InvalidArguments": "The task takes other arguments than it did: run it with other input.",

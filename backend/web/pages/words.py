@@ -1,28 +1,45 @@
-"""Seconds in words; static/time.js says them so, too."""
+"""Seconds in words, which a line does not break; static/time.js says them so, too."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 
+
+def _on_one_line(words: Callable[[float], str]) -> Callable[[float], str]:
+    @wraps(words)
+    def unbroken(seconds: float) -> str:
+        return words(seconds).replace(" ", "\N{NO-BREAK SPACE}")
+
+    return unbroken
+
+
+@_on_one_line
 def duration(seconds: float) -> str:
-    """under 1 ms, 12 ms, 8.2 s, 45 s, 3 min 20 s, 2 h 5 min"""
+    """under 1 ms, 12 ms, 8.2 s, 45 s, 3 min 20 s, 2 h"""
     if seconds < 0.001:
         return "under 1 ms"
     if seconds < 0.1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+        return f"{round(seconds, 1)} s" if seconds < 10 else f"{seconds:.0f} s"  # 5 of a limit, 5.0 of a clock
     minutes, rest = divmod(int(seconds), 60)
-    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    return _pair(minutes, "min", rest, "s") if minutes < 60 else _pair(minutes // 60, "h", minutes % 60, "min")
 
 
+@_on_one_line
 def about(seconds: float) -> str:
     """A guess: 8 s, 4 min, 2 h 5 min"""
     if seconds < 60:
         return f"{max(round(seconds), 1)} s"
     minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
+    return f"{minutes} min" if minutes < 60 else _pair(minutes // 60, "h", minutes % 60, "min")
 
 
 def usual(seconds: float) -> str:
     """What runs take: 12 ms, 8.2 s, 45 s, 4 min"""
     return duration(seconds) if seconds < 10 else about(seconds)
+
+
+def _pair(large: int, unit: str, small: int, its: str) -> str:
+    return f"{large} {unit} {small} {its}" if small else f"{large} {unit}"

@@ -12,7 +12,7 @@ keepLive();
 pickPages();
 addZones(document.querySelector("main")); // of the first form there
 forgetWhatWasDone();
-document.querySelector(".states [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 function keepLive() {
   const { live, cursor, later } = list.dataset;

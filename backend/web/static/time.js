@@ -21,19 +21,22 @@ export function showTimes(root = document) {
 
 const lasted = (moment) => `for ${duration((Date.now() - moment) / 1000).replace(/\.\d/, "")}`;
 
-// "8.2 s", "3 min 20 s", "2 h 5 min"
+const joined = (...parts) => parts.join("\u00a0"); // a line does not break it
+const pair = (large, unit, small, its) => (small ? joined(large, unit, small, its) : joined(large, unit));
+
+// "8.2 s", "3 min 20 s", "2 h"
 export function duration(seconds) {
-  if (seconds < 60) return `${seconds < 10 ? Math.max(0, seconds).toFixed(1) : Math.round(seconds)} s`;
+  if (seconds < 60) return joined(seconds < 10 ? Math.max(0, seconds).toFixed(1) : Math.round(seconds), "s");
   const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60) return pair(minutes, "min", Math.floor(seconds % 60), "s");
+  return pair(Math.floor(minutes / 60), "h", minutes % 60, "min");
 }
 
 // A guess: "8 s", "4 min", "2 h 5 min"
 export function about(seconds) {
-  if (seconds < 60) return `${Math.max(Math.round(seconds), 1)} s`;
+  if (seconds < 60) return joined(Math.max(Math.round(seconds), 1), "s");
   const minutes = Math.round(seconds / 60);
-  return minutes < 60 ? `${minutes} min` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  return minutes < 60 ? joined(minutes, "min") : pair(Math.floor(minutes / 60), "h", minutes % 60, "min");
 }
 
 // A form is sent once, however often its button is pressed; coming back to the page frees it.

@@ -21,6 +21,12 @@ def effect_high(seconds: float = 0) -> str:
     return _effect(seconds)
 
 
+@task(at_most_once=True)
+def effect_once(seconds: float = 0) -> str:
+    """Take some time, and never again."""
+    return _effect(seconds)
+
+
 @task(queue="low")
 def effect_low(seconds: float = 0) -> str:
     """Take some time, when there is some."""

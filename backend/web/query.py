@@ -1,4 +1,4 @@
-"""What a query of the API may say: filters, limits, options of a submit. Whatever is wrong is named."""
+"""What a query, of the API or of a page, may say: filters, limits, options of a submit. Whatever is wrong is named."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from jobkit.arguments import check_tags
 from jobkit.errors import FieldError, InvalidArguments
 from jobkit.job import EVERY_STATUS
 from jobkit.listing import Filter
+from jobkit.options import Options
 from jobkit.reading import read_moment
 
 MAX_PAGE = 200
 PAGED = ("limit", "cursor")
-FILTERS = dict.fromkeys(("status", "task", "queue", "tag", "since", "until", "id"))  # in this order
 
 
 def page_limit(query: Mapping[str, str], default: int) -> int:
@@ -36,7 +36,7 @@ def once_each(query: MultiDict[str, str]) -> dict[str, str]:
     return query.to_dict()
 
 
-def submit_options(query: MultiDict[str, str]) -> dict[str, Any]:
+def submit_options(query: MultiDict[str, str]) -> Options:
     """What `Desk.submit` is told besides the arguments: queue, at, tags. Raises InvalidArguments."""
     at = query.get("at")
     try:
@@ -55,28 +55,15 @@ def job_filter(query: Mapping[str, Any], at: str = "", besides: Collection[str] 
     errors = [
         FieldError(f"{at}/{name}", f"There is no such filter: known are {', '.join(FILTERS)}.") for name in unknown
     ]
-
-    def read(name: str, parse: Callable[[str], Any]) -> Any:
-        if name not in query:
-            return None
-        value = query[name]
+    found = {}
+    for name, read in FILTERS.items():
         try:
-            return parse(value)
+            found[name] = read(query[name]) if name in query else None
         except ValueError as error:
             errors.append(FieldError(f"{at}/{name}", str(error)))
-
-    found = Filter(
-        status=read("status", _status),
-        task=read("task", lambda text: _text(text).rpartition(".")[2]),
-        queue=read("queue", _text),
-        tag=read("tag", _text),
-        since=read("since", _moment),
-        until=read("until", _moment),
-        prefix=read("id", _text),
-    )
     if errors:
         raise InvalidArguments(errors)
-    return found
+    return Filter(prefix=found.pop("id"), **found)
 
 
 def _status(text: str) -> str:
@@ -89,6 +76,10 @@ def _text(text: str) -> str:
     if not isinstance(text, str) or not 1 <= len(text) <= 200:
         raise ValueError("This has to be a text of 1 to 200 characters; leave it out for all.")
     return text
+
+
+def _task(text: str) -> str:
+    return _text(text).rpartition(".")[2]
 
 
 def _moment(text: Any) -> datetime:
@@ -104,3 +95,13 @@ def _moment(text: Any) -> datetime:
 
 _AGO = re.compile(r"([0-9]{1,4})([mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
+
+FILTERS: dict[str, Callable[[Any], Any]] = {  # in this order
+    "status": _status,
+    "task": _task,
+    "queue": _text,
+    "tag": _text,
+    "since": _moment,
+    "until": _moment,
+    "id": _text,
+}

@@ -1,0 +1,51 @@
+"""What somebody has to do now and then: tidy RQ's registries, keep the catalogue, remove what has expired."""
+
+from __future__ import annotations
+
+import logging
+import time
+from itertools import cycle
+
+from redis.exceptions import RedisError
+from rq import worker_registration
+from rq.group import Group
+from rq.worker import BaseWorker
+
+from jobkit.catalog import Catalog, announce
+from runner.retention import Sweeper
+
+EVERY, BEHIND = 30.0, 2.0  # seconds; the latter when there is more to do
+
+log = logging.getLogger("worker")
+
+
+class HouseKeeping:
+    def __init__(self, worker: BaseWorker, catalog: Catalog, sweeper: Sweeper):
+        self._worker = worker
+        self._catalog = catalog
+        self._sweeper = sweeper
+        self._queues = cycle(worker.queues)
+        self._next = 0.0
+
+    def do_if_due(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY
+        try:
+            if self._do():
+                self._next = time.monotonic() + BEHIND
+        except RedisError:
+            raise
+        except Exception:  # in RQ's code, of a damaged job: no reason to end a worker
+            log.exception("house-keeping failed")
+
+    def _do(self) -> bool:
+        """The registries of one queue at a time; whether there is more to sweep."""
+        queue, redis = next(self._queues), self._worker.connection
+        queue.finished_job_registry.cleanup()
+        queue.failed_job_registry.cleanup()
+        worker_registration.clean_worker_registry(queue)
+        queue.intermediate_queue.cleanup(self._worker, queue)
+        Group.clean_registries(connection=redis)
+        announce(redis, self._catalog)
+        return self._sweeper.sweep()

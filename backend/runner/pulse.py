@@ -1,0 +1,58 @@
+"""The worker's sign of life: that it lives, what it runs, and what has succeeded since the last."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import NamedTuple
+
+from redis import Redis
+
+from runner.activity import Activity, Running
+from runner.child import WIP_LEASE
+from runner.clock import now_text
+from runner.limits import resident_memory
+from runner.scripts import BEAT
+
+IDLE, BUSY = 10.0, 2.0  # seconds
+LONG = 0.1  # seconds that a job has to last before Redis is told of it
+RECORD_TTL = 120  # seconds until Redis forgets a worker that is silent
+
+
+class Verdict(NamedTuple):
+    """What Redis answers. `job`: "go on", "stop" or "drop". Not `is_whole`: our record was lost, or taken for dead."""
+
+    is_whole: bool
+    job: bytes
+
+
+class Pulse:
+    def __init__(self, redis: Redis, worker_name: str, activity: Activity):
+        self._redis = redis
+        self._worker_name = worker_name
+        self._activity = activity
+        self._told = activity.totals()  # those that Redis has
+        self._recorded = ""  # the execution that the last beat told of
+        self._last = 0.0
+
+    def beat_if_due(self, running: Running | None, child_pid: int) -> Verdict | None:
+        if running and running.seconds < LONG:
+            running = None
+        is_new = running is not None and running.execution != self._recorded
+        is_busy = running or self._activity.totals() != self._told
+        if not is_new and time.monotonic() < self._last + (BUSY if is_busy else IDLE):
+            return None
+        self._last = time.monotonic()
+        self._recorded = running.execution if running else ""
+        return self.beat(running, child_pid)
+
+    def beat(self, running: Running | None, child_pid: int) -> Verdict:
+        job = (
+            (running.job_id, running.execution, WIP_LEASE, running.began, round(running.seconds, 3)) if running else ()
+        )
+        jobs, seconds = self._activity.totals()
+        done = jobs - self._told[0]
+        news = (done.total(), round(seconds - self._told[1], 6), json.dumps(done), resident_memory(child_pid))
+        is_whole, verdict = BEAT(self._redis, self._worker_name, now_text(), RECORD_TTL, *news, *job)
+        self._told = (jobs, seconds)
+        return Verdict(bool(is_whole), verdict)
