@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -53,13 +53,17 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float = 20, what: str = "") -> Any:
-    """Poll until the condition is true; its value. The only waiting that the tests do without an event."""
-    deadline = time.monotonic() + seconds
+    """Poll until the condition is true; its value. The only waiting that the tests do without an event.
+
+    What takes long is asked less often: to answer takes what we wait for its time, too.
+    """
+    deadline, pause = time.monotonic() + seconds, 0.02
     while time.monotonic() < deadline:
         value = condition()
         if value:
             return value
-        time.sleep(0.02)
+        time.sleep(pause)
+        pause = min(pause * 1.2, 0.2)
     pytest.fail(f"not within {seconds} s: {what or condition}")
 
 
@@ -217,23 +221,24 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The product as it is shipped: its own tasks, one web process, two workers, a Redis of its own."""
-    folder = tmp_path_factory.mktemp("stack")
+    with running(tmp_path_factory.mktemp("stack"), "train_model", MAX_UPLOAD_BYTES="2000000") as stack:
+        yield stack
+
+
+@contextmanager
+def running(folder: Path, task: str, **settings: str) -> Iterator[Stack]:
+    """Web and worker on a Redis of their own, from when this task is announced; stopped whatever happens."""
     server = RedisServer(folder)
-    server.start()
-    stack = Stack(server.url, folder, MAX_UPLOAD_BYTES="2000000")
-    stack.start("server")
-    stack.start("worker")
-    wait_until(stack.answers, what="the web answers")
-    wait_until(lambda: b"train_model" in _get(f"{stack.url}/api/v1/tasks"), what="the tasks are announced")
-    yield stack
-    stack.stop()
-    server.stop()
-
-
-def _get(url: str) -> bytes:
-    with urllib.request.urlopen(url, timeout=5) as answer:
-        content: bytes = answer.read()
-    return content
+    stack = Stack(server.url, folder, **settings)
+    try:
+        server.start()
+        stack.start("server")
+        stack.start("worker")
+        wait_until(lambda: stack.answers(f"/api/v1/tasks/{task}"), seconds=50, what=f"{task} is announced")
+        yield stack
+    finally:
+        stack.stop()
+        server.stop()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.conftest import RedisServer, Stack, wait_until
+from tests.conftest import Stack, running
 
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 OPTIONS = (
@@ -39,15 +39,8 @@ def browser() -> Iterator[Browser]:
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A desk of the tests' own tasks, with one worker."""
     folder = tmp_path_factory.mktemp("samples")
-    server = RedisServer(folder)
-    server.start()
-    stack = Stack(server.url, folder, TASKS="tests.sample_tasks", WORKERS="1")
-    stack.start("server")
-    stack.start("worker")
-    wait_until(lambda: stack.answers("/api/v1/tasks/echo"), what="the tasks are announced")
-    yield stack
-    stack.stop()
-    server.stop()
+    with running(folder, "echo", TASKS="tests.sample_tasks", WORKERS="1") as stack:
+        yield stack
 
 
 @pytest.fixture
