@@ -36,12 +36,12 @@ BACKEND = Path(__file__).resolve().parents[1]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """With several processes each takes files; but one takes all that needs the stack without a browser, and two share
-    what needs a browser: to start these takes long.
+    """With several processes each takes files; but one takes all that needs the stack without a browser, and three
+    share what needs a browser: to start these takes long.
     """
     for item in items:
-        half = "browser, a to i" if item.path.name < "test_j" else "browser, j to z"
-        fixtures = {"browser": half, "stack": "stack"}
+        third = 1 + (item.path.name > "test_j") + (item.path.name > "test_k")
+        fixtures = {"browser": f"browser {third}", "stack": "stack"}
         groups = [group for name, group in fixtures.items() if name in item.fixturenames]
         item.add_marker(pytest.mark.xdist_group((groups or [item.path.name])[0]))
 

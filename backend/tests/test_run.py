@@ -85,7 +85,7 @@ def wait_until(condition: Callable[[], object], what: str, seconds: float = 30) 
     while not condition():
         if time.monotonic() > deadline:
             pytest.fail(f"not within {seconds} s: {what}")
-        time.sleep(0.05)
+        time.sleep(0.2)  # to look through /proc takes its time, too
 
 
 def parent_by_pid() -> dict[int, int]:
