@@ -153,7 +153,8 @@ class FolderStore:
             path = self._path(job_id, name)
         except ValueError:
             raise ArtifactNotFound(job_id, name) from None
-        if not path.is_file():
+        # A task may have put links there, to what only the web may read.
+        if not path.is_file() or path.resolve() != self._folder.resolve() / path.relative_to(self._folder):
             raise ArtifactNotFound(job_id, name)
         return path
 

@@ -91,3 +91,19 @@ def test_deleting_twice_is_fine(store):
     store.delete("job-1")
 
     assert list(store.job_ids()) == []
+
+
+@pytest.mark.parametrize("link", ["a.txt", "."])
+def test_a_link_that_leads_elsewhere_is_no_file(store, tmp_path, link):
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere" / "a.txt").write_text("a secret")
+    folder = tmp_path / "store" / "-1" / "job-1"
+    folder.parent.mkdir(parents=True)
+    if link == ".":
+        folder.symlink_to(tmp_path / "elsewhere")
+    else:
+        folder.mkdir()
+        (folder / link).symlink_to(tmp_path / "elsewhere" / "a.txt")
+
+    with pytest.raises(ArtifactNotFound):
+        store.open("job-1", "a.txt")

@@ -186,6 +186,38 @@ def test_a_viewer_reads_and_writes_nothing(app, bearer, redis):
     assert [vic.get(path).status_code for path in ("/", "/jobs", "/queues", "/api/v1/jobs", "/docs")] == [200] * 5
 
 
+def test_no_read_writes_anything(app, bearer, redis, run_worker):
+    ann = bearer("ann")
+    ended = ann.post(ECHO, json={"text": "a"}).json["id"]
+    run_worker()
+    waits = ann.post(ECHO, json={"text": "a"}).json["id"]
+    reads = {path for method, path, endpoint in requests_of(app) if method == "GET" and "classic." not in endpoint}
+    paths = {re.sub("/jobs/[^/]+", f"/jobs/{job_id}", path) for path in reads for job_id in (ended, waits)}
+    paths = {path for path in paths if not path.endswith("/events")}  # they do not end
+    before = {key: redis.dump(key) for key in redis.scan_iter()}
+
+    answers = [ann.get(path, headers=HTML).status_code for path in paths]
+
+    assert answers.count(200) > 20
+    assert {key: redis.dump(key) for key in redis.scan_iter()} == before
+
+
+def test_no_secret_is_in_the_log(app, accounts, caplog, capfd):
+    client, token = app.test_client(), accounts.add_token("ann", "test")
+    secrets = ["canary-argument", "canary-password", "canary-query", "canary-cookie", token]
+    client.set_cookie("session", secrets[3])
+    client.post("/login", data={"name": "ann", "password": secrets[1]}, headers=HTML)
+    for headers in ({}, {"X-Anything": "not the short way"}):
+        bearing = {**headers, "Authorization": f"Bearer {token}"}
+        assert client.post(ECHO, json={"text": secrets[0]}, headers=bearing).status_code == 202
+        assert client.post(ECHO, json={"wrong": secrets[0]}, headers=bearing).status_code == 422
+        client.get(f"/jobs?tag={secrets[2]}", headers=bearing)
+
+    logged = caplog.text + "".join(capfd.readouterr())
+    assert "/api/v1/tasks/echo/jobs" in logged
+    assert [secret for secret in secrets if secret in logged] == []
+
+
 def test_a_viewer_is_refused_on_the_short_way_too(bearer):
     answer = bearer("vic").post(ECHO, json={"text": "a"})
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import re
-from contextlib import suppress
+from contextlib import closing, suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from urllib.parse import quote
 
 import gevent
@@ -226,3 +228,31 @@ def test_a_temporary_folder_that_is_full_is_said_and_is_no_bug(redis_url, regist
     assert (answer.status_code, answer.json()["title"], answer.headers["Retry-After"]) == (503, "No room", "5")
     assert after == [200] * 4
     assert "Traceback" not in web.log("server")
+
+
+def test_a_large_upload_takes_little_memory(redis_url, registry, tmp_path):
+    stack = Stack(redis_url, tmp_path, MAX_UPLOAD_BYTES=str(200 * MB))
+    web = stack.start("server")
+
+    def largest():
+        status = Path(f"/proc/{web.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
+
+    def body():
+        yield b'--x\r\nContent-Disposition: form-data; name="data"; filename="a.csv"\r\n\r\n'
+        yield from [bytes(MB)] * 150
+        yield b"\r\n--x--\r\n"
+
+    try:
+        wait_until(lambda: stack.answers("/api/v1/tasks/count_bytes"), what="the web answers")
+        before = largest()
+        size = sum(map(len, body()))
+        headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(size)}
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=40)
+        with closing(connection):
+            connection.request("POST", COUNT, body(), headers)
+            assert connection.getresponse().status == 202
+
+        assert largest() - before < 64 * MB
+    finally:
+        stack.stop()
