@@ -285,7 +285,7 @@ class Desk:
         self._check_states(report, snapshot, accepted, unknown)
         self._check_effects(report, snapshot, {**accepted, **unknown}, once)
         self._check_recovery(report)
-        self._check_bounds(report, len(accepted))
+        self._check_bounds(report, len(snapshot.jobs))
         if succeed:
             report.expect(not report.counts["failed"], f"{report.counts['failed']} jobs failed")
         report.problems += [f"I6: {sentence}" for sentence in snapshot.astray()]
