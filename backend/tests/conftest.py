@@ -21,6 +21,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from jobkit.catalog import announce
+from jobkit.redis import Memory
 from launcher.aof import mend_aof
 from launcher.redis_server import find_redis
 from runner.discovery import TaskRegistry, discover
@@ -114,6 +115,18 @@ def redis_url(redis_server: RedisServer) -> str:
 def redis(redis_url: str) -> Iterator[Redis]:
     with Redis.from_url(redis_url) as connection:
         yield connection
+
+
+@pytest.fixture
+def leave(redis: Redis) -> Iterator[Callable[[float], None]]:
+    """Set Redis's limit of memory so that its data take this share of it. They are large beside its buffers."""
+    redis.setrange("ballast", 20_000_000, b"x")
+
+    def leave(share: float) -> None:
+        redis.config_set("maxmemory", int(Memory.of(redis.info("memory")).used / share))
+
+    yield leave
+    redis.config_set("maxmemory", 0)
 
 
 @pytest.fixture

@@ -29,18 +29,6 @@ def worker_settings(worker_settings):
 
 
 @pytest.fixture
-def leave(redis):
-    """Set Redis's limit of memory so that its data take this share of it. They are large beside its buffers."""
-    redis.setrange("ballast", 20_000_000, b"x")
-
-    def leave(share):
-        redis.config_set("maxmemory", int(Memory.of(redis.info("memory")).used / share))
-
-    yield leave
-    redis.config_set("maxmemory", 0)
-
-
-@pytest.fixture
 def keys(redis):
     return lambda: {key: redis.dump(key) for key in redis.scan_iter("*") if key != b"ballast"}
 

@@ -13,7 +13,6 @@ import gevent
 import pytest
 import requests
 
-from jobkit.redis import Memory
 from tests.conftest import Stack, wait_until
 from web import create_app
 
@@ -44,18 +43,6 @@ def full(post, run_worker):
     for _ in range(PLACES):
         post("echo/jobs")
     return ended
-
-
-@pytest.fixture
-def leave(redis):
-    """Set Redis's limit of memory so that its data take this share of it. They are large beside its buffers."""
-    redis.setrange("ballast", 20_000_000, b"x")
-
-    def leave(share):
-        redis.config_set("maxmemory", int(Memory.of(redis.info("memory")).used / share))
-
-    yield leave
-    redis.config_set("maxmemory", 0)
 
 
 def assert_refused(answer, status, title, says):
