@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from typing import NoReturn
 
 from jobkit.reports import flush_reports, report
 
@@ -78,20 +79,14 @@ class Pool:
         if pid:
             self._started[pid] = number, time.monotonic()
             return
-        status = 1
-        try:
+
+        def run() -> int:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
             die_with_parent(parent, signal.SIGTERM)
             self._work(number)
-            status = 0
-        except Exception as error:
-            log.exception("%s failed", self._name)
-            report(error)
-        finally:
-            flush_reports()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
+            return 0
+
+        run_and_exit(self._name, run)
 
     def _ended(self) -> list[tuple[int, int]]:
         ended = []
@@ -114,3 +109,18 @@ def _reason(status: int) -> str:
     if os.WIFSIGNALED(status):
         return f"signal {os.WTERMSIG(status)}"
     return f"exit status {os.waitstatus_to_exitcode(status)}"
+
+
+def run_and_exit(name: str, run: Callable[[], int]) -> NoReturn:
+    """End this forked process with the status that `run` returns, or 1 and a report if it raises."""
+    status = 1
+    try:
+        status = run()
+    except BaseException as error:
+        log.exception("%s failed", name)
+        report(error)
+    finally:
+        flush_reports()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(status)

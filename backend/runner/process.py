@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
@@ -10,9 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from jobkit.reports import flush_reports, report
-
-log = logging.getLogger("worker")
+from jobkit.processes import run_and_exit
 
 
 class ChildProcess:
@@ -28,7 +25,7 @@ class ChildProcess:
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child can take it
         pid = os.fork()
         if not pid:
-            _run_and_exit(run)
+            run_and_exit("the worker's child", run)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self.pid = pid
 
@@ -68,17 +65,3 @@ class ChildProcess:
                 return True
             time.sleep(0.002)
         return False
-
-
-def _run_and_exit(run: Callable[[], int]) -> None:
-    status = 1
-    try:
-        status = run()
-    except BaseException as error:
-        log.exception("the worker's child failed")
-        report(error)
-    finally:
-        flush_reports()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
