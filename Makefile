@@ -18,7 +18,7 @@ run: $(VENV)/run.stamp ## start Redis, web, worker and dashboard; Ctrl-C stops a
 	@$(VENV)/bin/python backend/run.py
 
 test: $(VENV)/dev.stamp ## run the tests; make test ARGS="-k word" runs some
-	cd backend && ../$(VENV)/bin/python -m pytest -n 4 --dist loadgroup --no-loadscope-reorder $(ARGS)
+	cd backend && ../$(VENV)/bin/python -m pytest -n 4 --no-loadscope-reorder $(ARGS)
 
 check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
 	cd backend && ../$(VENV)/bin/ruff format --check .

@@ -10,6 +10,7 @@ import logging
 import os
 import select
 import shutil
+import socket
 import time
 from collections.abc import Callable
 from functools import partial
@@ -64,7 +65,9 @@ class TaskWorker(BaseWorker):
             default_result_ttl=settings.result_ttl,
             worker_ttl=RECORD_TTL - 60,
             log_job_description=False,
+            prepare_for_work=False,  # it asks Redis, which may be away: `_begin` does it
         )
+        self.hostname, self.pid = socket.gethostname(), os.getpid()
         self._settings = settings
         self._registry = registry
         self._store = FolderStore(settings.data_dir / "artifacts")
@@ -127,6 +130,7 @@ class TaskWorker(BaseWorker):
                     self._say_goodbye()
 
     def _begin(self) -> None:
+        self._set_ip_address(self.connection)
         self.register_birth()
         self._commands.subscribe()
         self.set_state(WorkerStatus.IDLE)

@@ -19,6 +19,7 @@ import pytest
 from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis
 from redis.exceptions import RedisError
+from xdist.scheduler import LoadScopeScheduling
 
 from jobkit.catalog import announce
 from jobkit.redis import Memory
@@ -35,16 +36,24 @@ from web.settings import WebSettings
 BACKEND = Path(__file__).resolve().parents[1]
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """With several processes each takes files; but one takes all that needs the stack without a browser, and three
+WITH_STACK = ("test_story.py", "test_tutorials.py", "test_program.py", "test_addresses.py")
+
+
+class Shares(LoadScopeScheduling):
+    """With several processes each takes files; but one takes all that need the stack without a browser, and three
     share what needs a browser: to start these takes long.
     """
-    for item in items:
-        third = 1 + (item.path.name > "test_j") + (item.path.name > "test_k")
-        fixtures = {"browser": f"browser {third}", "stack": "stack"}
-        groups = [group for name, group in fixtures.items() if name in item.fixturenames]
-        item.add_marker(pytest.mark.xdist_group((groups or [item.path.name])[0]))
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = Path(nodeid.partition("::")[0])
+        if path.parent.name == "browser":
+            return f"browser {1 + (path.name > 'test_j') + (path.name > 'test_k')}"
+        return "stack" if path.name in WITH_STACK else str(path)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
+    return Shares(config, log)
 
 
 def free_port() -> int:
@@ -53,7 +62,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_until(condition: Callable[[], Any], *, seconds: float = 20, what: str = "") -> Any:
+def wait_until(condition: Callable[[], Any], *, seconds: float = 60, what: str = "") -> Any:
     """Poll until the condition is true; its value. The only waiting that the tests do without an event.
 
     What takes long is asked less often: to answer takes what we wait for its time, too.
@@ -92,7 +101,7 @@ class RedisServer:
     def stop(self) -> None:
         if self.process:
             self.process.terminate()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")
@@ -228,7 +237,7 @@ class Stack:
             if process.poll() is None:
                 process.send_signal(signal.SIGTERM)
         for process in self.processes.values():
-            process.wait(timeout=20)
+            process.wait(timeout=60)
 
 
 @pytest.fixture(scope="session")

@@ -56,7 +56,7 @@ def post(dashboard, get):
 def _ask(dashboard: Stack, path: str, method: str, headers: dict[str, str]) -> Answer:
     request = urllib.request.Request(dashboard.url + path, method=method, headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return Answer(answer.status, answer.read().decode(errors="replace"), answer.headers)
     except urllib.error.HTTPError as error:
         return Answer(error.code, error.read().decode(), error.headers)

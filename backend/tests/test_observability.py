@@ -110,7 +110,7 @@ def scrape_worker(redis_url, tmp_path, registry):
     wait_until(lambda: stack.answers("/metrics"))
 
     def scrape() -> Figures:
-        with urllib.request.urlopen(f"{stack.url}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"{stack.url}/metrics", timeout=60) as answer:
             return Figures(answer.read().decode())
 
     yield scrape

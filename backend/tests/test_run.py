@@ -52,7 +52,7 @@ class Run:
         return self
 
     def is_healthy(self) -> bool:
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.app_port}/healthz", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.app_port}/healthz", timeout=60) as answer:
             return bool(answer.status == 200)
 
     def redis(self) -> Redis:
@@ -63,7 +63,7 @@ class Run:
     def stop(self, signum: int = signal.SIGINT) -> int:
         if self.process.poll() is None:
             self.process.send_signal(signum)
-        return self.process.wait(timeout=15)
+        return self.process.wait(timeout=60)
 
     def pids(self, script: str = "") -> list[int]:
         """Its processes and theirs, down to the last; only those that run the script, if one is named."""
@@ -150,14 +150,14 @@ def test_a_taken_port_is_refused_with_the_setting_that_changes_it(shared, start,
 
     run = start(**{name: str(taken)})
 
-    assert run.process.wait(timeout=20) == 2
+    assert run.process.wait(timeout=60) == 2
     assert run.output == f"Port {taken} is taken. Choose another: make run {name}={taken + 1}\n"
 
 
 def test_a_wrong_setting_is_refused_by_name(start):
     run = start(APP_PORT="many")
 
-    assert run.process.wait(timeout=20) == 2
+    assert run.process.wait(timeout=60) == 2
     assert "APP_PORT: " in run.output
     assert "Traceback" not in run.output
 
@@ -167,7 +167,7 @@ def test_only_one_runs_on_a_data_folder(shared, start):
 
     run = start(DATA_DIR=str(data_dir))
 
-    assert run.process.wait(timeout=20) == 2
+    assert run.process.wait(timeout=60) == 2
     assert f"Another make run uses {data_dir}: process {shared.process.pid}, " in run.output
     assert "make run DATA_DIR=" in run.output
 
@@ -228,7 +228,7 @@ def test_a_death_stops_all_and_is_named(start, script, name):
 
     os.kill(run.pids(script)[0], signal.SIGKILL)
 
-    assert run.process.wait(timeout=20) == 1
+    assert run.process.wait(timeout=60) == 1
     assert f"{name} was killed by SIGKILL, so everything was stopped." in run.output
     wait_until(lambda: not parent_by_pid().keys() & set(pids), "all are gone")
 

@@ -70,7 +70,7 @@ local function retry(id, queue, retries_left, now_text, error)
   end
   redis.call('HSET', key, 'status', 'scheduled')
   redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
-  redis.call('ZADD', 'rq:scheduled:' .. queue, math.floor(now() + interval), id)
+  redis.call('ZADD', 'rq:scheduled:' .. queue, now() + interval, id)
   reindex(id)
   return 'scheduled'
 end

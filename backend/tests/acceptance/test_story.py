@@ -24,7 +24,7 @@ from web.serve import listen
 
 def _call(url: str, data: bytes | None = None, **headers: str) -> Any:
     request = urllib.request.Request(url, data, {name.replace("_", "-"): value for name, value in headers.items()})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read())
 
 
@@ -88,7 +88,7 @@ def test_events_arrive_while_the_job_runs(stack):
         Content_Type="application/json",
     )
 
-    with urllib.request.urlopen(stack.url + accepted["links"]["events"], timeout=20) as events:
+    with urllib.request.urlopen(stack.url + accepted["links"]["events"], timeout=60) as events:
         types = [line.decode().split(": ")[1].strip() for line in events if line.startswith(b"event: ")]
 
     assert types[0] == "state"
@@ -137,13 +137,15 @@ def test_redis_may_go_away_and_come_back_and_its_jobs_are_kept(own_stack):
 def test_the_processes_start_without_redis_and_work_once_it_is_there(tmp_path):
     server = RedisServer(tmp_path)
     stack = Stack(server.url, tmp_path, WORKERS="1")
-    stack.start("server")
-    stack.start("worker")
-    wait_until(stack.answers)
-    assert _status(stack.url + "/readyz") == 503
-
-    server.start()
     try:
+        stack.start("server")
+        stack.start("worker")
+        wait_until(stack.answers)
+        assert _status(stack.url + "/readyz") == 503
+        wait_until(lambda: stack.log("worker").count("Redis does not answer") >= 5)
+        assert " ended (" not in stack.log("worker")
+
+        server.start()
         wait_until(lambda: _status(stack.url + "/api/v1/tasks/simple_task") == 200)
     finally:
         stack.stop()
@@ -158,7 +160,7 @@ def test_several_web_processes_share_one_port_and_stop_on_sigterm(redis_url, tmp
 
     server.send_signal(signal.SIGTERM)
 
-    assert server.wait(timeout=10) == 0
+    assert server.wait(timeout=60) == 0
     assert not stack.answers()
 
 
@@ -166,7 +168,7 @@ def test_a_request_that_is_under_way_ends_well_when_the_web_is_stopped(own_stack
     stack, _ = own_stack
     body = b'{"task_arg": "a", "seconds": 0}'
     head = "POST /api/v1/tasks/simple_task/jobs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-    events = urllib.request.urlopen(stack.url + _call_events(stack), timeout=20)
+    events = urllib.request.urlopen(stack.url + _call_events(stack), timeout=60)
     with events, socket.create_connection(("127.0.0.1", stack.port)) as connection:
         connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(body) + body[:10])
         assert events.readline()
@@ -175,7 +177,7 @@ def test_a_request_that_is_under_way_ends_well_when_the_web_is_stopped(own_stack
         connection.sendall(body[10:])
         assert b" 202 " in connection.recv(4096)
 
-    assert stack.processes["server"].wait(timeout=10) == 0
+    assert stack.processes["server"].wait(timeout=60) == 0
     assert "Traceback" not in stack.log("server")
 
 

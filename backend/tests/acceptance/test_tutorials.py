@@ -20,7 +20,7 @@ LOCUST = BACKEND.parent / ".venv-bench" / "bin" / "locust"
 def _call(url: str, method: str = "GET", body: Any = None) -> Any:
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"}, method=method)
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.loads(answer.read())
 
 
@@ -54,7 +54,7 @@ def test_000_every_request_of_its_load_test_is_a_job(own_stack, redis):
 
     command = [LOCUST, "-f", BACKEND / "bench" / "locustfile.py", "TutorialUser", "--headless", "--json"]
     options = ["-H", own_stack.url, "-u", "2", "-r", "2", "-t", "3s"]
-    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=50)
+    done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60)
 
     [heavy] = json.loads(done.stdout)
     assert (done.returncode, heavy["name"], heavy["num_failures"]) == (0, "/flask/heavy", 0)
@@ -64,7 +64,7 @@ def test_000_every_request_of_its_load_test_is_a_job(own_stack, redis):
 
 
 def test_001_the_progress_reaches_its_end_only_when_the_picture_is_there(stack):
-    with urllib.request.urlopen(f"{stack.url}/image_page", timeout=10) as answer:
+    with urllib.request.urlopen(f"{stack.url}/image_page", timeout=60) as answer:
         address = answer.read().decode().split('data-progress="')[1].split('"')[0]
     seen = []
 
@@ -73,7 +73,7 @@ def test_001_the_progress_reaches_its_end_only_when_the_picture_is_there(stack):
         return bool(seen[-1] >= 0.99)  # what the tutorial's script waits for
 
     wait_until(nearly_done)
-    with urllib.request.urlopen(stack.url + address.replace("/progress", "/result.png"), timeout=10) as picture:
+    with urllib.request.urlopen(stack.url + address.replace("/progress", "/result.png"), timeout=60) as picture:
         assert picture.read(4) == b"\x89PNG"
     assert seen == sorted(seen)
     assert any(0 < share < 0.99 for share in seen)
@@ -100,6 +100,6 @@ def test_004_a_number_is_sent_and_its_status_asked_for_until_success(stack):
 def test_004_its_shell_script_prints_the_result(stack):
     script = Path(__file__).with_name("fibonacci.sh")
 
-    done = subprocess.run([script, stack.url, "4"], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([script, stack.url, "4"], capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stdout.strip()) == (0, "[0,1,1,2,3]"), done.stderr

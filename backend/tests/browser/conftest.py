@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.conftest import Stack, running
 
@@ -19,6 +20,7 @@ OPTIONS = (
     "--disable-component-update --disable-sync"
 )
 AXE = Path(__file__).with_name("axe.min.js").read_text()
+expect.set_options(timeout=30_000)  # ms; it is what a busy machine needs, no test waits so long for what it expects
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -46,25 +48,39 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 @pytest.fixture
 def page(browser: Browser, stack) -> Iterator[Page]:
     """A page at the desk. What the browser complains of (the policy, a script's error) fails the test."""
-    yield from open_page(browser, stack)
+    yield from open_page(browser, stack.url)
 
 
 @pytest.fixture
 def sample_page(browser: Browser, samples) -> Iterator[Page]:
     """As `page`, at the desk of the tests' own tasks."""
-    yield from open_page(browser, samples)
+    yield from open_page(browser, samples.url)
 
 
-def open_page(browser: Browser, stack: Stack) -> Iterator[Page]:
+@pytest.fixture
+def plain_page(browser: Browser, stack) -> Iterator[Page]:
+    """As `page`, without JavaScript."""
+    yield from open_page(browser, stack.url, java_script_enabled=False)
+
+
+def open_page(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     """A page at a server. What the browser complains of (the policy, a script's error) fails the test."""
-    context = browser.new_context(base_url=stack.url, reduced_motion="reduce")
+    context = _context(browser, url, **options)
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     yield page
-    context.close()
+    context.clear_permissions()
+    context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": "all"})
+    page.close()
     assert [text for text in complaints if "status of 4" not in text] == []
+
+
+@cache
+def _context(browser: Browser, url: str, **options: Any) -> BrowserContext:
+    """The pages at one server share a context: to make one takes more than all that most tests do in it."""
+    return browser.new_context(base_url=url, reduced_motion="reduce", **options)
 
 
 @pytest.fixture(scope="session")

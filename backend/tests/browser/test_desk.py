@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 
+import pytest
 from playwright.sync_api import expect
 
-from tests.conftest import Stack, wait_until
+from tests.conftest import wait_until
 
 
 def test_many_tasks_are_searched(sample_page):
@@ -47,21 +49,24 @@ def test_a_task_runs_its_bar_moves_and_its_result_appears(page):
     page.get_by_label("Seconds").fill("4")
     page.get_by_role("button", name="Run").click()
 
-    expect(page.get_by_text(re.compile(r"^(25|50|75) %"))).to_be_visible(timeout=15_000)
-    expect(page.locator("h1")).to_contain_text("succeeded", timeout=15_000)
+    expect(page.get_by_text(re.compile(r"^(25|50|75) %"))).to_be_visible()
+    expect(page.locator("h1")).to_contain_text("succeeded")
     expect(page.get_by_text("prefix___browser")).to_be_visible()
 
 
-def test_a_job_that_waits_for_its_next_try_says_so(browser, redis_url, tmp_path):
-    samples = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
-    worker = samples.start("worker")
-    samples.start("server")
-    wait_until(samples.answers)
-    page = browser.new_page(base_url=samples.url)
-    wait_until(lambda: page.request.get("/api/v1/tasks/stumbles").ok)
+@pytest.fixture
+def freeze_worker(samples):
+    """Let the worker stand still until the test ends."""
+    worker = samples.processes["worker"]
+    yield lambda: worker.send_signal(signal.SIGSTOP)
+    worker.send_signal(signal.SIGCONT)
+
+
+def test_a_job_that_waits_for_its_next_try_says_so(sample_page, freeze_worker):
+    page = sample_page
     location = page.request.post("/api/v1/tasks/stumbles/jobs", data={}).headers["location"]
     wait_until(lambda: page.request.get(location).json()["status"] == "scheduled")
-    worker.terminate()  # so that it goes on waiting
+    freeze_worker()  # so that it goes on waiting
 
     page.goto(location.removeprefix("/api/v1"))
     replayed = "new EventSource(document.querySelector('[data-job]').dataset.events)"
@@ -70,8 +75,6 @@ def test_a_job_that_waits_for_its_next_try_says_so(browser, redis_url, tmp_path)
     expect(page.get_by_text("Failed, and is tried again soon")).to_be_visible()
     expect(page.get_by_text("nobody answers", exact=True)).to_be_visible()
     expect(page.get_by_text("25 %")).to_have_count(0)
-    page.close()
-    samples.stop()
 
 
 def test_a_picture_is_shown(page):
@@ -79,7 +82,7 @@ def test_a_picture_is_shown(page):
     page.get_by_role("button", name="Run").click()
 
     picture = page.get_by_role("img")
-    expect(picture).to_be_visible(timeout=20_000)
+    expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 100
 
 
@@ -92,7 +95,7 @@ def test_an_uploaded_table_becomes_a_model(page, tmp_path):
     page.get_by_label("Trees").fill("10")
     page.get_by_role("button", name="Run").click()
 
-    expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible(timeout=30_000)
+    expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible()
     with page.expect_download() as download:
         page.get_by_role("button", name="Download model.skops").click()
     assert download.value.suggested_filename == "model.skops"
@@ -113,7 +116,7 @@ def test_a_wrong_input_is_named_and_the_chosen_file_stays(page, tmp_path):
 
     page.get_by_label("Trees").fill("10")
     page.get_by_role("button", name="Run").click()
-    expect(page.locator("h1")).to_contain_text("failed", timeout=20_000)  # one row is too few, and the job says so
+    expect(page.locator("h1")).to_contain_text("failed")  # one row is too few, and the job says so
     expect(page.get_by_text("only one class, 'a'").first).to_be_visible()
 
 
@@ -138,20 +141,18 @@ def test_every_kind_of_field_has_a_label_and_the_gallery_runs_as_it_is(page):
     page.get_by_role("button", name="Run").click()
 
     for heading in ("Text", "JSON", "Markdown", "Table", "Picture", "File"):
-        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible(timeout=20_000)
+        expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
 
 
-def test_all_works_without_javascript(browser, stack):
-    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
-    page = context.new_page()
+def test_all_works_without_javascript(plain_page):
+    page = plain_page
     page.goto("/tasks/simple_task")
     page.locator("#task_arg").fill("plain")
     page.locator("#seconds").fill("1")
     page.locator("main form button").click()
 
     page.wait_for_url(re.compile("/jobs/"))
-    expect(page.get_by_text("prefix___plain")).to_be_visible(timeout=20_000)  # the page loads itself again
-    context.close()
+    expect(page.get_by_text("prefix___plain")).to_be_visible()  # the page loads itself again
 
 
 def test_payloads_are_shown_as_text(page):
@@ -161,7 +162,7 @@ def test_payloads_are_shown_as_text(page):
     page.get_by_label("Seconds").fill("0")
     page.get_by_role("button", name="Run").click()
 
-    expect(page.get_by_text(f"prefix___{payload}")).to_be_visible(timeout=20_000)
+    expect(page.get_by_text(f"prefix___{payload}")).to_be_visible()
     assert "owned" not in page.title()
 
 
@@ -169,5 +170,5 @@ def test_the_picture_of_tutorial_001_follows_its_bar(page):
     page.goto("/image_page")
 
     picture = page.get_by_role("img", name="The picture, in full size")
-    expect(picture).to_be_visible(timeout=20_000)
+    expect(picture).to_be_visible()
     assert picture.evaluate("image => image.naturalWidth") > 100

@@ -9,6 +9,8 @@ import sys
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import open_page
+
 CSV = "x,label\n" + "".join(f"{n},{'ab'[n > 20]}\n" for n in range(40))
 DROP = """(zone, [name, text]) => {
     const data = new DataTransfer();
@@ -46,7 +48,7 @@ def test_what_is_typed_stands_in_the_calls_and_these_run(page):
     expect(page.get_by_label("Task arg")).to_be_hidden()
 
     code = page.locator("#call-python").inner_text()
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert "succeeded" in done.stdout, done.stderr
     assert "prefix___it's typed" in done.stdout
 
@@ -67,9 +69,8 @@ def test_what_is_wrong_leads_to_its_field_from_the_tab_of_a_call_too(page):
     expect(page.get_by_role("tab", name="Form")).to_have_attribute("aria-selected", "true")
 
 
-def test_a_call_is_copied(browser, stack):
-    context = browser.new_context(base_url=stack.url, permissions=["clipboard-read", "clipboard-write"])
-    page = context.new_page()
+def test_a_call_is_copied(page):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/tasks/simple_task")
     page.get_by_role("tab", name="curl").click()
     page.get_by_role("button", name="Copy").click()
@@ -78,7 +79,6 @@ def test_a_call_is_copied(browser, stack):
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == page.locator("#call-curl").inner_text()
     assert copied.startswith("curl http")
-    context.close()
 
 
 def test_rows_are_added_removed_and_pasted(page):
@@ -124,9 +124,7 @@ def test_a_dropped_file_is_named_and_one_of_another_kind_is_said_at_once(page):
 
 @pytest.fixture
 def berlin(browser, stack):
-    context = browser.new_context(base_url=stack.url, timezone_id="Europe/Berlin")
-    yield context.new_page()
-    context.close()
+    yield from open_page(browser, stack.url, timezone_id="Europe/Berlin")
 
 
 def test_a_moment_is_typed_in_the_viewers_zone_and_sent_in_utc(berlin):
@@ -167,9 +165,8 @@ def test_an_earlier_input_is_run_again_with_its_file(page):
     assert (given["text"], given["bounded_whole"], given["file"]["filename"]) == ("earlier", 5, "note.txt")
 
 
-def test_without_javascript_the_whole_page_works(browser, stack):
-    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
-    page = context.new_page()
+def test_without_javascript_the_whole_page_works(plain_page):
+    page = plain_page
     page.goto("/tasks/kinds_gallery")
     expect(page.get_by_role("tab")).to_have_count(0)
     for heading in ("By curl", "By Python"):
@@ -188,4 +185,3 @@ def test_without_javascript_the_whole_page_works(browser, stack):
     page.wait_for_url(re.compile("/jobs/"))
     given = input_of(page, page.url)
     assert (given["words"], given["moment"]) == (["uno", "due", "tre"], "2026-07-01T00:15:00Z")
-    context.close()

@@ -7,7 +7,8 @@ import re
 import pytest
 from playwright.sync_api import expect
 
-SOON = 15_000  # ms
+from tests.browser.conftest import open_page
+
 PAYLOAD = "<img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
 
 
@@ -35,7 +36,7 @@ def test_a_running_job_is_followed_to_its_end_without_a_reload(sample_page, subm
     log = page.get_by_role("region", name="Log")
 
     (tmp_path / "1").write_text("".join(f"line {n}\n" for n in range(60)))
-    expect(page.get_by_text("25 %")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("25 %")).to_be_visible()
     expect(page.get_by_text(re.compile("About .* left"))).to_be_visible()
     expect(log).to_contain_text("line 59")
     is_at_end = "log => log.scrollTop + log.clientHeight >= log.scrollHeight - 4"
@@ -54,7 +55,7 @@ def test_a_running_job_is_followed_to_its_end_without_a_reload(sample_page, subm
     cancel = page.get_by_role("button", name="Cancel")
     cancel.focus()
     (tmp_path / "end").touch()
-    expect(page.get_by_role("heading", name="Result")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("heading", name="Result")).to_be_visible()
     expect(page.get_by_role("status")).to_have_text("succeeded")
     expect(page.get_by_text(re.compile("^took"))).to_be_visible()
     expect(cancel).to_have_count(0)
@@ -66,11 +67,11 @@ def test_a_running_job_is_followed_to_its_end_without_a_reload(sample_page, subm
 def test_a_question_that_the_end_has_answered_goes_with_its_button(sample_page, submit, tmp_path):
     page = sample_page
     page.goto(submit("wait_for", path=str(tmp_path / "end")))
-    expect(page.locator("h1")).to_contain_text("running", timeout=SOON)
+    expect(page.locator("h1")).to_contain_text("running")
     page.get_by_role("button", name="Cancel").click()
 
     (tmp_path / "end").touch()
-    expect(page.locator("h1")).to_contain_text("succeeded", timeout=SOON)
+    expect(page.locator("h1")).to_contain_text("succeeded")
     page.get_by_role("button", name="Let it run").click()
 
     expect(page.get_by_role("button", name="Run again")).to_be_visible()
@@ -83,17 +84,17 @@ def test_the_log_is_whole_at_the_end_though_no_stream_could_be_opened(sample_pag
     page.goto(submit("recites", folder=str(tmp_path)))
 
     (tmp_path / "1").write_text("ä line\n")
-    expect(page.get_by_text("25 %")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("25 %")).to_be_visible()
     (tmp_path / "end").touch()
 
-    expect(page.locator("h1")).to_contain_text("succeeded", timeout=SOON)
+    expect(page.locator("h1")).to_contain_text("succeeded")
     expect(page.get_by_role("region", name="Log")).to_have_text("ä line")
 
 
 def test_a_bar_that_stands_still_because_redis_does_says_so(sample_page, submit, tmp_path):
     page = sample_page
     page.goto(submit("wait_for", path=str(tmp_path / "end")))
-    expect(page.locator("h1")).to_contain_text("running", timeout=SOON)
+    expect(page.locator("h1")).to_contain_text("running")
     said = page.get_by_text("Live updates are paused")
     expect(said).to_be_hidden()
     address = page.url
@@ -106,7 +107,7 @@ def test_a_bar_that_stands_still_because_redis_does_says_so(sample_page, submit,
     page.unroute("**/events")
     page.unroute(address)
 
-    expect(said).to_be_hidden(timeout=SOON)
+    expect(said).to_be_hidden()
     (tmp_path / "end").touch()
 
 
@@ -118,11 +119,11 @@ def test_the_progress_of_the_try_before_is_not_shown(sample_page, submit, tmp_pa
     )
     path = submit("wait_for", path=str(tmp_path / "end"))
     page.goto(path)
-    expect(page.locator("h1")).to_contain_text("running", timeout=SOON)
+    expect(page.locator("h1")).to_contain_text("running")
     page.route("**/events", lambda route: route.fulfill(content_type="text/event-stream", body=events))
     page.reload()
 
-    expect(page.get_by_text("50 %")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("50 %")).to_be_visible()
     expect(page.get_by_text("75 %")).to_have_count(0)
     (tmp_path / "end").touch()
 
@@ -136,7 +137,7 @@ def test_jobs_that_wait_see_their_place_and_are_canceled_when_it_was_meant(sampl
     expect(page.get_by_text("Place 2 in the queue default")).to_be_visible()
     page.evaluate("isSamePage = true")
     page.request.post(f"/api/v1{first}/cancel")
-    expect(page.get_by_text("Next in the queue default")).to_be_visible(timeout=SOON)
+    expect(page.get_by_text("Next in the queue default")).to_be_visible()
     assert page.evaluate("isSamePage")
 
     page.get_by_role("button", name="Cancel").click()
@@ -150,7 +151,7 @@ def test_jobs_that_wait_see_their_place_and_are_canceled_when_it_was_meant(sampl
     page.goto(running)
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Stop it").click()
-    expect(page.locator("h1")).to_contain_text("canceled", timeout=SOON)
+    expect(page.locator("h1")).to_contain_text("canceled")
     expect(page.get_by_text("The job was stopped.")).to_be_visible()
 
 
@@ -163,7 +164,7 @@ def test_a_job_runs_again_is_kept_and_deleted(sample_page, submit, is_done):
     page.get_by_role("button", name="Run again").click()
     page.wait_for_url(lambda url: not url.endswith(path))
     expect(page.get_by_text("a new job with the same input")).to_be_visible()
-    expect(page.get_by_role("heading", name="Result")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("heading", name="Result")).to_be_visible()
     assert "?" not in page.url  # so that it can be passed on
 
     page.get_by_role("button", name="Keep").click()
@@ -220,7 +221,7 @@ def test_a_picture_opens_larger(page):
     location = page.request.post("/api/v1/tasks/render_plot/jobs", data={"days": 2}).headers["location"]
     page.goto(location.removeprefix("/api/v1"))
 
-    page.get_by_role("link", name="opens larger").click(timeout=SOON)
+    page.get_by_role("link", name="opens larger").click()
     dialog = page.get_by_role("dialog", name="Picture")
     large = dialog.get_by_role("img")
     expect(large).to_be_visible()
@@ -235,11 +236,11 @@ def test_a_picture_opens_larger(page):
 def test_markup_in_anything_that_a_task_says_does_nothing(sample_page, submit, tmp_path, fail, places):
     page = sample_page
     page.goto(submit("repeats", text=PAYLOAD, folder=str(tmp_path), fail=fail))
-    expect(page.locator("[data-message]")).to_have_text(PAYLOAD, timeout=SOON)
+    expect(page.locator("[data-message]")).to_have_text(PAYLOAD)
     expect(page.get_by_role("region", name="Log")).to_have_text(PAYLOAD)
 
     (tmp_path / "end").touch()
-    expect(page.get_by_role("button", name="Run again")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("button", name="Run again")).to_be_visible()
     page.reload()
 
     assert page.locator("main").inner_text().count(PAYLOAD) == places
@@ -258,10 +259,14 @@ def test_markup_in_the_name_of_an_uploaded_file_does_nothing(sample_page, is_don
     assert "owned" not in page.title()
 
 
-def test_all_of_it_works_without_javascript(browser, samples, submit, tmp_path):
+@pytest.fixture
+def plain_page(browser, samples):
+    yield from open_page(browser, samples.url, java_script_enabled=False)
+
+
+def test_all_of_it_works_without_javascript(plain_page, submit, tmp_path):
+    page = plain_page
     running, waiting = submit("recites", folder=str(tmp_path)), submit("echo", text="never")
-    context = browser.new_context(base_url=samples.url, java_script_enabled=False)
-    page = context.new_page()
 
     page.goto(waiting)
     page.get_by_role("button", name="Cancel").click()
@@ -270,10 +275,10 @@ def test_all_of_it_works_without_javascript(browser, samples, submit, tmp_path):
 
     page.goto(running)
     (tmp_path / "1").write_text("printed\n")
-    expect(page.get_by_text("25 %")).to_be_visible(timeout=SOON)
-    expect(page.get_by_role("region", name="Log")).to_contain_text("printed", timeout=SOON)
+    expect(page.get_by_text("25 %")).to_be_visible()
+    expect(page.get_by_role("region", name="Log")).to_contain_text("printed")
     (tmp_path / "end").touch()
-    expect(page.get_by_role("cell", name="row 11")).to_be_visible(timeout=SOON)
+    expect(page.get_by_role("cell", name="row 11")).to_be_visible()
     page.get_by_text("deeper").click()
     expect(page.get_by_text("39", exact=True).last).to_be_visible()
 
@@ -282,4 +287,3 @@ def test_all_of_it_works_without_javascript(browser, samples, submit, tmp_path):
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="Job deleted")).to_be_visible()
-    context.close()

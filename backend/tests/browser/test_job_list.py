@@ -8,6 +8,8 @@ from itertools import count
 import pytest
 from playwright.sync_api import expect
 
+from tests.browser.conftest import open_page
+
 _numbers = count()
 
 
@@ -58,9 +60,13 @@ def test_filters_stand_in_the_address_and_as_chips(page, submit, tag):
     expect(page).to_have_url(re.compile(r"/jobs\?task=train_model&since=1h$"))
 
 
-def test_times_are_typed_in_the_zone_of_the_place(browser, stack):
-    context = browser.new_context(base_url=stack.url, timezone_id="Asia/Kolkata")
-    page = context.new_page()
+@pytest.fixture
+def kolkata(browser, stack):
+    yield from open_page(browser, stack.url, timezone_id="Asia/Kolkata")
+
+
+def test_times_are_typed_in_the_zone_of_the_place(kolkata):
+    page = kolkata
     page.goto("/jobs")
     page.get_by_label("Submitted").select_option("Between …")
     page.get_by_label("From", exact=True).fill("2026-01-01T05:30")
@@ -69,7 +75,6 @@ def test_times_are_typed_in_the_zone_of_the_place(browser, stack):
     expect(page).to_have_url(re.compile(r"since=2026-01-01T00%3A00%3A00Z$"))
     expect(page.get_by_label("From", exact=True)).to_have_value("2026-01-01T05:30")
     expect(page.get_by_label("From", exact=True)).to_have_accessible_description(re.compile("Asia/"))
-    context.close()
 
 
 def test_how_long_ago_goes_on_while_the_page_is_open(page, submit, tag):
@@ -120,10 +125,10 @@ def test_new_jobs_move_nothing_and_what_is_shown_is_kept_fresh(page, submit, tag
     before = page.locator("tbody").bounding_box()
     submit(3)
 
-    expect(page.get_by_role("link", name="3 new jobs: show")).to_be_visible(timeout=10_000)
+    expect(page.get_by_role("link", name="3 new jobs: show")).to_be_visible()
     assert (shown(page), page.locator("tbody").bounding_box()) == (ours, before)
     paused(False)
-    expect(page.locator("tbody .badge.succeeded")).to_have_count(2, timeout=15_000)
+    expect(page.locator("tbody .badge.succeeded")).to_have_count(2)
     expect(page.get_by_label(f"Select fib {ours[1][:8]}")).to_be_checked()
     page.get_by_role("link", name="3 new jobs: show").click()
     expect(page.locator("[name=id]")).to_have_count(5)
@@ -150,10 +155,9 @@ def test_jobs_are_deleted_by_keys_alone(page, submit, tag, axe):
 
 
 @pytest.mark.usefixtures("paused")
-def test_many_are_managed_without_javascript(browser, stack, submit, tag):
+def test_many_are_managed_without_javascript(plain_page, submit, tag):
     submit(3)
-    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
-    plain = context.new_page()
+    plain = plain_page
     plain.goto("/jobs")
     plain.get_by_label("Tag", exact=True).fill(tag)
     plain.get_by_role("button", name="Filter", exact=True).click()
@@ -166,4 +170,3 @@ def test_many_are_managed_without_javascript(browser, stack, submit, tag):
     plain.get_by_role("button", name="Cancel 2 jobs").click()
 
     expect(plain.get_by_text("2 canceled.")).to_be_visible()
-    context.close()

@@ -36,14 +36,14 @@ def test_a_chosen_theme_stays_and_is_there_before_the_page_is_drawn(page):
     assert background(page) == BACKGROUNDS["light"]  # the system's again
 
 
-def test_without_javascript_the_theme_is_the_system_s_and_no_switch_is_shown(browser, stack):
-    context = browser.new_context(base_url=stack.url, java_script_enabled=False, color_scheme="dark")
-    page = context.new_page()
+def test_without_javascript_the_theme_is_the_system_s_and_no_switch_is_shown(plain_page):
+    page = plain_page
+    page.emulate_media(color_scheme="dark")
     page.goto("/")
 
     expect(page.get_by_role("link", name="API")).to_be_visible()
     expect(page.get_by_role("button", name="Theme")).to_be_hidden()
-    context.close()
+    assert background(page) == BACKGROUNDS["dark"]
 
 
 def test_a_page_comes_back_by_itself_when_redis_does(browser, tmp_path):
@@ -59,7 +59,7 @@ def test_a_page_comes_back_by_itself_when_redis_does(browser, tmp_path):
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
     expect(page.get_by_role("heading", name="can’t reach its store")).to_be_visible()
     server.start()
-    expect(page.get_by_role("heading", name="Jobs")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
 
     page.close()
     stack.stop()
@@ -105,10 +105,7 @@ def test_a_live_page_waits_as_long_as_it_is_told(browser, stack):
     page.close()
 
 
-def test_the_links_are_at_the_left_without_javascript_too(browser, stack):
-    context = browser.new_context(base_url=stack.url, java_script_enabled=False)
-    page = context.new_page()
-    page.goto("/")
+def test_the_links_are_at_the_left_without_javascript_too(plain_page):
+    plain_page.goto("/")
 
-    assert page.get_by_role("link", name="Desk", exact=True).bounding_box()["x"] < 400
-    context.close()
+    assert plain_page.get_by_role("link", name="Desk", exact=True).bounding_box()["x"] < 400

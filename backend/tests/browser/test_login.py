@@ -35,7 +35,7 @@ def locked(tmp_path_factory):
 
 @pytest.fixture
 def locked_page(browser, locked):
-    yield from open_page(browser, locked)
+    yield from open_page(browser, locked.url)
 
 
 def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
@@ -53,7 +53,7 @@ def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
     expect(page).to_have_url(re.compile("/tasks/echo\\?text=hello$"))
     axe(page)
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.locator("main [data-status]").first).to_have_text("succeeded", timeout=30_000)
+    expect(page.locator("main [data-status]").first).to_have_text("succeeded")
     expect(page.get_by_text("queued by ann")).to_be_visible()
     page.get_by_role("button", name="Keep").click()
     expect(page.get_by_text("The job is kept")).to_be_visible()
@@ -61,7 +61,7 @@ def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
     page.goto("/queues")
     page.context.clear_cookies()
     again = page.get_by_role("link", name="sign in again")
-    expect(again).to_be_visible(timeout=10_000)
+    expect(again).to_be_visible()
     assert again.get_attribute("href").endswith("/login?next=/queues")
     again.click()
     page.get_by_label("Name").fill("ann")

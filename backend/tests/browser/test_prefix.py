@@ -54,8 +54,8 @@ def test_a_job_is_started_followed_and_found_under_the_prefix(behind):
     page.get_by_role("button", name="Run", exact=True).click()
 
     page.wait_for_url(f"**{PREFIX}/jobs/*")
-    expect(page.get_by_text(re.compile(r"^(25|50|75) %"))).to_be_visible(timeout=15_000)
-    expect(page.locator("h1")).to_contain_text("succeeded", timeout=15_000)
+    expect(page.get_by_text(re.compile(r"^(25|50|75) %"))).to_be_visible()
+    expect(page.locator("h1")).to_contain_text("succeeded")
     page.keyboard.press("g")
     page.keyboard.press("j")
     page.wait_for_url(f"**{PREFIX}/jobs")

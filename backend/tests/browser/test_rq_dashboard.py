@@ -23,7 +23,7 @@ PAYLOAD = """<img src=x onerror="document.title='owned'">"'><u>u');document.titl
 @pytest.fixture
 def page(browser: Browser, dashboard) -> Iterator[Page]:
     """What the policy had to hold back was not escaped: it fails the test."""
-    yield from open_page(browser, dashboard)
+    yield from open_page(browser, dashboard.url)
 
 
 @pytest.fixture

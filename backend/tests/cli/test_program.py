@@ -46,7 +46,7 @@ def test_a_pipe_that_is_closed_ends_it_quietly(stack):
     )
     process.stdout.close()
 
-    assert (process.stderr.read(), process.wait(timeout=20)) == (b"", 141)
+    assert (process.stderr.read(), process.wait(timeout=60)) == (b"", 141)
     process.stderr.close()
 
 
@@ -68,6 +68,6 @@ def test_in_a_terminal_it_is_live_until_ctrl_c(stack, command):
     wait_until(is_live)
     process.send_signal(signal.SIGINT)
 
-    assert process.wait(timeout=10) == 130
+    assert process.wait(timeout=60) == 130
     assert b"Traceback" not in shown + os.read(ours, 65536)
     os.close(ours)

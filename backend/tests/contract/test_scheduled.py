@@ -51,7 +51,7 @@ def test_rqs_tools_show_it(redis, redis_url, submit):
     job = RqJob.fetch("one", connection=redis, serializer=JSONSerializer)
     registry = ScheduledJobRegistry("high", connection=redis, serializer=JSONSerializer)
     command = [sys.executable, "-m", "rq.cli", "info", "--raw", "--url", redis_url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert (job.get_status(), job.enqueued_at) == (JobStatus.SCHEDULED, None)
     assert (registry.get_job_ids(), registry.get_scheduled_time(job)) == (["one"], AT)

@@ -81,7 +81,7 @@ def test_rq_info_shows_the_worker_and_the_queue(desk, long_job, redis_url):
     desk.queue.enqueue(ECHO, "ab", job_id="waiting")
 
     command = [sys.executable, "-m", "rq.cli", "info", "--raw", "--url", redis_url]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=20)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stderr) == (0, "")
     assert re.search(rf"^worker {only_worker(desk).name} \(.+\) busy high, default, low\.", done.stdout, re.MULTILINE)

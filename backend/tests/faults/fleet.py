@@ -43,7 +43,7 @@ class Worker:
             frozen += new
         for pid in frozen:
             send(pid, signal.SIGKILL)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
         return frozen
 
     def terminate(self) -> None:
@@ -116,7 +116,7 @@ class Fleet:
         for pid in self.living():
             send(pid, signal.SIGKILL)
         for worker in self.workers:
-            worker.process.wait(timeout=10)
+            worker.process.wait(timeout=60)
 
     def log(self) -> str:
         return (self._folder / "workers.log").read_text(errors="replace")

@@ -66,7 +66,7 @@ class FaultyRedis(RedisServer):
     def kill(self) -> None:
         assert self.process
         self.process.kill()
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=60)
 
     def lose(self, size: int) -> bytes:
         """Kill it, and cut so many bytes off its file. What it has lost by that: a few bytes more, as a transaction

@@ -65,7 +65,7 @@ def post(stack: Stack, task: str, body: bytes = b"{}") -> tuple[int, str, float]
     )
     began = time.monotonic()
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=60) as answer:
             return answer.status, "", time.monotonic() - began
     except urllib.error.HTTPError as error:
         with error:

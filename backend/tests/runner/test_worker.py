@@ -240,7 +240,7 @@ def test_a_stopped_worker_puts_an_unfinished_job_back_and_another_runs_it(
 
     worker_process.processes["worker"].send_signal(signal.SIGTERM)
 
-    assert worker_process.processes["worker"].wait(timeout=15) == 0
+    assert worker_process.processes["worker"].wait(timeout=60) == 0
     assert jobs.get(job_id).status == "queued"
     (tmp_path / "go").touch()
     run_worker()

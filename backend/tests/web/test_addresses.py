@@ -45,7 +45,7 @@ TRICKS = [
 
 def get(port: int, path: str) -> tuple[int, bytes]:
     """Status and answer, of an address that no library has put in order."""
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+    with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("latin-1"))
         answer = client.makefile("rb").read()
     return int(answer[9:12]), answer

@@ -163,7 +163,7 @@ def test_an_error_of_the_application_ends_the_connection_with_500(serve, seen, c
         raise RuntimeError("a bug")
 
     port = serve(broken).server_port
-    with gevent.socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+    with gevent.socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(POST.format("/", 10**9, "body").encode())
         answer = client.recv(1000)
 

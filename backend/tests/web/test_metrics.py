@@ -250,7 +250,7 @@ def processes(redis_url, tmp_path):
 
 
 def _get(stack: Stack, path: str) -> str:
-    with urllib.request.urlopen(stack.url + path, timeout=5) as answer:
+    with urllib.request.urlopen(stack.url + path, timeout=60) as answer:
         return answer.read().decode()
 
 
