@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 _VERSION = struct.Struct("=Q")  # odd while the child writes what follows
-_RUN = struct.Struct("=d d d ? 2H 1000s 100s")  # began (Unix, monotonic), time limit, ahead, lengths, job, execution
-_LIMIT = struct.Struct("=d")
+# At work; began (Unix, monotonic), time limit, ahead, lengths, job, execution.
+_RUN = struct.Struct("=? d d d ? 2H 1000s 100s")
 _TOTAL = struct.Struct("=Q d")  # of one queue: jobs that have succeeded, seconds that they took
 _CALLED_BACK = struct.Struct("=100s")  # execution
 _RUN_AT, _ENDING_AT, _CALLED_BACK_AT, _TOTALS_AT = 8, 1200, 2400, 2500
@@ -24,9 +24,11 @@ _RUN_AT, _ENDING_AT, _CALLED_BACK_AT, _TOTALS_AT = 8, 1200, 2400, 2500
 class Running(NamedTuple):
     """A job whose function has begun. `began` is Unix time, `since` monotonic; `timeout` in seconds, 0 for none.
 
+    `is_at_work`: its function has not ended. Else the child is telling Redis, which may know already.
     `ahead`: another may be reserved already.
     """
 
+    is_at_work: bool
     job_id: str
     execution: str
     began: float
@@ -57,13 +59,14 @@ class Activity:
         if untold:
             page.move(_ENDING_AT, _RUN_AT, _RUN.size)
         else:
-            _RUN.pack_into(page, _ENDING_AT, 0, 0, 0, False, 0, 0, b"", b"")
-        _RUN.pack_into(page, _RUN_AT, time.time(), time.monotonic(), timeout, ahead, len(job), len(run), job, run)
+            _RUN.pack_into(page, _ENDING_AT, False, 0, 0, 0, False, 0, 0, b"", b"")
+        began = time.time(), time.monotonic()
+        _RUN.pack_into(page, _RUN_AT, True, *began, timeout, ahead, len(job), len(run), job, run)
         _VERSION.pack_into(page, 0, self._version)
 
-    def lift_limit(self) -> None:
-        """It has ended, or waits to begin: no time limit until it begins (again)."""
-        _LIMIT.pack_into(self._page, _RUN_AT + 16, 0)
+    def rest(self) -> None:
+        """Its function has ended, or waits to begin: until it begins (again) there is nothing to stop."""
+        self._page[_RUN_AT] = False
 
     def is_called_back(self, execution: str) -> bool:
         """Whether the job that was reserved ahead of this execution is no longer ours."""
@@ -106,7 +109,7 @@ class Activity:
 
     def _read(self, at: int) -> Running | None:
         [version] = _VERSION.unpack_from(self._page)
-        began, since, timeout, ahead, id_size, run_size, job_id, execution = _RUN.unpack_from(self._page, at)
+        at_work, began, since, timeout, ahead, id_size, run_size, job, run = _RUN.unpack_from(self._page, at)
         if version % 2 or not id_size or _VERSION.unpack_from(self._page)[0] != version:
             return None
-        return Running(job_id[:id_size].decode(), execution[:run_size].decode(), began, since, timeout, ahead)
+        return Running(at_work, job[:id_size].decode(), run[:run_size].decode(), began, since, timeout, ahead)

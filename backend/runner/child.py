@@ -147,7 +147,7 @@ class Child:
                 return before
             answer = None
             if not self._wire.send(*self._command(before, begins=job)):
-                self._activity.lift_limit()
+                self._activity.rest()
                 answer = self._wire.answer()  # Redis is away: the job begins when it is known to be ours
                 self._activity.begin(job.id, job.execution, job.timeout, ahead=True)
             outcome = self._run(job)
@@ -176,7 +176,7 @@ class Child:
                     content, kinds = self._executor.run(call)
             finally:
                 self._time_limit.unset()
-                self._activity.lift_limit()
+                self._activity.rest()
                 self._reporter.end()
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)

@@ -210,7 +210,7 @@ class TaskWorker(BaseWorker):
         self._meters.set(running=bool(running))
         if self._is_too_late():
             self._process.kill()
-        elif running and 0 < running.timeout < running.seconds - LATE:
+        elif running and running.is_at_work and 0 < running.timeout < running.seconds - LATE:
             self._kill_job(running, "failed", Failure.timed_out(running.timeout, "It did not react to its alarm."))
         try:
             if running and running.ahead and running.seconds > LOOK and running.execution != self._called_back:
@@ -241,10 +241,10 @@ class TaskWorker(BaseWorker):
             self._end = (how, failure, running)
 
     def _if_still(self, running: Running, act: Callable[[], None]) -> bool:
-        """Act if the child still runs this job: it is held while we look. Whether it did."""
+        """Act if the child is still at work on this job: it is held while we look. Whether it was."""
         with self._process.held() as is_held:
             now = self._activity.read() if is_held else None
-            if not now or now.execution != running.execution:
+            if not now or now.execution != running.execution or not now.is_at_work:
                 return False
             act()
             return True

@@ -9,7 +9,7 @@ local clock = now()
 redis.call('ZADD', 'taskdesk:workers', clock, ARGV[1])
 redis.call('HSET', worker, 'last_heartbeat', ARGV[2], 'td_memory', ARGV[7])
 redis.call('EXPIRE', worker, ARGV[3])
-if tonumber(ARGV[4]) > 0 then
+if tonumber(ARGV[4]) ~= 0 then -- what was read while the child wrote is put right by the next beat
   redis.call('HINCRBY', worker, 'successful_job_count', ARGV[4])
   redis.call('HINCRBYFLOAT', worker, 'total_working_time', ARGV[5])
   for queue, jobs in pairs(cjson.decode(ARGV[6])) do

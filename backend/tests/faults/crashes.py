@@ -115,7 +115,7 @@ class _Child(Child):
         meddle(self.owner, job)
         self._jobs += 1
         self._is_worn = self._jobs >= self.owner.most_jobs
-        self._activity.lift_limit()
+        self._activity.rest()
         failure = None if succeeds else Failure.of(ValueError("so it is"), job.timeout)
         seconds, self.owner.frozen = self.owner.frozen, 0.0
         return Outcome(job, began - seconds, began, seconds, b'"done"', '"text"', failure)

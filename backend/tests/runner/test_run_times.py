@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from rq.serializers import JSONSerializer
 from jobkit.jobs import Retention
 from jobkit.redis import job_key
 from jobkit.statistics import Statistics, typical
+from runner.child import Child
 from tests.conftest import wait_until
 
 
@@ -50,6 +52,24 @@ def test_many_short_jobs_are_all_counted(submit, run_worker, redis, statistics):
     found = statistics("echo")
     assert (found.succeeded, found.run.counts[-1], found.wait.counts[-1]) == (300, 300, 300)
     assert typical(redis, "tests.sample_tasks.echo")[0].runs == 100
+
+
+def test_a_run_counts_though_its_process_is_slow_to_read_that_redis_has_its_end(
+    submit, run_worker, statistics, monkeypatch
+):
+    read = Child._ended
+
+    def read_slowly(child, *arguments):
+        time.sleep(0.5)  # in which its supervisor is told that the job does not run
+        return read(child, *arguments)
+
+    monkeypatch.setattr(Child, "_ended", read_slowly)
+    for _ in range(2):
+        submit("echo", text="a")
+
+    run_worker()
+
+    assert statistics("echo").succeeded == 2
 
 
 def test_a_job_has_waited_since_it_was_queued_last(submit, run_worker, redis, statistics, tmp_path):
