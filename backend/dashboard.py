@@ -1,7 +1,8 @@
 """rq-dashboard as a service of its own; `rqview/` is what we change of it."""
 
-from gevent import monkey
+from gevent import events, monkey
 
+events.notify_and_call_entry_points = events.notify  # to look for plug-ins of gevent takes a seventh of the start
 monkey.patch_all()
 
 import logging  # noqa: E402

@@ -13,12 +13,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from jinja2.bccache import Bucket, BytecodeCache
 from redis import Redis
 from redis.exceptions import RedisError
+from werkzeug.routing import Rule
 from xdist.scheduler import LoadScopeScheduling
 
 from jobkit.catalog import announce
@@ -176,7 +177,20 @@ class CompiledTemplates(BytecodeCache):
         self._code[bucket.key] = bucket.bytecode_to_string()
 
 
+class CompiledRule(Rule):
+    """So are the routes: most of what it takes to make an application."""
+
+    _builders: ClassVar[dict[tuple[str, str, bool], Callable[..., tuple[str, str]]]] = {}
+
+    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
+        key = (self.rule, repr(self.defaults), append_unknown)
+        if key not in self._builders:
+            self._builders[key] = super()._compile_builder(append_unknown)
+        return self._builders[key]
+
+
 App.jinja_options = {"bytecode_cache": CompiledTemplates()}
+App.url_rule_class = CompiledRule
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Schemathesis plays with each call of the API, by its description: right and wrong input, other methods."""
+"""Schemathesis plays with each call of the API, by its description: right and wrong input, other methods.
+
+To import it takes a second, so that only the process that runs this does it.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,6 @@ import itertools
 import re
 
 import pytest
-import schemathesis
-from schemathesis.config import SchemathesisConfig
-from schemathesis.engine import events, from_schema
 
 from jobkit.catalog import announce
 from runner.worker import TaskWorker
@@ -61,6 +61,8 @@ def job_ids(app, few, worker_settings, redis):
 @pytest.fixture
 def _reach_jobs(job_ids):
     """Every second id is one of a job that is there, each key is new, and nobody waits."""
+    import schemathesis
+
     numbers = itertools.count()
 
     def before_call(context, case, kwargs):
@@ -83,6 +85,10 @@ def _reach_jobs(job_ids):
 @pytest.mark.timeout(180)
 @pytest.mark.usefixtures("_reach_jobs")
 def test_every_call_does_as_it_is_described(app):
+    import schemathesis
+    from schemathesis.config import SchemathesisConfig
+    from schemathesis.engine import events, from_schema
+
     config = SchemathesisConfig.from_dict(CONFIG)
     described = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, config=config)
     described = described.exclude(path_regex="/events$|/parts/")  # the stream of a job that waits has no end
