@@ -65,7 +65,7 @@ class Activity:
         _VERSION.pack_into(page, 0, self._version)
 
     def rest(self) -> None:
-        """Its function has ended, or waits to begin: until it begins (again) there is nothing to stop."""
+        """Its function has ended: there is nothing to stop any more."""
         self._page[_RUN_AT] = False
 
     def is_called_back(self, execution: str) -> bool:

@@ -14,6 +14,7 @@ import time
 import uuid
 from base64 import b64encode
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -147,8 +148,8 @@ class Child:
                 return before
             answer = None
             if not self._wire.send(*self._command(before, begins=job)):
-                self._activity.rest()
-                answer = self._wire.answer()  # Redis is away: the job begins when it is known to be ours
+                self._wait_for_redis(before)
+                answer = self._wire.answer()  # the job begins when it is known to be ours
                 self._activity.begin(job.id, job.execution, job.timeout, ahead=True)
             outcome = self._run(job)
             answer = answer or self._wire.answer()
@@ -160,6 +161,14 @@ class Child:
             job, before = reserved(answer, self._settings), outcome
             if job.is_of(self._not_ahead):
                 return outcome
+
+    def _wait_for_redis(self, before: Outcome | None) -> None:
+        """Say that nothing is at work, and which job it is whose end Redis does not know."""
+        if before:
+            self._activity.begin(before.job.id, before.job.execution, 0)
+            self._activity.rest()
+        else:
+            self._activity.clear()
 
     def _run(self, job: Reserved) -> Outcome:
         """Call the job's task."""
@@ -175,6 +184,7 @@ class Child:
                 with self._limits[call.task.spec.reference].applied():
                     content, kinds = self._executor.run(call)
             finally:
+                self._surroundings.end_copy()
                 self._time_limit.unset()
                 self._activity.rest()
                 self._reporter.end()
@@ -264,7 +274,11 @@ class Child:
 
     def _succeed_as_rq(self, outcome: Outcome) -> None:
         job = outcome.job
-        _insist(lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, outcome.began))
+        try:
+            _insist(lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, outcome.began))
+        except Exception as error:  # in RQ's code, of a damaged job that waits for this one
+            log.exception("job %s can't be ended as RQ does", job.id, extra={"about": job.about})
+            self._fail(outcome, Failure.of(error, job.timeout))
 
     def _fail(self, outcome: Outcome, failure: Failure) -> None:
         job = outcome.job
@@ -278,7 +292,8 @@ class Child:
             ),
         )
         if answer and answer[0] == b"failed" and answer[2]:
-            _insist(lambda: self._stock.enqueue_dependents(job.id))
+            with suppress(Exception):  # the supervisor tries, too, and says what is wrong
+                _insist(lambda: self._stock.enqueue_dependents(job.id))
 
     # The process
 

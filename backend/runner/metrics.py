@@ -5,13 +5,13 @@ A process of its own answers, so no worker process has a thread, and a slow clie
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import sys
 from collections.abc import Iterator
 from http.server import HTTPServer
 from itertools import accumulate
-from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import MetricsHandler
@@ -102,4 +102,11 @@ def serve_metrics(listener: socket.socket, meters: Meters) -> None:
 
 
 def _is_alive(pid: int) -> bool:
-    return bool(pid) and Path(f"/proc/{pid}").exists()
+    """Whether one of our own processes is there; 0 is none."""
+    if not pid:
+        return False
+    try:
+        os.kill(pid, 0)
+    except OSError:  # it is another user's by now
+        return False
+    return True

@@ -51,8 +51,8 @@ class Pulse:
             (running.job_id, running.execution, WIP_LEASE, running.began, round(running.seconds, 3)) if running else ()
         )
         jobs, seconds = self._activity.totals()
-        done = jobs - self._told[0]
-        news = (done.total(), round(seconds - self._told[1], 6), json.dumps(done), resident_memory(child_pid))
+        done = {queue: number - self._told[0][queue] for queue, number in jobs.items()}
+        news = (sum(done.values()), round(seconds - self._told[1], 6), json.dumps(done), resident_memory(child_pid))
         is_whole, verdict = BEAT(self._redis, self._worker_name, now_text(), RECORD_TTL, *news, *job)
         self._told = (jobs, seconds)
         return Verdict(bool(is_whole), verdict)

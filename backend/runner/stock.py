@@ -85,13 +85,15 @@ class StockEndings:
             return
         execution = Execution(execution_id, job_id, self._redis, self._worker.name)
         execution.created_at = datetime.fromtimestamp(began, UTC)
-        self._worker.execution = execution
+        repeats_left = job.repeats_left
         job.ended_at = datetime.now(UTC)
         job.started_at = job.started_at or execution.created_at
         job.last_heartbeat = job.ended_at
         job._result = json.loads(content)
 
         def check(pipeline: Pipeline) -> None:
+            # RQ tries again if a beat has changed the job meanwhile, and would go on with what it has counted before.
+            self._worker.execution, job.repeats_left = execution, repeats_left
             pipeline.watch(job.key)
             mine = pipeline.zscore(job.started_job_registry.key, execution.composite_key) is not None
             if not mine or pipeline.hget(job.key, "status") != b"started":

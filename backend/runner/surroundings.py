@@ -26,10 +26,13 @@ class Surroundings:
         self._make_folder()
         take_signals()
 
+    def end_copy(self) -> None:
+        """End this process if the job has forked it, and both have come back from the job."""
+        if os.getpid() != self._pid:
+            os._exit(1)
+
     def restore(self, seconds: float) -> None:
         """Put all back after a job that took so long."""
-        if os.getpid() != self._pid:
-            os._exit(1)  # the job has forked, and both have come back from it
         sys.stdout, sys.stderr = self._streams
         for stream in self._streams:
             stream.end_line()

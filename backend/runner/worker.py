@@ -253,7 +253,7 @@ class TaskWorker(BaseWorker):
         """Put back what was reserved ahead of a job that turns out to be long."""
         if self._if_still(running, lambda: self._activity.call_back(running.execution)):
             self._endings.call_back(running)
-        self._called_back = running.execution
+            self._called_back = running.execution
 
     def _count_child(self, status: int) -> None:
         if status == RECYCLE:
@@ -261,6 +261,8 @@ class TaskWorker(BaseWorker):
         elif status != DONE:
             is_ours = self._end or self._is_too_late()
             self._meters.count("killed" if is_ours else "lost")
+        has_begun = status in (DONE, RECYCLE) or self._activity.read()
+        self._unbegun_deaths = 0 if has_begun else self._unbegun_deaths + 1
 
     def _settle(self, status: int) -> None:
         """End in Redis what the child has left. What it held and did not begin is given to the next child."""
@@ -271,13 +273,9 @@ class TaskWorker(BaseWorker):
             self._end_running(running, status)
         if self._signals.is_set:
             self._endings.release("put_back", None, None)
-        elif status in (DONE, RECYCLE) or running:
-            self._unbegun_deaths = 0
-        else:
-            self._unbegun_deaths += 1
-            if self._unbegun_deaths % UNBEGUN_DEATHS == 0:
-                self._endings.release("lost", Failure.lost(reason(status)), None)
-                raise RuntimeError("the child dies before it begins anything")
+        elif self._unbegun_deaths >= UNBEGUN_DEATHS:
+            self._endings.release("lost", Failure.lost(reason(status)), None)
+            raise RuntimeError("the child dies before it begins anything")
 
     def _end_running(self, running: Running, status: int) -> None:
         if self._is_too_late():

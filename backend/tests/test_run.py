@@ -33,6 +33,7 @@ class Run:
         env |= {"APP_PORT": str(self.app_port), "DASHBOARD_PORT": str(self.dashboard_port), "DATA_DIR": str(data_dir)}
         env["WORKERS"] = "1"
         data_dir.mkdir(parents=True, exist_ok=True)
+        self.data_dir = data_dir
         self._output = data_dir / f"output-{time.monotonic_ns()}.txt"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
@@ -108,6 +109,10 @@ def command_line(pid: int) -> str:
         return ""
 
 
+def settings_of(run: Run) -> SharedSettings:
+    return SharedSettings(data_dir=run.data_dir, _env_file=None)
+
+
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """One that runs; for tests that leave it as it is."""
@@ -135,13 +140,8 @@ def test_it_answers_and_tells_its_addresses(shared):
     assert shared.redis().ping()
 
 
-def test_another_program_finds_its_redis_by_the_data_folder_while_it_runs(start, tmp_path):
-    settings = SharedSettings(data_dir=tmp_path / "data", _env_file=None)
-    run = start().wait_until_up()
-
-    assert f" {find_redis_url(settings)}\n" in run.output
-    run.stop()
-    assert find_redis_url(settings) == settings.redis_url.get_secret_value()
+def test_another_program_finds_its_redis_by_the_data_folder(shared):
+    assert f" {find_redis_url(settings_of(shared))}\n" in shared.output
 
 
 @pytest.mark.parametrize("name", ["APP_PORT", "DASHBOARD_PORT"])
@@ -163,23 +163,13 @@ def test_a_wrong_setting_is_refused_by_name(start):
 
 
 def test_only_one_runs_on_a_data_folder(shared, start):
-    data_dir = shared._output.parent
+    data_dir = shared.data_dir
 
     run = start(DATA_DIR=str(data_dir))
 
     assert run.process.wait(timeout=60) == 2
     assert f"Another make run uses {data_dir}: process {shared.process.pid}, " in run.output
     assert "make run DATA_DIR=" in run.output
-
-
-def test_what_redis_has_is_kept_over_a_restart(start):
-    first = start().wait_until_up()
-    first.redis().set("kept", "yes")
-    assert first.stop(signal.SIGINT) == 0
-
-    second = start().wait_until_up()
-
-    assert second.redis().get("kept") == "yes"
 
 
 def test_what_a_crash_left_half_written_is_dropped_with_a_line(start, tmp_path):
@@ -196,9 +186,10 @@ def test_what_a_crash_left_half_written_is_dropped_with_a_line(start, tmp_path):
 
 
 @linux
-def test_asked_to_stop_it_leaves_nothing_running(start):
+def test_asked_to_stop_it_leaves_its_data_and_nothing_that_runs(start):
     run = start().wait_until_up()
     pids = run.pids()
+    run.redis().set("kept", "yes")
 
     status = run.stop(signal.SIGTERM)
 
@@ -206,6 +197,10 @@ def test_asked_to_stop_it_leaves_nothing_running(start):
     assert len(pids) >= 4
     assert not parent_by_pid().keys() & set(pids)
     assert "Traceback" not in run.output
+    assert find_redis_url(settings_of(run)) == settings_of(run).redis_url.get_secret_value()
+    again = start().wait_until_up()
+    assert again.redis().get("kept") == "yes"
+    assert again.stop(signal.SIGINT) == 0
 
 
 @linux
@@ -255,4 +250,4 @@ def test_a_redis_of_ones_own_is_used_and_may_come_later(start):
 
     assert "REDIS_URL is set, but nothing answers there." in run.output
     assert run.is_healthy()
-    assert not (run._output.parent / "redis").exists()
+    assert not (run.data_dir / "redis").exists()

@@ -63,15 +63,27 @@ def plain_page(browser: Browser, stack) -> Iterator[Page]:
     yield from open_page(browser, stack.url, java_script_enabled=False)
 
 
+@pytest.fixture
+def timed_page(browser: Browser, stack) -> Iterator[Page]:
+    """As `page`, in a context of its own: a clock that was moved stays so for all pages of a context."""
+    context = browser.new_context(base_url=stack.url, reduced_motion="reduce")
+    yield from _open(context, stack.url)
+    context.close()
+
+
 def open_page(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
     """A page at a server. What the browser complains of (the policy, a script's error) fails the test."""
-    context = _context(browser, url, **options)
+    yield from _open(_context(browser, url, **options), url)
+
+
+def _open(context: BrowserContext, url: str) -> Iterator[Page]:
     page = context.new_page()
     complaints: list[str] = []
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     yield page
     context.clear_permissions()
+    page.goto("about:blank")  # so that no answer comes any more and leaves a cookie
     context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": "all"})
     page.close()
     assert [text for text in complaints if "status of 4" not in text] == []

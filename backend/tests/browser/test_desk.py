@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import wait_until
+from tests.faults.fleet import descendants, send
 
 
 def test_many_tasks_are_searched(sample_page):
@@ -56,10 +57,11 @@ def test_a_task_runs_its_bar_moves_and_its_result_appears(page):
 
 @pytest.fixture
 def freeze_worker(samples):
-    """Let the worker stand still until the test ends."""
-    worker = samples.processes["worker"]
-    yield lambda: worker.send_signal(signal.SIGSTOP)
-    worker.send_signal(signal.SIGCONT)
+    """Let the worker and all its processes stand still until the test ends."""
+    pids = [samples.processes["worker"].pid, *descendants(samples.processes["worker"].pid)]
+    yield lambda: [send(pid, signal.SIGSTOP) for pid in pids]
+    for pid in pids:
+        send(pid, signal.SIGCONT)
 
 
 def test_a_job_that_waits_for_its_next_try_says_so(sample_page, freeze_worker):

@@ -77,7 +77,8 @@ def test_times_are_typed_in_the_zone_of_the_place(kolkata):
     expect(page.get_by_label("From", exact=True)).to_have_accessible_description(re.compile("Asia/"))
 
 
-def test_how_long_ago_goes_on_while_the_page_is_open(page, submit, tag):
+def test_how_long_ago_goes_on_while_the_page_is_open(timed_page, submit, tag):
+    page = timed_page
     submit(1)
     page.clock.install()
     page.goto(f"/jobs?tag={tag}")

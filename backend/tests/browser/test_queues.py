@@ -7,7 +7,12 @@ import time
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import Locator, Page, expect
+
+
+@pytest.fixture
+def page(timed_page) -> Page:
+    return timed_page
 
 
 @pytest.fixture

@@ -172,6 +172,7 @@ class Supervisor(TaskWorker):
             status = -9
         child._wire.close()
         if not self.is_dead:
+            self._count_child(status)
             self._dying(partial(self._settle, status))
 
     def look(self) -> None:
@@ -202,3 +203,4 @@ class Supervisor(TaskWorker):
         """It has no chance to say why once that is killed, so it says so before."""
         self._end = (how, failure, running)
         super()._kill_job(running, how, failure)
+        self._end = None  # it was not at work any more

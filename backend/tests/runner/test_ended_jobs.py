@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from rq import Queue
+from rq import Queue, Repeat
 from rq.serializers import JSONSerializer
 
 from jobkit.queues import Queues
 from runner.clock import now_text
 from runner.scripts import CYCLE, RELEASE
+from runner.stock import _Worker
 from tests.conftest import wait_until
 
 
@@ -47,6 +48,38 @@ def test_a_job_that_is_tried_again_counts_once_and_as_what_it_becomes(submit, ru
     wait_until(succeeded)
 
     assert (between, ended()) == ((0, 0), (1, 0))
+
+
+def test_a_damaged_job_that_waits_for_another_fails_that_one_and_costs_no_process(redis, jobs, run_worker, submit):
+    submit("remembers")
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    first = queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"})
+    waiting = queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, depends_on=first)
+    redis.hset(f"rq:job:{waiting.id}", "created_at", "no time")
+    after = submit("remembers")
+
+    run_worker()
+
+    assert (jobs.get(first.id).status, jobs.get(first.id).error["type"]) == ("failed", "ValueError")
+    assert jobs.result(jobs.get(after)) == 2
+
+
+def test_a_beat_while_rq_ends_a_job_that_repeats_takes_no_repeat_from_it(redis, run_worker, monkeypatch):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, repeat=Repeat(times=2, interval=60), job_id="one")
+    end, beats = _Worker.cleanup_execution, iter(["a beat"])
+
+    def end_beside_a_beat(worker, job, pipeline):
+        end(worker, job, pipeline)
+        for _ in beats:
+            redis.hset("rq:job:one", "last_heartbeat", now_text())  # it makes RQ try its transaction again
+
+    monkeypatch.setattr(_Worker, "cleanup_execution", end_beside_a_beat)
+
+    run_worker()
+
+    assert redis.hget("rq:job:one", "repeats_left") == b"1"
+    assert not redis.keys("rq:execution*")
 
 
 def test_what_was_canceled_or_stopped_is_no_failure(submit, jobs, redis, ended, run_worker):

@@ -154,6 +154,15 @@ def test_a_job_that_forks_comes_back_once(run, jobs, redis):
     assert [jobs.result(job) for job in done[1:]] == list(range(1, 21))
 
 
+def test_a_job_that_has_forked_is_stopped_as_any_other(worker_process, jobs, registry, tmp_path):
+    job_id = jobs.submit(registry.catalog.tasks["forks_and_waits"], {"path": str(tmp_path / "never")}, RETENTION).id
+    wait_until(lambda: jobs.get(job_id).progress)
+
+    jobs.cancel(job_id)
+
+    wait_until(lambda: jobs.get(job_id).status == "canceled", seconds=20)
+
+
 def test_a_process_that_a_job_has_started_ends_when_the_time_is_up(run, tmp_path):
     marker = tmp_path / "started"
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 
 from jobkit.task import task
+from tests.sample_tasks import good
 
 _seen: list[int] = []
 
@@ -89,6 +90,15 @@ def forks_talking() -> None:
     if child:
         os.waitpid(child, 0)
         print("after")
+
+
+def forks_and_waits(path: str) -> str:
+    """Come back once, and wait."""
+    child = os.fork()
+    if not child:
+        sys.exit()
+    os.waitpid(child, 0)
+    return good.wait_for(path, 60)
 
 
 @task(timeout=1)

@@ -7,7 +7,7 @@ import pytest
 from jobkit.task import JobContext, current_job, enter_job
 from tasks.models import TableError, train_model
 
-QUICK = {"trees": 20, "folds": 3}
+QUICK = {"trees": 10, "folds": 3}
 
 
 @pytest.fixture

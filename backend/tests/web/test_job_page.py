@@ -174,7 +174,11 @@ def test_of_a_planned_job_the_timeline_has_what_happened_and_when_it_is_planned_
 
     assert re.search(rf"Timeline Created .* UTC Planned for {at[:10]} {at[11:19]} UTC", text)
     assert "Started" not in text
-    assert "Ended" not in text
+    assert "Ends" not in text
+
+
+def test_the_timeline_of_a_job_that_waits_says_what_is_still_to_come(submit, text_of):
+    assert "Starts not yet Ends not yet" in text_of(submit("echo", text="a"))
 
 
 def test_the_timeline_tells_who_ran_it_how_long_it_waited_and_took(submit, text_of, run_worker):

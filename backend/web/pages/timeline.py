@@ -13,7 +13,7 @@ _ENDS = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled"}
 
 @dataclass(frozen=True)
 class Step:
-    """`at` is None while it is still to come, or what it `is_planned` for.
+    """`at` is None where nobody has written it down, and while it `is_to_come`; of what `is_planned` it is when.
 
     `notes` are said in small letters; `mark` is "", good, bad or warn.
     """
@@ -24,6 +24,7 @@ class Step:
     mark: str = ""
     error: str = ""
     is_planned: bool = False
+    is_to_come: bool = False
 
 
 def timeline(job: Job, tries: int) -> list[Step]:
@@ -49,17 +50,18 @@ def _last_try(job: Job, tries: int) -> list[Step]:
     if started_at or not job.is_final:
         wait = duration((started_at - job.enqueued_at).total_seconds()) if started_at and job.enqueued_at else ""
         notes = (*((f"waited {wait}",) if wait else ()), *_worker(job.worker if started_at else ""))
-        steps.append(Step(_started(job.attempt, tries), started_at, notes))
+        begins = _started(job.attempt, tries) if started_at else _started(job.attempt, tries, "Starts")
+        steps.append(Step(begins, started_at, notes, is_to_come=not started_at))
     if job.is_final:
         mark = {"succeeded": "good", "failed": "bad"}.get(job.status, "warn")
         steps.append(Step(_ENDS[job.status], job.ended_at, _took(started_at, job.ended_at), mark))
     else:
-        steps.append(Step("Ended", None))
+        steps.append(Step("Ends", None, is_to_come=True))
     return steps
 
 
-def _started(number: int, tries: int) -> str:
-    return f"Try {number} of {max(number, tries)}" if max(number, tries) > 1 else "Started"
+def _started(number: int, tries: int, once: str = "Started") -> str:
+    return f"Try {number} of {max(number, tries)}" if max(number, tries) > 1 else once
 
 
 def _worker(name: str) -> tuple[str, ...]:
