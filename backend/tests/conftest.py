@@ -270,7 +270,7 @@ def running(folder: Path, task: str, **settings: str) -> Iterator[Stack]:
         server.start()
         stack.start("server")
         stack.start("worker")
-        wait_until(lambda: stack.answers(f"/api/v1/tasks/{task}"), seconds=50, what=f"{task} is announced")
+        wait_until(lambda: stack.answers(f"/api/v1/tasks/{task}"), seconds=100, what=f"{task} is announced")
         yield stack
     finally:
         stack.stop()

@@ -54,7 +54,7 @@ def breast_cancer(tmp_path_factory):
 def _ended(stack: Stack, job_id: str) -> Any:
     return wait_until(
         lambda: (job := _call(f"{stack.url}/api/v1/jobs/{job_id}"))["status"] in ("succeeded", "failed") and job,
-        seconds=45,
+        seconds=100,
     )
 
 

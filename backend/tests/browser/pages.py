@@ -46,7 +46,7 @@ class Jobs:
         self._submit("failed", "train_model", "?queue=high", multipart={"data": table, "target": "label"})
         self._submit("succeeded", "kinds_gallery", "", data={})
         for status, job_id in self.ids.items():  # the one that fails loads its libraries first
-            wait_until(lambda job_id=job_id, status=status: self._status(job_id) == status, seconds=50)
+            wait_until(lambda job_id=job_id, status=status: self._status(job_id) == status, seconds=100)
 
     def path(self, page: str) -> str:
         return PAGES[page].format(**self.ids)

@@ -25,7 +25,7 @@ def submit(samples, sample_page):
 
 @pytest.fixture
 def is_done(sample_page):
-    return lambda path: sample_page.request.get(f"/api/v1{path}", headers={"Prefer": "wait=20"}).json()["status"]
+    return lambda path: sample_page.request.get(f"/api/v1{path}", headers={"Prefer": "wait=60"}).json()["status"]
 
 
 def test_a_running_job_is_followed_to_its_end_without_a_reload(sample_page, submit, tmp_path):
