@@ -107,6 +107,6 @@ def _is_alive(pid: int) -> bool:
         return False
     try:
         os.kill(pid, 0)
-    except OSError:  # it is another user's by now
+    except OSError:  # it has ended; its number may be another user's by now
         return False
     return True

@@ -57,7 +57,9 @@ if redis.call('EXISTS', 'taskdesk:sweep:grace') == 1 then return answer end
 local function lose(worker, how, id, execution)
   local status = release({worker = worker, now_text = now_text, how = how, id = id, execution = execution,
     error = ARGV[3], traceback = ARGV[4]})
-  if status and how == 'lost' then table.insert(answer[3], {id, redis.call('HGET', 'rq:job:' .. id, 'td_request') or ''}) end
+  if status and how == 'lost' then
+    table.insert(answer[3], {id, redis.call('HGET', 'rq:job:' .. id, 'td_request') or ''})
+  end
 end
 
 for _, worker in ipairs(redis.call('ZRANGEBYSCORE', 'taskdesk:workers', '-inf', clock - LEASE, 'LIMIT', 0, 20)) do

@@ -20,7 +20,7 @@ OPTIONS = (
     "--disable-component-update --disable-sync"
 )
 AXE = Path(__file__).with_name("axe.min.js").read_text()
-expect.set_options(timeout=30_000)  # ms; it is what a busy machine needs, no test waits so long for what it expects
+expect.set_options(timeout=60_000)  # ms; it is what a busy machine needs, no test waits so long for what it expects
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
