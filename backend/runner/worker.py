@@ -241,7 +241,12 @@ class TaskWorker(BaseWorker):
             self._end = (how, failure, running)
 
     def _if_still(self, running: Running, act: Callable[[], None]) -> bool:
-        """Act if the child is still at work on this job: it is held while we look. Whether it was."""
+        """Act if the child is still at work on this job: it is held while we look. Whether it was.
+
+        One that waits for Redis is not held: each time, the kernel would begin anew to count how long it has waited.
+        """
+        if not running.is_at_work:
+            return False
         with self._process.held() as is_held:
             now = self._activity.read() if is_held else None
             if not now or now.execution != running.execution or not now.is_at_work:

@@ -369,5 +369,8 @@ def desk(seed: int, *, processes: int = 1, through_proxy: bool = False, disk: Pa
     opened = Desk(seed, processes=processes, through_proxy=through_proxy, disk=disk)
     try:
         yield opened
+    except BaseException:
+        print(opened.fleet.log()[-10_000:])  # pytest shows it
+        raise
     finally:
         opened.close()

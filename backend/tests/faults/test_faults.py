@@ -22,6 +22,7 @@ from redis.exceptions import ResponseError
 
 from jobkit.job import ERROR
 from jobkit.redis import JOBS
+from tests.conftest import wait_until
 from tests.faults.fleet import alive, parents, send
 from tests.faults.harness import OFTEN, ONCE, Desk, desk
 from tests.faults.ledger import REFUSED
@@ -290,6 +291,21 @@ def test_f12_a_slow_and_flapping_redis_makes_no_job_run_twice(assert_kept):
             opened.until_at_work(seconds=10)
 
         report = opened.check("F12 flapping Redis", once=True, succeed=True)
+    assert_kept(report)
+
+
+def test_f13_workers_come_back_from_a_black_hole_amid_short_jobs(assert_kept):
+    """F13: while one job runs, the one before it ends in Redis, and the next is reserved."""
+    with desk(SEED + 113, through_proxy=True) as opened:
+        opened.fleet.start()
+        opened.flood(1_000, "effect")
+        wait_until(lambda: len(opened.effects.all()) > 400, what="the worker reserves ahead")
+        opened.proxy.black_hole()
+        time.sleep(4)
+        opened.proxy.open()
+        opened.until_at_work(seconds=30)
+
+        report = opened.check("F13 black hole amid short jobs", once=True, succeed=True)
     assert_kept(report)
 
 
