@@ -1,4 +1,7 @@
-"""A real browser: a Chromium or Chrome that is installed. Where there is none, these tests are skipped, and say so."""
+"""A real browser: a Chromium or Chrome that is installed. Where there is none, these tests are skipped, and say so.
+
+Chromium without windows (Debian: chromium-headless-shell) lays out and runs pages as the other does, in half the time.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,14 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 
 from tests.conftest import Stack, running
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+PROGRAMS = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+    "chrome",
+)
 OPTIONS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
