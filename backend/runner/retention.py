@@ -47,6 +47,8 @@ class Sweeper:
         for is_round_over in self._steps:
             if is_round_over or time.monotonic() > until:
                 break
+        else:
+            self._steps = self._rounds()  # an error has ended it: a generator that has raised gives nothing any more
         while self._enforce_cap() and time.monotonic() < until:
             pass
         self._remove_orphaned_files()

@@ -7,6 +7,7 @@ import json
 import os
 
 import pytest
+from redis.exceptions import ResponseError
 from rq import Queue
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
@@ -14,7 +15,7 @@ from rq.serializers import JSONSerializer
 from jobkit.artifacts import FolderStore
 from jobkit.errors import JobExpired, JobNotFound, NoResult
 from jobkit.job import Retention
-from jobkit.redis import JOBS, SWEEP_LOCK
+from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK
 from runner.retention import SLICE, Sweeper
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
@@ -142,6 +143,21 @@ def test_what_is_gone_leaves_every_index(redis, jobs, echo, worker_settings, tmp
     left = {key.decode() for key in redis.scan_iter() if redis.type(key) == b"zset"}
     assert left == {"taskdesk:expired"}
     assert redis.smembers("taskdesk:indexes") == set()
+
+
+def test_an_error_of_redis_ends_one_sweep_and_not_all(redis, worker_settings, tmp_path):
+    sweeper = Sweeper(redis, FolderStore(tmp_path), worker_settings)
+    redis.zadd(JOBS, {"gone": 1})
+    redis.set(EXPIRED, "no sorted set")
+    with pytest.raises(ResponseError):
+        sweeper.sweep()
+    redis.delete(EXPIRED)
+
+    for _ in range(2):  # the first begins again
+        redis.delete(SWEEP_LOCK)
+        sweeper.sweep()
+
+    assert not redis.exists(JOBS)
 
 
 def test_files_whose_job_is_gone_are_removed_and_others_stay(redis, jobs, echo, registry, worker_settings, tmp_path):
