@@ -54,8 +54,13 @@ class _Worker(BaseWorker):
     kinds = ""
 
     def cleanup_execution(self, job: Job, pipeline: Pipeline) -> None:
-        """As RQ's own, but for the worker's record, which our scripts keep. It is within the transaction."""
+        """As RQ's own, but for the worker's record, which our scripts keep. It is within the transaction.
+
+        So is what we add: if the answer is lost, nobody could add it later.
+        """
         pipeline.eval(COUNT.source, 0, job.origin)
+        pipeline.eval(REINDEX.source, 0, job.origin, job.id)
+        pipeline.publish(WAKE, job.id)
         if self.execution:
             self.execution.delete(job=job, pipeline=pipeline)
             self.execution = None
@@ -102,12 +107,8 @@ class StockEndings:
         queue = _OwnedQueue(job.origin, connection=self._redis, serializer=JSONSerializer)
         queue.check = check
         self._worker.kinds = kinds
-        try:
+        with suppress(NotOurs):
             self._worker.handle_job_success(job, queue, job.started_job_registry)
-        except NotOurs:
-            return
-        REINDEX(self._redis, job.origin, job_id)
-        self._redis.publish(WAKE, job_id)
 
     def enqueue_dependents(self, job_id: str) -> None:
         """Queue the jobs that waited for the end of this one."""

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from rq import Queue, Repeat
 from rq.serializers import JSONSerializer
 
+from jobkit.listing import Filter
 from jobkit.queues import Queues
+from jobkit.redis import WAKE
 from runner.clock import now_text
 from runner.scripts import CYCLE, RELEASE
-from runner.stock import _Worker
+from runner.stock import StockEndings, _Worker
 from tests.conftest import wait_until
 
 
@@ -80,6 +84,25 @@ def test_a_beat_while_rq_ends_a_job_that_repeats_takes_no_repeat_from_it(redis, 
 
     assert redis.hget("rq:job:one", "repeats_left") == b"1"
     assert not redis.keys("rq:execution*")
+
+
+def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, jobs, worker_settings, monkeypatch):
+    job_id, end = submit("echo", text="a"), _Worker.handle_job_success
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
+
+    def end_and_lose_the_answer(*arguments):
+        end(*arguments)
+        raise ConnectionError
+
+    monkeypatch.setattr(_Worker, "handle_job_success", end_and_lose_the_answer)
+    with redis.pubsub() as news:
+        news.subscribe(WAKE)
+        news.get_message(timeout=10)
+        with pytest.raises(ConnectionError):
+            StockEndings(redis, "someone", worker_settings).succeed(job_id, "e1", b'"a"', "", time.time())
+
+        assert news.get_message(timeout=10)["data"] == job_id.encode()
+    assert [job.id for job in jobs.page(9, None, Filter(status="succeeded"))[0]] == [job_id]
 
 
 def test_what_was_canceled_or_stopped_is_no_failure(submit, jobs, redis, ended, run_worker):
