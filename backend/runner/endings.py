@@ -24,6 +24,8 @@ from runner.scripts import RELEASE, TICK
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings
 
+DEPENDENTS_SECONDS = 1.0  # that one tick may take for them
+
 log = logging.getLogger("worker")
 
 
@@ -106,8 +108,11 @@ class Endings:
             extra = {"about": about_job(job_id.decode(), request_id.decode())}
             log.warning("job %s has lost its worker", job_id.decode(), extra=extra)
             self._count_failure(job_id.decode(), None)
+        until = time.monotonic() + DEPENDENTS_SECONDS
         for job_id in parents:
             self._enqueue_dependents(job_id.decode())
+            if time.monotonic() > until:
+                break  # the others stay for the next tick: who ticks has to beat, too
         return int(schedules)
 
     def _enqueue_dependents(self, job_id: str) -> None:

@@ -6,12 +6,18 @@ import time
 
 import pytest
 from rq import Queue, Repeat
+from rq.job import Dependency
 from rq.serializers import JSONSerializer
 
+import runner.endings
 from jobkit.listing import Filter
 from jobkit.queues import Queues
-from jobkit.redis import WAKE
+from jobkit.redis import PARENTS, WAKE
+from runner.activity import Activity
 from runner.clock import now_text
+from runner.endings import Endings
+from runner.meters import Meters
+from runner.output import Output
 from runner.scripts import CYCLE, RELEASE
 from runner.stock import StockEndings, _Worker
 from tests.conftest import wait_until
@@ -132,3 +138,24 @@ def test_a_job_that_others_wait_for_counts_too(redis, run_worker, ended, registr
     run_worker()
 
     assert ended() == (2, 0)
+
+
+def test_failed_jobs_that_many_wait_for_are_told_of_a_few_at_a_time(
+    redis, submit, worker_settings, registry, monkeypatch
+):
+    """Else a worker would not beat for long."""
+    monkeypatch.setattr(runner.endings, "DEPENDENTS_SECONDS", 0)
+    settings, activity = worker_settings, Activity(worker_settings.queues)
+    meters = Meters(registry.tasks, 1).rows[0]
+    endings = Endings(redis, "one", settings, registry, activity=activity, output=Output(), meters=meters)
+    first = [submit("echo", text="a") for _ in range(3)]
+    queue = Queue("low", connection=redis, serializer=JSONSerializer)
+    for job_id in first:
+        queue.enqueue("tests.sample_tasks.echo", "a", depends_on=Dependency(job_id, allow_failure=True))
+        CYCLE(redis, "someone", now_text(), job_id, 90, "", "", keys=["rq:queue:default"])
+        RELEASE(redis, "someone", now_text(), "failed", job_id, job_id, "{}", "", "", "", "")
+
+    told = [(endings.tick(), redis.llen("rq:queue:low"))[1] for _ in range(3)]
+
+    assert told == [1, 2, 3]
+    assert not redis.exists(PARENTS)
