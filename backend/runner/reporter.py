@@ -11,6 +11,7 @@ import math
 import os
 import threading
 import time
+from contextlib import suppress
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -94,20 +95,22 @@ class Reporter:
 
     def _wake(self) -> None:
         if self._thread is None:
-            self._thread = threading.Thread(target=self._send_for_ever, name="reporter", daemon=True)
-            self._thread.start()
+            thread = threading.Thread(target=self._send_for_ever, name="reporter", daemon=True)
+            with suppress(RuntimeError):  # no memory for it: the next word tries again, and the job's end sends all
+                thread.start()
+                self._thread = thread
         self._news.set()
 
     def _send_for_ever(self) -> None:
         while True:
-            self._news.wait()
-            self._news.clear()
-            job = self._job
-            if job:
-                try:
+            try:
+                self._news.wait()
+                self._news.clear()
+                job = self._job
+                if job:
                     self._send(job)
-                except RedisError:
-                    self._news.set()
+            except Exception:  # Redis is away, or the job has taken all memory: later jobs are to be heard, too
+                self._news.set()
             time.sleep(INTERVAL)
 
     def _send(self, job: _Job) -> None:
