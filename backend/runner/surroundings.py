@@ -14,10 +14,13 @@ from pathlib import Path
 from runner.capture import capture_output
 from runner.reporter import Reporter
 
+log = logging.getLogger("worker")
+
 
 class Surroundings:
     def __init__(self, folder: Path, reporter: Reporter, take_signals: Callable[[], None], *, as_log: bool):
         """Make `folder` the one for temporary files; what is printed and logged is the job's log. `as_log`: see Tee."""
+        self.is_spoilt = False
         self._folder = str(folder)
         self._take_signals = take_signals
         self._pid = os.getpid()
@@ -32,22 +35,33 @@ class Surroundings:
             os._exit(1)
 
     def restore(self, seconds: float) -> None:
-        """Put all back after a job that took so long."""
+        """Put all back after a job that took so long. What can't be put back makes `is_spoilt` true: for the next job
+        another process is needed.
+        """
         sys.stdout, sys.stderr = self._streams
         for stream in self._streams:
             stream.end_line()
         if logging.root.manager.disable:
             logging.disable(logging.NOTSET)
-        os.chdir(self._working_folder)
         tempfile.tempdir = self._folder
+        try:
+            if seconds > 0.001:  # it costs as much as the shortest jobs, which have other things to do
+                self._take_signals()
+            self._restore_folders()
+        except OSError as error:
+            log.error("what a job has changed can't be put back: %s", error)
+            self.is_spoilt = True
+
+    def _restore_folders(self) -> None:
+        os.chdir(self._working_folder)
         try:
             self._empty_folder()
         except FileNotFoundError:
             self._make_folder()
-        if seconds > 0.001:  # it costs as much as the shortest jobs, which have other things to do
-            self._take_signals()
 
     def _make_folder(self) -> None:
+        with suppress(FileNotFoundError):  # but there is something if a job has left what the supervisor can't remove
+            os.rename(self._folder, f"{self._folder}-{os.getpid()}")
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         tempfile.tempdir = os.environ["TMPDIR"] = self._folder
         os.utime(self._folder, (0, 0))

@@ -117,6 +117,13 @@ def makes_a_mess() -> None:
     os.closerange(0, 3)
 
 
+def spoils_its_folder() -> None:
+    """Put a file in the place of the temporary folder."""
+    folder = tempfile.gettempdir()
+    os.rmdir(folder)
+    open(folder, "w").close()
+
+
 def lives_on() -> str:
     """Do what one may expect to work."""
     print("printed")
