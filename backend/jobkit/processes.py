@@ -8,7 +8,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 
 from jobkit.reports import flush_reports, report
@@ -88,13 +88,12 @@ class Pool:
 
         run_and_exit(self._name, run)
 
-    def _ended(self) -> list[tuple[int, int]]:
-        ended = []
+    def _ended(self) -> Iterator[tuple[int, int]]:
+        """One by one: the pid of what has been reaped is nobody's, and no longer to be signalled."""
         for pid in list(self._started):
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
-                ended.append((pid, status))
-        return ended
+                yield pid, status
 
 
 def die_with_parent(parent: int, signum: int) -> None:

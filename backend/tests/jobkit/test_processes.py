@@ -71,3 +71,24 @@ def test_a_pool_gives_up_what_fails_again_and_again(tmp_path):
 
     assert pool.wait(30) == 1
     assert "giving up" in (tmp_path / "log").read_text()
+
+
+def test_a_pool_may_give_up_when_several_have_ended_at_once(tmp_path):
+    program = """
+import os, sys
+from jobkit import processes
+
+class Late(processes.Pool):
+    def _ended(self):
+        for pid in self._started:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        return super()._ended()
+
+processes._PATIENCE = 0
+sys.exit(Late("process", 2, lambda number: os._exit(3)).run())
+"""
+
+    pool = subprocess.run([sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, timeout=60)
+
+    assert "giving up" in pool.stderr
+    assert "Traceback" not in pool.stderr
