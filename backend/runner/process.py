@@ -33,12 +33,12 @@ class ChildProcess:
         """Its exit status as `os.waitstatus_to_exitcode` gives it, once, and none of its processes is left; None while
         it lives.
         """
-        pid, status = os.waitpid(self.pid, os.WNOHANG)
-        if not pid:
+        if not os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return None
-        self.pid = 0
         with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)  # what jobs have started and left
+            os.killpg(self.pid, signal.SIGKILL)  # what jobs have started and left; once reaped, its id may be another's
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = 0
         return os.waitstatus_to_exitcode(status)
 
     def stop(self) -> None:
