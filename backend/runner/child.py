@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from jobkit.artifacts import ArtifactStore
 from jobkit.events import KEPT_SECONDS
@@ -43,7 +43,7 @@ from runner.scripts import CYCLE, RELEASE
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings
 from runner.surroundings import Surroundings
-from runner.wire import Doorbell, Interrupted, Wire
+from runner.wire import Doorbell, Interrupted, Wire, is_passing
 
 DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my place
 WIP_LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
@@ -116,8 +116,9 @@ class Child:
                         return DONE  # it has not begun: the supervisor puts it back
                     if self._jobs and job.is_of(self._isolated):
                         return RECYCLE  # the next child is given the same job
-                    outcome = self._work_ahead(job) if self._pace < AHEAD else self._work(job)
-                    answer = self._end(outcome)
+                    is_ahead = self._pace < AHEAD and not job.is_of(self._not_ahead)
+                    outcome = self._work_ahead(job) if is_ahead else self._work(job)
+                    answer = self._end(outcome) if outcome else self._cycle()
                     if self._is_worn:
                         return RECYCLE
                 elif self._stopping or (self._burst and answer[1] != b"again"):
@@ -136,23 +137,21 @@ class Child:
         self._activity.begin(job.id, job.execution, job.timeout)
         return self._run(job)
 
-    def _work_ahead(self, job: Reserved) -> Outcome:
-        """Run the job and those after it, as long as they are short; how the last has ended.
+    def _work_ahead(self, job: Reserved) -> Outcome | None:
+        """Run the job and those after it, as long as they are short. How the last has ended; None if nothing has run.
 
-        While one runs, Redis ends the one before it and reserves the one after it.
+        While one runs, Redis ends the one before it and reserves the one after it. Nothing begins that may have been
+        given to another meanwhile: it was called back, we were frozen, or Redis is away.
         """
         before: Outcome | None = None
         while True:
-            self._activity.begin(job.id, job.execution, job.timeout, ahead=True, untold=before is not None)
             if before and (self._activity.is_called_back(before.job.execution) or time.time() > before.began + STALE):
                 return before
-            answer = None
             if not self._wire.send(*self._command(before, begins=job)):
-                self._wait_for_redis(before)
-                answer = self._wire.answer()  # the job begins when it is known to be ours
-                self._activity.begin(job.id, job.execution, job.timeout, ahead=True)
+                return before
+            self._activity.begin(job.id, job.execution, job.timeout, ahead=True, untold=before is not None)
             outcome = self._run(job)
-            answer = answer or self._wire.answer()
+            answer = self._wire.answer()
             if before:
                 self._ended(before, answer)
             is_to_go_on = self._pace < AHEAD and not (self._stopping or self._is_worn or self._statistics.due_in() <= 0)
@@ -161,14 +160,6 @@ class Child:
             job, before = reserved(answer, self._settings), outcome
             if job.is_of(self._not_ahead):
                 return outcome
-
-    def _wait_for_redis(self, before: Outcome | None) -> None:
-        """Say that nothing is at work, and which job it is whose end Redis does not know."""
-        if before:
-            self._activity.begin(before.job.id, before.job.execution, 0)
-            self._activity.rest()
-        else:
-            self._activity.clear()
 
     def _run(self, job: Reserved) -> Outcome:
         """Call the job's task."""
@@ -186,11 +177,11 @@ class Child:
             finally:
                 self._surroundings.end_copy()
                 self._time_limit.unset()
-                self._activity.rest()
-                self._reporter.end()
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
             report(error, task=reference, job_id=job.id, request_id=job.request_id)
+        self._activity.rest()
+        self._reporter.end()
         ended = time.time()
         outcome = Outcome(job, began, ended, round(ended - began, 6), content, kinds, failure)
         self._has_result = True
@@ -317,6 +308,7 @@ class Child:
         """Make this process the job's own; return a file descriptor that can be read when a signal has come."""
         os.setpgid(0, 0)
         die_with_parent(self._supervisor, signal.SIGKILL)
+        os.register_at_fork(after_in_child=_leave_signals)
         random.seed()
         reading, self._wakeup = os.pipe()
         for end in (reading, self._wakeup):
@@ -338,11 +330,22 @@ class Child:
         self._stopping = True
 
 
+def _leave_signals() -> None:
+    """In a process that a job forks: it ends as any other when it is told to."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+
 def _insist(step: Callable[[], None]) -> None:
-    """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time."""
+    """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time.
+
+    Raises ResponseError if Redis will not answer otherwise.
+    """
     while True:
         try:
             return step()
         except (RedisError, OSError) as error:
+            if isinstance(error, ResponseError) and not is_passing(error):
+                raise
             log.error("Redis: %s; trying again until it answers", error)
             time.sleep(1)

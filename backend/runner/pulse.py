@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis import Redis
 
@@ -32,6 +32,8 @@ class Pulse:
         self._worker_name = worker_name
         self._activity = activity
         self._told = activity.totals()  # those that Redis has
+        self._news: tuple[Any, ...] = ()  # what the last beat told, while nobody knows whether Redis has heard it
+        self._number = 0  # of the news
         self._recorded = ""  # the execution that the last beat told of
         self._last = 0.0
 
@@ -47,12 +49,21 @@ class Pulse:
         return self.beat(running, child_pid)
 
     def beat(self, running: Running | None, child_pid: int) -> Verdict:
+        self._news = self._news or self._since_last()
+        number, jobs, seconds, by_queue, totals = self._news
+        ending = self._activity.read_ending()
         job = (
             (running.job_id, running.execution, WIP_LEASE, running.began, round(running.seconds, 3)) if running else ()
         )
+        before = (ending.job_id, ending.execution) if running and ending else ()
+        news = (number, jobs, seconds, by_queue, resident_memory(child_pid))
+        is_whole, verdict = BEAT(self._redis, self._worker_name, now_text(), RECORD_TTL, *news, *job, *before)
+        self._told, self._news = totals, ()
+        return Verdict(bool(is_whole), verdict)
+
+    def _since_last(self) -> tuple[Any, ...]:
+        """The number of this news; jobs that have succeeded, their seconds, jobs by queue (JSON); the totals by now."""
+        self._number += 1
         jobs, seconds = self._activity.totals()
         done = {queue: number - self._told[0][queue] for queue, number in jobs.items()}
-        news = (sum(done.values()), round(seconds - self._told[1], 6), json.dumps(done), resident_memory(child_pid))
-        is_whole, verdict = BEAT(self._redis, self._worker_name, now_text(), RECORD_TTL, *news, *job)
-        self._told = (jobs, seconds)
-        return Verdict(bool(is_whole), verdict)
+        return self._number, sum(done.values()), round(seconds - self._told[1], 6), json.dumps(done), (jobs, seconds)

@@ -32,6 +32,11 @@ PAUSED_LOOK = 1.0  # seconds until a worker looks whether a paused queue goes on
 log = logging.getLogger("worker")
 
 
+def is_passing(error: ResponseError) -> bool:
+    """Whether it may answer otherwise in a while."""
+    return any(word in str(error) for word in _PASSING)
+
+
 class Interrupted(Exception):
     """Interrupted: the caller has given up while Redis was away."""
 
@@ -85,7 +90,7 @@ class Wire:
                 if text.startswith("NOSCRIPT"):
                     self._command = ("EVAL", self._script.source, *self._command[2:])
                     continue
-                if not any(word in text for word in _PASSING):
+                if not is_passing(answer):
                     raise answer
                 self.close()  # another server may answer by now
                 self._wait(answer, pause)
@@ -120,6 +125,8 @@ class Wire:
             timeout = struct.pack("@ll", self._timeout, 0)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
+        # Closed, it is silent at once: else the kernel would go on sending a command whose job we gave up.
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 0))
         self._reader = Reader(protocolError=ConnectionError, replyError=ResponseError)
         self._connection = connection
 

@@ -218,6 +218,7 @@ class TaskWorker(BaseWorker):
             self._read_commands(running)
             if verdict := self._pulse.beat_if_due(running, self._process.pid):
                 self._heed(verdict, running)
+                self._called_back = ""  # Redis may have heard of what is reserved ahead after it heard of that
             self._tick_if_due()
             self._house_keeping.do_if_due()
             self._is_redis_away = False
@@ -256,7 +257,8 @@ class TaskWorker(BaseWorker):
 
     def _call_back(self, running: Running) -> None:
         """Put back what was reserved ahead of a job that turns out to be long."""
-        if self._if_still(running, lambda: self._activity.call_back(running.execution)):
+        was_told = self._activity.is_called_back(running.execution)
+        if was_told or self._if_still(running, lambda: self._activity.call_back(running.execution)):
             self._endings.call_back(running)
             self._called_back = running.execution
 

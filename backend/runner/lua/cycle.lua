@@ -56,7 +56,8 @@ if finished then
     if job[2] then redis.call('ZADD', index_key(queue, 'succeeded'), job[2], finished) end
     news = finished
   else
-    ended = 0
+    local job = redis.call('HMGET', key, 'status', 'worker_name', 'ended_at')
+    if job[1] ~= 'finished' or job[2] ~= worker_name or job[3] ~= now_text then ended = 0 end -- not sent again
   end
 end
 
@@ -82,7 +83,7 @@ local function deliver(id, execution, queue, fields)
     redis.call('HSET', worker, 'current_job', begins, 'td_execution', begins_execution, 'td_next', id .. ':' .. execution)
   else
     redis.call('HSET', worker, 'current_job', id, 'td_execution', execution, 'state', 'busy')
-    if ahead then redis.call('HDEL', worker, 'td_next') end
+    if ahead and id ~= current_job then redis.call('HDEL', worker, 'td_next') end -- else it is next after this one
   end
   if news ~= '' then redis.call('PUBLISH', WAKE, news) end
   return {ended, 'job', id, execution, queue, fields}

@@ -23,8 +23,9 @@ from runner.process import ChildProcess
 from runner.reservation import Outcome, Reserved
 from runner.worker import TaskWorker
 
-CUT_BEFORE, CUT_AFTER, KILLED_BEFORE, KILLED_AFTER = "cut before", "cut after", "killed before", "killed after"
-HOW = (CUT_BEFORE, CUT_AFTER, KILLED_BEFORE, KILLED_AFTER)
+CUT_BEFORE, CUT_AFTER = "cut before", "cut after"
+KILLED_BEFORE, KILLED_SENT, KILLED_AFTER = "killed before", "killed when it is sent", "killed after"
+HOW = (CUT_BEFORE, CUT_AFTER, KILLED_BEFORE, KILLED_SENT, KILLED_AFTER)
 
 
 class Killed(BaseException):
@@ -72,6 +73,8 @@ class _Socket:
         if how == CUT_BEFORE:
             raise ConnectionResetError("cut before the command")
         self._real.sendall(data)
+        if how == KILLED_SENT:
+            raise Killed
         self._doom = how
 
     def recv_into(self, *arguments: Any) -> int:

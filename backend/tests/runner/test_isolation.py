@@ -163,6 +163,10 @@ def test_a_job_that_has_forked_is_stopped_as_any_other(worker_process, jobs, reg
     wait_until(lambda: jobs.get(job_id).status == "canceled", seconds=20)
 
 
+def test_a_process_that_a_job_has_forked_ends_when_it_is_told_to(results):
+    assert results(("ends_what_it_has_forked", {})) == [-signal.SIGTERM]
+
+
 def test_a_process_that_a_job_has_started_ends_when_the_time_is_up(run, tmp_path):
     marker = tmp_path / "started"
 

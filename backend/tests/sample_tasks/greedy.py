@@ -3,6 +3,7 @@
 import ctypes
 import faulthandler
 import logging
+import multiprocessing
 import os
 import shutil
 import signal
@@ -99,6 +100,18 @@ def forks_and_waits(path: str) -> str:
         sys.exit()
     os.waitpid(child, 0)
     return good.wait_for(path, 60)
+
+
+def ends_what_it_has_forked() -> int | None:
+    """The exit status of a process that is told to end."""
+    forked = multiprocessing.get_context("fork").Process(target=signal.pause)
+    forked.start()
+    time.sleep(0.1)  # it has begun
+    forked.terminate()
+    forked.join(5)
+    status = forked.exitcode
+    forked.kill()
+    return status
 
 
 @task(timeout=1)
