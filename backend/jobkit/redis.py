@@ -13,6 +13,7 @@ from typing import Any
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
+from redis.client import PubSub
 from redis.exceptions import ConnectionError, OutOfMemoryError, ResponseError
 from redis.retry import Retry
 
@@ -179,6 +180,19 @@ class _Command:
     options: dict[str, Any]
     answer: Any = None
     is_done: bool = False
+
+
+def next_message(subscription: PubSub, timeout: float) -> dict[str, Any] | None:
+    """What has come within so many seconds. Raises RedisError; after that it subscribes again by itself.
+
+    redis-py takes an error that was there when it looked, as of a Redis that reads its file, for a message.
+    """
+    try:
+        message: dict[str, Any] | None = subscription.get_message(timeout=timeout)
+    except TypeError as error:
+        subscription.connection.disconnect()
+        raise ConnectionError("an error came in place of a message") from error
+    return message
 
 
 def connect_briefly(url: str) -> Redis:

@@ -198,6 +198,7 @@ class Child:
         self._is_worn = (
             job.is_of(self._isolated)
             or (failure is not None and failure.was_cut_off)  # what it has begun may go on: it ends with the process
+            or self._surroundings.is_spoilt
             or self._has_grown(outcome.seconds)
         )
 

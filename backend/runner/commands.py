@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from redis import Redis
 from redis.client import PubSub
 
+from jobkit.redis import next_message
+
 log = logging.getLogger("worker")
 
 
@@ -24,9 +26,12 @@ class Commands:
         self._pubsub.subscribe(self._channel)
 
     def read(self) -> Iterator[tuple[str, str]]:
-        """Those that have come: their name and, if they are about a job, its id. What can't be read is passed over."""
+        """Those that have come: their name and, if they are about a job, its id. What can't be read is passed over.
+
+        Raises RedisError.
+        """
         assert self._pubsub
-        while message := self._pubsub.get_message(timeout=0):
+        while message := next_message(self._pubsub, timeout=0):
             try:
                 command = json.loads(message["data"])
                 name, job_id = command["command"], command.get("job_id")

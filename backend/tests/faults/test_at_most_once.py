@@ -35,7 +35,7 @@ def test_a_job_whose_worker_is_lost_before_redis_hears_of_its_begin_never_begins
         wait_until(lambda: len(opened.effects.counts("end")) == 100, what="the worker is warm")
         opened.proxy.delay = DELAY
         opened.flood(2, "effect")  # after the first, statistics are written
-        job_id = opened.submit("effect_once")
+        job_id = opened.submit("effect_once", seconds=30)
         wait_until(lambda: opened.effects.of(job_id), what="the job begins")
         opened.proxy.black_hole()
         opened.kill(lost)

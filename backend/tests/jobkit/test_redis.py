@@ -9,7 +9,7 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from jobkit.redis import connect_briefly
+from jobkit.redis import connect_briefly, next_message
 from tests.conftest import wait_until
 
 
@@ -84,3 +84,19 @@ def _answers(redis: Redis) -> bool:
         return bool(redis.ping())
     except RedisError:
         return False
+
+
+def test_a_subscription_that_is_answered_with_an_error_says_so_and_goes_on(redis):
+    with redis.pubsub(ignore_subscribe_messages=True) as subscription:
+        subscription.subscribe("news")
+        redis.config_set("requirepass", "another")
+        try:
+            subscription.connection.send_packed_command([b"RESET\r\nPING\r\nPING\r\n"])
+            with pytest.raises(RedisError):
+                wait_until(lambda: next_message(subscription, timeout=1) is None)  # first it is told of the reset
+        finally:
+            redis.config_set("requirepass", "")
+        next_message(subscription, timeout=1)
+        redis.publish("news", "a")
+
+        assert wait_until(lambda: next_message(subscription, timeout=1))["data"] == b"a"
