@@ -14,7 +14,6 @@ import time
 from contextlib import suppress
 
 from redis import Redis
-from redis.exceptions import RedisError
 
 from jobkit.events import Progress, emit
 from jobkit.job import PROGRESS
@@ -71,7 +70,7 @@ class Reporter:
         while True:
             try:
                 return self._send(job)
-            except RedisError:
+            except Exception:  # it may have taken all memory; but it has ended, whatever becomes of its words
                 if time.monotonic() > deadline:
                     return
                 time.sleep(INTERVAL)
