@@ -86,8 +86,7 @@ class Wire:
                         log.info("Redis answers again, after %.1f s", time.monotonic() - self._away_since)
                         self._away_since = 0.0
                     return answer
-                text = str(answer)
-                if text.startswith("NOSCRIPT"):
+                if str(answer).startswith("NOSCRIPT"):
                     self._command = ("EVAL", self._script.source, *self._command[2:])
                     continue
                 if not is_passing(answer):
