@@ -114,12 +114,11 @@ class Accounts:
         users, tokens = self.read()
         if name not in users:
             raise UserNotFound(name)
-        with self._redis.pipeline() as pipeline:
-            pipeline.hdel(USERS, name)
-            for digest, token in tokens.items():
-                if token.user == name:
-                    pipeline.hdel(TOKENS, digest)
-            pipeline.execute()
+        # The tokens first: what is left of them would be of the next user of this name. A full Redis takes no
+        # transaction.
+        if digests := [digest for digest, token in tokens.items() if token.user == name]:
+            self._redis.hdel(TOKENS, *digests)
+        self._redis.hdel(USERS, name)
 
     def add_token(self, user: str, name: str, role: str | None = None) -> str:
         """The token, which is kept nowhere; of the user's role, or of one that may less.

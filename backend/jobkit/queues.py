@@ -11,6 +11,7 @@ from redis.client import Pipeline
 
 from jobkit.errors import QueueNotFound
 from jobkit.redis import PAUSED, index_key, job_key, queue_key, registry_key
+from jobkit.scripts import ALWAYS_RUN
 from jobkit.throughput import LastHour, ended_key
 
 
@@ -72,7 +73,7 @@ class Queues:
     def pause(self, name: str) -> None:
         """Let no job of the queue begin; those that run go on. Raises QueueNotFound."""
         self._check(name)
-        self._redis.sadd(PAUSED, name)
+        ALWAYS_RUN(self._redis, "SADD", PAUSED, name)
 
     def resume(self, name: str) -> None:
         """Raises QueueNotFound."""

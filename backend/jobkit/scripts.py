@@ -31,10 +31,12 @@ class Script:
 
 _FOLDER = Path(__file__).parent / "lua"
 INDEX = _FOLDER / "index.lua"  # what every script that moves a job from one status to another begins with
+ALWAYS = _FOLDER / "always.lua"  # what a script begins with that has to work while Redis is full
+ALWAYS_RUN = Script(ALWAYS, _FOLDER / "command.lua")  # any one command
 SUBMIT = Script(INDEX, _FOLDER / "submit.lua")
-CANCEL = Script(INDEX, _FOLDER / "queue.lua", _FOLDER / "cancel.lua")
-DELETE = Script(INDEX, _FOLDER / "queue.lua", _FOLDER / "delete.lua")
-KEEP = Script(INDEX, _FOLDER / "keep.lua")
+CANCEL = Script(ALWAYS, INDEX, _FOLDER / "queue.lua", _FOLDER / "cancel.lua")
+DELETE = Script(ALWAYS, INDEX, _FOLDER / "queue.lua", _FOLDER / "delete.lua")
+KEEP = Script(ALWAYS, INDEX, _FOLDER / "keep.lua")
 ENTRIES = Script(_FOLDER / "entries.lua")
 REINDEX = Script(INDEX, _FOLDER / "reindex.lua")
 NAMED_INDEXES = Script(_FOLDER / "indexes.lua")

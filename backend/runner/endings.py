@@ -7,11 +7,11 @@ import signal
 import time
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from jobkit.events import KEPT_SECONDS
 from jobkit.logs import about_job
-from jobkit.redis import PARENTS, job_key
+from jobkit.redis import PARENTS, is_out_of_memory, job_key
 from jobkit.statistics import StatisticsWriter
 from runner.activity import Activity, Running
 from runner.clock import now_text
@@ -61,8 +61,13 @@ class Endings:
             self.release("lost", Failure.lost(detail), ending)
 
     def send_output(self, running: Running) -> None:
-        """What it has printed and Redis does not have yet."""
-        self._output.send(self._redis, running.job_id, ttl=int(running.timeout) + KEPT_SECONDS)
+        """What it has printed and Redis does not have yet. If Redis is full, its last words are lost: it has to end."""
+        try:
+            self._output.send(self._redis, running.job_id, ttl=int(running.timeout) + KEPT_SECONDS)
+        except ResponseError as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("Redis has no room for the last words of job %s", running.job_id)
 
     def make_way(self, running: Running) -> None:
         """The job's time to end before its worker does is over: it goes back, unless it is to run at most once."""

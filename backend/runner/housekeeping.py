@@ -40,7 +40,11 @@ class HouseKeeping:
             log.exception("house-keeping failed")
 
     def _do(self) -> bool:
-        """The registries of one queue at a time; whether there is more to sweep."""
+        """The registries of one queue at a time; whether there is more to sweep.
+
+        To sweep comes first: it makes room, and the rest needs some.
+        """
+        is_behind = self._sweeper.sweep()
         queue, redis = next(self._queues), self._worker.connection
         queue.finished_job_registry.cleanup()
         queue.failed_job_registry.cleanup()
@@ -48,4 +52,4 @@ class HouseKeeping:
         queue.intermediate_queue.cleanup(self._worker, queue)
         Group.clean_registries(connection=redis)
         announce(redis, self._catalog)
-        return self._sweeper.sweep()
+        return is_behind

@@ -15,7 +15,7 @@ from jobkit.artifacts import ArtifactStore
 from jobkit.jobs import BATCH
 from jobkit.listing import INDEXED
 from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK, index_key, job_key, registry_key
-from jobkit.scripts import DELETE, NAMED_INDEXES
+from jobkit.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES
 from runner.settings import WorkerSettings
 
 SLICE = 5_000
@@ -40,7 +40,7 @@ class Sweeper:
         """Some house-keeping, unless another worker did some in the last seconds. Whether so much was gone that more is
         to be looked for soon: what comes fast has to go as fast.
         """
-        if not self._redis.set(SWEEP_LOCK, "1", nx=True, ex=20):
+        if not ALWAYS_RUN(self._redis, "SET", SWEEP_LOCK, "1", "NX", "EX", 20):
             return False
         self._gone = 0
         until = time.monotonic() + SECONDS
@@ -75,9 +75,16 @@ class Sweeper:
         gone = self._without_job(job_ids)
         self._gone += len(gone)
         if gone and index == JOBS:
-            self._redis.zadd(EXPIRED, dict.fromkeys(gone, time.time()))
+            self._remember(gone)
         if gone:
             self._redis.zrem(index, *gone)
+
+    def _remember(self, job_ids: Sequence[str]) -> None:
+        """Let it be known for some time that these jobs were there."""
+        now = time.time()
+        for start in range(0, len(job_ids), BATCH):
+            entries = [part for job_id in job_ids[start : start + BATCH] for part in (now, job_id)]
+            ALWAYS_RUN(self._redis, "ZADD", EXPIRED, *entries)
 
     def _indexes(self) -> list[str]:
         """Every sorted set that may hold a job which has expired. RQ has no clean-up for canceled jobs."""
@@ -106,7 +113,7 @@ class Sweeper:
             DELETE(self._redis, *ids)
             for registry in registries:
                 self._redis.zrem(registry, *ids)  # of a job that had gone before
-            self._redis.zadd(EXPIRED, dict.fromkeys(ids, time.time()))
+            self._remember(ids)
         self._gone += len(ids)
         return len(ids) == BATCH
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from jobkit.scripts import INDEX, Script
+from jobkit.scripts import ALWAYS, INDEX, Script
 
 _FOLDER = Path(__file__).parent / "lua"
 _COMMON = _FOLDER / "common.lua"
 _ENDED, _ENDINGS = _FOLDER / "ended.lua", _FOLDER / "endings.lua"
 
 CYCLE = Script(INDEX, _COMMON, _FOLDER / "cycle.lua")
-RELEASE = Script(INDEX, _COMMON, _ENDED, _ENDINGS, _FOLDER / "release.lua")
-BEAT = Script(INDEX, _COMMON, _ENDED, _FOLDER / "beat.lua")
-TICK = Script(INDEX, _COMMON, _ENDED, _ENDINGS, _FOLDER / "tick.lua")
+RELEASE = Script(ALWAYS, INDEX, _COMMON, _ENDED, _ENDINGS, _FOLDER / "release.lua")
+BEAT = Script(ALWAYS, INDEX, _COMMON, _ENDED, _FOLDER / "beat.lua")
+TICK = Script(ALWAYS, INDEX, _COMMON, _ENDED, _ENDINGS, _FOLDER / "tick.lua")
 COUNT = Script(_ENDED, _FOLDER / "count.lua")

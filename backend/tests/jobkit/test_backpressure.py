@@ -8,9 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from jobkit.accounts import Accounts
 from jobkit.errors import QueueFull, RedisFull
 from jobkit.job import Retention
 from jobkit.jobs import Jobs, Once
+from jobkit.queues import Queues
 from jobkit.redis import Memory, queue_key
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
@@ -127,6 +129,31 @@ def test_when_redis_is_full_between_two_looks_a_submit_is_refused_all_the_same(r
         jobs.submit(echo, {"text": "a"}, RETENTION, once=Once("key", "digest"))
 
     assert keys() == before
+
+
+def test_of_a_full_redis_jobs_that_wait_are_canceled_and_deleted_and_queues_are_paused(redis, jobs, echo, leave):
+    canceled, deleted = (jobs.submit(echo, {"text": "a"}, RETENTION).id for _ in range(2))
+    scheduled = jobs.submit(echo, {"text": "a"}, RETENTION, at=datetime.now(UTC) + timedelta(hours=1)).id
+    leave(1.1)
+
+    assert jobs.cancel(canceled, scheduled) == ["canceled"] * 2
+    assert jobs.delete(deleted, scheduled) == ["queued", "canceled"]
+    Queues(redis, QUEUES).pause("low")
+
+    assert [job.id for job in jobs.page(10)[0]] == [canceled]
+    assert redis.llen(queue_key("default")) == redis.zcard("rq:scheduled:default") == 0
+    assert [queue.name for queue in Queues(redis, QUEUES).read() if queue.is_paused] == ["low"]
+
+
+def test_of_a_full_redis_a_user_is_removed_with_all_tokens(redis, leave):
+    accounts = Accounts(redis)
+    accounts.put_user("mallory", "correct horse battery", "user")
+    accounts.add_token("mallory", "flood")
+    leave(1.1)
+
+    accounts.remove_user("mallory")
+
+    assert accounts.read() == ({}, {})
 
 
 def test_a_redis_without_a_limit_is_never_short(redis):

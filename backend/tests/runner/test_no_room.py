@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import time
+
 import pytest
 
 from jobkit.artifacts import FolderStore
 from jobkit.job import Retention
+from jobkit.redis import EXPIRED, JOBS, WORKERS, job_key
+from runner.retention import Sweeper
 from tests.conftest import wait_until
 
 RETENTION = Retention(100, 200)
@@ -59,3 +64,54 @@ def test_while_redis_is_full_a_job_that_runs_ends_and_none_begins(redis, jobs, r
         redis.config_set("maxmemory", 0)
     wait_until(lambda: jobs.get(following.id).status == "succeeded", what="the next job has run")
     assert worker_process.processes["worker"].poll() is None
+
+
+@pytest.fixture
+def reciting(redis, jobs, registry, worker_process, tmp_path):
+    """A job that prints what it finds in a folder, and runs."""
+    job = jobs.submit(registry.catalog.tasks["recites"], {"folder": str(tmp_path)}, RETENTION)
+    wait_until(lambda: jobs.get(job.id).status == "running", what="the job runs")
+    return job.id
+
+
+def test_while_redis_is_full_a_job_that_runs_is_canceled(jobs, reciting, leave, tmp_path, worker_process):
+    leave(1.1)
+    for verse in ("1", "2"):
+        os.mkfifo(tmp_path / verse)
+        with (tmp_path / verse).open("w") as pipe:  # opens when the job reads: of the second, it has printed the first
+            pipe.write("words that find no room\n")
+    since = time.monotonic()
+
+    assert jobs.cancel(reciting) == ["running"]
+    wait_until(lambda: jobs.get(reciting).status == "canceled", what="the job is canceled")
+
+    assert time.monotonic() - since < 5
+    assert "no room for the last words" in worker_process.log("worker")
+    assert jobs.delete(reciting) == ["canceled"]
+
+
+def test_while_redis_is_full_a_worker_is_known_to_live(redis, reciting, leave):
+    leave(1.1)
+    [(name, last)] = redis.zrange(WORKERS, 0, -1, withscores=True)
+
+    wait_until(lambda: redis.zscore(WORKERS, name) > last, what="it beats")
+
+
+def test_while_redis_is_full_a_job_is_canceled_though_no_message_tells_its_worker(redis, jobs, reciting, leave):
+    leave(1.1)
+    redis.client_kill_filter(_type="pubsub")
+
+    assert jobs.cancel(reciting) == ["running"]
+
+    wait_until(lambda: jobs.get(reciting).status == "canceled", seconds=10, what="the job is canceled")
+
+
+def test_while_redis_is_full_what_has_expired_is_swept(redis, jobs, registry, worker_settings, leave, small_disk):
+    job = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION)
+    redis.delete(job_key(job.id))
+    leave(1.1)
+
+    Sweeper(redis, FolderStore(small_disk), worker_settings).sweep()
+
+    assert redis.zscore(JOBS, job.id) is None
+    assert redis.zscore(EXPIRED, job.id)

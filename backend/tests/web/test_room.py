@@ -107,12 +107,11 @@ def test_the_queues_show_how_full_they_are(client, full):
     assert 'taskdesk_queue_limit{queue="default"} 2.0' in client.get("/metrics").text
 
 
-def test_when_redis_is_full_every_write_says_so_and_the_desk_tells_it(client, post, full, leave):
+def test_when_redis_is_full_every_submit_says_so_and_the_desk_tells_it(client, post, full, leave):
     leave(1.1)
     page = client.post("/tasks/echo", data={"text": "precious words", "-queue": "high", "times": "1"}, headers=HTML)
 
     assert_refused(post("echo/jobs?queue=high"), 503, "Redis full", "Redis has no room for more")
-    assert_refused(client.patch("/api/v1/queues/high", json={"paused": True}), 503, "Redis full", "no room")
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
     assert "Redis has no room for more" in page.text
     assert "precious words" in page.text
@@ -129,6 +128,18 @@ def test_when_redis_is_full_every_write_says_so_and_the_desk_tells_it(client, po
         assert "event: end" in events.text
     leave(0.9)
     assert "no new jobs are taken until there is room" in client.get("/").text
+
+
+def test_while_redis_is_full_jobs_and_queues_are_changed_by_the_api(client, post, full, leave):
+    waiting, other = (job["id"] for job in client.get("/api/v1/jobs?status=queued").json["data"])
+    leave(1.1)
+
+    assert client.post(f"/api/v1/jobs/{waiting}/cancel").json["status"] == "canceled"
+    assert client.post(f"/api/v1/jobs/{full}/keep").status_code == 200
+    assert [client.delete(f"/api/v1/jobs/{job}").status_code for job in (waiting, other, full)] == [204] * 3
+    assert client.get("/api/v1/jobs:count").json["count"] == 0
+    for paused in (True, False):
+        assert client.patch("/api/v1/queues/high", json={"paused": paused}).json["paused"] is paused
 
 
 def test_the_desk_says_nothing_while_there_is_room(client):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.web.login.people import ECHO
+from tests.web.login.people import ECHO, HTML, form_token, job_of
 
 
 def test_writes_are_limited_and_reads_are_not(make_app, accounts):
@@ -58,3 +58,16 @@ def test_while_redis_is_away_a_limited_submit_is_told_so_by_both_ways(make_app, 
         redis_server.start()
 
     assert answers == [503, 503, 503, 429]
+
+
+def test_while_redis_is_full_an_operator_logs_in_and_deletes(signed_in, bearer, leave):
+    ann = bearer("ann")
+    jobs = [job_of(ann) for _ in range(3)]
+    leave(1.1)
+
+    ops = signed_in("ops")
+    page = ops.get("/jobs", headers=HTML)
+    chosen = {"action": "delete", "id": jobs, "expected_count": "3", "-csrf": form_token(page)}
+
+    assert ops.post("/jobs", data=chosen, headers=HTML).status_code == 303
+    assert ops.get("/api/v1/jobs:count").json["count"] == 0

@@ -1,0 +1,3 @@
+-- Run the command that ARGV is.
+
+return redis.call(unpack(ARGV))
