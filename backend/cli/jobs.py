@@ -23,6 +23,7 @@ from jobkit.present import job_object
 @click.option("--task")
 @click.option("--queue")
 @click.option("--tag")
+@click.option("--owner", metavar="USER", help="Submitted by this user.")
 @click.option("--since", type=Duration(), metavar="DURATION", help="Submitted in the last 90s, 10m, 1h, 3d.")
 @click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
 @json_flag
@@ -33,6 +34,7 @@ def list_jobs(
     task: str | None,
     queue: str | None,
     tag: str | None,
+    owner: str | None,
     since: timedelta | None,
     limit: int,
     as_json: bool,
@@ -40,7 +42,8 @@ def list_jobs(
     """List jobs, newest first."""
     name = task.rpartition(".")[2] if task else None
     after = datetime.now(UTC) - since if since else None
-    jobs = _newest(session.desk, limit, Filter(status=status, task=name, queue=queue, tag=tag, since=after))
+    matching = Filter(status=status, task=name, queue=queue, tag=tag, owner=owner, since=after)
+    jobs = _newest(session.desk, limit, matching)
     if as_json:
         print_json({"data": [job_object(session.desk, job) for job in jobs]})
         return

@@ -194,7 +194,14 @@ class Jobs:
         if once:
             record = (idempotency_key(once.key, once.owner), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS)
         names = next(iter(jobs.values())).keys()
-        arguments: list[Any] = [common["origin"], spec.name, common.get(TAGS, ""), *record, due or ""]
+        arguments: list[Any] = [
+            common["origin"],
+            spec.name,
+            common.get(TAGS, ""),
+            common.get(OWNER, ""),
+            *record,
+            due or "",
+        ]
         arguments += (self._max_queued or "", JOBS_SHARE, 2 * len(common), len(names))
         for field in common.items():
             arguments += field

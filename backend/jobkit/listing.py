@@ -18,7 +18,7 @@ from redis import Redis
 
 from jobkit.errors import FieldError, InvalidArguments
 from jobkit.job import EVERY_STATUS, LISTED, Job, load, with_due
-from jobkit.redis import JOBS, index_key, job_key, registry_key, tag_key, task_key
+from jobkit.redis import JOBS, index_key, job_key, owner_key, registry_key, tag_key, task_key
 from jobkit.scripts import ENTRIES, REINDEX
 
 EXAMINED = 2_000
@@ -36,6 +36,7 @@ class Filter:
     task: str | None = None
     queue: str | None = None
     tag: str | None = None
+    owner: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     prefix: str | None = None
@@ -46,6 +47,7 @@ class Filter:
             and self.task in (None, job.task)
             and self.queue in (None, job.queue)
             and (self.tag is None or self.tag in job.tags)
+            and self.owner in (None, job.owner)
             and (self.until is None or job.created_at is None or job.created_at < self.until)
             and not self.is_before(job)
         )
@@ -161,6 +163,8 @@ class Listing:
             choices["task"] = {task_key(matching.task): (None, None)}
         if matching.tag:
             choices["tag"] = {tag_key(matching.tag): (None, None)}
+        if matching.owner:
+            choices["owner"] = {owner_key(matching.owner): (None, None)}
         return choices or {"all": {JOBS: (None, None)}}
 
     def _start(self, cursor: str | None, choices: dict[str, Sources]) -> Cursor:

@@ -96,6 +96,10 @@ def tag_key(tag: str) -> str:
     return f"taskdesk:tag:{tag}"
 
 
+def owner_key(owner: str) -> str:
+    return f"taskdesk:owner:{owner}"
+
+
 def idempotency_key(key: str, owner: str = "") -> str:
     """Of the key that a client gave: hashed, as it may be long."""
     text = f"{owner}\n{key}" if owner else key

@@ -15,7 +15,7 @@ from jobkit.artifacts import ArtifactStore
 from jobkit.jobs import BATCH
 from jobkit.listing import INDEXED
 from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK, index_key, job_key, registry_key
-from jobkit.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES
+from jobkit.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES, OWNERS
 from runner.settings import WorkerSettings
 
 SLICE = 5_000
@@ -67,6 +67,8 @@ class Sweeper:
                 start = "-inf"
                 while entries := self._redis.zrangebyscore(index, start, "+inf", 0, SLICE, withscores=True):
                     self._forget_gone(index, [job_id.decode() for job_id, _ in entries])
+                    if index == JOBS:
+                        self._index_by_owner(entries)
                     start = f"({entries[-1][1]}"
                     yield False
             yield True
@@ -78,6 +80,11 @@ class Sweeper:
             self._remember(gone)
         if gone:
             self._redis.zrem(index, *gone)
+
+    def _index_by_owner(self, entries: Sequence[tuple[bytes, float]]) -> None:
+        for start in range(0, len(entries), BATCH):
+            numbered = [part for job_id, number in entries[start : start + BATCH] for part in (number, job_id)]
+            OWNERS(self._redis, *numbered)
 
     def _remember(self, job_ids: Sequence[str]) -> None:
         """Let it be known for some time that these jobs were there."""

@@ -101,6 +101,7 @@ FILTERS: dict[str, Callable[[Any], Any]] = {  # in this order
     "task": _task,
     "queue": _text,
     "tag": _text,
+    "owner": _text,
     "since": _moment,
     "until": _moment,
     "id": _text,

@@ -4,7 +4,7 @@
 local answer, jobs = {}, {}
 
 for i, id in ipairs(ARGV) do
-  local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'origin', 'td_task', 'td_tags')
+  local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'origin', 'td_task', 'td_tags', 'td_owner')
   jobs[i] = job
   if job[1] == 'queued' or job[1] == 'created' then take_off(id, job[2] or '') end
 end
@@ -21,6 +21,7 @@ for i, id in ipairs(ARGV) do
     redis.call('ZREM', 'taskdesk:jobs', id)
     redis.call('ZREM', 'taskdesk:task:' .. (job[3] or ''), id)
     for tag in string.gmatch(job[4] or '', '%S+') do redis.call('ZREM', 'taskdesk:tag:' .. tag, id) end
+    if job[5] then redis.call('ZREM', owner_key(job[5]), id) end
     redis.call('DEL', key, key .. ':dependents', 'rq:job::' .. id .. ':dependencies', 'rq:results:' .. id,
       'rq:executions:' .. id, 'taskdesk:events:' .. id, 'taskdesk:log:' .. id)
     redis.call('PUBLISH', WAKE, id)

@@ -1,4 +1,4 @@
--- The keys of the indexes by task and by tag. Those that have become empty are forgotten; a submit names them again.
+-- The keys of the indexes by task, tag and owner. Those that have become empty are forgotten; a submit names them again.
 
 local there = {}
 for _, key in ipairs(redis.call('SMEMBERS', 'taskdesk:indexes')) do

@@ -1,19 +1,20 @@
 -- Put jobs of one task on a queue, or keep them until they are due. An id that is there already changes nothing: a
 -- request that was sent again after a lost answer is harmless.
--- ARGV: 1 queue, 2 task, 3 tags (with spaces between), 4 key of the request that must not be done twice, empty for
---       none, 5 what to keep under it and 6 for how many seconds; 7 when they are due (Unix), empty for now; 8 how many
---       jobs may wait in the queue, empty for any number; 9 the share of Redis's memory that jobs may fill; 10 how many
---       fields and values the jobs have in common and 11 how many fields each has for itself; then the former, the
---       names of the latter, and for each job its id and its values.
+-- ARGV: 1 queue, 2 task, 3 tags (with spaces between), 4 owner, empty for none; 5 key of the request that must not be
+--       done twice, empty for none, 6 what to keep under it and 7 for how many seconds; 8 when they are due (Unix), empty
+--       for now; 9 how many jobs may wait in the queue, empty for any number; 10 the share of Redis's memory that jobs
+--       may fill; 11 how many fields and values the jobs have in common and 12 how many fields each has for itself; then
+--       the former, the names of the latter, and for each job its id and its values.
 -- Answer: what was kept under the key before, if there was something; or why there is no room, {"queue", how many wait}
 --       or {"memory", bytes used, bytes that Redis may use}. Then nothing is done.
 
 local LOOK = 16 -- jobs: so often the memory is looked at, which takes as long as to submit one. A refusal counts none,
                 -- so while it is short each submit looks
 
-local queue, task, tags, due, most = ARGV[1], ARGV[2], ARGV[3], ARGV[7], tonumber(ARGV[8])
-local common_size, own = tonumber(ARGV[10]), tonumber(ARGV[11])
-local begin = 12 + common_size + own
+local queue, task, tags, owner, once = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local due, most, share = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
+local common_size, own = tonumber(ARGV[11]), tonumber(ARGV[12])
+local begin = 13 + common_size + own
 local count = (#ARGV - begin + 1) / (own + 1)
 local number = tonumber(redis.call('GET', SEQUENCE) or 0)
 
@@ -27,20 +28,20 @@ local function shortage()
     return colon and tonumber(string.match(info, '^%d+', colon + 1)) or 0
   end
   local used, all = bytes('used_memory') - bytes('mem_not_counted_for_evict'), bytes('maxmemory')
-  if all > 0 and used > all * ARGV[9] then return {'memory', used, all} end
+  if all > 0 and used > all * share then return {'memory', used, all} end
 end
 
-if ARGV[4] ~= '' then
-  local known = redis.call('GET', ARGV[4])
+if once ~= '' then
+  local known = redis.call('GET', once)
   if known then return known end
 end
 local why = shortage()
 if why and redis.call('EXISTS', 'rq:job:' .. ARGV[begin]) == 0 then return why end
-if ARGV[4] ~= '' then redis.call('SET', ARGV[4], ARGV[5], 'EX', ARGV[6]) end
+if once ~= '' then redis.call('SET', once, ARGV[6], 'EX', ARGV[7]) end
 
-local fields = {unpack(ARGV, 12, 11 + common_size)} -- and after them, for each job, its own and its number
+local fields = {unpack(ARGV, 13, 12 + common_size)} -- and after them, for each job, its own and its number
 local first = common_size
-for i = 1, own do fields[first + 2 * i - 1] = ARGV[11 + first + i] end
+for i = 1, own do fields[first + 2 * i - 1] = ARGV[12 + first + i] end
 fields[first + 2 * own + 1] = 'td_seq'
 redis.call('INCRBY', SEQUENCE, count)
 local ids, entries = {}, {}
@@ -61,8 +62,9 @@ if #ids == 0 then return end
 
 local indexes = {'taskdesk:task:' .. task}
 for tag in string.gmatch(tags, '%S+') do indexes[#indexes + 1] = 'taskdesk:tag:' .. tag end
+if owner ~= '' then indexes[#indexes + 1] = owner_key(owner) end
 redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
-redis.call('SADD', 'taskdesk:indexes', unpack(indexes))
+redis.call('SADD', NAMED, unpack(indexes))
 indexes[#indexes + 1] = 'taskdesk:jobs'
 indexes[#indexes + 1] = index_key(queue, due == '' and 'queued' or 'scheduled')
 for _, index in ipairs(indexes) do redis.call('ZADD', index, unpack(entries)) end

@@ -10,6 +10,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobkit.catalog import BrokenModule, announce
+from jobkit.job import Retention
+from jobkit.jobs import Jobs
 from tests.conftest import free_port
 
 
@@ -349,3 +351,15 @@ def test_a_write_without_a_folder_of_logs_is_done_and_one_that_cannot_be_noted_i
     assert run("submit", "echo", "text=a").exit_code == 0
     noted = run("submit", "echo", "text=a", LOG_DIR=str(tmp_path / "file"))
     assert (noted.exit_code, "No audit line was written" in noted.stderr) == (0, True)
+
+
+def test_the_jobs_of_a_user_are_listed_and_deleted(run, submitted, redis, registry):
+    others = submitted("echo", "text=a")
+    spec = registry.catalog.tasks["echo"]
+    ids = Jobs(redis, ("default",)).submit_many(spec, [{"text": "a"}] * 3, Retention(100, 100), owner="bob")
+
+    listed = [job["id"] for job in json.loads(run("list", "--owner", "bob", "--json").stdout)["data"]]
+    run("delete", *listed)
+
+    assert listed == ids[::-1]
+    assert [job["id"] for job in json.loads(run("list", "--json").stdout)["data"]] == [others]

@@ -15,7 +15,8 @@ from rq.serializers import JSONSerializer
 from jobkit.artifacts import FolderStore
 from jobkit.errors import JobExpired, JobNotFound, NoResult
 from jobkit.job import Retention
-from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK
+from jobkit.listing import Filter
+from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK, owner_key
 from runner.retention import SLICE, Sweeper
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
@@ -132,7 +133,7 @@ def test_over_the_cap_the_oldest_ended_jobs_go(redis, jobs, echo, run_worker, wo
 
 
 def test_what_is_gone_leaves_every_index(redis, jobs, echo, worker_settings, tmp_path):
-    ids = [jobs.submit(echo, {"text": "a"}, RETENTION, tags=[f"t{n}"]).id for n in range(20)]
+    ids = [jobs.submit(echo, {"text": "a"}, RETENTION, tags=[f"t{n}"], owner="ann").id for n in range(20)]
     jobs.cancel(ids[0])
     redis.delete(*(f"rq:job:{job_id}" for job_id in ids), "rq:queue:default")
 
@@ -143,6 +144,19 @@ def test_what_is_gone_leaves_every_index(redis, jobs, echo, worker_settings, tmp
     left = {key.decode() for key in redis.scan_iter() if redis.type(key) == b"zset"}
     assert left == {"taskdesk:expired"}
     assert redis.smembers("taskdesk:indexes") == set()
+
+
+def test_jobs_of_an_earlier_version_are_found_by_their_owner_once_a_worker_has_swept(
+    redis, jobs, echo, worker_settings, tmp_path
+):
+    ids = jobs.submit_many(echo, [{"text": "a"}] * 3, RETENTION, owner="ann")
+    redis.delete(owner_key("ann"))  # which it did not write
+    redis.srem("taskdesk:indexes", owner_key("ann"))
+
+    Sweeper(redis, FolderStore(tmp_path), worker_settings).sweep()
+
+    assert [job.id for job in jobs.page(10, matching=Filter(owner="ann"))[0]] == ids[::-1]
+    assert redis.sismember("taskdesk:indexes", owner_key("ann"))
 
 
 def test_an_error_of_redis_ends_one_sweep_and_not_all(redis, worker_settings, tmp_path):

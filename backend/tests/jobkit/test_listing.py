@@ -13,7 +13,7 @@ from jobkit import listing
 from jobkit.errors import InvalidArguments
 from jobkit.job import Retention, rq_time
 from jobkit.listing import Filter
-from jobkit.redis import JOBS, index_key, job_key
+from jobkit.redis import JOBS, index_key, job_key, owner_key
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
@@ -77,6 +77,27 @@ def test_jobs_are_found_by_task_queue_tag_and_time_together(submit, ids):
     assert ids(task="echo", queue="default", status="queued", tag="a", since=start, until=end) == [wanted]
     assert ids(tag="nothing") == ids(task="nothing") == ids(queue="nothing") == []
     assert ids(since=end + timedelta(days=1)) == []
+
+
+def test_jobs_are_found_by_their_owner_with_other_filters_until_they_are_deleted(redis, jobs, echo, ids):
+    anns, bobs = (jobs.submit_many(echo, [{"text": "a"}] * 5, RETENTION, owner=owner) for owner in ("ann", "bob"))
+    jobs.submit(echo, {"text": "a"}, RETENTION)
+    jobs.cancel(*bobs[:2])
+
+    assert ids(owner="ann") == anns[::-1]
+    assert ids(owner="bob", status="canceled") == bobs[:2][::-1]
+    assert ids(owner="bob", status="queued", task="echo", queue="default") == bobs[2:][::-1]
+    assert ids(owner="eve") == []
+
+    jobs.delete(*anns)
+    assert ids(owner="ann") == []
+    assert not redis.exists(owner_key("ann"))
+
+
+def test_a_job_without_an_owner_is_in_no_index_of_owners(redis, submit):
+    submit()
+
+    assert redis.keys(owner_key("*")) == []
 
 
 def test_jobs_are_found_by_the_beginning_of_their_id(submit, ids):

@@ -91,6 +91,7 @@ def in_words(words: Mapping[str, str], count: int) -> str:
         "task": "of {}",
         "queue": "in the queue {}",
         "tag": "tagged {}",
+        "owner": "by {}",
         "id": "whose id begins with {}",
         "since": "submitted {}",
         "until": "submitted before {}",
