@@ -189,11 +189,26 @@ class QueueFull(NoRoom):
         )
 
 
+class OwnerFull(NoRoom):
+    """Share used up: the jobs of this user take as much of Redis's memory as those of one user may."""
+
+    status = 429
+
+    def __init__(self, owner: str, held: int, most: int):
+        super().__init__(
+            f"The jobs of {owner} take {held / 1e6:,.1f} MB of Redis's memory, and with these they would take more "
+            f"than the {most / 1e6:,.1f} MB that one user may fill now: the rest is for others. Nothing was added: "
+            f"delete jobs that are not needed any more (/jobs?owner={owner}), or try again when some have expired."
+        )
+
+
 class RedisFull(NoRoom):
     """Redis full: what is left of its memory is for the results of jobs."""
 
-    def __init__(self, used: int = 0, limit: int = 0):
-        figures = f": {used / limit:.0%} of its {limit / 1e6:,.0f} MB are in use" if limit else ""
+    def __init__(self, used: int = 0, limit: int = 0, share: float = 0):
+        figures = ""
+        if limit:
+            figures = f": {used / limit:.0%} of its {limit / 1e6:,.0f} MB are in use, and jobs fill {share:.0%} at most"
         super().__init__(
             f"Redis has no room for more{figures}. Nothing was done: try again later. An operator makes room by "
             "deleting jobs, or by a larger maxmemory."

@@ -18,7 +18,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from jobkit.catalog import TaskSpec
-from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult, QueueFull, RedisFull
+from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult, OwnerFull, QueueFull, RedisFull
 from jobkit.job import (
     FINAL,
     OWNER,
@@ -152,7 +152,7 @@ class Jobs:
         """Put a job on a queue, in one atomic round trip.
 
         Returns the job, which may be an earlier one by `once`. `arguments` must be valid for the task: this does not
-        check them. Raises IdempotencyKeyReused, QueueFull, RedisFull, and as `get`.
+        check them. Raises IdempotencyKeyReused, NoRoom, and as `get`.
         """
         job_id = job_id or new_job_id()
         common, due = _common(spec, retention, **options)
@@ -173,7 +173,7 @@ class Jobs:
     ) -> list[str]:
         """Put a job for each of these arguments on a queue, as `submit` does, in one atomic round trip; their ids.
 
-        Raises ValueError if there are more than BATCH; IdempotencyKeyReused, QueueFull, RedisFull.
+        Raises ValueError if there are more than BATCH; IdempotencyKeyReused, NoRoom.
         """
         if len(arguments) > BATCH:
             raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
@@ -213,7 +213,7 @@ class Jobs:
         return _ids(once, answer) if once and answer else list(jobs)
 
     def _run_submit(self, arguments: list[Any]) -> bytes | None:
-        """What the script answers. Raises QueueFull, RedisFull."""
+        """What the script answers. Raises QueueFull, OwnerFull, RedisFull."""
         try:
             answer = SUBMIT(self._redis, *arguments)
         except ResponseError as error:
@@ -223,8 +223,10 @@ class Jobs:
         match answer:
             case [b"queue", waiting]:
                 raise QueueFull(arguments[0], waiting, self._max_queued or 0)
+            case [b"owner", held, most]:
+                raise OwnerFull(arguments[3], held, most)
             case [_, used, limit]:
-                raise RedisFull(used, limit)
+                raise RedisFull(used, limit, JOBS_SHARE)
         known: bytes | None = answer
         return known
 

@@ -27,6 +27,7 @@ PARENTS = "taskdesk:parents"  # set: ids of failed jobs whose dependents have to
 USERS = "taskdesk:users"  # hash: JSON of a user by name
 TOKENS = "taskdesk:tokens"  # hash: JSON of an API token by the SHA-256 of its text
 RQ_WORKERS = "rq:workers"  # set: the keys of RQ's workers
+BYTES = "taskdesk:bytes"  # hash: bytes that the jobs of an owner take, about: see lua/bytes.lua
 WAKE = "taskdesk:wake"  # channel: ids of jobs that have news, with spaces between
 
 

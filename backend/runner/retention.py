@@ -7,6 +7,7 @@ that no pass is long however many jobs there are.
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from redis import Redis
@@ -14,11 +15,12 @@ from redis import Redis
 from jobkit.artifacts import ArtifactStore
 from jobkit.jobs import BATCH
 from jobkit.listing import INDEXED
-from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK, index_key, job_key, registry_key
+from jobkit.redis import BYTES, EXPIRED, JOBS, SWEEP_LOCK, index_key, job_key, registry_key
 from jobkit.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES, OWNERS
 from runner.settings import WorkerSettings
 
 SLICE = 5_000
+_COUNTED = 200  # jobs that one script counts: 2 ms
 SECONDS = 0.5  # that one sweep may take for jobs
 FILES_SECONDS = 0.5  # and for files
 EXPIRED_KEPT_SECONDS = 30 * 24 * 3600
@@ -63,14 +65,18 @@ class Sweeper:
             now = time.time()
             self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_KEPT_SECONDS)
             self._redis.zremrangebyrank(EXPIRED, 0, -EXPIRED_KEPT - 1)
+            owners = self._redis.hkeys(BYTES)
+            taken: Counter[bytes] = Counter()
             for index in self._indexes():
                 start = "-inf"
                 while entries := self._redis.zrangebyscore(index, start, "+inf", 0, SLICE, withscores=True):
                     self._forget_gone(index, [job_id.decode() for job_id, _ in entries])
                     if index == JOBS:
-                        self._index_by_owner(entries)
+                        self._add_by_owner(taken, entries)
                     start = f"({entries[-1][1]}"
                     yield False
+                if index == JOBS:
+                    self._tell_of_owners(taken, owners)
             yield True
 
     def _forget_gone(self, index: str, job_ids: Sequence[str]) -> None:
@@ -81,10 +87,20 @@ class Sweeper:
         if gone:
             self._redis.zrem(index, *gone)
 
-    def _index_by_owner(self, entries: Sequence[tuple[bytes, float]]) -> None:
-        for start in range(0, len(entries), BATCH):
-            numbered = [part for job_id, number in entries[start : start + BATCH] for part in (number, job_id)]
-            OWNERS(self._redis, *numbered)
+    def _add_by_owner(self, taken: Counter[bytes], entries: Sequence[tuple[bytes, float]]) -> None:
+        """Add the bytes of these jobs to what their owners' take; index them by owner."""
+        for start in range(0, len(entries), _COUNTED):
+            part = entries[start : start + _COUNTED]
+            answer = OWNERS(self._redis, *[word for job_id, number in part for word in (number, job_id)])
+            for owner, size in zip(answer[::2], answer[1::2], strict=True):
+                taken[owner] += size
+
+    def _tell_of_owners(self, taken: Counter[bytes], owners: Sequence[bytes]) -> None:
+        """Let submits know what was counted; `owners` had jobs before."""
+        for owner, size in taken.items():
+            ALWAYS_RUN(self._redis, "HSET", BYTES, owner, size)
+        if gone := [owner for owner in owners if owner not in taken]:
+            self._redis.hdel(BYTES, *gone)
 
     def _remember(self, job_ids: Sequence[str]) -> None:
         """Let it be known for some time that these jobs were there."""

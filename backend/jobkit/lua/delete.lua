@@ -21,7 +21,10 @@ for i, id in ipairs(ARGV) do
     redis.call('ZREM', 'taskdesk:jobs', id)
     redis.call('ZREM', 'taskdesk:task:' .. (job[3] or ''), id)
     for tag in string.gmatch(job[4] or '', '%S+') do redis.call('ZREM', 'taskdesk:tag:' .. tag, id) end
-    if job[5] then redis.call('ZREM', owner_key(job[5]), id) end
+    if job[5] then
+      redis.call('HINCRBY', BYTES, job[5], -size_of(id))
+      redis.call('ZREM', owner_key(job[5]), id)
+    end
     redis.call('DEL', key, key .. ':dependents', 'rq:job::' .. id .. ':dependencies', 'rq:results:' .. id,
       'rq:executions:' .. id, 'taskdesk:events:' .. id, 'taskdesk:log:' .. id)
     redis.call('PUBLISH', WAKE, id)

@@ -5,11 +5,16 @@
 --       for now; 9 how many jobs may wait in the queue, empty for any number; 10 the share of Redis's memory that jobs
 --       may fill; 11 how many fields and values the jobs have in common and 12 how many fields each has for itself; then
 --       the former, the names of the latter, and for each job its id and its values.
--- Answer: what was kept under the key before, if there was something; or why there is no room, {"queue", how many wait}
---       or {"memory", bytes used, bytes that Redis may use}. Then nothing is done.
+-- Answer: what was kept under the key before, if there was something; or why there is no room, {"queue", how many wait},
+--       {"memory", bytes used, bytes that Redis may use} or {"owner", bytes that the owner's jobs take, bytes that they
+--       may}. Then nothing is done.
 
-local LOOK = 16 -- jobs: so often the memory is looked at, which takes as long as to submit one. A refusal counts none,
-                -- so while it is short each submit looks
+local LOOK = 16000 -- bytes: so often the memory is looked at, which takes as long as to submit a job. A refusal counts
+                   -- none, so while it is short each submit looks
+local JOB_BYTES = 1000 -- that a job takes besides its own fields, about
+-- An owner may fill this share of what all others leave: so however much one submits, some room is left for others, and
+-- who is alone has most of it.
+local OWNER_SHARE = 0.8
 
 local queue, task, tags, owner, once = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
 local due, most, share = ARGV[8], tonumber(ARGV[9]), tonumber(ARGV[10])
@@ -17,18 +22,26 @@ local common_size, own = tonumber(ARGV[11]), tonumber(ARGV[12])
 local begin = 13 + common_size + own
 local count = (#ARGV - begin + 1) / (own + 1)
 local number = tonumber(redis.call('GET', SEQUENCE) or 0)
+local held = owner ~= '' and tonumber(redis.call('HGET', BYTES, owner) or 0) -- what the owner's jobs take
+local size = count * JOB_BYTES
+for i = begin, #ARGV do size = size + #ARGV[i] end
 
 local function shortage()
   local waiting = redis.call('LLEN', 'rq:queue:' .. queue) + redis.call('ZCARD', 'rq:scheduled:' .. queue)
   if most and waiting + count > most then return {'queue', waiting} end
-  if math.floor(number / LOOK) == math.floor((number + count) / LOOK) then return end
+  local before = held or number * JOB_BYTES
+  if math.floor(before / LOOK) == math.floor((before + size) / LOOK) then return end
   local info = redis.pcall('INFO', 'memory') -- who has no right to it has no limit here
   local function bytes(name)
     local _, colon = string.find(type(info) == 'string' and info or '', name .. ':', 1, true)
     return colon and tonumber(string.match(info, '^%d+', colon + 1)) or 0
   end
   local used, all = bytes('used_memory') - bytes('mem_not_counted_for_evict'), bytes('maxmemory')
-  if all > 0 and used > all * share then return {'memory', used, all} end
+  if all == 0 then return end
+  local free = all * share - used -- the jobs of this submit, which Redis holds to read them, are in it
+  if free < 0 then return {'memory', used, all} end
+  local most = held and (held + size + free) * OWNER_SHARE
+  if held and held + size > most then return {'owner', held, most} end
 end
 
 if once ~= '' then
@@ -62,7 +75,10 @@ if #ids == 0 then return end
 
 local indexes = {'taskdesk:task:' .. task}
 for tag in string.gmatch(tags, '%S+') do indexes[#indexes + 1] = 'taskdesk:tag:' .. tag end
-if owner ~= '' then indexes[#indexes + 1] = owner_key(owner) end
+if held then
+  indexes[#indexes + 1] = owner_key(owner)
+  redis.call('HINCRBY', BYTES, owner, size)
+end
 redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
 redis.call('SADD', NAMED, unpack(indexes))
 indexes[#indexes + 1] = 'taskdesk:jobs'
