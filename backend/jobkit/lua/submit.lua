@@ -12,6 +12,7 @@
 local LOOK = 16000 -- bytes: so often the memory is looked at, which takes as long as to submit a job. A refusal counts
                    -- none, so while it is short each submit looks
 local JOB_BYTES = 1000 -- that a job takes besides its own fields, about
+local ROUNDED_UP = 1.1 -- jemalloc has four sizes between a power of two and the next, libc many more
 -- An owner may fill this share of what all others leave: so however much one submits, some room is left for others, and
 -- who is alone has most of it.
 local OWNER_SHARE = 0.8
@@ -23,8 +24,9 @@ local begin = 13 + common_size + own
 local count = (#ARGV - begin + 1) / (own + 1)
 local number = tonumber(redis.call('GET', SEQUENCE) or 0)
 local held = owner ~= '' and tonumber(redis.call('HGET', BYTES, owner) or 0) -- what the owner's jobs take
-local size = count * JOB_BYTES
+local size = 0
 for i = begin, #ARGV do size = size + #ARGV[i] end
+size = count * JOB_BYTES + math.floor(size * ROUNDED_UP)
 
 local function shortage()
   local waiting = redis.call('LLEN', 'rq:queue:' .. queue) + redis.call('ZCARD', 'rq:scheduled:' .. queue)
