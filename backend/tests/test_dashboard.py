@@ -283,6 +283,16 @@ def test_an_emptied_registry_leaves_nothing_in_our_lists(post, client, submit, r
     assert client.get(f"/jobs/{kept}").status_code == 200
 
 
+def test_while_redis_is_full_jobs_are_deleted_and_a_queue_is_emptied(post, submit, jobs, leave):
+    first, *_ = [submit("echo", text="a") for _ in range(3)]
+    leave(1.1)
+
+    assert post(f"/job/{first}/delete").status == 200
+    assert len(jobs.page(10)[0]) == 2
+    assert post("/queue/default/queued/empty").status == 200
+    assert jobs.page(10)[0] == []
+
+
 def _text(where: str) -> dict[str, str]:
     return {} if where == "failed" else {"text": "a"}
 
