@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 
 import pytest
+from redis.exceptions import RedisError
 
 from jobkit.artifacts import FolderStore
 from jobkit.job import Retention
 from jobkit.redis import EXPIRED, JOBS, WORKERS, job_key
+from runner.housekeeping import HouseKeeping
 from runner.retention import Sweeper
+from runner.worker import TaskWorker
 from tests.conftest import wait_until
 
 RETENTION = Retention(100, 200)
@@ -111,7 +115,9 @@ def test_while_redis_is_full_what_has_expired_is_swept(redis, jobs, registry, wo
     redis.delete(job_key(job.id))
     leave(1.1)
 
-    Sweeper(redis, FolderStore(small_disk), worker_settings).sweep()
+    sweeper = Sweeper(redis, FolderStore(small_disk), worker_settings)
+    with suppress(RedisError):  # what comes after that needs room
+        HouseKeeping(TaskWorker(worker_settings, registry, redis), registry.catalog, sweeper).do_if_due()
 
     assert redis.zscore(JOBS, job.id) is None
     assert redis.zscore(EXPIRED, job.id)
