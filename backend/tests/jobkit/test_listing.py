@@ -82,9 +82,11 @@ def test_jobs_are_found_by_task_queue_tag_and_time_together(submit, ids):
 def test_jobs_are_found_by_their_owner_with_other_filters_until_they_are_deleted(redis, jobs, echo, ids):
     anns, bobs = (jobs.submit_many(echo, [{"text": "a"}] * 5, RETENTION, owner=owner) for owner in ("ann", "bob"))
     jobs.submit(echo, {"text": "a"}, RETENTION)
+    jobs.submit(echo, {"text": "a"}, RETENTION, tags=["few"])  # its index is smaller than that of an owner
     jobs.cancel(*bobs[:2])
 
     assert ids(owner="ann") == anns[::-1]
+    assert ids(owner="ann", tag="few") == []
     assert ids(owner="bob", status="canceled") == bobs[:2][::-1]
     assert ids(owner="bob", status="queued", task="echo", queue="default") == bobs[2:][::-1]
     assert ids(owner="eve") == []
