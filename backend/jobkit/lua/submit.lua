@@ -42,8 +42,8 @@ local function shortage()
   if all == 0 then return end
   local free = all * share - used -- the jobs of this submit, which Redis holds to read them, are in it
   if free < 0 then return {'memory', used, all} end
-  local most = held and (held + size + free) * OWNER_SHARE
-  if held and held + size > most then return {'owner', held, most} end
+  local may = held and (held + size + free) * OWNER_SHARE
+  if held and held + size > may then return {'owner', held, may} end
 end
 
 if once ~= '' then
