@@ -23,6 +23,7 @@ from jobkit.events import Progress
 TASK, TAGS, RETRY_OF, KEPT, OWNER = "td_task", "td_tags", "td_retry_of", "td_kept", "td_owner"
 REQUEST = "td_request"  # the id of the request that submitted it; the worker's log names it, too
 PROGRESS, RESULT_KINDS, ERROR = "td_progress", "td_result", "td_error"
+STOP = "td_stop"  # a running job was asked to stop: lua/cancel.lua writes it, every end of a job obeys it
 ATTEMPTS = "td_attempts"  # runner/lua/endings.lua writes it
 
 STATUSES = {

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask, abort, request
 from redis import Redis
 from rq import Queue, Worker
-from rq.exceptions import DeserializationError
+from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 from rq_dashboard import web
 
@@ -38,8 +39,18 @@ class ShownJob(Job):
             return self.description
 
 
+class ShownWorker(Worker):
+    job_class = ShownJob
+
+    def get_current_job(self) -> Job | None:
+        """None for a job that is gone: RQ's own raises, and one such worker hid all others behind a 404."""
+        with suppress(NoSuchJobError):
+            return super().get_current_job()
+        return None
+
+
 def install(app: Flask) -> None:
-    web.Job = Worker.job_class = ShownJob
+    web.Job, web.Worker = ShownJob, ShownWorker
     web.get_queue_registry_jobs_count = page_of_jobs
     web.RedisConnectionError = ()  # it is not caught there: we have an answer for every page
 

@@ -33,7 +33,7 @@ from runner.activity import Activity
 from runner.clock import now_text
 from runner.discovery import TaskRegistry
 from runner.execution import Executor, reference_of
-from runner.failure import Failure
+from runner.failure import STOPPED, Failure
 from runner.limits import MB, Limits, TimeLimit, resident_memory
 from runner.meters import Row
 from runner.output import Output
@@ -41,7 +41,7 @@ from runner.reporter import Reporter
 from runner.reservation import Outcome, Reserved, reserved
 from runner.scripts import CYCLE, RELEASE
 from runner.settings import WorkerSettings
-from runner.stock import StockEndings
+from runner.stock import StockEndings, Stopped
 from runner.surroundings import Surroundings
 from runner.wire import Doorbell, Interrupted, Wire, is_passing
 
@@ -268,6 +268,9 @@ class Child:
         job = outcome.job
         try:
             _insist(lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, outcome.began))
+        except Stopped:
+            log.info("job %s was stopped as it ended", job.id, extra={"about": job.about})
+            self._release(outcome, "stopped", STOPPED)
         except Exception as error:  # in RQ's code, of a damaged job that waits for this one
             log.exception("job %s can't be ended as RQ does", job.id, extra={"about": job.about})
             self._fail(outcome, Failure.of(error, job.timeout))
@@ -275,17 +278,22 @@ class Child:
     def _fail(self, outcome: Outcome, failure: Failure) -> None:
         job = outcome.job
         log.warning("job %s failed: %s: %s", job.id, failure.type, failure.detail, extra={"about": job.about})
-        answer = self._wire.script(
-            RELEASE,
-            (),
-            (
-                *(self._worker_name, now_text(), "failed", job.id, job.execution),
-                *(failure.error, failure.packed_traceback, outcome.began, outcome.ended, outcome.seconds),
-            ),
-        )
+        answer = self._release(outcome, "failed", failure)
         if answer and answer[0] == b"failed" and answer[2]:
             with suppress(Exception):  # the supervisor tries, too, and says what is wrong
                 _insist(lambda: self._stock.enqueue_dependents(job.id))
+
+    def _release(self, outcome: Outcome, how: str, failure: Failure) -> Any:
+        """End the job other than by success; what release.lua answers."""
+        job = outcome.job
+        return self._wire.script(
+            RELEASE,
+            (),
+            (
+                *(self._worker_name, now_text(), how, job.id, job.execution),
+                *(failure.error, failure.packed_traceback, outcome.began, outcome.ended, outcome.seconds),
+            ),
+        )
 
     # The process
 

@@ -17,7 +17,7 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
-from jobkit.job import RESULT_KINDS
+from jobkit.job import RESULT_KINDS, STOP
 from jobkit.redis import PARENTS, WAKE
 from jobkit.scripts import REINDEX
 from runner.scripts import COUNT
@@ -37,8 +37,14 @@ class NotOurs(Exception):
     """Not ours: the job was given to another execution, or somebody ended it."""
 
 
+class Stopped(Exception):
+    """Stopped: the job was asked to stop before Redis heard of its success, so it does not count as one."""
+
+
 class _OwnedQueue(Queue):
-    """RQ asks it for dependents within the transaction that ends a job: here we look whether the job is still ours."""
+    """RQ asks it for dependents within the transaction that ends a job: here we check that the job is still ours and
+    was not asked to stop.
+    """
 
     job_class = TaskJob
     check: Callable[[Pipeline], None]
@@ -83,7 +89,7 @@ class StockEndings:
         )
 
     def succeed(self, job_id: str, execution_id: str, content: bytes, kinds: str, began: float) -> None:
-        """End the job as RQ does, if the execution is still its own."""
+        """End the job as RQ does, if the execution is still its own. Raises Stopped; then nothing was done."""
         try:
             job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
         except NoSuchJobError:
@@ -101,8 +107,13 @@ class StockEndings:
             self._worker.execution, job.repeats_left = execution, repeats_left
             pipeline.watch(job.key)
             mine = pipeline.zscore(job.started_job_registry.key, execution.composite_key) is not None
-            if not mine or pipeline.hget(job.key, "status") != b"started":
+            status, stop = pipeline.hmget(job.key, "status", STOP)
+            if not mine or status != b"started":
                 raise NotOurs
+            if stop:
+                # RQ plans a repetition outside of its transaction, which a cancel may have undone.
+                pipeline.zrem(queue.scheduled_job_registry.key, job.id)
+                raise Stopped
 
         queue = _OwnedQueue(job.origin, connection=self._redis, serializer=JSONSerializer)
         queue.check = check

@@ -120,6 +120,16 @@ def test_a_job_with_dependencies_is_shown(get, stock):
     }
 
 
+def test_a_worker_whose_job_is_gone_hides_no_other(get, redis):
+    for name in ("one", "other"):
+        Worker(["default"], connection=redis, name=name).register_birth()
+    redis.hset("rq:worker:one", mapping={"current_job": "gone", "state": "busy"})
+
+    workers = get("/0/data/workers.json").json["workers"]
+
+    assert {worker["name"]: worker["current_job"] for worker in workers} == {"one": "idle", "other": "idle"}
+
+
 @pytest.mark.parametrize(
     ("path", "status"),
     [

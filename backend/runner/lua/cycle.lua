@@ -7,9 +7,9 @@
 --       job is reserved ahead, and td_next of the worker's record names it;
 --       of the job that has succeeded: 7 id, 8 execution, 9 queue, 10 result (base64 of JSON), 11 seconds to keep it,
 --       12 kinds of its parts, 13 began, 14 ended (Unix).
--- Answer: {ended, what, …}. `ended`: 1 yes, 0 the execution was no longer the job's own, -1 the job needs RQ's own
---       way to end, and nothing was done. `what`: "job" (then id, execution, queue, fields), "none", "suspended",
---       "paused" (then the queues that are; the others have none).
+-- Answer: {ended, what, …}. `ended`: 1 yes, 0 the execution was no longer the job's own, -1 nothing was done: the job
+--       needs RQ's own way to end, or was asked to stop (stock.py). `what`: "job" (then id, execution, queue, fields),
+--       "none", "suspended", "paused" (then the queues that are; the others have none).
 
 local PAUSED = 'taskdesk:paused'
 local POPS = 500 -- ids without a job that one call passes over
@@ -27,7 +27,8 @@ local is_full = #KEYS > 0 and type(redis.pcall('SETRANGE', 'taskdesk:nothing', 0
 
 if finished then
   local key, queue, ttl = 'rq:job:' .. finished, ARGV[9], tonumber(ARGV[11])
-  if redis.call('EXISTS', key .. ':dependents') == 1 then
+  local job = redis.call('HMGET', key, 'status', 'td_seq', 'td_stop')
+  if job[3] or redis.call('EXISTS', key .. ':dependents') == 1 then
     if begins ~= '' then
       redis.call('HSET', worker, 'current_job', begins, 'td_execution', begins_execution)
       redis.call('HDEL', worker, 'td_next')
@@ -35,7 +36,6 @@ if finished then
     return {-1, 'none'}
   end
   local mine = redis.call('ZREM', 'rq:wip:' .. queue, finished .. ':' .. finished_execution) == 1
-  local job = mine and redis.call('HMGET', key, 'status', 'td_seq')
   if mine and job[1] == 'started' then
     redis.call('HSET', key, 'status', 'finished', 'ended_at', now_text, 'last_heartbeat', now_text, 'td_result', ARGV[12])
     local results = 'rq:results:' .. finished

@@ -58,9 +58,8 @@ local function remember_attempt(key, now_text, error)
   redis.call('HSET', key, 'td_attempts', cjson.encode(attempts))
 end
 
-local function retry(id, queue, retries_left, now_text, error)
+local function retry(id, queue, retries_left, now_text, error, interval)
   local key = 'rq:job:' .. id
-  local interval = retry_interval(key, retries_left)
   remember_attempt(key, now_text, error)
   redis.call('HSET', key, 'retries_left', retries_left - 1, 'ended_at', now_text, 'td_error', error)
   if interval <= 0 then
@@ -77,7 +76,8 @@ end
 
 -- End an execution other than by success. `how`:
 --   failed    the task raised, or was over a limit: tried again if the job has attempts left
---   lost      its process died: as failed, but a job that loses MAX_LOSSES processes is not tried again
+--   lost      its process died: as failed, but tried again at once, as nobody has found anything wrong with the job; one
+--             that loses MAX_LOSSES processes is not tried again
 --   stopped   somebody stopped the job
 --   put_back  it did not begin, or has to make way: to the head of its queue, and no attempt is charged
 -- Returns the job's new status; false if the execution is no longer the job's own.
@@ -105,7 +105,8 @@ local function release(end_)
   local losses = how == 'lost' and redis.call('HINCRBY', key, 'td_losses', 1) or 0
   local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
   if how ~= 'stopped' and retries_left > 0 and losses < MAX_LOSSES then
-    return retry(id, queue, retries_left, end_.now_text, error)
+    local interval = how == 'lost' and 0 or retry_interval(key, retries_left)
+    return retry(id, queue, retries_left, end_.now_text, error, interval)
   end
 
   local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')

@@ -65,6 +65,7 @@ class Life(RuleBasedStateMachine):
         self.final: dict[str, str] = {}
         self.gone: set[str] = set()  # deleted, or expired
         self.canceled: dict[str, int] = {}  # how often it had begun when it was canceled
+        self.told_to_stop: set[str] = set()
         self.workers: list[tuple[Supervisor, Fate]] = []
         self.dead: list[Supervisor] = []
         for _ in range(WORKERS_COUNT):
@@ -135,6 +136,8 @@ class Life(RuleBasedStateMachine):
             self.gone.add(job_id)
         elif what == "cancel" and status == "canceled":
             self.canceled.setdefault(job_id, self.begun.count(job_id))
+        elif what == "cancel" and status == "running":
+            self.told_to_stop.add(job_id)
 
     # What workers do
 
@@ -264,6 +267,8 @@ class Life(RuleBasedStateMachine):
             assert status != "finished" or begun
             assert task == "retrying" or begun <= 1, f"a job without retries began {begun} times"
             assert self.canceled.get(job_id, begun) == begun, "a canceled job ran"
+            if job_id in self.told_to_stop - self.gone:
+                assert status in ("stopped", "canceled"), f"a job that was told to stop is {status}"
 
 
 @pytest.mark.timeout(1_800 if ALL else 60)

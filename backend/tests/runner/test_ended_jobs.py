@@ -92,6 +92,24 @@ def test_a_beat_while_rq_ends_a_job_that_repeats_takes_no_repeat_from_it(redis, 
     assert not redis.keys("rq:execution*")
 
 
+def test_a_cancel_while_rq_ends_a_job_that_repeats_is_obeyed(redis, jobs, run_worker, monkeypatch):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, repeat=Repeat(times=2, interval=60), job_id="one")
+    end, cancels = _Worker.cleanup_execution, iter(["a cancel"])
+
+    def end_beside_a_cancel(worker, job, pipeline):
+        end(worker, job, pipeline)
+        for _ in cancels:
+            assert jobs.cancel("one") == ["running"]
+
+    monkeypatch.setattr(_Worker, "cleanup_execution", end_beside_a_cancel)
+
+    run_worker()
+
+    assert jobs.get("one").status == "canceled"
+    assert not redis.exists("rq:scheduled:default", "rq:wip:default", "rq:finished:default")
+
+
 def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, jobs, worker_settings, monkeypatch):
     job_id, end = submit("echo", text="a"), _Worker.handle_job_success
     CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])

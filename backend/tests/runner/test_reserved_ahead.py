@@ -7,7 +7,7 @@ from contextlib import suppress
 
 import pytest
 from redis.exceptions import ConnectionError
-from rq import Queue
+from rq import Queue, Repeat, Retry
 from rq.serializers import JSONSerializer
 
 from jobkit.job import Retention
@@ -151,3 +151,32 @@ def test_a_beat_counts_once_though_its_answer_was_lost(worker, submit, redis, fa
     worker._beat(None)
 
     assert redis.hget(worker.key, "successful_job_count") == b"2"
+
+
+ENDINGS = {  # how a job is enqueued, and whether its function succeeds
+    "plain": ({}, True),
+    "others wait for it": ({}, True),
+    "repeats": ({"repeat": Repeat(times=2, interval=60)}, True),
+    "its result is not kept": ({"result_ttl": 0}, True),
+    "fails": ({}, False),
+    "fails and has another attempt": ({"retry": Retry(max=2)}, False),
+}
+
+
+@pytest.mark.parametrize("pace", [SHORT, LONG])
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_a_job_that_is_canceled_while_it_runs_is_canceled_however_it_ends(worker, redis, status, ending, pace):
+    options, succeeds = ENDINGS[ending]
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    queue.enqueue("tests.faults.tasks.effect", job_id="one", **options)
+    queue.enqueue("tests.faults.tasks.effect", job_id="two")
+    if ending == "others wait for it":
+        queue.enqueue("tests.faults.tasks.effect", job_id="three", depends_on="one")
+    answers = []
+
+    worker.run([(lambda *_: answers.extend(Jobs(redis, QUEUES).cancel("one")), succeeds), (nothing, True)], pace=pace)
+
+    assert answers == ["running"]
+    assert (status("one"), status("two")) == (b"stopped", b"finished")
+    assert not redis.exists("rq:finished:default") or redis.zrange("rq:finished:default", 0, -1) == [b"two"]
+    assert redis.zcard("rq:wip:default") == redis.zcard("rq:scheduled:default") == 0

@@ -140,6 +140,29 @@ def test_a_job_that_was_told_to_stop_does_not_run_again(cycle, release, echo, jo
     assert (jobs.get(job[0]).status, redis.llen("rq:queue:default")) == ("canceled", 0)
 
 
+def test_a_job_that_was_told_to_stop_is_not_ended_as_a_success(cycle, echo, jobs, redis):
+    echo()
+    _, job = cycle("e1")
+    assert jobs.cancel(job[0]) == ["running"]
+    before = redis.dump(f"rq:job:{job[0]}")
+
+    assert cycle("e2", done=job) == (-1, None)
+    assert redis.dump(f"rq:job:{job[0]}") == before
+    assert redis.zrange("rq:wip:default", 0, -1) == [f"{job[0]}:e1".encode()]
+
+
+@pytest.mark.parametrize(("how", "status"), [("lost", b"queued"), ("failed", b"scheduled")])
+def test_a_job_that_lost_its_worker_is_tried_again_without_the_pause_of_a_failure(
+    cycle, release, echo, redis, how, status
+):
+    echo()
+    _, job = cycle("e1")
+    redis.hset(f"rq:job:{job[0]}", mapping={"retries_left": 2, "retry_intervals": "[60, 60]"})
+
+    assert release(how, *job)[0] == status
+    assert redis.hget(f"rq:job:{job[0]}", "retries_left") == b"1"
+
+
 def test_a_suspended_worker_reserves_nothing(cycle, echo, redis):
     echo()
     redis.set("rq:suspended", 1)

@@ -1,0 +1,101 @@
+"""F19: jobs are canceled just after they were submitted or began. A cancel that was acknowledged is obeyed, whatever way
+its job was about to end.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rq import Queue, Repeat, Retry
+from rq.job import Job as RqJob
+from rq.serializers import JSONSerializer
+
+from jobkit.jobs import new_job_id
+from tests.conftest import wait_until
+from tests.faults.harness import Desk, desk
+from tests.faults.reconciler import FINAL
+
+ALL = os.environ.get("FAULTS") == "all"
+SEED = int(os.environ.get("FAULTS_SEED", "1"))
+ROUNDS = 1_000 if ALL else 60
+AT_ONCE = 5
+SHARE = 0.3  # of the jobs that are canceled
+DELAY = 0.05  # seconds from a submit, or from the begin of the job, to its cancel, at most
+WAYS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "others wait for it": {},
+    "repeats": {"repeat": Repeat(times=1, interval=1)},
+    "its result is not kept": {"result_ttl": 0},
+    "fails": {"f": "tests.faults.tasks.fails", "kwargs": {"times": 9}},
+    "is tried again": {"f": "tests.faults.tasks.fails", "kwargs": {"times": 1}, "retry": Retry(max=3)},
+}
+
+pytestmark = pytest.mark.timeout(600 if ALL else 75)
+
+
+@pytest.fixture
+def submit() -> Callable[[Desk], str]:
+    """Submit a job that takes up to 80 ms and ends in a way that chance tells."""
+
+    def submit(opened: Desk) -> str:
+        way = opened.random.choice(list(WAYS))
+        options = {"f": "tests.faults.tasks.effect", "kwargs": {"seconds": opened.random.uniform(0, 0.08)}} | WAYS[way]
+        queue = Queue("default", connection=opened.redis, serializer=JSONSerializer)
+        job: RqJob = queue.enqueue(**options, job_id=new_job_id())
+        if way == "others wait for it":
+            queue.enqueue("tests.faults.tasks.effect", depends_on=job)
+        return job.id
+
+    return submit
+
+
+def test_f19_a_cancel_that_was_acknowledged_is_obeyed_however_the_job_ends(submit):
+    with desk(SEED + 19) as opened:
+        opened.until_online(*opened.fleet.start(2))
+        jobs: list[str] = []
+        answers: dict[str, tuple[str, float]] = {}  # what the cancel of a job was answered, and when
+
+        for _ in range(ROUNDS):
+            burst = [submit(opened) for _ in range(AT_ONCE)]
+            for job in burst:
+                if opened.random.random() < SHARE:
+                    if opened.random.random() < 0.7:
+                        _until_begun(opened, job)
+                    time.sleep(opened.random.uniform(0, DELAY))
+                    answers[job] = opened.jobs.cancel(job)[0], time.time()
+            jobs += burst
+        statuses = _until_all_have_ended(opened, jobs)
+
+        answered = [answer for answer, _ in answers.values()]
+        assert answered.count("running") > ROUNDS / 20, "the storm did not hit jobs that run"
+        assert answered.count("canceled") > ROUNDS / 20, "the storm did not hit jobs that wait"
+        begun = {effect.job_id: effect.at for effect in opened.effects.all() if effect.event == "begin"}
+        for job, (answer, at) in answers.items():
+            if answer == "running":
+                assert statuses[job] in ("stopped", "canceled")
+            elif answer == "canceled":
+                assert statuses[job] == "canceled"
+                assert begun.get(job, 0) < at
+
+
+def _until_begun(opened: Desk, job: str) -> None:
+    """It may have ended, too, or be gone."""
+    wait_until(lambda: opened.redis.hget(f"rq:job:{job}", "status") != b"queued", what="the job begins")
+
+
+def _until_all_have_ended(opened: Desk, jobs: list[str]) -> dict[str, str]:
+    """The status of each, empty for one that is gone."""
+
+    def statuses() -> dict[str, str] | None:
+        with opened.redis.pipeline(transaction=False) as pipeline:
+            for job in jobs:
+                pipeline.hget(f"rq:job:{job}", "status")
+            found = {job: (status or b"").decode() for job, status in zip(jobs, pipeline.execute(), strict=True)}
+        return found if set(found.values()) <= {*FINAL, ""} else None
+
+    ended: dict[str, str] = wait_until(statuses, what="all jobs have ended")
+    return ended
