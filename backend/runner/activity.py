@@ -18,7 +18,8 @@ _VERSION = struct.Struct("=Q")  # odd while the child writes what follows
 _RUN = struct.Struct("=? d d d ? 2H 1000s 100s")
 _TOTAL = struct.Struct("=Q d")  # of one queue: jobs that have succeeded, seconds that they took
 _CALLED_BACK = struct.Struct("=100s")  # execution
-_RUN_AT, _ENDING_AT, _CALLED_BACK_AT, _TOTALS_AT = 8, 1200, 2400, 2500
+_SIGN = struct.Struct("=d d")  # when the child last showed that it goes on (monotonic), seconds that it asked for
+_RUN_AT, _ENDING_AT, _CALLED_BACK_AT, _SIGN_AT, _TOTALS_AT = 8, 1200, 2400, 2500, 2520
 
 
 class Running(NamedTuple):
@@ -68,6 +69,13 @@ class Activity:
         """Its function has ended: there is nothing to stop any more."""
         self._page[_RUN_AT] = False
 
+    def show_life(self, patience: float = 0.0) -> None:
+        """The child goes on, at each of its steps outside of a function and at least every ten seconds.
+
+        `patience`: seconds that the step which follows may take in addition (see silence.py).
+        """
+        _SIGN.pack_into(self._page, _SIGN_AT, time.monotonic(), patience)
+
     def is_called_back(self, execution: str) -> bool:
         """Whether the job that was reserved ahead of this execution is no longer ours."""
         return self._page[_CALLED_BACK_AT : _CALLED_BACK_AT + len(execution)] == execution.encode()
@@ -93,6 +101,10 @@ class Activity:
     def read_ending(self) -> Running | None:
         """What ran before it, if Redis may not know how that has ended."""
         return self._read(_ENDING_AT)
+
+    def sign_of_life(self) -> tuple[float, float]:
+        """The child's last one: when it was shown, and the patience that it asks for, in seconds."""
+        return _SIGN.unpack_from(self._page, _SIGN_AT)
 
     def call_back(self, execution: str) -> None:
         """The child is not to begin what it has reserved ahead of this execution."""

@@ -51,6 +51,7 @@ MEMORY_CHECK_JOBS = 200
 AHEAD = 0.001  # seconds that jobs may take on average for the next to be reserved ahead
 STALE = 10.0  # seconds after which a job that was reserved ahead may have another worker: we were frozen
 SHARE = 10  # reservations of which one is for a less urgent queue
+RQ_PATIENCE = 600.0  # seconds that RQ's own code may take to queue very many dependents
 PACE_JOBS = 8  # about so many jobs make the average
 
 Arguments = tuple[Any, ...]
@@ -86,8 +87,13 @@ class Child:
         self._other_orders = [keys[first:] + keys[:first] for first in range(1, len(keys))] or [keys]
         self._has_result = False
         self._is_worn = False
-        self._wire = Wire(redis, timeout=5, give_up=lambda: self._stopping and not self._has_result)
-        self._doorbell = Doorbell(redis, self._queue_keys)
+        self._wire = Wire(
+            redis,
+            timeout=5,
+            give_up=lambda: self._stopping and not self._has_result,
+            show_life=activity.show_life,
+        )
+        self._doorbell = Doorbell(redis, self._queue_keys, activity.show_life)
         self._reporter = Reporter(redis, output)
         self._executor = Executor(settings, registry, store, self._reporter.progress)
         self._stock = StockEndings(redis, worker_name, settings)
@@ -267,7 +273,9 @@ class Child:
     def _succeed_as_rq(self, outcome: Outcome) -> None:
         job = outcome.job
         try:
-            _insist(lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, outcome.began))
+            self._insist(
+                lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, outcome.began)
+            )
         except Stopped:
             log.info("job %s was stopped as it ended", job.id, extra={"about": job.about})
             self._release(outcome, "stopped", STOPPED)
@@ -281,7 +289,7 @@ class Child:
         answer = self._release(outcome, "failed", failure)
         if answer and answer[0] == b"failed" and answer[2]:
             with suppress(Exception):  # the supervisor tries, too, and says what is wrong
-                _insist(lambda: self._stock.enqueue_dependents(job.id))
+                self._insist(lambda: self._stock.enqueue_dependents(job.id))
 
     def _release(self, outcome: Outcome, how: str, failure: Failure) -> Any:
         """End the job other than by success; what release.lua answers."""
@@ -294,6 +302,21 @@ class Child:
                 *(failure.error, failure.packed_traceback, outcome.began, outcome.ended, outcome.seconds),
             ),
         )
+
+    def _insist(self, step: Callable[[], None]) -> None:
+        """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time.
+
+        Raises ResponseError if Redis will not answer otherwise.
+        """
+        while True:
+            self._activity.show_life(RQ_PATIENCE)
+            try:
+                return step()
+            except (RedisError, OSError) as error:
+                if isinstance(error, ResponseError) and not is_passing(error):
+                    raise
+                log.error("Redis: %s; trying again until it answers", error)
+                time.sleep(1)
 
     # The process
 
@@ -323,7 +346,9 @@ class Child:
         for end in (reading, self._wakeup):
             os.set_blocking(end, False)
         as_log = self._settings.env == "prod"
-        self._surroundings = Surroundings(self._folder, self._reporter, self._take_signals, as_log=as_log)
+        self._surroundings = Surroundings(
+            self._folder, self._reporter, self._take_signals, self._activity.show_life, as_log=as_log
+        )
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # from here on it is ours
         gc.freeze()  # what the supervisor has loaded is shared: a collection would copy it
         return reading
@@ -343,18 +368,3 @@ def _leave_signals() -> None:
     """In a process that a job forks: it ends as any other when it is told to."""
     signal.set_wakeup_fd(-1)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-
-
-def _insist(step: Callable[[], None]) -> None:
-    """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time.
-
-    Raises ResponseError if Redis will not answer otherwise.
-    """
-    while True:
-        try:
-            return step()
-        except (RedisError, OSError) as error:
-            if isinstance(error, ResponseError) and not is_passing(error):
-                raise
-            log.error("Redis: %s; trying again until it answers", error)
-            time.sleep(1)

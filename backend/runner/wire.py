@@ -15,7 +15,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable, Collection
-from typing import Any
+from typing import Any, Protocol
 
 from hiredis import Reader, pack_command
 from redis import Redis
@@ -28,8 +28,15 @@ from jobkit.scripts import Script
 _PASSING = ("OOM", "LOADING", "READONLY", "BUSY", "MISCONF", "MASTERDOWN", "TRYAGAIN", "NOREPLICAS", "CLUSTERDOWN")
 _LONGEST_PAUSE = 2.0  # seconds
 PAUSED_LOOK = 1.0  # seconds until a worker looks whether a paused queue goes on
+WAKE_UP = 10.0  # seconds: who waits for a job shows at least so often that it lives
+CHUNK = 1 << 20  # bytes of a large command that are sent between two signs of life
+CONNECT_PATIENCE = 120.0  # seconds that a name server which does not answer may hold up a new connection
 
 log = logging.getLogger("worker")
+
+
+class ShowLife(Protocol):
+    def __call__(self, patience: float = 0.0) -> None: ...
 
 
 def is_passing(error: ResponseError) -> bool:
@@ -42,12 +49,15 @@ class Interrupted(Exception):
 
 
 class Wire:
-    """Calls a script again and again until Redis has answered; `give_up` says when to stop trying."""
+    """Calls a script again and again until Redis has answered; `give_up` says when to stop trying, and `show_life` is
+    called at each step (see activity.py).
+    """
 
-    def __init__(self, redis: Redis, timeout: int, give_up: Callable[[], bool]):
+    def __init__(self, redis: Redis, timeout: int, give_up: Callable[[], bool], show_life: ShowLife):
         self._redis = redis
         self._timeout = timeout
         self._give_up = give_up
+        self._show_life = show_life
         self._connection: Connection | None = None
         self._away_since = 0.0
         self._buffer = bytearray(65536)
@@ -98,7 +108,10 @@ class Wire:
     def _send(self) -> None:
         if not self._connection:
             self._open()
-        self._socket.sendall(pack_command(self._command))
+        packed = pack_command(self._command)
+        for start in range(0, len(packed), CHUNK):
+            self._show_life()
+            self._socket.sendall(packed[start : start + CHUNK])
         self._is_sent = True
 
     def _receive(self) -> Any:
@@ -110,10 +123,12 @@ class Wire:
                 raise TimeoutError(f"no answer within {self._timeout} s") from None
             if not received:
                 raise ConnectionError("the connection was closed")
+            self._show_life()
             self._reader.feed(self._buffer, 0, received)  # type: ignore[arg-type]  # it takes any buffer
         return answer
 
     def _open(self) -> None:
+        self._show_life(CONNECT_PATIENCE)
         connection = self._redis.connection_pool.make_connection()
         connection.connect()
         self._socket = connection._sock
@@ -140,6 +155,7 @@ class Wire:
             log.error("Redis: %s; trying again until it answers", error)
         if self._give_up():
             raise Interrupted
+        self._show_life()
         time.sleep(pause)
 
 
@@ -151,8 +167,9 @@ class Doorbell:
     taking the job out of Redis.
     """
 
-    def __init__(self, redis: Redis, queue_keys: tuple[str, ...]):
+    def __init__(self, redis: Redis, queue_keys: tuple[str, ...], show_life: ShowLife):
         self._redis = redis
+        self._show_life = show_life
         self._queues = queue_keys
         self._seconds = max(5.0, len(queue_keys) / 0.6)  # all of them together: at most 0.6 commands a second
         self._connections: dict[str, Connection] = {}
@@ -172,7 +189,10 @@ class Doorbell:
                 overdue = min(self._asked.values(), default=math.inf) + self._seconds + 3
                 sockets = {self._connections[queue]._sock: queue for queue in self._asked}
                 left = max(0.0, min(until, overdue) - time.monotonic())
-                ready, _, _ = select.select([wakeup, *sockets], [], [], left)
+                self._show_life()
+                ready, _, _ = select.select([wakeup, *sockets], [], [], min(left, WAKE_UP))
+                if not ready and left > WAKE_UP:
+                    continue
                 if not ready and until < overdue:
                     return
                 if not ready:
@@ -191,6 +211,7 @@ class Doorbell:
     def _ask(self, queue: str) -> None:
         connection = self._connections.get(queue)
         if not connection:
+            self._show_life(CONNECT_PATIENCE)
             connection = self._connections[queue] = self._redis.connection_pool.make_connection()
             connection.connect()
         connection.send_command("BLMOVE", queue, queue, "LEFT", "LEFT", self._seconds, check_health=False)

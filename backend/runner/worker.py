@@ -41,6 +41,7 @@ from runner.pulse import RECORD_TTL, Pulse, Verdict
 from runner.retention import Sweeper
 from runner.settings import WorkerSettings
 from runner.signals import StopSignals
+from runner.silence import Silence
 from runner.stock import TaskJob
 from runner.temporary import own_folder
 
@@ -48,6 +49,7 @@ LOOK = 0.03  # seconds between two looks at a child that works, when no signal c
 LOOK_IDLE = 0.1
 TICK_SECONDS = (2.5, 1.0, 0.0)  # until the next, by the answer of tick.lua
 UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
+HUNG = "The process that ran the job stopped responding after the function had ended, and its result is lost."
 LATE = 5.0  # seconds over its time limit after which a job that ignores the alarm is killed
 
 log = logging.getLogger("worker")
@@ -79,6 +81,7 @@ class TaskWorker(BaseWorker):
         self._pulse = Pulse(redis, self.name, activity)
         self._commands = Commands(redis, self.pubsub_channel_name)
         self._process = ChildProcess()
+        self._silence = Silence(activity)
         self._signals = StopSignals()
         self._folder = own_folder()
         self._stop_until: float | None = None  # when the running job has to make way
@@ -167,6 +170,7 @@ class TaskWorker(BaseWorker):
         self._output.clear()
         self._end = None
         self._process.fork(partial(self._run_child, burst, os.getpid()))
+        self._silence.begin()
         self._meters.set(child=self._process.pid)
 
     def _run_child(self, burst: bool, supervisor: int) -> int:
@@ -212,6 +216,8 @@ class TaskWorker(BaseWorker):
             self._process.kill()
         elif running and running.is_at_work and 0 < running.timeout < running.seconds - LATE:
             self._kill_job(running, "failed", Failure.timed_out(running.timeout, "It did not react to its alarm."))
+        elif self._silence.is_too_long(running, is_redis_away=self._is_redis_away):
+            self._kill_silent(running)
         try:
             if running and running.ahead and running.seconds > LOOK and running.execution != self._called_back:
                 self._call_back(running)
@@ -240,6 +246,26 @@ class TaskWorker(BaseWorker):
         """Kill the child if it still runs this job."""
         if self._if_still(running, self._process.kill):
             self._end = (how, failure, running)
+
+    def _kill_silent(self, running: Running | None) -> None:
+        """Kill the child, which hangs while no function runs, unless it has just gone on."""
+        with self._process.held():
+            if self._silence.is_broken():
+                return
+            self._process.kill()
+        self._silence.begin()
+        if running:
+            self._end = ("lost", Failure.lost(HUNG), running)
+        log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
+
+    def _stop_job(self, running: Running) -> None:
+        """Somebody has asked for it. If the function has ended, its process may hang: then nothing is to be killed, and
+        what that process still says of the job's end comes too late.
+        """
+        if running.is_at_work:
+            self._kill_job(running, "stopped", STOPPED)
+        else:
+            self._endings.release("stopped", STOPPED, running)
 
     def _if_still(self, running: Running, act: Callable[[], None]) -> bool:
         """Act if the child is still at work on this job: it is held while we look. Whether it was.
@@ -276,7 +302,7 @@ class TaskWorker(BaseWorker):
         running = self._activity.read()
         if running:
             self._endings.send_output(running)
-            self._endings.end_unheard(reason(status))
+            self._endings.end_unheard(HUNG if self._end and self._end[1].detail == HUNG else reason(status))
             self._end_running(running, status)
         if self._signals.is_set:
             self._endings.release("put_back", None, None)
@@ -305,7 +331,7 @@ class TaskWorker(BaseWorker):
                 worker_registration.register(self, pipeline)
                 pipeline.execute()
         if running and verdict.job == b"stop":
-            self._kill_job(running, "stopped", STOPPED)
+            self._stop_job(running)
         elif running and verdict.job == b"drop":
             self._kill_job(running, "lost", Failure.lost("The job was taken away while it ran."))
 
@@ -320,7 +346,7 @@ class TaskWorker(BaseWorker):
             elif name == "kill-horse" and running:
                 self._kill_job(running, "lost", Failure.lost("Its process was killed by a command."))
             elif name == "stop-job" and running and running.job_id == job_id:
-                self._kill_job(running, "stopped", STOPPED)
+                self._stop_job(running)
 
 
 def work(settings: WorkerSettings, registry: TaskRegistry, meters: Row) -> None:

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import uuid
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -82,13 +83,19 @@ class Fleet:
             _MARK: self._mark,
         }
 
-    def start(self, count: int = 1, *, memory: int = 0) -> list[Worker]:
+    def start(
+        self, count: int = 1, *, memory: int = 0, program: Sequence[str] = ("worker.py",), **settings: str
+    ) -> list[Worker]:
         """Start workers; `memory` limits the address space of each of their processes (bytes)."""
         started = []
         for _ in range(count):
             with (self._folder / "workers.log").open("ab") as log:
                 process = subprocess.Popen(
-                    [sys.executable, "worker.py"], cwd=BACKEND, env=self._environment, stdout=log, stderr=log
+                    [sys.executable, *program],
+                    cwd=BACKEND,
+                    env=self._environment | settings,
+                    stdout=log,
+                    stderr=log,
                 )
             if memory:
                 resource.prlimit(process.pid, resource.RLIMIT_AS, (memory, memory))

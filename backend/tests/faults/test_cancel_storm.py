@@ -1,6 +1,4 @@
-"""F19: jobs are canceled just after they were submitted or began. A cancel that was acknowledged is obeyed, whatever way
-its job was about to end.
-"""
+"""F19: jobs are canceled just after they were submitted or began; each acknowledged cancel is obeyed."""
 
 from __future__ import annotations
 

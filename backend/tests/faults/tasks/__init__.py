@@ -1,8 +1,12 @@
 """Tasks that leave a trace outside Redis: what ran is known, whatever Redis says."""
 
+import ctypes
 import os
 import signal
+import threading
 import time
+import weakref
+from dataclasses import dataclass
 from typing import Any
 
 from jobkit.results import File
@@ -94,5 +98,42 @@ def leaves_a_file(says: bool = False) -> dict[str, Any]:
 def _effect(seconds: float) -> str:
     effects.leave("begin")
     time.sleep(seconds)
+    effects.leave("end")
+    return "done"
+
+
+@dataclass
+class Argument:
+    """Something that goes when the worker lets go of the arguments: after the function has ended."""
+
+    text: str = ""
+
+
+@task(timeout=3)
+def leaves_a_thread_that_holds_the_gil(argument: Argument) -> str:
+    """End, and leave a thread that calls C without releasing the GIL."""
+    effects.leave("begin")
+    has_ended = threading.Event()
+
+    def hold() -> None:
+        has_ended.wait()
+        ctypes.PyDLL(None).sleep(600)
+
+    def end() -> None:
+        has_ended.set()
+        time.sleep(1)  # the thread's turn
+
+    threading.Thread(target=hold, daemon=True).start()
+    weakref.finalize(argument, end)
+    effects.leave("end")
+    return "done"
+
+
+@task(timeout=3, retries=1)
+def never_lets_go(argument: Argument) -> str:
+    """End, and block what lets go of the argument, in the first attempt."""
+    effects.leave("begin")
+    if effects.attempt() == 1:
+        weakref.finalize(argument, time.sleep, 600)
     effects.leave("end")
     return "done"

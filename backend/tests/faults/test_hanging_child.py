@@ -1,0 +1,125 @@
+"""F33: a worker's child that hangs while no function runs, so that no time limit ends it.
+
+FAULTS=all waits as long as a worker does. Else its patience is cut to a fifth.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+
+from runner.silence import SILENCE
+from tests.conftest import wait_until
+from tests.faults.fleet import alive, parents, send
+from tests.faults.harness import Desk, desk
+
+ALL = os.environ.get("FAULTS") == "all"
+SEED = int(os.environ.get("FAULTS_SEED", "1")) + 33
+PATIENCE = SILENCE if ALL else SILENCE / 5  # seconds
+SHORTENED = f"""
+import runner.silence, runner.wire, worker
+runner.silence.SILENCE = {PATIENCE}
+runner.wire.WAKE_UP = {PATIENCE / 3}
+raise SystemExit(worker.main())
+"""
+SENTENCE = "stopped responding after the function had ended"
+
+pytestmark = pytest.mark.timeout(300 if ALL else 75)
+
+
+def start(opened: Desk, **settings: str) -> int:
+    """Start a worker whose patience is cut; the pid of its child."""
+    opened.fleet.start(program=("-c", SHORTENED), **settings)
+    return child(opened)
+
+
+def child(opened: Desk) -> int:
+    """The child that runs jobs now."""
+    job_id = opened.submit("effect_high")
+    assert opened.until_final(job_id, seconds=30).status == "succeeded"
+    return opened.effects.of(job_id)[-1].pid
+
+
+def test_f33_a_job_whose_thread_holds_the_gil_after_its_end_is_settled_and_the_next_one_runs():
+    with desk(SEED) as opened:
+        hanging = start(opened)
+        job_id = opened.submit("leaves_a_thread_that_holds_the_gil", argument={})
+        wait_until(lambda: len(opened.effects.of(job_id)) == 2, what="the function ends")
+        following = opened.submit("effect")
+
+        job = opened.until_final(job_id, seconds=PATIENCE + 15)
+
+        assert (job.status, job.error["type"]) == ("failed", "WorkerLost")
+        assert SENTENCE in job.error["detail"]
+        assert opened.until_final(following).status == "succeeded"
+        assert not alive(hanging)
+
+
+def test_f33_a_job_whose_arguments_can_not_be_let_go_of_is_tried_again():
+    with desk(SEED) as opened:
+        start(opened)
+        job_id = opened.submit("never_lets_go", argument={})
+
+        job = opened.until_final(job_id, seconds=PATIENCE + 15)
+
+        assert job.status == "succeeded"
+        assert [SENTENCE in attempt.error["detail"] for attempt in job.attempts] == [True]
+
+
+def test_f33_a_job_is_canceled_in_time_while_the_child_hangs_after_its_function():
+    with desk(SEED) as opened:
+        opened.fleet.start()
+        job_id = opened.submit("leaves_a_thread_that_holds_the_gil", argument={})
+        wait_until(lambda: len(opened.effects.of(job_id)) == 2, what="the function ends")
+        time.sleep(1)
+
+        assert opened.jobs.cancel(job_id) == ["running"]
+
+        assert opened.until_final(job_id, seconds=5).status == "canceled"
+
+
+def test_f33_an_idle_child_that_was_stopped_is_replaced():
+    with desk(SEED) as opened:
+        stopped = start(opened)
+        supervisor = parents()[stopped]
+        send(stopped, signal.SIGSTOP)
+
+        job_id = opened.submit("effect")
+
+        assert opened.until_final(job_id, seconds=PATIENCE * 4 / 3 + 15).status == "succeeded"
+        assert alive(supervisor)
+        assert not alive(stopped)
+
+
+def test_f33_a_child_that_waits_for_jobs_or_for_redis_is_left_alone():
+    """Also for a frozen Redis, as its job ends; and its many queues make it wait long."""
+    with desk(SEED) as opened:
+        patient = start(opened, QUEUES=",".join(["high", "default", "low", *(f"q{n}" for n in range(30))]))
+        time.sleep(PATIENCE * 1.5)
+        job_id = opened.submit("effect", seconds=1)
+        opened.until_running(job_id)
+
+        opened.server.freeze()
+        time.sleep(PATIENCE * 2)
+        opened.server.thaw()
+
+        assert opened.until_final(job_id).status == "succeeded"
+        assert child(opened) == patient
+
+
+def test_f33_a_supervisor_that_was_stopped_itself_does_not_blame_its_child():
+    with desk(SEED) as opened:
+        frozen = start(opened)
+        time.sleep(1.5)  # until it is idle
+        for pid in (parents()[frozen], frozen):
+            send(pid, signal.SIGSTOP)
+        time.sleep(PATIENCE * 1.5)
+
+        send(parents()[frozen], signal.SIGCONT)
+        time.sleep(1)
+        send(frozen, signal.SIGCONT)
+
+        assert child(opened) == frozen
