@@ -94,8 +94,9 @@ class Surroundings:
 
     def _remove_files(self, folder: str) -> None:
         """Remove what takes the time: shutil.rmtree shows no life, however many files there are."""
-        for _, _, files, descriptor in os.fwalk(folder):
-            for name in files:
-                self._show_life()
-                with suppress(OSError):
-                    os.unlink(name, dir_fd=descriptor)
+        with suppress(OSError):  # a folder that can't be read
+            for _, _, files, descriptor in os.fwalk(folder):
+                for name in files:
+                    self._show_life()
+                    with suppress(OSError):
+                        os.unlink(name, dir_fd=descriptor)
