@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
+
+MOST_ERRORS = 50  # wrong fields that are named at once
+_LONGEST_TEXT = 1000  # characters
 
 
 class AppError(Exception):
@@ -155,11 +159,16 @@ class InvalidArguments(AppError):
 
     status = 422
 
-    def __init__(self, errors: list[FieldError]):
-        self.errors = errors
+    def __init__(self, errors: Iterable[FieldError]):
+        """Takes MOST_ERRORS at most, and of each as much as a person reads: a client chooses how much is wrong."""
+        self.errors = [FieldError(_cut(error.pointer), _cut(error.detail)) for error in islice(errors, MOST_ERRORS)]
         super().__init__(
-            "; ".join(f"{error.pointer.lstrip('/') or 'the arguments'}: {error.detail}" for error in errors)
+            "; ".join(f"{error.pointer.lstrip('/') or 'the arguments'}: {error.detail}" for error in self.errors)
         )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
 
 
 class RedisAway(AppError):

@@ -25,6 +25,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 from jobkit.catalog import BrokenModule, Catalog, TaskSpec
 from jobkit.task import TaskOptions
 from runner.settings import WorkerSettings
+from runner.validation import validator_of
 
 AroundJob = Callable[[], AbstractContextManager[Any]]
 _PATHS_AND_FILES = {"binary", "path", "file-path", "directory-path"}  # formats in a JSON Schema
@@ -32,11 +33,11 @@ _PATHS_AND_FILES = {"binary", "path", "file-path", "directory-path"}  # formats 
 
 @dataclass(frozen=True)
 class LoadedTask:
-    """A task that this process can run. `arguments` validates what came from Redis."""
+    """A task that this process can run. `validate` makes its arguments from what came from Redis."""
 
     spec: TaskSpec
     function: Callable[..., Any]
-    arguments: type[BaseModel]
+    validate: Callable[[dict[str, Any]], dict[str, Any]]
     options: TaskOptions
 
     @cached_property
@@ -133,7 +134,7 @@ def _describe(package_name: str, function: Callable[..., Any], settings: WorkerS
         input_schema=_refuse_paths(_inline_references(arguments.model_json_schema())),
         output_schema=_output_schema(function),
     )
-    return LoadedTask(spec, function, arguments, options)
+    return LoadedTask(spec, function, validator_of(arguments), options)
 
 
 def _arguments_model(function: Callable[..., Any]) -> type[BaseModel]:

@@ -7,7 +7,6 @@ import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pydantic import ValidationError
 from pydantic_core import from_json
 
 from jobkit.artifacts import ArtifactStore
@@ -83,13 +82,7 @@ class Executor:
                 raw[name] = self._store.local_path(job_id, str(raw[name].get("artifact")))
             elif raw.get(name) is not None:
                 raise InvalidArguments([FieldError(f"/{name}", "is no uploaded file.")])
-        try:
-            return dict(vars(task.arguments.model_validate(raw)))
-        except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False, include_context=False)
-            raise InvalidArguments(
-                [FieldError("/" + "/".join(map(str, detail["loc"])), detail["msg"]) for detail in details]
-            ) from None
+        return task.validate(raw)
 
 
 def reference_of(data: bytes | None) -> str:

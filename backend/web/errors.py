@@ -69,7 +69,7 @@ def _http_error(error: HTTPException) -> Response:
     details = {
         404: "There is nothing at this address.",
         413: f"The request is too large: {request.max_content_length or 0:,} bytes are allowed here in all, "
-        f"{config['MAX_FORM_MEMORY_SIZE']:,} in a text field, and {config['MAX_FORM_PARTS']} fields.",
+        f"{config['MAX_FORM_MEMORY_SIZE']:,} in texts, and {config['MAX_FORM_PARTS']} fields.",
     }
     status = error.code or 500
     answer = _answer(status, error.name, details.get(status, error.description or error.name))

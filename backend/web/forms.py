@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, cast
 
 from flask import Request
 from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from jobkit.arguments import Arguments, check, check_many
 from jobkit.artifacts import UploadedFile
@@ -34,7 +35,7 @@ def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
     if request.mimetype == "application/x-www-form-urlencoded" and next(iter(request.form), "").startswith("{"):
         raise UnsupportedMediaType("The body looks like JSON: say so with the header Content-Type: application/json.")
     if request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
-        return _checked(spec, read_texts(spec, dict(request.form.lists())), request.files)
+        return _checked(spec, read_texts(spec, _texts(request.form)), request.files)
     if request.mimetype != "application/json" and request.get_data(cache=True):
         raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no type'}: send JSON or multipart/form-data.")
     return json_arguments(spec, request.get_data(cache=True))
@@ -88,10 +89,18 @@ def arguments_from_page(
 
     A name with a hyphen in front is no parameter, but something else that the form asks.
     """
-    texts = {name: given for name, given in form.lists() if not name.startswith("-")}
+    texts = {name: given for name, given in _texts(form).items() if not name.startswith("-")}
     for name in spec.file_parameters:
         texts.pop(name, None)  # without JavaScript an empty file input may come as text
     return _checked(spec, read_fields(spec, texts), files, kept)
+
+
+def _texts(form: MultiDict[str, str]) -> dict[str, list[str]]:
+    """The texts of a form, which may be JSON: in all they are no longer than a body of it. Raises 413."""
+    texts = dict(form.lists())
+    if sum(len(text) for given in texts.values() for text in given) > JSON_BYTES:
+        raise RequestEntityTooLarge
+    return texts
 
 
 def _checked(

@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from jobkit.arguments import check_tags
-from jobkit.errors import FieldError, InvalidArguments
+from jobkit.errors import MOST_ERRORS, FieldError, InvalidArguments
 from jobkit.job import EVERY_STATUS
 from jobkit.listing import Filter
 from jobkit.options import Options
@@ -51,7 +51,7 @@ def job_filter(query: Mapping[str, Any], at: str = "", besides: Collection[str] 
 
     Raises InvalidArguments, for a name that is none, too: a typo would reach too far.
     """
-    unknown = sorted(query.keys() - FILTERS.keys() - set(besides))
+    unknown = sorted(query.keys() - FILTERS.keys() - set(besides))[:MOST_ERRORS]
     errors = [
         FieldError(f"{at}/{name}", f"There is no such filter: known are {', '.join(FILTERS)}.") for name in unknown
     ]

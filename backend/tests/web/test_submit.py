@@ -299,3 +299,33 @@ def test_a_wrong_option_is_named_with_what_to_do(client, post, batch, query, poi
         (422, [{"pointer": pointer, "detail": detail}])
     ] * 2
     assert client.get("/api/v1/jobs").json["data"] == []
+
+
+@pytest.mark.parametrize("address", ["/api/v1/tasks/every_kind/jobs", "/tasks/every_kind"])
+def test_the_texts_of_a_form_are_no_longer_in_all_than_json_may_be(client, address):
+    field = 'Content-Disposition: form-data; name="numbers"\r\n\r\n' + "1" * 600_000
+    form = f"--b\r\n{field}\r\n--b\r\n{field}\r\n--b--\r\n"
+
+    answer = client.post(address, data=form, content_type="multipart/form-data; boundary=b")
+
+    assert answer.status_code == 413
+
+
+def test_of_a_megabyte_of_wrong_arguments_fifty_are_named_and_no_long_text_comes_back(client, post):
+    wrong = {"numbers": ["x" * 10_000] * 90, "k" * 9_000: 1}
+    answers = [
+        post("every_kind", wrong),
+        client.post("/api/v1/tasks/every_kind/jobs:batch", json={"inputs": [wrong] * 15}),
+        client.post(
+            "/api/v1/tasks/every_kind/jobs", data={"numbers": ["x" * 2_000] * 190}, content_type="multipart/form-data"
+        ),
+        client.post("/api/v1/jobs:bulk", json={f"{n}": 1 for n in range(60_000)}),
+        client.post(
+            "/api/v1/jobs:bulk",
+            json={"filter": {f"{n}": 1 for n in range(60_000)}, "action": "keep", "expected_count": 1},
+        ),
+    ]
+
+    for answer in answers:
+        assert (answer.status_code, len(answer.json["errors"])) == (422, 50)
+        assert len(answer.data) < 30_000

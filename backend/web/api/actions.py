@@ -6,7 +6,7 @@ from typing import Any, cast
 
 from flask import Blueprint, request
 
-from jobkit.errors import FieldError, InvalidArguments
+from jobkit.errors import MOST_ERRORS, FieldError, InvalidArguments
 from web.api.tasks import Answer, accepted, idempotency_key
 from web.bulk import ACTIONS, act, matching_ids
 from web.desk import desk
@@ -50,7 +50,8 @@ def bulk() -> dict[str, Any]:
     """Do `action` with each job that `filter` matches, if they are `expected_count`."""
     body = json_object(request)
     action, expected = cast(Any, body.get("action")), cast(Any, body.get("expected_count"))
-    errors = [FieldError(f"/{name}", "There is no such member.") for name in sorted(body.keys() - _MEMBERS)]
+    unknown = sorted(body.keys() - _MEMBERS)[:MOST_ERRORS]
+    errors = [FieldError(f"/{name}", "There is no such member.") for name in unknown]
     if not (isinstance(action, str) and action in ACTIONS):
         errors.append(FieldError("/action", f"This has to be one of: {', '.join(ACTIONS)}."))
     if type(expected) not in (int, float) or expected < 0 or expected % 1:  # 3.0 is a whole number, too
