@@ -94,3 +94,35 @@ def test_the_arguments_of_many_jobs_are_checked_at_once():
         ("/1/y", "This has to be a whole number."),
         ("/2", "This has to be an object."),
     ]
+
+
+@pytest.mark.parametrize(
+    ("type", "value", "pointer", "sentence"),
+    [
+        (tuple[int, str], [1, 2], "/x/1", "This has to be text."),
+        (dict[Annotated[str, Field(pattern="^a")], int], {"a": "x"}, "/x/a", "This has to be a whole number."),
+        (
+            Annotated[Any, Field(json_schema_extra={"allOf": [{"type": "integer"}]})], "x", "/x",
+            "This has to be a whole number.",
+        ),
+        (
+            Annotated[Any, Field(json_schema_extra={"if": {"type": "string"}, "then": False})], "x", "/x",
+            "This breaks the rules of the task's input_schema.",
+        ),
+        (dict[str, int], {"k" * 200: "x"}, f"/x/{'k' * 100}…", "This has to be a whole number."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_found_at_its_place(type, value, pointer, sentence):
+    assert errors(type, value) == [(pointer, sentence)]
+
+
+def test_a_pattern_that_may_take_for_ever_is_left_to_the_worker_and_leaves_the_others_in_force():
+    slow = Annotated[str, Field(pattern=re.compile(r"^(a+)+\1b$"))]
+    task = spec(x=(slow, ...), y=(Annotated[str, Field(pattern="^b")], ...), z=(dict[slow, int], {}))
+
+    with pytest.raises(InvalidArguments) as caught:
+        check(task, {"x": "a" * 10_000, "y": "c", "z": {"a": 1}})
+
+    assert [(found.pointer, found.detail) for found in caught.value.errors] == [
+        ("/y", "This has to match the pattern ^b.")
+    ]
