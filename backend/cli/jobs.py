@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import click
 
@@ -11,6 +11,7 @@ from cli.moments import Duration
 from cli.program import status_for
 from cli.session import Session, pass_session
 from cli.terminal import duration, json_flag, moment, print_json, print_table, say
+from jobkit import clock
 from jobkit.desk import Desk, Outcome
 from jobkit.errors import AppError
 from jobkit.job import EVERY_STATUS, Job
@@ -41,7 +42,7 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first."""
     name = task.rpartition(".")[2] if task else None
-    after = datetime.now(UTC) - since if since else None
+    after = clock.moment() - since if since else None
     matching = Filter(status=status, task=name, queue=queue, tag=tag, owner=owner, since=after)
     jobs = _newest(session.desk, limit, matching)
     if as_json:

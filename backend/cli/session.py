@@ -12,6 +12,7 @@ import click
 from redis import Redis
 
 from cli.terminal import say
+from jobkit import clock
 from jobkit.audit import write_audit
 from jobkit.desk import Desk
 from jobkit.embedded import find_redis_url
@@ -34,8 +35,10 @@ class Session:
 
     @cached_property
     def desk(self) -> Desk:
-        """Raises SettingsError."""
-        return Desk(self.settings, self._connect())
+        """Raises SettingsError, RedisError."""
+        redis = self._connect()
+        clock.ask(redis)
+        return Desk(self.settings, redis)
 
     @property
     def redis_address(self) -> str:

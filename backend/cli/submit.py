@@ -7,7 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from cli.program import status_of
 from cli.session import Session, pass_session
 from cli.terminal import err, json_flag, print_json, say
 from cli.watch import follow
+from jobkit import clock
 from jobkit.arguments import Arguments, check, check_tags
 from jobkit.artifacts import UploadedFile
 from jobkit.catalog import TaskSpec
@@ -58,7 +59,7 @@ def submit(
     if at and ahead:
         raise click.UsageError("--at and --in exclude each other: choose one.")
     if ahead:
-        at = datetime.now(UTC) + ahead
+        at = clock.moment() + ahead
     desk = session.desk
     spec = desk.catalog.task(task)
     with ExitStack() as files:

@@ -12,6 +12,8 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from jobkit import clock
+
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
@@ -66,7 +68,7 @@ def duration(start: datetime | None, end: datetime | None = None) -> str:
     """As "1.2 s", "5 min", "3 h": until now, if it has no end."""
     if not start:
         return ""
-    seconds = ((end or datetime.now(UTC)) - start).total_seconds()
+    seconds = ((end or clock.moment()) - start).total_seconds()
     if seconds < 60:
         return f"{max(seconds, 0):.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

@@ -104,7 +104,7 @@ class ArtifactStore(Protocol):
         """Remove all files of a job; none is fine."""
 
     def job_ids(self) -> Iterator[tuple[str, float]]:
-        """Every job that has files, with the Unix time of its last change."""
+        """Every job that has files, with the seconds since its last change by the store's own clock."""
 
 
 class FolderStore:
@@ -165,10 +165,19 @@ class FolderStore:
         shutil.rmtree(self._job_folder(job_id), ignore_errors=True)
 
     def job_ids(self) -> Iterator[tuple[str, float]]:
+        now = self._now()
         for folder in self._folder.glob("??/*"):
             if _SAFE_ID.fullmatch(folder.name):
                 with suppress(FileNotFoundError):  # removed meanwhile
-                    yield folder.name, folder.stat().st_mtime
+                    yield folder.name, now - folder.stat().st_mtime
+
+    def _now(self) -> float:
+        """As the file system has it, which may be another machine's: the time at which a file is changed now."""
+        if not self._folder.exists():
+            return 0.0
+        touched = self._folder / ".now"
+        touched.touch()
+        return touched.stat().st_mtime
 
     def _job_folder(self, job_id: str) -> Path:
         if not _SAFE_ID.fullmatch(job_id):

@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from redis import Redis
 from redis.exceptions import RedisError
 
+from jobkit import clock
 from jobkit.errors import TaskNotFound
 from jobkit.redis import LATEST_CATALOG, LEASE, RQ_WORKERS, WORKERS, catalog_key, worker_key
 
@@ -188,12 +189,14 @@ class CatalogReader:
 
     def _workers(self, keys: Iterable[str]) -> Iterator[OnlineWorker]:
         names = [key.removeprefix(worker_key("")) for key in keys]
+        asked = clock.steady()
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             for name in names:
                 pipeline.hmget(worker_key(name), "queues", "state", "catalog", "death")
                 pipeline.zscore(WORKERS, name)
-            (now, _), *answers = pipeline.execute()
+            told, *answers = pipeline.execute()
+        now = clock.hear(told, asked)
         for name, (queues, state, catalog, death), beat in zip(names, answers[::2], answers[1::2], strict=True):
             is_silent = beat is not None and now - beat > LEASE  # a stock worker has no beat
             if queues is not None and death is None and not is_silent:

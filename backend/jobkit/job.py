@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
+from jobkit import clock
 from jobkit.artifacts import Artifact
 from jobkit.catalog import TaskSpec
 from jobkit.events import Progress
@@ -125,7 +126,7 @@ def common_fields(
 
     What RQ writes as empty strings is left out.
     """
-    now = rq_time(datetime.now(UTC))
+    now = rq_time(clock.moment())
     fields = {
         "created_at": now,
         **({"status": "scheduled"} if is_scheduled else {"status": "queued", "enqueued_at": now}),
@@ -218,7 +219,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         enqueued_at=_time(fields["enqueued_at"]),
         started_at=_time(fields["started_at"]),
         ended_at=_time(fields["ended_at"]),
-        expires_at=datetime.now(UTC) + timedelta(milliseconds=ttl) if ttl > 0 else None,
+        expires_at=clock.moment() + timedelta(milliseconds=ttl) if ttl > 0 else None,
         worker=(fields.get("worker_name") or b"").decode(),
         attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
         owner=(fields[OWNER] or b"").decode(),

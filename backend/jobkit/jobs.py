@@ -7,7 +7,6 @@ import json
 import math
 import os
 import re
-import time
 import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import Any, Unpack
 from redis import Redis
 from redis.exceptions import ResponseError
 
+from jobkit import clock
 from jobkit.catalog import TaskSpec
 from jobkit.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult, OwnerFull, QueueFull, RedisFull
 from jobkit.job import (
@@ -100,7 +100,7 @@ def is_job_id(text: str) -> bool:
 
 def _due(at: datetime | None) -> int | None:
     """When RQ's scheduler is to queue a job, in Unix time, and never too early; None if that is now."""
-    return math.ceil(at.timestamp()) if at and at > datetime.now(UTC) else None
+    return math.ceil(at.timestamp()) if at and at > clock.moment() else None
 
 
 def _common(
@@ -243,7 +243,7 @@ class Jobs:
         One that waits does not begin any more. Of one that runs ("running") the wish is kept: its worker stops it
         within 5 seconds. One that has ended stays as it is.
         """
-        now = datetime.now(UTC)
+        now = clock.moment()
         return self._each(CANCEL, job_ids, rq_time(now), int(now.timestamp()), _CANCELED)
 
     def delete(self, *job_ids: str) -> list[str]:
@@ -346,7 +346,7 @@ class Jobs:
         From RQ's registries, without their clean-up: an entry may have expired, and is left out. Their order is by
         the second of expiry, so some more are read, and put in order by their end.
         """
-        now = time.time()
+        now = clock.now()
         with self._redis.pipeline(transaction=False) as pipeline:
             for queue in self._queues:
                 pipeline.zcount(registry_key("finished", queue), now, "+inf")

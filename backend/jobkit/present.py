@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from jobkit import clock
 from jobkit.catalog import TaskSpec
 from jobkit.desk import Desk
 from jobkit.job import Attempt, Job
@@ -104,7 +105,7 @@ def _estimate(job: Job, place: Place | None, queue: dict[str, Any], usual: Typic
     if not usual or not queue["workers_online"]:
         return None
     if job.status == "running" and job.started_at:
-        gone = (datetime.now(UTC) - job.started_at).total_seconds()
+        gone = (clock.moment() - job.started_at).total_seconds()
         return {"ends_in": round(max(usual.median - gone, 0), 3)}
     if not place or place.paused:
         return None

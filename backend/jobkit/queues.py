@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import dataclass
 from datetime import datetime
 
 from redis import Redis
 from redis.client import Pipeline
 
+from jobkit import clock
 from jobkit.errors import QueueNotFound
 from jobkit.redis import PAUSED, index_key, job_key, queue_key, registry_key
 from jobkit.scripts import ALWAYS_RUN
@@ -93,7 +93,7 @@ def _ask(pipeline: Pipeline, name: str) -> None:
     """How many jobs of each status there are, how many have ended lately, and which one is next."""
     pipeline.llen(queue_key(name))
     pipeline.zcard(registry_key("wip", name))
-    pipeline.zcount(registry_key("finished", name), time.time(), "+inf")
+    pipeline.zcount(registry_key("finished", name), clock.now(), "+inf")
     pipeline.zcard(index_key(name, "failed"))
     pipeline.zcard(registry_key("scheduled", name))
     pipeline.zcard(registry_key("deferred", name))

@@ -13,6 +13,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from jobkit import clock
+
 _VERSION = struct.Struct("=Q")  # odd while the child writes what follows
 # At work; began (Unix, monotonic), time limit, ahead, lengths, job, execution.
 _RUN = struct.Struct("=? d d d ? 2H 1000s 100s")
@@ -61,7 +63,7 @@ class Activity:
             page.move(_ENDING_AT, _RUN_AT, _RUN.size)
         else:
             _RUN.pack_into(page, _ENDING_AT, False, 0, 0, 0, False, 0, 0, b"", b"")
-        began = time.time(), time.monotonic()
+        began = clock.now(), time.monotonic()
         _RUN.pack_into(page, _RUN_AT, True, *began, timeout, ahead, len(job), len(run), job, run)
         _VERSION.pack_into(page, 0, self._version)
 

@@ -21,6 +21,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from jobkit import clock
 from jobkit.artifacts import ArtifactStore
 from jobkit.events import KEPT_SECONDS
 from jobkit.logs import log_about
@@ -151,7 +152,7 @@ class Child:
         """
         before: Outcome | None = None
         while True:
-            if before and (self._activity.is_called_back(before.job.execution) or time.time() > before.began + STALE):
+            if before and (self._activity.is_called_back(before.job.execution) or clock.now() > before.began + STALE):
                 return before
             if not self._wire.send(*self._command(before, begins=job)):
                 return before
@@ -171,7 +172,7 @@ class Child:
         """Call the job's task."""
         failure, content, kinds, reference = None, b"", "", ""
         log_about(job.about)
-        began = time.time()
+        began, since = clock.now(), clock.steady()
         try:
             call = self._executor.prepare(job.id, job.data, job.request_id)
             reference = call.task.spec.reference
@@ -188,8 +189,8 @@ class Child:
             report(error, task=reference, job_id=job.id, request_id=job.request_id)
         self._activity.rest()
         self._reporter.end()
-        ended = time.time()
-        outcome = Outcome(job, began, ended, round(ended - began, 6), content, kinds, failure)
+        seconds = clock.steady() - since
+        outcome = Outcome(job, began, began + seconds, round(seconds, 6), content, kinds, failure)
         self._has_result = True
         self._tidy_up(outcome, reference or reference_of(job.data))  # arguments may have been refused
         return outcome
@@ -273,9 +274,8 @@ class Child:
     def _succeed_as_rq(self, outcome: Outcome) -> None:
         job = outcome.job
         try:
-            self._insist(
-                lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, outcome.began)
-            )
+            times = outcome.began, outcome.ended
+            self._insist(lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, *times))
         except Stopped:
             log.info("job %s was stopped as it ended", job.id, extra={"about": job.about})
             self._release(outcome, "stopped", STOPPED)

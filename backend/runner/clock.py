@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from datetime import UTC, datetime
+
+from jobkit import clock
 
 
 class _Clock:
@@ -14,12 +15,12 @@ class _Clock:
         self._text = ""
 
     def __call__(self) -> str:
-        now = time.time_ns()
-        second = now // 1_000_000_000
+        now = clock.now()
+        second = int(now)
         if second != self._second:
             self._second = second
             self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{now // 1000 % 1_000_000:06d}Z"
+        return f"{self._text}.{int((now - second) * 1_000_000):06d}Z"
 
 
 now_text = _Clock()

@@ -84,7 +84,7 @@ class Endings:
             *(self._worker_name, now_text(), how),
             *((running.job_id, running.execution) if running else ("", "")),
             *((failure.error, failure.packed_traceback) if failure else ("", "")),
-            *((running.began, time.time(), round(running.seconds, 6)) if running else ("", "", "")),
+            *((running.began, running.began + running.seconds, round(running.seconds, 6)) if running else ("", "", "")),
         )
         if not answer:
             return

@@ -9,14 +9,28 @@ from itertools import cycle
 from redis.exceptions import RedisError
 from rq import worker_registration
 from rq.group import Group
+from rq.intermediate_queue import IntermediateQueue
 from rq.worker import BaseWorker
 
+from jobkit import clock
 from jobkit.catalog import Catalog, announce
 from runner.retention import Sweeper
 
+STUCK_SECONDS = 60
 EVERY, BEHIND = 30.0, 2.0  # seconds; the latter when there is more to do
 
 log = logging.getLogger("worker")
+
+
+class _IntermediateQueue(IntermediateQueue):
+    """Where stock workers keep what they have just popped. Workers tell each other by Redis's clock since when."""
+
+    def set_first_seen(self, job_id: str) -> bool:
+        return bool(self.connection.set(self.get_first_seen_key(job_id), clock.now(), nx=True, ex=24 * 3600))
+
+    def should_be_cleaned_up(self, job_id: str) -> bool:
+        first_seen = self.get_first_seen(job_id)
+        return first_seen is not None and clock.now() - first_seen.timestamp() > STUCK_SECONDS
 
 
 class HouseKeeping:
@@ -46,10 +60,11 @@ class HouseKeeping:
         """
         is_behind = self._sweeper.sweep()
         queue, redis = next(self._queues), self._worker.connection
-        queue.finished_job_registry.cleanup()
-        queue.failed_job_registry.cleanup()
+        now = clock.ask(redis)  # by its own clock a worker that is a day ahead would empty them
+        queue.finished_job_registry.cleanup(now)
+        queue.failed_job_registry.cleanup(now)
         worker_registration.clean_worker_registry(queue)
-        queue.intermediate_queue.cleanup(self._worker, queue)
+        _IntermediateQueue(queue.key, redis).cleanup(self._worker, queue)
         Group.clean_registries(connection=redis)
         announce(redis, self._catalog)
         return is_behind

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from redis import Redis
 
+from jobkit import clock
 from runner.activity import Activity, Running
 from runner.child import WIP_LEASE
 from runner.clock import now_text
@@ -57,7 +58,9 @@ class Pulse:
         )
         before = (ending.job_id, ending.execution) if running and ending else ()
         news = (number, jobs, seconds, by_queue, resident_memory(child_pid))
-        is_whole, verdict = BEAT(self._redis, self._worker_name, now_text(), RECORD_TTL, *news, *job, *before)
+        asked = clock.steady()
+        is_whole, verdict, told = BEAT(self._redis, self._worker_name, now_text(), RECORD_TTL, *news, *job, *before)
+        clock.hear(told, asked)
         self._told, self._news = totals, ()
         return Verdict(bool(is_whole), verdict)
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from redis import Redis
 
+from jobkit import clock
 from jobkit.artifacts import ArtifactStore
 from jobkit.jobs import BATCH
 from jobkit.listing import INDEXED
@@ -62,7 +63,7 @@ class Sweeper:
     def _rounds(self) -> Iterator[bool]:
         """Forget the jobs that are gone: a slice of one index in each step. Whether a round through all is over."""
         while True:
-            now = time.time()
+            now = clock.ask(self._redis)
             self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_KEPT_SECONDS)
             self._redis.zremrangebyrank(EXPIRED, 0, -EXPIRED_KEPT - 1)
             owners = self._redis.hkeys(BYTES)
@@ -104,7 +105,7 @@ class Sweeper:
 
     def _remember(self, job_ids: Sequence[str]) -> None:
         """Let it be known for some time that these jobs were there."""
-        now = time.time()
+        now = clock.now()
         for start in range(0, len(job_ids), BATCH):
             entries = [part for job_id in job_ids[start : start + BATCH] for part in (now, job_id)]
             ALWAYS_RUN(self._redis, "ZADD", EXPIRED, *entries)
@@ -150,10 +151,9 @@ class Sweeper:
             self._gone += 1
 
     def _next_folders(self, until: float) -> list[str]:
-        settled = time.time() - UPLOAD_SECONDS
         old = []
-        for job_id, changed in self._folders:
-            if changed < settled:
+        for job_id, age in self._folders:
+            if age > UPLOAD_SECONDS:
                 old.append(job_id)
             if time.monotonic() > until or len(old) == SLICE:
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -17,8 +18,9 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
+from jobkit import clock
 from jobkit.job import RESULT_KINDS, STOP
-from jobkit.redis import PARENTS, WAKE
+from jobkit.redis import PARENTS, WAKE, registry_key
 from jobkit.scripts import REINDEX
 from runner.scripts import COUNT
 from runner.settings import WorkerSettings
@@ -41,7 +43,15 @@ class Stopped(Exception):
     """Stopped: the job was asked to stop before Redis heard of its success, so it does not count as one."""
 
 
-class _OwnedQueue(Queue):
+class _ClockedQueue(Queue):
+    """What it queues is queued by Redis's clock, as all other jobs."""
+
+    def _prepare_for_queue(self, job: Job) -> None:
+        super()._prepare_for_queue(job)
+        job.enqueued_at = clock.moment()
+
+
+class _OwnedQueue(_ClockedQueue):
     """RQ asks it for dependents within the transaction that ends a job: here we check that the job is still ours and
     was not asked to stop.
     """
@@ -72,6 +82,10 @@ class _Worker(BaseWorker):
             self.execution = None
         if job.get_result_ttl(self.default_result_ttl) != 0:
             pipeline.hset(job.key, RESULT_KINDS, self.kinds)
+        ahead = round(time.time() - clock.now())
+        if ahead:  # RQ has said by this machine's clock when the job expires, or runs again
+            for kind in ("finished", "scheduled"):
+                pipeline.zadd(registry_key(kind, job.origin), {job.id: -ahead}, xx=True, incr=True)
 
 
 class StockEndings:
@@ -88,7 +102,7 @@ class StockEndings:
             log_job_description=False,
         )
 
-    def succeed(self, job_id: str, execution_id: str, content: bytes, kinds: str, began: float) -> None:
+    def succeed(self, job_id: str, execution_id: str, content: bytes, kinds: str, began: float, ended: float) -> None:
         """End the job as RQ does, if the execution is still its own. Raises Stopped; then nothing was done."""
         try:
             job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
@@ -97,7 +111,7 @@ class StockEndings:
         execution = Execution(execution_id, job_id, self._redis, self._worker.name)
         execution.created_at = datetime.fromtimestamp(began, UTC)
         repeats_left = job.repeats_left
-        job.ended_at = datetime.now(UTC)
+        job.ended_at = datetime.fromtimestamp(ended, UTC)
         job.started_at = job.started_at or execution.created_at
         job.last_heartbeat = job.ended_at
         job._result = json.loads(content)
@@ -125,5 +139,5 @@ class StockEndings:
         """Queue the jobs that waited for the end of this one."""
         with suppress(NoSuchJobError):
             job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
-            Queue(job.origin, connection=self._redis, serializer=JSONSerializer).enqueue_dependents(job)
+            _ClockedQueue(job.origin, connection=self._redis, serializer=JSONSerializer).enqueue_dependents(job)
         self._redis.srem(PARENTS, job_id)

@@ -6,7 +6,6 @@ import fcntl
 import os
 import shutil
 import tempfile
-import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -16,16 +15,17 @@ _YOUNG = 60  # seconds: its owner may not have locked it yet
 
 def own_folder() -> Path:
     """Make a folder that is ours as long as this process, or one that it has forked, lives."""
+    own = Path(tempfile.mkdtemp(prefix=_PREFIX))
+    fcntl.flock(os.open(own, os.O_RDONLY), fcntl.LOCK_EX)  # the kernel gives the lock back when all have ended
+    now = own.stat().st_ctime  # as the file system has it: it may not be our clock
     for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        _remove_if_left(folder)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)  # the kernel gives the lock back when all have ended
-    return folder
+        _remove_if_left(folder, now)
+    return own
 
 
-def _remove_if_left(folder: Path) -> None:
+def _remove_if_left(folder: Path, now: float) -> None:
     with suppress(OSError):
-        if time.time() - folder.stat().st_ctime < _YOUNG:
+        if now - folder.stat().st_ctime < _YOUNG:
             return
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -23,7 +23,7 @@ from rq.scheduler import RQScheduler, release_lock
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
-from jobkit import VERSION
+from jobkit import VERSION, clock
 from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
 from jobkit.redis import WORKERS, connect_impatiently
@@ -133,6 +133,7 @@ class TaskWorker(BaseWorker):
                     self._say_goodbye()
 
     def _begin(self) -> None:
+        clock.ask(self.connection)
         self._set_ip_address(self.connection)
         self.register_birth()
         self._commands.subscribe()

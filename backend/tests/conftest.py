@@ -233,10 +233,13 @@ class Stack:
 
     def start(self, program: str) -> subprocess.Popen[bytes]:
         with (self._data_dir / f"{program}.log").open("ab") as log:
-            command = [sys.executable, f"{program}.py"]
+            command = self.command(program)
             process = subprocess.Popen(command, cwd=BACKEND, env=self.environment, stdout=log, stderr=log)
         self.processes[program] = process
         return process
+
+    def command(self, program: str) -> list[str]:
+        return [sys.executable, f"{program}.py"]
 
     def log(self, program: str) -> str:
         return (self._data_dir / f"{program}.log").read_text()

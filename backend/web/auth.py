@@ -5,7 +5,6 @@ The short way of a submit (express.py) asks the same, and leaves all but "yes" t
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from flask import Flask, Response, current_app, g, redirect, request, session, url_for
@@ -13,6 +12,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
+from jobkit import clock
 from jobkit.accounts import Accounts, Identity, User
 from jobkit.errors import AppError
 from jobkit.jobs import is_job_id
@@ -98,7 +98,7 @@ def log_in(user: User) -> None:
     """Begin a new session: nothing of one that came with the request stays."""
     session.clear()
     session.permanent = True
-    session.update(user=user.name, mark=authenticator().mark(user), since=int(time.time()))
+    session.update(user=user.name, mark=authenticator().mark(user), since=int(clock.now()))
     g.who = Identity(user.name, user.role)
 
 
@@ -151,7 +151,7 @@ def _of_session() -> Identity | None:
 
 
 def _lasts(since: float) -> bool:
-    return 0 <= time.time() - since < SESSION_SECONDS
+    return abs(clock.now() - since) < SESSION_SECONDS
 
 
 def _ask_to_log_in() -> BaseResponse:

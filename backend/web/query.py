@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
+from jobkit import clock
 from jobkit.arguments import check_tags
 from jobkit.errors import MOST_ERRORS, FieldError, InvalidArguments
 from jobkit.job import EVERY_STATUS
@@ -86,7 +87,7 @@ def _moment(text: Any) -> datetime:
     """A moment, or how long ago it was. Raises ValueError."""
     ago = _AGO.fullmatch(text) if isinstance(text, str) else None
     if ago:
-        return datetime.now(UTC) - int(ago[1]) * _UNITS[ago[2]]
+        return clock.moment() - int(ago[1]) * _UNITS[ago[2]]
     try:
         return read_moment(text)
     except ValueError as error:

@@ -6,7 +6,6 @@ All reads cost the same however many jobs there are, and clean nothing up: what 
 from __future__ import annotations
 
 import logging
-import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 
@@ -14,6 +13,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.utils import floatToGoString
 from redis.exceptions import RedisError
 
+from jobkit import clock
 from jobkit.catalog import Announced, TaskSpec
 from jobkit.desk import Desk
 from jobkit.queues import Queue
@@ -92,7 +92,7 @@ def _memory(memory: Memory) -> list[Metric]:
 def _oldest(queues: Sequence[Queue]) -> Metric:
     family = GaugeMetricFamily("rq_queue_oldest_seconds", "How long the job at the head waits.", labels=("queue",))
     for queue in queues:
-        family.add_metric((queue.name,), time.time() - queue.oldest_at.timestamp() if queue.oldest_at else 0)
+        family.add_metric((queue.name,), max(0, clock.now() - queue.oldest_at.timestamp()) if queue.oldest_at else 0)
     return family
 
 

@@ -5,7 +5,7 @@
 --       13 seconds so far; of the job before it, if its worker tells its end only when that one ends: 14 id,
 --       15 execution.
 -- News that come again count once. Answer: {1 if the worker's record is whole, what to do with the job: "go on", "stop"
--- or "drop"}.
+-- or "drop", the time as TIME tells it}.
 
 local worker = 'rq:worker:' .. ARGV[1]
 local clock = now()
@@ -21,7 +21,7 @@ if tonumber(ARGV[5]) ~= 0 and redis.call('HGET', worker, 'td_news') ~= ARGV[4] t
   end
 end
 local whole = redis.call('HEXISTS', worker, 'birth')
-if not ARGV[9] then return {whole, 'go on'} end
+if not ARGV[9] then return {whole, 'go on', redis.call('TIME')} end
 
 local function renew(id, execution)
   redis.call('ZADD', 'rq:wip:' .. queue_of(id), 'XX', math.floor(clock) + tonumber(ARGV[11]), id .. ':' .. execution)
@@ -32,7 +32,7 @@ local id, execution, lease = ARGV[9], ARGV[10], tonumber(ARGV[11])
 local key, queue = 'rq:job:' .. id, queue_of(id)
 local member = id .. ':' .. execution
 if not redis.call('ZSCORE', 'rq:wip:' .. queue, member) or redis.call('HGET', key, 'status') ~= 'started' then
-  return {whole, 'drop'} -- canceled, deleted, or given to another worker
+  return {whole, 'drop', redis.call('TIME')} -- canceled, deleted, or given to another worker
 end
 renew(id, execution)
 redis.call('HSET', key, 'last_heartbeat', ARGV[2])
@@ -42,4 +42,4 @@ redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'created_at', ARG
 redis.call('EXPIRE', 'rq:execution:' .. member, lease)
 redis.call('ZADD', 'rq:executions:' .. id, math.floor(clock) + lease + 60, execution)
 redis.call('EXPIRE', 'rq:executions:' .. id, lease + 60)
-return {whole, redis.call('HEXISTS', key, 'td_stop') == 1 and 'stop' or 'go on'}
+return {whole, redis.call('HEXISTS', key, 'td_stop') == 1 and 'stop' or 'go on', redis.call('TIME')}

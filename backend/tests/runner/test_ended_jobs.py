@@ -123,7 +123,7 @@ def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, 
         news.subscribe(WAKE)
         news.get_message(timeout=10)
         with pytest.raises(ConnectionError):
-            StockEndings(redis, "someone", worker_settings).succeed(job_id, "e1", b'"a"', "", time.time())
+            StockEndings(redis, "someone", worker_settings).succeed(job_id, "e1", b'"a"', "", time.time(), time.time())
 
         assert news.get_message(timeout=10)["data"] == job_id.encode()
     assert [job.id for job in jobs.page(9, None, Filter(status="succeeded"))[0]] == [job_id]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
+from jobkit import clock
 from jobkit.errors import InvalidArguments, JobExpired, JobNotFound
 from jobkit.job import Job
 from web.bulk import ACTIONS
@@ -122,7 +122,7 @@ def _addresses(words: Mapping[str, str], following: str | None) -> dict[str, str
 
 def took(job: Job) -> str:
     """How long it ran, or runs, in words; empty before it began."""
-    ended_at = job.ended_at if job.is_final else datetime.now(UTC) if job.status == "running" else None
+    ended_at = job.ended_at if job.is_final else clock.moment() if job.status == "running" else None
     return duration((ended_at - job.started_at).total_seconds()) if job.started_at and ended_at else ""
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from jobkit import clock
 from jobkit.errors import CountDiffers, FieldError, InvalidArguments
 from jobkit.jobs import is_job_id
 from web.bulk import ACTIONS, act, matching_ids
@@ -87,7 +87,7 @@ def _times() -> dict[str, str]:
 def _matching(expected: int | None) -> tuple[list[str], dict[str, str]]:
     """The ids of all that match, and between which times."""
     matching = job_filter({**filters_of(tidy(request.args)), **_times()})
-    matching = replace(matching, until=matching.until or datetime.now(UTC))  # what comes later is not meant
+    matching = replace(matching, until=matching.until or clock.moment())  # what comes later is not meant
     times = {name: time.isoformat() for name in ("since", "until") if (time := getattr(matching, name))}
     return matching_ids(matching, expected), times
 

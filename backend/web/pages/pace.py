@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
+from jobkit import clock
 from jobkit.job import Job
 from web.pages.words import about, usual
 
@@ -43,7 +43,7 @@ def pace(job: Job, typical: dict[str, Any] | None) -> Pace | None:
     """`typical` as the API tells it. None of a job that does not run."""
     if job.status != "running" or not job.started_at:
         return None
-    elapsed = max((datetime.now(UTC) - job.started_at).total_seconds(), 0)
+    elapsed = max((clock.moment() - job.started_at).total_seconds(), 0)
     known = typical or {"median": None, "p95": None, "runs": 0}
     p95 = known["p95"] if known["runs"] >= FEW else None
     return Pace(elapsed, job.progress.percent if job.progress else 0, known["median"], p95)

@@ -1,0 +1,50 @@
+"""The time by Redis's clock, for whatever one machine writes and another compares: machines differ, and clocks jump.
+
+A process hears it now and then, when it talks to Redis anyhow, and goes on from there by a clock that never jumps. The
+processes that it has forked know what it has heard. Until the first has heard something it is this machine's time.
+"""
+
+from __future__ import annotations
+
+import mmap
+import time
+from datetime import UTC, datetime
+
+from redis import Redis
+
+_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the former goes on while the machine sleeps
+_ahead = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("d")  # in [0], by how many seconds Redis is ahead of the steady
+
+
+def steady() -> float:
+    """Seconds that never jump, for how long something takes."""
+    return time.clock_gettime(_STEADY)
+
+
+def now() -> float:
+    """Unix time."""
+    return steady() + _ahead[0]
+
+
+def moment() -> datetime:
+    return datetime.fromtimestamp(now(), UTC)
+
+
+def hear(answer: tuple[int, int], asked: float) -> float:
+    """The Unix time, after Redis's `answer` to TIME, for which it was asked at `asked` (steady).
+
+    What we have is right as far as anybody can tell if it is between the question and the answer.
+    """
+    seconds, microseconds = map(int, answer)
+    told = seconds + microseconds / 1e6
+    _ahead[0] = min(max(_ahead[0], told - steady()), told - asked)
+    return now()
+
+
+def ask(redis: Redis) -> float:
+    """The Unix time, fresh from Redis."""
+    asked = steady()
+    return hear(redis.time(), asked)
+
+
+_ahead[0] = time.time() - steady()
