@@ -19,6 +19,7 @@ from jobkit.jobs import is_job_id
 from web.desk import desk
 from web.errors import wants_json
 from web.identity import Authenticator, authenticator, who
+from web.sessions import Sessions
 from web.settings import WebSettings
 
 SESSION_SECONDS = 12 * 3600
@@ -126,6 +127,7 @@ def _have_sessions(app: Flask, settings: WebSettings) -> None:
         WTF_CSRF_TIME_LIMIT=None,  # it ends with the session
         WTF_CSRF_SSL_STRICT=False,  # protection.py has looked at where the request comes from
     )
+    app.session_interface = Sessions()
     CSRFProtect(app)
     app.after_request(_keep_private)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from html import unescape
 
 import pytest
@@ -36,6 +37,15 @@ def test_a_viewer_can_log_out_and_look_at_calls(signed_in):
 
     assert vic.post("/tasks/echo/calls", data={"text": "a"}).status_code == 200
     assert vic.post("/logout", data={"-csrf": token}).status_code == 303
+
+
+@pytest.mark.parametrize("jump", [-3600, 13 * 3600])
+def test_a_clock_that_jumps_ends_no_session(signed_in, jump, monkeypatch):
+    ann, real = signed_in("ann"), time.time
+
+    monkeypatch.setattr(time, "time", lambda: real() + jump)
+
+    assert ann.get("/", headers=HTML).status_code == 200
 
 
 def test_a_login_begins_a_new_session(client):
