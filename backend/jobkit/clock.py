@@ -23,7 +23,7 @@ def steady() -> float:
 
 def now() -> float:
     """Unix time."""
-    return steady() + _ahead[0]
+    return time.clock_gettime(_STEADY) + _ahead[0]
 
 
 def moment() -> datetime:
