@@ -24,6 +24,7 @@ from watchfiles import watch
 
 from jobkit.embedded import remove_redis_url, write_redis_url
 from jobkit.settings import Port, load_or_exit
+from jobkit.startup import refuse_closed_redis
 from launcher.redis_server import answers_ping, start_redis
 from launcher.service import BACKEND, Service, end
 from launcher.terminal import refuse, say
@@ -70,6 +71,7 @@ class Stack:
         settings = self._settings
         if "redis_url" in settings.model_fields_set:
             self.redis_url = settings.redis_url.get_secret_value()
+            refuse_closed_redis(self.redis_url)
             if not _is_reachable(self.redis_url):
                 say("REDIS_URL is set, but nothing answers there. Everything starts, and works once it does.")
         else:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import click
-from redis.exceptions import ConnectionError, RedisError, TimeoutError
+from redis.exceptions import AuthenticationError, ConnectionError, RedisError, TimeoutError
 
 from cli.session import Session
 from cli.terminal import say
 from jobkit.errors import AppError, InvalidArguments
 from jobkit.job import Job
+from jobkit.startup import wanted_password
 
 DONE, FAILED, USAGE, AWAY, UNKNOWN, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
 _BY_HTTP = {404: UNKNOWN, 410: UNKNOWN, 409: FAILED, 429: AWAY, 503: AWAY}
@@ -60,6 +61,8 @@ def status_for(error: Exception) -> int:
 def _sentences(error: Exception, session: Session) -> Iterator[str]:
     if isinstance(error, InvalidArguments):
         yield from (f"{field.pointer.lstrip('/') or 'the arguments'}: {field.detail}" for field in error.errors)
+    elif isinstance(error, AuthenticationError):
+        yield wanted_password(error)
     elif isinstance(error, (ConnectionError, TimeoutError)):
         yield f"Redis can't be reached at {session.redis_address}: {error}"
         yield "Is `make run` running, with the same DATA_DIR? Or set REDIS_URL."

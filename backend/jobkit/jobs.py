@@ -45,12 +45,12 @@ from jobkit.redis import (
     PAUSED,
     idempotency_key,
     index_key,
-    is_out_of_memory,
     job_key,
     queue_key,
     registry_key,
     results_key,
 )
+from jobkit.redis_errors import is_out_of_memory
 from jobkit.scripts import CANCEL, DELETE, KEEP, SUBMIT, Script
 
 BATCH = 1_000  # jobs that one submit may have

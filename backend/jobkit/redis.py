@@ -13,8 +13,8 @@ from typing import Any
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.client import PubSub
-from redis.exceptions import ConnectionError, OutOfMemoryError, ResponseError
+from redis.connection import Connection
+from redis.exceptions import ConnectionError, ResponseError
 from redis.retry import Retry
 
 JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
@@ -130,11 +130,6 @@ class Memory:
         return cls(info["used_memory"] - info.get("mem_not_counted_for_evict", 0), info.get("maxmemory", 0))
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether Redis has refused a write as it is full. Redis 6 says so of a script amid a sentence."""
-    return isinstance(error, OutOfMemoryError) or (isinstance(error, ResponseError) and "OOM" in str(error))
-
-
 class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis
     """What many callers ask at a time goes to Redis together, in one round trip: a round trip is what costs most.
 
@@ -187,42 +182,38 @@ class _Command:
     is_done: bool = False
 
 
-def next_message(subscription: PubSub, timeout: float) -> dict[str, Any] | None:
-    """What has come within so many seconds. Raises RedisError; after that it subscribes again by itself.
+# Connections. An idle one is watched by the kernel's keep-alive, which redis-py asks for, and not by its own PINGs.
 
-    redis-py takes an error that was there when it looked, as of a Redis that reads its file, for a message.
-    """
-    try:
-        message: dict[str, Any] | None = subscription.get_message(timeout=timeout)
-    except TypeError as error:
-        subscription.connection.disconnect()
-        raise ConnectionError("an error came in place of a message") from error
-    return message
+_COMMON: dict[str, Any] = {
+    "protocol": 2,  # with 3, redis-py would ask for notices of maintenance, and push messages could come at any time
+    # A connection that Redis closed is opened again, once.
+    "retry": Retry(NoBackoff(), 1, supported_errors=(ConnectionError, ConnectionResetError, BrokenPipeError)),
+}
 
 
 def connect_briefly(url: str) -> Redis:
-    """For the web: no answer within a second is an answer, too. A connection that Redis closed is opened again, once.
+    """For the web: no answer within a second is an answer, too.
 
     The pool is bounded and waits: 32 requests at a time is more than one gevent process needs, and a burst
     can't use up Redis's clients.
     """
     pool = BlockingConnectionPool.from_url(
-        url,
-        max_connections=32,
-        timeout=0.9,
-        socket_connect_timeout=0.4,
-        socket_timeout=0.8,
-        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError, ConnectionResetError, BrokenPipeError)),
+        url, max_connections=32, timeout=0.9, socket_connect_timeout=0.4, socket_timeout=0.8, **_COMMON
     )
     return SharingRedis(connection_pool=pool)
 
 
 def connect_impatiently(url: str, timeout: float) -> Redis:
     """For a worker, which knows itself how to wait: no answer within `timeout` seconds is an error."""
-    return Redis.from_url(
-        url,
-        socket_timeout=timeout,
-        socket_connect_timeout=timeout,
-        health_check_interval=30,
-        retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError, ConnectionResetError, BrokenPipeError)),
-    )
+    return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, **_COMMON)
+
+
+def open_connection(redis: Redis) -> Connection:
+    """Open a connection beside the pool; the caller closes it. Raises RedisError, OSError.
+
+    The pool would count each that was ever made, and makes 100 at most.
+    """
+    pool = redis.connection_pool
+    connection: Connection = pool.connection_class(**pool.connection_kwargs)
+    connection.connect()
+    return connection

@@ -18,6 +18,7 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, ConnectionError, RedisError, TimeoutError
 
 from jobkit.errors import SettingsError
+from jobkit.redis import connect_impatiently
 from jobkit.settings import SharedSettings, read_named_file
 
 OLDEST_REDIS = (6, 2)
@@ -30,11 +31,34 @@ _MAKE_ONE = "make one: openssl rand -hex 32"
 
 
 def refuse_unsafe(settings: SharedSettings) -> None:
-    """In prod, print what is unsafe about these settings, and end the process with status 2."""
-    problems = find_problems(settings) if settings.env == "prod" else []
-    if problems:
+    """In prod, print what is unsafe about these settings, and end the process with status 2.
+
+    In dev, do so with status 3 if Redis wants another password.
+    """
+    if settings.env != "prod":
+        refuse_closed_redis(settings.redis_url.get_secret_value())
+    elif problems := find_problems(settings):
         print(SettingsError(problems), file=sys.stderr)
         raise SystemExit(2)
+
+
+def refuse_closed_redis(url: str) -> None:
+    """End the process with status 3 and a sentence if Redis wants another password. A Redis that is away may come."""
+    try:
+        with _connect(url) as redis:
+            redis.ping()
+    except AuthenticationError as error:
+        print(wanted_password(error), file=sys.stderr)
+        raise SystemExit(3) from None
+    except (RedisError, OSError):
+        return
+
+
+def wanted_password(error: AuthenticationError) -> str:
+    """Return what to do when Redis does not let us in."""
+    if error.status_code == "NOAUTH":
+        return "Redis wants a password, and REDIS_URL has none: write it as redis://:PASSWORD@HOST:6379/0."
+    return f"Redis refuses the password in REDIS_URL: {error}. Write Redis's own there (requirepass)."
 
 
 def find_problems(settings: SharedSettings) -> list[str]:
@@ -94,7 +118,7 @@ def _of_redis(url: str) -> Iterator[str]:
 
 
 def _connect(url: str) -> Redis:
-    return Redis.from_url(url, socket_timeout=PATIENCE, socket_connect_timeout=PATIENCE)
+    return connect_impatiently(url, PATIENCE)
 
 
 def _answers(redis: Redis) -> bool:

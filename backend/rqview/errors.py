@@ -8,7 +8,8 @@ from rq.exceptions import NoSuchJobError
 from rq_dashboard import web
 from werkzeug.exceptions import HTTPException
 
-from jobkit.errors import AppError, JobNotFound, RedisAway
+from jobkit.errors import AppError, JobNotFound
+from jobkit.redis_errors import as_app_error
 from jobkit.reports import report
 
 Answer = tuple[str | Response, int]
@@ -18,13 +19,20 @@ def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _refused)
     app.register_error_handler(AppError, _ours)
     app.register_error_handler(NoSuchJobError, lambda error: _ours(JobNotFound(_job_id())))
-    app.register_error_handler(RedisError, lambda error: _ours(RedisAway()))
+    app.register_error_handler(RedisError, _of_redis)
 
 
 def _refused(error: HTTPException) -> Answer:
     if unexpected := getattr(error, "original_exception", None):
         report(unexpected, route=request.url_rule.rule if request.url_rule else "")
     return _answer(error.code or 500, error.name, error.description or "")
+
+
+def _of_redis(error: RedisError) -> Answer:
+    told = as_app_error(error)
+    if not told:
+        raise error  # a bug, which Flask logs
+    return _ours(told)
 
 
 def _ours(error: AppError) -> Answer:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError
 
 from jobkit import clock
 from jobkit.artifacts import ArtifactStore
@@ -27,6 +27,7 @@ from jobkit.events import KEPT_SECONDS
 from jobkit.logs import log_about
 from jobkit.processes import die_with_parent
 from jobkit.redis import connect_impatiently, queue_key
+from jobkit.redis_errors import is_passing
 from jobkit.reports import report
 from jobkit.scripts import Script
 from jobkit.statistics import StatisticsWriter, seconds_since
@@ -44,7 +45,7 @@ from runner.scripts import CYCLE, RELEASE
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings, Stopped
 from runner.surroundings import Surroundings
-from runner.wire import Doorbell, Interrupted, Wire, is_passing
+from runner.wire import LONGEST_PAUSE, SHORTEST_PAUSE, Doorbell, Interrupted, Wire
 
 DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my place
 WIP_LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
@@ -88,6 +89,7 @@ class Child:
         self._other_orders = [keys[first:] + keys[:first] for first in range(1, len(keys))] or [keys]
         self._has_result = False
         self._is_worn = False
+        self._redis = redis
         self._wire = Wire(
             redis,
             timeout=5,
@@ -306,17 +308,21 @@ class Child:
     def _insist(self, step: Callable[[], None]) -> None:
         """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time.
 
-        Raises ResponseError if Redis will not answer otherwise.
+        Raises RedisError if Redis will not answer otherwise.
         """
+        pause = SHORTEST_PAUSE
         while True:
             self._activity.show_life(RQ_PATIENCE)
             try:
                 return step()
             except (RedisError, OSError) as error:
-                if isinstance(error, ResponseError) and not is_passing(error):
+                if not is_passing(error):
                     raise
-                log.error("Redis: %s; trying again until it answers", error)
-                time.sleep(1)
+                if pause == SHORTEST_PAUSE:
+                    log.error("Redis: %s; trying again until it answers", error)
+            self._redis.connection_pool.disconnect(inuse_connections=False)  # another server may answer by now
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     # The process
 

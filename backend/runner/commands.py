@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from redis import Redis
 from redis.client import PubSub
 
-from jobkit.redis import next_message
-
 log = logging.getLogger("worker")
 
 
@@ -31,7 +29,7 @@ class Commands:
         Raises RedisError.
         """
         assert self._pubsub
-        while message := next_message(self._pubsub, timeout=0):
+        while message := self._pubsub.get_message():
             try:
                 command = json.loads(message["data"])
                 name, job_id = command["command"], command.get("job_id")

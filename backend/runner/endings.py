@@ -11,7 +11,8 @@ from redis.exceptions import RedisError, ResponseError
 
 from jobkit.events import KEPT_SECONDS
 from jobkit.logs import about_job
-from jobkit.redis import PARENTS, is_out_of_memory, job_key
+from jobkit.redis import PARENTS, job_key
+from jobkit.redis_errors import is_out_of_memory
 from jobkit.statistics import StatisticsWriter
 from runner.activity import Activity, Running
 from runner.clock import now_text

@@ -19,14 +19,14 @@ from typing import Any, Protocol
 
 from hiredis import Reader, pack_command
 from redis import Redis
-from redis.connection import Connection
-from redis.exceptions import RedisError, ResponseError
+from redis.connection import Connection, DefaultParser
+from redis.exceptions import NoScriptError, RedisError
 
+from jobkit.redis import open_connection
+from jobkit.redis_errors import is_passing
 from jobkit.scripts import Script
 
-# What passes: Redis is full, loading, a replica, busy with a script, or can't write to its disk.
-_PASSING = ("OOM", "LOADING", "READONLY", "BUSY", "MISCONF", "MASTERDOWN", "TRYAGAIN", "NOREPLICAS", "CLUSTERDOWN")
-_LONGEST_PAUSE = 2.0  # seconds
+SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds until the next try
 PAUSED_LOOK = 1.0  # seconds until a worker looks whether a paused queue goes on
 WAKE_UP = 10.0  # seconds: who waits for a job shows at least so often that it lives
 CHUNK = 1 << 20  # bytes of a large command that are sent between two signs of life
@@ -37,11 +37,6 @@ log = logging.getLogger("worker")
 
 class ShowLife(Protocol):
     def __call__(self, patience: float = 0.0) -> None: ...
-
-
-def is_passing(error: ResponseError) -> bool:
-    """Whether it may answer otherwise in a while."""
-    return any(word in str(error) for word in _PASSING)
 
 
 class Interrupted(Exception):
@@ -63,7 +58,7 @@ class Wire:
         self._buffer = bytearray(65536)
 
     def script(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
-        """What the script answers. Raises Interrupted, ResponseError."""
+        """What the script answers. Raises Interrupted, RedisError."""
         self.send(script, keys, arguments)
         return self.answer()
 
@@ -80,8 +75,8 @@ class Wire:
         return self._is_sent
 
     def answer(self) -> Any:
-        """What the script that was sent answers; it is sent again if need be. Raises Interrupted, ResponseError."""
-        pause = 0.05
+        """What the script that was sent answers; it is sent again if need be. Raises Interrupted, RedisError."""
+        pause = SHORTEST_PAUSE
         while True:
             try:
                 if not self._is_sent:
@@ -91,19 +86,19 @@ class Wire:
                 self.close()
                 self._wait(error, pause)
             else:
-                if not isinstance(answer, ResponseError):
+                if not isinstance(answer, RedisError):
                     if self._away_since:
                         log.info("Redis answers again, after %.1f s", time.monotonic() - self._away_since)
                         self._away_since = 0.0
                     return answer
-                if str(answer).startswith("NOSCRIPT"):
+                if isinstance(answer, NoScriptError):
                     self._command = ("EVAL", self._script.source, *self._command[2:])
                     continue
                 if not is_passing(answer):
                     raise answer
                 self.close()  # another server may answer by now
                 self._wait(answer, pause)
-            pause = min(2 * pause, _LONGEST_PAUSE)
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     def _send(self) -> None:
         if not self._connection:
@@ -129,8 +124,7 @@ class Wire:
 
     def _open(self) -> None:
         self._show_life(CONNECT_PATIENCE)
-        connection = self._redis.connection_pool.make_connection()
-        connection.connect()
+        connection = open_connection(self._redis)
         self._socket = connection._sock
         if isinstance(self._socket, ssl.SSLSocket):
             self._socket.settimeout(self._timeout)
@@ -141,7 +135,7 @@ class Wire:
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
         # Closed, it is silent at once: else the kernel would go on sending a command whose job we gave up.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 0))
-        self._reader = Reader(protocolError=ConnectionError, replyError=ResponseError)
+        self._reader = Reader(protocolError=ConnectionError, replyError=DefaultParser.parse_error)
         self._connection = connection
 
     def close(self) -> None:
@@ -212,8 +206,7 @@ class Doorbell:
         connection = self._connections.get(queue)
         if not connection:
             self._show_life(CONNECT_PATIENCE)
-            connection = self._connections[queue] = self._redis.connection_pool.make_connection()
-            connection.connect()
+            connection = self._connections[queue] = open_connection(self._redis)
         connection.send_command("BLMOVE", queue, queue, "LEFT", "LEFT", self._seconds, check_health=False)
         self._asked[queue] = time.monotonic()
 

@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import ReadOnlyError, RedisError
+from redis.exceptions import RedisError
 from rq import worker_registration
 from rq.scheduler import RQScheduler, release_lock
 from rq.serializers import JSONSerializer
@@ -27,6 +27,7 @@ from jobkit import VERSION, clock
 from jobkit.artifacts import FolderStore
 from jobkit.catalog import announce
 from jobkit.redis import WORKERS, connect_impatiently
+from jobkit.redis_errors import READ_ONLY, code_of
 from runner.activity import Activity, Running
 from runner.child import DONE, RECYCLE, Child
 from runner.commands import Commands
@@ -235,7 +236,7 @@ class TaskWorker(BaseWorker):
                 log.error("Redis does not answer (%s); trying again", error)
             self._is_redis_away = True
             self._meters.redis_is_away()
-            if isinstance(error, ReadOnlyError):  # another server is the master by now
+            if code_of(error) == READ_ONLY:  # another server is the master by now
                 self.connection.connection_pool.disconnect()
             time.sleep(0.2)
 

@@ -10,8 +10,8 @@ from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
 from jobkit.artifacts import is_disk_full
-from jobkit.errors import AppError, CountDiffers, InvalidArguments, NoRoom, RedisAway, RedisFull
-from jobkit.redis import is_out_of_memory
+from jobkit.errors import AppError, CountDiffers, InvalidArguments, NoRoom, RedisAway
+from jobkit.redis_errors import as_app_error
 from jobkit.reports import report
 
 log = logging.getLogger("web")
@@ -52,8 +52,11 @@ def _app_error(error: AppError) -> Response:
 
 
 def _redis_error(error: RedisError) -> Response:
+    told = as_app_error(error)
+    if not told:
+        return _bug(error)
     log.error("redis: %s", error)
-    return _app_error(RedisFull() if is_out_of_memory(error) else RedisAway())
+    return _app_error(told)
 
 
 def _os_error(error: OSError) -> Response:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from redis import Redis
 from redis.exceptions import ConnectionError, RedisError
 
-from jobkit.redis import WAKE, connect_impatiently, next_message
+from jobkit.redis import WAKE, connect_impatiently
 
 PATIENCE = 5.0  # seconds of silence after which Redis is asked whether it is there, and then has for its answer
 PAUSE = 1.0  # seconds until the next try to reach Redis
@@ -64,7 +64,7 @@ class Wakeups:
             pubsub.subscribe(WAKE)
             asked = False
             while True:
-                message = next_message(pubsub, PATIENCE)
+                message = pubsub.get_message(timeout=PATIENCE)
                 if message is None:
                     if asked:
                         raise ConnectionError("Redis is silent")

@@ -1,10 +1,15 @@
-"""A TCP proxy on 127.0.0.1 that cuts, delays and swallows: the network between a worker and Redis."""
+"""A TCP proxy on 127.0.0.1 that cuts, delays, swallows and refuses: the network between a worker and Redis.
+
+While its target is away it accepts a connection and closes it, as most proxies do.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
 from dataclasses import dataclass
+
+from hiredis import Reader
 
 
 @dataclass(eq=False)
@@ -22,7 +27,9 @@ class Proxy:
         self.port = 0
         self._target_port = target_port
         self._links: set[_Link] = set()
+        self._refused: set[asyncio.StreamWriter] = set()
         self._hole = False
+        self._answer = ""
         self._ready = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), name="proxy")
 
@@ -46,6 +53,16 @@ class Proxy:
         """Let new connections through; a connection that lost bytes stays dead, and nobody tells its ends."""
         self._loop.call_soon_threadsafe(self._set_hole, False)
 
+    def refuse(self, answer: str) -> None:
+        """Close every connection, and answer each command on new ones with this error: Redis was started again, and is
+        not ready.
+        """
+        self._loop.call_soon_threadsafe(self._set_answer, answer)
+
+    def let_in(self) -> None:
+        """Redis is ready."""
+        self._loop.call_soon_threadsafe(self._set_answer, "")
+
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._stopped, self._passable = asyncio.Event(), asyncio.Event()
@@ -61,6 +78,11 @@ class Proxy:
         await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if self._answer:
+            self._refused.add(writer)
+            await self._refuse(reader, writer)
+            self._refused.discard(writer)
+            return
         try:
             target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         except OSError:
@@ -70,6 +92,18 @@ class Proxy:
         self._links.add(link)
         await asyncio.gather(self._pump(link, reader, target_writer), self._pump(link, target_reader, writer))
         self._links.discard(link)
+
+    async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        commands = Reader()
+        try:
+            while (data := await reader.read(65536)) and self._answer:
+                commands.feed(data)
+                while commands.gets() is not False:
+                    writer.write(f"-{self._answer}\r\n".encode())
+        except OSError:
+            pass
+        finally:
+            writer.close()
 
     async def _pump(self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -91,6 +125,8 @@ class Proxy:
         for link in self._links:
             link.client.transport.abort()
             link.target.transport.abort()
+        for writer in self._refused:
+            writer.transport.abort()
 
     def _set_hole(self, hole: bool) -> None:
         self._hole = hole
@@ -98,3 +134,8 @@ class Proxy:
             self._passable.clear()
         else:
             self._passable.set()
+
+    def _set_answer(self, answer: str) -> None:
+        self._answer = answer
+        if answer:
+            self._cut()

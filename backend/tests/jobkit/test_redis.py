@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,7 +10,8 @@ import pytest
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from jobkit.redis import connect_briefly, next_message
+from jobkit.redis import connect_briefly, connect_impatiently, open_connection
+from jobkit.redis_errors import is_passing
 from tests.conftest import wait_until
 
 
@@ -88,11 +90,11 @@ def _answers(redis: Redis) -> bool:
 
 def read_on(subscription):
     while True:
-        next_message(subscription, timeout=1)
+        subscription.get_message(timeout=1)
 
 
-def test_a_subscription_that_is_answered_with_an_error_says_so_and_goes_on(redis):
-    with redis.pubsub(ignore_subscribe_messages=True) as subscription:
+def test_a_subscription_that_is_answered_with_an_error_says_so_and_goes_on(redis, redis_url):
+    with connect_impatiently(redis_url, 5) as ours, ours.pubsub(ignore_subscribe_messages=True) as subscription:
         subscription.subscribe("news")
         redis.config_set("requirepass", "another")
         try:
@@ -101,7 +103,43 @@ def test_a_subscription_that_is_answered_with_an_error_says_so_and_goes_on(redis
                 read_on(subscription)
         finally:
             redis.config_set("requirepass", "")
-        next_message(subscription, timeout=1)
+        subscription.get_message(timeout=1)
         redis.publish("news", "a")
 
-        assert wait_until(lambda: next_message(subscription, timeout=1))["data"] == b"a"
+        assert wait_until(lambda: subscription.get_message(timeout=1))["data"] == b"a"
+
+
+def test_a_process_may_open_its_own_connection_any_number_of_times(redis_url):
+    """As a worker does whose Redis goes away again and again; redis-py's pool would stop at 100."""
+    with connect_impatiently(redis_url, 5) as redis:
+        for _ in range(150):
+            open_connection(redis).disconnect()
+
+        assert redis.ping()
+
+
+@pytest.mark.parametrize("connect", [connect_briefly, lambda url: connect_impatiently(url, 2)])
+@pytest.mark.parametrize("answer", [b"-LOADING Redis is loading the dataset in memory\r\n", b"-NOAUTH nobody\r\n", b""])
+def test_a_redis_that_is_not_ready_is_an_error_at_once(connect, answer):
+    """It answers each connection with that, or closes it when it was accepted, as a proxy does."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+
+        def answer_all():
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    while answer and connection.recv(4096):
+                        connection.sendall(answer)
+
+        threads.submit(answer_all)
+        with connect(f"redis://127.0.0.1:{server.getsockname()[1]}/1") as redis:
+            began = time.monotonic()
+            for ask in (redis.ping, lambda: open_connection(redis), lambda: redis.pubsub().subscribe("news")):
+                with pytest.raises(RedisError) as refused:
+                    ask()
+                assert is_passing(refused.value)
+            assert time.monotonic() - began < 2
+        server.shutdown(socket.SHUT_RDWR)

@@ -16,7 +16,7 @@ from jobkit import startup
 from jobkit.settings import SharedSettings
 from jobkit.startup import find_problems
 from runner.settings import WorkerSettings
-from tests.conftest import BACKEND, RedisServer, wait_until
+from tests.conftest import BACKEND, RedisServer, free_port, wait_until
 from tests.test_documents import known_settings
 from web.settings import WebSettings
 
@@ -177,6 +177,31 @@ def test_prod_ends_with_status_2_and_dev_is_let_be(server, program, tmp_path):
     assert "\n  - The password in REDIS_URL is missing" in done.stderr
     assert ("\n  - TRUSTED_HOSTS is empty" in done.stderr) == (program == "server")
     assert ("\n  - DASHBOARD_PASSWORD is missing" in done.stderr) == (program == "dashboard")
+
+
+@pytest.mark.parametrize("program", ["server", "worker", "dashboard", "run", "taskdesk"])
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("", "Redis wants a password, and REDIS_URL has none: write it as redis://:PASSWORD@HOST:6379/0.\n"),
+        (":guess@", "Redis refuses the password in REDIS_URL: invalid username-password pair"),
+    ],
+)
+def test_a_program_that_redis_does_not_let_in_ends_with_status_3(
+    set_redis, server, program, password, sentence, tmp_path
+):
+    set_redis()
+    url = f"redis://{password}127.0.0.1:{server.port}/0"
+    environment = {**os.environ, "ENV": "dev", "REDIS_URL": url, "DATA_DIR": str(tmp_path)}
+    environment |= {name: str(free_port()) for name in ("APP_PORT", "DASHBOARD_PORT")}
+    command = [sys.executable, f"{program}.py", *(["list"] if program == "taskdesk" else [])]
+
+    done = subprocess.run(command, cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
+    assert "guess" not in done.stderr
 
 
 @pytest.mark.parametrize("role", [WebSettings, WorkerSettings])

@@ -8,8 +8,11 @@ import threading
 import time
 
 import pytest
+from redis import Redis
 
+from jobkit.redis import JOBS
 from tests.conftest import free_port
+from tests.refusals import refusing
 from web import create_app
 from web.settings import WebSettings
 
@@ -97,3 +100,21 @@ def post_away(client, redis_server):
             redis_server.start()
 
     return post
+
+
+@pytest.mark.parametrize("code", ["READONLY", "BUSY", "NOAUTH"])
+def test_a_redis_that_takes_nothing_now_is_away(client, redis_url, code):
+    assert client.get("/api/v1/tasks/echo").status_code == 200  # it has to be asked once
+    with Redis.from_url(redis_url, single_connection_client=True) as operator, refusing(operator, code):
+        answer = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
+
+    assert (answer.status_code, answer.json["title"], answer.headers["Retry-After"]) == (503, "Queue unavailable", "5")
+    assert client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}).status_code == 202
+
+
+def test_what_redis_will_never_take_is_a_bug(web_settings, redis):
+    redis.set(JOBS, "no sorted set")
+
+    answer = create_app(web_settings).test_client().get("/api/v1/jobs")
+
+    assert (answer.status_code, answer.json["title"]) == (500, "Unexpected error")
