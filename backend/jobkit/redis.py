@@ -6,16 +6,15 @@ RQ's own keys (`rq:job:<id>`, `rq:queue:<name>`, registries, results) keep RQ's 
 from __future__ import annotations
 
 import hashlib
-import threading
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
 from redis import BlockingConnectionPool, Redis
 from redis.backoff import NoBackoff
-from redis.connection import Connection
-from redis.exceptions import ConnectionError, ResponseError
+from redis.exceptions import ConnectionError
 from redis.retry import Retry
+
+from jobkit.connection import SharingRedis
 
 JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
 EXPIRED = "taskdesk:expired"  # sorted set: ids of removed jobs by when they were found gone (Unix seconds)
@@ -130,58 +129,6 @@ class Memory:
         return cls(info["used_memory"] - info.get("mem_not_counted_for_evict", 0), info.get("maxmemory", 0))
 
 
-class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis
-    """What many callers ask at a time goes to Redis together, in one round trip: a round trip is what costs most.
-
-    A command is sent at once if none is under way; otherwise with all others that came meanwhile. Not for commands
-    that block. Pipelines and subscriptions have connections of their own, as ever.
-    """
-
-    def __init__(self, **options: Any):
-        super().__init__(**options)
-        self._waiting: deque[_Command] = deque()
-        self._sending = threading.Lock()
-
-    def execute_command(self, *args: Any, **options: Any) -> Any:
-        command = _Command(args, options)
-        self._waiting.append(command)
-        with self._sending:
-            if not command.is_done:  # the caller before has not sent it with its own
-                self._send()
-        if isinstance(command.answer, BaseException):
-            raise command.answer
-        return command.answer
-
-    def _send(self) -> None:
-        commands = [self._waiting.popleft() for _ in range(len(self._waiting))]
-        try:
-            answers = self._answers(commands)
-        except BaseException as error:  # a caller whose greenlet is ended, too
-            commands += [self._waiting.popleft() for _ in range(len(self._waiting))]  # nobody waits for two time-outs
-            answers = [error] * len(commands)
-        for command, answer in zip(commands, answers, strict=True):
-            command.answer, command.is_done = answer, True
-
-    def _answers(self, commands: list[_Command]) -> list[Any]:
-        if len(commands) == 1:
-            try:
-                return [super().execute_command(*commands[0].args, **commands[0].options)]
-            except ResponseError as error:  # Redis lives: it is nobody else's
-                return [error]
-        with self.pipeline(transaction=False) as pipeline:
-            for command in commands:
-                pipeline.execute_command(*command.args, **command.options)
-            return list(pipeline.execute(raise_on_error=False))
-
-
-@dataclass(slots=True)
-class _Command:
-    args: tuple[Any, ...]
-    options: dict[str, Any]
-    answer: Any = None
-    is_done: bool = False
-
-
 # Connections. An idle one is watched by the kernel's keep-alive, which redis-py asks for, and not by its own PINGs.
 
 _COMMON: dict[str, Any] = {
@@ -206,14 +153,3 @@ def connect_briefly(url: str) -> Redis:
 def connect_impatiently(url: str, timeout: float) -> Redis:
     """For a worker, which knows itself how to wait: no answer within `timeout` seconds is an error."""
     return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, **_COMMON)
-
-
-def open_connection(redis: Redis) -> Connection:
-    """Open a connection beside the pool; the caller closes it. Raises RedisError, OSError.
-
-    The pool would count each that was ever made, and makes 100 at most.
-    """
-    pool = redis.connection_pool
-    connection: Connection = pool.connection_class(**pool.connection_kwargs)
-    connection.connect()
-    return connection

@@ -22,7 +22,7 @@ from redis import Redis
 from redis.connection import Connection, DefaultParser
 from redis.exceptions import NoScriptError, RedisError
 
-from jobkit.redis import open_connection
+from jobkit.connection import open_connection
 from jobkit.redis_errors import is_passing
 from jobkit.scripts import Script
 

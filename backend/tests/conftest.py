@@ -84,6 +84,7 @@ class RedisServer:
     def __init__(self, folder: Path):
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        self.options: list[str] = []
         self._folder = folder
         self.process: subprocess.Popen[bytes] | None = None
 
@@ -91,7 +92,7 @@ class RedisServer:
         installed = find_redis(self._folder)
         mend_aof(installed, self._folder)
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--appendonly", "yes"]
-        self.process = subprocess.Popen([installed, *options], stdout=subprocess.DEVNULL)
+        self.process = subprocess.Popen([installed, *options, *self.options], stdout=subprocess.DEVNULL)
         wait_until(self.answers, what="Redis answers")
 
     def answers(self) -> bool:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from redis import Redis
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import RedisError, ResponseError, TimeoutError
 
-from jobkit.redis import connect_briefly, connect_impatiently, open_connection
+from jobkit.connection import open_connection
+from jobkit.redis import connect_briefly, connect_impatiently
 from jobkit.redis_errors import is_passing
 from tests.conftest import wait_until
 
@@ -40,10 +42,12 @@ def test_each_caller_has_its_own_answer(together, shared):
     assert answers == [(True, str(n).encode()) for n in range(50)]
 
 
-def test_many_callers_need_one_connection(together, shared):
+def test_many_callers_need_one_connection(together, shared, redis):
+    before = len(redis.client_list())
+
     together(*[lambda: shared.get("key")] * 20)
 
-    assert len(shared.connection_pool._connections) == 1
+    assert len(redis.client_list()) == before + 1
 
 
 def test_an_error_meets_who_asked_for_it(together, shared, redis):
@@ -79,6 +83,45 @@ def test_while_redis_hangs_nobody_waits_longer_than_a_second(shared, redis):
 
     assert max(waits) < 2  # long before Redis is back
     assert wait_until(lambda: _answers(shared))
+
+
+def test_a_connection_that_redis_closed_is_opened_again_and_nobody_notices(shared, redis):
+    shared.ping()
+    redis.client_kill_filter(_type="normal", skipme=True)
+
+    assert shared.set("key", "a")
+
+
+def test_an_answer_that_comes_too_late_is_nobodys(shared, redis):
+    redis.mset({"one": 1, "two": 2})
+    shared.ping()
+    redis.client_pause(1_500)
+    with pytest.raises(TimeoutError):
+        shared.get("one")
+    wait_until(lambda: _answers(shared))
+
+    assert shared.get("two") == b"2"
+
+
+def test_an_answer_of_any_size_and_kind_is_read(shared):
+    shared.set("key", b"x" * 5_000_000)
+    shared.zadd("ranks", {"a": 1, "b": 2})
+
+    assert shared.get("key") == b"x" * 5_000_000
+    assert shared.zrange("ranks", 0, -1, withscores=True) == [(b"a", 1.0), (b"b", 2.0)]
+    assert shared.restore("copy", 0, shared.dump("ranks"))
+    assert shared.config_get("maxmemory") == {"maxmemory": "0"}
+    assert shared.hgetall("none") == {}
+
+
+def test_a_process_that_was_forked_has_a_connection_of_its_own(shared):
+    shared.ping()
+    pid = os.fork()
+    if not pid:
+        os._exit(0 if all(shared.echo(f"child {n}") == f"child {n}".encode() for n in range(500)) else 1)
+
+    assert all(shared.echo(f"parent {n}") == f"parent {n}".encode() for n in range(500))
+    assert os.waitpid(pid, 0)[1] == 0
 
 
 def _answers(redis: Redis) -> bool:
