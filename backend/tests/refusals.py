@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -38,18 +40,22 @@ def _replica_without_master(redis: Redis) -> Iterator[None]:
         redis.config_set(name, "yes")
 
 
-def _disk_gone(redis: Redis) -> Iterator[None]:
-    before = {**redis.config_get("dir"), **redis.config_get("save")}
-    with tempfile.TemporaryDirectory() as folder:
-        redis.config_set("dir", folder)
+def _save_failed(redis: Redis) -> Iterator[None]:
+    """Its process that saves is killed, which looks to Redis as a disk that fails."""
+    before = redis.config_get("save")["save"]
+    redis.set("something", "to save")
     redis.config_set("save", "3600 1")
+    redis.config_set("rdb-key-save-delay", 10_000_000)
     redis.bgsave()
+    pid = redis.info("server")["process_id"]
+    [saving] = wait_until(lambda: Path(f"/proc/{pid}/task/{pid}/children").read_text().split(), what="Redis saves")
+    os.kill(int(saving), signal.SIGKILL)
     wait_until(lambda: redis.info("persistence")["rdb_last_bgsave_status"] == "err", what="Redis can't save")
     yield
-    for name, value in before.items():
-        redis.config_set(name, value)
+    redis.config_set("rdb-key-save-delay", 0)
     redis.bgsave()
     wait_until(lambda: redis.info("persistence")["rdb_last_bgsave_status"] == "ok", what="Redis can save again")
+    redis.config_set("save", before)
 
 
 def _busy(redis: Redis) -> Iterator[None]:
@@ -88,7 +94,7 @@ STATES: dict[str, State] = {
     "READONLY": _replica,
     "MASTERDOWN": _replica_without_master,
     "NOREPLICAS": _set("min-replicas-to-write", "1", "0"),
-    "MISCONF": _disk_gone,
+    "MISCONF": _save_failed,
     "BUSY": _busy,
     "NOAUTH": _password,
 }
