@@ -68,7 +68,7 @@ def test_a_refusal_that_passes_is_known_by_its_code(operator, redis_url, code, h
 def test_the_workers_own_connection_waits_until_the_refusal_has_passed(operator, redis_url, write, code, caplog):
     refusals = iter([True])
     with connect_impatiently(redis_url, timeout=5) as redis:
-        wire = Wire(redis, timeout=5, give_up=lambda: not next(refusals, False))
+        wire = Wire(redis, timeout=5, give_up=lambda: not next(refusals, False), show_life=lambda patience=0: None)
         with refusing(operator, code), pytest.raises(Interrupted):
             wire.script(write, (), ("a",))
 
@@ -80,7 +80,7 @@ def test_the_workers_own_connection_waits_until_the_refusal_has_passed(operator,
 def test_the_workers_own_connection_says_what_will_not_pass(redis_url, tmp_path):
     (tmp_path / "wrong.lua").write_text("return redis.call('LPUSH', KEYS[1])")
     with connect_impatiently(redis_url, timeout=5) as redis:
-        wire = Wire(redis, timeout=5, give_up=lambda: False)
+        wire = Wire(redis, timeout=5, give_up=lambda: False, show_life=lambda patience=0: None)
         with pytest.raises(RedisError, match=r"[Ww]rong number of args"):
             wire.script(Script(tmp_path / "wrong.lua"), ("key",), ())
         wire.close()
