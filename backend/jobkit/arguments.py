@@ -27,9 +27,12 @@ class Arguments:
 
 
 def check(spec: TaskSpec, values: dict[str, Any], uploads: Mapping[str, UploadedFile] | None = None) -> None:
-    """Raises InvalidArguments, which names the wrong fields, and looks for MOST_ERRORS of them at most."""
+    """Raises InvalidArguments, which names the wrong fields, and looks for MOST_ERRORS of them at most.
+
+    What an older version takes that is online is right, too: its worker runs the job. Files are for the newest only.
+    """
     errors = list(islice(_errors(spec, values, uploads or {}), MOST_ERRORS))
-    if errors:
+    if errors and (uploads or not _suits_another(spec, values)):
         raise InvalidArguments(errors)
 
 
@@ -38,7 +41,7 @@ def check_many(spec: TaskSpec, inputs: Sequence[Any], at: str = "") -> None:
     every = (
         FieldError(f"{at}/{index}{error.pointer}", error.detail)
         for index, values in enumerate(inputs)
-        for error in _errors(spec, values, {})
+        for error in ([] if _suits_another(spec, values) else _errors(spec, values, {}))
     )
     errors = list(islice(every, MOST_ERRORS))
     if errors:
@@ -52,6 +55,10 @@ def check_tags(tags: Sequence[str]) -> tuple[str, ...]:
         detail = f"A job may have {MAX_TAGS} tags, each a word of up to 64 characters."
         raise InvalidArguments([FieldError("/tag", detail)])
     return tuple(dict.fromkeys(tags))
+
+
+def _suits_another(spec: TaskSpec, values: Any) -> bool:
+    return any(next(_errors(other, values, {}), None) is None for other in spec.others)
 
 
 def _errors(spec: TaskSpec, values: Any, uploads: Mapping[str, UploadedFile]) -> Iterator[FieldError]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 from redis.exceptions import RedisError
 
@@ -45,6 +45,12 @@ class TaskSpec(BaseModel):
     input_schema: dict[str, Any]
     output_schema: dict[str, Any] | None = None
     at_most_once: bool = False
+    others: tuple[TaskSpec, ...] = Field((), exclude=True, repr=False)  # older versions that are online, too
+
+    @cached_property
+    def version(self) -> str:
+        """The same for all announcements of this task that take the same arguments."""
+        return hashlib.sha256(json.dumps(self.input_schema, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
     def parameters(self) -> dict[str, dict[str, Any]]:
@@ -82,11 +88,12 @@ class Catalog(BaseModel):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
 
 
-def announce(redis: Redis, catalog: Catalog) -> None:
-    """Store the catalogue, and keep it for its time from now."""
+def announce(redis: Redis, catalog: Catalog, *, again: bool = False) -> None:
+    """Store the catalog, and keep it for its time from now. It is the newest, unless it is announced `again`."""
     with redis.pipeline() as pipeline:
         pipeline.set(catalog_key(catalog.digest), catalog.model_dump_json(), ex=KEPT_SECONDS)
-        pipeline.set(LATEST_CATALOG, catalog.digest, ex=KEPT_SECONDS)
+        pipeline.set(LATEST_CATALOG, catalog.digest, ex=KEPT_SECONDS, nx=again)
+        pipeline.expire(LATEST_CATALOG, KEPT_SECONDS)
         pipeline.execute()
 
 
@@ -106,6 +113,7 @@ class Announced:
     tasks: dict[str, TaskSpec] = field(compare=False)
     broken: list[BrokenModule] = field(compare=False)
     workers: list[OnlineWorker] = field(compare=False)
+    catalogs: dict[str, Catalog] = field(compare=False)
 
     def task(self, name: str) -> TaskSpec:
         """The task of this name or full reference ("simple_task", "tasks.simple_task").
@@ -119,6 +127,13 @@ class Announced:
 
     def workers_online(self, queue: str) -> int:
         return sum(queue in worker.queues for worker in self.workers)
+
+    def versions_online(self, reference: str, queue: str) -> list[str]:
+        """The versions of a task that workers of this queue serve, each once."""
+        name = reference.rpartition(".")[2]
+        serving = (self.catalogs.get(worker.catalog) for worker in self.workers if queue in worker.queues)
+        specs = (catalog.tasks.get(name) for catalog in serving if catalog)
+        return sorted({spec.version for spec in specs if spec and spec.reference == reference})
 
 
 class CatalogReader:
@@ -179,13 +194,11 @@ class CatalogReader:
         order = [latest.decode()] if latest and (not digests or latest.decode() in digests) else []
         order += sorted(digests.difference(order))
 
-        tasks: dict[str, TaskSpec] = {}
         broken: list[BrokenModule] = []
         catalogs = {digest: catalog for digest in order if (catalog := self._catalog(digest))}
         for catalog in catalogs.values():
-            tasks = {**catalog.tasks, **tasks}  # the newest announcement comes first, and wins
             broken += [module for module in catalog.broken if module not in broken]
-        return Announced(tuple(catalogs), dict(sorted(tasks.items())), broken, workers)
+        return Announced(tuple(catalogs), _newest(list(catalogs.values())), broken, workers, catalogs)
 
     def _workers(self, keys: Iterable[str]) -> Iterator[OnlineWorker]:
         names = [key.removeprefix(worker_key("")) for key in keys]
@@ -211,3 +224,16 @@ class CatalogReader:
                 return None
             self._catalogs[digest] = Catalog.model_validate_json(document)
         return self._catalogs[digest]
+
+
+def _newest(catalogs: Sequence[Catalog]) -> dict[str, TaskSpec]:
+    """Every task of these catalogs, the newest first: as its newest announcement has it, which knows the others."""
+    versions: dict[str, dict[tuple[str, str], TaskSpec]] = {}
+    for catalog in catalogs:
+        for name, spec in catalog.tasks.items():
+            versions.setdefault(name, {}).setdefault((spec.reference, spec.version), spec)
+    tasks = {}
+    for name, (newest, *others) in sorted((name, [*its.values()]) for name, its in versions.items()):
+        same = tuple(spec for spec in others if spec.reference == newest.reference)
+        tasks[name] = newest.model_copy(update={"others": same}) if same else newest
+    return tasks

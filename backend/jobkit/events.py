@@ -15,7 +15,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from jobkit import joblog
-from jobkit.redis import WAKE, events_key, job_key
+from jobkit.redis import FOREIGN, WAKE, events_key, job_key
 
 STREAM_EVENTS = 500
 KEPT_SECONDS = 3600
@@ -43,18 +43,19 @@ def read(redis: Redis, job_id: str, after: str = "0-0") -> list[Event]:
     return _restore(redis.xrange(events_key(job_id), f"({after}"))
 
 
-def news_of(redis: Redis, job_id: str, after: str) -> tuple[str | None, list[Event]]:
-    """RQ's status of a job (None: there is no such job), and as `read` its events, each log event with its `text`.
+def news_of(redis: Redis, job_id: str, after: str) -> tuple[tuple[bytes, bytes | None] | None, list[Event]]:
+    """What tells the status of a job (job.status_of; None: there is no such job), and as `read` its events, each log
+    event with its `text`.
 
     Two round trips, however many events there are. The status is read first: a final one has no events after these.
     """
     with redis.pipeline(transaction=False) as pipeline:
-        pipeline.hget(job_key(job_id), "status")
+        pipeline.hmget(job_key(job_id), "status", FOREIGN)
         pipeline.xrange(events_key(job_id), f"({after}")
-        status, entries = pipeline.execute()
+        (status, foreign), entries = pipeline.execute()
     events = _restore(entries)
     joblog.add_texts(redis, job_id, [event.data for event in events if event.type == "log"])
-    return status.decode() if status else None, events
+    return (status, foreign) if status else None, events
 
 
 def _restore(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Event]:

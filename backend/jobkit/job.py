@@ -20,6 +20,7 @@ from jobkit import clock
 from jobkit.artifacts import Artifact
 from jobkit.catalog import TaskSpec
 from jobkit.events import Progress
+from jobkit.redis import FOREIGN
 
 TASK, TAGS, RETRY_OF, KEPT, OWNER = "td_task", "td_tags", "td_retry_of", "td_kept", "td_owner"
 REQUEST = "td_request"  # the id of the request that submitted it; the worker's log names it, too
@@ -38,13 +39,27 @@ STATUSES = {
     "canceled": "canceled",
     "stopped": "canceled",
 }
+NAMELESS = "-"  # what a handed-back job calls whose data nobody could read
 EVERY_STATUS = tuple(dict.fromkeys(STATUSES.values()))
 FINAL = frozenset({"succeeded", "failed", "canceled"})
 
 # What a list shows; a job's arguments (`data`) and its attempts may be large.
 LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
-    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST, PROGRESS, RESULT_KINDS, ERROR),
+    *(
+        "retries_left",
+        "retry_intervals",
+        TASK,
+        TAGS,
+        RETRY_OF,
+        KEPT,
+        OWNER,
+        REQUEST,
+        PROGRESS,
+        RESULT_KINDS,
+        ERROR,
+        FOREIGN,
+    ),
 )
 WHOLE = ("data", "worker_name", ATTEMPTS, *LISTED)
 # Of a failed job that has no error of ours: RQ's own code took it from a worker that was silent.
@@ -72,10 +87,19 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class HandedBack:
+    """Why a job waits: no worker that took it could run it. `reference`: of the task that no worker had, or empty."""
+
+    reason: str
+    reference: str
+
+
+@dataclass(frozen=True)
 class Job:
     """A job at one moment. `input` is None in a list, and where its data can't be read; `summary` is its beginning.
 
     `scheduled_at`: when one that is scheduled, or waits for its next try, is put on its queue.
+    `handed_back`: of one that waits for a worker that can run it.
     `owner`: who submitted it; empty where nobody had to log in. `request_id`: by which request; or empty.
     A list has no `worker` (that of the last try) and no `attempts` (the tries before it, the last ten) either.
     """
@@ -103,6 +127,7 @@ class Job:
     attempts: tuple[Attempt, ...] = ()
     owner: str = ""
     request_id: str = ""
+    handed_back: HandedBack | None = None
 
     @property
     def is_final(self) -> bool:
@@ -204,7 +229,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
     return Job(
         id=job_id,
         task=(fields[TASK] or b"").decode() or (reference or description.partition("(")[0]).rpartition(".")[2],
-        status=STATUSES.get(status.decode(), "queued"),
+        status=status_of(status, fields.get(FOREIGN)),
         queue=(fields["origin"] or b"").decode(),
         summary=_summary(description),
         input=arguments,
@@ -224,7 +249,21 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
         owner=(fields[OWNER] or b"").decode(),
         request_id=(fields[REQUEST] or b"").decode(),
+        handed_back=_handed_back(fields.get(FOREIGN)) if status == b"scheduled" else None,
     )
+
+
+def status_of(status: bytes, foreign: bytes | None) -> str:
+    """Our word for RQ's status of a job; `foreign`: the field FOREIGN of its hash."""
+    return "waiting" if foreign and status == b"scheduled" else STATUSES.get(status.decode(), "queued")
+
+
+def _handed_back(foreign: bytes | None) -> HandedBack | None:
+    if not foreign:
+        return None
+    state = json.loads(foreign)
+    is_unserved = not state["refused"] and state["wanted"] != NAMELESS
+    return HandedBack(state["reason"], state["wanted"] if is_unserved else "")
 
 
 def with_due(job: Job, score: float | None) -> Job:

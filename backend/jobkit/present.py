@@ -51,6 +51,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
         "id": job.id,
         "task": job.task,
         "status": job.status,
+        "reason": reason(desk, job),
         "summary": job.summary,
         "queue": {"name": job.queue, "workers_online": desk.catalog.glance().workers_online(job.queue)},
         "progress": job.progress.as_dict() if job.progress else None,
@@ -75,6 +76,14 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
         shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
         shown |= _details(desk, job, shown["queue"])
     return shown
+
+
+def reason(desk: Desk, job: Job) -> str | None:
+    """Why a job waits that a worker has handed back; None of any other."""
+    its = job.handed_back
+    if its and its.reference and desk.catalog.glance().versions_online(its.reference, job.queue):
+        return f"It waits for a worker that serves {its.reference}."
+    return its.reason if its else None
 
 
 def _attempt_object(attempt: Attempt) -> dict[str, Any]:
@@ -128,6 +137,7 @@ def queue_object(desk: Desk, queue: Queue) -> dict[str, Any]:
         "name": queue.name,
         "paused": queue.is_paused,
         "jobs": queue.jobs,
+        "handed_back": queue.handed_back,
         "limit": desk.max_queued,
         "oldest_at": time_text(queue.oldest_at),
         "drains_in": round(queue.drains_in, 1) if workers_online and queue.drains_in is not None else None,

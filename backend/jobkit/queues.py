@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,18 +11,22 @@ from redis.client import Pipeline
 
 from jobkit import clock
 from jobkit.errors import QueueNotFound
-from jobkit.redis import PAUSED, index_key, job_key, queue_key, registry_key
+from jobkit.redis import PAUSED, foreign_key, index_key, job_key, queue_key, registry_key
 from jobkit.scripts import ALWAYS_RUN
 from jobkit.throughput import LastHour, ended_key
 
 
 @dataclass(frozen=True)
 class Queue:
-    """`jobs`: how many of each status; `oldest_at`: when the next job to run was put on the queue."""
+    """`jobs`: how many of each status; `oldest_at`: when the next job to run was put on the queue.
+
+    `handed_back`: how many of those that are waiting wait for a worker that can run them.
+    """
 
     name: str
     is_paused: bool
     jobs: dict[str, int]
+    handed_back: int
     oldest_at: datetime | None
     last_hour: LastHour
 
@@ -58,11 +63,12 @@ class Queues:
             Queue(
                 name,
                 name.encode() in paused,
-                dict(zip(_COUNTED, counts, strict=True)),
+                _by_status(counts, handed_back),
+                handed_back,
                 datetime.fromisoformat(since.decode()) if since else None,
                 LastHour.of(ended, seconds),
             )
-            for name, (*counts, ended, _), since in zip(self.names, rows, oldest, strict=True)
+            for name, (*counts, handed_back, ended, _), since in zip(self.names, rows, oldest, strict=True)
         ]
 
     def get(self, name: str) -> Queue:
@@ -86,7 +92,13 @@ class Queues:
 
 
 _COUNTED = ("queued", "running", "succeeded", "failed", "scheduled", "waiting", "canceled")
-_ANSWERS = len(_COUNTED) + 2
+_ANSWERS = len(_COUNTED) + 3
+
+
+def _by_status(counts: Sequence[int], handed_back: int) -> dict[str, int]:
+    """RQ has the jobs that were handed back as scheduled."""
+    jobs = dict(zip(_COUNTED, counts, strict=True))
+    return {**jobs, "scheduled": max(0, jobs["scheduled"] - handed_back), "waiting": jobs["waiting"] + handed_back}
 
 
 def _ask(pipeline: Pipeline, name: str) -> None:
@@ -98,5 +110,6 @@ def _ask(pipeline: Pipeline, name: str) -> None:
     pipeline.zcard(registry_key("scheduled", name))
     pipeline.zcard(registry_key("deferred", name))
     pipeline.zcard(index_key(name, "canceled"))
+    pipeline.zcard(foreign_key(name))
     pipeline.hgetall(ended_key(name))
     pipeline.lindex(queue_key(name), 0)

@@ -100,6 +100,14 @@ def owner_key(owner: str) -> str:
     return f"taskdesk:owner:{owner}"
 
 
+FOREIGN = "td_foreign"  # field of the hash of a job that was handed back: JSON; runner/lua/endings.lua writes it
+
+
+def foreign_key(queue: str) -> str:
+    """Sorted set: the jobs that were handed back as their worker does not serve them."""
+    return f"taskdesk:foreign:{queue}"
+
+
 def idempotency_key(key: str, owner: str = "") -> str:
     """Of the key that a client gave: hashed, as it may be long."""
     text = f"{owner}\n{key}" if owner else key

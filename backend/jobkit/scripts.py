@@ -31,14 +31,15 @@ class Script:
 
 _FOLDER = Path(__file__).parent / "lua"
 INDEX = _FOLDER / "index.lua"  # what every script that moves a job from one status to another begins with
+INDEXING = _FOLDER / "indexing.lua"  # and what those go on with that index it anew
 ALWAYS = _FOLDER / "always.lua"  # what a script begins with that has to work while Redis is full
 ALWAYS_RUN = Script(ALWAYS, _FOLDER / "command.lua")  # any one command
 _BYTES = _FOLDER / "bytes.lua"
 SUBMIT = Script(INDEX, _BYTES, _FOLDER / "submit.lua")
-CANCEL = Script(ALWAYS, INDEX, _FOLDER / "queue.lua", _FOLDER / "cancel.lua")
-DELETE = Script(ALWAYS, INDEX, _BYTES, _FOLDER / "queue.lua", _FOLDER / "delete.lua")
+CANCEL = Script(ALWAYS, INDEX, INDEXING, _FOLDER / "queue.lua", _FOLDER / "cancel.lua")
+DELETE = Script(ALWAYS, INDEX, INDEXING, _BYTES, _FOLDER / "queue.lua", _FOLDER / "delete.lua")
 KEEP = Script(ALWAYS, INDEX, _FOLDER / "keep.lua")
 ENTRIES = Script(_FOLDER / "entries.lua")
-REINDEX = Script(INDEX, _FOLDER / "reindex.lua")
+REINDEX = Script(INDEX, INDEXING, _FOLDER / "reindex.lua")
 OWNERS = Script(ALWAYS, INDEX, _BYTES, _FOLDER / "owners.lua")
 NAMED_INDEXES = Script(_FOLDER / "indexes.lua")

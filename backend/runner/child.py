@@ -16,13 +16,14 @@ from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from redis import Redis
 from redis.exceptions import RedisError
 
 from jobkit import clock
 from jobkit.artifacts import ArtifactStore
+from jobkit.errors import AppError, InvalidArguments
 from jobkit.events import KEPT_SECONDS
 from jobkit.logs import log_about
 from jobkit.processes import die_with_parent
@@ -34,14 +35,15 @@ from jobkit.statistics import StatisticsWriter, seconds_since
 from runner.activity import Activity
 from runner.clock import now_text
 from runner.discovery import TaskRegistry
-from runner.execution import Executor, reference_of
+from runner.execution import Executor, ForeignJob, reference_of
 from runner.failure import STOPPED, Failure
+from runner.foreign import ForeignJobs, HandBack
 from runner.limits import MB, Limits, TimeLimit, resident_memory
 from runner.meters import Row
 from runner.output import Output
 from runner.reporter import Reporter
 from runner.reservation import Outcome, Reserved, reserved
-from runner.scripts import CYCLE, RELEASE
+from runner.scripts import ADOPT, CYCLE, RELEASE
 from runner.settings import WorkerSettings
 from runner.stock import StockEndings, Stopped
 from runner.surroundings import Surroundings
@@ -57,6 +59,7 @@ RQ_PATIENCE = 600.0  # seconds that RQ's own code may take to queue very many de
 PACE_JOBS = 8  # about so many jobs make the average
 
 Arguments = tuple[Any, ...]
+_Answer = TypeVar("_Answer")
 
 log = logging.getLogger("worker")
 
@@ -73,6 +76,7 @@ class Child:
         activity: Activity,
         meters: Row,
         output: Output,
+        foreign: ForeignJobs,
         folder: Path,
         burst: bool,
         supervisor: int,
@@ -81,6 +85,8 @@ class Child:
         self._worker_name = worker_name
         self._activity = activity
         self._meters = meters
+        self._foreign = foreign
+        self._hand_back_of = HandBack(redis, registry, settings.foreign_ttl)
         self._folder = folder
         self._burst = burst
         self._supervisor = supervisor
@@ -172,7 +178,7 @@ class Child:
 
     def _run(self, job: Reserved) -> Outcome:
         """Call the job's task."""
-        failure, content, kinds, reference = None, b"", "", ""
+        failure, content, kinds, reference, refusal = None, b"", "", "", None
         log_about(job.about)
         began, since = clock.now(), clock.steady()
         try:
@@ -188,20 +194,24 @@ class Child:
                 self._time_limit.unset()
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
-            report(error, task=reference, job_id=job.id, request_id=job.request_id)
+            if not reference and isinstance(error, ForeignJob | InvalidArguments):
+                refusal = error
+            else:
+                report(error, task=reference, job_id=job.id, request_id=job.request_id)
         self._activity.rest()
         self._reporter.end()
         seconds = clock.steady() - since
-        outcome = Outcome(job, began, began + seconds, round(seconds, 6), content, kinds, failure)
+        outcome = Outcome(job, began, began + seconds, round(seconds, 6), content, kinds, failure, refusal)
         self._has_result = True
-        self._tidy_up(outcome, reference or reference_of(job.data))  # arguments may have been refused
+        self._tidy_up(outcome, reference or reference_of(job.data))  # its arguments or files may have been refused
         return outcome
 
     def _tidy_up(self, outcome: Outcome, reference: str) -> None:
         """Put back what the job has changed, count it, and see whether another process is to run the next."""
         job, failure = outcome.job, outcome.failure
         self._surroundings.restore(outcome.seconds)
-        self._count(outcome, reference)
+        if not outcome.refusal:
+            self._count(outcome, reference)
         self._jobs += 1
         self._pace += (outcome.seconds - self._pace) / PACE_JOBS
         self._is_worn = (
@@ -242,7 +252,9 @@ class Child:
                 b64encode(outcome.content) if outcome.content != b"null" else b"",
                 *(job.result_ttl, outcome.kinds, outcome.began, outcome.ended),
             )
-        return CYCLE, keys, arguments
+        return (
+            (ADOPT, keys, (*arguments, self._foreign.served)) if self._foreign.are_there else (CYCLE, keys, arguments)
+        )
 
     def _order(self) -> tuple[str, ...]:
         """The queues, the most urgent first; every SHARE times another one is, so that none waits for ever."""
@@ -252,7 +264,8 @@ class Child:
     def _end(self, outcome: Outcome) -> Any:
         """End the job; what was reserved after it."""
         if outcome.failure:
-            self._fail(outcome, outcome.failure)
+            if not (outcome.refusal and self._hand_back(outcome, outcome.failure, outcome.refusal)):
+                self._fail(outcome, outcome.failure)
         elif outcome.job.is_plain:
             answer = self._cycle(outcome)
             if self._ended(outcome, answer):
@@ -285,27 +298,45 @@ class Child:
             log.exception("job %s can't be ended as RQ does", job.id, extra={"about": job.about})
             self._fail(outcome, Failure.of(error, job.timeout))
 
+    def _hand_back(self, outcome: Outcome, failure: Failure, refusal: AppError) -> bool:
+        """Let another worker run the job, uncharged. False if it has to fail: no worker would take its arguments."""
+        job = outcome.job
+        foreign = self._insist(lambda: self._hand_back_of.arguments(job, refusal))
+        if not foreign:
+            self._count(outcome, reference_of(job.data))
+            return False
+        answer = self._release(outcome, "foreign", failure, *foreign)
+        if answer and answer[4]:
+            self._meters.count("handed_back")
+            if answer[4] == 1:  # it comes back now and then: once is enough
+                log.warning("job %s is handed back: %s", job.id, refusal, extra={"about": job.about})
+        elif answer:
+            log.warning("job %s is %s: %s", job.id, answer[0].decode(), refusal, extra={"about": job.about})
+        return True
+
     def _fail(self, outcome: Outcome, failure: Failure) -> None:
         job = outcome.job
         log.warning("job %s failed: %s: %s", job.id, failure.type, failure.detail, extra={"about": job.about})
-        answer = self._release(outcome, "failed", failure)
-        if answer and answer[0] == b"failed" and answer[2]:
-            with suppress(Exception):  # the supervisor tries, too, and says what is wrong
-                self._insist(lambda: self._stock.enqueue_dependents(job.id))
+        self._release(outcome, "failed", failure)
 
-    def _release(self, outcome: Outcome, how: str, failure: Failure) -> Any:
+    def _release(self, outcome: Outcome, how: str, failure: Failure, *foreign: str | int | bytes) -> Any:
         """End the job other than by success; what release.lua answers."""
         job = outcome.job
-        return self._wire.script(
+        answer = self._wire.script(
             RELEASE,
             (),
             (
                 *(self._worker_name, now_text(), how, job.id, job.execution),
                 *(failure.error, failure.packed_traceback, outcome.began, outcome.ended, outcome.seconds),
+                *foreign,
             ),
         )
+        if answer and answer[0] == b"failed" and answer[2]:
+            with suppress(Exception):  # the supervisor tries, too, and says what is wrong
+                self._insist(lambda: self._stock.enqueue_dependents(job.id))
+        return answer
 
-    def _insist(self, step: Callable[[], None]) -> None:
+    def _insist(self, step: Callable[[], _Answer]) -> _Answer:
         """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time.
 
         Raises RedisError if Redis will not answer otherwise.
@@ -348,9 +379,7 @@ class Child:
         die_with_parent(self._supervisor, signal.SIGKILL)
         os.register_at_fork(after_in_child=_leave_signals)
         random.seed()
-        reading, self._wakeup = os.pipe()
-        for end in (reading, self._wakeup):
-            os.set_blocking(end, False)
+        reading, self._wakeup = self._foreign.wakeup
         as_log = self._settings.env == "prod"
         self._surroundings = Surroundings(
             self._folder, self._reporter, self._take_signals, self._activity.show_life, as_log=as_log

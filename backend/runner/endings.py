@@ -19,6 +19,7 @@ from runner.clock import now_text
 from runner.discovery import LoadedTask, TaskRegistry
 from runner.execution import reference_of
 from runner.failure import Failure
+from runner.foreign import ForeignJobs
 from runner.meters import Row
 from runner.output import Output
 from runner.scripts import RELEASE, TICK
@@ -43,6 +44,7 @@ class Endings:
         activity: Activity,
         output: Output,
         meters: Row,
+        foreign: ForeignJobs,
     ):
         self._redis = redis
         self._worker_name = worker_name
@@ -51,6 +53,7 @@ class Endings:
         self._activity = activity
         self._output = output
         self._meters = meters
+        self._foreign = foreign
         self._statistics = StatisticsWriter(redis)
         self._stock = StockEndings(redis, worker_name, settings)
 
@@ -106,9 +109,10 @@ class Endings:
     def tick(self) -> int:
         """Queue what is due, and take over what lost workers held; what tick.lua answers."""
         lost = Failure.lost()
-        schedules, parents, jobs = TICK(
+        schedules, parents, jobs, wanted = TICK(
             self._redis, self._worker_name, now_text(), lost.error, lost.packed_traceback, *self._queues
         )
+        self._foreign.look(wanted)
         self._meters.count("rescued", len(jobs))
         for job_id, request_id in jobs:
             extra = {"about": about_job(job_id.decode(), request_id.decode())}

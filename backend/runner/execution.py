@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -11,16 +12,29 @@ from pydantic_core import from_json
 
 from jobkit.artifacts import ArtifactStore
 from jobkit.errors import AppError, FieldError, InvalidArguments
+from jobkit.job import NAMELESS
 from jobkit.task import JobContext, enter_job
 from runner.discovery import LoadedTask, TaskRegistry
 from runner.settings import WorkerSettings
 from runner.storing import ResultWriter
 
 Report = Callable[[float, float, str], None]
+_REFERENCE = re.compile(r"[\w.]{1,200}")
 
 
 class TaskRefused(AppError):
-    """Task refused: the job names a function that this worker does not serve."""
+    """Damaged job: nothing tells what it calls."""
+
+
+class ForeignJob(TaskRefused):
+    """No worker: the job calls what this worker does not serve, or its data is of another serializer.
+
+    `reference`: what it calls; NAMELESS if it can't be read.
+    """
+
+    def __init__(self, reference: str, sentence: str):
+        self.reference = reference
+        super().__init__(sentence)
 
 
 class Call(NamedTuple):
@@ -45,12 +59,13 @@ class Executor:
     def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> Call:
         """What the job calls. Nothing is imported for it, whatever its data names.
 
-        Raises TaskRefused, InvalidArguments.
+        Raises TaskRefused, ForeignJob, InvalidArguments.
         """
         name, instance, positional, named = _read(data)
         task = self._registry.tasks.get(name)
         if task is None or instance is not None:
-            raise TaskRefused(f"This worker does not serve {name!r}: it is not in its catalogue.")
+            reference = name if _REFERENCE.fullmatch(name) else NAMELESS
+            raise ForeignJob(reference, f"No worker here serves {name[:200]}.")
         return Call(job_id, task, self._bind(job_id, task, positional, named), request_id)
 
     def run(self, call: Call) -> tuple[bytes, str]:
@@ -94,11 +109,18 @@ def reference_of(data: bytes | None) -> str:
 
 
 def _read(data: bytes | None) -> tuple[str, Any, list[Any], dict[str, Any]]:
-    """Reference, instance, arguments. Only JSON is read: a pickle, say, is never loaded."""
+    """Reference, instance, arguments. Only JSON is read: a pickle, say, is never loaded.
+
+    Raises ForeignJob on anything else, and TaskRefused on what no worker could read.
+    """
+    if not data:
+        raise TaskRefused("The job is damaged: it has no data, which would say what it calls.")
     try:
-        if data is not None and data[:1] == b"x":
-            data = zlib.decompress(data)
-        reference, instance, positional, named = from_json(data or b"")
+        call = from_json(zlib.decompress(data) if data[:1] == b"x" else data)
+    except (ValueError, zlib.error):
+        raise ForeignJob(NAMELESS, "No worker here can read the job's data, which is no JSON.") from None
+    try:
+        reference, instance, positional, named = call
         return str(reference), instance, list(positional), dict(named)
-    except (ValueError, TypeError, zlib.error):
-        raise TaskRefused("The job's data can't be read: it is no JSON.") from None
+    except (ValueError, TypeError):
+        raise TaskRefused("The job is damaged: its data is JSON, but no call of a task.") from None

@@ -47,6 +47,11 @@ class Failure:
         detail = "The worker was stopped while the job ran, which is to run at most once."
         return cls("WorkerStopped", "Worker stopped", detail, detail)
 
+    @classmethod
+    def not_served(cls, reason: str, seconds: int) -> Failure:
+        detail = f"No worker could run the job within {seconds:,} s (FOREIGN_TTL). {reason}"
+        return cls("NotServed", "No worker", detail, detail)
+
     @property
     def was_cut_off(self) -> bool:
         """Whether a limit has ended it, wherever it was."""

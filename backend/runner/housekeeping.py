@@ -66,5 +66,5 @@ class HouseKeeping:
         worker_registration.clean_worker_registry(queue)
         _IntermediateQueue(queue.key, redis).cleanup(self._worker, queue)
         Group.clean_registries(connection=redis)
-        announce(redis, self._catalog)
+        announce(redis, self._catalog, again=True)
         return is_behind

@@ -1,7 +1,7 @@
 """What the worker processes of one program count: a page of memory that all of them see, and that outlives each.
 
-Each process has a row, and each cell of it one writer: the supervisor has the FIELDS, its child the rest. So nothing is
-locked, a job costs three additions, and what a process that was killed has counted stays.
+Each process has a row, and each cell of it one writer: the supervisor has the FIELDS but for one, its child the rest.
+So nothing is locked, a job costs three additions, and what a process that was killed has counted stays.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jobkit.statistics import BOUNDS
 _FIELDS = (
     *("pid", "child", "running", "redis_up", "redis_outages"),
     *("recycled", "killed", "lost", "rescued"),  # children by how they ended; jobs of lost workers
+    "handed_back",  # jobs, each time; the child counts them
 )
 _AT = {name: number for number, name in enumerate(_FIELDS)}
 _FAILED, _SUCCEEDED, _SECONDS, _BUCKETS = range(4)

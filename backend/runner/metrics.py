@@ -59,6 +59,8 @@ class Figures:
         yield CounterMetricFamily("taskdesk_worker_redis_outages", outages, value=total("redis_outages"))
         rescued = "Jobs that were taken from workers which were lost."
         yield CounterMetricFamily("taskdesk_worker_rescued_jobs", rescued, value=total("rescued"))
+        handed_back = "Jobs that it could not run and handed back, each time."
+        yield CounterMetricFamily("taskdesk_worker_handed_back_jobs", handed_back, value=total("handed_back"))
         children = CounterMetricFamily("taskdesk_worker_children", "Child processes that ended.", labels=("end",))
         for end in ("recycled", "killed", "lost"):
             children.add_metric((end,), total(end))

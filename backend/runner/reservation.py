@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from jobkit.errors import AppError
 from jobkit.logs import about_job
 from runner.execution import reference_of
 from runner.failure import Failure
@@ -43,6 +44,7 @@ class Outcome(NamedTuple):
     content: bytes
     kinds: str
     failure: Failure | None
+    refusal: AppError | None  # why it did not begin, if another worker may run it; then it has a failure, too
 
 
 def reserved(answer: Any, settings: WorkerSettings) -> Reserved:

@@ -16,7 +16,7 @@ from jobkit import clock
 from jobkit.artifacts import ArtifactStore
 from jobkit.jobs import BATCH
 from jobkit.listing import INDEXED
-from jobkit.redis import BYTES, EXPIRED, JOBS, SWEEP_LOCK, index_key, job_key, registry_key
+from jobkit.redis import BYTES, EXPIRED, JOBS, SWEEP_LOCK, foreign_key, index_key, job_key, registry_key
 from jobkit.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES, OWNERS
 from runner.settings import WorkerSettings
 
@@ -78,6 +78,12 @@ class Sweeper:
                     yield False
                 if index == JOBS:
                     self._tell_of_owners(taken, owners)
+            for queue in self._settings.queues:
+                after = b"-"
+                while foreign := self._redis.zrangebylex(foreign_key(queue), after, b"+", 0, SLICE):
+                    self._forget_moved(foreign_key(queue), foreign)
+                    after = b"(" + foreign[-1]
+                    yield False
             yield True
 
     def _forget_gone(self, index: str, job_ids: Sequence[str]) -> None:
@@ -109,6 +115,16 @@ class Sweeper:
         for start in range(0, len(job_ids), BATCH):
             entries = [part for job_id in job_ids[start : start + BATCH] for part in (now, job_id)]
             ALWAYS_RUN(self._redis, "ZADD", EXPIRED, *entries)
+
+    def _forget_moved(self, foreign: str, entries: Sequence[bytes]) -> None:
+        """Forget handed-back jobs that RQ's own tools have queued, canceled or deleted."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for entry in entries:
+                pipeline.hget(job_key(entry.split(b" ", 2)[2].decode()), "status")
+            statuses = pipeline.execute()
+        moved = [entry for entry, status in zip(entries, statuses, strict=True) if status != b"scheduled"]
+        if moved:
+            self._redis.zrem(foreign, *moved)
 
     def _indexes(self) -> list[str]:
         """Every sorted set that may hold a job which has expired. RQ has no clean-up for canceled jobs."""

@@ -20,6 +20,9 @@ class WorkerSettings(SharedSettings):
         8,
         description="seconds that a running job has to end when its worker is stopped; then it goes back to its queue",
     )
+    foreign_ttl: Seconds = Field(
+        86400, description="seconds that a job waits for a worker that serves its task; then it fails"
+    )
     max_result_bytes: int = Field(10_000_000, ge=1, description="the largest result that is no file, as JSON")
     max_jobs: int = Field(1_000_000, ge=1, description="how many ended jobs are kept; beyond that the oldest go early")
     job_memory: int = Field(0, ge=0, description="MB of memory that a job may add to its process; 0: no limit")

@@ -20,7 +20,7 @@ from rq.worker import BaseWorker
 
 from jobkit import clock
 from jobkit.job import RESULT_KINDS, STOP
-from jobkit.redis import PARENTS, WAKE, registry_key
+from jobkit.redis import FOREIGN, PARENTS, WAKE, registry_key
 from jobkit.scripts import REINDEX
 from runner.scripts import COUNT
 from runner.settings import WorkerSettings
@@ -74,6 +74,7 @@ class _Worker(BaseWorker):
 
         So is what we add: if the answer is lost, nobody could add it later.
         """
+        pipeline.hdel(job.key, FOREIGN)  # what repeats is scheduled, and not handed back
         pipeline.eval(COUNT.source, 0, job.origin)
         pipeline.eval(REINDEX.source, 0, job.origin, job.id)
         pipeline.publish(WAKE, job.id)

@@ -34,6 +34,7 @@ from runner.commands import Commands
 from runner.discovery import TaskRegistry
 from runner.endings import Endings, reason
 from runner.failure import STOPPED, Failure
+from runner.foreign import ForeignJobs
 from runner.housekeeping import HouseKeeping
 from runner.meters import Meters, Row
 from runner.output import Output
@@ -78,7 +79,10 @@ class TaskWorker(BaseWorker):
         self._activity = activity = Activity(settings.queues)
         self._output = output = Output()
         self._meters = meters = meters or Meters(registry.tasks, 1).rows[0]
-        self._endings = Endings(redis, self.name, settings, registry, activity=activity, output=output, meters=meters)
+        self._foreign = foreign = ForeignJobs(registry)
+        self._endings = Endings(
+            redis, self.name, settings, registry, activity=activity, output=output, meters=meters, foreign=foreign
+        )
         self._pulse = Pulse(redis, self.name, activity)
         self._commands = Commands(redis, self.pubsub_channel_name)
         self._process = ChildProcess()
@@ -187,6 +191,7 @@ class TaskWorker(BaseWorker):
             activity=self._activity,
             meters=self._meters,
             output=self._output,
+            foreign=self._foreign,
             folder=self._folder / "job",
             burst=burst,
             supervisor=supervisor,

@@ -18,6 +18,8 @@ from typing import Any
 
 import pytest
 import yaml
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from jobkit import VERSION
 from jobkit.jobs import Jobs
@@ -138,6 +140,14 @@ def test_a_worker_shows_what_its_processes_do(scrape_worker, client, tmp_path):
     assert figures["taskdesk_worker_start_time_seconds",] == pytest.approx(time.time(), abs=60)
     assert figures["taskdesk_worker_resident_bytes",] > 50_000_000
     wait_until(lambda: scrape_worker()["taskdesk_worker_running_jobs",] == 0)
+
+
+def test_a_worker_counts_each_time_that_it_hands_a_job_back(scrape_worker, redis):
+    Queue("default", connection=redis, serializer=JSONSerializer).enqueue("tasks.of_another_package")
+
+    figures = wait_until(lambda: (now := scrape_worker())["taskdesk_worker_handed_back_jobs_total",] == 2 and now)
+
+    assert figures["taskdesk_worker_jobs_total", "failed", "echo"] == 0
 
 
 def test_a_worker_shows_when_redis_is_away(scrape_worker, redis_server):

@@ -15,7 +15,7 @@ from redis import Redis
 
 from jobkit.errors import AppError
 from jobkit.events import STREAM_EVENTS, news_of
-from jobkit.job import FINAL, STATUSES
+from jobkit.job import FINAL, status_of
 from jobkit.jobs import Jobs
 
 KEPT = 2 * STREAM_EVENTS  # messages: more than one read can bring, so only who is slow falls behind
@@ -85,10 +85,10 @@ class Feed:
             self._first += len(self._messages) - KEPT
             del self._messages[:-KEPT]
         before = self.end
-        status, events = news_of(self._redis, self.job_id, self._last_id)
-        if status is None:
+        known, events = news_of(self._redis, self.job_id, self._last_id)
+        if known is None:
             return self._say_gone()
-        shown, self.status = self.status, STATUSES.get(status, "queued")
+        shown, self.status = self.status, status_of(*known)
         is_final = self.status in FINAL
         if self.status != shown and not is_final:
             self._add("state", {"status": self.status})

@@ -52,6 +52,7 @@ class RedisFigures:
             *answers, info = pipeline.execute()
         return [
             _jobs(queues),
+            _handed_back(queues),
             _limits(queues, self._desk.max_queued),
             _oldest(queues),
             _workers(queues, announced),
@@ -65,6 +66,15 @@ def _jobs(queues: Sequence[Queue]) -> Metric:
     for queue in queues:
         for status, count in queue.jobs.items():
             family.add_metric((queue.name, status), count)
+    return family
+
+
+def _handed_back(queues: Sequence[Queue]) -> Metric:
+    family = GaugeMetricFamily(
+        "taskdesk_handed_back_jobs", "Jobs that wait for a worker that can run them.", labels=("queue",)
+    )
+    for queue in queues:
+        family.add_metric((queue.name,), queue.handed_back)
     return family
 
 

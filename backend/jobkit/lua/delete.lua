@@ -4,7 +4,7 @@
 local answer, jobs = {}, {}
 
 for i, id in ipairs(ARGV) do
-  local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'origin', 'td_task', 'td_tags', 'td_owner')
+  local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'origin', 'td_task', 'td_tags', 'td_owner', 'td_foreign')
   jobs[i] = job
   if job[1] == 'queued' or job[1] == 'created' then take_off(id, job[2] or '') end
 end
@@ -18,6 +18,7 @@ for i, id in ipairs(ARGV) do
       redis.call('ZREM', 'rq:' .. registry .. ':' .. queue, id)
     end
     for _, word in ipairs(INDEXED) do redis.call('ZREM', index_key(queue, word), id) end
+    if job[6] then redis.call('ZREM', foreign_key(queue), foreign_entry(id, job[6])) end
     redis.call('ZREM', 'taskdesk:jobs', id)
     redis.call('ZREM', 'taskdesk:task:' .. (job[3] or ''), id)
     for tag in string.gmatch(job[4] or '', '%S+') do redis.call('ZREM', 'taskdesk:tag:' .. tag, id) end

@@ -3,6 +3,8 @@
 local MAX_LOSSES = 3 -- a job that lost so many workers is poison
 local MOST_ATTEMPTS = 10 -- that are remembered, the last ones
 local YEAR = 31536000 -- RQ's time for failed jobs that name none
+local LONGEST_PAUSE = 30 -- seconds that a job which was handed back keeps off its queue
+local RETURNS = 100 -- a second, about, of such jobs to a queue: more would keep its workers from those that they serve
 
 local PARENTS = 'taskdesk:parents' -- failed jobs whose dependents have to hear of it (stock.py)
 local STOPPED = '{"type": "Stopped", "title": "Stopped", "detail": "The job was stopped."}'
@@ -74,13 +76,50 @@ local function retry(id, queue, retries_left, now_text, error, interval)
   return 'scheduled'
 end
 
+-- Of the versions of a task that are online, one that has not refused the job.
+local function untried(refused, versions)
+  for version in string.gmatch(versions, '%S+') do
+    if not string.find(refused .. ' ', ' ' .. version .. ' ', 1, true) then return version end
+  end
+end
+
+-- Hand back a job that its worker can't run: RQ's scheduler queues it again after 1, 2, 4 … seconds, at the tail, for a
+-- worker of any kind; one of ours that serves it takes it before that (adopt.lua). `foreign`: see release.lua.
+-- Returns how often it was handed back; nil if it has to fail, with the error that is in `end_` then.
+local function hand_back(id, queue, end_)
+  local key, foreign, clock = 'rq:job:' .. id, end_.foreign, now()
+  local known = redis.call('HGET', key, 'td_foreign')
+  local state = known and cjson.decode(known) or {since = string.format('%.6f', clock), tries = 0, refused = ''}
+  local over = tonumber(state.since) + foreign.ttl
+  if clock >= over then
+    end_.error, end_.traceback, end_.is_over = foreign.error, foreign.traceback, true
+    return nil
+  end
+  state.wanted = foreign.reference
+  if foreign.version ~= '' then
+    state.refused = untried(state.refused, foreign.version) and state.refused .. ' ' .. foreign.version or state.refused
+    local version = untried(state.refused, foreign.others)
+    if not version then return nil end
+    state.wanted = foreign.reference .. '@' .. version
+  end
+  state.tries, state.reason = state.tries + 1, foreign.reason
+  local pause = math.max(math.min(2 ^ (state.tries - 1), LONGEST_PAUSE), redis.call('ZCARD', foreign_key(queue)) / RETURNS)
+  redis.call('HDEL', key, 'started_at', 'last_heartbeat', 'worker_name')
+  redis.call('HSET', key, 'status', 'scheduled', 'td_foreign', cjson.encode(state))
+  redis.call('SADD', 'rq:queues', 'rq:queue:' .. queue)
+  redis.call('ZADD', 'rq:scheduled:' .. queue, math.min(clock + pause, over), id)
+  reindex(id)
+  return state.tries
+end
+
 -- End an execution other than by success. `how`:
 --   failed    the task raised, or was over a limit: tried again if the job has attempts left
 --   lost      its process died: as failed, but tried again at once, as nobody has found anything wrong with the job; one
 --             that loses MAX_LOSSES processes is not tried again
 --   stopped   somebody stopped the job
 --   put_back  it did not begin, or has to make way: to the head of its queue, and no attempt is charged
--- Returns the job's new status; false if the execution is no longer the job's own.
+--   foreign   its worker can't run it: handed back, and no attempt is charged; as failed if nobody else could either
+-- Returns the job's new status, and how often it was handed back; false if the execution is no longer the job's own.
 local function release(end_)
   local id, execution, how = end_.id, end_.execution, end_.how
   local key, queue, worker = 'rq:job:' .. id, queue_of(id), 'rq:worker:' .. end_.worker
@@ -91,12 +130,17 @@ local function release(end_)
   redis.call('PUBLISH', WAKE, id)
   local error = end_.error
   if redis.call('HEXISTS', key, 'td_stop') == 1 and how ~= 'stopped' then how, error = 'stopped', STOPPED end
+  if how == 'foreign' then
+    local times = hand_back(id, queue, end_)
+    if times then return 'scheduled', times end
+    how, error = 'failed', end_.error
+  end
   if how == 'put_back' then
     redis.call('HDEL', key, 'td_progress')
     enqueue(id, queue, 'LPUSH', end_.now_text)
     return 'queued'
   end
-  redis.call('HDEL', key, 'td_progress', 'td_stop')
+  redis.call('HDEL', key, 'td_progress', 'td_stop', 'td_foreign')
 
   if redis.call('EXISTS', worker) == 1 then
     redis.call('HINCRBY', worker, 'failed_job_count', 1)
@@ -104,7 +148,7 @@ local function release(end_)
   end
   local losses = how == 'lost' and redis.call('HINCRBY', key, 'td_losses', 1) or 0
   local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
-  if how ~= 'stopped' and retries_left > 0 and losses < MAX_LOSSES then
+  if how ~= 'stopped' and not end_.is_over and retries_left > 0 and losses < MAX_LOSSES then
     local interval = how == 'lost' and 0 or retry_interval(key, retries_left)
     return retry(id, queue, retries_left, end_.now_text, error, interval)
   end

@@ -2,7 +2,8 @@
 -- Every worker may call it; Redis runs one at a time, so there is no leader to fence.
 -- ARGV: 1 worker, 2 now, 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
 -- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues;
---       failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with its request's id}.
+--       failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with its request's id; what
+--       the handed-back jobs of these queues want}.
 
 local SCHEDULER_SECONDS = 4 -- after that another worker takes over a scheduler's lock
 local LEASE, EVERY, GRACE = 30, 4, 15 -- seconds
@@ -10,12 +11,13 @@ local BATCH = 200
 
 local me, now_text = ARGV[1], ARGV[2]
 local clock = now()
-local answer = {0, redis.call('SRANDMEMBER', PARENTS, BATCH), {}}
+local answer = {0, redis.call('SRANDMEMBER', PARENTS, BATCH), {}, {}}
 
-local locks, registries = {}, {} -- the locks are RQ's own: a stock scheduler beside us keeps off
+local locks, registries, foreign = {}, {}, {} -- the locks are RQ's own: a stock scheduler beside us keeps off
 for i = 5, #ARGV do
   locks[#locks + 1] = 'rq:scheduler-lock:' .. ARGV[i]
   registries[#registries + 1] = 'rq:scheduled:' .. ARGV[i]
+  foreign[#foreign + 1] = foreign_key(ARGV[i])
 end
 local owners = redis.call('MGET', unpack(locks))
 local is_any_scheduled = redis.call('EXISTS', unpack(registries)) > 0
@@ -25,8 +27,9 @@ local function queue_what_is_due(queue, registry)
   for n = 1, #due, 2 do
     local id, time = due[n], tonumber(due[n + 1])
     local key = 'rq:job:' .. id
-    if redis.call('HGET', key, 'status') == 'scheduled' then
-      local front = redis.call('HGET', key, 'enqueue_at_front') == '1'
+    local job = redis.call('HMGET', key, 'status', 'enqueue_at_front', 'td_foreign')
+    if job[1] == 'scheduled' then
+      local front = job[2] == '1' and not job[3] -- at the head, its worker would do nothing but hand it back
       enqueue(id, queue, front and 'LPUSH' or 'RPUSH', now_text)
       redis.call('PUBLISH', WAKE, id)
       redis.call('ZREM', registry, id)
@@ -42,6 +45,12 @@ for n, lock in ipairs(locks) do
     answer[1] = math.max(answer[1], 1)
     redis.call('SET', lock, me, 'EX', SCHEDULER_SECONDS)
     if is_any_scheduled and queue_what_is_due(ARGV[n + 4], registries[n]) then answer[1] = 2 end
+  end
+end
+
+if redis.call('EXISTS', unpack(foreign)) > 0 then
+  for i = 5, #ARGV do
+    walk_wanted(ARGV[i], function(wanted) answer[4][#answer[4] + 1] = wanted end)
   end
 end
 

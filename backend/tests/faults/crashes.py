@@ -121,7 +121,7 @@ class _Child(Child):
         self._activity.rest()
         failure = None if succeeds else Failure.of(ValueError("so it is"), job.timeout)
         seconds, self.owner.frozen = self.owner.frozen, 0.0
-        return Outcome(job, began - seconds, began, seconds, b'"done"', '"text"', failure)
+        return Outcome(job, began - seconds, began, seconds, b'"done"', '"text"', failure, None)
 
 
 class _InPlace(ChildProcess):
@@ -163,6 +163,7 @@ class Supervisor(TaskWorker):
             activity=self._activity,
             meters=self._meters,
             output=self._output,
+            foreign=self._foreign,
             folder=self._folder / "job",
             burst=True,
             supervisor=0,

@@ -12,8 +12,8 @@ from typing import Any
 
 from redis import Redis
 
-from jobkit.job import STATUSES
-from jobkit.redis import EXPIRED, JOBS, index_key
+from jobkit.job import status_of
+from jobkit.redis import EXPIRED, FOREIGN, JOBS, foreign_key, index_key
 
 FINAL = frozenset({"finished", "failed", "stopped", "canceled"})
 REGISTRIES = {  # the sorted set in which RQ keeps a job of each status
@@ -113,6 +113,7 @@ class Snapshot:
         for job_id in set(_texts(self._redis.zrange(JOBS, 0, -1))) - self.jobs.keys():
             yield f"the index of jobs holds {job_id}, which is gone"
         yield from self._indexes()
+        yield from self._handed_back()
         for key, expiry in self.expiries.items():
             match = JOB_ID.search(key)
             if match and match[0] not in self.jobs and expiry < 0 and not key.startswith("rq:worker:"):
@@ -123,11 +124,27 @@ class Snapshot:
         entries = self._ask(self._named("taskdesk:jobs:", "zset"), "zrange", 0, -1)
         found = {(key, job_id) for key, ids in entries.items() for job_id in _texts(ids)}
         expected = set()
-        for key, (queue, number) in self._ask(self._named("rq:job:", "hash"), "hmget", ["origin", "td_seq"]).items():
+        fields = ["origin", "td_seq", FOREIGN]
+        for key, (queue, number, foreign) in self._ask(self._named("rq:job:", "hash"), "hmget", fields).items():
             job_id = key.removeprefix("rq:job:")
-            status = STATUSES.get(self.jobs[job_id], "queued")
+            status = status_of(self.jobs[job_id].encode(), foreign)
             if number and status != "running":
                 expected.add((index_key(_text(queue), status), job_id))
+        for key, job_id in found - expected:
+            yield f"{key} holds job {job_id}, which is {self.jobs.get(job_id, 'gone')}"
+        for key, job_id in expected - found:
+            yield f"{key} doesn't hold job {job_id}"
+
+    def _handed_back(self) -> Iterator[str]:
+        """A job that was handed back and waits is in the index of such jobs under its queue; no other is."""
+        entries = self._ask(self._named("taskdesk:foreign:", "zset"), "zrange", 0, -1)
+        found = Counter((key, entry.split(" ", 2)[2]) for key, its in entries.items() for entry in _texts(its))
+        states = self._ask(self._named("rq:job:", "hash"), "hmget", ["origin", FOREIGN])
+        expected = Counter(
+            (foreign_key(_text(queue)), job_id)
+            for key, (queue, foreign) in states.items()
+            if foreign and self.jobs.get(job_id := key.removeprefix("rq:job:")) == "scheduled"
+        )
         for key, job_id in found - expected:
             yield f"{key} holds job {job_id}, which is {self.jobs.get(job_id, 'gone')}"
         for key, job_id in expected - found:

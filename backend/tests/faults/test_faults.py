@@ -395,7 +395,10 @@ HARMLESS = {  # such a job may run, or fail with a reason
 
 
 def test_f29_a_damaged_job_fails_with_a_reason_and_is_never_unpickled(assert_kept, tmp_path):
-    """F29: a job hash that lost fields, or holds a pickle. Only this job fails, and it says why."""
+    """F29: a job hash that lost fields, or holds a pickle. Only this job fails, and it says why.
+
+    What is no JSON waits for a stock worker that may read it, here for two seconds.
+    """
     canary = tmp_path / "canary"
     with desk(SEED + 29) as opened:
         damaged = {}
@@ -404,7 +407,7 @@ def test_f29_a_damaged_job_fails_with_a_reason_and_is_never_unpickled(assert_kep
             _damage(opened, damaged[name], fields, canary)
             opened.submit("effect")
         _vanish(opened, opened.submit("effect"))
-        opened.fleet.start()
+        opened.fleet.start(FOREIGN_TTL="2")
         opened.until_at_work()
         opened.submit("effect_low")
 

@@ -16,6 +16,7 @@ from jobkit.redis import PARENTS, WAKE
 from runner.activity import Activity
 from runner.clock import now_text
 from runner.endings import Endings
+from runner.foreign import ForeignJobs
 from runner.meters import Meters
 from runner.output import Output
 from runner.scripts import CYCLE, RELEASE
@@ -165,7 +166,10 @@ def test_failed_jobs_that_many_wait_for_are_told_of_a_few_at_a_time(
     monkeypatch.setattr(runner.endings, "DEPENDENTS_SECONDS", 0)
     settings, activity = worker_settings, Activity(worker_settings.queues)
     meters = Meters(registry.tasks, 1).rows[0]
-    endings = Endings(redis, "one", settings, registry, activity=activity, output=Output(), meters=meters)
+    foreign = ForeignJobs(registry)
+    endings = Endings(
+        redis, "one", settings, registry, activity=activity, output=Output(), meters=meters, foreign=foreign
+    )
     first = [submit("echo", text="a") for _ in range(3)]
     queue = Queue("low", connection=redis, serializer=JSONSerializer)
     for job_id in first:

@@ -16,7 +16,7 @@ from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from jobkit.catalog import CatalogReader
-from jobkit.job import Retention
+from jobkit.job import HandedBack, Retention
 from jobkit.jobs import Jobs
 from tests.conftest import wait_until
 
@@ -120,14 +120,14 @@ def test_a_job_that_goes_wrong_fails_with_a_sentence(run, redis, task, sentence)
 @pytest.mark.parametrize(
     "function", ["os.system", "tasks.simple_task", "tests.sample_tasks.good.echo", "builtins.eval"]
 )
-def test_what_is_not_in_the_catalogue_is_refused(redis, jobs, run_worker, tmp_path, function):
+def test_what_is_not_in_the_catalog_is_handed_back_and_never_imported(redis, jobs, run_worker, tmp_path, function):
     canary = tmp_path / "canary"
     job = Queue("default", connection=redis, serializer=JSONSerializer).enqueue(function, f"touch {canary}")
 
     run_worker()
 
-    assert jobs.get(job.id).status == "failed"
-    assert "not in its catalogue" in jobs.get(job.id).error["detail"]
+    assert jobs.get(job.id).status == "waiting"
+    assert jobs.get(job.id).handed_back == HandedBack(f"No worker here serves {function}.", function)
     assert not canary.exists()
 
 
@@ -160,7 +160,8 @@ def test_a_pickle_in_redis_is_never_loaded(redis, jobs, registry, run_worker, tm
 
     run_worker()
 
-    assert jobs.get(job_id).status == "failed"
+    assert jobs.get(job_id).status == "waiting"
+    assert jobs.get(job_id).handed_back.reason == "No worker here can read the job's data, which is no JSON."
     assert not canary.exists()
 
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
-from jobkit import clock
+from jobkit import clock, present
 from jobkit.errors import InvalidArguments, JobExpired, JobNotFound
 from jobkit.job import Job
 from web.bulk import ACTIONS
@@ -56,7 +56,7 @@ def show_live() -> str:
     moving = desk().jobs.load(form.get("moving", "").split()[:MAX_PAGE])
     words = request.args.to_dict()
     return render_template(
-        "jobs_live.html", tabs=_tabs(words), new=new, jobs=moving, first_url=list_url(words), took=took
+        "jobs_live.html", tabs=_tabs(words), new=new, jobs=moving, first_url=list_url(words), took=took, reason=reason
     )
 
 
@@ -91,6 +91,7 @@ def _page(
         chips=chips(words),
         jobs=jobs,
         took=took,
+        reason=reason,
         following=following,
         actions=_SENSIBLE.get(words.get("status", ""), tuple(ACTIONS)),
         done=done_in_words(words.get(DONE, "")),
@@ -124,6 +125,11 @@ def took(job: Job) -> str:
     """How long it ran, or runs, in words; empty before it began."""
     ended_at = job.ended_at if job.is_final else clock.moment() if job.status == "running" else None
     return duration((ended_at - job.started_at).total_seconds()) if job.started_at and ended_at else ""
+
+
+def reason(job: Job) -> str | None:
+    """As `jobkit.present.reason`."""
+    return present.reason(desk(), job)
 
 
 def _tabs(words: dict[str, str]) -> list[Tab]:

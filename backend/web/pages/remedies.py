@@ -10,7 +10,8 @@ _REMEDIES = {
     "say why its process died.",
     "WorkerStopped": "Find out what it has done, and run it again if that does no harm.",
     "Poison": "Find out what ends its worker, such as too little memory or a crash in C code, before it runs again.",
-    "TaskRefused": "Start a worker whose tasks package has this task, and run the job again.",
+    "NotServed": "Start a worker whose tasks package has this task, and run the job again.",
+    "TaskRefused": "Submit it anew.",
     "InvalidArguments": "The task takes other arguments than it did: run it with other input.",
 }
 

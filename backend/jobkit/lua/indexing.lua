@@ -1,0 +1,37 @@
+-- Keeping the index (index.lua). It is not in the scripts of the hot paths: Redis would make these tables and functions at
+-- each call, 1 µs of it.
+
+local INDEXED = {'queued', 'scheduled', 'waiting', 'succeeded', 'failed', 'canceled'}
+local WORDS = {created = 'queued', queued = 'queued', scheduled = 'scheduled', deferred = 'waiting',
+  finished = 'succeeded', failed = 'failed', canceled = 'canceled', stopped = 'canceled'}
+
+local function foreign_key(queue)
+  return 'taskdesk:foreign:' .. queue
+end
+
+-- The entry of a job that was handed back; `state`: its field td_foreign.
+local function foreign_entry(id, state)
+  local its = cjson.decode(state)
+  return its.wanted .. ' ' .. its.since .. ' ' .. id
+end
+
+-- Index a job under the status that it has now. `at_end`: it was put at the end of its queue again.
+local function reindex(id, at_end)
+  local job = redis.call('HMGET', 'rq:job:' .. id, 'origin', 'status', 'td_seq', 'td_foreign')
+  if not job[1] then return end
+  local its_word = WORDS[job[2]]
+  if job[4] and job[2] == 'scheduled' then
+    its_word = 'waiting'
+    redis.call('ZADD', foreign_key(job[1]), 0, foreign_entry(id, job[4]))
+  elseif job[4] then
+    redis.call('ZREM', foreign_key(job[1]), foreign_entry(id, job[4]))
+  end
+  if not job[3] then return end
+  for _, word in ipairs(INDEXED) do
+    if word == its_word then
+      redis.call('ZADD', index_key(job[1], word), at_end and redis.call('INCR', SEQUENCE) or job[3], id)
+    else
+      redis.call('ZREM', index_key(job[1], word), id)
+    end
+  end
+end

@@ -1,0 +1,231 @@
+"""F32: two versions of a tasks package on one Redis. Whatever a worker can't run is run by one that can, or waits."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from jobkit.catalog import CatalogReader, TaskSpec
+from jobkit.jobs import Jobs
+from jobkit.redis import FOREIGN, foreign_key, statistics_key
+from tests.conftest import wait_until
+from tests.faults.fleet import Worker
+from tests.faults.harness import CATALOG, KEPT, Desk, desk
+from tests.faults.reconciler import Snapshot
+
+ALL = os.environ.get("FAULTS") == "all"
+pytestmark = pytest.mark.timeout(180)
+
+HEAD = """
+from jobkit.task import task
+from tests.faults import effects
+
+def _leave():
+    effects.leave("begin")
+    effects.leave("end")
+    return "done"
+
+def stays() -> str:
+    return _leave()
+"""
+OLD = f"""{HEAD}
+@task(retries=1)
+def changed(size: int = 1) -> str:
+    return _leave()
+
+def removed() -> str:
+    return _leave()
+"""
+NEW = f"""{HEAD}
+@task(retries=1)
+def changed(size: int = 1, *, unit: str) -> str:
+    return _leave()
+
+def added() -> str:
+    return _leave()
+
+@task(at_most_once=True)
+def added_once() -> str:
+    return _leave()
+"""
+
+
+class Deploy:
+    """A desk whose workers have either version of the package `rolling`."""
+
+    def __init__(self, desk: Desk):
+        self.desk = desk
+        self.catalog = CatalogReader(desk.redis)
+        for version, source in {"old": OLD, "new": NEW}.items():
+            package = desk.folder / version / "rolling"
+            package.mkdir(parents=True)
+            (package / "__init__.py").write_text(source)
+
+    def start(self, version: str, **settings: str) -> Worker:
+        folder = str(self.desk.folder / version)
+        [worker] = self.desk.fleet.start(TASKS="rolling", PYTHONPATH=folder, **settings)
+        self.desk.until_online(worker)
+        return worker
+
+    def submit(self, task: str, count: int = 1, *, retries: int = 0, **arguments: object) -> list[str]:
+        """Jobs of a task, whoever announces it."""
+        spec: TaskSpec = CATALOG.tasks["effect"].model_copy(
+            update={"name": task, "reference": f"rolling.{task}", "retries": retries}
+        )
+        ids = self.desk.jobs.submit_many(spec, [arguments] * count, KEPT)
+        for job_id in ids:
+            self.desk.ledger.intend(job_id, "effect")
+            self.desk.ledger.settle(job_id, "accepted")
+        return ids
+
+    def handed_back(self) -> int:
+        return int(self.desk.redis.zcard(foreign_key("default")))
+
+    def until_handed_back(self, count: int = 1) -> None:
+        wait_until(lambda: self.handed_back() == count, seconds=30, what=f"{count} jobs are handed back")
+
+    def statuses(self, ids: list[str]) -> set[str]:
+        return {job.status for job in self.desk.jobs.load(ids)}
+
+    def until(self, ids: list[str], status: str, *, seconds: float = 60) -> None:
+        wait_until(lambda: self.statuses(ids) == {status}, seconds=seconds, what=f"{len(ids)} jobs are {status}")
+
+
+@pytest.fixture
+def deploy() -> Iterator[Deploy]:
+    with desk(32) as opened:
+        yield Deploy(opened)
+
+
+def test_jobs_of_a_new_task_wait_while_old_workers_run_and_all_succeed_with_the_first_new_one(deploy, assert_kept):
+    deploy.start("old")
+    ids = deploy.submit("added", 1_000 if ALL else 50)
+    once = deploy.submit("added_once")
+    deploy.until_handed_back(len(ids + once))
+    known = deploy.submit("stays", 20)
+    deploy.until(known, "succeeded")  # the worker is free for what it serves
+
+    began = time.monotonic()
+    deploy.start("new")
+    deploy.until(ids + once, "succeeded", seconds=60)
+
+    assert time.monotonic() - began < 60
+    assert_kept(deploy.desk.check("F32 a new task", once=True, succeed=True))
+
+
+def test_jobs_of_a_changed_task_run_by_the_version_that_takes_them_and_lose_no_attempt(deploy, assert_kept):
+    deploy.start("old")
+    deploy.start("new")
+
+    ids = deploy.submit("changed", 20, retries=1) + deploy.submit("changed", 20, retries=1, unit="m")
+    deploy.until(ids, "succeeded")
+
+    assert {job.attempt for job in map(deploy.desk.jobs.get, ids)} == {1}
+    assert all(not job.attempts for job in map(deploy.desk.jobs.get, ids))
+    assert b"failed" not in deploy.desk.redis.hgetall(statistics_key("rolling.changed"))
+    assert_kept(deploy.desk.check("F32 a changed task", once=True, succeed=True))
+
+
+def test_jobs_of_a_removed_task_run_while_an_old_worker_is_there(deploy, assert_kept):
+    deploy.start("new")
+    ids = deploy.submit("removed", 10)
+    deploy.until_handed_back(10)
+
+    deploy.start("old")
+    deploy.until(ids, "succeeded")
+
+    assert_kept(deploy.desk.check("F32 a removed task", once=True, succeed=True))
+
+
+def test_arguments_that_every_version_refuses_fail_at_once(deploy):
+    deploy.start("old")
+    deploy.start("new")
+
+    [job_id] = deploy.submit("changed", length=3)
+
+    job = deploy.desk.until_final(job_id)
+    assert (job.status, job.error["type"]) == ("failed", "InvalidArguments")
+
+
+def test_a_foreign_job_amid_short_jobs_is_handed_back_and_no_other_is_disturbed(deploy, assert_kept):
+    first = deploy.submit("stays", 200)
+    foreign = deploy.submit("added", 3)
+    then = deploy.submit("stays", 200)
+
+    deploy.start("old")
+    deploy.until(first + then, "succeeded")
+    deploy.until_handed_back(3)
+    deploy.start("new")
+    deploy.until(foreign, "succeeded")
+
+    assert_kept(deploy.desk.check("F32 amid short jobs", once=True, succeed=True))
+
+
+def test_a_job_that_no_worker_serves_says_so_and_fails_after_its_time(deploy):
+    deploy.start("old", FOREIGN_TTL="4")
+    [job_id] = deploy.submit("added", retries=3)
+    deploy.until_handed_back()
+
+    waiting = deploy.desk.jobs.get(job_id)
+    failed = deploy.desk.until_final(job_id)
+
+    assert (waiting.status, waiting.handed_back.reason) == ("waiting", "No worker here serves rolling.added.")
+    assert (failed.status, failed.error["type"], failed.attempts) == ("failed", "NotServed", ())
+    assert "within 4 s (FOREIGN_TTL). No worker here serves rolling.added." in failed.error["detail"]
+    assert (failed.ended_at - failed.created_at).total_seconds() >= 4
+    assert deploy.desk.fleet.log().count(f"job {job_id} is handed back") == 1
+    assert not list(Snapshot(deploy.desk.redis).astray())
+
+
+def _cancel(jobs: Jobs, job_id: str) -> None:
+    assert jobs.cancel(job_id) == ["canceled"]
+
+
+def _delete(jobs: Jobs, job_id: str) -> None:
+    assert jobs.delete(job_id)
+
+
+@pytest.mark.parametrize("end", [_cancel, _delete])
+def test_a_job_that_is_canceled_or_deleted_while_it_is_handed_back_never_runs(deploy, end: Callable[..., None]):
+    deploy.start("old")
+    gone, stays = deploy.submit("added", 2)
+    deploy.until_handed_back(2)
+    wait_until(lambda: deploy.desk.redis.hexists(f"rq:job:{gone}", FOREIGN), what="it waits")
+
+    end(deploy.desk.jobs, gone)
+    assert not any(gone.encode() in entry for entry in deploy.desk.redis.zrange(foreign_key("default"), 0, -1))
+    deploy.start("new")
+    deploy.until([stays], "succeeded")
+
+    assert not deploy.desk.effects.of(gone)
+    assert not list(Snapshot(deploy.desk.redis).astray())
+
+
+def test_the_newest_version_is_offered_and_what_only_an_older_one_takes_is_accepted(deploy):
+    deploy.start("old")
+    deploy.start("new")
+
+    tasks = deploy.catalog.read().tasks
+
+    assert set(tasks) == {"stays", "changed", "removed", "added", "added_once"}
+    assert set(tasks["changed"].parameters) == {"size", "unit"}
+    assert [set(other.parameters) for other in tasks["changed"].others] == [{"size"}]
+
+
+def test_a_pickle_is_handed_back_and_never_loaded(deploy, tmp_path: Path):
+    canary = tmp_path / "canary"
+    [job_id] = deploy.submit("stays")
+    deploy.desk.redis.hset(f"rq:job:{job_id}", "data", f"cos\nsystem\n(S'touch {canary}'\ntR.")
+    deploy.start("old", FOREIGN_TTL="3")
+    deploy.until_handed_back()
+
+    reason = deploy.desk.jobs.get(job_id).handed_back.reason
+    failed = deploy.desk.until_final(job_id)
+
+    assert reason == "No worker here can read the job's data, which is no JSON."
+    assert (failed.status, failed.error["type"]) == ("failed", "NotServed")
+    assert not canary.exists()
