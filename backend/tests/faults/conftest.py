@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults.harness import Report
+from tests.faults.report import Report
 
 _LINES = pytest.StashKey[list[str]]()
 

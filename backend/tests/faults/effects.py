@@ -53,10 +53,9 @@ class Effects:
         path.touch()
 
     def all(self) -> list[Effect]:
-        """Every effect, in the order of time. A line that is being written is left out."""
+        """Every effect, in the order of writing. A line that is being written is left out."""
         lines = self.path.read_text().split("\n")[:-1]
-        parts = (line.split(" ") for line in lines)
-        return sorted((Effect(j, e, int(p), float(at)) for j, e, p, at in parts), key=lambda effect: effect.at)
+        return [Effect(j, e, int(p), float(at)) for j, e, p, at in (line.split(" ") for line in lines)]
 
     def of(self, job_id: str) -> list[Effect]:
         return [effect for effect in self.all() if effect.job_id == job_id]

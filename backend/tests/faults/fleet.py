@@ -23,6 +23,7 @@ class Worker:
 
     def __init__(self, process: subprocess.Popen[bytes]):
         self.process = process
+        self.is_told_to_end = False
 
     @property
     def pid(self) -> int:
@@ -37,6 +38,7 @@ class Worker:
 
     def kill(self) -> list[int]:
         """SIGKILL to the whole tree. It is frozen first, so that nobody can fork, or see another die."""
+        self.is_told_to_end = True
         frozen: list[int] = []
         while new := [pid for pid in self.tree() if pid not in frozen]:
             for pid in new:
@@ -48,6 +50,7 @@ class Worker:
         return frozen
 
     def terminate(self) -> None:
+        self.is_told_to_end = True
         self.process.send_signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> int | None:
@@ -112,6 +115,11 @@ class Fleet:
                 if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
                     found.append(pid)
         return found
+
+    def died(self) -> dict[int, int]:
+        """Exit status by pid of those that have ended, and nobody told them to."""
+        statuses = {worker.pid: worker.process.poll() for worker in self.workers if not worker.is_told_to_end}
+        return {pid: status for pid, status in statuses.items() if status is not None}
 
     def stop(self) -> None:
         """SIGTERM to all, and SIGKILL to who is left."""

@@ -11,8 +11,20 @@ import sqlite3
 import threading
 import time
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.faults.endings import ENDINGS, PLAIN, Ending
 
 UNKNOWN, ACCEPTED, REFUSED, FORGOTTEN = "unknown", "accepted", "refused", "forgotten"
+
+
+class Entry(NamedTuple):
+    """A submit. `parent`: the id of the job that this one waits for, if it does."""
+
+    task: str
+    ending: Ending
+    parent: str
+    outcome: str
 
 
 class Ledger:
@@ -20,22 +32,30 @@ class Ledger:
         self._lock = threading.Lock()
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("PRAGMA synchronous = OFF")  # the harness itself is not killed
-        self._database.execute("CREATE TABLE submits (id TEXT PRIMARY KEY, task TEXT, outcome TEXT, at REAL)")
+        self._database.execute(
+            "CREATE TABLE submits (id TEXT PRIMARY KEY, task TEXT, ending TEXT, parent TEXT, outcome TEXT, at REAL)"
+        )
 
-    def intend(self, job_id: str, task: str) -> None:
-        self._run("INSERT INTO submits VALUES (?, ?, ?, ?)", job_id, task, UNKNOWN, time.time())
+    def intend(self, job_id: str, task: str, ending: str = PLAIN, parent: str = "") -> None:
+        self._run("INSERT INTO submits VALUES (?, ?, ?, ?, ?, ?)", job_id, task, ending, parent, UNKNOWN, time.time())
 
     def settle(self, job_id: str, outcome: str) -> None:
         self._run("UPDATE submits SET outcome = ? WHERE id = ?", outcome, job_id)
 
-    def tasks(self, *outcomes: str) -> dict[str, str]:
-        """The ids with one of these outcomes, and the task of each, in the order of submits."""
+    def entries(self, *outcomes: str) -> dict[str, Entry]:
+        """By id, those with one of these outcomes, in the order of submits."""
         marks = ", ".join("?" * len(outcomes))
-        return dict(self._run(f"SELECT id, task FROM submits WHERE outcome IN ({marks}) ORDER BY at", *outcomes))
+        statement = f"SELECT id, task, ending, parent, outcome FROM submits WHERE outcome IN ({marks}) ORDER BY at"
+        rows = self._run(statement, *outcomes)
+        return {row[0]: Entry(row[1], ENDINGS[row[2]], row[3], row[4]) for row in rows}
+
+    def tasks(self, *outcomes: str) -> dict[str, str]:
+        """The ids with one of these outcomes, and the task of each."""
+        return {job_id: entry.task for job_id, entry in self.entries(*outcomes).items()}
 
     def close(self) -> None:
         self._database.close()
 
-    def _run(self, statement: str, *values: str | float) -> list[tuple[str, str]]:
+    def _run(self, statement: str, *values: str | float) -> list[tuple[Any, ...]]:
         with self._lock:
             return self._database.execute(statement, values).fetchall()

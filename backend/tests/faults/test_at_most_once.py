@@ -29,7 +29,7 @@ def test_a_job_that_runs_when_its_worker_is_stopped_fails_and_never_begins_again
 
 def test_a_job_whose_worker_is_lost_before_redis_hears_of_its_begin_never_begins_again():
     """Packets are slow, so there is time between the begin and the moment at which Redis could know of it."""
-    with desk(32, through_proxy=True) as opened:
+    with desk(32) as opened:
         [lost] = opened.fleet.start()
         opened.flood(100, "effect")  # so short that from now on the next job is reserved ahead
         wait_until(lambda: len(opened.effects.counts("end")) == 100, what="the worker is warm")

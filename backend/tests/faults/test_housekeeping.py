@@ -16,9 +16,10 @@ from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK
 from runner.retention import UPLOAD_SECONDS, Sweeper
 from runner.settings import WorkerSettings
 from tests.conftest import wait_until
-from tests.faults.harness import CATALOG, QUEUES, Desk, desk
+from tests.faults.catalog import CATALOG, QUEUES
+from tests.faults.harness import Desk, desk
+from tests.faults.scale import ALL
 
-ALL = os.environ.get("FAULTS") == "all"
 COUNT, AT_ONCE = (200_000, 500) if ALL else (500, 100)
 BRIEF = Retention(result_ttl=1, failure_ttl=1)
 

@@ -4,7 +4,6 @@ what is promised holds. FAULTS=all tries more.
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections import defaultdict
@@ -29,11 +28,11 @@ from runner.reservation import Reserved
 from runner.retention import Sweeper
 from runner.settings import WorkerSettings
 from tests.faults import reconciler
+from tests.faults.catalog import QUEUES
 from tests.faults.crashes import HOW, Fate, Killed, Step, Supervisor, connect
-from tests.faults.harness import QUEUES
 from tests.faults.reconciler import Snapshot
+from tests.faults.scale import ALL
 
-ALL = os.environ.get("FAULTS") == "all"
 RETENTION = Retention(result_ttl=1000, failure_ttl=1000)
 WORKERS_COUNT = 2
 TASKS = ("effect", "effect_high", "effect_once", "retrying")

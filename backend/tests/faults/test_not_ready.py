@@ -15,7 +15,8 @@ from rq import Queue
 from rq.serializers import JSONSerializer
 
 from tests.conftest import Stack, free_port, wait_until
-from tests.faults.harness import ONCE, Desk, desk
+from tests.faults.catalog import ONCE
+from tests.faults.harness import Desk, desk
 from tests.faults.ledger import ACCEPTED, FORGOTTEN
 
 ALL = os.environ.get("FAULTS") == "all"

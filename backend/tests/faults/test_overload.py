@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 import urllib.error
@@ -15,16 +14,18 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Stack, wait_until
-from tests.faults.harness import BYTES_PER_JOB, ONCE, Desk, desk
+from tests.faults.catalog import ONCE
+from tests.faults.harness import Desk, desk
+from tests.faults.scale import LIMIT, size
+from tests.faults.verdict import BYTES_PER_JOB
 
-ALL = os.environ.get("FAULTS") == "all"
-pytestmark = pytest.mark.timeout(900 if ALL else 75)
+pytestmark = pytest.mark.timeout(LIMIT)
 
 
 @contextmanager
 def web(opened: Desk, workers: int, **settings: str) -> Iterator[Stack]:
     """The web and so many workers, which start side by side."""
-    stack = Stack(opened.server.url, opened.folder, TASKS="tests.faults.tasks", **settings)
+    stack = Stack(opened.url, opened.folder, TASKS="tests.faults.tasks", **settings)
     stack.start("server")
     try:
         opened.until_online(*opened.fleet.start(workers))
@@ -98,7 +99,7 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
             status, retry_after, seconds = wait_until(
                 lambda: answer if (answer := post(stack, "effect"))[0] != 202 else None, what="Redis refuses"
             )
-            time.sleep(60 if ALL else 1)
+            time.sleep(size(1, 60))
             lives = [worker.lives for worker in opened.fleet.workers]
             filler.unlink()
             opened.until_at_work(seconds=15)
@@ -113,7 +114,7 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
 
 
 MOST = 20  # jobs that may wait in a queue
-SECONDS = 60 if ALL else 1
+SECONDS = size(1, 60)
 
 
 def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_kept):

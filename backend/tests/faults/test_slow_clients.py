@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import os
 import random
 import socket
 import statistics
@@ -16,9 +15,10 @@ import pytest
 
 from runner.discovery import TaskRegistry
 from tests.conftest import Stack, wait_until
+from tests.faults.scale import ALL
 from web.serve import allow_files
 
-CLIENTS, SECONDS = (2000, 40) if os.environ.get("FAULTS") == "all" else (300, 5)
+CLIENTS, SECONDS = (2000, 40) if ALL else (300, 5)
 BURST = 100  # connections that are made at once: many are a flood, which is another matter
 PATH = "/api/v1/tasks/echo/jobs"
 LARGE = "/static/any/vendor/pico.min.css"

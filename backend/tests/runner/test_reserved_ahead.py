@@ -16,8 +16,8 @@ from runner.clock import now_text
 from runner.discovery import discover
 from runner.scripts import RELEASE
 from runner.settings import WorkerSettings
+from tests.faults.catalog import QUEUES
 from tests.faults.crashes import CUT_AFTER, CUT_BEFORE, KILLED_SENT, Fate, Supervisor, connect
-from tests.faults.harness import QUEUES
 
 SHORT, LONG = -1000, 1000  # seconds that jobs took lately
 

@@ -1,0 +1,14 @@
+"""The tasks of the scenarios, as a worker announces them."""
+
+from __future__ import annotations
+
+from jobkit.job import Retention
+from runner.discovery import discover
+from runner.settings import WorkerSettings
+
+QUEUES = ("high", "default", "low")
+CATALOG = discover(WorkerSettings(tasks="tests.faults.tasks", queues=QUEUES, _env_file=None)).catalog
+KEPT = Retention(result_ttl=3600, failure_ttl=3600)
+
+ONCE = ("effect_high", "effect", "effect_low")
+OFTEN = ("retrying_high", "retrying", "retrying_low")

@@ -1,0 +1,69 @@
+"""The ways in which a job can end: how a producer of RQ submits each, and what must become of it.
+
+The load of every scenario has all of them, as RQ's own code ends most of them in the worker (`runner/stock.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from rq import Queue, Repeat, Retry
+from rq.job import Dependency
+from rq.serializers import JSONSerializer
+
+from tests.faults.catalog import OFTEN
+
+KEPT_SECONDS = 3600
+RETRIES = 20
+GONE = "gone"
+
+
+@dataclass(frozen=True)
+class Ending:
+    """`becomes`: the status in RQ's words if nothing goes wrong, or GONE for a job of which nothing is kept."""
+
+    becomes: str = "finished"
+    needs: str = ""  # the ending of the job that it waits for
+    allows_failure: bool = False  # of the job that it waits for
+    repeats: int = 0
+    failures: int = 0  # attempts that fail, if it is of the task that does
+    only_for: str = ""  # a task; empty for any
+
+    @property
+    def runs(self) -> int:
+        """How often its function begins if nothing goes wrong."""
+        if self.becomes == "deferred":
+            return 0
+        return 1 + self.repeats + (self.failures if self.becomes == "finished" else 0)
+
+
+PLAIN = "plain"
+ENDINGS = {
+    PLAIN: Ending(),
+    "dependent": Ending(needs=PLAIN),
+    "repeated": Ending(repeats=2),
+    "not kept": Ending(becomes=GONE),
+    "retried": Ending(failures=1, only_for="fails"),
+    "failing": Ending(becomes="failed", failures=1_000, only_for="fails"),
+    "waiting for ever": Ending(becomes="deferred", needs="failing"),
+    "dependent on any end": Ending(needs="failing", allows_failure=True),
+}
+BY_CHANCE = ("dependent", "repeated", "not kept", "retried", "waiting for ever", "dependent on any end")
+
+
+def enqueue(redis: Redis, ending: Ending, task: str, job_id: str, *, parent: str, seconds: float, pause: int) -> None:
+    """Submit a job by RQ's own code, which runs for so many seconds, with a pause before a retry or a repetition."""
+    options: dict[str, Any] = {"failure_ttl": KEPT_SECONDS, "result_ttl": 0 if ending.becomes == GONE else KEPT_SECONDS}
+    if ending.needs:
+        options["depends_on"] = Dependency(jobs=[parent], allow_failure=ending.allows_failure)
+    if ending.repeats:
+        options["repeat"] = Repeat(times=ending.repeats, interval=pause)
+    if ending.becomes != "failed" and (task in OFTEN or ending.failures):
+        options["retry"] = Retry(max=RETRIES, interval=pause)
+    options["kwargs"] = {"times": ending.failures} if ending.failures else {"seconds": seconds}
+    queue = task.rpartition("_")[2] if task.endswith(("_high", "_low")) else "default"
+    Queue(queue, connection=redis, serializer=JSONSerializer).enqueue(
+        f"tests.faults.tasks.{task}", job_id=job_id, **options
+    )

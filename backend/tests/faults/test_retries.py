@@ -1,0 +1,56 @@
+"""Many jobs that fail together, and are tried again: F22."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from itertools import accumulate, pairwise
+
+import pytest
+
+from tests.faults.harness import Desk, desk
+from tests.faults.scale import LIMIT, SEED, size
+
+pytestmark = pytest.mark.timeout(LIMIT)
+
+
+@pytest.fixture(scope="module")
+def failing() -> Iterator[Desk]:
+    with desk(SEED + 22) as opened:
+        for _ in range(size(300, 5_000)):
+            opened.submit("fails", times=2)
+        opened.fleet.start()
+        yield opened
+
+
+def test_f22_failing_jobs_do_not_keep_the_others_waiting(failing):
+    """F22, first part: jobs that fail and are tried again leave room for one that is urgent."""
+    failing.until_at_work()
+
+    failing.until_final(failing.submit("effect_high"), seconds=10)
+
+
+def test_f22_retries_are_spread(failing, assert_kept):
+    """F22: the retries of many jobs that failed together are planned so that the busiest half second has at most 3 ×
+    the mean; none is early, and next to none is late.
+    """
+    report = failing.check("F22 retries", succeed=True)
+    begun = defaultdict(list)
+    for effect in failing.effects.all():
+        if effect.event == "begin":
+            begun[effect.job_id].append(effect.at)
+    planned: Counter[int] = Counter()
+    late: list[float] = []  # seconds after its time
+    for job_id, times in begun.items():
+        pauses = json.loads(failing.redis.hget(f"rq:job:{job_id}", "retry_intervals") or b"[]")[: len(times) - 1]
+        planned.update(int(2 * at) for at in accumulate(pauses))
+        late += (after - before - pause for (before, after), pause in zip(pairwise(times), pauses, strict=True))
+    mean = planned.total() / (max(planned) + 1)
+
+    report.expect(max(planned.values()) <= 3 * mean, f"busiest half second {max(planned.values())}, mean {mean:.1f}")
+    report.expect(min(late) >= 0, f"a retry {-min(late):.3f} s before its time")
+    report.expect(
+        sorted(late)[len(late) * 95 // 100] < 15, f"late by {sorted(late)[len(late) * 95 // 100]:.1f} s (p95)"
+    )
+    assert_kept(report)

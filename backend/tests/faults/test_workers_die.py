@@ -1,0 +1,198 @@
+"""Workers that are killed or stopped, as a whole or in part, and jobs that kill them: F01, F02, F03, F05."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections import Counter
+from collections.abc import Iterator
+
+import pytest
+
+from jobkit.job import ERROR
+from tests.faults.catalog import OFTEN, ONCE
+from tests.faults.fleet import alive, parents, send
+from tests.faults.harness import Desk, desk
+from tests.faults.ledger import ACCEPTED
+from tests.faults.scale import ALL, LIMIT, SEED, size
+
+pytestmark = pytest.mark.timeout(LIMIT)
+
+
+# F01 and F03 need time to pass, a lease to run out: they begin first, and are looked at last. The selection does not
+# wait for leases.
+
+
+@pytest.fixture(scope="module")
+def killed_trees() -> Iterator[Desk]:
+    with desk(SEED) as opened:
+        pool = opened.fleet.start(size(2, 4))
+        opened.backlog(50)
+        opened.until_online(*pool)
+        with opened.load():
+            for _ in range(size(3, 250)):
+                victim = pool.pop(0)
+                opened.until_online(victim)
+                time.sleep(opened.random.uniform(0, 0.3))
+                opened.kill(victim)
+                pool += opened.fleet.start()
+            opened.until_at_work()
+        yield opened
+
+
+def test_f01_the_others_work_on_when_whole_trees_are_killed(killed_trees):
+    """F01, first part: kill -9 of a worker's whole tree under backlog; who is left or new goes on working."""
+    opened = killed_trees
+
+    opened.until_final(opened.submit("retrying_high"))
+
+
+@pytest.fixture(scope="module")
+def killed_among_short_jobs() -> Iterator[tuple[Desk, int]]:
+    """Trees are killed while a worker has a job reserved ahead: the desk, and how many were."""
+    kills = size(3, 100)
+    with desk(SEED + 101) as opened:
+        pool = opened.fleet.start(2)
+        for _ in range(kills):
+            victim = pool.pop(0)
+            opened.until_online(victim)
+            opened.flood(1_000, opened.random.choice(ONCE))
+            opened.until_at_work()
+            time.sleep(opened.random.uniform(0, 0.05))
+            opened.kill(victim)
+            pool += opened.fleet.start()
+        yield opened, kills
+
+
+def test_f01_a_job_that_is_reserved_ahead_is_not_in_the_way(killed_among_short_jobs):
+    """F01, second part: the same among jobs so short that the next one is reserved ahead."""
+    killed_among_short_jobs[0].until_final(killed_among_short_jobs[0].submit("effect_high"))
+
+
+@pytest.fixture(scope="module")
+def orphaned() -> Iterator[tuple[Desk, list[float]]]:
+    """Supervisors are killed under their child: the desk, and how long each child lived on (seconds)."""
+    lived: list[float] = []
+    with desk(SEED + 3) as opened:
+        opened.fleet.start()
+        for task in size(["retrying", "effect"], ["retrying", "effect"] * 10):
+            child = opened.until_running(opened.submit(task, seconds=3)).pid
+            supervisor = parents()[child]
+            send(supervisor, signal.SIGKILL)
+            began = time.monotonic()
+            while alive(child) and time.monotonic() < began + 4:
+                time.sleep(0.01)
+            lived.append(time.monotonic() - began)
+            opened.killed([supervisor, child])
+        yield opened, lived
+
+
+def test_f03_a_child_dies_with_its_supervisor(orphaned):
+    """F03, first part: kill -9 of the supervisor only; its child is gone within a second."""
+    assert max(orphaned[1]) <= 1
+
+
+def test_f02_a_worker_that_is_stopped_under_backlog_loses_nothing(assert_kept):
+    """F02: SIGTERM under backlog. Each worker ends within its grace time, with exit code 0; no job fails."""
+    with desk(SEED + 2) as opened:
+        pool = opened.fleet.start(size(2, 4))
+        opened.backlog(50, ONCE)
+        statuses, times = Counter(), []
+        with opened.load(OFTEN + ONCE):
+            for turn in range(size(5, 250)):
+                leaving = pool.pop(0)
+                opened.until_online(leaving)
+                if turn % 5 == 0:
+                    opened.submit("effect_high", seconds=3)  # longer than the grace time: it goes back
+                time.sleep(opened.random.uniform(0, 0.3))
+                pool += opened.fleet.start()
+                began = time.monotonic()
+                leaving.terminate()
+                statuses[leaving.wait(20)] += 1
+                times.append(time.monotonic() - began)
+
+        report = opened.check("F02 SIGTERM", succeed=True)
+    report.expect(set(statuses) == {0}, f"exit statuses: {dict(statuses)} (None: it hung)")
+    report.expect(max(times) <= 6, f"one took {max(times):.1f} s to stop")
+    assert_kept(report)
+
+
+def test_f05_a_job_that_kills_its_worker_three_times_is_given_up(assert_kept):
+    """F05: poison. It has failed after its third loss, with a reason; jobs around it run once, and succeed."""
+    with desk(SEED + 5) as opened:
+        opened.backlog(20, ONCE)
+        poisonous = [opened.submit("poison") for _ in range(size(1, 10))]
+        opened.backlog(20, ONCE)
+        opened.fleet.start(2)
+        opened.until_at_work()
+
+        report = opened.check("F05 poison")
+        begun = opened.effects.counts("begin")
+        for job_id in poisonous:
+            job = opened.jobs.get(job_id)
+            report.expect(job.status == "failed" and bool(job.error and job.error["detail"]), f"poison: {job}")
+            report.expect(begun[job_id] == 3, f"the poison ran {begun[job_id]} times")
+        others = {job_id: entry for job_id, entry in opened.ledger.entries(ACCEPTED).items() if job_id not in poisonous}
+        ran_once = all(begun.get(job_id, 0) == entry.ending.runs for job_id, entry in others.items())
+        report.expect(ran_once, "a job beside the poison did not run just once")
+        report.expect(report.counts["failed"] == len(poisonous), "a job beside the poison failed")
+    assert_kept(report)
+
+
+def test_f05_a_job_that_eats_the_memory_fails_alone(assert_kept):
+    """F05: each process may have 1.5 GB. The job that wants more fails, and the worker goes on."""
+    with desk(SEED + 55) as opened:
+        opened.fleet.start(memory=1_500_000_000)
+        hungry = [opened.submit("eats_memory") for _ in range(size(1, 5))]
+        opened.backlog(10, ONCE)
+        opened.until_at_work()
+
+        report = opened.check("F05 memory")
+        for job_id in hungry:
+            job = opened.jobs.get(job_id)
+            report.expect(job.status == "failed" and bool(job.error and job.error["detail"]), f"hungry: {job}")
+        report.expect(report.counts["failed"] == len(hungry), "a job beside the hungry one failed")
+    assert_kept(report)
+
+
+# Looked at last
+
+
+def _without_lease(opened: Desk) -> Desk:
+    if not ALL:
+        opened.expire_leases()
+    return opened
+
+
+def _error_type(opened: Desk, job_id: str) -> str:
+    return str(json.loads(opened.redis.hget(f"rq:job:{job_id}", ERROR) or b"{}").get("type", ""))
+
+
+def test_f03_a_job_that_lost_its_supervisor_has_one_end(orphaned, assert_kept):
+    """F03: what the child did before its death, and what the rescue did, come to one final state."""
+    assert_kept(_without_lease(orphaned[0]).check("F03 supervisor killed"))
+
+
+def test_f01_a_job_that_was_reserved_ahead_runs_once(killed_among_short_jobs, assert_kept):
+    """F01: what had begun has failed, as it is not to be tried again; what was reserved ahead runs, once."""
+    opened, kills = killed_among_short_jobs
+    report = _without_lease(opened).check("F01 trees killed among short jobs", once=True)
+    report.expect(report.counts["failed"] <= kills, f"{report.counts['failed']} jobs failed after {kills} kills")
+    assert_kept(report)
+
+
+def test_f01_every_job_of_a_killed_worker_ends(killed_trees, assert_kept):
+    """F01: what the killed trees held is run again, or was put back. None is lost, none is stuck; none fails but for
+    a loss of three workers, which 250 kills make now and then.
+    """
+    report = _without_lease(killed_trees).check("F01 trees killed")
+    accepted = killed_trees.ledger.entries(ACCEPTED).items()
+    meant_to_succeed = [job_id for job_id, entry in accepted if entry.ending.becomes != "failed"]
+    failed = [job_id for job_id in meant_to_succeed if _error_type(killed_trees, job_id)]
+    report.expect(all(_error_type(killed_trees, job_id) == "Poison" for job_id in failed), f"{failed} failed")
+    report.expect(len(failed) <= size(0, 3), f"{len(failed)} jobs failed")
+    if report.recovery:
+        late = sorted(report.recovery)[int(0.99 * (len(report.recovery) - 1))]
+        report.expect(late <= 45, f"99 of 100 recoveries took {late:.1f} s")
+    assert_kept(report)
