@@ -148,7 +148,7 @@ class TaskWorker(BaseWorker):
 
     def _say_goodbye(self) -> None:
         try:
-            self._beat(None)
+            self._pulse.beat(None, self._process.pid)  # a record that is not whole may stay so
             self.register_death()
             self._commands.close()
         except RedisError as error:

@@ -5,6 +5,7 @@ While Redis is away each process counts for itself.
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from typing import Any
@@ -72,6 +73,7 @@ def install(app: Flask, desk: WebDesk, settings: WebSettings) -> None:
         in_memory_fallback_enabled=True,
         swallow_errors=True,
     )
+    limiter.logger.addFilter(_in_one_sentence)
     app.register_error_handler(RateLimitExceeded, lambda error: _refuse(limiter))
     if settings.rate_limit:
         app.extensions["write_limit"] = WriteLimit(limiter.storage, settings.rate_limit)
@@ -80,6 +82,14 @@ def install(app: Flask, desk: WebDesk, settings: WebSettings) -> None:
         for whose in (get_remote_address, _name):
             view = limiter.limit(LOGINS, key_func=whose)(view)
         app.view_functions["login.log_in"] = view
+
+
+def _in_one_sentence(record: logging.LogRecord) -> bool:
+    """Log that Redis did not answer without a traceback, as Flask-Limiter does for all requests under way but one."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, RedisError | OSError):
+        record.msg, record.args, record.exc_info = "A request did not count for its limit: %s", (error,), None
+    return True
 
 
 def _client() -> str:

@@ -6,6 +6,7 @@ The load of every scenario has all of them, as RQ's own code ends most of them i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from redis import Redis
@@ -30,6 +31,7 @@ class Ending:
     repeats: int = 0
     failures: int = 0  # attempts that fail, if it is of the task that does
     only_for: str = ""  # a task; empty for any
+    delay: int = 0  # seconds until it is due
 
     @property
     def runs(self) -> int:
@@ -46,16 +48,22 @@ ENDINGS = {
     "repeated": Ending(repeats=2),
     "not kept": Ending(becomes=GONE),
     "retried": Ending(failures=1, only_for="fails"),
-    "failing": Ending(becomes="failed", failures=1_000, only_for="fails"),
+    # RQ lets a job wait for ever that is told to wait for one that has failed already; so this one fails later.
+    "failing": Ending(becomes="failed", failures=1_000, only_for="fails", delay=2),
     "waiting for ever": Ending(becomes="deferred", needs="failing"),
     "dependent on any end": Ending(needs="failing", allows_failure=True),
 }
 BY_CHANCE = ("dependent", "repeated", "not kept", "retried", "waiting for ever", "dependent on any end")
 
 
-def enqueue(redis: Redis, ending: Ending, task: str, job_id: str, *, parent: str, seconds: float, pause: int) -> None:
-    """Submit a job by RQ's own code, which runs for so many seconds, with a pause before a retry or a repetition."""
-    options: dict[str, Any] = {"failure_ttl": KEPT_SECONDS, "result_ttl": 0 if ending.becomes == GONE else KEPT_SECONDS}
+def enqueue(
+    redis: Redis, ending: Ending, task: str, job_id: str, *, parent: str, seconds: float, pause: int, **more: Any
+) -> None:
+    """Submit a job by RQ's own code, which runs for so many seconds, with a pause before a retry or a repetition.
+
+    `more`: what else its producer says.
+    """
+    options = {"failure_ttl": KEPT_SECONDS, "result_ttl": 0 if ending.becomes == GONE else KEPT_SECONDS, **more}
     if ending.needs:
         options["depends_on"] = Dependency(jobs=[parent], allow_failure=ending.allows_failure)
     if ending.repeats:
@@ -64,6 +72,9 @@ def enqueue(redis: Redis, ending: Ending, task: str, job_id: str, *, parent: str
         options["retry"] = Retry(max=RETRIES, interval=pause)
     options["kwargs"] = {"times": ending.failures} if ending.failures else {"seconds": seconds}
     queue = task.rpartition("_")[2] if task.endswith(("_high", "_low")) else "default"
-    Queue(queue, connection=redis, serializer=JSONSerializer).enqueue(
-        f"tests.faults.tasks.{task}", job_id=job_id, **options
-    )
+    function = f"tests.faults.tasks.{task}"
+    producer = Queue(queue, connection=redis, serializer=JSONSerializer)
+    if ending.delay:
+        producer.enqueue_in(timedelta(seconds=ending.delay), function, job_id=job_id, **options)
+    else:
+        producer.enqueue(function, job_id=job_id, **options)

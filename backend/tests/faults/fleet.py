@@ -39,14 +39,19 @@ class Worker:
     def kill(self) -> list[int]:
         """SIGKILL to the whole tree. It is frozen first, so that nobody can fork, or see another die."""
         self.is_told_to_end = True
+        frozen = self.freeze()
+        for pid in frozen:
+            send(pid, signal.SIGKILL)
+        self.process.wait(timeout=60)
+        return frozen
+
+    def freeze(self) -> list[int]:
+        """SIGSTOP to the whole tree; its processes, the last to be forked at the end."""
         frozen: list[int] = []
         while new := [pid for pid in self.tree() if pid not in frozen]:
             for pid in new:
                 send(pid, signal.SIGSTOP)
             frozen += new
-        for pid in frozen:
-            send(pid, signal.SIGKILL)
-        self.process.wait(timeout=60)
         return frozen
 
     def terminate(self) -> None:

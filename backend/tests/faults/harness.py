@@ -54,7 +54,7 @@ class Desk:
         self.random = Random(seed)
         self.server = FaultyRedis(disk or folder)
         self.server.start()
-        self.proxy = Proxy(self.server.port)
+        self.proxy = Proxy(self.server.port, seed)
         self.proxy.start()
         self.url = f"redis://127.0.0.1:{self.proxy.port}/0" if through_proxy else self.server.url
         # The harness's own connection is patient; the one that submits tells at once what happened.
@@ -95,8 +95,11 @@ class Desk:
         self._send(job_id, lambda: self._submits.submit(CATALOG.tasks[task], arguments, KEPT, job_id=job_id))
         return job_id
 
-    def enqueue(self, name: str, task: str, *, seconds: float = 0, pause: int = 0) -> str:
-        """Submit a job that ends in this way (`endings.py`), after the one that it waits for, as RQ's producers do."""
+    def enqueue(self, name: str, task: str, *, seconds: float = 0, pause: int = 0, **more: Any) -> str:
+        """Submit a job that ends in this way (`endings.py`), after the one that it waits for, as RQ's producers do.
+
+        `more`: what else they tell RQ.
+        """
         ending, job_id, parent = ENDINGS[name], new_job_id(), ""
         if name == PLAIN:
             return self.submit(task, seconds=seconds)
@@ -106,7 +109,7 @@ class Desk:
                 return parent  # it may not be there
         task = ending.only_for or task
         self.ledger.intend(job_id, task, name, parent)
-        options = {"parent": parent, "seconds": seconds, "pause": pause}
+        options = {"parent": parent, "seconds": seconds, "pause": pause, **more}
         self._send(job_id, lambda: endings.enqueue(self._front, ending, task, job_id, **options))
         return job_id
 
@@ -197,8 +200,16 @@ class Desk:
         """SIGKILL to a worker's whole tree."""
         self.killed(worker.kill())
 
+    def freeze(self, worker: Worker) -> list[int]:
+        """SIGSTOP to a worker's whole tree; its processes, the supervisors before their children."""
+        frozen = worker.freeze()
+        self.killed(frozen)
+        return frozen
+
     def expire_leases(self) -> None:
-        """As if the time had passed after which the killed count as lost, and the time of grace of a new Redis."""
+        """As if the time had passed after which the killed and the frozen count as lost, and the time of grace of a new
+        Redis.
+        """
         dead = frozenset[int]().union(*(pids for _, pids in self.kills))
         for key in self.redis.smembers(REDIS_WORKER_KEYS):
             if int(self.redis.hget(key, "pid") or 0) in dead:
@@ -231,25 +242,24 @@ class Desk:
         return Verdict(self, name).judge(once=once, succeed=succeed)
 
     def _drain(self, seconds: float) -> None:
-        """Wait until every job has ended and nothing is astray, at most so long."""
+        """Wait until all is done, at most so long."""
         deadline = time.monotonic() + seconds
-        entries = self.ledger.entries(ACCEPTED, UNKNOWN, FORGOTTEN)
-        waiting, statuses = list(entries), dict[str, str]()
-        while time.monotonic() < deadline:
-            with self.redis.pipeline(transaction=False) as pipeline:
-                for job_id in waiting:
-                    pipeline.hget(f"rq:job:{job_id}", "status")
-                answers = [status.decode() if status else GONE for status in pipeline.execute()]
-            statuses.update(zip(waiting, answers, strict=True))
-            waiting = [
-                job_id
-                for job_id in waiting
-                if statuses[job_id] not in (*reconciler.FINAL, GONE)
-                and statuses[job_id] != due(entries[job_id], statuses.get(entries[job_id].parent, GONE))
-            ]
-            if not waiting and not any(Snapshot(self.redis).astray()):
-                return
+        while time.monotonic() < deadline and not self.is_drained():
             time.sleep(0.2)
+
+    def is_drained(self) -> bool:
+        """Return True if every job has ended, or waits for ever as it should, and nothing is astray."""
+        entries = self.ledger.entries(ACCEPTED, UNKNOWN, FORGOTTEN)
+        with self.redis.pipeline(transaction=False) as pipeline:
+            for job_id in entries:
+                pipeline.hget(f"rq:job:{job_id}", "status")
+            answers = [status.decode() if status else GONE for status in pipeline.execute()]
+        statuses = dict(zip(entries, answers, strict=True))
+        have_ended = all(
+            status in (*reconciler.FINAL, GONE, due(entries[job_id], statuses.get(entries[job_id].parent, GONE)))
+            for job_id, status in statuses.items()
+        )
+        return have_ended and not any(Snapshot(self.redis).astray())
 
 
 @contextmanager

@@ -1,6 +1,7 @@
 """A TCP proxy on 127.0.0.1 that cuts, delays, swallows and refuses: the network between a worker and Redis.
 
 While its target is away it accepts a connection and closes it, as most proxies do.
+Whether an answer is lost is by chance, and the chance is seeded.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import dataclass
+from random import Random
 
 from hiredis import Reader
 
@@ -20,10 +22,16 @@ class _Link:
     target: asyncio.StreamWriter
     broken: bool = False
 
+    def cut(self) -> None:
+        self.client.transport.abort()
+        self.target.transport.abort()
+
 
 class Proxy:
-    def __init__(self, target_port: int):
+    def __init__(self, target_port: int, seed: int = 1):
         self.delay = 0.0  # seconds, for every packet in both directions
+        self.loss = 0.0  # the share of answers that are swallowed; the connection is closed then
+        self._chance = Random(seed)
         self.port = 0
         self._target_port = target_port
         self._links: set[_Link] = set()
@@ -90,7 +98,8 @@ class Proxy:
             return
         link = _Link(writer, target_writer)
         self._links.add(link)
-        await asyncio.gather(self._pump(link, reader, target_writer), self._pump(link, target_reader, writer))
+        questions = self._pump(link, reader, target_writer)
+        await asyncio.gather(questions, self._pump(link, target_reader, writer, are_answers=True))
         self._links.discard(link)
 
     async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -105,9 +114,13 @@ class Proxy:
         finally:
             writer.close()
 
-    async def _pump(self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _pump(
+        self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, are_answers: bool = False
+    ) -> None:
         try:
             while data := await reader.read(65536):
+                if are_answers and self._chance.random() < self.loss:
+                    link.cut()
                 if self.delay:
                     await asyncio.sleep(self.delay)
                 link.broken |= self._hole
@@ -123,8 +136,7 @@ class Proxy:
 
     def _cut(self) -> None:
         for link in self._links:
-            link.client.transport.abort()
-            link.target.transport.abort()
+            link.cut()
         for writer in self._refused:
             writer.transport.abort()
 

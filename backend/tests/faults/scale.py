@@ -7,7 +7,7 @@ from typing import TypeVar
 
 ALL = os.environ.get("FAULTS") == "all"
 SEED = int(os.environ.get("FAULTS_SEED", "1"))
-LIMIT = 900 if ALL else 75  # seconds for one scenario
+LIMIT = 900 if ALL else 150  # seconds for one scenario
 
 T = TypeVar("T")
 

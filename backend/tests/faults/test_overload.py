@@ -4,42 +4,26 @@ from __future__ import annotations
 
 import threading
 import time
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import Stack, wait_until
 from tests.faults.catalog import ONCE
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import desk
+from tests.faults.over_http import Answer, post, web
 from tests.faults.scale import LIMIT, size
 from tests.faults.verdict import BYTES_PER_JOB
 
 pytestmark = pytest.mark.timeout(LIMIT)
 
 
-@contextmanager
-def web(opened: Desk, workers: int, **settings: str) -> Iterator[Stack]:
-    """The web and so many workers, which start side by side."""
-    stack = Stack(opened.url, opened.folder, TASKS="tests.faults.tasks", **settings)
-    stack.start("server")
-    try:
-        opened.until_online(*opened.fleet.start(workers))
-        wait_until(stack.answers, what="the web answers")
-        yield stack
-    finally:
-        stack.stop()
-
-
 class Crowd:
     """Clients that submit urgent jobs as fast as they are answered, while the block runs; what they were answered."""
 
     def __init__(self, stack: Stack, clients: int):
-        self.answers: list[tuple[int, str, float]] = []
+        self.answers: list[Answer] = []
         self._stack = stack
         self._ended = threading.Event()
         self._threads = [threading.Thread(target=self._submit, name="client") for _ in range(clients)]
@@ -57,20 +41,6 @@ class Crowd:
     def _submit(self) -> None:
         while not self._ended.is_set():
             self.answers.append(post(self._stack, "effect_high", b'{"seconds": 0.05}'))
-
-
-def post(stack: Stack, task: str, body: bytes = b"{}") -> tuple[int, str, float]:
-    """Submit a job over HTTP: status, Retry-After and seconds."""
-    request = urllib.request.Request(
-        f"{stack.url}/api/v1/tasks/{task}/jobs", body, {"Content-Type": "application/json"}
-    )
-    began = time.monotonic()
-    try:
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return answer.status, "", time.monotonic() - began
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.headers.get("Retry-After", ""), time.monotonic() - began
 
 
 def fill(disk: Path) -> Path:
@@ -96,19 +66,19 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
             opened.until_at_work()
             opened.until_running(opened.submit("effect_high", seconds=1.5))
             filler = fill(small_disk)
-            status, retry_after, seconds = wait_until(
-                lambda: answer if (answer := post(stack, "effect"))[0] != 202 else None, what="Redis refuses"
+            refused = wait_until(
+                lambda: answer if (answer := post(stack, "effect")).status != 202 else None, what="Redis refuses"
             )
             time.sleep(size(1, 60))
             lives = [worker.lives for worker in opened.fleet.workers]
             filler.unlink()
             opened.until_at_work(seconds=15)
-            wait_until(lambda: post(stack, "effect")[0] == 202, what="the web accepts again")
+            wait_until(lambda: post(stack, "effect").status == 202, what="the web accepts again")
 
         opened.adopt()
         report = opened.check("F11 Redis's disk full", once=True, succeed=True)
-    report.expect((status, retry_after) == (503, "5"), f"the web answered {status}, Retry-After: {retry_after!r}")
-    report.expect(seconds < 1, f"that took {seconds:.1f} s")
+    report.expect((refused.status, refused.retry_after) == (503, "5"), f"the web answered {refused}")
+    report.expect(refused.seconds < 1, f"that took {refused.seconds:.1f} s")
     report.expect(all(lives), "a worker died")
     assert_kept(report)
 
@@ -136,11 +106,12 @@ def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_ke
 
         opened.adopt()
         report = opened.check("F23 overload", once=True, succeed=True)
-    statuses = Counter(status for status, _, _ in crowd.answers)
-    slowest = sorted(seconds for _, _, seconds in crowd.answers)[int(0.99 * len(crowd.answers))]
+    statuses = Counter(answer.status for answer in crowd.answers)
+    slowest = sorted(answer.seconds for answer in crowd.answers)[int(0.99 * len(crowd.answers))]
     report.expect(set(statuses) == {202, 429}, f"answers: {dict(statuses)}")
     report.expect(statuses[429] > statuses[202], f"the load was no overload: {dict(statuses)}")
-    report.expect(all(when for status, when, _ in crowd.answers if status == 429), "a 429 without Retry-After")
+    refused = [answer for answer in crowd.answers if answer.status == 429]
+    report.expect(all(answer.retry_after for answer in refused), "a 429 without Retry-After")
     report.expect(slowest < 1, f"99 of 100 answers took {slowest:.2f} s")
     report.expect(depth <= MOST, f"{depth} jobs waited")
     report.expect(urgent_left > MOST / 2, "the low queue moved only when there was nothing else")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import socket
 import threading
@@ -9,6 +10,7 @@ import time
 
 import pytest
 from redis import Redis
+from redis.exceptions import ConnectionError
 
 from jobkit.redis import JOBS
 from tests.conftest import free_port
@@ -78,6 +80,19 @@ def test_redis_hangs(tmp_path):
             thread.join()
 
         assert failures == []
+
+
+def test_a_request_that_can_not_count_for_its_limit_leaves_a_sentence_and_no_traceback(tmp_path, caplog):
+    application(free_port(), tmp_path, rate_limit="1000/minute")
+
+    try:
+        raise ConnectionError("Connection closed by server.")
+    except ConnectionError:  # as Flask-Limiter says it of requests that are under way when Redis goes away
+        logging.getLogger("flask-limiter").exception("Failed to rate limit. Swallowing error")
+
+    [record] = caplog.records
+    assert record.getMessage() == "A request did not count for its limit: Connection closed by server."
+    assert record.exc_info is None
 
 
 @pytest.mark.parametrize("header", ["Prefer", "Idempotency-Key"])

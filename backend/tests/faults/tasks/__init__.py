@@ -95,6 +95,12 @@ def leaves_a_file(says: bool = False) -> dict[str, Any]:
     return {"text": "some text", "file": File("file.txt", b"x" * 1_000)}
 
 
+def _callback(*_: Any) -> None:
+    """A callback of RQ's producers, which raises."""
+    effects.leave("callback")
+    raise RuntimeError("raises")
+
+
 def _effect(seconds: float) -> str:
     effects.leave("begin")
     time.sleep(seconds)

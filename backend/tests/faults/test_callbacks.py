@@ -1,0 +1,48 @@
+"""Callbacks of RQ's producers that raise, or that nobody can import: F24."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import pytest
+from rq import Callback
+
+from tests.faults.harness import desk
+from tests.faults.scale import LIMIT, SEED
+
+pytestmark = pytest.mark.timeout(LIMIT)
+CALLBACKS = ("nowhere.to_be_found", "tests.faults.tasks.missing", "tests.faults.tasks._callback", "no name")
+EVENTS = ("on_success", "on_failure", "on_stopped")
+
+
+def test_f24_a_callback_that_raises_or_is_nowhere_harms_nobody(assert_kept):
+    """F24: whatever becomes of a job that names such a callback, also when its worker is lost or it is stopped, it has
+    one end, no callback is called, and the fleet lives.
+    """
+    with desk(SEED + 24) as opened:
+        [lost] = opened.fleet.start()
+        opened.until_online(lost)
+        names = product(("dependent", "repeated", "not kept", "failing", "retried"), CALLBACKS)
+        for name, callback in names:
+            opened.enqueue(name, "effect", **{event: Callback(callback) for event in EVENTS})
+        held = opened.enqueue("repeated", "effect_high", seconds=30, **_all("nowhere.to_be_found"))
+        opened.until_running(held)
+        opened.kill(lost)
+        [next_worker] = opened.fleet.start()
+        opened.until_online(next_worker)
+        opened.expire_leases()
+        stopped = opened.enqueue("not kept", "effect_high", seconds=30, **_all("tests.faults.tasks._callback"))
+        opened.until_running(stopped)
+        opened.jobs.cancel(stopped)
+
+        report = opened.check("F24 callbacks")
+        report.expect(opened.jobs.get(held).status == "failed", "the job of the lost worker has not failed")
+        report.expect(opened.jobs.get(stopped).status == "canceled", "the stopped job is not canceled")
+        report.expect(report.counts["failed"] == 1, f"{report.counts['failed']} jobs failed")
+        called = [effect for effect in opened.effects.all() if effect.event == "callback"]
+        report.expect(not called, f"{len(called)} callbacks were called")
+    assert_kept(report)
+
+
+def _all(callback: str) -> dict[str, Callback]:
+    return {event: Callback(callback) for event in EVENTS}

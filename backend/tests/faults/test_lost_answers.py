@@ -1,0 +1,89 @@
+"""Answers of Redis that never arrive, though what was asked is done: F14."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+
+import pytest
+
+from tests.conftest import Stack
+from tests.faults.catalog import ONCE
+from tests.faults.harness import desk
+from tests.faults.over_http import post, web
+from tests.faults.reconciler import Snapshot
+from tests.faults.scale import LIMIT, SEED, size
+
+pytestmark = pytest.mark.timeout(LIMIT)
+CLIENTS = 4
+GRACE = 30  # seconds in which a job's end reaches Redis, however many answers are lost; else it may begin again
+PATIENT = {"STOP_GRACE": str(GRACE)}
+
+
+class Client(threading.Thread):
+    """Submits jobs over HTTP, each with a key of its own, and again until it is told that the job is accepted."""
+
+    def __init__(self, stack: Stack, number: int):
+        super().__init__(name=f"client {number}")
+        self.ids: defaultdict[str, set[str]] = defaultdict(set)  # by key
+        self.answers = 0
+        self._stack = stack
+        self._number = number
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        while not self._ended.is_set():
+            self.submit(f"client-{self._number}-{len(self.ids)}")
+
+    def submit(self, key: str) -> None:
+        self.ids[key]  # it is sent, whatever is answered
+        while True:
+            answer = post(self._stack, "effect_high", **{"Idempotency-Key": key})
+            self.answers += 1
+            if answer.status in (200, 202):  # accepted before, or now
+                self.ids[key].add(answer.job_id)
+                return
+            assert answer.status in (409, 503), answer
+            time.sleep(0.05)
+
+    def end(self) -> None:
+        self._ended.set()
+        self.join()
+
+
+@pytest.mark.parametrize("loss", size([0.1], [0.05, 0.25]))
+def test_f14_a_lost_answer_makes_no_second_job_and_no_second_result(assert_kept, loss):
+    """F14: a share of all answers to the web and to the workers is swallowed, also while a worker is stopped: each key
+    has one job, and each job runs once.
+    """
+    with desk(SEED + 14) as opened, web(opened, 0, RATE_LIMIT="1000000/second") as stack:
+        opened.until_online(*opened.fleet.start(2, **PATIENT))
+        clients = [Client(stack, number) for number in range(CLIENTS)]
+        with opened.load(ONCE):
+            opened.until_at_work()
+            opened.proxy.loss = loss
+            for client in clients:
+                client.start()
+            for _ in range(size(1, 10)):
+                time.sleep(3)
+                leaving = opened.fleet.workers[-1]
+                opened.fleet.start(**PATIENT)
+                leaving.terminate()
+                assert leaving.wait(GRACE + 10) == 0
+            for client in clients:
+                client.end()
+            opened.proxy.loss = 0.0
+            for client in clients:
+                for key in client.ids:
+                    client.submit(key)
+
+        submitted = Snapshot(opened.redis).jobs.keys() - opened.ledger.tasks("accepted", "unknown")
+        opened.adopt()
+        report = opened.check(f"F14 {loss:.0%} of the answers lost", once=True, succeed=True)
+    keys = {key: ids for client in clients for key, ids in client.ids.items()}
+    twice = [key for key, ids in keys.items() if len(ids) != 1]
+    report.expect(not twice, f"I9: {len(twice)} keys have more than one job: {twice[:3]}")
+    report.expect(len(submitted) == len(keys), f"I9: {len(submitted)} jobs of {len(keys)} keys")
+    report.expect(sum(client.answers for client in clients) > 2 * len(keys), "no answer was lost")
+    assert_kept(report)
