@@ -9,16 +9,20 @@ UV := $(VENV)/bin/uv
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test check audit sbom faults bench load screenshots format lock clean
+.PHONY: help run test test-all check audit sbom faults bench load screenshots format lock clean
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 14
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/run.stamp ## start Redis, web, worker and dashboard; Ctrl-C stops all
 	@$(VENV)/bin/python backend/run.py
 
-test: $(VENV)/dev.stamp ## run the tests; make test ARGS="-k word" runs some
-	cd backend && ../$(VENV)/bin/python -m pytest -n 4 --no-loadscope-reorder $(ARGS)
+PYTEST = cd backend && env -u FAULTS ../$(VENV)/bin/python -m pytest -n 4 --no-loadscope-reorder
+test: $(VENV)/dev.stamp ## run the tests that fit into four minutes; make test ARGS="-k word" runs some
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-all: $(VENV)/dev.stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
+	$(PYTEST) $(ARGS)
 
 check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
 	cd backend && ../$(VENV)/bin/ruff format --check .
@@ -36,7 +40,7 @@ build/sbom/%.json: $(LOCKS)/%.txt $(VENV)/dev.stamp
 	cd backend && ../$(VENV)/bin/cyclonedx-py requirements requirements/$*.txt --pyproject pyproject.toml \
 	  --no-validate --output-reproducible --of JSON -o ../$@
 
-faults: $(VENV)/dev.stamp ## run all fault scenarios, half an hour of them; make test has a selection
+faults: $(VENV)/dev.stamp ## run all fault scenarios at full size, an hour of them; make test has a selection
 	cd backend && FAULTS=all ../$(VENV)/bin/python -m pytest tests/faults $(ARGS)
 
 bench: $(VENV)/dev.stamp .venv-bench/stamp ## compare the worker and the web with their peers, and write backend/bench/RESULTS.md

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import time
 
+import pytest
 from playwright.sync_api import expect
 from redis import Redis
 
@@ -79,6 +80,7 @@ def test_a_picture_is_shown(page):
     assert picture.evaluate("image => image.naturalWidth") > 100
 
 
+@pytest.mark.slow
 def test_an_uploaded_table_becomes_a_model(page, tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("x,label\n" + "".join(f"{n},{'ab'[n > 20]}\n" for n in range(40)))

@@ -11,6 +11,7 @@ from tests.browser.pages import PAGES, Jobs
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 320, "height": 640}
 OF_COLOUR_OR_WIDTH = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
 
+QUICK = ("desk", "upload", "succeeded", "jobs")  # those that `make test` looks at
 MORE_OF_A_KIND = "details:nth-of-type(n + 4)"  # axe would look at each for a second
 
 
@@ -31,7 +32,9 @@ def still_page(browser, stack):
     page.close()
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize(
+    "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PAGES]
+)
 def test_a_page_is_for_everybody_light_or_dark_wide_or_narrow(name, jobs, still_page, axe):
     still_page.goto(jobs.path(name))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 
 from tests.conftest import RedisServer, Stack, wait_until
@@ -46,6 +47,7 @@ def test_without_javascript_the_theme_is_the_system_s_and_no_switch_is_shown(pla
     assert background(page) == BACKGROUNDS["dark"]
 
 
+@pytest.mark.slow
 def test_a_page_comes_back_by_itself_when_redis_does(browser, tmp_path):
     server = RedisServer(tmp_path)
     server.start()

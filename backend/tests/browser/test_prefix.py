@@ -33,6 +33,7 @@ def behind(browser, stack):
     second.stop()
 
 
+@pytest.mark.slow
 def test_every_address_on_every_page_stays_under_the_prefix(behind, stack, browser):
     page, lost = behind
     jobs = Jobs(browser.new_context(base_url=stack.url).request)

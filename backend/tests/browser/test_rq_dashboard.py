@@ -46,6 +46,7 @@ def hostile(redis) -> None:
     worker.set_current_job_id("waits")
 
 
+@pytest.mark.slow
 def test_no_page_has_to_be_scrolled_sideways_on_a_phone(page, redis):
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     job = queue.enqueue("a_module_of_a_long_name." * 5 + "task", args=["x" * 200], job_id="failed")

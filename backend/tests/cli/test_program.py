@@ -25,6 +25,7 @@ def taskdesk(stack):
     return taskdesk
 
 
+@pytest.mark.slow
 def test_a_file_is_submitted_waited_for_and_its_model_saved(taskdesk, tmp_path):
     table, model = tmp_path / "table.csv", tmp_path / "model.skops"
     table.write_text("size,label\n" + "1,small\n9,large\n" * 10)

@@ -121,6 +121,7 @@ class Proxy:
             while data := await reader.read(65536):
                 if are_answers and self._chance.random() < self.loss:
                     link.cut()
+                    break
                 if self.delay:
                     await asyncio.sleep(self.delay)
                 link.broken |= self._hole

@@ -54,6 +54,7 @@ def _file_sizes(folder: Path) -> Iterator[int]:
                 continue
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(3_000 if ALL else 60)
 def test_short_jobs_with_files_leave_redis_and_the_data_folder_flat(capsys):
     with desk(1) as opened:

@@ -56,6 +56,7 @@ def fill(disk: Path) -> Path:
     return filler
 
 
+@pytest.mark.slow
 def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_disk):
     """F11: Redis refuses writes (MISCONF). The web answers 503 and when to come again; workers keep what they have, and
     go on when there is room.

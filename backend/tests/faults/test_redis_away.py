@@ -41,6 +41,7 @@ def _kill_redis(opened: Desk) -> None:
     opened.server.start()
 
 
+@pytest.mark.slow
 def test_f08_what_redis_forgets_leaves_nothing_astray(assert_kept):
     """F08: kill -9 of Redis, and its file loses its last 20 kB: the jobs in there begin again or are gone, all others
     run once.
@@ -120,6 +121,7 @@ def test_f12_a_slow_and_flapping_redis_makes_no_job_run_twice(assert_kept):
     assert_kept(report)
 
 
+@pytest.mark.slow
 def test_f13_workers_come_back_from_a_black_hole_amid_short_jobs(assert_kept):
     """F13: while one job runs, the one before it ends in Redis, and the next is reserved."""
     with desk(SEED + 113) as opened:

@@ -12,7 +12,7 @@ import pytest
 from tests.faults.harness import Desk, desk
 from tests.faults.scale import LIMIT, SEED, size
 
-pytestmark = pytest.mark.timeout(LIMIT)
+pytestmark = [pytest.mark.timeout(LIMIT), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

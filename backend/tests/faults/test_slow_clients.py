@@ -88,6 +88,7 @@ def slow_clients(web: Stack) -> Iterator[SlowClients]:
     slow.join()
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(150)
 def test_f26_slow_clients_hold_up_nobody(web, slow_clients):
     client = http.client.HTTPConnection("127.0.0.1", web.port, timeout=20)

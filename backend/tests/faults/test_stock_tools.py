@@ -88,6 +88,7 @@ class Dashboard:
                 return error.headers
 
 
+@pytest.mark.slow
 def test_f27_stock_tools_make_no_job_run_twice(assert_kept):
     """F27: rq-dashboard is polled and used, and three programs count RQ's registries, while workers run and die."""
     with desk(SEED + 27) as opened, _dashboard(opened) as dashboard:

@@ -15,7 +15,7 @@ from tests.faults.scale import LIMIT, SEED, size
 pytestmark = pytest.mark.timeout(LIMIT)
 
 
-@pytest.mark.parametrize("message", ["arrives late", "is lost"])
+@pytest.mark.parametrize("message", [pytest.param("arrives late", marks=pytest.mark.slow), "is lost"])
 def test_f20_a_running_job_is_stopped_whatever_happened_to_pub_sub(assert_kept, message):
     """F20: the workers' subscriptions are cut just before a stop, or so often that its message is lost."""
     with desk(SEED + 20) as opened:

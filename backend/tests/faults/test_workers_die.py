@@ -140,6 +140,7 @@ def test_f05_a_job_that_kills_its_worker_three_times_is_given_up(assert_kept):
     assert_kept(report)
 
 
+@pytest.mark.slow
 def test_f05_a_job_that_eats_the_memory_fails_alone(assert_kept):
     """F05: each process may have 1.5 GB. The job that wants more fails, and the worker goes on."""
     with desk(SEED + 55) as opened:

@@ -20,7 +20,7 @@ ENDINGS = ("dependent", "repeated", "not kept")  # of jobs that RQ's own code en
 JOBS = len(TASKS + ENDINGS)
 
 
-@pytest.mark.parametrize("first", ["the children first", "the supervisors first"])
+@pytest.mark.parametrize("first", ["the children first", pytest.param("the supervisors first", marks=pytest.mark.slow)])
 def test_f04_what_a_worker_writes_after_its_lease_is_refused(assert_kept, first):
     """F04: its jobs have another execution by then, or have failed; none has two ends, or two results of one."""
     with desk(SEED + 4, processes=JOBS) as opened:

@@ -18,7 +18,7 @@ from web import create_app
 TASKS = ("count_bytes", "echo", "every_kind", "parts")
 CONFIG = {
     "seed": 1,
-    "generation": {"deterministic": True, "max-examples": 2, "database": "none", "no-shrink": True},
+    "generation": {"deterministic": True, "database": "none", "no-shrink": True},
     "phases": {"stateful": {"enabled": False}},
     "operations": [
         {"include-path": "/api/v1/tasks/{name}/jobs", "checks": {"positive_data_acceptance": {"enabled": False}}},
@@ -82,14 +82,16 @@ def _reach_jobs(job_ids):
     schemathesis.hooks.unregister(before_call)
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("examples", [2, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("_reach_jobs")
-def test_every_call_does_as_it_is_described(app):
+def test_every_call_does_as_it_is_described(app, examples):
     import schemathesis
     from schemathesis.config import SchemathesisConfig
     from schemathesis.engine import events, from_schema
 
-    config = SchemathesisConfig.from_dict(CONFIG)
+    generation = CONFIG["generation"] | {"max-examples": examples}
+    config = SchemathesisConfig.from_dict(CONFIG | {"generation": generation})
     described = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, config=config)
     described = described.exclude(path_regex="/events$|/parts/")  # the stream of a job that waits has no end
 
