@@ -94,6 +94,7 @@ def test_f33_an_idle_child_that_was_stopped_is_replaced():
         assert not alive(stopped)
 
 
+@pytest.mark.slow
 def test_f33_a_child_that_waits_for_jobs_or_for_redis_is_left_alone():
     """Also for a frozen Redis, as its job ends; and its many queues make it wait long."""
     with desk(SEED) as opened:
@@ -110,6 +111,7 @@ def test_f33_a_child_that_waits_for_jobs_or_for_redis_is_left_alone():
         assert child(opened) == patient
 
 
+@pytest.mark.slow
 def test_f33_a_supervisor_that_was_stopped_itself_does_not_blame_its_child():
     with desk(SEED) as opened:
         frozen = start(opened)

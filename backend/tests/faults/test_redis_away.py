@@ -16,8 +16,9 @@ pytestmark = pytest.mark.timeout(LIMIT)
 
 
 def test_f06_workers_come_back_when_redis_was_killed(assert_kept):
-    """F06: kill -9 of Redis, back after 0.2–5 s, while the workers idle and while they work."""
-    with desk(SEED + 6, through_proxy=False) as opened:
+    """F06: kill -9 of Redis, back after 0.2–5 s and with a past to load, while the workers idle and while they work."""
+    with desk(SEED + 6) as opened:
+        opened.age(size(20_000, 200_000))
         pool = opened.fleet.start(size(1, 2))
         opened.until_online(*pool)
         for _ in range(size(1, 20)):

@@ -37,7 +37,9 @@ def table(tmp_path):
     return write
 
 
-@pytest.mark.parametrize(("name", "names"), [("breast_cancer", True), ("wine", False)])
+@pytest.mark.parametrize(
+    ("name", "names"), [pytest.param("breast_cancer", True, marks=pytest.mark.slow), ("wine", False)]
+)
 def test_a_classifier_is_trained_and_scored(csv_of, name, names):
     result = train_model(csv_of(name, names=names), "target", **QUICK)
 
