@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 from runner.discovery import discover
 from runner.settings import WorkerSettings
 from tests.faults.crashes import Fate, Supervisor, connect
-from tests.faults.harness import QUEUES
+from tests.faults.catalog import QUEUES
 from tests.faults.proxy import Proxy
 from tests.refusals import STATES, refusing
 
