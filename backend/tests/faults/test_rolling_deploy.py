@@ -13,8 +13,8 @@ from jobkit.catalog import CatalogReader, TaskSpec
 from jobkit.jobs import Jobs
 from jobkit.redis import FOREIGN, foreign_key, statistics_key
 from tests.conftest import wait_until
-from tests.faults.fleet import Worker
 from tests.faults.catalog import CATALOG, KEPT
+from tests.faults.fleet import Worker
 from tests.faults.harness import Desk, desk
 from tests.faults.reconciler import Snapshot
 

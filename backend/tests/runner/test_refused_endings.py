@@ -18,8 +18,8 @@ from rq.serializers import JSONSerializer
 
 from runner.discovery import discover
 from runner.settings import WorkerSettings
-from tests.faults.crashes import Fate, Supervisor, connect
 from tests.faults.catalog import QUEUES
+from tests.faults.crashes import Fate, Supervisor, connect
 from tests.faults.proxy import Proxy
 from tests.refusals import STATES, refusing
 
