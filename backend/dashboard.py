@@ -13,12 +13,12 @@ import sys  # noqa: E402
 import gevent  # noqa: E402
 from gevent.pywsgi import WSGIServer  # noqa: E402
 
-from jobkit.logs import configure_logs, log_to_file  # noqa: E402
-from jobkit.reports import flush_reports, report_errors  # noqa: E402
-from jobkit.settings import load_or_exit  # noqa: E402
-from jobkit.startup import refuse_unsafe  # noqa: E402
-from rqview.app import create_app  # noqa: E402
-from rqview.settings import DashboardSettings  # noqa: E402
+from taskdesk.dashboard.app import create_app  # noqa: E402
+from taskdesk.dashboard.settings import DashboardSettings  # noqa: E402
+from taskdesk.service.checks import refuse_unsafe  # noqa: E402
+from taskdesk.service.logs import configure_logs, log_to_file  # noqa: E402
+from taskdesk.service.sentry import flush_reports, report_errors  # noqa: E402
+from taskdesk.service.settings import load_or_exit  # noqa: E402
 
 
 def main() -> int:

@@ -17,14 +17,14 @@ meters = tempfile.TemporaryDirectory(
 )
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = meters.name
 
-from jobkit.logs import configure_logs, log_to_file  # noqa: E402
-from jobkit.reports import flush_reports, report_errors  # noqa: E402
-from jobkit.settings import load_or_exit  # noqa: E402
-from jobkit.startup import refuse_unsafe  # noqa: E402
-from web import create_app  # noqa: E402
-from web.request_log import configure_request_logs  # noqa: E402
-from web.serve import serve  # noqa: E402
-from web.settings import WebSettings  # noqa: E402
+from taskdesk.service.checks import refuse_unsafe  # noqa: E402
+from taskdesk.service.logs import configure_logs, log_to_file  # noqa: E402
+from taskdesk.service.sentry import flush_reports, report_errors  # noqa: E402
+from taskdesk.service.settings import load_or_exit  # noqa: E402
+from taskdesk.web import create_app  # noqa: E402
+from taskdesk.web.metrics.request_log import configure_request_logs  # noqa: E402
+from taskdesk.web.server.serve import serve  # noqa: E402
+from taskdesk.web.settings import WebSettings  # noqa: E402
 
 if __name__ == "__main__":
     settings = load_or_exit(WebSettings)

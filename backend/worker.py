@@ -3,16 +3,16 @@
 import logging
 import sys
 
-from jobkit.logs import configure_logs, log_to_file
-from jobkit.processes import Pool
-from jobkit.reports import report_errors
-from jobkit.settings import load_or_exit
-from jobkit.startup import refuse_unsafe
-from runner.discovery import discover
-from runner.meters import Meters
-from runner.metrics import listen, serve_metrics
-from runner.settings import WorkerSettings
-from runner.worker import work
+from taskdesk.service.checks import refuse_unsafe
+from taskdesk.service.logs import configure_logs, log_to_file
+from taskdesk.service.pool import Pool
+from taskdesk.service.sentry import report_errors
+from taskdesk.service.settings import load_or_exit
+from taskdesk.worker.discovery import discover
+from taskdesk.worker.metrics import listen, serve_metrics
+from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.shared.meters import Meters
+from taskdesk.worker.supervisor.worker import work
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 
-from web.serve import allow_files
+from taskdesk.web.server.serve import allow_files
 
 # As a browser says it: what a request brings is what the server may have to keep.
 REQUEST = (

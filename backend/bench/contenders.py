@@ -16,10 +16,10 @@ from redis import Redis
 
 from bench.arrivals import latencies
 from bench.processes import BACKEND, Processes
-from jobkit.catalog import CatalogReader, TaskSpec
-from jobkit.errors import TaskNotFound
-from jobkit.job import Retention
-from jobkit.jobs import BATCH, Jobs
+from taskdesk.jobs.catalog import CatalogReader, TaskSpec
+from taskdesk.jobs.errors import TaskNotFound
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import BATCH, Jobs
 
 QUEUES = ("high", "default", "low")
 PEERS_PYTHON = str(BACKEND.parent / ".venv-bench" / "bin" / "python")

@@ -18,9 +18,9 @@ from bench.http_load import Load, load, request
 from bench.paint import first_paints
 from bench.redis_server import RedisServer
 from bench.sites import INPUT, TASK, taskdesk
-from jobkit.catalog import CatalogReader
-from jobkit.jobs import Jobs
-from jobkit.redis import JOBS
+from taskdesk.jobs.catalog import CatalogReader
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.keys import JOBS
 
 PATHS = ("/api/v1/jobs", "/api/v1/jobs?status=succeeded", "/finished_tasks", "/jobs", "/jobs?status=succeeded")
 PAGES = ("/", "/tasks/simple_task", "/jobs", "/jobs?status=succeeded", "/queues", "/workers", "/docs")

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from bench.tasks import DONE
-from launcher.redis_server import find_redis
+from taskdesk.launcher.redis_server import find_redis
 
 
 class RedisServer:

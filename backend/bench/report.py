@@ -20,7 +20,7 @@ from bench.sites import HISTORY
 from bench.submits import Submits
 from bench.traffic import Traffic
 from bench.watchers import Watching
-from jobkit.jobs import BATCH
+from taskdesk.jobs.jobs import BATCH
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 US = "Taskdesk"

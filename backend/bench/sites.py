@@ -17,9 +17,9 @@ from bench.contenders import PEERS_PYTHON, ask_peers
 from bench.http_load import request
 from bench.processes import Processes
 from bench.redis_server import free_port
-from jobkit.catalog import announce
-from runner.discovery import discover
-from runner.settings import WorkerSettings
+from taskdesk.jobs.catalog import announce
+from taskdesk.worker.discovery import discover
+from taskdesk.worker.settings import WorkerSettings
 
 TASK = "simple_task"
 INPUT = {"task_arg": "a text"}

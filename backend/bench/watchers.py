@@ -18,9 +18,9 @@ from redis import Redis
 
 from bench.processes import BACKEND, Processes
 from bench.redis_server import RedisServer, free_port
-from jobkit.events import Progress, emit
-from jobkit.jobs import new_job_id
-from jobkit.redis import job_key
+from taskdesk.jobs.events import Progress, emit
+from taskdesk.jobs.jobs import new_job_id
+from taskdesk.jobs.keys import job_key
 
 HOST = "127.0.0.1"
 INTERVAL = 0.5  # seconds between two events

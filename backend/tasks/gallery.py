@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from jobkit.results import File, Markdown, Picture, Table
-from jobkit.task import AnyFile, LongText
+from taskdesk import AnyFile, File, LongText, Markdown, Picture, Table
 
 
 class Colour(Enum):

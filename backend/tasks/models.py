@@ -8,8 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from jobkit.results import File, Picture, Table
-from jobkit.task import CsvFile, progress, task
+from taskdesk import CsvFile, File, Picture, Table, progress, task
 
 MAX_CELLS = 2_000_000
 MAX_CLASSES = 50

@@ -8,8 +8,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from jobkit.results import Picture
-from jobkit.task import progress
+from taskdesk import Picture, progress
 
 _STEPS = 8
 _PAUSE = 0.1  # seconds; long enough for the eye to see the bar move

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from jobkit.task import progress
+from taskdesk import progress
 
 
 def simple_task(

@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 from werkzeug.exceptions import HTTPException
 from werkzeug.test import TestResponse
 
-from web.api.openapi import static_document
+from taskdesk.web.api.openapi import static_document
 
 METHODS = {"get", "post", "patch", "delete"}
 

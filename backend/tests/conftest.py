@@ -22,17 +22,17 @@ from redis.exceptions import RedisError
 from werkzeug.routing import Rule
 from xdist.scheduler import LoadScopeScheduling
 
-from jobkit.catalog import announce
-from jobkit.redis import Memory
-from launcher.aof import mend_aof
-from launcher.redis_server import find_redis
-from runner.discovery import TaskRegistry, discover
-from runner.settings import WorkerSettings
-from runner.worker import TaskWorker
+from taskdesk.jobs.catalog import announce
+from taskdesk.launcher.aof import mend_aof
+from taskdesk.launcher.redis_server import find_redis
+from taskdesk.service.redis import Memory
+from taskdesk.web import create_app
+from taskdesk.web.application import App
+from taskdesk.web.settings import WebSettings
+from taskdesk.worker.discovery import TaskRegistry, discover
+from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.supervisor.worker import TaskWorker
 from tests.conformity import ConformityClient
-from web import create_app
-from web.application import App
-from web.settings import WebSettings
 
 BACKEND = Path(__file__).resolve().parents[1]
 

@@ -17,11 +17,11 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 from pydantic_core import from_json
 
-from jobkit.arguments import check, check_many
-from jobkit.errors import InvalidArguments
-from jobkit.reading import parse_json
-from runner.discovery import _describe
-from runner.settings import WorkerSettings
+from taskdesk.jobs.arguments import check, check_many
+from taskdesk.jobs.errors import InvalidArguments
+from taskdesk.jobs.parsing import parse_json
+from taskdesk.worker.discovery import _describe
+from taskdesk.worker.settings import WorkerSettings
 
 
 class _Row(BaseModel):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from launcher.aof import mend_aof
-from launcher.redis_server import find_redis
+from taskdesk.launcher.aof import mend_aof
+from taskdesk.launcher.redis_server import find_redis
 from tests.conftest import RedisServer
 
 LONG = "x" * 50

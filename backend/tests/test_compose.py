@@ -10,7 +10,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from jobkit import startup
+from taskdesk.service import checks
 from tests.test_documents import ROOT, known_settings
 
 TEXT = (ROOT / "docker-compose.yml").read_text()
@@ -164,9 +164,9 @@ def test_the_example_has_a_reason_for_each_line_and_no_secret():
 
 def test_no_variable_of_the_example_looks_like_a_misspelt_setting():
     known = [name.upper() for name in known_settings()]
-    alike = startup.get_close_matches
+    alike = checks.get_close_matches
 
-    assert [name for name in set(EXAMPLE) - {*known} if alike(name, known, 1, startup.ALIKE)] == []
+    assert [name for name in set(EXAMPLE) - {*known} if alike(name, known, 1, checks.ALIKE)] == []
 
 
 def test_nginx_knows_each_of_its_variables_and_files():

@@ -16,8 +16,8 @@ from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from jobkit.job import Retention
-from jobkit.jobs import Filter, Jobs
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Filter, Jobs
 from tests.conftest import Stack, wait_until
 
 QUEUES = ("high", "default", "low")

@@ -9,15 +9,15 @@ import sys
 import pytest
 import yaml
 
-from cli import program
-from cli.program import EPILOG
-from run import RunSettings
-from runner.discovery import discover
-from runner.settings import WorkerSettings
+from taskdesk.cli import program
+from taskdesk.cli.program import EPILOG
+from taskdesk.launcher.run import RunSettings
+from taskdesk.web import create_app
+from taskdesk.web.settings import WebSettings
+from taskdesk.worker.discovery import discover
+from taskdesk.worker.settings import WorkerSettings
 from tests.conftest import BACKEND
 from tests.test_architecture import MAY_IMPORT
-from web import create_app
-from web.settings import WebSettings
 
 ROOT = BACKEND.parent
 README = (ROOT / "README.md").read_text()

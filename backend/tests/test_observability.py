@@ -21,10 +21,10 @@ import yaml
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from jobkit import VERSION
-from jobkit.jobs import Jobs
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.version import VERSION
 from tests.conftest import BACKEND, Stack, free_port, wait_until
-from tests.web.test_metrics import RETENTION, Figures, documented, shown
+from tests.web.metrics.test_metrics import RETENTION, Figures, documented, shown
 
 REQUEST_ID = "of-one-request"
 
@@ -227,8 +227,8 @@ def test_a_task_that_fails_is_reported_once_and_nothing_that_was_typed(
 def test_an_unexpected_error_of_the_web_is_reported_once_and_an_expected_one_is_not(sentry, redis_url, tmp_path):
     dsn, events = sentry
     program = """
-import server, web.api.tasks as tasks
-from jobkit.reports import flush_reports, report_errors
+import server, taskdesk.web.api.tasks as tasks
+from taskdesk.service.sentry import flush_reports, report_errors
 from pydantic import SecretStr
 import sys
 report_errors(SecretStr(sys.argv[1]), "dev", "web")
@@ -252,7 +252,7 @@ flush_reports()
 
 def test_without_a_dsn_its_library_is_not_imported_and_a_wrong_one_is_said(redis_url, tmp_path):
     program = (
-        "import server, worker, sys; from pydantic import SecretStr; from jobkit.reports import *;"
+        "import server, worker, sys; from pydantic import SecretStr; from taskdesk.service.sentry import *;"
         "report_errors(SecretStr(''), 'dev', 'web'); report(ValueError()); flush_reports();"
         "print('sentry_sdk' in sys.modules)"
     )

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobkit.embedded import find_redis_url
-from jobkit.settings import SharedSettings
+from taskdesk.service.embedded import find_redis_url
+from taskdesk.service.settings import SharedSettings
 
 RUN = Path(__file__).resolve().parents[1] / "run.py"
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")

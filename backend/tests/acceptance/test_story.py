@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
+from taskdesk.web.server.serve import listen
 from tests.conftest import BACKEND, RedisServer, Stack, free_port, wait_until
-from web.serve import listen
 
 
 def _call(url: str, data: bytes | None = None, **headers: str) -> Any:

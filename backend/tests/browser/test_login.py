@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 from redis import Redis
 
-from jobkit.accounts import Accounts
+from taskdesk.service.accounts import Accounts
 from tests.browser.conftest import open_page
 from tests.conftest import RedisServer, Stack, wait_until
 

@@ -12,8 +12,8 @@ from rq.job import Job
 from rq.results import Result
 from rq.serializers import JSONSerializer
 
-from jobkit.job import Retention
-from jobkit.jobs import Jobs
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Jobs
 from tests.browser.conftest import open_page
 
 # For HTML, for an attribute, and for a string of a script: a queue's name is in the address (so it has no slash).

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from cli import program
-from runner.discovery import TaskRegistry
+from taskdesk.cli import program
+from taskdesk.worker.discovery import TaskRegistry
 
 Run = Callable[..., Result]
 

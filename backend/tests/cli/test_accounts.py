@@ -6,9 +6,8 @@ import pytest
 from click.testing import CliRunner
 from werkzeug.security import check_password_hash
 
-from cli import program
-from jobkit.accounts import Accounts, token_digest
-from jobkit.redis import TOKENS, USERS
+from taskdesk.cli import program
+from taskdesk.service.accounts import TOKENS, USERS, Accounts, token_digest
 
 PASSWORD = "correct horse battery"
 

@@ -9,9 +9,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobkit.catalog import BrokenModule, announce
-from jobkit.job import Retention
-from jobkit.jobs import Jobs
+from taskdesk.jobs.catalog import BrokenModule, announce
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Jobs
 from tests.conftest import free_port
 
 

@@ -13,9 +13,9 @@ from rq import Queue, Worker
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from runner.discovery import TaskRegistry
-from runner.settings import WorkerSettings
-from runner.worker import TaskWorker
+from taskdesk.worker.discovery import TaskRegistry
+from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.supervisor.worker import TaskWorker
 from tests.conftest import wait_until
 
 RunWorker = Callable[[WorkerSettings, TaskRegistry, Redis, bool], None]

@@ -14,8 +14,8 @@ from rq.job import JobStatus
 from rq.registry import ScheduledJobRegistry
 from rq.serializers import JSONSerializer
 
-from jobkit.job import Retention
-from jobkit.jobs import Jobs
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Jobs
 from tests.contract.desk import Desk, run_our_worker, run_stock_worker
 from tests.contract.snapshot import snapshot
 

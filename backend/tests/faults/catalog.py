@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from jobkit.job import Retention
-from runner.discovery import discover
-from runner.settings import WorkerSettings
+from taskdesk.jobs.job import Retention
+from taskdesk.worker.discovery import discover
+from taskdesk.worker.settings import WorkerSettings
 
 QUEUES = ("high", "default", "low")
 CATALOG = discover(WorkerSettings(tasks="tests.faults.tasks", queues=QUEUES, _env_file=None)).catalog

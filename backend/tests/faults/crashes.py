@@ -16,12 +16,12 @@ from typing import Any
 from redis import Redis
 from redis.connection import Connection
 
-from jobkit.redis import connect_impatiently
-from runner.child import Child
-from runner.failure import Failure
-from runner.process import ChildProcess
-from runner.reservation import Outcome, Reserved
-from runner.worker import TaskWorker
+from taskdesk.service.redis import connect_impatiently
+from taskdesk.worker.child.failure import Failure
+from taskdesk.worker.child.loop import Child
+from taskdesk.worker.child.reservation import Outcome, Reserved
+from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.worker import TaskWorker
 
 CUT_BEFORE, CUT_AFTER = "cut before", "cut after"
 KILLED_BEFORE, KILLED_SENT, KILLED_AFTER = "killed before", "killed when it is sent", "killed after"

@@ -11,7 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
-from jobkit.task import current_job
+from taskdesk.jobs.task import current_job
 
 VARIABLE = "EFFECTS"
 

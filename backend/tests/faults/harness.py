@@ -23,10 +23,10 @@ from redis.exceptions import ConnectionError, RedisError, ResponseError, Timeout
 from redis.retry import Retry
 from rq.worker_registration import REDIS_WORKER_KEYS
 
-from jobkit.errors import AppError
-from jobkit.job import Job
-from jobkit.jobs import Jobs, new_job_id
-from jobkit.redis import WORKERS
+from taskdesk.jobs.job import Job
+from taskdesk.jobs.jobs import Jobs, new_job_id
+from taskdesk.jobs.keys import WORKERS
+from taskdesk.service.errors import AppError
 from tests.conftest import wait_until
 from tests.faults import endings, logs, reconciler
 from tests.faults.catalog import CATALOG, KEPT, OFTEN, QUEUES

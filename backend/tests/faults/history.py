@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from redis import Redis
 
-from jobkit.job import Retention
-from jobkit.jobs import Jobs
-from jobkit.redis import JOBS, index_key, job_key, queue_key, registry_key, results_key, task_key
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.keys import JOBS, index_key, job_key, queue_key, registry_key, results_key, task_key
 from tests.faults.catalog import CATALOG
 
 PREFIX = "history-"  # of their ids: the verdict passes over them

@@ -12,8 +12,8 @@ from typing import Any
 
 from redis import Redis
 
-from jobkit.job import status_of
-from jobkit.redis import EXPIRED, FOREIGN, JOBS, foreign_key, index_key
+from taskdesk.jobs.job import status_of
+from taskdesk.jobs.keys import EXPIRED, FOREIGN, JOBS, foreign_key, index_key
 from tests.faults.history import PREFIX
 
 FINAL = frozenset({"finished", "failed", "stopped", "canceled"})

@@ -12,7 +12,7 @@ from rq import Queue, Repeat, Retry
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from jobkit.jobs import new_job_id
+from taskdesk.jobs.jobs import new_job_id
 from tests.conftest import wait_until
 from tests.faults.harness import Desk, desk
 from tests.faults.reconciler import FINAL

@@ -17,7 +17,7 @@ from rq import Queue
 from rq.repeat import Repeat
 from rq.serializers import JSONSerializer
 
-from jobkit.redis import SWEEP_LOCK, registry_key
+from taskdesk.jobs.keys import SWEEP_LOCK, registry_key
 from tests.conftest import RedisServer, Stack, wait_until
 from tests.faults.clock_shift import set_offset
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobkit.job import ERROR
-from jobkit.redis import JOBS
+from taskdesk.jobs.job import ERROR
+from taskdesk.jobs.keys import JOBS
 from tests.faults.harness import Desk, desk
 from tests.faults.ledger import REFUSED
 from tests.faults.scale import LIMIT, SEED

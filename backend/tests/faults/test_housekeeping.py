@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from jobkit.artifacts import FolderStore
-from jobkit.job import Retention
-from jobkit.redis import EXPIRED, JOBS, SWEEP_LOCK
-from runner.retention import UPLOAD_SECONDS, Sweeper
-from runner.settings import WorkerSettings
+from taskdesk.jobs.artifacts import FolderStore
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.keys import EXPIRED, JOBS, SWEEP_LOCK
+from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.supervisor.retention import UPLOAD_SECONDS, Sweeper
 from tests.conftest import wait_until
 from tests.faults.catalog import CATALOG, QUEUES
 from tests.faults.harness import Desk, desk

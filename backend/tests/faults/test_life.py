@@ -18,15 +18,15 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from jobkit.artifacts import FolderStore
-from jobkit.errors import JobExpired, JobNotFound
-from jobkit.job import Retention
-from jobkit.jobs import Jobs, Once, new_job_id
-from jobkit.redis import SWEEP_LOCK, WORKERS
-from runner.discovery import TaskRegistry, discover
-from runner.reservation import Reserved
-from runner.retention import Sweeper
-from runner.settings import WorkerSettings
+from taskdesk.jobs.artifacts import FolderStore
+from taskdesk.jobs.errors import JobExpired, JobNotFound
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Jobs, Once, new_job_id
+from taskdesk.jobs.keys import SWEEP_LOCK, WORKERS
+from taskdesk.worker.child.reservation import Reserved
+from taskdesk.worker.discovery import TaskRegistry, discover
+from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.supervisor.retention import Sweeper
 from tests.faults import reconciler
 from tests.faults.catalog import QUEUES
 from tests.faults.crashes import HOW, Fate, Killed, Step, Supervisor, connect

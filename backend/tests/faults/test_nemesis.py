@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from jobkit.job import ERROR
+from taskdesk.jobs.job import ERROR
 from tests.faults.catalog import OFTEN, ONCE
 from tests.faults.harness import Desk, desk
 from tests.faults.ledger import ACCEPTED

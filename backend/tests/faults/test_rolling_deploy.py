@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from jobkit.catalog import CatalogReader, TaskSpec
-from jobkit.jobs import Jobs
-from jobkit.redis import FOREIGN, foreign_key, statistics_key
+from taskdesk.jobs.catalog import CatalogReader, TaskSpec
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.keys import FOREIGN, foreign_key, statistics_key
 from tests.conftest import wait_until
 from tests.faults.catalog import CATALOG, KEPT
 from tests.faults.fleet import Worker
@@ -22,7 +22,7 @@ ALL = os.environ.get("FAULTS") == "all"
 pytestmark = pytest.mark.timeout(180)
 
 HEAD = """
-from jobkit.task import task
+from taskdesk import task
 from tests.faults import effects
 
 def _leave():

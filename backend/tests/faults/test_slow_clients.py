@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from runner.discovery import TaskRegistry
+from taskdesk.web.server.serve import allow_files
+from taskdesk.worker.discovery import TaskRegistry
 from tests.conftest import Stack, wait_until
 from tests.faults.scale import ALL
-from web.serve import allow_files
 
 CLIENTS, SECONDS = (2000, 40) if ALL else (300, 5)
 BURST = 100  # connections that are made at once: many are a flood, which is another matter

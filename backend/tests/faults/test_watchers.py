@@ -15,10 +15,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from jobkit.events import STREAM_EVENTS, Progress, append_log, emit
-from jobkit.redis import WAKE, job_key
+from taskdesk.jobs.events import STREAM_EVENTS, Progress, append_log, emit
+from taskdesk.jobs.keys import WAKE, job_key
+from taskdesk.web.streams.feed import KEPT
 from tests.conftest import Stack, wait_until
-from web.feed import KEPT
 
 JOB = "a-job"
 WATCHERS = 20

@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from jobkit.redis import RQ_WORKERS
+from taskdesk.jobs.keys import RQ_WORKERS
 from tests.conftest import wait_until
 from tests.faults.fleet import Worker, send
 from tests.faults.harness import Desk, desk

@@ -8,10 +8,10 @@ from collections import Counter
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from jobkit.errors import AppError
-from jobkit.events import read
-from jobkit.job import FINAL
-from jobkit.redis import results_key
+from taskdesk.jobs.events import read
+from taskdesk.jobs.job import FINAL
+from taskdesk.jobs.keys import results_key
+from taskdesk.service.errors import AppError
 from tests.faults import reconciler
 from tests.faults.effects import Effect
 from tests.faults.endings import GONE

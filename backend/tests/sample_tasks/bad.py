@@ -7,8 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from jobkit.results import File, Table
-from jobkit.task import progress, task
+from taskdesk import File, Table, progress, task
 
 
 def raises() -> None:

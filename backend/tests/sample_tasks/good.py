@@ -11,8 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from jobkit.results import File, Markdown, Picture, Table
-from jobkit.task import AnyFile, CsvFile, current_job, progress, task, temporary_folder
+from taskdesk import AnyFile, CsvFile, File, Markdown, Picture, Table, current_job, progress, task, temporary_folder
 
 
 class Colour(Enum):

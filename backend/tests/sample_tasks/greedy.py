@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 
-from jobkit.task import task
+from taskdesk import task
 from tests.sample_tasks import good
 
 _seen: list[int] = []

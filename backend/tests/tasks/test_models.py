@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobkit.task import JobContext, current_job, enter_job
+from taskdesk.jobs.task import JobContext, current_job, enter_job
 from tasks.models import TableError, train_model
 
 QUICK = {"trees": 10, "folds": 3}

@@ -9,10 +9,10 @@ import gevent
 import pytest
 from gevent import socket
 
-from jobkit.errors import AppError
-from web import wsgi
-from web.serve import listen
-from web.wsgi import Server
+from taskdesk.service.errors import AppError
+from taskdesk.web.server import wsgi
+from taskdesk.web.server.serve import listen
+from taskdesk.web.server.wsgi import Server
 
 
 class Client:

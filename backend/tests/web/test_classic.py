@@ -6,10 +6,10 @@ import json
 
 import pytest
 
-from jobkit.errors import SettingsError
-from jobkit.settings import load
-from web import create_app
-from web.settings import WebSettings
+from taskdesk.service.errors import SettingsError
+from taskdesk.service.settings import load
+from taskdesk.web import create_app
+from taskdesk.web.settings import WebSettings
 
 STARTS = [
     ("GET", "/flask/heavy"),

@@ -8,8 +8,8 @@ import re
 
 import pytest
 
-from web import create_app
-from web.assets import FOLDER
+from taskdesk.web import create_app
+from taskdesk.web.assets import FOLDER
 
 GZIP = {"Accept-Encoding": "gzip, br"}
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobkit.redis import Memory
+from taskdesk.service.redis import Memory
 
 MB = 1 << 20
 ECHO = "/api/v1/tasks/echo/jobs"

@@ -7,9 +7,9 @@ import socket
 import pytest
 from pydantic import ValidationError
 
-from jobkit.hosts import TrustedHosts
-from web import create_app
-from web.settings import WebSettings
+from taskdesk.service.hosts import TrustedHosts
+from taskdesk.web import create_app
+from taskdesk.web.settings import WebSettings
 
 
 @pytest.mark.parametrize(

@@ -12,11 +12,11 @@ import pytest
 from redis import Redis
 from redis.exceptions import ConnectionError
 
-from jobkit.redis import JOBS
+from taskdesk.jobs.keys import JOBS
+from taskdesk.web import create_app
+from taskdesk.web.settings import WebSettings
 from tests.conftest import free_port
 from tests.refusals import refusing
-from web import create_app
-from web.settings import WebSettings
 
 BODIES = {"PATCH": {"paused": True}, "POST": {"action": "keep", "filter": {}, "expected_count": 0}}
 

@@ -13,8 +13,8 @@ import gevent
 import pytest
 import requests
 
+from taskdesk.web import create_app
 from tests.conftest import Stack, wait_until
-from web import create_app
 
 MB = 1 << 20
 PLACES = 2

@@ -6,8 +6,8 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from jobkit.catalog import Catalog, announce
-from tests.web.test_metrics import Figures
+from taskdesk.jobs.catalog import Catalog, announce
+from tests.web.metrics.test_metrics import Figures
 
 REASON = "No worker here serves tests.sample_tasks.nothing."
 

@@ -9,8 +9,7 @@ import weakref
 from dataclasses import dataclass
 from typing import Any
 
-from jobkit.results import File
-from jobkit.task import progress, task
+from taskdesk import File, progress, task
 from tests.faults import effects
 
 

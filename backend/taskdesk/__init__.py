@@ -1,0 +1,19 @@
+"""What authors of tasks import."""
+
+from taskdesk.jobs.results import File, Markdown, Picture, Table
+from taskdesk.jobs.task import AnyFile, CsvFile, LongText, Upload, current_job, progress, task, temporary_folder
+
+__all__ = [
+    "AnyFile",
+    "CsvFile",
+    "File",
+    "LongText",
+    "Markdown",
+    "Picture",
+    "Table",
+    "Upload",
+    "current_job",
+    "progress",
+    "task",
+    "temporary_folder",
+]

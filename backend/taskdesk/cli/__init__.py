@@ -1,0 +1,43 @@
+"""The command line: for operators and scripts. It talks to Redis and the data folder itself; the web need not run."""
+
+from __future__ import annotations
+
+import click
+
+from taskdesk.cli.accounts import token, user
+from taskdesk.cli.jobs import cancel, delete, keep, list_jobs, retry
+from taskdesk.cli.program import EPILOG, Program
+from taskdesk.cli.queues import pause, queues, resume, workers
+from taskdesk.cli.result import result
+from taskdesk.cli.submit import submit
+from taskdesk.cli.tasks import tasks
+from taskdesk.cli.watch import watch
+
+
+@click.group(cls=Program, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+def program() -> None:
+    """Run tasks and look after jobs.
+
+    Redis is that of REDIS_URL, or else that of `make run`.
+    """
+
+
+COMMANDS = (
+    submit,
+    tasks,
+    watch,
+    result,
+    list_jobs,
+    cancel,
+    retry,
+    keep,
+    delete,
+    queues,
+    pause,
+    resume,
+    workers,
+    user,
+    token,
+)
+for command in COMMANDS:
+    program.add_command(command)

@@ -1,0 +1,37 @@
+"""Times and durations as options take them."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import click
+
+from taskdesk.jobs.parsing import read_moment
+
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+class Moment(click.ParamType[datetime]):
+    """2026-12-01T08:00Z"""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            return read_moment(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class Duration(click.ParamType[timedelta]):
+    """90s, 10m, 1h, 3d"""
+
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        found = re.fullmatch(r"([0-9]{1,5})([smhd])", value)
+        if not found:
+            self.fail("This has to be a number with s, m, h or d, such as 10m.", param, ctx)
+        return timedelta(**{_UNITS[found[2]]: int(found[1])})

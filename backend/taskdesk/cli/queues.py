@@ -1,0 +1,119 @@
+"""Queues and workers; and the queues as they are now, second by second."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import click
+from redis.exceptions import RedisError
+from rich.live import Live
+from rich.table import Table
+
+from taskdesk.cli.session import Session, pass_session
+from taskdesk.cli.terminal import duration, json_flag, moment, out, print_json, print_table, table
+from taskdesk.jobs.desk import Desk
+from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.representations import queue_object, worker_object
+from taskdesk.jobs.workers import read_workers
+
+_COLUMNS = ("QUEUE", "WAITING", "OLDEST", "RUNNING", "SCHEDULED", "SUCCEEDED", "FAILED", "WORKERS")
+
+
+@click.command()
+@click.option("--watch", "is_live", is_flag=True, help="Refresh each second, until Ctrl-C.")
+@json_flag
+@pass_session
+def queues(session: Session, is_live: bool, as_json: bool) -> None:
+    """Show what waits and what runs in each queue, and how many workers serve it."""
+    if is_live and as_json:
+        raise click.UsageError("--watch is for people: leave out --json.")
+    if is_live:
+        _monitor(session.desk)
+    elif as_json:
+        print_json({"data": [queue_object(session.desk, queue) for queue in session.desk.queues.read()]})
+    else:
+        print_table(_COLUMNS, _rows(session.desk))
+
+
+@click.command()
+@click.argument("queue")
+@json_flag
+@pass_session
+def pause(session: Session, queue: str, as_json: bool) -> None:
+    """Let no job of QUEUE begin, until it is resumed; those that run go on."""
+    session.desk.queues.pause(queue)
+    session.note("pause_queue", queue)
+    _show(session.desk, queue, as_json)
+
+
+@click.command()
+@click.argument("queue")
+@json_flag
+@pass_session
+def resume(session: Session, queue: str, as_json: bool) -> None:
+    """Let the jobs of QUEUE begin again."""
+    session.desk.queues.resume(queue)
+    session.note("resume_queue", queue)
+    _show(session.desk, queue, as_json)
+
+
+def _show(desk: Desk, name: str, as_json: bool) -> None:
+    queue = desk.queues.get(name)
+    if as_json:
+        print_json(queue_object(desk, queue))
+    else:
+        print_table(_COLUMNS, [_row(queue, desk.catalog.read().workers_online(name))])
+
+
+@click.command()
+@json_flag
+@pass_session
+def workers(session: Session, as_json: bool) -> None:
+    """List the workers that are online."""
+    desk = session.desk
+    online = read_workers(desk.redis, (worker.name for worker in desk.catalog.read().workers))
+    if as_json:
+        print_json({"data": [worker_object(worker) for worker in online]})
+        return
+    rows = [
+        (one.name, one.state, ",".join(one.queues), one.current_job, one.hostname, one.pid, moment(one.started_at))
+        for one in online
+    ]
+    print_table(("WORKER", "STATE", "QUEUES", "JOB", "HOST", "PROCESS", "STARTED (UTC)"), rows)
+
+
+def _monitor(desk: Desk) -> None:
+    """Until Ctrl-C. Redis may go away meanwhile; whether it is there at the start, the first look tells."""
+    with Live(_table(desk), console=out, auto_refresh=False, screen=out.is_terminal) as live:
+        while True:
+            time.sleep(1)
+            try:
+                shown = _table(desk)
+            except RedisError as error:
+                shown = Table(title=f"Redis can't be reached: {error}", title_justify="left")
+            live.update(shown, refresh=True)
+
+
+def _table(desk: Desk) -> Table:
+    made = table(_COLUMNS, _rows(desk))
+    made.title, made.title_justify = f"Queues at {time.strftime('%H:%M:%S')} · Ctrl-C ends", "left"
+    return made
+
+
+def _rows(desk: Desk) -> list[tuple[Any, ...]]:
+    return [_row(queue, desk.catalog.read().workers_online(queue.name)) for queue in desk.queues.read()]
+
+
+def _row(queue: Queue, workers_online: int) -> tuple[Any, ...]:
+    jobs = queue.jobs
+    return (
+        f"{queue.name} (paused)" if queue.is_paused else queue.name,
+        jobs["queued"],
+        duration(queue.oldest_at),
+        jobs["running"],
+        jobs["scheduled"],
+        jobs["succeeded"],
+        jobs["failed"],
+        workers_online or "none",
+    )

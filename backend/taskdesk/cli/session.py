@@ -1,0 +1,72 @@
+"""What a command works with: the settings, and the desk, once it is asked for."""
+
+from __future__ import annotations
+
+import logging
+import os
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+from redis import Redis
+
+from taskdesk.cli.terminal import say
+from taskdesk.jobs.desk import Desk
+from taskdesk.service import clock
+from taskdesk.service.audit import write_audit
+from taskdesk.service.embedded import find_redis_url
+from taskdesk.service.errors import SettingsError
+from taskdesk.service.logs import formatter_of
+from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.settings import SharedSettings, load
+
+PATIENCE = 5.0  # seconds for an answer of Redis
+
+
+class Session:
+    @cached_property
+    def settings(self) -> SharedSettings:
+        return load(SharedSettings)
+
+    @cached_property
+    def redis_url(self) -> str:
+        return find_redis_url(self.settings)
+
+    @cached_property
+    def desk(self) -> Desk:
+        """Raises SettingsError, RedisError."""
+        redis = self._connect()
+        clock.ask(redis)
+        return Desk(self.settings, redis)
+
+    @property
+    def redis_address(self) -> str:
+        """Where Redis is, without the password."""
+        parts = urlsplit(self.redis_url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    def note(self, what: str, *subjects: str) -> None:
+        """Leave an audit line for each of them in the folder of the logs, if there is one: this program has no log."""
+        if not (self.settings.log_dir and subjects):
+            return
+        try:
+            handler = logging.FileHandler(Path(self.settings.log_dir, "cli.log"))
+        except OSError as error:
+            return say(f"No audit line was written: {error.filename}: {error.strerror}.")
+        handler.setFormatter(formatter_of(self.settings.env))
+        log = logging.getLogger("audit")
+        log.handlers, log.propagate = [handler], False
+        log.setLevel(logging.INFO)
+        for subject in subjects:
+            write_audit(f"cli:{os.getuid()}", what, subject)
+        handler.close()
+
+    def _connect(self) -> Redis:
+        try:
+            return connect_impatiently(self.redis_url, PATIENCE)
+        except ValueError as error:
+            raise SettingsError([f"REDIS_URL: {error}"]) from None
+
+
+pass_session = click.make_pass_decorator(Session, ensure=True)

@@ -1,0 +1,125 @@
+"""Put a job on its queue."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+from collections import defaultdict
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from taskdesk.cli.moments import Duration, Moment
+from taskdesk.cli.program import status_of
+from taskdesk.cli.session import Session, pass_session
+from taskdesk.cli.terminal import err, json_flag, print_json, say
+from taskdesk.cli.watch import follow
+from taskdesk.jobs.arguments import Arguments, check, check_tags
+from taskdesk.jobs.artifacts import UploadedFile
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
+from taskdesk.jobs.parsing import parse_json, read_texts
+from taskdesk.jobs.representations import job_object
+from taskdesk.service import clock
+
+
+@click.command()
+@click.argument("task")
+@click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
+@click.option("--input", "json_input", metavar="JSON", default="{}", help="Arguments as a JSON object.")
+@click.option("--queue", metavar="Q", help="Wait in this queue, and not in the task's own.")
+@click.option("--at", type=Moment(), metavar="TIME", help="Run it at this time, such as 2026-12-01T08:00Z.")
+@click.option("--in", "ahead", type=Duration(), metavar="DURATION", help="Run it after so long: 90s, 10m, 2h, 3d.")
+@click.option("--tag", "tags", metavar="T", multiple=True, help="A word to find the job by; may be given again.")
+@click.option("--wait", is_flag=True, help="Follow the job; the exit status tells how it ended.")
+@json_flag
+@pass_session
+@click.pass_context
+def submit(
+    ctx: click.Context,
+    session: Session,
+    task: str,
+    arguments: Sequence[str],
+    json_input: str,
+    queue: str | None,
+    at: datetime | None,
+    ahead: timedelta | None,
+    tags: Sequence[str],
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Run TASK, and print the id of the job.
+
+    A file is given as NAME=@path; a list by its NAME again for each entry. NAME=VALUE wins over --input.
+    """
+    if at and ahead:
+        raise click.UsageError("--at and --in exclude each other: choose one.")
+    if ahead:
+        at = clock.moment() + ahead
+    desk = session.desk
+    spec = desk.catalog.task(task)
+    with ExitStack() as files:
+        checked = _arguments(spec, _texts(arguments), _object(json_input), files)
+        job = desk.submit(spec, checked, queue=queue, at=at, tags=check_tags(tags))
+    session.note("create_job", job.id)
+    if not as_json:
+        click.echo(job.id)
+    if not desk.catalog.read().workers_online(job.queue):
+        say(f"No worker serves the queue {job.queue}: the job waits until one does.")
+    if wait:
+        job = follow(desk, job.id, None if as_json else err)
+    if as_json:
+        print_json(job_object(desk, job, whole=wait))
+    ctx.exit(status_of(job) if wait else 0)
+
+
+def _texts(arguments: Sequence[str]) -> dict[str, list[str]]:
+    texts = defaultdict(list)
+    for argument in arguments:
+        name, equals, text = os.fsencode(argument).decode(errors="replace").partition("=")
+        if not equals:
+            raise click.UsageError(f"{argument!r} has no value: write NAME=VALUE.")
+        texts[name].append(text)
+    return texts
+
+
+def _object(text: str) -> dict[str, Any]:
+    value = parse_json(os.fsencode(text).decode(errors="replace"))
+    if not isinstance(value, dict):
+        raise NotJson('--input has to be a JSON object of arguments, such as {"task_arg": "a"}.')
+    return value
+
+
+def _arguments(spec: TaskSpec, texts: dict[str, list[str]], values: dict[str, Any], files: ExitStack) -> Arguments:
+    """The checked arguments. Raises InvalidArguments."""
+    named = {name: texts.pop(name)[-1] for name in spec.file_parameters if name in texts}
+    uploads = _open(named, files)
+    values |= read_texts(spec, texts)
+    check(spec, values, uploads)
+    return Arguments(values, uploads)
+
+
+def _open(named: dict[str, str], files: ExitStack) -> dict[str, UploadedFile]:
+    uploads, errors = {}, []
+    for name, text in named.items():
+        path = Path(text.removeprefix("@"))
+        try:
+            if not text.startswith("@"):
+                raise ValueError(f"is a file: write {name}=@path.")
+            content = files.enter_context(path.open("rb"))
+            if not content.seekable():
+                raise ValueError(f"{path} is a pipe: save it to a file first.")
+        except ValueError as error:
+            errors.append(FieldError(f"/{name}", str(error)))
+        except OSError as error:
+            errors.append(FieldError(f"/{name}", f"{path} can't be read: {error.strerror}."))
+        else:
+            media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+            uploads[name] = UploadedFile(path.name, media_type, content)
+    if errors:
+        raise InvalidArguments(errors)
+    return uploads

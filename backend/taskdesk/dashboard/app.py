@@ -1,0 +1,42 @@
+"""The application: rq-dashboard's pages, on one connection to Redis of ours, with what we change of them."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+import rq_dashboard
+from flask import Flask, jsonify
+from jinja2 import ChoiceLoader, PackageLoader
+from rq_dashboard import web
+
+from taskdesk.dashboard import actions, audit, errors, protection, reading
+from taskdesk.dashboard.edits import EditedTemplates
+from taskdesk.dashboard.settings import DashboardSettings
+from taskdesk.service.redis import connect_briefly
+
+
+def create_app(settings: DashboardSettings) -> Flask:
+    """One per process: rq-dashboard's modules are changed."""
+    app = Flask(__name__, static_url_path="/taskdesk")  # rq-dashboard has its own files under /static
+    app.jinja_loader = ChoiceLoader([EditedTemplates(PackageLoader("rq_dashboard")), PackageLoader("rqview")])
+    app.jinja_env.globals["app_url"] = settings.app_url.rstrip("/") + "/"
+    url = settings.redis_url.get_secret_value()
+    redis = connect_briefly(url)
+    web.from_url = lambda *_, **__: ("", redis)  # it would open a connection for each request
+    app.config.update(RQ_DASHBOARD_REDIS_URL=_without_password(url), DEPRECATED_OPTIONS=[])
+    web.setup_rq_connection(app)
+
+    audit.install(app)
+    protection.install(app, settings)
+    reading.install(app)
+    errors.install(app)
+    app.add_url_rule("/healthz", "healthz", lambda: jsonify(status="ok"))
+    app.register_blueprint(rq_dashboard.blueprint)
+    actions.install(app)
+    return app
+
+
+def _without_password(url: str) -> str:
+    """As the pages show it."""
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

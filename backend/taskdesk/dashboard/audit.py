@@ -1,0 +1,21 @@
+"""One log line for each write, as the web has them. Also of one that was refused."""
+
+from __future__ import annotations
+
+from flask import Flask, Response, g, request
+
+from taskdesk.service.audit import write_audit
+
+
+def install(app: Flask) -> None:
+    app.after_request(_note)
+
+
+def _note(response: Response) -> Response:
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        args = request.view_args or {}
+        subject = str(args.get("job_id") or args.get("queue_name", ""))
+        what = (request.endpoint or "nothing").rpartition(".")[2].removesuffix("_view")
+        client = request.remote_addr or ""
+        write_audit(g.get("who", ""), what, subject, status=response.status_code, client=client)
+    return response

@@ -1,0 +1,75 @@
+"""What every request and answer is held to: who may look, what may write, and what a page may run."""
+
+from __future__ import annotations
+
+import hmac
+import secrets
+
+from flask import Flask, Response, abort, g, request
+from itsdangerous import Signer
+
+from taskdesk.dashboard.settings import DashboardSettings
+from taskdesk.service.hosts import TrustedHosts, UnknownHost, is_foreign
+
+# rq-dashboard's own scripts send a cookie of this name back as this header.
+_COOKIE, _HEADER = "_csrf_token", "X-CSRFToken"
+_CSP = (
+    "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; style-src-attr 'unsafe-inline'; "
+    "img-src 'self' data:; font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'"
+)
+
+
+def install(app: Flask, settings: DashboardSettings) -> None:
+    guard = _Guard(settings)
+    app.before_request(guard.ask_for_login)
+    app.before_request(guard.refuse_unknown_host)
+    app.before_request(guard.refuse_foreign_writes)
+    app.after_request(guard.finish)
+
+
+class _Guard:
+    def __init__(self, settings: DashboardSettings):
+        # Of this process, and gone with it: there is one. A page of before a restart is told to load again.
+        self._signer = Signer(secrets.token_bytes(32), salt="csrf")
+        self._username = settings.dashboard_username
+        self._password = settings.dashboard_password.get_secret_value()
+        self._hosts = TrustedHosts((), settings.dashboard_host)
+
+    def ask_for_login(self) -> Response | None:
+        g.nonce = secrets.token_urlsafe(16)
+        if not self._password or request.endpoint == "healthz":
+            return None
+        login = f"{self._username}:{self._password}".encode()
+        given = request.authorization
+        if given and hmac.compare_digest(f"{given.username}:{given.password}".encode(), login):
+            g.who = self._username
+            return None
+        return Response("Please log in.", 401, {"WWW-Authenticate": 'Basic realm="rq-dashboard", charset="UTF-8"'})
+
+    def refuse_unknown_host(self) -> None:
+        """A page that has made itself our origin does not know the password: so with one, any name will do."""
+        host = request.environ.get("HTTP_HOST", "")
+        if not self._password and request.endpoint != "healthz" and not self._hosts.trusts(host):
+            raise UnknownHost(host, "DASHBOARD_PASSWORD")
+
+    def refuse_foreign_writes(self) -> None:
+        if request.method in ("GET", "HEAD", "OPTIONS"):
+            if request.url_rule and "POST" in (request.url_rule.methods or ()):
+                abort(405)  # rq-dashboard requeues by GET, too
+            return
+        if is_foreign(request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), request.host):
+            abort(403, "A page of another site can't send this.")
+        token = request.headers.get(_HEADER, "")
+        if token != request.cookies.get(_COOKIE) or not self._signer.validate(token):
+            abort(403, "This page is too old. Load it again, then repeat.")
+
+    def finish(self, response: Response) -> Response:
+        is_page = response.mimetype == "text/html" and response.status_code != 401
+        if is_page and not self._signer.validate(request.cookies.get(_COOKIE, "")):
+            token = self._signer.sign(secrets.token_urlsafe(16)).decode()
+            response.set_cookie(_COOKIE, token, samesite="Strict", secure=request.is_secure)
+        response.headers["Content-Security-Policy"] = _CSP.format(nonce=g.get("nonce", ""))
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Referrer-Policy"] = "same-origin"
+        return response

@@ -1,0 +1,91 @@
+"""The arguments of a job to be, checked by its task's JSON Schema: each wrong field is named, with what to do."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from taskdesk.jobs.artifacts import UploadedFile
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
+from taskdesk.jobs.schema import Schema
+from taskdesk.jobs.sentences import sentence
+
+MAX_TAGS = 10
+
+
+@dataclass
+class Arguments:
+    """JSON values, and the files by parameter."""
+
+    values: dict[str, Any]
+    uploads: dict[str, UploadedFile] = field(default_factory=dict)
+
+
+def check(spec: TaskSpec, values: dict[str, Any], uploads: Mapping[str, UploadedFile] | None = None) -> None:
+    """Raises InvalidArguments, which names the wrong fields, and looks for MOST_ERRORS of them at most.
+
+    What an older version takes that is online is right, too: its worker runs the job. Files are for the newest only.
+    """
+    errors = list(islice(_errors(spec, values, uploads or {}), MOST_ERRORS))
+    if errors and (uploads or not _suits_another(spec, values)):
+        raise InvalidArguments(errors)
+
+
+def check_many(spec: TaskSpec, inputs: Sequence[Any], at: str = "") -> None:
+    """As `check`, for the arguments of many jobs, which stand at the pointer `at`: `/inputs/3/text`, say."""
+    every = (
+        FieldError(f"{at}/{index}{error.pointer}", error.detail)
+        for index, values in enumerate(inputs)
+        for error in ([] if _suits_another(spec, values) else _errors(spec, values, {}))
+    )
+    errors = list(islice(every, MOST_ERRORS))
+    if errors:
+        raise InvalidArguments(errors)
+
+
+def check_tags(tags: Sequence[str]) -> tuple[str, ...]:
+    """The tags of a job to be, each once. Raises InvalidArguments."""
+    wrong = [tag for tag in tags if not (1 <= len(tag) <= 64 and tag.isprintable() and " " not in tag)]
+    if wrong or len(tags) > MAX_TAGS:
+        detail = f"A job may have {MAX_TAGS} tags, each a word of up to 64 characters."
+        raise InvalidArguments([FieldError("/tag", detail)])
+    return tuple(dict.fromkeys(tags))
+
+
+def _suits_another(spec: TaskSpec, values: Any) -> bool:
+    return any(next(_errors(other, values, {}), None) is None for other in spec.others)
+
+
+def _errors(spec: TaskSpec, values: Any, uploads: Mapping[str, UploadedFile]) -> Iterator[FieldError]:
+    if not isinstance(values, dict):
+        yield FieldError("", sentence("type", "object"))
+        return
+    reported = set()
+    for error in _file_errors(spec.file_parameters, values, uploads):
+        reported.add(error.pointer)
+        yield error
+    instance = values | {name: "file" for name in uploads if name in spec.file_parameters} if uploads else values
+    yield from (error for error in _schema(spec.input_schema_json).errors(instance) if error.pointer not in reported)
+
+
+@lru_cache(maxsize=512)
+def _schema(document: str) -> Schema:
+    return Schema(json.loads(document))
+
+
+def _file_errors(
+    files: Mapping[str, Any], values: dict[str, Any], uploads: Mapping[str, UploadedFile]
+) -> Iterator[FieldError]:
+    for name, upload in uploads.items():
+        if name not in files:
+            yield FieldError(f"/{name}", "is no file parameter of this task.")
+        elif upload.is_empty():
+            yield FieldError(f"/{name}", "The file is empty: choose one that has content.")
+    for name in files:
+        if values.get(name) is not None:
+            yield FieldError(f"/{name}", "This has to be a file: choose one.")

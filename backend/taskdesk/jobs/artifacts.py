@@ -1,0 +1,194 @@
+"""Files that go into a job or come out of it, in a folder that web and worker share.
+
+`ArtifactStore` is the one interface. A file has two names: that under which it is stored is ours, and never a client's
+(an upload is stored as `input-<parameter><extension>`); the other is for people, who save it under that.
+"""
+
+from __future__ import annotations
+
+import errno
+import re
+import shutil
+from collections.abc import Collection, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from io import SEEK_END
+from itertools import count
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from taskdesk.jobs.errors import ArtifactNotFound, DiskFull
+
+RESERVE_SHARE, RESERVE_BYTES = 0.05, 1 << 30  # of the disk stay free: the lesser of these
+
+_SAFE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+_SAFE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_. -]{0,99}")
+_EXTENSION = re.compile(r"\.[0-9A-Za-z]{1,10}\Z")
+_NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """What stands in a job's input or result for a file. `size` is in bytes."""
+
+    artifact: str
+    media_type: str
+    size: int
+    filename: str
+
+
+@dataclass(frozen=True)
+class UploadedFile:
+    """A file that comes with the arguments of a job, before it is stored. `filename` is for people to read."""
+
+    filename: str
+    media_type: str
+    content: BinaryIO
+
+    def is_empty(self) -> bool:
+        first = self.content.read(1)
+        self.content.seek(0)
+        return not first
+
+
+@dataclass(frozen=True)
+class Disk:
+    """Bytes that are free where the files are, and how many of them stay so."""
+
+    free: int
+    reserve: int
+
+    @property
+    def is_short(self) -> bool:
+        """Whether no more files are taken."""
+        return self.free <= self.reserve
+
+
+def stored_name(filename: str, taken: Collection[str]) -> str:
+    """A name for the store, and none of these, for a file of a result that people know as `filename`.
+
+    Raises ValueError if that is no name of a file but a path, or can't be written.
+    """
+    if filename in ("", ".", "..") or len(filename) > 255 or _NO_NAME.search(filename):
+        raise ValueError(f"{filename!r} can't be a file's name: a slash, a control character, '..' or nothing is none.")
+    if _SAFE_NAME.fullmatch(filename) and not filename.startswith("input-") and filename not in taken:
+        return filename
+    extension = _EXTENSION.search(filename)
+    names = (f"file-{number}{extension[0] if extension else ''}" for number in count(1))
+    return next(name for name in names if name not in taken)
+
+
+class ArtifactStore(Protocol):
+    def save(self, job_id: str, name: str, content: BinaryIO) -> int:
+        """Store all of `content`, whole or not at all; return its size in bytes.
+
+        Raises ValueError on a bad name, DiskFull.
+        """
+
+    def check_room(self, size: int) -> None:
+        """Raises DiskFull unless there is room for so many bytes more."""
+
+    def disk(self) -> Disk:
+        """How much room there is."""
+
+    def open(self, job_id: str, name: str) -> BinaryIO:
+        """The file, for reading. Raises ArtifactNotFound."""
+
+    def local_path(self, job_id: str, name: str) -> Path:
+        """A path that holds the file, for a task to read. Raises ArtifactNotFound."""
+
+    def remove(self, job_id: str, name: str) -> None:
+        """Remove a file of a job; none is fine."""
+
+    def delete(self, job_id: str) -> None:
+        """Remove all files of a job; none is fine."""
+
+    def job_ids(self) -> Iterator[tuple[str, float]]:
+        """Every job that has files, with the seconds since its last change by the store's own clock."""
+
+
+class FolderStore:
+    """The store in a folder: `<folder>/<last two of the id>/<id>/<name>`."""
+
+    def __init__(self, folder: Path):
+        self._folder = folder
+
+    def save(self, job_id: str, name: str, content: BinaryIO) -> int:
+        target = self._path(job_id, name)
+        size = content.seek(0, SEEK_END)
+        content.seek(0)
+        self.check_room(size)
+        unfinished = target.with_name(f".{name}.part")
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with unfinished.open("wb") as file:
+                shutil.copyfileobj(content, file, 1 << 20)
+            unfinished.replace(target)
+        except BaseException as error:
+            unfinished.unlink(missing_ok=True)
+            if is_disk_full(error):  # others have filled it meanwhile
+                raise self._full(size) from None
+            raise
+        return target.stat().st_size
+
+    def check_room(self, size: int) -> None:
+        disk = self.disk()
+        if size > disk.free - disk.reserve:
+            raise self._full(size)
+
+    def disk(self) -> Disk:
+        there = next(folder for folder in (self._folder, *self._folder.parents) if folder.exists())
+        total, _, free = shutil.disk_usage(there)
+        return Disk(free, min(int(total * RESERVE_SHARE), RESERVE_BYTES))
+
+    def _full(self, size: int) -> DiskFull:
+        disk = self.disk()
+        return DiskFull(size, disk.free, disk.reserve)
+
+    def open(self, job_id: str, name: str) -> BinaryIO:
+        return self.local_path(job_id, name).open("rb")
+
+    def local_path(self, job_id: str, name: str) -> Path:
+        try:
+            path = self._path(job_id, name)
+        except ValueError:
+            raise ArtifactNotFound(job_id, name) from None
+        # A task may have put links there, to what only the web may read.
+        if not path.is_file() or path.resolve() != self._folder.resolve() / path.relative_to(self._folder):
+            raise ArtifactNotFound(job_id, name)
+        return path
+
+    def remove(self, job_id: str, name: str) -> None:
+        self._path(job_id, name).unlink(missing_ok=True)
+
+    def delete(self, job_id: str) -> None:
+        shutil.rmtree(self._job_folder(job_id), ignore_errors=True)
+
+    def job_ids(self) -> Iterator[tuple[str, float]]:
+        now = self._now()
+        for folder in self._folder.glob("??/*"):
+            if _SAFE_ID.fullmatch(folder.name):
+                with suppress(FileNotFoundError):  # removed meanwhile
+                    yield folder.name, now - folder.stat().st_mtime
+
+    def _now(self) -> float:
+        """As the file system has it, which may be another machine's: the time at which a file is changed now."""
+        if not self._folder.exists():
+            return 0.0
+        touched = self._folder / ".now"
+        touched.touch()
+        return touched.stat().st_mtime
+
+    def _job_folder(self, job_id: str) -> Path:
+        if not _SAFE_ID.fullmatch(job_id):
+            raise ValueError(f"{job_id!r} is no job id.")
+        return self._folder / job_id[-2:] / job_id
+
+    def _path(self, job_id: str, name: str) -> Path:
+        if not _SAFE_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} can't be a file's name: use letters, digits, '.', '_' and '-'.")
+        return self._job_folder(job_id) / name
+
+
+def is_disk_full(error: BaseException) -> bool:
+    return isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)

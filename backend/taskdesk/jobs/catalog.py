@@ -1,0 +1,239 @@
+"""The catalogue, as it crosses Redis: the worker announces, the web reads.
+
+A catalogue is stored once under the hash of its content, and each worker's own RQ record names the hash that
+it serves (field `catalog`). So liveness is RQ's, and a reader may keep what it has read for ever.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field
+from redis import Redis
+from redis.exceptions import RedisError
+
+from taskdesk.jobs.errors import TaskNotFound
+from taskdesk.jobs.keys import LATEST_CATALOG, LEASE, RQ_WORKERS, WORKERS, catalog_key, worker_key
+from taskdesk.service import clock
+
+KEPT_SECONDS = 30 * 24 * 3600  # after the last worker has gone
+FRESH_SECONDS = 1.0
+
+
+class TaskSpec(BaseModel):
+    """What the world may know of a task. `input_schema` is a JSON Schema (2020-12) of its arguments, without `$ref`s.
+
+    A parameter that takes an uploaded file has `"format": "binary"`. `output_schema` is the JSON Schema of the result,
+    None where it is no JSON or of no known type.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    reference: str
+    title: str
+    description: str
+    queue: str
+    timeout: int
+    retries: int
+    input_schema: dict[str, Any]
+    output_schema: dict[str, Any] | None = None
+    at_most_once: bool = False
+    others: tuple[TaskSpec, ...] = Field((), exclude=True, repr=False)  # older versions that are online, too
+
+    @cached_property
+    def version(self) -> str:
+        """The same for all announcements of this task that take the same arguments."""
+        return hashlib.sha256(json.dumps(self.input_schema, sort_keys=True).encode()).hexdigest()[:12]
+
+    @property
+    def parameters(self) -> dict[str, dict[str, Any]]:
+        properties: dict[str, dict[str, Any]] = self.input_schema.get("properties", {})
+        return properties
+
+    @cached_property
+    def input_schema_json(self) -> str:
+        return json.dumps(self.input_schema)
+
+    @cached_property
+    def file_parameters(self) -> dict[str, dict[str, Any]]:
+        """The parameters that take an uploaded file, with the schema of the file."""
+        return {
+            name: choice
+            for name, schema in self.parameters.items()
+            for choice in schema.get("anyOf", [schema])
+            if choice.get("format") == "binary"
+        }
+
+
+class BrokenModule(BaseModel):
+    """A file of tasks that can't be imported, or a function that can't be a task, and why."""
+
+    module: str
+    error: str
+
+
+class Catalog(BaseModel):
+    tasks: dict[str, TaskSpec]
+    broken: list[BrokenModule] = []
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+
+
+def announce(redis: Redis, catalog: Catalog, *, again: bool = False) -> None:
+    """Store the catalog, and keep it for its time from now. It is the newest, unless it is announced `again`."""
+    with redis.pipeline() as pipeline:
+        pipeline.set(catalog_key(catalog.digest), catalog.model_dump_json(), ex=KEPT_SECONDS)
+        pipeline.set(LATEST_CATALOG, catalog.digest, ex=KEPT_SECONDS, nx=again)
+        pipeline.expire(LATEST_CATALOG, KEPT_SECONDS)
+        pipeline.execute()
+
+
+@dataclass(frozen=True)
+class OnlineWorker:
+    name: str
+    queues: frozenset[str]
+    state: str
+    catalog: str
+
+
+@dataclass(frozen=True)
+class Announced:
+    """All that the workers announce at one time. Two are equal if they are made of the same catalogues."""
+
+    digests: tuple[str, ...]
+    tasks: dict[str, TaskSpec] = field(compare=False)
+    broken: list[BrokenModule] = field(compare=False)
+    workers: list[OnlineWorker] = field(compare=False)
+    catalogs: dict[str, Catalog] = field(compare=False)
+
+    def task(self, name: str) -> TaskSpec:
+        """The task of this name or full reference ("simple_task", "tasks.simple_task").
+
+        Raises TaskNotFound.
+        """
+        for spec in (self.tasks.get(name), self.tasks.get(name.rpartition(".")[2])):
+            if spec and name in (spec.name, spec.reference):
+                return spec
+        raise TaskNotFound(name)
+
+    def workers_online(self, queue: str) -> int:
+        return sum(queue in worker.queues for worker in self.workers)
+
+    def versions_online(self, reference: str, queue: str) -> list[str]:
+        """The versions of a task that workers of this queue serve, each once."""
+        name = reference.rpartition(".")[2]
+        serving = (self.catalogs.get(worker.catalog) for worker in self.workers if queue in worker.queues)
+        specs = (catalog.tasks.get(name) for catalog in serving if catalog)
+        return sorted({spec.version for spec in specs if spec and spec.reference == reference})
+
+
+class CatalogReader:
+    """Reads what is announced, at most once a second; while one caller reads, the others have what was read before."""
+
+    def __init__(self, redis: Redis):
+        self._redis = redis
+        self._catalogs: dict[str, Catalog] = {}
+        self._current: tuple[float, Announced] | None = None
+
+    def read(self, *, max_age: float = FRESH_SECONDS) -> Announced:
+        current = self._current
+        if current and time.monotonic() - current[0] <= max_age:
+            return current[1]
+        if current:
+            self._current = (time.monotonic(), current[1])  # the others need not read, too
+        try:
+            announced = self._read()
+        except RedisError:
+            self._current = current
+            raise
+        self._current = (time.monotonic(), announced)
+        return announced
+
+    def glance(self) -> Announced:
+        """As `read`, but while Redis is away what was read last will do."""
+        try:
+            return self.read()
+        except RedisError:
+            if not self._current:
+                raise
+            return self._current[1]
+
+    def task(self, name: str) -> TaskSpec:
+        """As `Announced.task`; a worker that has announced it this second counts."""
+        try:
+            return self.read().task(name)
+        except TaskNotFound:
+            return self.read(max_age=0.2).task(name)
+
+    def known_task(self, name: str) -> TaskSpec:
+        """As `task`, but while Redis is away what was read last will do."""
+        try:
+            return self.task(name)
+        except RedisError:
+            return self.glance().task(name)
+
+    @property
+    def last_read(self) -> Announced:
+        """What was read last, however old; there has to be something."""
+        return self._current[1] if self._current else self.read()
+
+    def _read(self) -> Announced:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            keys, latest = pipeline.smembers(RQ_WORKERS).get(LATEST_CATALOG).execute()
+        workers = list(self._workers(key.decode() for key in sorted(keys)))
+        digests = {worker.catalog for worker in workers if worker.catalog}
+        order = [latest.decode()] if latest and (not digests or latest.decode() in digests) else []
+        order += sorted(digests.difference(order))
+
+        broken: list[BrokenModule] = []
+        catalogs = {digest: catalog for digest in order if (catalog := self._catalog(digest))}
+        for catalog in catalogs.values():
+            broken += [module for module in catalog.broken if module not in broken]
+        return Announced(tuple(catalogs), _newest(list(catalogs.values())), broken, workers, catalogs)
+
+    def _workers(self, keys: Iterable[str]) -> Iterator[OnlineWorker]:
+        names = [key.removeprefix(worker_key("")) for key in keys]
+        asked = clock.steady()
+        with self._redis.pipeline(transaction=False) as pipeline:
+            pipeline.time()
+            for name in names:
+                pipeline.hmget(worker_key(name), "queues", "state", "catalog", "death")
+                pipeline.zscore(WORKERS, name)
+            told, *answers = pipeline.execute()
+        now = clock.hear(told, asked)
+        for name, (queues, state, catalog, death), beat in zip(names, answers[::2], answers[1::2], strict=True):
+            is_silent = beat is not None and now - beat > LEASE  # a stock worker has no beat
+            if queues is not None and death is None and not is_silent:
+                yield OnlineWorker(
+                    name, frozenset(queues.decode().split(",")), (state or b"").decode(), (catalog or b"").decode()
+                )
+
+    def _catalog(self, digest: str) -> Catalog | None:
+        if digest not in self._catalogs:
+            document = self._redis.get(catalog_key(digest))
+            if document is None:
+                return None
+            self._catalogs[digest] = Catalog.model_validate_json(document)
+        return self._catalogs[digest]
+
+
+def _newest(catalogs: Sequence[Catalog]) -> dict[str, TaskSpec]:
+    """Every task of these catalogs, the newest first: as its newest announcement has it, which knows the others."""
+    versions: dict[str, dict[tuple[str, str], TaskSpec]] = {}
+    for catalog in catalogs:
+        for name, spec in catalog.tasks.items():
+            versions.setdefault(name, {}).setdefault((spec.reference, spec.version), spec)
+    tasks = {}
+    for name, (newest, *others) in sorted((name, [*its.values()]) for name, its in versions.items()):
+        same = tuple(spec for spec in others if spec.reference == newest.reference)
+        tasks[name] = newest.model_copy(update={"others": same}) if same else newest
+    return tasks

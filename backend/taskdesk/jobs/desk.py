@@ -1,0 +1,170 @@
+"""The desk: the catalogue, the jobs and their files in one place, for whoever takes in jobs. One per process."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import ExitStack
+from typing import Any, Unpack
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from taskdesk.jobs.arguments import Arguments, check
+from taskdesk.jobs.artifacts import Artifact, ArtifactStore, FolderStore, UploadedFile
+from taskdesk.jobs.catalog import CatalogReader, TaskSpec
+from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, JobRuns, NotEnded, UnreadableInput
+from taskdesk.jobs.job import FINAL, Job, Retention
+from taskdesk.jobs.jobs import Jobs, Once, new_job_id
+from taskdesk.jobs.options import Options, check_options
+from taskdesk.jobs.queues import Queues
+from taskdesk.service.errors import AppError
+from taskdesk.service.settings import SharedSettings
+
+Outcome = str | AppError  # of an action on one job among many: what was done, or why it was not
+
+
+class Desk:
+    def __init__(self, settings: SharedSettings, redis: Redis):
+        self.redis = redis
+        self.catalog = CatalogReader(redis)
+        self.max_queued = settings.max_queued
+        self.jobs = Jobs(redis, settings.queues, settings.max_queued)
+        self.queues = Queues(redis, settings.queues)
+        self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
+        self._retention = Retention(settings.result_ttl, settings.failure_ttl)
+
+    def submit(
+        self,
+        spec: TaskSpec,
+        arguments: Arguments,
+        *,
+        key: str | None = None,
+        form_key: str = "",
+        **options: Unpack[Options],
+    ) -> Job:
+        """Store the uploads, then put the job on a queue. `arguments` are checked already.
+
+        With a `key` (Idempotency-Key) that came before, the job of that time. A `form_key` does the same while the
+        input is the same and that job is there; else it makes another. Raises IdempotencyKeyReused, NoRoom;
+        InvalidArguments for `queue` and `at`.
+        """
+        check_options(self.queues.names, options)
+        once = None
+        if key or form_key:
+            digest = _digest(spec, arguments, options)
+            once = Once(key or f"form {form_key} {digest}", digest, options.get("owner", ""))
+            if known := self.jobs.done_before(once):
+                try:
+                    return self._known(once, known[0])
+                except IdempotentJobGone:
+                    if key:
+                        raise
+                    once = None  # who sends the form again, wants it again
+        return self._put(spec, arguments, once, options)
+
+    def _put(self, spec: TaskSpec, arguments: Arguments, once: Once | None, options: Options) -> Job:
+        job_id = new_job_id()
+        try:
+            values = {**arguments.values, **self._store(spec, arguments, job_id)}
+            job = self.jobs.submit(spec, values, self._retention, job_id=job_id, once=once, **options)
+        except RedisError:
+            raise  # the job may be there, though its answer was lost: if it is not, the sweep removes its files
+        except Exception:
+            self.artifacts.delete(job_id)
+            raise
+        if job.id != job_id:  # another request with this key was faster
+            self.artifacts.delete(job_id)
+        return job
+
+    def _store(self, spec: TaskSpec, arguments: Arguments, job_id: str) -> dict[str, Any]:
+        """Keep the files that come with a job; as what they stand in its input, by parameter."""
+        kept = {}
+        for name, upload in arguments.uploads.items():
+            extensions = spec.file_parameters[name].get("extensions") or [""]
+            stored = f"input-{name}{extensions[0]}"
+            size = self.artifacts.save(job_id, stored, upload.content)
+            kept[name] = vars(Artifact(stored, upload.media_type, size, upload.filename))
+        return kept
+
+    def _known(self, once: Once, job_id: str) -> Job:
+        try:
+            return self.jobs.get(job_id)
+        except (JobNotFound, JobExpired):
+            raise IdempotentJobGone(once.key, job_id) from None
+
+    def submit_many(
+        self, spec: TaskSpec, inputs: list[dict[str, Any]], *, key: str | None = None, **options: Unpack[Options]
+    ) -> list[str]:
+        """Put a job for each of these inputs on a queue, in one step; their ids. Options and errors as of `submit`."""
+        check_options(self.queues.names, options)
+        asked = Arguments({"inputs": inputs})
+        once = Once(key, _digest(spec, asked, options), options.get("owner", "")) if key else None
+        return self.jobs.submit_many(spec, inputs, self._retention, once=once, **options)
+
+    def retry(self, job: Job, *, key: str | None = None, form_key: str = "") -> Job:
+        """A new job with the input, the files, the tags and the queue of one that has ended; the keys as in `submit`.
+
+        A queue that the settings do not name any more is left for the task's own.
+        Raises NotEnded, UnreadableInput, TaskNotFound; InvalidArguments if the task takes others by now.
+        """
+        if not job.is_final:
+            raise NotEnded(job.id, job.status)
+        if job.input is None:
+            raise UnreadableInput(job.id)
+        spec = self.catalog.task(job.task)
+        with ExitStack() as files:
+            uploads = {name: self.reopen(job, name, files) for name in job.uploads}
+            values = {name: value for name, value in job.input.items() if name not in uploads}
+            check(spec, values, uploads)
+            queue = job.queue if job.queue in self.queues.names else None
+            options: Options = {"queue": queue, "tags": job.tags, "retry_of": job.id}
+            return self.submit(spec, Arguments(values, uploads), key=key, form_key=form_key, **options)
+
+    def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
+        """A file that came with a job, open until `files` closes. Raises ArtifactNotFound."""
+        file = job.uploads[parameter]
+        content = files.enter_context(self.artifacts.open(job.id, file.artifact))
+        return UploadedFile(file.filename, file.media_type, content)
+
+    def cancel(self, *job_ids: str) -> list[Outcome]:
+        """As `Jobs.cancel`: "canceled", "stopping" for one that runs, the status of one that had ended; JobNotFound."""
+
+        def outcome(job_id: str, status: str) -> Outcome:
+            return ("stopping" if status == "running" else status) or JobNotFound(job_id)
+
+        return list(map(outcome, job_ids, self.jobs.cancel(*job_ids)))
+
+    def keep(self, *job_ids: str) -> list[Outcome]:
+        """As `Jobs.keep`: "kept"; NotEnded, JobNotFound."""
+
+        def outcome(job_id: str, status: str) -> Outcome:
+            if status in FINAL:
+                return "kept"
+            return NotEnded(job_id, status) if status else JobNotFound(job_id)
+
+        return list(map(outcome, job_ids, self.jobs.keep(*job_ids)))
+
+    def delete(self, *job_ids: str) -> list[Outcome]:
+        """Remove jobs and their files: "deleted"; JobRuns, JobNotFound."""
+
+        def outcome(job_id: str, status: str) -> Outcome:
+            if status == "running":
+                return JobRuns(job_id)
+            if not status:
+                return JobNotFound(job_id)
+            self.artifacts.delete(job_id)
+            return "deleted"
+
+        return list(map(outcome, job_ids, self.jobs.delete(*job_ids)))
+
+
+def _digest(spec: TaskSpec, arguments: Arguments, options: Options) -> str:
+    """The same for requests that ask for the same."""
+    files = {}
+    for name, upload in arguments.uploads.items():
+        files[name] = hashlib.file_digest(upload.content, "sha256").hexdigest()  # type: ignore[arg-type]
+        upload.content.seek(0)
+    queue, at, tags = options.get("queue") or spec.queue, options.get("at"), sorted(options.get("tags", ()))
+    asked = [spec.reference, arguments.values, files, queue, at and at.timestamp(), tags, options.get("retry_of", "")]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]

@@ -1,0 +1,199 @@
+"""Errors about jobs that a user may see."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+from taskdesk.service.errors import AppError, NoRoom
+
+MOST_ERRORS = 50  # wrong fields that are named at once
+_LONGEST_TEXT = 1000  # characters
+
+
+class TaskNotFound(AppError):
+    """Unknown task: no worker announced one of this name."""
+
+    status = 404
+
+    def __init__(self, name: str):
+        super().__init__(f"No worker has announced a task named {name!r}.")
+
+
+class JobNotFound(AppError):
+    """Unknown job: it never existed, or it was deleted."""
+
+    status = 404
+
+    def __init__(self, job_id: str):
+        super().__init__(f"No job {job_id!r}.")
+
+
+class JobExpired(AppError):
+    """Expired job: it ended, was kept for its time, and was removed."""
+
+    status = 410
+
+    def __init__(self, job_id: str):
+        super().__init__(f"Job {job_id} has expired: its result is no longer kept.")
+
+
+class NoResult(AppError):
+    """No result: the job has not succeeded (yet)."""
+
+    status = 409
+
+    def __init__(self, job_id: str, status: str):
+        super().__init__(f"Job {job_id} has no result: it is {status}.")
+
+
+class NotEnded(AppError):
+    """Not ended: this can be done when the job has ended."""
+
+    status = 409
+
+    def __init__(self, job_id: str, status: str):
+        super().__init__(f"Job {job_id} has not ended: it is {status}.")
+
+
+class JobRuns(AppError):
+    """Job runs: cancel it first."""
+
+    status = 409
+
+    def __init__(self, job_id: str):
+        super().__init__(f"Job {job_id} runs. Cancel it, then delete it.")
+
+
+class CountDiffers(AppError):
+    """Count differs: not as many jobs match as was expected."""
+
+    status = 409
+
+    def __init__(self, expected: int, count: int):
+        self.count = count
+        super().__init__(f"{count:,} jobs match, and not {expected:,}. Nothing was done.")
+
+
+class QueueNotFound(AppError):
+    """Unknown queue: the settings name no such queue."""
+
+    status = 404
+
+    def __init__(self, name: str, names: Sequence[str]):
+        super().__init__(f"There is no queue {name!r}: QUEUES names {', '.join(names)}.")
+
+
+class IdempotencyKeyReused(AppError):
+    """Idempotency key reused: an earlier request of this key asked for something else."""
+
+    status = 422
+
+    def __init__(self, key: str):
+        super().__init__(f"The Idempotency-Key {key!r} came with another request before: use a new key for each.")
+
+
+class IdempotentJobGone(AppError):
+    """Job is gone: the request of this Idempotency-Key was done before, and its job was deleted or has expired."""
+
+    status = 409
+
+    def __init__(self, key: str, job_id: str):
+        super().__init__(
+            f"The Idempotency-Key {key!r} made job {job_id}, which is gone: use a new key to run it again."
+        )
+
+
+class UnreadableInput(AppError):
+    """Unreadable input: the job can't be run again."""
+
+    status = 409
+
+    def __init__(self, job_id: str):
+        super().__init__(f"Job {job_id} was not made by Taskdesk, and its input can't be read: submit it anew.")
+
+
+class ArtifactNotFound(AppError):
+    """Unknown artifact: the job has no file of this name."""
+
+    status = 404
+
+    def __init__(self, job_id: str, name: str):
+        super().__init__(f"Job {job_id} has no artifact {name!r}.")
+
+
+class NotJson(AppError):
+    """Not JSON: the text can't be read."""
+
+    status = 400
+
+
+@dataclass(frozen=True)
+class FieldError:
+    """One wrong field: `pointer` is a JSON Pointer (RFC 6901) into the arguments."""
+
+    pointer: str
+    detail: str
+
+
+class InvalidArguments(AppError):
+    """Invalid arguments: the task does not take these."""
+
+    status = 422
+
+    def __init__(self, errors: Iterable[FieldError]):
+        """Takes MOST_ERRORS at most, and of each as much as a person reads: a client chooses how much is wrong."""
+        self.errors = [FieldError(_cut(error.pointer), _cut(error.detail)) for error in islice(errors, MOST_ERRORS)]
+        super().__init__(
+            "; ".join(f"{error.pointer.lstrip('/') or 'the arguments'}: {error.detail}" for error in self.errors)
+        )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}…"
+
+
+class QueueFull(NoRoom):
+    """Queue full: as many jobs wait in it as may."""
+
+    status = 429
+
+    def __init__(self, queue: str, waiting: int, most: int):
+        super().__init__(
+            f"The queue {queue} is full: {waiting:,} jobs wait in it, and it takes {most:,} (MAX_QUEUED). "
+            "Nothing was added: try again when some have run, or choose another queue."
+        )
+
+
+class OwnerFull(NoRoom):
+    """Share used up: the jobs of this user take as much of Redis's memory as those of one user may."""
+
+    status = 429
+
+    def __init__(self, owner: str, held: int, most: int):
+        super().__init__(
+            f"The jobs of {owner} take {held / 1e6:,.1f} MB of Redis's memory, and with these they would take more "
+            f"than the {most / 1e6:,.1f} MB that one user may fill now: the rest is for others. Nothing was added: "
+            f"delete jobs that are not needed any more (/jobs?owner={owner}), or try again when some have expired."
+        )
+
+
+class DiskFull(NoRoom):
+    """Disk full: what is left of it stays free."""
+
+    def __init__(self, size: int, free: int, reserve: int):
+        super().__init__(
+            f"There is no room for {size:,} bytes more: the disk of DATA_DIR has {free / 1e6:,.1f} MB free, "
+            f"and {reserve / 1e6:,.1f} MB stay so. Try again later. An operator makes room by deleting jobs."
+        )
+
+
+class TooManyStreams(AppError):
+    """Too many event streams: the process, or this client, has as many open as it may."""
+
+    status = 503
+
+
+class UnstorableResult(AppError):
+    """Unstorable result: the task returned what can't be kept as JSON, a table, a picture or a file."""

@@ -1,0 +1,89 @@
+"""What happens to a job while somebody watches: a small stream per job, its log (joblog.py), and a channel to wake.
+
+The worker writes, the web reads. The stream is capped, and gone an hour after the job's end; a message on the
+channel only says that a job has news, so a lost one costs a delay and never an event.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+
+from taskdesk.jobs import joblog
+from taskdesk.jobs.keys import FOREIGN, WAKE, events_key, job_key
+
+STREAM_EVENTS = 500
+KEPT_SECONDS = 3600
+
+
+@dataclass(frozen=True)
+class Event:
+    """`type` is "progress" or "log"; `id` orders the events of a job."""
+
+    id: str
+    type: str
+    data: dict[str, Any]
+
+
+def emit(pipeline: Pipeline, job_id: str, type: str, data: dict[str, Any], *, ttl: int = KEPT_SECONDS) -> None:
+    """Add an event, and wake who watches. `ttl` (seconds) must outlast the job."""
+    key = events_key(job_id)
+    pipeline.xadd(key, {"type": type, "data": json.dumps(data)}, maxlen=STREAM_EVENTS, approximate=True)
+    pipeline.expire(key, ttl)
+    pipeline.publish(WAKE, job_id)
+
+
+def read(redis: Redis, job_id: str, after: str = "0-0") -> list[Event]:
+    """The events of a job that follow the event `after`, oldest first."""
+    return _restore(redis.xrange(events_key(job_id), f"({after}"))
+
+
+def news_of(redis: Redis, job_id: str, after: str) -> tuple[tuple[bytes, bytes | None] | None, list[Event]]:
+    """What tells the status of a job (job.status_of; None: there is no such job), and as `read` its events, each log
+    event with its `text`.
+
+    Two round trips, however many events there are. The status is read first: a final one has no events after these.
+    """
+    with redis.pipeline(transaction=False) as pipeline:
+        pipeline.hmget(job_key(job_id), "status", FOREIGN)
+        pipeline.xrange(events_key(job_id), f"({after}")
+        (status, foreign), entries = pipeline.execute()
+    events = _restore(entries)
+    joblog.add_texts(redis, job_id, [event.data for event in events if event.type == "log"])
+    return (status, foreign) if status else None, events
+
+
+def _restore(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Event]:
+    return [
+        Event(event_id.decode(), fields[b"type"].decode(), json.loads(fields[b"data"])) for event_id, fields in entries
+    ]
+
+
+def append_log(redis: Redis, job_id: str, content: bytes, *, offset: int, ttl: int) -> int:
+    """Add what was printed from position `offset` on to a job's log; its new size."""
+    with redis.pipeline() as pipeline:
+        joblog.write(pipeline, job_id, content, offset=offset, ttl=ttl)
+        emit(pipeline, job_id, "log", {"offset": offset, "size": len(content)}, ttl=ttl)
+        pipeline.execute()
+    return offset + len(content)
+
+
+@dataclass(frozen=True)
+class Progress:
+    current: float
+    total: float
+    message: str
+
+    @property
+    def percent(self) -> float:
+        """From 0 to 100, whatever the task reported."""
+        share = self.current / self.total if self.total else 0.0
+        return round(100 * min(max(share, 0.0), 1.0), 1) if math.isfinite(share) else 0.0
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"percent": self.percent, "current": self.current, "total": self.total, "message": self.message}

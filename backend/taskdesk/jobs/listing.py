@@ -1,0 +1,239 @@
+"""Lists of jobs: filtered, newest first, by page, at a cost that does not grow with the number of jobs.
+
+A page is read from the index (lua/index.lua) that has the fewest entries of those that the filter names; what else it
+names is looked at job by job. So that no request takes long, one looks at EXAMINED jobs at most. The pages that follow
+read the same index: a job that was queued again has another number in one than in the others.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from redis import Redis
+
+from taskdesk.jobs.errors import FieldError, InvalidArguments
+from taskdesk.jobs.job import EVERY_STATUS, LISTED, Job, load, with_due
+from taskdesk.jobs.keys import JOBS, index_key, job_key, owner_key, registry_key, tag_key, task_key
+from taskdesk.jobs.scripts import ENTRIES, REINDEX
+
+EXAMINED = 2_000
+_CHUNK = 200
+_MOST_AGAIN = 250  # so that a cursor fits into an address; of more such jobs the oldest may be repeated
+_CURSOR = re.compile(rf"([a-z]{{1,6}})\.([0-9]{{1,15}})((?:\.[0-9]{{1,15}}){{0,{_MOST_AGAIN}}})")
+INDEXED = tuple(status for status in EVERY_STATUS if status != "running")
+
+
+@dataclass(frozen=True)
+class Filter:
+    """What the jobs of a list have in common; None for whatever. `since` ≤ submitted < `until`; `prefix`: of the id."""
+
+    status: str | None = None
+    task: str | None = None
+    queue: str | None = None
+    tag: str | None = None
+    owner: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    prefix: str | None = None
+
+    def matches(self, job: Job) -> bool:
+        return (
+            self.status in (None, job.status)
+            and self.task in (None, job.task)
+            and self.queue in (None, job.queue)
+            and (self.tag is None or self.tag in job.tags)
+            and self.owner in (None, job.owner)
+            and (self.until is None or job.created_at is None or job.created_at < self.until)
+            and not self.is_before(job)
+        )
+
+    def is_before(self, job: Job) -> bool:
+        """Whether the job, and so each that follows it in a list, was submitted too early."""
+        return self.since is not None and job.created_at is not None and job.created_at < self.since
+
+
+class Entry(NamedTuple):
+    """An entry of an index: the number by which it is ordered, and the queue and status that it stands for, if any."""
+
+    number: int
+    id: str
+    queue: str | None = None
+    status: str | None = None
+
+
+Sources = dict[str, tuple[str | None, str | None]]  # keys of an index, with the queue and status of their jobs
+Found = list[tuple[Entry, Job]]
+
+
+class Cursor(NamedTuple):
+    """Where a list goes on: in which index, before which number.
+
+    `again`: the numbers, lower than that, of jobs that were shown under a newer one, as they had been queued again.
+    """
+
+    source: str
+    before: float = math.inf
+    again: frozenset[int] = frozenset()
+
+    def __str__(self) -> str:
+        again = sorted((number for number in self.again if number < self.before), reverse=True)[:_MOST_AGAIN]
+        return ".".join(map(str, (self.source, self.before, *again)))
+
+
+class Listing:
+    def __init__(self, redis: Redis, queues: Sequence[str]):
+        self._redis = redis
+        self._queues = queues
+
+    def page(self, limit: int, cursor: str | None, matching: Filter) -> tuple[list[Job], str | None]:
+        """As `Jobs.page`."""
+        choices = self._choices(matching)
+        start = self._start(cursor, choices)
+        found, before = self._find(limit, start, choices[start.source], matching)
+        jobs = [job for _, job in found]
+        if before is None:
+            return jobs, None
+        return jobs, str(Cursor(start.source, before, start.again.union(self._own_numbers(found))))
+
+    def arrivals(self, shown: Collection[str], cursor: str | None, matching: Filter) -> int:
+        """As `Jobs.arrivals`."""
+        choices = self._choices(matching)
+        source, lowest, _ = self._start(cursor, choices)
+        entries = self._entries(choices[source], self._running(source, matching), math.inf, len(shown) + _CHUNK)
+        others = [entry for entry in entries if entry.id not in shown and (cursor is None or entry.number > lowest)]
+        return sum(matching.matches(job) for _, job in self._jobs(others[:_CHUNK], matching))
+
+    def _find(self, limit: int, start: Cursor, sources: Sources, matching: Filter) -> tuple[Found, int | None]:
+        """What matches from there on, and before which number to go on: None at the end."""
+        queues = self._running(start.source, matching)
+        found: Found = []
+        seen: set[str] = set()
+        examined, before, chunk = 0, start.before, limit + 1
+        while True:
+            entries = self._entries(sources, queues, before, chunk)
+            for entry, job in self._jobs(entries, matching):
+                if matching.is_before(job) and not _is_queued_again(entry, job):
+                    return found, None
+                if matching.matches(job) and job.id not in seen and entry.number not in start.again:
+                    if len(found) == limit:  # there is one more than is shown, so there is a next page
+                        return found, found[-1][0].number
+                    found.append((entry, job))
+                    seen.add(job.id)
+            examined += len(entries)
+            if len(entries) < chunk:
+                return found, None
+            before = entries[-1].number
+            chunk = max(chunk, _CHUNK)  # what is looked for is not in every entry
+            if examined >= EXAMINED:
+                return found, entries[-1].number
+
+    def load(self, job_ids: Sequence[str]) -> list[Job | None]:
+        """The jobs of these ids, without their input."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.hmget(job_key(job_id), LISTED)
+                pipeline.pttl(job_key(job_id))
+            jobs = load(pipeline.execute(), job_ids, LISTED)
+        scheduled = {n: job for n, job in enumerate(jobs) if job and job.status == "scheduled"}
+        for (n, job), score in zip(scheduled.items(), self._scores(scheduled.values()), strict=True):
+            jobs[n] = with_due(job, score)
+        return jobs
+
+    def _scores(self, scheduled: Iterable[Job]) -> list[float | None]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job in scheduled:
+                pipeline.zscore(registry_key("scheduled", job.queue), job.id)
+            return list(pipeline.execute())
+
+    def _choices(self, matching: Filter) -> dict[str, Sources]:
+        """The indexes that may be read, by name."""
+        choices: dict[str, Sources] = {}
+        if matching.status or matching.queue:
+            queues = (matching.queue,) if matching.queue else self._queues
+            statuses = (matching.status,) if matching.status else INDEXED
+            choices["status"] = {index_key(queue, status): (queue, status) for queue in queues for status in statuses}
+        if matching.status == "running":
+            return choices
+        if matching.task:
+            choices["task"] = {task_key(matching.task): (None, None)}
+        if matching.tag:
+            choices["tag"] = {tag_key(matching.tag): (None, None)}
+        if matching.owner:
+            choices["owner"] = {owner_key(matching.owner): (None, None)}
+        return choices or {"all": {JOBS: (None, None)}}
+
+    def _start(self, cursor: str | None, choices: dict[str, Sources]) -> Cursor:
+        """Raises InvalidArguments."""
+        if cursor is None:
+            return Cursor(self._smallest(choices))
+        parts = _CURSOR.fullmatch(cursor)
+        if not parts or parts[1] not in choices:
+            raise InvalidArguments(
+                [FieldError("/cursor", "This is no cursor of such a list: use the next_cursor of a page.")]
+            )
+        return Cursor(parts[1], int(parts[2]), frozenset(map(int, parts[3].split(".")[1:])))
+
+    def _smallest(self, choices: dict[str, Sources]) -> str:
+        if len(choices) == 1:
+            return next(iter(choices))
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for sources in choices.values():
+                for key in sources:
+                    pipeline.zcard(key)
+            sizes = iter(pipeline.execute())
+        return min(choices, key=lambda source: sum(next(sizes) for _ in choices[source]))
+
+    def _running(self, source: str, matching: Filter) -> Sequence[str]:
+        """The queues of which the jobs that run are read, too: they are in no index by status."""
+        if source != "status" or matching.status not in ("running", None):
+            return ()
+        return (matching.queue,) if matching.queue else self._queues
+
+    def _entries(self, sources: Sources, running: Sequence[str], before: float, count: int) -> list[Entry]:
+        """The newest `count` entries before a number, and of what runs in these queues, as they were at one moment."""
+        others = [registry_key("wip", queue) for queue in running]
+        answers = ENTRIES(self._redis, f"({before}", count, len(sources), *sources, *others)
+        entries = [
+            Entry(int(number), job_id.decode(), *its)
+            for its, answer in zip(sources.values(), answers[: len(sources)], strict=True)
+            for job_id, number in zip(answer[::2], answer[1::2], strict=True)
+        ]
+        members = [member.decode().rpartition(":")[0] for part in answers[len(sources) :] for member in part]
+        entries += [Entry(number, job_id) for job_id, number in self._numbers(members) if number < before]
+        return sorted({entry.id: entry for entry in entries}.values(), reverse=True)[:count]
+
+    def _numbers(self, job_ids: Sequence[str]) -> list[tuple[str, int]]:
+        """The number that each job got when it was submitted; what RQ's own code has submitted has none."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.zscore(JOBS, job_id)
+            numbers = pipeline.execute()
+        return [(job_id, int(number)) for job_id, number in zip(job_ids, numbers, strict=True) if number is not None]
+
+    def _own_numbers(self, found: Found) -> list[int]:
+        """The numbers under which jobs that are queued again will stand when they have begun, or are put back."""
+        again = [job.id for entry, job in found if _is_queued_again(entry, job)]
+        return [number for _, number in self._numbers(again)]
+
+    def _jobs(self, entries: list[Entry], matching: Filter) -> Iterator[tuple[Entry, Job]]:
+        """The jobs of these entries that are still there. What RQ's own tools have moved is indexed anew."""
+        if matching.prefix:
+            entries = [entry for entry in entries if entry.id.startswith(matching.prefix)]
+        astray: list[str] = []
+        for entry, job in zip(entries, self.load([entry.id for entry in entries]), strict=True):
+            if job:
+                yield entry, job
+                if entry.queue and entry.status not in (None, job.status):
+                    astray += (entry.queue, job.id)
+        if astray:
+            REINDEX(self._redis, *astray)
+
+
+def _is_queued_again(entry: Entry, job: Job) -> bool:
+    """Whether it may stand under a newer number than its own."""
+    return entry.status == "queued" and job.enqueued_at != job.created_at

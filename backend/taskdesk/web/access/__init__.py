@@ -1,0 +1,1 @@
+"""Who may do what: login, tokens, roles, trusted hosts, rate limits, audit."""

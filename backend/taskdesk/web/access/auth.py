@@ -1,0 +1,200 @@
+"""Who may do what: one question before each request, whatever its route. What is not said here needs a login.
+
+The short way of a submit (express.py) asks the same, and leaves all but "yes" to this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask, Response, current_app, g, redirect, request, session, url_for
+from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
+from markupsafe import Markup
+from werkzeug.wrappers import Response as BaseResponse
+
+from taskdesk.jobs.jobs import is_job_id
+from taskdesk.service import clock
+from taskdesk.service.accounts import Accounts, Identity, User
+from taskdesk.service.errors import AppError
+from taskdesk.web.access.identity import Authenticator, authenticator, who
+from taskdesk.web.access.sessions import Sessions
+from taskdesk.web.desk import desk
+from taskdesk.web.errors import wants_json
+from taskdesk.web.settings import WebSettings
+
+SESSION_SECONDS = 12 * 3600
+SUBMITTER = "user"  # the role that a write needs, unless told otherwise:
+_NEEDS = {"login.log_out": "viewer", "api.change_queue": "operator", "pages.change_queue": "operator"}
+_OPEN = frozenset(
+    ("static", "static_of_another_version", "health.healthz", "health.readyz", "login.show_login", "login.log_in")
+)
+_READS = frozenset(("pages.show_calls", "pages.show_live", "pages.finished_tasks"))  # by POST, and they write nothing
+_WRITES = frozenset(("classic.start_heavy", "classic.image_page"))  # by GET, as their tutorials have it
+_FIELD = "-csrf"  # no parameter of a task can have this name
+
+
+class NotLoggedIn(AppError):
+    """Not logged in: the desk has to know who asks."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("Log in on the page /login, or send a valid token: Authorization: Bearer td_…")
+
+
+class NotAllowed(AppError):
+    """Not allowed: who asks may not do this."""
+
+    status = 403
+
+
+class StaleForm(AppError):
+    """Stale form: what was sent is of a page of another session, or of no page of ours."""
+
+    status = 403
+
+    def __init__(self, has_cookie: bool) -> None:
+        super().__init__(
+            "The form is of an earlier session: load the page again, and send it once more."
+            if has_cookie
+            else "No cookie of this desk came with the form: allow cookies. In production they need HTTPS."
+        )
+
+
+def install(app: Flask, settings: WebSettings) -> None:
+    app.extensions["authenticator"] = Authenticator(Accounts(app.extensions["desk"].redis), settings)
+    app.jinja_env.globals.update(who=who, csrf_field=_csrf_field)
+    app.before_request(_admit)
+    if settings.auth:
+        _have_sessions(app, settings)
+
+
+def identify() -> Identity | None:
+    """Who sent the request: by its token if it says one, else by its session; None if that is nobody we know."""
+    known = authenticator().by_header(request.environ)
+    if known is None and "Authorization" not in request.headers:
+        known = _of_session()
+    g.who = known
+    return known
+
+
+def is_known_for_long() -> Callable[[], bool] | None:
+    """Whether who sent this request is still let in: to be asked when it is long over. None where nobody logs in."""
+    known = authenticator()
+    if not known.is_on:
+        return None
+    if header := request.headers.get("Authorization"):
+        return lambda: known.by_header({"HTTP_AUTHORIZATION": header}) is not None
+    user, mark, since = session["user"], session["mark"], session["since"]
+    return lambda: _lasts(since) and known.by_session(user, mark) is not None
+
+
+def is_write() -> bool:
+    if request.method in ("GET", "HEAD", "OPTIONS"):
+        return request.endpoint in _WRITES
+    return request.endpoint not in _READS
+
+
+def log_in(user: User) -> None:
+    """Begin a new session: nothing of one that came with the request stays."""
+    session.clear()
+    session.permanent = True
+    session.update(user=user.name, mark=authenticator().mark(user), since=int(clock.now()))
+    g.who = Identity(user.name, user.role)
+
+
+def check_csrf() -> None:
+    """Raises StaleForm unless the request has the token of its session, as a field or in the header X-CSRFToken."""
+    if not authenticator().is_on:  # no sessions
+        return
+    try:
+        current_app.extensions["csrf"].protect()
+    except CSRFError:
+        raise StaleForm(current_app.config["SESSION_COOKIE_NAME"] in request.cookies) from None
+
+
+def _have_sessions(app: Flask, settings: WebSettings) -> None:
+    is_prod = settings.env == "prod"
+    app.config.update(
+        SECRET_KEY=settings.secret_key.get_secret_value(),
+        SESSION_COOKIE_NAME="__Host-taskdesk" if is_prod else "taskdesk",  # the former no other host can set
+        SESSION_COOKIE_SECURE=is_prod,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=SESSION_SECONDS,
+        WTF_CSRF_CHECK_DEFAULT=False,  # _admit knows when
+        WTF_CSRF_FIELD_NAME=_FIELD,
+        WTF_CSRF_TIME_LIMIT=None,  # it ends with the session
+        WTF_CSRF_SSL_STRICT=False,  # protection.py has looked at where the request comes from
+    )
+    app.session_interface = Sessions()
+    CSRFProtect(app)
+    app.after_request(_keep_private)
+
+
+def _admit() -> BaseResponse | None:
+    if request.endpoint in _OPEN:
+        return None
+    known = identify()
+    if known is None:
+        return _ask_to_log_in()
+    if is_write():
+        if "Authorization" not in request.headers:
+            check_csrf()
+        _check_role(known)
+        _check_owner(known)
+    return None
+
+
+def _of_session() -> Identity | None:
+    if not _lasts(session.get("since", 0)):
+        return None
+    return authenticator().by_session(session["user"], session["mark"])
+
+
+def _lasts(since: float) -> bool:
+    return abs(clock.now() - since) < SESSION_SECONDS
+
+
+def _ask_to_log_in() -> BaseResponse:
+    """A page leads to the login; all else, and what a script of a page asks for, is an error."""
+    if wants_json() or request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
+        answer = current_app.make_response(current_app.handle_user_exception(NotLoggedIn()))
+        answer.headers["WWW-Authenticate"] = "Bearer"
+        return answer
+    target = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else None
+    return redirect(url_for("login.show_login", next=target))
+
+
+def _check_role(known: Identity) -> None:
+    needed = _NEEDS.get(request.endpoint or "", SUBMITTER)
+    if not known.may_what(needed):
+        raise NotAllowed(f"{known.name} may not do this: it takes the role {needed}, and {known.role} is less.")
+
+
+def _check_owner(known: Identity) -> None:
+    job_id = (request.view_args or {}).get("job_id")
+    if not job_id or not is_job_id(job_id) or known.role == "operator":  # what is no id, the view refuses
+        return
+    [owner] = desk().jobs.owners([job_id])
+    if owner is not None and not known.may_change(owner):
+        raise NotAllowed(f"Job {job_id} belongs to {owner or 'nobody'}: only its owner and operators may change it.")
+
+
+def _csrf_field() -> Markup:
+    """For each form that is sent by POST. Where nobody logs in there are no sessions, and it is empty."""
+    if not authenticator().is_on:
+        return Markup()
+    return Markup('<input type="hidden" name="{}" value="{}">').format(_FIELD, _form_token())
+
+
+def _form_token() -> str:
+    """The same for the whole session: a part of a page that is fetched again has not changed by it."""
+    if "form" not in session:
+        session["form"] = generate_csrf()
+    return str(session["form"])
+
+
+def _keep_private(response: Response) -> Response:
+    response.headers.setdefault("Cache-Control", "private, no-cache")
+    return response

@@ -1,0 +1,76 @@
+"""What every request and answer is held to: no writes from other sites, no open-ended bodies, safe headers."""
+
+from __future__ import annotations
+
+from flask import Flask, Request, abort, request
+from werkzeug.formparser import FormDataParser
+
+from taskdesk.service.errors import AppError
+from taskdesk.service.hosts import is_foreign
+
+_CSP = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self' data:",  # Pico.css draws its arrows and ticks from data: pictures
+        "connect-src 'self'",
+        "form-action 'self'",
+        "base-uri 'none'",
+        "frame-ancestors 'none'",
+    )
+)
+SAFE_HEADERS = [
+    ("Content-Security-Policy", _CSP),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Referrer-Policy", "same-origin"),
+    ("Cross-Origin-Opener-Policy", "same-origin"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
+]
+
+
+class UnreadableForm(AppError):
+    """Unreadable form: the parts of the body can't be told apart, or have no name."""
+
+    status = 400
+
+
+class StrictRequest(Request):
+    """A request whose form has to be readable; Werkzeug takes one that is not as empty, and a job would run on that.
+
+    Reading `form` or `files` raises UnreadableForm.
+    """
+
+    def make_form_data_parser(self) -> FormDataParser:
+        parser = super().make_form_data_parser()
+        parser.silent = False
+        return parser
+
+    def _load_form_data(self) -> None:
+        try:
+            super()._load_form_data()
+        except ValueError:
+            raise UnreadableForm(
+                "The form can't be read: let your client make body and Content-Type, as curl -F does."
+            ) from None
+        if None in self.form or None in self.files:
+            raise UnreadableForm("A part of the form has no name.")
+
+
+def install(app: Flask) -> None:
+    app.before_request(_refuse_foreign_writes)
+
+
+def _refuse_foreign_writes() -> None:
+    if request.method not in ("GET", "HEAD", "OPTIONS"):
+        refuse_foreign_request()
+
+
+def refuse_foreign_request() -> None:
+    """A browser says where a request comes from: a page of another site may not write here. Scripts don't say.
+
+    Aborts with 403. A route that writes on a GET has to call it.
+    """
+    headers = request.headers
+    if is_foreign(headers.get("Sec-Fetch-Site"), headers.get("Origin"), request.host):
+        abort(403, "A page of another site can't send this.")

@@ -1,0 +1,131 @@
+"""The description of the API, as OpenAPI 3.1: what openapi.yaml says, and the tasks that are announced."""
+
+from __future__ import annotations
+
+import hashlib
+from copy import deepcopy
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import yaml
+from flask import Blueprint, Response, json, request
+
+from taskdesk.jobs.catalog import Announced, TaskSpec
+from taskdesk.web.desk import desk
+
+_YAML = Path(__file__).with_name("openapi.yaml")
+_JOBS, _BATCH = "/api/v1/tasks/{name}/jobs", "/api/v1/tasks/{name}/jobs:batch"
+
+
+def add_routes(bp: Blueprint) -> None:
+    bp.get("/openapi.json")(show_openapi)
+
+
+def show_openapi() -> Response:
+    text, tag = _rendered(desk().catalog.read(), desk().queues.names, request.script_root)
+    response = Response(text, content_type="application/json")
+    response.set_etag(tag)
+    response.headers["Cache-Control"] = "no-cache"
+    response.make_conditional(request)
+    return response
+
+
+@lru_cache(maxsize=4)
+def _rendered(announced: Announced, queues: tuple[str, ...], root: str) -> tuple[str, str]:
+    text = json.dumps(document(announced, queues, root))
+    return text, hashlib.sha256(text.encode()).hexdigest()[:24]
+
+
+@lru_cache(maxsize=4)
+def document(announced: Announced, queues: tuple[str, ...], root: str) -> dict[str, Any]:
+    """The document, for reading only. `root` is the path under which the application is mounted."""
+    shared = static_document()
+    paths, schemas = dict(shared["paths"]), dict(shared["components"]["schemas"])
+    for spec in announced.tasks.values():
+        paths |= _paths(spec, shared["paths"])
+        schemas |= _schemas(spec)
+    parameters = dict(shared["components"]["parameters"])
+    parameters["queue"] = {**parameters["queue"], "schema": {"enum": list(queues)}}
+    components = {**shared["components"], "parameters": parameters, "schemas": dict(sorted(schemas.items()))}
+    return {**shared, "servers": [{"url": root or "/"}], "paths": paths, "components": components}
+
+
+@lru_cache(maxsize=1)
+def static_document() -> dict[str, Any]:
+    """What is the same whatever tasks there are, for reading only."""
+    description: dict[str, Any] = yaml.safe_load(_YAML.read_text())
+    del description["x-shared"]
+    return description
+
+
+def _paths(spec: TaskSpec, shared: dict[str, Any]) -> dict[str, Any]:
+    """The paths of one task, made of those for any task."""
+    own = {_JOBS: _submit(spec, shared[_JOBS]["post"])}
+    if not spec.file_parameters:
+        own[_BATCH] = _submit_many(spec, shared[_BATCH]["post"])
+    return {path.replace("{name}", quote(spec.name)): {"post": operation} for path, operation in own.items()}
+
+
+def _submit(spec: TaskSpec, shared: dict[str, Any]) -> dict[str, Any]:
+    operation = _of_task(spec, shared, spec.title, spec.description)
+    content = {} if spec.file_parameters else {"application/json": {"schema": _reference(spec, "input")}}
+    content["multipart/form-data"] = {"schema": _reference(spec, "form")}
+    operation["requestBody"] = {"required": "required" in spec.input_schema, "content": content}
+    for status in ("200", "202"):
+        operation["responses"][status] = {
+            **operation["responses"][status],
+            "content": {"application/json": {"schema": _reference(spec, "job")}},
+        }
+    return operation
+
+
+def _submit_many(spec: TaskSpec, shared: dict[str, Any]) -> dict[str, Any]:
+    operation = deepcopy(_of_task(spec, shared, f"{spec.title.rstrip('.')}: many jobs in one step", ""))
+    body = operation["requestBody"]["content"]["application/json"]
+    del body["example"]
+    body["schema"]["properties"]["inputs"]["items"] = _reference(spec, "input")
+    return operation
+
+
+def _of_task(spec: TaskSpec, shared: dict[str, Any], summary: str, description: str) -> dict[str, Any]:
+    return {
+        **shared,
+        "operationId": f"{shared['operationId']}_of_{spec.name}",
+        "tags": ["tasks"],
+        "summary": summary,
+        "description": description,
+        "parameters": shared["parameters"][1:],  # all but the name of the task
+        "responses": dict(shared["responses"]),
+    }
+
+
+def _schemas(spec: TaskSpec) -> dict[str, Any]:
+    returns = {"type": "object", "properties": {"value": spec.output_schema or {}}}
+    job = {"allOf": [{"$ref": "#/components/schemas/Job"}, {"type": "object", "properties": {"result": returns}}]}
+    schemas = {"form": _form(spec.input_schema), "job": job}
+    if not spec.file_parameters:
+        schemas["input"] = spec.input_schema
+    return {_schema_name(spec, what): schema for what, schema in schemas.items()}
+
+
+def _form(schema: dict[str, Any]) -> dict[str, Any]:
+    """The schema of the arguments as a form: it has no null, and its files are not empty."""
+    return {**schema, "properties": {name: _field(field) for name, field in schema.get("properties", {}).items()}}
+
+
+def _field(schema: dict[str, Any]) -> dict[str, Any]:
+    choices = [choice for choice in schema.get("anyOf", [schema]) if choice.get("type") != "null"]
+    rest = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
+    field = {**rest, **choices[0]} if len(choices) == 1 else {**rest, "anyOf": choices}
+    return {**field, "minLength": 1} if field.get("format") == "binary" else field
+
+
+def _reference(spec: TaskSpec, what: str) -> dict[str, str]:
+    return {"$ref": f"#/components/schemas/{_schema_name(spec, what)}"}
+
+
+def _schema_name(spec: TaskSpec, what: str) -> str:
+    """The name of a function may have letters that the name of a schema may not."""
+    return f"{quote(spec.name).replace('%', '.')}.{what}"

@@ -1,0 +1,58 @@
+"""Queues and workers: what waits, who works, and pausing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from flask import Blueprint, request
+
+from taskdesk.jobs.errors import FieldError, InvalidArguments
+from taskdesk.jobs.representations import worker_object
+from taskdesk.jobs.workers import read_workers
+from taskdesk.web.desk import desk
+from taskdesk.web.forms import json_object
+from taskdesk.web.present import queue_object
+
+
+def add_routes(bp: Blueprint) -> None:
+    bp.get("/queues")(list_queues)
+    bp.get("/queues/<name>")(show_queue)
+    bp.patch("/queues/<name>")(change_queue)
+    bp.get("/workers")(list_workers)
+    bp.get("/stats")(show_stats)
+
+
+def list_queues() -> dict[str, Any]:
+    return {"data": [queue_object(queue) for queue in desk().queues.read()]}
+
+
+def show_queue(name: str) -> dict[str, Any]:
+    return queue_object(desk().queues.get(name))
+
+
+def change_queue(name: str) -> dict[str, Any]:
+    """`{"paused": true}`: no job of it begins; those that run go on."""
+    queue = desk().queues.get(name)
+    paused = json_object(request).get("paused")
+    if not isinstance(paused, bool):
+        raise InvalidArguments([FieldError("/paused", "This has to be true or false.")])
+    (desk().queues.pause if paused else desk().queues.resume)(queue.name)
+    return queue_object(desk().queues.get(name))
+
+
+def list_workers() -> dict[str, Any]:
+    online = desk().catalog.read(max_age=0).workers
+    return {"data": [worker_object(worker) for worker in read_workers(desk().redis, (one.name for one in online))]}
+
+
+def show_stats() -> dict[str, Any]:
+    """How many jobs there are of each status, how many ended in the last hour, how many workers are in each state."""
+    jobs: Counter[str] = Counter()
+    last_hour = {"succeeded": 0, "failed": 0}
+    for queue in desk().queues.read():
+        jobs.update(queue.jobs)
+        last_hour["succeeded"] += sum(queue.last_hour.succeeded)
+        last_hour["failed"] += sum(queue.last_hour.failed)
+    workers = Counter(worker.state or "unknown" for worker in desk().catalog.read().workers)
+    return {"jobs": dict(jobs), "last_hour": last_hour, "workers": {"online": workers.total(), **workers}}

@@ -1,0 +1,80 @@
+"""Tasks: what can be run, and running it."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+from flask import Blueprint, Request, request
+from redis.exceptions import RedisError
+
+from taskdesk.jobs.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
+from taskdesk.jobs.job import Job
+from taskdesk.web.desk import desk
+from taskdesk.web.forms import JSON_BYTES, arguments_from_request, inputs_from_request
+from taskdesk.web.present import RETRY_AFTER, job_object, task_objects
+from taskdesk.web.query import submit_options
+from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
+
+Answer = tuple[dict[str, Any], int, dict[str, str]]
+
+
+def add_routes(bp: Blueprint) -> None:
+    bp.get("/tasks")(list_tasks)
+    bp.get("/tasks/<name>")(show_task)
+    bp.post("/tasks/<name>/jobs")(create_job)
+    bp.post("/tasks/<name>/jobs:batch")(create_jobs)
+
+
+def list_tasks() -> dict[str, Any]:
+    announced = desk().catalog.read()
+    return {
+        "data": task_objects(list(announced.tasks.values())),
+        "broken": [module.model_dump() for module in announced.broken],
+    }
+
+
+def show_task(name: str) -> dict[str, Any]:
+    [shown] = task_objects([desk().catalog.task(name)])
+    return shown
+
+
+def create_job(name: str) -> Answer:
+    """202 and the job as it is now; 200 if the client preferred to wait and it has ended."""
+    spec = desk().catalog.task(name)
+    seconds = preferred_wait(request)
+    key = idempotency_key(request)
+    if request.mimetype != "multipart/form-data":
+        request.max_content_length = JSON_BYTES
+    elif spec.file_parameters and not key:  # with a key it may be done already: that can be told from the files only
+        desk().artifacts.check_room(request.content_length or 0)
+    arguments = arguments_from_request(spec, request)
+    job = desk().submit(spec, arguments, key=key, **submit_options(request.args))
+    return accepted(job, seconds)
+
+
+def accepted(job: Job, seconds: int) -> Answer:
+    """The answer to a request that has made a job, when it has ended or after these seconds."""
+    headers = {}
+    if seconds:
+        with suppress(RedisError, JobNotFound, JobExpired):  # it was accepted, whatever came then
+            job = wait_for_end(job.id, seconds)
+        headers["Preference-Applied"] = f"wait={seconds}"
+    shown = job_object(job, whole=job.is_final)
+    headers["Location"] = shown["links"]["self"]
+    return (shown, 200, headers) if job.is_final else (shown, 202, headers | RETRY_AFTER)
+
+
+def create_jobs(name: str) -> Answer:
+    """Up to 1,000 jobs in one step; none if one of the inputs is wrong."""
+    spec = desk().catalog.task(name)
+    inputs = inputs_from_request(spec, request)
+    ids = desk().submit_many(spec, inputs, key=idempotency_key(request), **submit_options(request.args))
+    return {"ids": ids, "count": len(ids)}, 202, RETRY_AFTER
+
+
+def idempotency_key(request: Request) -> str | None:
+    key = request.headers.get("Idempotency-Key")
+    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise InvalidArguments([FieldError("/Idempotency-Key", "This has to be 1 to 255 printable ASCII characters.")])
+    return key

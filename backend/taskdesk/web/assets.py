@@ -1,0 +1,50 @@
+"""The files of web/static, from memory. Each is compressed once, and a browser asks for it once.
+
+Their version, a hash of all of them, stands in the path before the name: so the imports of a script have it, too.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import mimetypes
+from functools import lru_cache
+from pathlib import Path
+
+from flask import Flask, Response, abort
+
+from taskdesk.web.compression import takes_gzip
+
+FOLDER = Path(__file__).with_name("static")
+_FOREVER = "public, max-age=31536000, immutable"
+
+
+def install(app: Flask) -> None:
+    """Routes for `url_for("static", filename=…)`, and for a page that another version of us has made."""
+    files = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
+    version = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
+
+    def send(filename: str, version: str = "") -> Response:
+        if filename not in files:
+            abort(404)
+        return _answer(filename, files[filename], "no-cache" if version else _FOREVER)
+
+    app.add_url_rule(f"/static/{version}/<path:filename>", "static", send)
+    app.add_url_rule("/static/<version>/<path:filename>", "static_of_another_version", send)
+
+
+def _answer(filename: str, content: bytes, caching: str) -> Response:
+    gzipped = takes_gzip()
+    response = Response(
+        _gzip(content) if gzipped else content,
+        mimetype=mimetypes.guess_type(filename)[0],
+        headers={"Cache-Control": caching, "Vary": "Accept-Encoding"},
+    )
+    if gzipped:
+        response.headers["Content-Encoding"] = "gzip"
+    return response
+
+
+@lru_cache(maxsize=100)
+def _gzip(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)

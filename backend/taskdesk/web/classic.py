@@ -1,0 +1,169 @@
+"""The routes of the tutorials that Taskdesk grew out of, so that their own clients still work: see docs/tutorials.md.
+
+They keep the tutorials' paths, names and words, over the same jobs as the API.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, abort, jsonify, render_template, request
+
+from taskdesk.jobs.arguments import Arguments, check
+from taskdesk.jobs.errors import ArtifactNotFound, FieldError, InvalidArguments
+from taskdesk.jobs.job import Job
+from taskdesk.jobs.parsing import read_texts
+from taskdesk.web.access.protection import refuse_foreign_request
+from taskdesk.web.api.jobs import job_result
+from taskdesk.web.desk import desk
+from taskdesk.web.forms import JSON_BYTES
+from taskdesk.web.present import job_object, plain_result
+
+NEWEST = 100
+_NEARLY_DONE = 0.98  # tutorial 001 asks for the picture from 0.99 on, and then it has to be there
+_CELERY = {"running": "STARTED", "succeeded": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED"}
+
+bp = Blueprint("classic", __name__)
+
+
+# 000: Flask + Celery + RabbitMQ + nginx
+
+
+@bp.get("/flask")
+def hello() -> dict[str, str]:
+    return {"message": "Hello from flask."}
+
+
+@bp.route("/flask/heavy", methods=["GET", "POST"])
+def start_heavy() -> dict[str, str]:
+    return {"task_id": _start("heavy_task").id}
+
+
+@bp.get("/flask/status")
+def heavy_status() -> dict[str, Any]:
+    task_id = request.args.get("task_id") or abort(400, "No task_id specified: ask for /flask/status?task_id=…")
+    return {"task_id": task_id, **_status_and_result(*_read(task_id))}
+
+
+@bp.get("/flask/tasks")
+def newest_tasks() -> dict[str, Any]:
+    jobs, _ = desk().jobs.page(NEWEST)
+    results = desk().jobs.results([job.id for job in jobs])
+    return {
+        "data": [
+            {"task_id": job.id, "date_done": job_object(job)["ended_at"], **_status_and_result(job, value)}
+            for job, (found, value) in zip(jobs, results, strict=True)
+            if found or job.status != "succeeded"  # it expired between the two reads
+        ]
+    }
+
+
+# 001: Flask + Celery, a picture made in the background
+
+
+@bp.get("/image_page")
+def image_page() -> str:
+    return render_template("image_page.html", job_id=_start("render_plot").id)
+
+
+@bp.get("/progress")
+def progress() -> dict[str, Any]:
+    job_id = request.args.get("jobid")
+    if not job_id:
+        return {}
+    job = desk().jobs.get(job_id)
+    if job.status == "succeeded":
+        return {"state": "SUCCESS", "progress": 1.0}
+    if job.status == "running" and job.progress:
+        return {"state": "PROGRESS", "progress": min(job.progress.percent / 100, _NEARLY_DONE)}
+    return {"state": _state(job)} if job.is_final else {}
+
+
+@bp.get("/result.png")
+def result_png() -> Response:
+    job = desk().jobs.get(request.args.get("jobid", ""))
+    if job.status == "succeeded" and job.result_kinds != "picture":
+        raise ArtifactNotFound(job.id, "result.png")
+    return job_result(job.id)
+
+
+# 002: Celery in a Flask application factory
+
+
+@bp.post("/task/")
+def start_task() -> tuple[dict[str, Any], int]:
+    job = _start("wait_task")
+    return {"task_id": job.id, "state": _state(job)}, 202
+
+
+@bp.post("/sleep/")
+@bp.post("/sleep/<sleep_time>")
+def start_sleep(sleep_time: str = "5") -> tuple[dict[str, Any], int]:
+    job = _start("wait_task", sleep_time=sleep_time)
+    return {"task_id": job.id, "state": _state(job), **(job.input or {})}, 202
+
+
+@bp.get("/task/<task_id>")
+@bp.get("/sleep/<task_id>")
+def check_task(task_id: str) -> dict[str, Any]:
+    job, value = _read(task_id)
+    shown = {"task_id": task_id, "state": _state(job)}
+    return {**shown, "result": plain_result(job, value)} if job.status == "succeeded" else shown
+
+
+# 004: Falcon + Celery + Flower
+
+
+@bp.post("/create")
+def create() -> dict[str, Any]:
+    try:
+        job = _start("fib", n=_number())
+    except InvalidArguments as error:
+        raise InvalidArguments([FieldError("/number", field.detail) for field in error.errors]) from None
+    return {"status": "success", "data": {"task_id": job.id}}
+
+
+@bp.get("/status/<task_id>")
+def status(task_id: str) -> dict[str, Any]:
+    return _status_and_result(*_read(task_id))
+
+
+@bp.get("/ping")
+def ping() -> Response:
+    return jsonify("pong!")
+
+
+def _start(task: str, **texts: str | None) -> Job:
+    """Run a task; some routes do that on a GET, too, so a page of another site is refused here."""
+    refuse_foreign_request()
+    spec = desk().catalog.task(task)
+    values = read_texts(spec, {name: [text] for name, text in texts.items() if text is not None})
+    check(spec, values)
+    return desk().submit(spec, Arguments(values))
+
+
+def _number() -> str | None:
+    """The `number` of a JSON body, whatever its media type says (the tutorial's server does not look), or of a form."""
+    request.max_content_length = JSON_BYTES
+    body = request.get_json(force=True, silent=True)
+    number = body.get("number") if isinstance(body, dict) else request.form.get("number")
+    return None if number is None else str(number)
+
+
+def _read(task_id: str) -> tuple[Job, Any]:
+    job = desk().jobs.get(task_id)
+    return job, desk().jobs.result(job) if job.status == "succeeded" else None
+
+
+def _status_and_result(job: Job, value: Any) -> dict[str, Any]:
+    """As Celery has them: the result of a job that failed is its error."""
+    error = job_object(job).get("error") or {}
+    return {
+        "status": _state(job),
+        "result": plain_result(job, value) if job.status == "succeeded" else error.get("detail"),
+    }
+
+
+def _state(job: Job) -> str:
+    """Celery's word for the job's status."""
+    return _CELERY.get(job.status) or ("RETRY" if job.error else "PENDING")

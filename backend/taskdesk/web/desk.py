@@ -1,0 +1,75 @@
+"""What every request may use: the desk, and the news of what runs. One per process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, cast
+
+from flask import current_app, g
+
+from taskdesk.jobs.arguments import Arguments
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.desk import Desk, Outcome
+from taskdesk.jobs.job import Job
+from taskdesk.service.errors import AppError
+from taskdesk.service.redis import connect_briefly
+from taskdesk.web.access.identity import who
+from taskdesk.web.settings import WebSettings
+from taskdesk.web.streams.stream import EventStreams
+from taskdesk.web.streams.wakeups import Wakeups
+
+
+class WebDesk(Desk):
+    def __init__(self, settings: WebSettings):
+        url = settings.redis_url.get_secret_value()
+        super().__init__(settings, connect_briefly(url))
+        self.settings = settings
+        self.wakeups = Wakeups(url)
+        self.streams = EventStreams(
+            self.redis,
+            self.jobs,
+            self.wakeups,
+            most=settings.max_event_streams,
+            most_per_client=settings.max_event_streams_per_client,
+        )
+        self.is_stopping = False
+
+    def submit(self, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
+        """As `Desk.submit`, within a request: the owner is who sent it."""
+        job = self.submit_for(_owner(), g.request_id, spec, arguments, **options)
+        g.setdefault("made", []).append(job.id)
+        return job
+
+    def submit_for(self, owner: str, request_id: str, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
+        """As `Desk.submit`."""
+        return super().submit(spec, arguments, owner=owner, request_id=request_id, **options)
+
+    def submit_many(self, spec: TaskSpec, inputs: list[dict[str, Any]], **options: Any) -> list[str]:
+        """As `Desk.submit_many`, within a request."""
+        ids = super().submit_many(spec, inputs, owner=_owner(), request_id=g.request_id, **options)
+        g.setdefault("made", []).extend(ids)
+        return ids
+
+    def change(self, action: Callable[[str], list[Outcome]], job_id: str) -> str:
+        """The outcome of `cancel`, `keep` or `delete` for one job. Raises why it was not done; as `Jobs.get`."""
+        self.jobs.get(job_id)  # it knows which have expired
+        [outcome] = action(job_id)
+        if isinstance(outcome, AppError):
+            raise outcome
+        return outcome
+
+    def let_go(self) -> None:
+        """The process stops: answer who waits for a job, and end the event streams. Their clients come again."""
+        self.is_stopping = True
+        self.wakeups.wake_all()
+        self.streams.close()
+
+
+def _owner() -> str:
+    known = who()
+    return known.name if known else ""
+
+
+def desk() -> WebDesk:
+    """The desk of the application that handles this request."""
+    return cast(WebDesk, current_app.extensions["desk"])

@@ -1,0 +1,112 @@
+"""Errors become answers in one place: problem+json (RFC 9457) for the API, a page in words for people."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from flask import Flask, Response, current_app, g, json, make_response, render_template, request
+from redis.exceptions import RedisError
+from werkzeug.exceptions import HTTPException
+
+from taskdesk.jobs.artifacts import is_disk_full
+from taskdesk.jobs.errors import CountDiffers, InvalidArguments
+from taskdesk.service.errors import AppError, NoRoom, RedisAway
+from taskdesk.service.redis_errors import as_app_error
+from taskdesk.service.sentry import report
+
+log = logging.getLogger("web")
+
+RETRY_SECONDS = {503: "5", 429: "5"}
+_CLASSIC = ("/flask", "/progress", "/result.png", "/task/", "/sleep/", "/create", "/status/", "/ping")  # web/classic.py
+
+
+def install(app: Flask) -> None:
+    app.register_error_handler(AppError, _app_error)
+    app.register_error_handler(RedisError, _redis_error)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(OSError, _os_error)
+    app.register_error_handler(Exception, _bug)
+    app.after_request(_say_when)
+
+
+def problem(status: int, title: str, detail: str, **members: Any) -> Response:
+    """A problem document. `request_id` stands in the log, too."""
+    body = {
+        "type": "about:blank",
+        "title": title,
+        "status": status,
+        "detail": detail,
+        **members,
+        "request_id": g.request_id,
+    }
+    return Response(json.dumps(body), status, content_type="application/problem+json")
+
+
+def _app_error(error: AppError) -> Response:
+    members: dict[str, Any] = {}
+    if isinstance(error, InvalidArguments):
+        members["errors"] = [vars(field) for field in error.errors]
+    if isinstance(error, CountDiffers):
+        members["count"] = error.count
+    return _answer(error.status, error.title, str(error), **members)
+
+
+def _redis_error(error: RedisError) -> Response:
+    told = as_app_error(error)
+    if not told:
+        return _bug(error)
+    log.error("redis: %s", error)
+    return _app_error(told)
+
+
+def _os_error(error: OSError) -> Response:
+    """A temporary folder that is full is nobody's bug: large uploads lie there until they are read."""
+    if not is_disk_full(error):
+        return _bug(error)
+    log.error("disk: %s", error)
+    return _app_error(NoRoom("There is no room for what you sent. Try again shortly."))
+
+
+def _http_error(error: HTTPException) -> Response:
+    config = current_app.config
+    details = {
+        404: "There is nothing at this address.",
+        413: f"The request is too large: {request.max_content_length or 0:,} bytes are allowed here in all, "
+        f"{config['MAX_FORM_MEMORY_SIZE']:,} in texts, and {config['MAX_FORM_PARTS']} fields.",
+    }
+    status = error.code or 500
+    answer = _answer(status, error.name, details.get(status, error.description or error.name))
+    for name, value in error.get_headers():
+        if name == "Allow":
+            answer.headers[name] = value
+    return answer
+
+
+def _bug(error: Exception) -> Response:
+    log.exception("unexpected error, request %s", g.request_id)
+    report(error, request_id=g.request_id, route=request.url_rule.rule if request.url_rule else "")
+    return _answer(500, "Unexpected error", "Something went wrong here; the log has it under the request id.")
+
+
+def _answer(status: int, title: str, detail: str, **members: Any) -> Response:
+    if wants_json():
+        answer = problem(status, title, detail, **members)
+    else:
+        is_away = title == RedisAway().title
+        page = render_template("error.html", status=status, title=title, detail=detail, is_away=is_away)
+        answer = make_response(page, status)
+    return answer
+
+
+def _say_when(response: Response) -> Response:
+    """Of a form's page, too, that tells what was wrong."""
+    if response.status_code in RETRY_SECONDS:
+        response.headers.setdefault("Retry-After", RETRY_SECONDS[response.status_code])
+    return response
+
+
+def wants_json() -> bool:
+    if request.path.startswith(("/api/", "/healthz", "/readyz", "/version", "/metrics", "/finished_tasks", *_CLASSIC)):
+        return True
+    return not request.accept_mimetypes.accept_html

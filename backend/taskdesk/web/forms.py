@@ -1,0 +1,131 @@
+"""From a request to the checked arguments of a task: JSON, multipart, and the forms of pages."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, BinaryIO, cast
+
+from flask import Request
+from werkzeug.datastructures import FileStorage, MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from taskdesk.jobs.arguments import Arguments, check, check_many
+from taskdesk.jobs.artifacts import UploadedFile
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
+from taskdesk.jobs.jobs import BATCH
+from taskdesk.jobs.parsing import parse_json, read_fields, read_texts
+from taskdesk.service.errors import AppError
+
+_EMPTY_INPUT = "application/octet-stream"  # what a browser sends for a file input with no file chosen
+
+JSON_BYTES = 1_000_000  # the largest body of JSON
+BATCH_BYTES = 16_000_000  # and of a batch
+
+
+class UnsupportedMediaType(AppError):
+    """Unsupported media type: arguments come as JSON or as multipart/form-data."""
+
+    status = 415
+
+
+def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
+    """The checked arguments that an API request brings. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
+    if request.mimetype == "application/x-www-form-urlencoded" and next(iter(request.form), "").startswith("{"):
+        raise UnsupportedMediaType("The body looks like JSON: say so with the header Content-Type: application/json.")
+    if request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
+        return _checked(spec, read_texts(spec, _texts(request.form)), request.files)
+    if request.mimetype != "application/json" and request.get_data(cache=True):
+        raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no type'}: send JSON or multipart/form-data.")
+    return json_arguments(spec, request.get_data(cache=True))
+
+
+def json_arguments(spec: TaskSpec, body: bytes) -> Arguments:
+    """The checked arguments of a body of JSON. Raises NotJson, InvalidArguments."""
+    values = _json_object(body)
+    files = [name for name in spec.file_parameters if values.get(name) is not None]
+    if files:
+        raise InvalidArguments(
+            [FieldError(f"/{name}", "is a file: send the request as multipart/form-data.") for name in files]
+        )
+    check(spec, values)
+    return Arguments(values)
+
+
+def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]]:
+    """The checked inputs of a batch, `{"inputs": [{…}, …]}`. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
+    inputs = json_object(request, BATCH_BYTES).get("inputs")
+    if (
+        not isinstance(inputs, list)
+        or not 1 <= len(inputs) <= BATCH
+        or not all(isinstance(one, dict) for one in inputs)
+    ):
+        raise InvalidArguments(
+            [FieldError("/inputs", f"This has to be a list of 1 to {BATCH:,} objects of arguments.")]
+        )
+    if spec.file_parameters:
+        raise InvalidArguments([FieldError("/inputs", "A task that takes a file takes one job at a time.")])
+    check_many(spec, inputs, "/inputs")
+    return inputs
+
+
+def json_object(request: Request, most: int = JSON_BYTES) -> dict[str, Any]:
+    """The object that is the body of a request, of at most so many bytes. Raises NotJson, UnsupportedMediaType."""
+    request.max_content_length = most
+    body = request.get_data(cache=True)
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no type'}: send JSON.")
+    return _json_object(body)
+
+
+def arguments_from_page(
+    spec: TaskSpec,
+    form: MultiDict[str, str],
+    files: MultiDict[str, FileStorage],
+    kept: Mapping[str, UploadedFile] = MappingProxyType({}),
+) -> Arguments:
+    """The checked arguments of a page's form. Of `kept` are the files that were not sent. Raises InvalidArguments.
+
+    A name with a hyphen in front is no parameter, but something else that the form asks.
+    """
+    texts = {name: given for name, given in _texts(form).items() if not name.startswith("-")}
+    for name in spec.file_parameters:
+        texts.pop(name, None)  # without JavaScript an empty file input may come as text
+    return _checked(spec, read_fields(spec, texts), files, kept)
+
+
+def _texts(form: MultiDict[str, str]) -> dict[str, list[str]]:
+    """The texts of a form, which may be JSON: in all they are no longer than a body of it. Raises 413."""
+    texts = dict(form.lists())
+    if sum(len(text) for given in texts.values() for text in given) > JSON_BYTES:
+        raise RequestEntityTooLarge
+    return texts
+
+
+def _checked(
+    spec: TaskSpec,
+    values: dict[str, Any],
+    files: MultiDict[str, FileStorage],
+    kept: Mapping[str, UploadedFile] = MappingProxyType({}),
+) -> Arguments:
+    sent = {name: file for name, file in files.items() if file.filename or file.mimetype != _EMPTY_INPUT}
+    uploads = dict(kept) | {
+        name: UploadedFile(_last_part(file.filename or ""), file.mimetype, cast(BinaryIO, file.stream))
+        for name, file in sent.items()
+    }
+    check(spec, values, uploads)
+    return Arguments(values, uploads)
+
+
+def _json_object(body: bytes) -> dict[str, Any]:
+    value = parse_json(body or b"{}")
+    if not isinstance(value, dict):
+        raise NotJson('The body has to be a JSON object of arguments, such as {"task_arg": "a"}.')
+    return value
+
+
+def _last_part(filename: str) -> str:
+    """The name of an uploaded file: some browsers send a path."""
+    return re.split(r"[/\\]", filename)[-1][:200]

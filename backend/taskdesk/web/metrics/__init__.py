@@ -1,0 +1,1 @@
+"""What the web says of itself: metrics for Prometheus, health checks, the log of requests."""

@@ -1,0 +1,37 @@
+"""Is the process alive, can it do its work, and what is it?"""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version as version_of
+from typing import Any
+
+from flask import Blueprint
+
+from taskdesk.version import VERSION
+from taskdesk.web.desk import desk
+
+bp = Blueprint("health", __name__)
+
+
+@bp.get("/healthz")
+def healthz() -> dict[str, str]:
+    """The process answers."""
+    return {"status": "ok"}
+
+
+@bp.get("/readyz")
+def readyz() -> dict[str, Any]:
+    """Redis answers, too: a job would be accepted. 503 otherwise."""
+    desk().redis.ping()
+    return {"status": "ok", "workers_online": len(desk().catalog.read().workers)}
+
+
+@bp.get("/version")
+def version() -> dict[str, str]:
+    return {
+        "taskdesk": VERSION,
+        "python": platform.python_version(),
+        "rq": version_of("rq"),
+        "flask": version_of("flask"),
+    }

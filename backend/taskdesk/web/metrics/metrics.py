@@ -1,0 +1,71 @@
+"""`/metrics`, for Prometheus: what Redis has of queues, workers and tasks, and what the web processes have counted.
+
+Redis is read at each scrape, by commands whose cost does not depend on the number of jobs. With several web processes
+on one socket each keeps its own counts in a file of the folder PROMETHEUS_MULTIPROC_DIR, and whoever is asked adds
+them up. Labels are queues, tasks of the catalogue, routes: never what a client has sent.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from flask import Blueprint, Flask, Response, g, request
+from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
+from prometheus_client.metrics_core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from taskdesk.web.desk import desk
+from taskdesk.web.metrics.meters import METERS, requests_of
+from taskdesk.web.metrics.redis_figures import RedisFigures
+
+bp = Blueprint("metrics", __name__)
+
+
+def install(app: Flask) -> None:
+    """Count the requests; their beginning is that of the request log."""
+    app.register_blueprint(bp)
+    app.after_request(_observe)
+
+
+@bp.get("/metrics")
+def metrics() -> Response:
+    """All figures. It answers while Redis is away, too, with those of HTTP."""
+    registry = CollectorRegistry()  # of this scrape: the collector of several processes knows no other collectors
+    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
+    if folder and os.path.isdir(folder):  # who cleans /tmp may have taken it away
+        _forget_the_dead(Path(folder))
+        MultiProcessCollector(registry, folder)
+    else:
+        registry.register(METERS)
+    registry.register(RedisFigures(desk()))
+    registry.register(_DiskFigures())
+    return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
+
+
+class _DiskFigures:
+    """A collector: a Gauge would write into the folder of the processes, too, and stay when they have ended."""
+
+    def collect(self) -> Iterator[Metric]:
+        disk = desk().artifacts.disk()
+        yield GaugeMetricFamily("taskdesk_data_free_bytes", "Free on the disk of DATA_DIR.", disk.free)
+        yield GaugeMetricFamily("taskdesk_data_reserve_bytes", "Of that, what stays free.", disk.reserve)
+
+
+def _observe(response: Response) -> Response:
+    rule = request.url_rule
+    series = requests_of(request.method, rule.rule if rule else "none", response.status_code)
+    series.observe(time.perf_counter() - g.began)
+    return response
+
+
+def _forget_the_dead(folder: Path) -> None:
+    """What processes that have ended had open is closed. What they had counted stays, or the sums would fall."""
+    for path in folder.glob("gauge_live*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            mark_process_dead(pid, str(folder))

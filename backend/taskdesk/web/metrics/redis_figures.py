@@ -1,0 +1,135 @@
+"""What Redis says of queues, workers and tasks, as metrics: a few round trips.
+
+All reads cost the same however many jobs there are, and clean nothing up: what has expired is counted out.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.utils import floatToGoString
+from redis.exceptions import RedisError
+
+from taskdesk.jobs.catalog import Announced, TaskSpec
+from taskdesk.jobs.desk import Desk
+from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.statistics import BOUNDS, Histogram, Statistics
+from taskdesk.service import clock
+from taskdesk.service.redis import JOBS_SHARE, Memory
+
+STATES = ("started", "suspended", "busy", "idle")  # of a worker, as RQ has them
+
+log = logging.getLogger("web")
+
+
+class RedisFigures:
+    """A collector, for the registry of one scrape."""
+
+    def __init__(self, desk: Desk):
+        self._desk = desk
+
+    def collect(self) -> Iterator[Metric]:
+        up = GaugeMetricFamily("taskdesk_redis_up", "Whether Redis has answered: 1, else 0.", value=1)
+        try:
+            families = self._families()
+        except RedisError as error:
+            log.error("redis: %s", error)
+            up, families = GaugeMetricFamily(up.name, up.documentation, value=0), []
+        yield up
+        yield from families
+
+    def _families(self) -> list[Metric]:
+        announced = self._desk.catalog.read()
+        tasks = list(announced.tasks.values())
+        queues = self._desk.queues.read()
+        with self._desk.redis.pipeline(transaction=False) as pipeline:
+            for task in tasks:
+                Statistics.ask(pipeline, task.reference)
+            pipeline.info("memory")
+            *answers, info = pipeline.execute()
+        return [
+            _jobs(queues),
+            _handed_back(queues),
+            _limits(queues, self._desk.max_queued),
+            _oldest(queues),
+            _workers(queues, announced),
+            *_memory(Memory.of(info)),
+            *_runs(tasks, answers),
+        ]
+
+
+def _jobs(queues: Sequence[Queue]) -> Metric:
+    family = GaugeMetricFamily("rq_jobs", "Jobs that are in Redis.", labels=("queue", "status"))
+    for queue in queues:
+        for status, count in queue.jobs.items():
+            family.add_metric((queue.name, status), count)
+    return family
+
+
+def _handed_back(queues: Sequence[Queue]) -> Metric:
+    family = GaugeMetricFamily(
+        "taskdesk_handed_back_jobs", "Jobs that wait for a worker that can run them.", labels=("queue",)
+    )
+    for queue in queues:
+        family.add_metric((queue.name,), queue.handed_back)
+    return family
+
+
+def _limits(queues: Sequence[Queue], limit: int) -> Metric:
+    family = GaugeMetricFamily(
+        "taskdesk_queue_limit", "How many jobs may be queued and scheduled in the queue.", labels=("queue",)
+    )
+    for queue in queues:
+        family.add_metric((queue.name,), limit)
+    return family
+
+
+def _memory(memory: Memory) -> list[Metric]:
+    return [
+        GaugeMetricFamily("taskdesk_redis_memory_used_bytes", "What Redis's data take.", value=memory.used),
+        GaugeMetricFamily("taskdesk_redis_memory_max_bytes", "Redis's maxmemory; 0: no limit.", value=memory.limit),
+        GaugeMetricFamily(
+            "taskdesk_redis_memory_jobs_max_bytes",
+            "Of that, what submits may fill; 0: no limit.",
+            value=memory.limit * JOBS_SHARE,
+        ),
+    ]
+
+
+def _oldest(queues: Sequence[Queue]) -> Metric:
+    family = GaugeMetricFamily("rq_queue_oldest_seconds", "How long the job at the head waits.", labels=("queue",))
+    for queue in queues:
+        family.add_metric((queue.name,), max(0, clock.now() - queue.oldest_at.timestamp()) if queue.oldest_at else 0)
+    return family
+
+
+def _workers(queues: Sequence[Queue], announced: Announced) -> Metric:
+    family = GaugeMetricFamily("rq_workers", "Workers online that serve the queue.", labels=("queue", "state"))
+    counts = Counter((queue, worker.state) for worker in announced.workers for queue in worker.queues)
+    for queue in queues:
+        for state in STATES:
+            family.add_metric((queue.name, state), counts[queue.name, state])
+    return family
+
+
+def _runs(tasks: Sequence[TaskSpec], answers: Sequence[dict[bytes, bytes]]) -> list[Metric]:
+    ends = CounterMetricFamily("taskdesk_jobs", "Runs that have ended.", labels=("task", "outcome"))
+    runs = HistogramMetricFamily("taskdesk_job_run_seconds", "Seconds that a run took.", labels=("task",))
+    waits = HistogramMetricFamily(
+        "taskdesk_job_wait_seconds", "Seconds from a job's place in the queue to its run.", labels=("task",)
+    )
+    for task, answer in zip(tasks, answers, strict=True):
+        statistics = Statistics.of(answer)
+        ends.add_metric((task.name, "succeeded"), statistics.succeeded)
+        ends.add_metric((task.name, "failed"), statistics.failed)
+        _add(runs, task, statistics.run)
+        _add(waits, task, statistics.wait)
+    return [ends, runs, waits]
+
+
+def _add(family: HistogramMetricFamily, task: TaskSpec, histogram: Histogram) -> None:
+    buckets = [(floatToGoString(bound), count) for bound, count in zip(BOUNDS, histogram.counts, strict=True)]
+    family.add_metric((task.name,), buckets, histogram.sum)

@@ -1,0 +1,102 @@
+"""The desk: tutorial 003's form, what waits, what is done, and every task."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, json, redirect, render_template, request, url_for
+from redis.exceptions import RedisError
+from werkzeug.datastructures import MultiDict
+from werkzeug.wrappers import Response as BaseResponse
+
+from taskdesk.jobs.errors import FieldError, InvalidArguments
+from taskdesk.jobs.job import Job
+from taskdesk.jobs.statistics import last_runs, typical
+from taskdesk.service.errors import AppError, RedisAway
+from taskdesk.service.redis import Memory
+from taskdesk.web.desk import desk
+from taskdesk.web.forms import arguments_from_page
+from taskdesk.web.once import form_key
+from taskdesk.web.present import job_object, plain_result
+from taskdesk.web.query import page_limit
+
+FORM_TASK = "simple_task"
+SHOWN = 10
+
+
+def add_routes(bp: Blueprint) -> None:
+    bp.get("/")(home)
+    bp.post("/")(add_job)
+    bp.route("/finished_tasks", methods=["GET", "POST"])(finished_tasks)
+
+
+def home() -> str:
+    try:
+        return _page(added=desk().jobs.get(request.args.get("added", "")))
+    except AppError:  # no job was added, or it is gone by now
+        return _page()
+
+
+def add_job() -> BaseResponse | tuple[str, int]:
+    """Run `tasks.simple_task` on the field `task_param`; other fields are its other parameters."""
+    try:
+        form = MultiDict(request.form)
+        text = form.pop("task_param", "")
+        if not text.strip():
+            raise InvalidArguments([FieldError("/task_param", "Type a text first.")])
+        form["task_arg"] = text
+        spec = desk().catalog.task(FORM_TASK)
+        job = desk().submit(spec, arguments_from_page(spec, form, MultiDict()), form_key=form_key())
+    except AppError as error:
+        return _page(error=str(error)), error.status
+    except RedisError:
+        away = RedisAway()
+        return _page(error=str(away)), away.status
+    return redirect(url_for("pages.home", added=job.id), 303)
+
+
+def finished_tasks() -> Response:
+    """`[[id, result], …]`, newest first; `?limit=`, and `?detail=1` for whole jobs. A file stands as its link."""
+    jobs, _ = desk().jobs.succeeded(page_limit(request.args, 100))
+    results = desk().jobs.results([job.id for job in jobs])
+    rows: list[Any] = []
+    for job, (found, value) in zip(jobs, results, strict=True):
+        if not found:  # it expired between the two reads
+            continue
+        shown = plain_result(job, value)
+        rows.append({**job_object(job), "result": shown} if request.args.get("detail") == "1" else [job.id, shown])
+    return Response(json.dumps(rows), content_type="application/json")
+
+
+def _page(added: Job | None = None, error: str = "") -> str:
+    """The desk. With an error it comes even while Redis is away, with what was typed."""
+    try:
+        content = _content()
+    except RedisError:
+        if not error:
+            raise
+        content = {}
+    return render_template("home.html", added=added, error=error, typed=request.form.get("task_param", ""), **content)
+
+
+def _content() -> dict[str, Any]:
+    announced = desk().catalog.read()
+    queued, queued_count = desk().jobs.queued(SHOWN)
+    finished, finished_count = desk().jobs.succeeded(SHOWN)
+    newest, _ = desk().jobs.page(SHOWN)
+    queues = desk().queues.read()
+    references = [spec.reference for spec in announced.tasks.values()]
+    runs = zip(typical(desk().redis, *references), last_runs(desk().redis, *references), strict=True)
+    return {
+        "announced": announced,
+        "memory": Memory.of(desk().redis.info("memory")),
+        "disk": desk().artifacts.disk(),
+        "queued": queued,
+        "queued_count": queued_count,
+        "finished": finished,
+        "finished_count": finished_count,
+        "newest": newest,
+        "running_count": sum(queue.jobs["running"] for queue in queues),
+        "failed_count": sum(sum(queue.last_hour.failed) for queue in queues),
+        "usual_runs": dict(zip(announced.tasks, runs, strict=True)),
+    }

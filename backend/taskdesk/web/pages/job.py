@@ -1,0 +1,62 @@
+"""The page of a job: its state, its log, and what it made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, render_template, request
+
+from taskdesk.jobs.errors import JobNotFound, TaskNotFound
+from taskdesk.jobs.job import Job
+from taskdesk.jobs.joblog import read_log
+from taskdesk.web.desk import desk
+from taskdesk.web.pages.actions import notice
+from taskdesk.web.pages.view.downloads import forms_of
+from taskdesk.web.pages.view.hints import remedy
+from taskdesk.web.pages.view.markdown import to_html
+from taskdesk.web.pages.view.progress_estimate import pace
+from taskdesk.web.pages.view.tables import table_view
+from taskdesk.web.pages.view.timeline import timeline
+from taskdesk.web.pages.view.tree import json_text, tree
+from taskdesk.web.present import job_object, result_parts
+
+LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
+TEXT_SHOWN = 100_000
+_TOOLS = {function.__name__: function for function in (forms_of, json_text, remedy, table_view, to_html, tree)}
+
+
+def add_routes(bp: Blueprint) -> None:
+    bp.get("/jobs/<job_id>")(show_job)
+
+
+def show_job(job_id: str) -> str | tuple[str, int]:
+    try:
+        job = desk().jobs.get(job_id)
+    except JobNotFound:
+        if request.args.get("done") != "delete":
+            raise
+        return render_template("job/deleted.html"), 404
+    return render_template("job.html", **_content(job), text_shown=TEXT_SHOWN, **_TOOLS)
+
+
+def _content(job: Job) -> dict[str, Any]:
+    shown = job_object(job, whole=not job.is_final)
+    try:
+        spec = desk().catalog.task(job.task)
+    except TaskNotFound:
+        spec = None  # its workers may be gone; the job is still to be seen
+    log = read_log(desk().redis, job.id)
+    return {
+        "job": shown,
+        "spec": spec,
+        "is_final": job.is_final,
+        "notice": notice(job, request.args.get("done", "")),
+        "confirming": request.args.get("confirm", ""),
+        "pace": pace(job, shown.get("typical_seconds")),
+        "parts": result_parts(job, desk().jobs.result(job)) if job.status == "succeeded" else [],
+        "traceback": desk().jobs.traceback(job.id) if job.status == "failed" else "",
+        "log": log.text[-LOG_SHOWN:],
+        "log_bytes": log.size,
+        "is_log_cut": len(log.text) > LOG_SHOWN,
+        "timeline": timeline(job, spec.retries + 1 if spec else 1),
+    }

@@ -1,0 +1,142 @@
+"""The page of jobs: filtered, by page, kept as it is now without moving what one reads."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from taskdesk.jobs import representations
+from taskdesk.jobs.errors import InvalidArguments, JobExpired, JobNotFound
+from taskdesk.jobs.job import Job
+from taskdesk.service import clock
+from taskdesk.web.bulk import ACTIONS
+from taskdesk.web.desk import desk
+from taskdesk.web.pages.bulk import DONE, done_in_words
+from taskdesk.web.pages.view.durations import duration
+from taskdesk.web.pages.view.fields import as_local
+from taskdesk.web.pages.view.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
+from taskdesk.web.query import MAX_PAGE, PAGED, job_filter, once_each, page_limit
+
+ROWS = 50
+_SENSIBLE: dict[str, tuple[str, ...]] = {  # what can be done with jobs of a status
+    **dict.fromkeys(("succeeded", "failed", "canceled"), ("retry", "keep", "delete")),
+    **dict.fromkeys(("queued", "scheduled", "waiting"), ("cancel", "delete")),
+    "running": ("cancel",),
+}
+
+
+def add_routes(bp: Blueprint) -> None:
+    bp.get("/jobs")(list_jobs)
+    bp.post("/jobs:live")(show_live)
+
+
+def list_jobs() -> str | Response | tuple[str, int]:
+    """The list that the query asks for, in the words of the API; what the form says otherwise is sent on to these."""
+    words = tidy(request.args)
+    if "q" in words:
+        return redirect(_sought(words))
+    if words != request.args.to_dict():
+        return redirect(list_url(words))
+    try:
+        query = once_each(request.args)
+        matching = job_filter(query, besides=(*PAGED, DONE))
+        jobs, following = desk().jobs.page(page_limit(query, ROWS), query.get("cursor"), matching)
+    except InvalidArguments as error:
+        return _page(words, errors={one.pointer.lstrip("/"): one.detail for one in error.errors}), error.status
+    return _page(words, jobs, following)
+
+
+def show_live() -> str:
+    """What may have changed of a list: the counts, how many jobs are new, and the rows that had not ended."""
+    matching = job_filter(once_each(request.args))
+    form, new = request.form, 0
+    if "shown" in form:  # the first page
+        new = desk().jobs.arrivals(set(form["shown"].split()[:MAX_PAGE]), form.get("cursor"), matching)
+    moving = desk().jobs.load(form.get("moving", "").split()[:MAX_PAGE])
+    words = request.args.to_dict()
+    return render_template(
+        "jobs_live.html", tabs=_tabs(words), new=new, jobs=moving, first_url=list_url(words), took=took, reason=reason
+    )
+
+
+def _sought(words: dict[str, str]) -> str:
+    """Where the search box leads: to the jobs of this task, to the job of this id, to those whose id begins so."""
+    text = words["q"]
+    others = filters_of(words)
+    if text in desk().catalog.glance().tasks:
+        return list_url({**others, "task": text})
+    try:
+        desk().jobs.get(text)
+    except JobNotFound:
+        return list_url({**others, "id": text})
+    except JobExpired:
+        pass  # its page says so
+    return url_for("pages.show_job", job_id=text)
+
+
+def _page(
+    words: dict[str, str],
+    jobs: Sequence[Job] = (),
+    following: str | None = None,
+    errors: dict[str, str] | None = None,
+) -> str:
+    filters = filters_of(words)
+    return render_template(
+        "jobs.html",
+        words=words,
+        filters=filters,
+        errors=errors or {},
+        tabs=_tabs(words),
+        chips=chips(words),
+        jobs=jobs,
+        took=took,
+        reason=reason,
+        following=following,
+        actions=_SENSIBLE.get(words.get("status", ""), tuple(ACTIONS)),
+        done=done_in_words(words.get(DONE, "")),
+        range_in_words=range_in_words,
+        as_local=as_local,
+        **_choices(filters),
+        **_addresses(words, following),
+    )
+
+
+def _choices(filters: Mapping[str, str]) -> dict[str, Collection[str]]:
+    """What the form of the filters has to choose from."""
+    return {
+        "tasks": _with(desk().catalog.glance().tasks, filters.get("task")),
+        "queues": _with(desk().settings.queues, filters.get("queue")),
+        "ranges": RANGES,
+    }
+
+
+def _addresses(words: Mapping[str, str], following: str | None) -> dict[str, str | None]:
+    here = {name: text for name, text in words.items() if name != DONE}
+    return {
+        "first_url": list_url({**here, "cursor": None}),
+        "next_url": following and list_url({**here, "cursor": following}),
+        "act_url": list_url(here),
+        "live_url": list_url(filters_of(words), "pages.show_live"),
+    }
+
+
+def took(job: Job) -> str:
+    """How long it ran, or runs, in words; empty before it began."""
+    ended_at = job.ended_at if job.is_final else clock.moment() if job.status == "running" else None
+    return duration((ended_at - job.started_at).total_seconds()) if job.started_at and ended_at else ""
+
+
+def reason(job: Job) -> str | None:
+    """As `taskdesk.jobs.representations.reason`."""
+    return representations.reason(desk(), job)
+
+
+def _tabs(words: dict[str, str]) -> list[Tab]:
+    return tabs(words, desk().queues.read())
+
+
+def _with(names: Iterable[str], chosen: str | None) -> list[str]:
+    """The names to choose from, and the one that is chosen though it is none of them."""
+    return list(dict.fromkeys([*names, *filter(None, [chosen])]))

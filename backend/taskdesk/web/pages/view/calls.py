@@ -1,0 +1,133 @@
+"""What a form would send, as a call of the API: by curl, and by Python with `requests`."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.web.pages.view.curl import example_file, value_for
+
+_PLAIN_NAME = re.compile(r"[\w .+-]+")
+
+_LOGIN = """\
+desk = requests.Session()
+desk.headers["Authorization"] = f"Bearer {os.environ['TASKDESK_TOKEN']}"
+"""
+
+_PYTHON = """\
+{imports}
+
+api = "{api}"{login}
+answer = {client}.post(
+    f"{{api}}{call}",
+{arguments}
+)
+answer.raise_for_status()  # of a 422, answer.text says what is wrong
+job = answer.json()
+
+while job["status"] not in ("succeeded", "failed", "canceled"):
+    job = {client}.get(f"{{api}}/jobs/{{job['id']}}", headers={{"Prefer": "wait=30"}}).json()
+print(job["status"], job.get("result") or job.get("error"))"""
+
+
+def calls(
+    spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str, query: str = "", login: bool = False
+) -> dict[str, str]:
+    """The texts by "curl" and "python". `files` are names of files by parameter, `api` is the address of the API.
+
+    With a `login` the token is taken from the environment.
+
+    What is required and missing stands there as an example.
+    """
+    required = spec.input_schema.get("required", [])
+    texts, uploads = {}, {}
+    for name, schema in spec.parameters.items():
+        is_missing = name in required and name not in values and name not in files
+        if name in spec.file_parameters:
+            if name in files or is_missing:
+                uploads[name] = files.get(name) or example_file(name, spec.file_parameters[name])
+        elif name in values or is_missing:
+            value = values.get(name) if name in values else value_for(schema)
+            if value is not None or schema.get("default") is not None:
+                texts[name] = value
+    call = f"/tasks/{spec.name}/jobs{query and '?'}{query}"
+    return {"curl": _curl(api + call, texts, uploads, login), "python": _python(api, call, texts, uploads, login)}
+
+
+def _curl(address: str, values: Mapping[str, Any], files: Mapping[str, str], login: bool) -> str:
+    lines = [shlex.join(["curl", address])]
+    if login:
+        lines.append('-H "Authorization: Bearer $TASKDESK_TOKEN"')
+    if files:
+        lines += [shlex.join(["-F", f"{name}=@{_file_name(file)}"]) for name, file in files.items()]
+        lines += [
+            shlex.join([_option(text), f"{name}={text}"]) for name, value in values.items() for text in _texts(value)
+        ]
+    else:
+        members = ",\n".join(f"    {_json(name)}: {_json(value)}" for name, value in values.items())
+        lines.append("--json " + shlex.quote(f"{{\n{members}\n  }}" if members else "{}"))
+    return " \\\n  ".join(lines)
+
+
+def _file_name(name: str) -> str:
+    """curl reads a comma or a semicolon in a name as the end of it, unless it is quoted."""
+    escaped = name.replace("\\", "\\\\").replace('"', '\\"')
+    return name if _PLAIN_NAME.fullmatch(name) else f'"{escaped}"'
+
+
+def _option(text: str) -> str:
+    """With -F a text may name a file, and its type after a semicolon."""
+    return "--form-string" if text.startswith(("@", "<")) or ";" in text else "-F"
+
+
+def _texts(value: Any) -> list[str]:
+    """A value as the texts of a multipart form, which has no null."""
+    entries = value if isinstance(value, list) else [value]
+    return [entry if isinstance(entry, str) else _json(entry) for entry in entries if entry is not None]
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _python(api: str, call: str, values: Mapping[str, Any], files: Mapping[str, str], login: bool) -> str:
+    if files:
+        opened = {name: f'open({_json(file)}, "rb")' for name, file in files.items()}
+        arguments = _argument("data", {name: _field(value) for name, value in values.items()})
+        arguments += _argument("files", opened)
+    else:
+        arguments = _argument("json", {name: _literal(value) for name, value in values.items()}) or ["    json={},"]
+    return _PYTHON.format(
+        api=api,
+        call=call,
+        arguments="\n".join(arguments),
+        imports="import os\n\nimport requests" if login else "import requests",
+        login="\n" + _LOGIN.rstrip("\n") if login else "",
+        client="desk" if login else "requests",
+    )
+
+
+def _argument(name: str, items: Mapping[str, str]) -> list[str]:
+    lines = [f'        "{key}": {literal},' for key, literal in items.items()]
+    return [f"    {name}={{", *lines, "    },"] if lines else []
+
+
+def _field(value: Any) -> str:
+    """A value as a field of a multipart form: what is neither text nor a number goes as JSON."""
+    is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
+    return _literal(value if is_plain else _texts(value) if isinstance(value, list) else _json(value))
+
+
+def _literal(value: Any) -> str:
+    """As Python writes it, with double quotes."""
+    if isinstance(value, str):
+        return _json(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{_literal(key)}: {_literal(one)}' for key, one in value.items())}}}"
+    return repr(value)

@@ -1,0 +1,82 @@
+"""Jobs, tasks, queues and results as the API and the pages show them: with links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from flask import request, url_for
+
+from taskdesk.jobs import representations
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.job import Job
+from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.representations import Part
+from taskdesk.web.desk import desk
+
+RETRY_AFTER = {"Retry-After": "1"}  # seconds: with a job that has not ended
+
+
+def task_objects(specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
+    return [{**shown, "links": _task_links(shown["name"])} for shown in representations.task_objects(desk(), specs)]
+
+
+def _task_links(name: str) -> dict[str, str]:
+    return {"self": url_for("api.show_task", name=name), "jobs": url_for("api.create_job", name=name)}
+
+
+def queue_object(queue: Queue) -> dict[str, Any]:
+    links = {"self": url_for("api.show_queue", name=queue.name), "jobs": url_for("api.list_jobs", queue=queue.name)}
+    return {**representations.queue_object(desk(), queue), "links": links}
+
+
+def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
+    """The job as the API shows it; `whole`: with what a list leaves out, and its result's value if that is small."""
+    shown = {**representations.job_object(desk(), job, whole=whole), "links": links(job, request.script_root)}
+    if "result" in shown:
+        result = shown["result"]
+        result["url"] = shown["links"]["result"]
+        for part in result.get("parts", ()):
+            if "artifact" in part:
+                part["url"] = _artifact_url(job, part["artifact"])
+    return shown
+
+
+def links(job: Job, root: str) -> dict[str, str]:
+    """Where the job is, and what can be done with it as it is. `root` is the prefix of all addresses."""
+    here = f"{root}/api/v1/jobs/{job.id}"
+    names = ["events", "logs"]
+    if job.status == "succeeded":
+        names.append("result")
+    if job.is_final:
+        names += ["retry"] if job.is_kept else ["retry", "keep"]
+    else:
+        names.append("cancel")
+    return {"self": here, **{name: f"{here}/{name}" for name in names}}
+
+
+@dataclass(frozen=True)
+class LinkedPart(Part):
+    """A part of a result; `url` is where its file is, if it is one."""
+
+    url: str | None = None
+
+
+def result_parts(job: Job, value: Any) -> list[LinkedPart]:
+    """As `taskdesk.jobs.representations.result_parts`."""
+    parts = representations.result_parts(job, value)
+    urls = [_artifact_url(job, part.value["artifact"]) if part.is_file else None for part in parts]
+    return [LinkedPart(part.name, part.kind, part.value, url) for part, url in zip(parts, urls, strict=True)]
+
+
+def plain_result(job: Job, value: Any) -> Any:
+    """The result as plain JSON: a file or a picture stands as its link."""
+    parts = result_parts(job, value)
+    if isinstance(job.result_kinds, dict):
+        return {part.name: part.url or part.value for part in parts}
+    return parts[0].url or parts[0].value
+
+
+def _artifact_url(job: Job, name: str) -> str:
+    return url_for("api.job_artifact", job_id=job.id, name=name)

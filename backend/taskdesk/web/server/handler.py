@@ -1,0 +1,146 @@
+"""gevent's handler of HTTP, with a strict reading of requests, limits of time, and an end that loses no answer.
+
+Also without what costs most in it: its header parser is an e-mail parser, each line of a log that nobody reads is
+formatted, and head and body of an answer go out one after the other.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import json
+import socket
+from contextlib import suppress
+from typing import Any
+
+import gevent
+from gevent.pywsgi import WSGIHandler
+
+from taskdesk.web.metrics.request_log import request_id_of, write_line
+from taskdesk.web.server.body import Body
+from taskdesk.web.server.connection import Connection
+from taskdesk.web.server.head import Refusal, read_head
+from taskdesk.web.streams.watcher import Watcher
+
+LOST_MS = 60_000  # who takes nothing of an event stream for so long has gone, or never reads: it is closed
+_JOINED = 65_536  # bytes: with a body up to this, head and body are sent as one
+
+
+class Handler(WSGIHandler):
+    result: Any
+    response_headers: list[tuple[bytes, bytes]]
+    ignored_socket_errors = (*WSGIHandler.ignored_socket_errors, errno.ETIMEDOUT)
+
+    def __init__(self, sock: Any, address: Any, server: Any):
+        self.connection = Connection(sock)
+        self._loses_answer = False  # if the connection is closed at once
+        super().__init__(sock, address, server, io.BufferedReader(self.connection))
+
+    def handle(self) -> None:
+        """A request, then the others' turn: a quick client's next one may be there already, and would not wait."""
+        while self.handle_one_request():
+            gevent.sleep(0)
+        if self._loses_answer:
+            self.connection.linger()
+
+    def handle_one_request(self) -> bool:
+        """Whether the connection is good for another request."""
+        self.connection.await_request()
+        try:
+            head = read_head(self.rfile)
+        except Refusal as refusal:
+            self.refuse(refusal)
+            return False
+        except (EOFError, OSError):
+            if self.connection.has_expired and not self.connection.is_idle:
+                self.refuse(Refusal(408, "The head of the request came too slowly."))
+            return False
+        self.connection.await_nothing()
+        self._take(head)
+        self.handle_one_response()
+        return not self.close_connection and not self.wsgi_input.left
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer with a problem document what can't reach the application, and be done with the connection."""
+        request_id = request_id_of("")
+        problem = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": str(refusal)}
+        body = json.dumps({**problem, "request_id": request_id}).encode()
+        fields = {
+            "Content-Type": "application/problem+json",
+            "Content-Length": len(body),
+            "X-Request-ID": request_id,
+            **({"Retry-After": 5} if refusal.status == 503 else {}),
+            "Connection": "close",
+        }
+        head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
+        with suppress(OSError):
+            self.connection.send(f"HTTP/1.1 {refusal.status} {refusal.title}\r\n{head}\r\n".encode() + body)
+        write_line("-", "-", refusal.status, 0, self._client, request_id)
+        self.connection.linger()
+
+    @property
+    def _client(self) -> str:
+        return str(self.client_address[0])
+
+    def _take(self, head: dict[str, str]) -> None:
+        self.application = self.server.application
+        self.request_version = head["SERVER_PROTOCOL"]
+        options = [option.strip() for option in head.get("HTTP_CONNECTION", "").lower().split(",")]
+        stays = self.request_version == "HTTP/1.1" or "keep-alive" in options
+        self.close_connection = not stays or "close" in options
+        expected = head.get("HTTP_EXPECT", "").lower() == "100-continue"
+        self.wsgi_input = Body(self.rfile, int(head.get("CONTENT_LENGTH", 0)), self.connection, expected)
+        self.environ = {
+            **self.server.environ,
+            **head,
+            "REMOTE_ADDR": self._client,
+            "REMOTE_PORT": str(self.client_address[1]),
+            "wsgi.input": self.wsgi_input,
+            "wsgi.input_terminated": True,
+        }
+
+    def start_response(self, status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Any:
+        """As pywsgi's; and the connection ends with this answer, and says so, if what was not read is too much."""
+        self._loses_answer = not self.wsgi_input.is_skippable
+        self.close_connection |= self._loses_answer or self.server.is_stopping
+        write = super().start_response(status, headers, exc_info)
+        if self.close_connection and (b"Connection", b"close") not in self.response_headers:
+            self.response_headers.append((b"Connection", b"close"))
+        return write
+
+    def process_result(self) -> None:
+        """The connection of an event stream is given away: no greenlet, no buffer and no request stay for it."""
+        if not isinstance(self.result, Watcher):
+            super().process_result()
+            return
+        self.request_version = "HTTP/1.0"  # no chunks: the stream ends with its connection
+        self.response_headers = [field for field in self.response_headers if field[0] != b"Connection"]
+        self.response_headers.append((b"Connection", b"close"))
+        self.close_connection, self._loses_answer = True, False
+        self.write(b"")  # the headers
+        if hasattr(socket, "TCP_USER_TIMEOUT"):
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MS)
+        connection = self.socket.dup()  # first: it fails when there are no more files, and the watcher has to be closed
+        watcher, self.result = self.result, ()
+        watcher.follow(connection)
+        if self.server.is_stopping:
+            watcher.close()
+
+    def log_request(self) -> None:
+        """request_log has written it."""
+
+    def _sendall(self, data: bytes) -> None:
+        self.connection.send(data)
+        self.response_length += len(data)
+
+    def _write_with_headers(self, data: bytes) -> None:
+        """As pywsgi's. Two packets take two calls of the kernel here, and may take two of the client."""
+        self.headers_sent = True
+        self.finalize_headers()
+        fields = b"".join(b"%b: %b\r\n" % field for field in self.response_headers)
+        head = b"HTTP/1.1 %b\r\n%b\r\n" % (self.status, fields)
+        if self.response_use_chunked or len(data) > _JOINED:
+            self._sendall(head)
+            self._write(data)
+        else:
+            self._sendall(head + data)

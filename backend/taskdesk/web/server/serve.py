@@ -1,0 +1,80 @@
+"""Serve a WSGI application with gevent: N processes on one socket, which are replaced if they die."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import resource
+import signal
+import socket
+import sys
+from collections.abc import Callable
+
+import gevent
+from flask import Flask
+
+from taskdesk.service.pool import Pool
+from taskdesk.web.server.wsgi import Server
+
+STOP_SECONDS = 8  # that requests under way have at a stop; `make run` waits for 9, compose for 15
+BACKLOG = 1024
+UNSENT = 131_072  # bytes that the kernel takes of an answer to a client that does not read; else it is megabytes
+FILES = 20_000  # of one process: connections, and event streams, which give their place among these away
+
+log = logging.getLogger("web")
+
+
+def serve(host: str, port: int, processes: int, make_app: Callable[[], Flask]) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status. A port that is taken is said in a sentence: status 2."""
+    try:
+        listener = listen(host, port)
+    except OSError as error:
+        print(
+            f"Can't listen on {host}:{port}: {error.strerror}. Set APP_PORT (or APP_HOST) to another.", file=sys.stderr
+        )
+        return 2
+    allow_files()
+    if processes == 1:
+        _serve_here(listener, make_app)
+        return 0
+    # Let go of, the socket is closed with the last process that serves: nobody connects to what will not answer.
+    return Pool("web process", processes, lambda _: _serve_here(listener, make_app), let_go=listener.close).run()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # Accepted sockets inherit it. Without it Nagle holds every keep-alive answer back for 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+    listener.bind((host, port))
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def allow_files() -> None:
+    """Let this process open FILES files, a connection being one; or as many as the system's hard limit allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < FILES:
+        log.warning("the system allows %s open files: no more connections than that (ulimit -Hn)", f"{wanted:,}")
+
+
+def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
+    gevent.reinit()  # this may be a fork
+    app = make_app()
+    server = Server(listener, app, let_go=app.extensions["desk"].let_go)
+    gc.collect()
+    gc.freeze()  # the application stays: no collection need look at it again,
+    gc.set_threshold(20_000)  # nor after a handful of requests: together 6 % of a submit
+    server.start()  # before a signal may stop it
+    for number in (signal.SIGTERM, signal.SIGINT):
+        gevent.signal_handler(number, lambda: gevent.spawn(server.stop, STOP_SECONDS))
+    log.info("serving on http://%s:%s", *listener.getsockname()[:2])
+    server.serve_forever(stop_timeout=STOP_SECONDS)

@@ -1,0 +1,1 @@
+"""Server-sent events: news of jobs, from Redis to every client that watches."""

@@ -1,0 +1,130 @@
+"""What a job's watchers are told, read and formatted once for all watchers of this process.
+
+A feed mirrors the job's stream in Redis: it reads all of it when it begins, so it has the past for who comes later.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from redis import Redis
+
+from taskdesk.jobs.events import STREAM_EVENTS, news_of
+from taskdesk.jobs.job import FINAL, status_of
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.service.errors import AppError
+
+KEPT = 2 * STREAM_EVENTS  # messages: more than one read can bring, so only who is slow falls behind
+BATCH = 32  # messages that are sent at once: what is held for a reader that stalls
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`after` is the id of the event that it is, or that came before it."""
+
+    after: tuple[int, int]
+    text: bytes
+    is_state: bool
+
+
+class Listener(Protocol):
+    def wake(self) -> None: ...
+
+    def beat(self) -> None: ...
+
+    def check(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Feed:
+    """The messages of one job, numbered from 0; the oldest are forgotten. At its end it is `over`, with last words."""
+
+    def __init__(self, redis: Redis, jobs: Jobs, job_id: str):
+        self.job_id = job_id
+        self.status = ""
+        self.is_live = True  # Redis has answered when it was asked last
+        self.over = False
+        self.last_words = b""
+        self.news = threading.Event()
+        self.watchers: set[Listener] = set()
+        self._redis = redis
+        self._jobs = jobs
+        self._last_id = "0-0"
+        self._first = 0
+        self._messages: list[Message] = []
+
+    @property
+    def end(self) -> int:
+        """The number that the next message will have."""
+        return self._first + len(self._messages)
+
+    def number_after(self, event_id: str) -> int:
+        """The number of the first message that follows the event."""
+        return self._first + bisect_right(self._messages, _order(event_id), key=lambda message: message.after)
+
+    def take(self, number: int, joined: int) -> tuple[bytes, int]:
+        """Some messages from this number on, and the number of the next. States before `joined` are no news: left out.
+
+        Raises LookupError if the message is forgotten already.
+        """
+        if number < self._first:
+            raise LookupError(number)
+        start = number - self._first
+        part = self._messages[start : start + BATCH]
+        told = (message.text for n, message in enumerate(part, number) if n >= joined or not message.is_state)
+        return b"".join(told), number + len(part)
+
+    def read(self) -> bool:
+        """Read what is new in Redis; whether there is something. Raises RedisError."""
+        if len(self._messages) > 2 * KEPT:
+            self._first += len(self._messages) - KEPT
+            del self._messages[:-KEPT]
+        before = self.end
+        known, events = news_of(self._redis, self.job_id, self._last_id)
+        if known is None:
+            return self._say_gone()
+        shown, self.status = self.status, status_of(*known)
+        is_final = self.status in FINAL
+        if self.status != shown and not is_final:
+            self._add("state", {"status": self.status})
+        for event in events:
+            self._last_id = event.id
+            self._add(event.type, event.data)
+        if is_final:
+            if self.status != shown:
+                self._add("state", {"status": self.status})
+            self._end({"status": self.status})
+        return self.over or self.end > before
+
+    def heartbeat(self) -> bytes:
+        """No event of the job: it has no id."""
+        return b'event: heartbeat\ndata: {"live": %s}\n\n' % (b"true" if self.is_live else b"false")
+
+    def _say_gone(self) -> bool:
+        try:
+            self._jobs.get(self.job_id)
+        except AppError as error:
+            self._end({"status": "gone", "detail": str(error)})
+        return self.over
+
+    def _add(self, type: str, data: dict[str, Any]) -> None:
+        text = format_message(type, data, self._last_id)
+        self._messages.append(Message(_order(self._last_id), text, type == "state"))
+
+    def _end(self, data: dict[str, Any]) -> None:
+        self.last_words = format_message("end", data, self._last_id)
+        self.over = True
+
+
+def format_message(type: str, data: dict[str, Any], event_id: str) -> bytes:
+    return f"id: {event_id}\nevent: {type}\ndata: {json.dumps(data)}\n\n".encode()
+
+
+def _order(event_id: str) -> tuple[int, int]:
+    milliseconds, _, number = event_id.partition("-")
+    return int(milliseconds), int(number)

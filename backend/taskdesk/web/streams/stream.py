@@ -1,0 +1,164 @@
+"""Server-Sent Events of one job: progress, log and state, with replay after `Last-Event-ID`.
+
+One greenlet per watched job reads Redis and tells the job's watchers; no watcher asks Redis for anything.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from taskdesk.jobs.errors import TooManyStreams
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.web.metrics.meters import OPEN_STREAMS
+from taskdesk.web.streams.feed import Feed, Listener
+from taskdesk.web.streams.wakeups import PAUSE, Wakeups
+from taskdesk.web.streams.watcher import Watcher
+
+HEARTBEAT = 15.0  # seconds
+SLICE = 100  # watchers that are told at once; other requests have their turn in between
+BREATH = 1e-6  # seconds: with 0 gevent would go on before it looks at its sockets
+
+
+class EventStreams:
+    """All watchers of this process, and the feeds of the jobs that they watch."""
+
+    def __init__(
+        self, redis: Redis, jobs: Jobs, wakeups: Wakeups, most: int, most_per_client: int, heartbeat: float = HEARTBEAT
+    ):
+        self._redis = redis
+        self._jobs = jobs
+        self._wakeups = wakeups
+        self._most = most
+        self._most_per_client = most_per_client
+        self._heartbeat = heartbeat
+        self._lock = threading.Lock()  # of all that follows; never held while Redis is asked
+        self._clients: Counter[str] = Counter()
+        self._count = 0
+        self._feeds: dict[str, Feed] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    def open(self, job_id: str, last_id: str, client: str, is_allowed: Callable[[], bool] | None = None) -> Watcher:
+        """Watch a job while `is_allowed`: it is asked at each heartbeat, and must cost no round trip.
+
+        Raises TooManyStreams, JobNotFound, JobExpired, RedisError.
+        """
+        self._admit(client)
+        try:
+            with self._lock:
+                if feed := self._feeds.get(job_id):
+                    return self._join(feed, last_id, client, is_allowed)
+            self._jobs.get(job_id)
+            fresh = Feed(self._redis, self._jobs, job_id)
+            fresh.read()
+            with self._lock:  # somebody else may have been faster
+                feed = fresh if fresh.over else self._feeds.setdefault(job_id, fresh)
+                watcher = self._join(feed, last_id, client, is_allowed)
+            if feed is fresh and not fresh.over:
+                threading.Thread(target=self._run, args=(fresh,), name=f"feed {job_id}", daemon=True).start()
+            return watcher
+        except Exception:
+            self._dismiss(client)
+            raise
+
+    def close(self) -> None:
+        """End all streams, with no last words: their clients come again, and go on where they were."""
+        with self._lock:
+            feeds = list(self._feeds.values())
+        for feed in feeds:
+            for watcher in _in_slices(feed.watchers):
+                watcher.close()
+
+    def _admit(self, client: str) -> None:
+        with self._lock:
+            if self._count >= self._most:
+                raise TooManyStreams(f"This process has {self._most:,} event streams open, and no room for more.")
+            if self._clients[client] >= self._most_per_client:
+                raise TooManyStreams(f"You have {self._most_per_client:,} event streams open: close one first.")
+            self._count += 1
+            self._clients[client] += 1
+        OPEN_STREAMS.inc()
+
+    def _dismiss(self, client: str) -> None:
+        with self._lock:
+            self._count -= 1
+            self._clients[client] -= 1
+            if not self._clients[client]:
+                del self._clients[client]
+        OPEN_STREAMS.dec()
+
+    def _join(self, feed: Feed, last_id: str, client: str, is_allowed: Callable[[], bool] | None) -> Watcher:
+        watcher = Watcher(feed, last_id, client, self._heartbeat, self._leave, is_allowed)
+        feed.watchers.add(watcher)
+        return watcher
+
+    def _leave(self, watcher: Watcher) -> None:
+        feed = watcher.feed
+        with self._lock:
+            feed.watchers.discard(watcher)
+            if not feed.watchers:
+                self._forget(feed)
+                feed.news.set()
+        self._dismiss(watcher.client)
+
+    def _forget(self, feed: Feed) -> None:
+        if self._feeds.get(feed.job_id) is feed:
+            del self._feeds[feed.job_id]
+
+    def _run(self, feed: Feed) -> None:
+        """Read for a job and tell its watchers, until it is final or nobody watches any longer."""
+        feed.news = self._wakeups.add(feed.job_id)
+        try:
+            pause, told = 0.0, time.monotonic()  # no pause at first: there may be news since the feed was read
+            checked = told
+            while feed.watchers and not feed.over:
+                feed.news.wait(pause)
+                feed.news.clear()
+                was_live = feed.is_live
+                has_news, pause = self._read(feed)
+                if has_news:
+                    told = time.monotonic()
+                    for watcher in _in_slices(feed.watchers):
+                        watcher.wake()
+                if feed.is_live != was_live or time.monotonic() - told >= self._heartbeat:
+                    told = time.monotonic()
+                    for watcher in _in_slices(feed.watchers):
+                        watcher.beat()
+                if time.monotonic() - checked >= self._heartbeat:
+                    checked = time.monotonic()
+                    for watcher in _in_slices(feed.watchers):
+                        watcher.check()
+        finally:
+            self._wakeups.remove(feed.job_id, feed.news)
+            self._end(feed)
+
+    def _read(self, feed: Feed) -> tuple[bool, float]:
+        """Whether there are news, and the seconds until the next look if no wake-up comes before."""
+        try:
+            has_news = feed.read()
+            feed.is_live = True
+            return has_news, self._heartbeat
+        except RedisError:
+            feed.is_live = False
+            return False, PAUSE
+
+    def _end(self, feed: Feed) -> None:
+        with self._lock:
+            self._forget(feed)
+        feed.over = True  # after an error, too: the clients come again
+        for watcher in _in_slices(feed.watchers):
+            watcher.wake()
+
+
+def _in_slices(watchers: Collection[Listener]) -> Iterator[Listener]:
+    for number, watcher in enumerate(tuple(watchers), 1):
+        yield watcher
+        if number % SLICE == 0:
+            time.sleep(BREATH)

@@ -1,0 +1,83 @@
+"""Wakes who waits for news of a job. One Redis subscriber per process serves all of them, and starts with the first.
+
+What is read is the job in Redis: a wake-up that was missed only delays.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import defaultdict
+
+from redis import Redis
+from redis.exceptions import ConnectionError, RedisError
+
+from taskdesk.jobs.keys import WAKE
+from taskdesk.service.redis import connect_impatiently
+
+PATIENCE = 5.0  # seconds of silence after which Redis is asked whether it is there, and then has for its answer
+PAUSE = 1.0  # seconds until the next try to reach Redis
+
+log = logging.getLogger("stream")
+
+
+class Wakeups:
+    def __init__(self, redis_url: str):
+        self._redis_url = redis_url
+        self._waiting: dict[str, set[threading.Event]] = defaultdict(set)
+        self._lock = threading.Lock()
+        self._started = False
+        self._lost = False
+
+    def add(self, job_id: str) -> threading.Event:
+        """An event that is set whenever the job has news, or may have had some; the caller clears it."""
+        news = threading.Event()
+        with self._lock:
+            self._waiting[job_id].add(news)
+            if not self._started:
+                self._started = True
+                threading.Thread(target=self._listen_for_ever, name="wakeups", daemon=True).start()
+        return news
+
+    def remove(self, job_id: str, news: threading.Event) -> None:
+        with self._lock:
+            self._waiting[job_id].discard(news)
+            if not self._waiting[job_id]:
+                del self._waiting[job_id]
+
+    def wake_all(self) -> None:
+        self._wake(list(self._waiting))
+
+    def _listen_for_ever(self) -> None:
+        redis = connect_impatiently(self._redis_url, PATIENCE)
+        while True:
+            try:
+                self._listen(redis)
+            except (RedisError, OSError) as error:
+                if not self._lost:  # once, however long it lasts
+                    log.warning("lost the channel of events (%s); who waits polls until it is back", error)
+                self._lost = True
+                time.sleep(PAUSE)
+
+    def _listen(self, redis: Redis) -> None:
+        with redis.pubsub() as pubsub:
+            pubsub.subscribe(WAKE)
+            asked = False
+            while True:
+                message = pubsub.get_message(timeout=PATIENCE)
+                if message is None:
+                    if asked:
+                        raise ConnectionError("Redis is silent")
+                    pubsub.ping()
+                elif message["type"] == "subscribe":  # after a reconnect, too: what came meanwhile was missed
+                    self._lost = False
+                    self.wake_all()
+                elif message["type"] == "message":
+                    self._wake(message["data"].decode().split())
+                asked = message is None
+
+    def _wake(self, job_ids: list[str]) -> None:
+        for job_id in job_ids:
+            for news in tuple(self._waiting.get(job_id, ())):
+                news.set()

@@ -1,0 +1,178 @@
+"""One watcher of a job: its place in the job's feed.
+
+While it has heard all, it is nothing but that and its socket, to which the feed's greenlet writes: no thread, no
+greenlet, no buffer. A client that takes less than is sent gets a greenlet until it has caught up, or is too far behind.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+import threading
+from collections.abc import Callable
+
+from taskdesk.web.streams.feed import Feed, format_message
+
+LOGGED_OUT = "Your login or your token is no longer valid."
+STALL = 60.0  # seconds that a client may take for one batch of messages
+
+log = logging.getLogger("stream")
+
+
+class Watcher:
+    """The events of a job as text/event-stream: a `state` first, then what comes, then `end`.
+
+    A WSGI server may iterate over it, or hand its socket over with `follow`.
+    """
+
+    __slots__ = (
+        "_busy",
+        "_farewell",
+        "_first",
+        "_heartbeat",
+        "_is_allowed",
+        "_joined",
+        "_leave",
+        "_news",
+        "_next",
+        "_socket",
+        "client",
+        "done",
+        "feed",
+    )
+
+    def __init__(
+        self,
+        feed: Feed,
+        last_id: str,
+        client: str,
+        heartbeat: float,
+        leave: Callable[[Watcher], None],
+        is_allowed: Callable[[], bool] | None,
+    ):
+        self.feed = feed
+        self.client = client
+        self.done = False  # nothing follows what was taken
+        self._first = b"retry: 2000\n\n" + format_message("state", {"status": feed.status}, last_id)
+        self._next = feed.number_after(last_id)
+        self._joined = feed.end
+        self._heartbeat = heartbeat
+        self._is_allowed = is_allowed
+        self._farewell = b""
+        self._leave: Callable[[Watcher], None] | None = leave
+        self._news: threading.Event | None = None
+        self._socket: socket.socket | None = None
+        self._busy = False
+
+    def __iter__(self) -> Watcher:
+        return self
+
+    def __next__(self) -> bytes:
+        news = self._news = self._news or threading.Event()
+        while True:
+            news.clear()
+            if text := self._take():
+                return text
+            if self.done:
+                self.close()
+                raise StopIteration
+            if not news.wait(self._heartbeat):
+                return self.feed.heartbeat()
+
+    def follow(self, connection: socket.socket) -> None:
+        """Send to this socket from now on, and close it at the end. Returns when all is sent that was told so far."""
+        self._socket = connection
+        self._busy = True
+        self._catch_up(b"")
+
+    def wake(self) -> None:
+        """The feed has more to tell."""
+        if self._socket:
+            while not self._busy and (text := self._take()):
+                self._send(text)
+            if self.done and not self._busy:
+                self.close()
+        elif self._news:
+            self._news.set()
+
+    def beat(self) -> None:
+        """Show the client that we live, and find out whether it does."""
+        if self._socket and not self._busy:
+            if self._has_gone(self._socket):
+                self.close()
+            else:
+                self._send(self.feed.heartbeat())
+
+    def check(self) -> None:
+        """End it with a word if who watches may no longer."""
+        if self._is_allowed and not self._is_allowed():
+            self._farewell = format_message("end", {"status": "refused", "detail": LOGGED_OUT}, "")
+            self.wake()
+
+    def close(self) -> None:
+        """Watch no more."""
+        self.done = True
+        leave, self._leave = self._leave, None
+        if leave:
+            leave(self)
+        if self._socket:
+            self._socket.close()
+
+    def _take(self) -> bytes:
+        """What is to be sent next; empty if there is nothing for the moment, or ever if it is done."""
+        if self._first:
+            first, self._first = self._first, b""
+            return first
+        if self._farewell and not self.done:
+            self.done = True
+            return self._farewell
+        over = self.feed.over  # looked at before its messages: when it is over, none is added
+        while not self.done and self._next < self.feed.end:
+            try:
+                text, self._next = self.feed.take(self._next, self._joined)
+            except LookupError:
+                log.info("a watcher of job %s is dropped: it reads too slowly", self.feed.job_id)
+                self.done = True
+                return b""
+            if text:
+                return text
+        if over and not self.done:
+            self.done = True
+            return self.feed.last_words
+        return b""
+
+    def _has_gone(self, connection: socket.socket) -> bool:
+        """A client has nothing to say, so what can be read is its end. To write would tell us only the second time."""
+        try:
+            return not connection.recv(1024)
+        except BlockingIOError:
+            return False
+        except OSError:
+            return True
+
+    def _send(self, text: bytes) -> None:
+        assert self._socket
+        try:
+            sent = self._socket.send(text)
+        except BlockingIOError:
+            sent = 0
+        except OSError:  # the client has gone
+            self.close()
+            return
+        if sent < len(text):
+            self._busy = True
+            threading.Thread(target=self._catch_up, args=(text[sent:],), name="slow watcher", daemon=True).start()
+
+    def _catch_up(self, text: bytes) -> None:
+        assert self._socket
+        try:
+            self._socket.settimeout(STALL)
+            while text or (text := self._take()):
+                self._socket.sendall(text)
+                text = b""
+            self._socket.setblocking(False)
+            self._busy = False
+        except OSError:  # the client has gone, or takes nothing
+            self.done = True
+        if self.done:
+            self.close()

@@ -1,0 +1,127 @@
+"""Call the task of one job, in the worker's child: check it, give it its context, keep what it returns."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import zlib
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
+
+from taskdesk.jobs.artifacts import ArtifactStore
+from taskdesk.jobs.errors import FieldError, InvalidArguments
+from taskdesk.jobs.job import NAMELESS
+from taskdesk.jobs.task import JobContext, enter_job
+from taskdesk.service.errors import AppError
+from taskdesk.worker.child.result_writer import ResultWriter
+from taskdesk.worker.discovery import LoadedTask, TaskRegistry
+from taskdesk.worker.settings import WorkerSettings
+
+Report = Callable[[float, float, str], None]
+_REFERENCE = re.compile(r"[\w.]{1,200}")
+
+
+class TaskRefused(AppError):
+    """Damaged job: nothing tells what it calls."""
+
+
+class ForeignJob(TaskRefused):
+    """No worker: the job calls what this worker does not serve, or its data is of another serializer.
+
+    `reference`: what it calls; NAMELESS if it can't be read.
+    """
+
+    def __init__(self, reference: str, sentence: str):
+        self.reference = reference
+        super().__init__(sentence)
+
+
+class Call(NamedTuple):
+    """A job that may run: its task, and its arguments as Python values."""
+
+    job_id: str
+    task: LoadedTask
+    arguments: dict[str, Any]
+    request_id: str
+
+
+class Executor:
+    """What a worker process needs to run the jobs of its catalogue."""
+
+    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, store: ArtifactStore, report: Report):
+        self._settings = settings
+        self._registry = registry
+        self._store = store
+        self._report = report
+        self._signatures = {name: inspect.signature(task.function) for name, task in registry.tasks.items()}
+
+    def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> Call:
+        """What the job calls. Nothing is imported for it, whatever its data names.
+
+        Raises TaskRefused, ForeignJob, InvalidArguments.
+        """
+        name, instance, positional, named = _read(data)
+        task = self._registry.tasks.get(name)
+        if task is None or instance is not None:
+            reference = name if _REFERENCE.fullmatch(name) else NAMELESS
+            raise ForeignJob(reference, f"No worker here serves {name[:200]}.")
+        return Call(job_id, task, self._bind(job_id, task, positional, named), request_id)
+
+    def run(self, call: Call) -> tuple[bytes, str]:
+        """Call the task; return the result and the kinds of its parts, both as JSON. Whatever goes wrong is raised."""
+        task = call.task
+        enter_job(
+            JobContext(
+                job_id=call.job_id,
+                request_id=call.request_id,
+                settings=self._settings,
+                report=self._report,
+                logger=task.logger,
+            )
+        )
+        with self._registry.around_job():
+            returned = task.function(**call.arguments)
+        return ResultWriter(self._store, call.job_id, self._settings.max_result_bytes).write(returned)
+
+    def _bind(self, job_id: str, task: LoadedTask, positional: list[Any], named: dict[str, Any]) -> dict[str, Any]:
+        """The arguments as Python values: checked again, with a local path for each uploaded file."""
+        raw = named
+        if positional:  # from plain RQ
+            try:
+                raw = self._signatures[task.spec.reference].bind_partial(*positional, **named).arguments
+            except TypeError as error:
+                raise InvalidArguments([FieldError("", str(error))]) from None
+        for name in task.file_parameters:
+            if isinstance(raw.get(name), dict):
+                raw[name] = self._store.local_path(job_id, str(raw[name].get("artifact")))
+            elif raw.get(name) is not None:
+                raise InvalidArguments([FieldError(f"/{name}", "is no uploaded file.")])
+        return task.validate(raw)
+
+
+def reference_of(data: bytes | None) -> str:
+    """The name of the task that a job calls; empty if its data can't be read."""
+    try:
+        return _read(data)[0]
+    except TaskRefused:
+        return ""
+
+
+def _read(data: bytes | None) -> tuple[str, Any, list[Any], dict[str, Any]]:
+    """Reference, instance, arguments. Only JSON is read: a pickle, say, is never loaded.
+
+    Raises ForeignJob on anything else, and TaskRefused on what no worker could read.
+    """
+    if not data:
+        raise TaskRefused("The job is damaged: it has no data, which would say what it calls.")
+    try:
+        call = from_json(zlib.decompress(data) if data[:1] == b"x" else data)
+    except (ValueError, zlib.error):
+        raise ForeignJob(NAMELESS, "No worker here can read the job's data, which is no JSON.") from None
+    try:
+        reference, instance, positional, named = call
+        return str(reference), instance, list(positional), dict(named)
+    except (ValueError, TypeError):
+        raise TaskRefused("The job is damaged: its data is JSON, but no call of a task.") from None

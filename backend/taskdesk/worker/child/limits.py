@@ -1,0 +1,125 @@
+"""What a job may use: time, memory, CPU time, size of a file. What is over is stopped, and says so."""
+
+from __future__ import annotations
+
+import errno
+import math
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from rq.timeouts import JobTimeoutException
+
+from taskdesk.jobs.task import TaskOptions
+from taskdesk.service.errors import AppError
+from taskdesk.worker.settings import WorkerSettings
+
+MB = 1 << 20
+_UNLIMITED = nullcontext()
+
+
+class OverLimit(AppError):
+    """Over a limit: the job used more than it may."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Of one task; 0 is no limit. Memory and file size in MB, CPU time in seconds."""
+
+    memory: int
+    cpu: int
+    file_size: int
+
+    @classmethod
+    def of(cls, options: TaskOptions, settings: WorkerSettings) -> Limits:
+        return cls(
+            memory=settings.job_memory if options.memory is None else options.memory,
+            cpu=settings.job_cpu if options.cpu is None else options.cpu,
+            file_size=settings.job_file_size if options.file_size is None else options.file_size,
+        )
+
+    def applied(self) -> AbstractContextManager[None]:
+        """Hold a block to these limits. It raises OverLimit."""
+        return self._applied() if self.memory or self.cpu or self.file_size else _UNLIMITED
+
+    @contextmanager
+    def _applied(self) -> Iterator[None]:
+        soft = self._soft()
+        try:
+            for kind, limit in soft.items():
+                _set_soft(kind, limit)
+            yield
+        except MemoryError:
+            if not self.memory:
+                raise
+            raise OverLimit(f"The job needs more than the {self.memory} MB of memory that it may use.") from None
+        except OSError as error:
+            if error.errno != errno.EFBIG or not self.file_size:
+                raise
+            raise OverLimit(f"The job wrote a file larger than the {self.file_size} MB that it may.") from None
+        finally:
+            for kind in soft:
+                _set_soft(kind, resource.RLIM_INFINITY)
+
+    def _soft(self) -> dict[int, int]:
+        soft = {}
+        if self.memory:
+            soft[resource.RLIMIT_AS] = address_space() + self.memory * MB
+        if self.cpu:
+            usage = resource.getrusage(resource.RUSAGE_SELF)
+            soft[resource.RLIMIT_CPU] = math.ceil(usage.ru_utime + usage.ru_stime) + self.cpu
+        if self.file_size:
+            soft[resource.RLIMIT_FSIZE] = self.file_size * MB
+        return soft
+
+
+def _set_soft(kind: int, limit: int) -> None:
+    hard = resource.getrlimit(kind)[1]
+    known = [value for value in (limit, hard) if value != resource.RLIM_INFINITY]
+    resource.setrlimit(kind, (min(known, default=resource.RLIM_INFINITY), hard))
+
+
+def address_space() -> int:
+    """Bytes of this process's address space: what it has before a job begins is not the job's. Linux; else 0."""
+    return _statm(0)
+
+
+def resident_memory(process: int | str = "self") -> int:
+    """Bytes of a process (its number) that are in memory. Linux, and a process that is there; else 0."""
+    return _statm(1, process)
+
+
+def _statm(field: int, process: int | str = "self") -> int:
+    with suppress(OSError):
+        return int(Path(f"/proc/{process}/statm").read_bytes().split()[field]) * resource.getpagesize()
+    return 0
+
+
+class TimeLimit:
+    """Raises JobTimeoutException in a job whose time is up, and OverLimit when its CPU time is."""
+
+    def __init__(self) -> None:
+        self._seconds = 0
+
+    def install(self) -> None:
+        """Take the signals."""
+        signal.signal(signal.SIGALRM, self._out_of_time)
+        signal.signal(signal.SIGXCPU, self._out_of_cpu)
+
+    def set(self, seconds: int) -> None:
+        """From now on; below 1 is no limit."""
+        self._seconds = seconds
+        signal.setitimer(signal.ITIMER_REAL, max(0, seconds))
+
+    def unset(self) -> None:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+    def _out_of_time(self, signum: int, frame: FrameType | None) -> None:
+        raise JobTimeoutException(f"Task exceeded maximum timeout value ({self._seconds} seconds)")
+
+    def _out_of_cpu(self, signum: int, frame: FrameType | None) -> None:
+        raise OverLimit("The job used more CPU time than it may.")

@@ -1,0 +1,407 @@
+"""The worker's child: runs one job after another, in one process, at one round trip to Redis each.
+
+Whatever happens to it costs the job that runs: its supervisor sees it die, settles that job and forks another.
+"""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import random
+import signal
+import time
+import uuid
+from base64 import b64encode
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, TypeVar
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from taskdesk.jobs.artifacts import ArtifactStore
+from taskdesk.jobs.errors import InvalidArguments
+from taskdesk.jobs.events import KEPT_SECONDS
+from taskdesk.jobs.keys import queue_key
+from taskdesk.jobs.scripts import Script
+from taskdesk.jobs.statistics import StatisticsWriter, seconds_since
+from taskdesk.service import clock
+from taskdesk.service.errors import AppError
+from taskdesk.service.logs import log_about
+from taskdesk.service.pool import die_with_parent
+from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.redis_errors import is_passing
+from taskdesk.service.sentry import report
+from taskdesk.worker.child.execution import Executor, ForeignJob, reference_of
+from taskdesk.worker.child.failure import STOPPED, Failure
+from taskdesk.worker.child.limits import MB, Limits, TimeLimit, resident_memory
+from taskdesk.worker.child.progress_reporter import Reporter
+from taskdesk.worker.child.reservation import Outcome, Reserved, reserved
+from taskdesk.worker.child.rq_fallback import StockEndings, Stopped
+from taskdesk.worker.child.sandbox import Surroundings
+from taskdesk.worker.child.script_connection import LONGEST_PAUSE, SHORTEST_PAUSE, Doorbell, Interrupted, Wire
+from taskdesk.worker.clock import now_text
+from taskdesk.worker.discovery import TaskRegistry
+from taskdesk.worker.foreign import ForeignJobs, HandBack
+from taskdesk.worker.scripts import ADOPT, CYCLE, RELEASE
+from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.meters import Row
+from taskdesk.worker.shared.output_buffer import Output
+
+DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my place
+WIP_LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
+MEMORY_CHECK_JOBS = 200
+AHEAD = 0.001  # seconds that jobs may take on average for the next to be reserved ahead
+STALE = 10.0  # seconds after which a job that was reserved ahead may have another worker: we were frozen
+SHARE = 10  # reservations of which one is for a less urgent queue
+RQ_PATIENCE = 600.0  # seconds that RQ's own code may take to queue very many dependents
+PACE_JOBS = 8  # about so many jobs make the average
+
+Arguments = tuple[Any, ...]
+_Answer = TypeVar("_Answer")
+
+log = logging.getLogger("worker")
+
+
+class Child:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        registry: TaskRegistry,
+        store: ArtifactStore,
+        *,
+        worker_name: str,
+        redis: Redis,
+        activity: Activity,
+        meters: Row,
+        output: Output,
+        foreign: ForeignJobs,
+        folder: Path,
+        burst: bool,
+        supervisor: int,
+    ):
+        self._settings = settings
+        self._worker_name = worker_name
+        self._activity = activity
+        self._meters = meters
+        self._foreign = foreign
+        self._hand_back_of = HandBack(redis, registry, settings.foreign_ttl)
+        self._folder = folder
+        self._burst = burst
+        self._supervisor = supervisor
+        self._stopping = False
+        self._queue_keys = keys = tuple(queue_key(queue) for queue in settings.queues)
+        self._other_orders = [keys[first:] + keys[:first] for first in range(1, len(keys))] or [keys]
+        self._has_result = False
+        self._is_worn = False
+        self._redis = redis
+        self._wire = Wire(
+            redis,
+            timeout=5,
+            give_up=lambda: self._stopping and not self._has_result,
+            show_life=activity.show_life,
+        )
+        self._doorbell = Doorbell(redis, self._queue_keys, activity.show_life)
+        self._reporter = Reporter(redis, output)
+        self._executor = Executor(settings, registry, store, self._reporter.progress)
+        self._stock = StockEndings(redis, worker_name, settings)
+        self._statistics = StatisticsWriter(connect_impatiently(settings.redis_url.get_secret_value(), timeout=1))
+        self._time_limit = TimeLimit()
+        self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
+        self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}
+        once = {reference for reference, task in registry.tasks.items() if task.options.at_most_once}
+        self._not_ahead = self._isolated | once  # they begin when Redis has them as what runs, and none is put back
+        self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
+        self._executions = activity.totals()[0].total()  # a child that runs one job only goes on counting, too
+        self._jobs = 0
+        self._pace = 1.0  # seconds that jobs took lately
+
+    def run(self) -> int:
+        """Run jobs until told to stop; the exit status."""
+        wakeup = self._prepare_process()
+        try:
+            answer = self._cycle()
+            while True:
+                if self._statistics.due_in() <= 0:
+                    self._statistics.write()
+                if answer[1] == b"job":
+                    job = reserved(answer, self._settings)
+                    if self._stopping:
+                        return DONE  # it has not begun: the supervisor puts it back
+                    if self._jobs and job.is_of(self._isolated):
+                        return RECYCLE  # the next child is given the same job
+                    is_ahead = self._pace < AHEAD and not job.is_of(self._not_ahead)
+                    outcome = self._work_ahead(job) if is_ahead else self._work(job)
+                    answer = self._end(outcome) if outcome else self._cycle()
+                    if self._is_worn:
+                        return RECYCLE
+                elif self._stopping or (self._burst and answer[1] != b"again"):
+                    return DONE
+                else:
+                    self._rest(answer, wakeup)
+                    answer = self._cycle()
+        except Interrupted:
+            return DONE
+        finally:
+            self._statistics.write()
+
+    # Jobs
+
+    def _work(self, job: Reserved) -> Outcome:
+        self._activity.begin(job.id, job.execution, job.timeout)
+        return self._run(job)
+
+    def _work_ahead(self, job: Reserved) -> Outcome | None:
+        """Run the job and those after it, as long as they are short. How the last has ended; None if nothing has run.
+
+        While one runs, Redis ends the one before it and reserves the one after it. Nothing begins that may have been
+        given to another meanwhile: it was called back, we were frozen, or Redis is away.
+        """
+        before: Outcome | None = None
+        while True:
+            if before and (self._activity.is_called_back(before.job.execution) or clock.now() > before.began + STALE):
+                return before
+            if not self._wire.send(*self._command(before, begins=job)):
+                return before
+            self._activity.begin(job.id, job.execution, job.timeout, ahead=True, untold=before is not None)
+            outcome = self._run(job)
+            answer = self._wire.answer()
+            if before:
+                self._ended(before, answer)
+            is_to_go_on = self._pace < AHEAD and not (self._stopping or self._is_worn or self._statistics.due_in() <= 0)
+            if outcome.failure or not job.is_plain or not is_to_go_on or answer[1] != b"job":
+                return outcome
+            job, before = reserved(answer, self._settings), outcome
+            if job.is_of(self._not_ahead):
+                return outcome
+
+    def _run(self, job: Reserved) -> Outcome:
+        """Call the job's task."""
+        failure, content, kinds, reference, refusal = None, b"", "", "", None
+        log_about(job.about)
+        began, since = clock.now(), clock.steady()
+        try:
+            call = self._executor.prepare(job.id, job.data, job.request_id)
+            reference = call.task.spec.reference
+            self._reporter.begin(job.id, ttl=max(job.timeout, 0) + KEPT_SECONDS)
+            self._time_limit.set(job.timeout)
+            try:
+                with self._limits[call.task.spec.reference].applied():
+                    content, kinds = self._executor.run(call)
+            finally:
+                self._surroundings.end_copy()
+                self._time_limit.unset()
+        except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
+            failure = Failure.of(error, job.timeout)
+            if not reference and isinstance(error, ForeignJob | InvalidArguments):
+                refusal = error
+            else:
+                report(error, task=reference, job_id=job.id, request_id=job.request_id)
+        self._activity.rest()
+        self._reporter.end()
+        seconds = clock.steady() - since
+        outcome = Outcome(job, began, began + seconds, round(seconds, 6), content, kinds, failure, refusal)
+        self._has_result = True
+        self._tidy_up(outcome, reference or reference_of(job.data))  # its arguments or files may have been refused
+        return outcome
+
+    def _tidy_up(self, outcome: Outcome, reference: str) -> None:
+        """Put back what the job has changed, count it, and see whether another process is to run the next."""
+        job, failure = outcome.job, outcome.failure
+        self._surroundings.restore(outcome.seconds)
+        if not outcome.refusal:
+            self._count(outcome, reference)
+        self._jobs += 1
+        self._pace += (outcome.seconds - self._pace) / PACE_JOBS
+        self._is_worn = (
+            job.is_of(self._isolated)
+            or (failure is not None and failure.was_cut_off)  # what it has begun may go on: it ends with the process
+            or self._surroundings.is_spoilt
+            or self._has_grown(outcome.seconds)
+        )
+
+    def _count(self, outcome: Outcome, reference: str) -> None:
+        if reference in self._limits:  # nobody else may name what there are statistics of
+            wait = seconds_since(outcome.job.enqueued_at, outcome.began)
+            self._statistics.add(reference, succeeded=not outcome.failure, run=outcome.seconds, wait=wait)
+            self._meters.ran(reference, succeeded=not outcome.failure, seconds=outcome.seconds)
+
+    # Redis
+
+    def _cycle(self, outcome: Outcome | None = None) -> Any:
+        """End a job, if one has succeeded, and reserve the next, if there is to be one."""
+        answer = self._wire.script(*self._command(outcome))
+        self._has_result = False
+        if answer[1] != b"job":
+            self._activity.clear()
+            log_about({})
+        return answer
+
+    def _command(self, outcome: Outcome | None, begins: Reserved | None = None) -> tuple[Script, Arguments, Arguments]:
+        self._executions += 1
+        keys = () if self._stopping or self._is_worn else self._order()
+        arguments: Arguments = (
+            *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", WIP_LEASE),
+            *((begins.id, begins.execution) if begins else ("", "")),
+        )
+        if outcome:
+            job = outcome.job
+            arguments += (
+                *(job.id, job.execution, job.queue),
+                b64encode(outcome.content) if outcome.content != b"null" else b"",
+                *(job.result_ttl, outcome.kinds, outcome.began, outcome.ended),
+            )
+        return (
+            (ADOPT, keys, (*arguments, self._foreign.served)) if self._foreign.are_there else (CYCLE, keys, arguments)
+        )
+
+    def _order(self) -> tuple[str, ...]:
+        """The queues, the most urgent first; every SHARE times another one is, so that none waits for ever."""
+        turn, rest = divmod(self._executions, SHARE)
+        return self._queue_keys if rest else self._other_orders[turn % len(self._other_orders)]
+
+    def _end(self, outcome: Outcome) -> Any:
+        """End the job; what was reserved after it."""
+        if outcome.failure:
+            if not (outcome.refusal and self._hand_back(outcome, outcome.failure, outcome.refusal)):
+                self._fail(outcome, outcome.failure)
+        elif outcome.job.is_plain:
+            answer = self._cycle(outcome)
+            if self._ended(outcome, answer):
+                return answer
+        else:
+            self._succeed_as_rq(outcome)
+        return self._cycle()
+
+    def _ended(self, outcome: Outcome, answer: Any) -> bool:
+        """Whether the script has done all that is to be done for the end of this job."""
+        if answer[0] == -1:
+            self._succeed_as_rq(outcome)
+            return False
+        if answer[0] == 0:
+            extra = {"about": outcome.job.about}
+            log.warning("job %s was taken away while it ran: its result is not kept", outcome.job.id, extra=extra)
+        else:
+            self._activity.succeeded(outcome.job.queue, outcome.seconds)
+        return True
+
+    def _succeed_as_rq(self, outcome: Outcome) -> None:
+        job = outcome.job
+        try:
+            times = outcome.began, outcome.ended
+            self._insist(lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, *times))
+        except Stopped:
+            log.info("job %s was stopped as it ended", job.id, extra={"about": job.about})
+            self._release(outcome, "stopped", STOPPED)
+        except Exception as error:  # in RQ's code, of a damaged job that waits for this one
+            log.exception("job %s can't be ended as RQ does", job.id, extra={"about": job.about})
+            self._fail(outcome, Failure.of(error, job.timeout))
+
+    def _hand_back(self, outcome: Outcome, failure: Failure, refusal: AppError) -> bool:
+        """Let another worker run the job, uncharged. False if it has to fail: no worker would take its arguments."""
+        job = outcome.job
+        foreign = self._insist(lambda: self._hand_back_of.arguments(job, refusal))
+        if not foreign:
+            self._count(outcome, reference_of(job.data))
+            return False
+        answer = self._release(outcome, "foreign", failure, *foreign)
+        if answer and answer[4]:
+            self._meters.count("handed_back")
+            if answer[4] == 1:  # it comes back now and then: once is enough
+                log.warning("job %s is handed back: %s", job.id, refusal, extra={"about": job.about})
+        elif answer:
+            log.warning("job %s is %s: %s", job.id, answer[0].decode(), refusal, extra={"about": job.about})
+        return True
+
+    def _fail(self, outcome: Outcome, failure: Failure) -> None:
+        job = outcome.job
+        log.warning("job %s failed: %s: %s", job.id, failure.type, failure.detail, extra={"about": job.about})
+        self._release(outcome, "failed", failure)
+
+    def _release(self, outcome: Outcome, how: str, failure: Failure, *foreign: str | int | bytes) -> Any:
+        """End the job other than by success; what release.lua answers."""
+        job = outcome.job
+        answer = self._wire.script(
+            RELEASE,
+            (),
+            (
+                *(self._worker_name, now_text(), how, job.id, job.execution),
+                *(failure.error, failure.packed_traceback, outcome.began, outcome.ended, outcome.seconds),
+                *foreign,
+            ),
+        )
+        if answer and answer[0] == b"failed" and answer[2]:
+            with suppress(Exception):  # the supervisor tries, too, and says what is wrong
+                self._insist(lambda: self._stock.enqueue_dependents(job.id))
+        return answer
+
+    def _insist(self, step: Callable[[], _Answer]) -> _Answer:
+        """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time.
+
+        Raises RedisError if Redis will not answer otherwise.
+        """
+        pause = SHORTEST_PAUSE
+        while True:
+            self._activity.show_life(RQ_PATIENCE)
+            try:
+                return step()
+            except (RedisError, OSError) as error:
+                if not is_passing(error):
+                    raise
+                if pause == SHORTEST_PAUSE:
+                    log.error("Redis: %s; trying again until it answers", error)
+            self._redis.connection_pool.disconnect(inuse_connections=False)  # another server may answer by now
+            time.sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    # The process
+
+    def _has_grown(self, seconds: float) -> bool:
+        """Whether this process has run its number of jobs, or has grown too large."""
+        if self._jobs >= self._settings.recycle_jobs:
+            return True
+        looks = seconds > 0.05 or self._jobs % MEMORY_CHECK_JOBS == 0
+        return looks and resident_memory() > self._settings.recycle_memory * MB
+
+    def _rest(self, answer: Any, wakeup: int) -> None:
+        reason = answer[1]
+        if reason == b"suspended":
+            time.sleep(0.5)
+        elif reason == b"paused":
+            self._doorbell.wait(wakeup, self._statistics.due_in(), {queue_key(queue.decode()) for queue in answer[2]})
+        elif reason == b"none":
+            self._doorbell.wait(wakeup, self._statistics.due_in())
+
+    def _prepare_process(self) -> int:
+        """Make this process the job's own; return a file descriptor that can be read when a signal has come."""
+        os.setpgid(0, 0)
+        die_with_parent(self._supervisor, signal.SIGKILL)
+        os.register_at_fork(after_in_child=_leave_signals)
+        random.seed()
+        reading, self._wakeup = self._foreign.wakeup
+        as_log = self._settings.env == "prod"
+        self._surroundings = Surroundings(
+            self._folder, self._reporter, self._take_signals, self._activity.show_life, as_log=as_log
+        )
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # from here on it is ours
+        gc.freeze()  # what the supervisor has loaded is shared: a collection would copy it
+        return reading
+
+    def _take_signals(self) -> None:
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        signal.signal(signal.SIGTERM, self._stop)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        self._time_limit.install()
+
+    def _stop(self, signum: int, frame: Any) -> None:
+        self._stopping = True
+
+
+def _leave_signals() -> None:
+    """In a process that a job forks: it ends as any other when it is told to."""
+    signal.set_wakeup_fd(-1)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

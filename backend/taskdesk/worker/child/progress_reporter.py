@@ -1,0 +1,131 @@
+"""Send a running job's progress and output to Redis, at most ten times a second.
+
+The task only leaves its latest progress and its text here; a thread sends them, so `progress()` and `print()` cost
+next to nothing and a slow Redis does not slow the task. A job that says nothing costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import threading
+import time
+from contextlib import suppress
+
+from redis import Redis
+
+from taskdesk.jobs.events import Progress, emit
+from taskdesk.jobs.job import PROGRESS
+from taskdesk.jobs.keys import job_key
+from taskdesk.worker.shared.output_buffer import Output
+
+INTERVAL = 0.1  # seconds
+PATIENCE = 3.0  # seconds that the end of a job waits for Redis to take the last lines
+
+# A job that was deleted meanwhile must not come back as a hash with nothing but its progress.
+_SET_IF_THERE = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end"
+
+
+class _Job:
+    """One that runs: what it has said of its progress and Redis does not have yet."""
+
+    def __init__(self, job_id: str, ttl: int):
+        self.id = job_id
+        self.ttl = ttl
+        self.progress: Progress | None = None
+        self.is_over = False
+
+
+class Reporter:
+    """One for all jobs of a process; `begin` and `end` stand around each of them."""
+
+    def __init__(self, redis: Redis, output: Output):
+        self._redis = redis
+        self._output = output
+        self._pid = os.getpid()  # what a job forks has no thread that sends, and must not end it
+        self._lock = threading.Lock()  # around a job's progress
+        self._sending = threading.Lock()
+        self._news = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._job: _Job | None = None
+
+    def begin(self, job_id: str, *, ttl: int) -> None:
+        """From now on, what is said belongs to this job; it is kept for `ttl` seconds."""
+        self._job = _Job(job_id, ttl)
+
+    def end(self) -> None:
+        """Send what is left."""
+        job, self._job = self._job, None
+        if job is None or os.getpid() != self._pid:
+            return
+        if job.progress or not self._output.is_sent():
+            self._send_patiently(job)
+        with self._sending:
+            job.is_over = True
+            self._output.clear()
+
+    def _send_patiently(self, job: _Job) -> None:
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self._send(job)
+            except Exception:  # it may have taken all memory; but it has ended, whatever becomes of its words
+                if time.monotonic() > deadline:
+                    return
+                time.sleep(INTERVAL)
+
+    def progress(self, current: float, total: float, message: str) -> None:
+        job = self._job
+        if job is None:
+            return
+        current, total = float(current), float(total)
+        if not (math.isfinite(current) and math.isfinite(total)):
+            raise ValueError(f"progress({current}, {total}): both have to be finite numbers")
+        with self._lock:
+            job.progress = Progress(current, total, str(message)[:500].encode("utf-8", "replace").decode())
+        self._wake()
+
+    def log(self, text: str) -> None:
+        if self._job is None or os.getpid() != self._pid:
+            return
+        self._output.write(text.encode("utf-8", "replace"))
+        self._wake()
+
+    def _wake(self) -> None:
+        if self._thread is None:
+            thread = threading.Thread(target=self._send_for_ever, name="reporter", daemon=True)
+            with suppress(RuntimeError):  # no memory for it: the next word tries again, and the job's end sends all
+                thread.start()
+                self._thread = thread
+        self._news.set()
+
+    def _send_for_ever(self) -> None:
+        while True:
+            try:
+                self._news.wait()
+                self._news.clear()
+                job = self._job
+                if job:
+                    self._send(job)
+            except Exception:  # Redis is away, or the job has taken all memory: later jobs are to be heard, too
+                self._news.set()
+            time.sleep(INTERVAL)
+
+    def _send(self, job: _Job) -> None:
+        """Send what there is; what Redis did not take stays for the next time."""
+        with self._sending:
+            if job.is_over:
+                return
+            self._output.send(self._redis, job.id, job.ttl)
+            progress = job.progress
+            if not progress:
+                return
+            shown = json.dumps([progress.current, progress.total, progress.message])
+            with self._redis.pipeline() as pipeline:
+                pipeline.eval(_SET_IF_THERE, 1, job_key(job.id), PROGRESS, shown)
+                emit(pipeline, job.id, "progress", progress.as_dict(), ttl=job.ttl)
+                pipeline.execute()
+            with self._lock:
+                if job.progress is progress:
+                    job.progress = None

@@ -1,0 +1,144 @@
+"""What the scripts leave to RQ's own code: jobs that others wait for, that repeat, or whose result is not kept."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from redis import Redis
+from redis.client import Pipeline
+from rq import Queue
+from rq.exceptions import NoSuchJobError
+from rq.executions import Execution
+from rq.job import Job
+from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker
+
+from taskdesk.jobs.job import RESULT_KINDS, STOP
+from taskdesk.jobs.keys import FOREIGN, PARENTS, WAKE, registry_key
+from taskdesk.jobs.scripts import REINDEX
+from taskdesk.service import clock
+from taskdesk.worker.scripts import COUNT
+from taskdesk.worker.settings import WorkerSettings
+
+
+class TaskJob(Job):
+    """A job whose callbacks are never imported and whose webhooks are never called: names in Redis are only data."""
+
+    success_callback = failure_callback = stopped_callback = property(lambda self: None)
+
+    def send_webhooks(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+
+class NotOurs(Exception):
+    """Not ours: the job was given to another execution, or somebody ended it."""
+
+
+class Stopped(Exception):
+    """Stopped: the job was asked to stop before Redis heard of its success, so it does not count as one."""
+
+
+class _ClockedQueue(Queue):
+    """What it queues is queued by Redis's clock, as all other jobs."""
+
+    def _prepare_for_queue(self, job: Job) -> None:
+        super()._prepare_for_queue(job)
+        job.enqueued_at = clock.moment()
+
+
+class _OwnedQueue(_ClockedQueue):
+    """RQ asks it for dependents within the transaction that ends a job: here we check that the job is still ours and
+    was not asked to stop.
+    """
+
+    job_class = TaskJob
+    check: Callable[[Pipeline], None]
+
+    def enqueue_dependents(self, job: Job, pipeline: Pipeline | None = None, *args: Any, **kwargs: Any) -> None:
+        if pipeline is not None:
+            self.check(pipeline)
+        super().enqueue_dependents(job, pipeline, *args, **kwargs)
+
+
+class _Worker(BaseWorker):
+    connection_timeout = 1  # seconds, at least; RQ would wait as long as a worker may be idle
+    kinds = ""
+
+    def cleanup_execution(self, job: Job, pipeline: Pipeline) -> None:
+        """As RQ's own, but for the worker's record, which our scripts keep. It is within the transaction.
+
+        So is what we add: if the answer is lost, nobody could add it later.
+        """
+        pipeline.hdel(job.key, FOREIGN)  # what repeats is scheduled, and not handed back
+        pipeline.eval(COUNT.source, 0, job.origin)
+        pipeline.eval(REINDEX.source, 0, job.origin, job.id)
+        pipeline.publish(WAKE, job.id)
+        if self.execution:
+            self.execution.delete(job=job, pipeline=pipeline)
+            self.execution = None
+        if job.get_result_ttl(self.default_result_ttl) != 0:
+            pipeline.hset(job.key, RESULT_KINDS, self.kinds)
+        ahead = round(time.time() - clock.now())
+        if ahead:  # RQ has said by this machine's clock when the job expires, or runs again
+            for kind in ("finished", "scheduled"):
+                pipeline.zadd(registry_key(kind, job.origin), {job.id: -ahead}, xx=True, incr=True)
+
+
+class StockEndings:
+    def __init__(self, redis: Redis, worker_name: str, settings: WorkerSettings):
+        self._redis = redis
+        self._worker = _Worker(
+            list(settings.queues),
+            name=worker_name,
+            connection=redis,
+            serializer=JSONSerializer,
+            job_class=TaskJob,
+            default_result_ttl=settings.result_ttl,
+            prepare_for_work=False,
+            log_job_description=False,
+        )
+
+    def succeed(self, job_id: str, execution_id: str, content: bytes, kinds: str, began: float, ended: float) -> None:
+        """End the job as RQ does, if the execution is still its own. Raises Stopped; then nothing was done."""
+        try:
+            job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
+        except NoSuchJobError:
+            return
+        execution = Execution(execution_id, job_id, self._redis, self._worker.name)
+        execution.created_at = datetime.fromtimestamp(began, UTC)
+        repeats_left = job.repeats_left
+        job.ended_at = datetime.fromtimestamp(ended, UTC)
+        job.started_at = job.started_at or execution.created_at
+        job.last_heartbeat = job.ended_at
+        job._result = json.loads(content)
+
+        def check(pipeline: Pipeline) -> None:
+            # RQ tries again if a beat has changed the job meanwhile, and would go on with what it has counted before.
+            self._worker.execution, job.repeats_left = execution, repeats_left
+            pipeline.watch(job.key)
+            mine = pipeline.zscore(job.started_job_registry.key, execution.composite_key) is not None
+            status, stop = pipeline.hmget(job.key, "status", STOP)
+            if not mine or status != b"started":
+                raise NotOurs
+            if stop:
+                # RQ plans a repetition outside of its transaction, which a cancel may have undone.
+                pipeline.zrem(queue.scheduled_job_registry.key, job.id)
+                raise Stopped
+
+        queue = _OwnedQueue(job.origin, connection=self._redis, serializer=JSONSerializer)
+        queue.check = check
+        self._worker.kinds = kinds
+        with suppress(NotOurs):
+            self._worker.handle_job_success(job, queue, job.started_job_registry)
+
+    def enqueue_dependents(self, job_id: str) -> None:
+        """Queue the jobs that waited for the end of this one."""
+        with suppress(NoSuchJobError):
+            job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
+            _ClockedQueue(job.origin, connection=self._redis, serializer=JSONSerializer).enqueue_dependents(job)
+        self._redis.srem(PARENTS, job_id)

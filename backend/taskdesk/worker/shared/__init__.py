@@ -1,0 +1,1 @@
+"""The memory that supervisor and child both map."""

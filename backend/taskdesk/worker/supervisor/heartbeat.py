@@ -1,0 +1,72 @@
+"""The worker's sign of life: that it lives, what it runs, and what has succeeded since the last."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any, NamedTuple
+
+from redis import Redis
+
+from taskdesk.service import clock
+from taskdesk.worker.child.limits import resident_memory
+from taskdesk.worker.child.loop import WIP_LEASE
+from taskdesk.worker.clock import now_text
+from taskdesk.worker.scripts import BEAT
+from taskdesk.worker.shared.activity import Activity, Running
+
+IDLE, BUSY = 10.0, 2.0  # seconds
+LONG = 0.1  # seconds that a job has to last before Redis is told of it
+RECORD_TTL = 120  # seconds until Redis forgets a worker that is silent
+
+
+class Verdict(NamedTuple):
+    """What Redis answers. `job`: "go on", "stop" or "drop". Not `is_whole`: our record was lost, or taken for dead."""
+
+    is_whole: bool
+    job: bytes
+
+
+class Pulse:
+    def __init__(self, redis: Redis, worker_name: str, activity: Activity):
+        self._redis = redis
+        self._worker_name = worker_name
+        self._activity = activity
+        self._told = activity.totals()  # those that Redis has
+        self._news: tuple[Any, ...] = ()  # what the last beat told, while nobody knows whether Redis has heard it
+        self._number = 0  # of the news
+        self._recorded = ""  # the execution that the last beat told of
+        self._last = 0.0
+
+    def beat_if_due(self, running: Running | None, child_pid: int) -> Verdict | None:
+        if running and running.seconds < LONG:
+            running = None
+        is_new = running is not None and running.execution != self._recorded
+        is_busy = running or self._activity.totals() != self._told
+        if not is_new and time.monotonic() < self._last + (BUSY if is_busy else IDLE):
+            return None
+        self._last = time.monotonic()
+        self._recorded = running.execution if running else ""
+        return self.beat(running, child_pid)
+
+    def beat(self, running: Running | None, child_pid: int) -> Verdict:
+        self._news = self._news or self._since_last()
+        number, jobs, seconds, by_queue, totals = self._news
+        ending = self._activity.read_ending()
+        job = (
+            (running.job_id, running.execution, WIP_LEASE, running.began, round(running.seconds, 3)) if running else ()
+        )
+        before = (ending.job_id, ending.execution) if running and ending else ()
+        news = (number, jobs, seconds, by_queue, resident_memory(child_pid))
+        asked = clock.steady()
+        is_whole, verdict, told = BEAT(self._redis, self._worker_name, now_text(), RECORD_TTL, *news, *job, *before)
+        clock.hear(told, asked)
+        self._told, self._news = totals, ()
+        return Verdict(bool(is_whole), verdict)
+
+    def _since_last(self) -> tuple[Any, ...]:
+        """The number of this news; jobs that have succeeded, their seconds, jobs by queue (JSON); the totals by now."""
+        self._number += 1
+        jobs, seconds = self._activity.totals()
+        done = {queue: number - self._told[0][queue] for queue, number in jobs.items()}
+        return self._number, sum(done.values()), round(seconds - self._told[1], 6), json.dumps(done), (jobs, seconds)

@@ -1,0 +1,70 @@
+"""What somebody has to do now and then: tidy RQ's registries, keep the catalogue, remove what has expired."""
+
+from __future__ import annotations
+
+import logging
+import time
+from itertools import cycle
+
+from redis.exceptions import RedisError
+from rq import worker_registration
+from rq.group import Group
+from rq.intermediate_queue import IntermediateQueue
+from rq.worker import BaseWorker
+
+from taskdesk.jobs.catalog import Catalog, announce
+from taskdesk.service import clock
+from taskdesk.worker.supervisor.retention import Sweeper
+
+STUCK_SECONDS = 60
+EVERY, BEHIND = 30.0, 2.0  # seconds; the latter when there is more to do
+
+log = logging.getLogger("worker")
+
+
+class _IntermediateQueue(IntermediateQueue):
+    """Where stock workers keep what they have just popped. Workers tell each other by Redis's clock since when."""
+
+    def set_first_seen(self, job_id: str) -> bool:
+        return bool(self.connection.set(self.get_first_seen_key(job_id), clock.now(), nx=True, ex=24 * 3600))
+
+    def should_be_cleaned_up(self, job_id: str) -> bool:
+        first_seen = self.get_first_seen(job_id)
+        return first_seen is not None and clock.now() - first_seen.timestamp() > STUCK_SECONDS
+
+
+class HouseKeeping:
+    def __init__(self, worker: BaseWorker, catalog: Catalog, sweeper: Sweeper):
+        self._worker = worker
+        self._catalog = catalog
+        self._sweeper = sweeper
+        self._queues = cycle(worker.queues)
+        self._next = 0.0
+
+    def do_if_due(self) -> None:
+        if time.monotonic() < self._next:
+            return
+        self._next = time.monotonic() + EVERY
+        try:
+            if self._do():
+                self._next = time.monotonic() + BEHIND
+        except RedisError:
+            raise
+        except Exception:  # in RQ's code, of a damaged job: no reason to end a worker
+            log.exception("house-keeping failed")
+
+    def _do(self) -> bool:
+        """The registries of one queue at a time; whether there is more to sweep.
+
+        To sweep comes first: it makes room, and the rest needs some.
+        """
+        is_behind = self._sweeper.sweep()
+        queue, redis = next(self._queues), self._worker.connection
+        now = clock.ask(redis)  # by its own clock a worker that is a day ahead would empty them
+        queue.finished_job_registry.cleanup(now)
+        queue.failed_job_registry.cleanup(now)
+        worker_registration.clean_worker_registry(queue)
+        _IntermediateQueue(queue.key, redis).cleanup(self._worker, queue)
+        Group.clean_registries(connection=redis)
+        announce(redis, self._catalog, again=True)
+        return is_behind

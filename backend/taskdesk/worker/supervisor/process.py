@@ -1,0 +1,67 @@
+"""The process of the worker's child, as its supervisor has it: forked, held, told to stop, killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+from taskdesk.service.pool import run_and_exit
+
+
+class ChildProcess:
+    """`pid` is 0 while there is none."""
+
+    def __init__(self) -> None:
+        self.pid = 0
+
+    def fork(self, run: Callable[[], int]) -> None:
+        """Let a new process run that, and end with the exit status that it returns. It has to unblock SIGTERM."""
+        sys.stdout.flush()
+        sys.stderr.flush()
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child can take it
+        pid = os.fork()
+        if not pid:
+            run_and_exit("the worker's child", run)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        self.pid = pid
+
+    def poll(self) -> int | None:
+        """Its exit status as `os.waitstatus_to_exitcode` gives it, once, and none of its processes is left; None while
+        it lives.
+        """
+        if not os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return None
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)  # what jobs have started and left; once reaped, its id may be another's
+        _, status = os.waitpid(self.pid, 0)
+        self.pid = 0
+        return os.waitstatus_to_exitcode(status)
+
+    def stop(self) -> None:
+        os.kill(self.pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        try:
+            os.killpg(self.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):  # it has no group of its own yet
+            os.kill(self.pid, signal.SIGKILL)
+
+    @contextmanager
+    def held(self) -> Iterator[bool]:
+        """Hold it while the block runs. Whether it is held: it is not while it waits for a disk that hangs."""
+        os.kill(self.pid, signal.SIGSTOP)
+        try:
+            yield self._is_held()
+        finally:
+            os.kill(self.pid, signal.SIGCONT)
+
+    def _is_held(self) -> bool:
+        for _ in range(100):
+            if os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT | os.WNOHANG):
+                return True
+            time.sleep(0.002)
+        return False

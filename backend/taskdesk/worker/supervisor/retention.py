@@ -1,0 +1,184 @@
+"""Forget what has expired: index entries whose job is gone, files whose job is gone, jobs over the cap.
+
+Redis removes an expired job by itself; this removes what belonged to it. One worker at a time does it, in slices, so
+that no pass is long however many jobs there are.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from redis import Redis
+
+from taskdesk.jobs.artifacts import ArtifactStore
+from taskdesk.jobs.jobs import BATCH
+from taskdesk.jobs.keys import BYTES, EXPIRED, JOBS, SWEEP_LOCK, foreign_key, index_key, job_key, registry_key
+from taskdesk.jobs.listing import INDEXED
+from taskdesk.jobs.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES, OWNERS
+from taskdesk.service import clock
+from taskdesk.worker.settings import WorkerSettings
+
+SLICE = 5_000
+_COUNTED = 200  # jobs that one script counts: 2 ms
+SECONDS = 0.5  # that one sweep may take for jobs
+FILES_SECONDS = 0.5  # and for files
+EXPIRED_KEPT_SECONDS = 30 * 24 * 3600
+EXPIRED_KEPT = 100_000
+UPLOAD_SECONDS = 3600  # a file whose job is not there yet may belong to a request that is under way
+
+
+class Sweeper:
+    def __init__(self, redis: Redis, store: ArtifactStore, settings: WorkerSettings):
+        self._redis = redis
+        self._store = store
+        self._settings = settings
+        self._steps = self._rounds()
+        self._folders = store.job_ids()  # those of a round through the store that are left
+        self._orphans: list[str] = []  # jobs that are gone, and their files not yet
+        self._gone = 0  # that this sweep has removed
+
+    def sweep(self) -> bool:
+        """Some house-keeping, unless another worker did some in the last seconds. Whether so much was gone that more is
+        to be looked for soon: what comes fast has to go as fast.
+        """
+        if not ALWAYS_RUN(self._redis, "SET", SWEEP_LOCK, "1", "NX", "EX", 20):
+            return False
+        self._gone = 0
+        until = time.monotonic() + SECONDS
+        for is_round_over in self._steps:
+            if is_round_over or time.monotonic() > until:
+                break
+        else:
+            self._steps = self._rounds()  # an error has ended it: a generator that has raised gives nothing any more
+        while self._enforce_cap() and time.monotonic() < until:
+            pass
+        self._remove_orphaned_files()
+        is_behind = self._gone >= SLICE or bool(self._orphans)
+        if is_behind:
+            self._redis.expire(SWEEP_LOCK, 1)
+        return is_behind
+
+    def _rounds(self) -> Iterator[bool]:
+        """Forget the jobs that are gone: a slice of one index in each step. Whether a round through all is over."""
+        while True:
+            now = clock.ask(self._redis)
+            self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_KEPT_SECONDS)
+            self._redis.zremrangebyrank(EXPIRED, 0, -EXPIRED_KEPT - 1)
+            owners = self._redis.hkeys(BYTES)
+            taken: Counter[bytes] = Counter()
+            for index in self._indexes():
+                start = "-inf"
+                while entries := self._redis.zrangebyscore(index, start, "+inf", 0, SLICE, withscores=True):
+                    self._forget_gone(index, [job_id.decode() for job_id, _ in entries])
+                    if index == JOBS:
+                        self._add_by_owner(taken, entries)
+                    start = f"({entries[-1][1]}"
+                    yield False
+                if index == JOBS:
+                    self._tell_of_owners(taken, owners)
+            for queue in self._settings.queues:
+                after = b"-"
+                while foreign := self._redis.zrangebylex(foreign_key(queue), after, b"+", 0, SLICE):
+                    self._forget_moved(foreign_key(queue), foreign)
+                    after = b"(" + foreign[-1]
+                    yield False
+            yield True
+
+    def _forget_gone(self, index: str, job_ids: Sequence[str]) -> None:
+        gone = self._without_job(job_ids)
+        self._gone += len(gone)
+        if gone and index == JOBS:
+            self._remember(gone)
+        if gone:
+            self._redis.zrem(index, *gone)
+
+    def _add_by_owner(self, taken: Counter[bytes], entries: Sequence[tuple[bytes, float]]) -> None:
+        """Add the bytes of these jobs to what their owners' take; index them by owner."""
+        for start in range(0, len(entries), _COUNTED):
+            part = entries[start : start + _COUNTED]
+            answer = OWNERS(self._redis, *[word for job_id, number in part for word in (number, job_id)])
+            for owner, size in zip(answer[::2], answer[1::2], strict=True):
+                taken[owner] += size
+
+    def _tell_of_owners(self, taken: Counter[bytes], owners: Sequence[bytes]) -> None:
+        """Let submits know what was counted; `owners` had jobs before."""
+        for owner, size in taken.items():
+            ALWAYS_RUN(self._redis, "HSET", BYTES, owner, size)
+        if gone := [owner for owner in owners if owner not in taken]:
+            self._redis.hdel(BYTES, *gone)
+
+    def _remember(self, job_ids: Sequence[str]) -> None:
+        """Let it be known for some time that these jobs were there."""
+        now = clock.now()
+        for start in range(0, len(job_ids), BATCH):
+            entries = [part for job_id in job_ids[start : start + BATCH] for part in (now, job_id)]
+            ALWAYS_RUN(self._redis, "ZADD", EXPIRED, *entries)
+
+    def _forget_moved(self, foreign: str, entries: Sequence[bytes]) -> None:
+        """Forget handed-back jobs that RQ's own tools have queued, canceled or deleted."""
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for entry in entries:
+                pipeline.hget(job_key(entry.split(b" ", 2)[2].decode()), "status")
+            statuses = pipeline.execute()
+        moved = [entry for entry, status in zip(entries, statuses, strict=True) if status != b"scheduled"]
+        if moved:
+            self._redis.zrem(foreign, *moved)
+
+    def _indexes(self) -> list[str]:
+        """Every sorted set that may hold a job which has expired. RQ has no clean-up for canceled jobs."""
+        named = [name.decode() for name in NAMED_INDEXES(self._redis)]
+        by_status = [index_key(queue, status) for queue in self._settings.queues for status in INDEXED]
+        return [JOBS, *by_status, *(registry_key("canceled", queue) for queue in self._settings.queues), *named]
+
+    def _enforce_cap(self) -> bool:
+        """Over MAX_JOBS that have ended, those that would expire first go now; whether there are more of them.
+
+        Kept ones are not touched. RQ scores canceled jobs by their end: they go before all others.
+        """
+        kinds = ("finished", "failed", "canceled")
+        registries = [registry_key(kind, queue) for kind in kinds for queue in self._settings.queues]
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for registry in registries:
+                pipeline.zcard(registry)
+            surplus = min(sum(pipeline.execute()) - self._settings.max_jobs, BATCH)
+            if surplus <= 0:
+                return False
+            for registry in registries:
+                pipeline.zrangebyscore(registry, "-inf", "(+inf", 0, surplus, withscores=True)
+            entries = sorted((entry for part in pipeline.execute() for entry in part), key=lambda entry: entry[1])
+        ids = [job_id.decode() for job_id, _ in entries[:surplus]]
+        if ids:
+            DELETE(self._redis, *ids)
+            for registry in registries:
+                self._redis.zrem(registry, *ids)  # of a job that had gone before
+            self._remember(ids)
+        self._gone += len(ids)
+        return len(ids) == BATCH
+
+    def _remove_orphaned_files(self) -> None:
+        """Go on with the round through the store for a moment: who sweeps has to beat, too."""
+        until = time.monotonic() + FILES_SECONDS
+        if not self._orphans:
+            self._orphans = self._without_job(self._next_folders(until))
+        while self._orphans and time.monotonic() < until + FILES_SECONDS:
+            self._store.delete(self._orphans.pop())
+            self._gone += 1
+
+    def _next_folders(self, until: float) -> list[str]:
+        old = []
+        for job_id, age in self._folders:
+            if age > UPLOAD_SECONDS:
+                old.append(job_id)
+            if time.monotonic() > until or len(old) == SLICE:
+                break
+        else:
+            self._folders = self._store.job_ids()
+        return old
+
+    def _without_job(self, job_ids: Sequence[str]) -> list[str]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for job_id in job_ids:
+                pipeline.exists(job_key(job_id))
+            return [job_id for job_id, there in zip(job_ids, pipeline.execute(), strict=True) if not there]

@@ -1,0 +1,153 @@
+"""How jobs end that neither their task nor the child that ran them has ended: that has died, or a worker was lost."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import time
+
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError
+
+from taskdesk.jobs.events import KEPT_SECONDS
+from taskdesk.jobs.keys import PARENTS, job_key
+from taskdesk.jobs.statistics import StatisticsWriter
+from taskdesk.service.logs import about_job
+from taskdesk.service.redis_errors import is_out_of_memory
+from taskdesk.worker.child.execution import reference_of
+from taskdesk.worker.child.failure import Failure
+from taskdesk.worker.child.rq_fallback import StockEndings
+from taskdesk.worker.clock import now_text
+from taskdesk.worker.discovery import LoadedTask, TaskRegistry
+from taskdesk.worker.foreign import ForeignJobs
+from taskdesk.worker.scripts import RELEASE, TICK
+from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.shared.activity import Activity, Running
+from taskdesk.worker.shared.meters import Row
+from taskdesk.worker.shared.output_buffer import Output
+
+DEPENDENTS_SECONDS = 1.0  # that one tick may take for them
+
+log = logging.getLogger("worker")
+
+
+class Endings:
+    """Of the jobs that this worker's supervisor ends: those of its child, and those of lost workers."""
+
+    def __init__(
+        self,
+        redis: Redis,
+        worker_name: str,
+        settings: WorkerSettings,
+        registry: TaskRegistry,
+        *,
+        activity: Activity,
+        output: Output,
+        meters: Row,
+        foreign: ForeignJobs,
+    ):
+        self._redis = redis
+        self._worker_name = worker_name
+        self._queues = settings.queues
+        self._registry = registry
+        self._activity = activity
+        self._output = output
+        self._meters = meters
+        self._foreign = foreign
+        self._statistics = StatisticsWriter(redis)
+        self._stock = StockEndings(redis, worker_name, settings)
+
+    # What the child has left
+
+    def end_unheard(self, detail: str) -> None:
+        """The job before the one that runs, if Redis may not know how that has ended."""
+        if ending := self._activity.read_ending():
+            self.release("lost", Failure.lost(detail), ending)
+
+    def send_output(self, running: Running) -> None:
+        """What it has printed and Redis does not have yet. If Redis is full, its last words are lost: it has to end."""
+        try:
+            self._output.send(self._redis, running.job_id, ttl=int(running.timeout) + KEPT_SECONDS)
+        except ResponseError as error:
+            if not is_out_of_memory(error):
+                raise
+            log.warning("Redis has no room for the last words of job %s", running.job_id)
+
+    def make_way(self, running: Running) -> None:
+        """The job's time to end before its worker does is over: it goes back, unless it is to run at most once."""
+        task = self._task_of(running.job_id)
+        if task and task.options.at_most_once:
+            self.release("failed", Failure.worker_stopped(), running)
+        else:
+            self.release("put_back", None, running)
+
+    def release(self, how: str, failure: Failure | None, running: Running | None) -> None:
+        """End the job that runs; without one, all that the worker's record names. `how`: see endings.lua."""
+        answer = RELEASE(
+            self._redis,
+            *(self._worker_name, now_text(), how),
+            *((running.job_id, running.execution) if running else ("", "")),
+            *((failure.error, failure.packed_traceback) if failure else ("", "")),
+            *((running.began, running.began + running.seconds, round(running.seconds, 6)) if running else ("", "", "")),
+        )
+        if not answer:
+            return
+        status, job_id, request_id = (answer[n].decode() for n in (0, 1, 3))
+        extra = {"about": about_job(job_id, request_id)}
+        log.warning("job %s is %s%s", job_id, status, f": {failure.detail}" if failure else " again", extra=extra)
+        if how in ("lost", "failed") and running:
+            self._count_failure(job_id, running.seconds)
+        if answer[2]:  # others wait for it
+            self.tick()
+
+    def call_back(self, running: Running) -> None:
+        """Put back what was reserved ahead of this job."""
+        RELEASE(self._redis, self._worker_name, now_text(), "put_back", "", running.execution, *[""] * 5)
+
+    # What is due, and what lost workers have left
+
+    def tick(self) -> int:
+        """Queue what is due, and take over what lost workers held; what tick.lua answers."""
+        lost = Failure.lost()
+        schedules, parents, jobs, wanted = TICK(
+            self._redis, self._worker_name, now_text(), lost.error, lost.packed_traceback, *self._queues
+        )
+        self._foreign.look(wanted)
+        self._meters.count("rescued", len(jobs))
+        for job_id, request_id in jobs:
+            extra = {"about": about_job(job_id.decode(), request_id.decode())}
+            log.warning("job %s has lost its worker", job_id.decode(), extra=extra)
+            self._count_failure(job_id.decode(), None)
+        until = time.monotonic() + DEPENDENTS_SECONDS
+        for job_id in parents:
+            self._enqueue_dependents(job_id.decode())
+            if time.monotonic() > until:
+                break  # the others stay for the next tick: who ticks has to beat, too
+        return int(schedules)
+
+    def _enqueue_dependents(self, job_id: str) -> None:
+        try:
+            self._stock.enqueue_dependents(job_id)
+        except RedisError:
+            raise
+        except Exception:  # in RQ's code, of a damaged job
+            log.exception("the dependents of job %s can't be queued", job_id)
+            self._redis.srem(PARENTS, job_id)
+
+    def _count_failure(self, job_id: str, seconds: float | None) -> None:
+        """For the statistics of its task: a child that died could not."""
+        if task := self._task_of(job_id):
+            self._statistics.add(task.spec.reference, succeeded=False, run=seconds, wait=None)
+            self._statistics.write()
+
+    def _task_of(self, job_id: str) -> LoadedTask | None:
+        return self._registry.tasks.get(reference_of(self._redis.hget(job_key(job_id), "data")))
+
+
+def reason(status: int) -> str:
+    """Why a child is dead, by its exit status as `os.waitstatus_to_exitcode` gives it."""
+    if status == -signal.SIGKILL:
+        return "The process that ran the job was killed (signal 9): out of memory?"
+    if status < 0:
+        return f"The process that ran the job died of signal {-status} ({signal.Signals(-status).name})."
+    return f"The process that ran the job ended with exit status {status}."

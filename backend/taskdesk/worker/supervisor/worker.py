@@ -1,0 +1,364 @@
+"""The worker: a supervisor that never runs a job itself, and its child that runs them (child.py).
+
+The supervisor is what RQ's tools know as a worker: it registers, beats, takes commands. It forks the child, and
+settles what a dead one has left. It has one thread, and its signal handlers set flags.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import shutil
+import socket
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import worker_registration
+from rq.scheduler import RQScheduler, release_lock
+from rq.serializers import JSONSerializer
+from rq.worker import BaseWorker, WorkerStatus
+
+from taskdesk.jobs.artifacts import FolderStore
+from taskdesk.jobs.catalog import announce
+from taskdesk.jobs.keys import WORKERS
+from taskdesk.service import clock
+from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.redis_errors import READ_ONLY, code_of
+from taskdesk.version import VERSION
+from taskdesk.worker.child.failure import STOPPED, Failure
+from taskdesk.worker.child.loop import DONE, RECYCLE, Child
+from taskdesk.worker.child.rq_fallback import TaskJob
+from taskdesk.worker.discovery import TaskRegistry
+from taskdesk.worker.foreign import ForeignJobs
+from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.shared.activity import Activity, Running
+from taskdesk.worker.shared.meters import Meters, Row
+from taskdesk.worker.shared.output_buffer import Output
+from taskdesk.worker.supervisor.commands import Commands
+from taskdesk.worker.supervisor.heartbeat import RECORD_TTL, Pulse, Verdict
+from taskdesk.worker.supervisor.housekeeping import HouseKeeping
+from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.retention import Sweeper
+from taskdesk.worker.supervisor.settlement import Endings, reason
+from taskdesk.worker.supervisor.signals import StopSignals
+from taskdesk.worker.supervisor.silence import Silence
+from taskdesk.worker.supervisor.tempdir import own_folder
+
+LOOK = 0.03  # seconds between two looks at a child that works, when no signal comes
+LOOK_IDLE = 0.1
+TICK_SECONDS = (2.5, 1.0, 0.0)  # until the next, by the answer of tick.lua
+UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
+HUNG = "The process that ran the job stopped responding after the function had ended, and its result is lost."
+LATE = 5.0  # seconds over its time limit after which a job that ignores the alarm is killed
+
+log = logging.getLogger("worker")
+
+
+class TaskWorker(BaseWorker):
+    job_class = TaskJob
+    connection_timeout = 2  # seconds; RQ would wait as long as a worker may be idle
+
+    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, redis: Redis, meters: Row | None = None):
+        super().__init__(
+            list(settings.queues),
+            connection=redis,
+            serializer=JSONSerializer,
+            default_result_ttl=settings.result_ttl,
+            worker_ttl=RECORD_TTL - 60,
+            log_job_description=False,
+            prepare_for_work=False,  # it asks Redis, which may be away: `_begin` does it
+        )
+        self.hostname, self.pid = socket.gethostname(), os.getpid()
+        self._settings = settings
+        self._registry = registry
+        self._store = FolderStore(settings.data_dir / "artifacts")
+        self._house_keeping = HouseKeeping(self, registry.catalog, Sweeper(redis, self._store, settings))
+        self._activity = activity = Activity(settings.queues)
+        self._output = output = Output()
+        self._meters = meters = meters or Meters(registry.tasks, 1).rows[0]
+        self._foreign = foreign = ForeignJobs(registry)
+        self._endings = Endings(
+            redis, self.name, settings, registry, activity=activity, output=output, meters=meters, foreign=foreign
+        )
+        self._pulse = Pulse(redis, self.name, activity)
+        self._commands = Commands(redis, self.pubsub_channel_name)
+        self._process = ChildProcess()
+        self._silence = Silence(activity)
+        self._signals = StopSignals()
+        self._folder = own_folder()
+        self._stop_until: float | None = None  # when the running job has to make way
+        self._end: tuple[str, Failure, Running] | None = None  # why we kill the child, and for which job
+        self._unbegun_deaths = 0
+        self._is_redis_away = False
+        self._called_back = ""  # the execution ahead of which nothing is reserved any more
+        self._next_tick = 0.0
+
+    # What the worker tells the web
+
+    def serialize(self) -> dict[str, Any]:
+        return {**super().serialize(), "catalog": self._registry.catalog.digest, "td_version": VERSION}
+
+    def register_birth(self) -> None:
+        announce(self.connection, self._registry.catalog)
+        self.connection.delete(self.key)  # of an attempt before, whose answer was lost
+        super().register_birth()
+
+    def register_death(self) -> None:
+        self.connection.zrem(WORKERS, self.name)
+        for queue in self._settings.queues:
+            release_lock(self.connection, RQScheduler.get_locking_key(queue), self.name)
+        super().register_death()
+
+    # Its life
+
+    def work(  # type: ignore[override]  # one way to pop, no other options
+        self, burst: bool = False, logging_level: str | None = None
+    ) -> bool:
+        """Run jobs until SIGTERM or SIGINT; with `burst`, until the queues are empty. False if Redis never answered."""
+        with self._signals as wakeup:
+            self._meters.begin()
+            is_settled = True
+            try:
+                if not self._patiently(self._begin):
+                    return False
+                while True:
+                    is_settled = False
+                    self._fork(burst)
+                    status = self._watch(wakeup)
+                    self._count_child(status)
+                    is_settled = self._patiently(partial(self._settle, status))
+                    if self._signals.is_set or (burst and status == DONE and not self._activity.read()):
+                        return True
+            finally:
+                shutil.rmtree(self._folder, ignore_errors=True)
+                if is_settled:  # else the record stays, so that others find by it what was left
+                    self._say_goodbye()
+
+    def _begin(self) -> None:
+        clock.ask(self.connection)
+        self._set_ip_address(self.connection)
+        self.register_birth()
+        self._commands.subscribe()
+        self.set_state(WorkerStatus.IDLE)
+        self._endings.tick()
+        self._beat(None)
+
+    def _say_goodbye(self) -> None:
+        try:
+            self._pulse.beat(None, self._process.pid)  # a record that is not whole may stay so
+            self.register_death()
+            self._commands.close()
+        except RedisError as error:
+            log.warning("Redis does not know that this worker has ended: %s", error)
+
+    def _patiently(self, step: Callable[[], None]) -> bool:
+        """Try until Redis has answered. False if it did not before the worker was told to stop."""
+        pause = 0.1
+        while True:
+            try:
+                step()
+                return True
+            except (RedisError, OSError) as error:
+                log.error("Redis does not answer (%s); trying again", error)
+                self._meters.redis_is_away()
+                if self._signals.is_set and pause > 1:
+                    return False
+                time.sleep(pause)
+                pause = min(2 * pause, 2.0)
+
+    # The child
+
+    def _fork(self, burst: bool) -> None:
+        self._activity.clear()
+        self._output.clear()
+        self._end = None
+        self._process.fork(partial(self._run_child, burst, os.getpid()))
+        self._silence.begin()
+        self._meters.set(child=self._process.pid)
+
+    def _run_child(self, burst: bool, supervisor: int) -> int:
+        """In the child. Its exit status."""
+        redis = connect_impatiently(self._settings.redis_url.get_secret_value(), timeout=5)
+        child = Child(
+            self._settings,
+            self._registry,
+            self._store,
+            worker_name=self.name,
+            redis=redis,
+            activity=self._activity,
+            meters=self._meters,
+            output=self._output,
+            foreign=self._foreign,
+            folder=self._folder / "job",
+            burst=burst,
+            supervisor=supervisor,
+        )
+        status = child.run()
+        self._activity.clear()  # it is not the job that ends this process
+        return status
+
+    def _watch(self, wakeup: int) -> int:
+        """Look after the child until it has ended; its exit status as `os.waitstatus_to_exitcode` gives it."""
+        told_to_stop = False
+        while (status := self._process.poll()) is None:
+            if self._signals.is_set and not told_to_stop:
+                told_to_stop = True
+                self._stop_until = time.monotonic() + self._settings.stop_grace
+                self._process.stop()
+            self._look()
+            if select.select([wakeup], [], [], LOOK if self._activity.read() else LOOK_IDLE)[0]:
+                os.read(wakeup, 1024)
+        self._meters.set(child=0, running=0)
+        shutil.rmtree(self._folder / "job", ignore_errors=True)
+        return status
+
+    def _look(self) -> None:
+        """All that is due now. While Redis is away the child is still held to its limits."""
+        running = self._activity.read()
+        self._meters.set(running=bool(running))
+        if self._is_too_late():
+            self._process.kill()
+        elif running and running.is_at_work and 0 < running.timeout < running.seconds - LATE:
+            self._kill_job(running, "failed", Failure.timed_out(running.timeout, "It did not react to its alarm."))
+        elif self._silence.is_too_long(running, is_redis_away=self._is_redis_away):
+            self._kill_silent(running)
+        try:
+            if running and running.ahead and running.seconds > LOOK and running.execution != self._called_back:
+                self._call_back(running)
+            self._read_commands(running)
+            if verdict := self._pulse.beat_if_due(running, self._process.pid):
+                self._heed(verdict, running)
+                self._called_back = ""  # Redis may have heard of what is reserved ahead after it heard of that
+            self._tick_if_due()
+            self._house_keeping.do_if_due()
+            self._is_redis_away = False
+            self._meters.set(redis_up=1)
+        except (RedisError, OSError) as error:
+            if not self._is_redis_away:
+                log.error("Redis does not answer (%s); trying again", error)
+            self._is_redis_away = True
+            self._meters.redis_is_away()
+            if code_of(error) == READ_ONLY:  # another server is the master by now
+                self.connection.connection_pool.disconnect()
+            time.sleep(0.2)
+
+    def _is_too_late(self) -> bool:
+        """Whether the child had its time to end since the worker was told to."""
+        return self._stop_until is not None and time.monotonic() > self._stop_until
+
+    def _kill_job(self, running: Running, how: str, failure: Failure) -> None:
+        """Kill the child if it still runs this job."""
+        if self._if_still(running, self._process.kill):
+            self._end = (how, failure, running)
+
+    def _kill_silent(self, running: Running | None) -> None:
+        """Kill the child, which hangs while no function runs, unless it has just gone on."""
+        with self._process.held():
+            if self._silence.is_broken():
+                return
+            self._process.kill()
+        self._silence.begin()
+        if running:
+            self._end = ("lost", Failure.lost(HUNG), running)
+        log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
+
+    def _stop_job(self, running: Running) -> None:
+        """Somebody has asked for it. If the function has ended, its process may hang: then nothing is to be killed, and
+        what that process still says of the job's end comes too late.
+        """
+        if running.is_at_work:
+            self._kill_job(running, "stopped", STOPPED)
+        else:
+            self._endings.release("stopped", STOPPED, running)
+
+    def _if_still(self, running: Running, act: Callable[[], None]) -> bool:
+        """Act if the child is still at work on this job: it is held while we look. Whether it was.
+
+        One that waits for Redis is not held: each time, the kernel would begin anew to count how long it has waited.
+        """
+        if not running.is_at_work:
+            return False
+        with self._process.held() as is_held:
+            now = self._activity.read() if is_held else None
+            if not now or now.execution != running.execution or not now.is_at_work:
+                return False
+            act()
+            return True
+
+    def _call_back(self, running: Running) -> None:
+        """Put back what was reserved ahead of a job that turns out to be long."""
+        was_told = self._activity.is_called_back(running.execution)
+        if was_told or self._if_still(running, lambda: self._activity.call_back(running.execution)):
+            self._endings.call_back(running)
+            self._called_back = running.execution
+
+    def _count_child(self, status: int) -> None:
+        if status == RECYCLE:
+            self._meters.count("recycled")
+        elif status != DONE:
+            is_ours = self._end or self._is_too_late()
+            self._meters.count("killed" if is_ours else "lost")
+        has_begun = status in (DONE, RECYCLE) or self._activity.read()
+        self._unbegun_deaths = 0 if has_begun else self._unbegun_deaths + 1
+
+    def _settle(self, status: int) -> None:
+        """End in Redis what the child has left. What it held and did not begin is given to the next child."""
+        running = self._activity.read()
+        if running:
+            self._endings.send_output(running)
+            self._endings.end_unheard(HUNG if self._end and self._end[1].detail == HUNG else reason(status))
+            self._end_running(running, status)
+        if self._signals.is_set:
+            self._endings.release("put_back", None, None)
+        elif self._unbegun_deaths >= UNBEGUN_DEATHS:
+            self._endings.release("lost", Failure.lost(reason(status)), None)
+            raise RuntimeError("the child dies before it begins anything")
+
+    def _end_running(self, running: Running, status: int) -> None:
+        if self._is_too_late():
+            self._endings.make_way(running)
+        elif self._end and self._end[2].execution == running.execution:
+            how, failure, _ = self._end
+            self._endings.release(how, failure, running)
+        else:
+            self._endings.release("lost", Failure.lost(reason(status)), running)
+
+    # What is due now and then
+
+    def _beat(self, running: Running | None) -> None:
+        self._heed(self._pulse.beat(running, self._process.pid), running)
+
+    def _heed(self, verdict: Verdict, running: Running | None) -> None:
+        if not verdict.is_whole:
+            self.connection.hset(self.key, mapping=self.serialize())
+            with self.connection.pipeline() as pipeline:
+                worker_registration.register(self, pipeline)
+                pipeline.execute()
+        if running and verdict.job == b"stop":
+            self._stop_job(running)
+        elif running and verdict.job == b"drop":
+            self._kill_job(running, "lost", Failure.lost("The job was taken away while it ran."))
+
+    def _tick_if_due(self) -> None:
+        if time.monotonic() >= self._next_tick:
+            self._next_tick = time.monotonic() + TICK_SECONDS[self._endings.tick()]
+
+    def _read_commands(self, running: Running | None) -> None:
+        for name, job_id in self._commands.read():
+            if name == "shutdown":
+                self._signals.is_set = True
+            elif name == "kill-horse" and running:
+                self._kill_job(running, "lost", Failure.lost("Its process was killed by a command."))
+            elif name == "stop-job" and running and running.job_id == job_id:
+                self._stop_job(running)
+
+
+def work(settings: WorkerSettings, registry: TaskRegistry, meters: Row) -> None:
+    """Run jobs until SIGTERM or SIGINT."""
+    redis = connect_impatiently(settings.redis_url.get_secret_value(), TaskWorker.connection_timeout)
+    TaskWorker(settings, registry, redis, meters).work()

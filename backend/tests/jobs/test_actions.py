@@ -1,0 +1,184 @@
+"""Cancel, keep, delete, and never twice: each is one step in Redis."""
+
+from __future__ import annotations
+
+import random
+import threading
+
+import pytest
+from redis import Redis
+
+from taskdesk.jobs.errors import IdempotencyKeyReused, JobExpired, JobNotFound
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Jobs, Once
+from taskdesk.jobs.queues import Queues
+from tests.conftest import Stack, wait_until
+from tests.faults.reconciler import Snapshot
+
+RETENTION = Retention(result_ttl=100, failure_ttl=200)
+
+
+@pytest.fixture
+def submit(jobs, echo):
+    return lambda **options: jobs.submit(echo, {"text": "a"}, RETENTION, **options).id
+
+
+def test_a_queued_job_that_is_canceled_does_not_run(jobs, submit, run_worker, redis):
+    first, second = submit(), submit()
+
+    assert jobs.cancel(first) == ["canceled"]
+    run_worker()
+
+    assert [jobs.get(job_id).status for job_id in (first, second)] == ["canceled", "succeeded"]
+    assert 150 < redis.ttl(f"rq:job:{first}") <= 200
+    assert list(Snapshot(redis).astray()) == []
+
+
+def test_a_job_that_has_ended_stays_as_it_is(jobs, submit, run_worker):
+    job_id = submit()
+    run_worker()
+
+    assert jobs.cancel(job_id, "unknown") == ["succeeded", ""]
+    assert jobs.result(jobs.get(job_id)) == "a"
+
+
+@pytest.mark.parametrize("end", [Jobs.cancel, Jobs.delete])
+@pytest.mark.parametrize("ahead", [[], ["by-RQ-1", "by-RQ-2"]], ids=["alone", "behind jobs without a number"])
+def test_many_leave_their_queue_and_the_others_keep_their_order(jobs, echo, redis, end, ahead):
+    ids = jobs.submit_many(echo, [{"text": "a"}] * 1_000, RETENTION)
+    for job_id in ahead:
+        redis.hset(f"rq:job:{job_id}", mapping={"status": "queued", "origin": "default"})
+        redis.lpush("rq:queue:default", job_id)
+    chosen = random.Random(1).sample(ids, 500)
+
+    end(jobs, *chosen, "unknown", chosen[0])
+
+    stay = [job_id for job_id in ids if job_id not in chosen]
+    assert [job_id.decode() for job_id in redis.lrange("rq:queue:default", 0, -1)] == [*reversed(ahead), *stay]
+    for job_id in ahead:
+        redis.delete(f"rq:job:{job_id}")
+        redis.lrem("rq:queue:default", 0, job_id)
+    assert list(Snapshot(redis).astray()) == []
+
+
+def test_a_kept_job_does_not_expire(jobs, submit, run_worker, redis):
+    job_id, waiting = submit(), ""
+    run_worker()
+    waiting = submit()
+
+    assert jobs.keep(job_id, waiting) == ["succeeded", "queued"]
+
+    assert (jobs.get(job_id).is_kept, jobs.get(job_id).expires_at) == (True, None)
+    assert redis.zscore("rq:finished:default", job_id) == float("inf")
+    assert redis.ttl(f"rq:results:{job_id}") == -1
+    assert not jobs.get(waiting).is_kept
+
+
+def test_a_deleted_job_leaves_nothing(jobs, submit, run_worker, redis):
+    done, waiting = submit(tags=["a"]), ""
+    run_worker()
+    waiting = submit(tags=["a", "b"])
+    catalog = set(redis.scan_iter("taskdesk:catalog*"))
+
+    assert jobs.delete(done, waiting, "unknown") == ["succeeded", "queued", ""]
+
+    with pytest.raises(JobNotFound):
+        jobs.get(done)
+    left = {key.decode() for key in redis.scan_iter() if key not in catalog}
+    assert not [key for key in left if done in key or waiting in key]
+    assert jobs.page(10) == ([], None)
+    assert list(Snapshot(redis).astray()) == []
+
+
+def test_a_request_with_a_key_is_done_once(jobs, submit):
+    once = Once("the key", "digest")
+
+    assert submit(once=once) == submit(once=once)
+
+    assert len(jobs.page(10)[0]) == 1
+    with pytest.raises(IdempotencyKeyReused):
+        submit(once=Once("the key", "another digest"))
+
+
+def test_of_two_hundred_requests_at_once_with_twenty_keys_twenty_are_done(redis_url, echo, jobs):
+    """F21."""
+    ids: dict[int, set[str]] = {key: set() for key in range(20)}
+
+    def request(number: int) -> None:
+        key = number % 20
+        with Redis.from_url(redis_url) as redis:
+            job = Jobs(redis, ("default",)).submit(echo, {"text": "a"}, RETENTION, once=Once(str(key), "same"))
+            ids[key].add(job.id)
+
+    threads = [threading.Thread(target=request, args=(number,)) for number in range(200)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert [len(of_key) for of_key in ids.values()] == [1] * 20
+    assert len(jobs.page(200)[0]) == 20
+
+
+def test_a_batch_with_a_key_is_done_once(jobs, echo):
+    once = Once("the key", "digest")
+
+    ids = jobs.submit_many(echo, [{"text": "a"}] * 3, RETENTION, once=once)
+
+    assert jobs.submit_many(echo, [{"text": "a"}] * 3, RETENTION, once=once) == ids
+    assert jobs.done_before(once) == ids
+
+
+def test_a_position_counts_those_that_run_before(jobs, registry, submit, run_worker):
+    urgent = registry.catalog.tasks["every_kind"]  # on the queue high
+    first, second, third = submit(), submit(), submit()
+    jobs.submit(urgent, {}, RETENTION)
+
+    places = [jobs.place(jobs.get(job_id)) for job_id in (first, third)]
+    jobs.cancel(second)
+    after = jobs.place(jobs.get(third))
+
+    assert [(place.position, place.ahead) for place in places] == [(1, 1), (3, 3)]
+    assert (after.position, after.ahead) == (2, 2)
+
+
+def test_no_job_of_a_paused_queue_begins_until_it_goes_on(jobs, submit, run_worker, redis, registry):
+    queues = Queues(redis, ("high", "default", "low"))
+    paused = submit()
+    queues.pause("default")
+    other = jobs.submit(registry.catalog.tasks["every_kind"], {}, RETENTION).id
+    run_worker()
+
+    assert [jobs.get(job_id).status for job_id in (paused, other)] == ["queued", "succeeded"]
+    assert [queue.is_paused for queue in queues.read()] == [False, True, False]
+
+    queues.resume("default")
+    run_worker()
+
+    assert jobs.get(paused).status == "succeeded"
+
+
+def test_workers_go_on_by_themselves_when_a_queue_is_resumed(jobs, submit, redis, redis_url, tmp_path):
+    queues = Queues(redis, ("high", "default", "low"))
+    queues.pause("default")
+    stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
+    stack.start("worker")
+    paused = submit()
+    wait_until(lambda: redis.smembers("rq:workers"))
+    assert jobs.get(paused).status == "queued"
+
+    queues.resume("default")
+
+    wait_until(lambda: jobs.get(paused).status == "succeeded")
+    stack.stop()
+
+
+def test_an_expired_job_is_told_from_one_that_was_deleted(jobs, submit, redis):
+    expired, deleted = submit(), submit()
+    redis.delete(f"rq:job:{expired}")
+    jobs.delete(deleted)
+
+    with pytest.raises(JobExpired):
+        jobs.get(expired)
+    with pytest.raises(JobNotFound):
+        jobs.get(deleted)

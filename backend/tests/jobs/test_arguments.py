@@ -1,0 +1,128 @@
+"""Arguments are checked by the schema, for one job and for many. The sentences stand in tests/web/test_api.py."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, time, timedelta
+from typing import Annotated, Any
+
+import pytest
+from pydantic import AnyUrl, Field
+
+from taskdesk.jobs.arguments import MOST_ERRORS, check, check_many
+from taskdesk.jobs.errors import InvalidArguments
+from tests.jobs.test_reading import spec
+
+
+def errors(type: Any, value: Any) -> list[tuple[str, str]]:
+    try:
+        check(spec(x=(type, ...)), {"x": value})
+    except InvalidArguments as error:
+        return [(found.pointer, found.detail) for found in error.errors]
+    return []
+
+
+@pytest.mark.parametrize(
+    ("type", "value"),
+    [
+        (time, "12:00"),
+        (time, "12:00:00.5+02:00"),
+        (timedelta, "-P1D"),
+        (AnyUrl, "http://example.org/ä"),
+        (datetime, "2026-01-02T12:00:00Z"),
+        (int, 10**30),
+        (int | None, None),
+    ],
+)
+def test_what_the_worker_takes_is_taken(type, value):
+    assert errors(type, value) == []
+
+
+@pytest.mark.parametrize(
+    ("type", "value", "sentence"),
+    [
+        (time, "25:00", "This has to be a time such as 12:00:00."),
+        (datetime, "2026-01-02", "This has to be a date and time such as 2026-03-31T12:00:00Z."),
+        (int, True, "This has to be a whole number."),
+        (int | str | None, [], "This has to be a whole number."),
+        (None | int, "x", "This has to be a whole number."),
+        (set[int], [1, 1], "Each entry may be there only once."),
+        (Annotated[dict[str, int], Field(min_length=2)], {"a": 1}, "This has to have at least 2 members."),
+        (Annotated[dict[str, int], Field(max_length=1)], {"a": 1, "b": 2}, "This has to have at most 1 member."),
+        (
+            dict[Annotated[str, Field(max_length=1)], int],
+            {"ab": 1},
+            "This breaks the rule propertyNames of the task's input_schema.",
+        ),
+        (Annotated[str, Field(max_length=1)], "ab", "This has to have at most 1 character."),
+        (Annotated[list[int], Field(max_length=1)], [1, 2], "This has to have at most 1 entry."),
+        (Annotated[list[int], Field(min_length=11)], [], "This has to have at least 11 entries."),
+    ],
+)
+def test_what_does_not_fit_is_said(type, value, sentence):
+    assert errors(type, value) == [("/x", sentence)]
+
+
+def test_a_pointer_leads_into_lists_and_escapes_names():
+    assert errors(dict[str, list[int]], {"a/b~c": [1, "2"]}) == [("/x/a~1b~0c/1", "This has to be a whole number.")]
+
+
+def test_a_pattern_that_only_python_reads_is_left_to_the_worker():
+    python = Annotated[str, Field(pattern=re.compile(r"a\Z"), max_length=2)]
+
+    assert errors(python, "b") == []
+    assert errors(python, "abc") == [("/x", "This has to have at most 2 characters.")]
+
+
+def test_of_many_wrong_arguments_some_are_named():
+    with pytest.raises(InvalidArguments) as caught:
+        check_many(spec(x=(int, ...)), [{}] * 1000, "/inputs")
+
+    assert len(caught.value.errors) == MOST_ERRORS
+    assert caught.value.errors[-1].pointer == f"/inputs/{MOST_ERRORS - 1}/x"
+
+
+def test_the_arguments_of_many_jobs_are_checked_at_once():
+    task = spec(x=(int, ...), y=(int, 0))
+
+    check_many(task, [{"x": n} for n in range(1000)])
+    with pytest.raises(InvalidArguments) as caught:
+        check_many(task, [{"x": 1}, {"y": "a"}, 5])
+
+    assert [(found.pointer, found.detail) for found in caught.value.errors] == [
+        ("/1/x", "This is required."),
+        ("/1/y", "This has to be a whole number."),
+        ("/2", "This has to be an object."),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("type", "value", "pointer", "sentence"),
+    [
+        (tuple[int, str], [1, 2], "/x/1", "This has to be text."),
+        (dict[Annotated[str, Field(pattern="^a")], int], {"a": "x"}, "/x/a", "This has to be a whole number."),
+        (
+            Annotated[Any, Field(json_schema_extra={"allOf": [{"type": "integer"}]})], "x", "/x",
+            "This has to be a whole number.",
+        ),
+        (
+            Annotated[Any, Field(json_schema_extra={"if": {"type": "string"}, "then": False})], "x", "/x",
+            "This breaks the rules of the task's input_schema.",
+        ),
+        (dict[str, int], {"k" * 200: "x"}, f"/x/{'k' * 100}…", "This has to be a whole number."),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_found_at_its_place(type, value, pointer, sentence):
+    assert errors(type, value) == [(pointer, sentence)]
+
+
+def test_a_pattern_that_may_take_for_ever_is_left_to_the_worker_and_leaves_the_others_in_force():
+    slow = Annotated[str, Field(pattern=re.compile(r"^(a+)+\1b$"))]
+    task = spec(x=(slow, ...), y=(Annotated[str, Field(pattern="^b")], ...), z=(dict[slow, int], {}))
+
+    with pytest.raises(InvalidArguments) as caught:
+        check(task, {"x": "a" * 10_000, "y": "c", "z": {"a": 1}})
+
+    assert [(found.pointer, found.detail) for found in caught.value.errors] == [
+        ("/y", "This has to match the pattern ^b.")
+    ]

@@ -1,0 +1,60 @@
+"""What happens to a job while somebody watches."""
+
+from __future__ import annotations
+
+import pytest
+
+from taskdesk.jobs.events import append_log, news_of
+from taskdesk.jobs.joblog import HEAD, LOG_BYTES, TAIL, log_size, read_log
+
+LEFT_OUT = 50_000
+LINE = f"\n… {LEFT_OUT:,} bytes left out …\n"
+WHOLE = b"".join(b"%09d\n" % n for n in range((LOG_BYTES + LEFT_OUT) // 10 + 1))[: LOG_BYTES + LEFT_OUT]
+KEPT = WHOLE[:HEAD].decode() + LINE + WHOLE[-TAIL:].decode()
+
+
+@pytest.fixture(params=[999, 30_000, TAIL + 5, len(WHOLE)])
+def printed(request, redis):
+    """A log that is too long, printed in pieces of so many bytes."""
+    offset = 0
+    while offset < len(WHOLE):
+        offset = append_log(redis, "job", WHOLE[offset : offset + request.param], offset=offset, ttl=60)
+    return redis
+
+
+def test_a_piece_of_the_log_that_is_sent_again_is_there_once(redis):
+    """Its answer was lost, and there is more by now."""
+    append_log(redis, "job", b"one\n", offset=0, ttl=60)
+
+    size = append_log(redis, "job", b"one\ntwo\n", offset=0, ttl=60)
+
+    assert (size, read_log(redis, "job")) == (8, ("one\ntwo\n", 8))
+    assert [event.data["text"] for event in news_of(redis, "job", "0-0")[1]] == ["one\n", "one\ntwo\n"]
+
+
+def test_of_a_long_log_the_beginning_and_the_end_are_kept(printed):
+    assert read_log(printed, "job") == (KEPT, len(WHOLE))
+    assert log_size(printed, "job") == len(WHOLE)
+    assert printed.strlen("taskdesk:log:job") == LOG_BYTES + 20
+
+
+@pytest.mark.parametrize(
+    ("offset", "text"),
+    [
+        (HEAD - 10, WHOLE[HEAD - 10 : HEAD].decode() + LINE + WHOLE[-TAIL:].decode()),
+        (HEAD + 1000, f"\n… {LEFT_OUT - 1000:,} bytes left out …\n" + WHOLE[-TAIL:].decode()),
+        (len(WHOLE) - TAIL, WHOLE[-TAIL:].decode()),
+        (len(WHOLE) - 7, WHOLE[-7:].decode()),
+        (len(WHOLE), ""),
+        (len(WHOLE) + 9, ""),
+    ],
+)
+def test_an_offset_counts_what_is_left_out(printed, offset, text):
+    assert read_log(printed, "job", offset) == (text, len(WHOLE))
+
+
+def test_who_watches_a_long_log_reads_the_same(printed):
+    events = news_of(printed, "job", "0-0")[1]
+
+    assert "".join(event.data["text"] for event in events) == KEPT
+    assert events[-1].data["offset"] + events[-1].data["size"] == len(WHOLE)

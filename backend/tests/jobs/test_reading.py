@@ -1,0 +1,98 @@
+"""Texts become values: of an API's form, of a page's."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from typing import Any, Literal
+
+import pytest
+from pydantic import create_model
+
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.errors import NotJson
+from taskdesk.jobs.parsing import parse_json, read_fields, read_texts
+
+
+def spec(**parameters: Any) -> TaskSpec:
+    """A task with these parameters: each is its type and its default, `...` for none."""
+    schema = create_model("Arguments", **parameters).model_json_schema()
+    return TaskSpec(
+        name="a", reference="t.a", title="", description="", queue="default", timeout=1, retries=0, input_schema=schema
+    )
+
+
+@pytest.mark.parametrize(
+    ("type", "text", "value"),
+    [
+        (int, "7", 7),
+        (int, "seven", "seven"),
+        (float, "0.5", 0.5),
+        (float, "nan", "nan"),
+        (bool, "Yes", True),
+        (bool, "maybe", "maybe"),
+        (date, "2026-01-02", "2026-01-02"),
+        (datetime, "2026-01-02T10:00", "2026-01-02T10:00:00Z"),
+        (datetime, "2026-01-02T10:00:30", "2026-01-02T10:00:30Z"),
+        (datetime, "2026-01-02T10:00:00+02:00", "2026-01-02T10:00:00+02:00"),
+        (Literal[1, 2], "2", 2),
+        (dict[str, int], '{"a": 1}', {"a": 1}),
+        (dict[str, int], "{a}", "{a}"),
+        (int | str, "7", 7),
+        (int | str, "seven", "seven"),
+        (int | None, "7", 7),
+        (str, "a\r\nb", "a\nb"),
+    ],
+)
+def test_a_text_is_read_as_what_the_parameter_is(type, text, value):
+    assert read_texts(spec(x=(type, ...)), {"x": [text]}) == {"x": value}
+
+
+def test_each_text_of_a_list_is_an_entry_as_it_is():
+    assert read_texts(spec(x=(list[str], ...)), {"x": ["a\nb"]}) == {"x": ["a\nb"]}
+    assert read_texts(spec(x=(list[int], ...)), {"x": ["1", "2"]}) == {"x": [1, 2]}
+
+
+def test_on_a_page_each_line_of_a_list_is_an_entry():
+    assert read_fields(spec(x=(list[str], ...)), {"x": ["a \r\n\r\nb\x0cc"]}) == {"x": ["a", "b\x0cc"]}
+
+
+@pytest.mark.parametrize(
+    ("type", "default", "values"),
+    [
+        (int, ..., {}),
+        (str, ..., {}),
+        (str, "a", {"x": ""}),
+        (date, date(2026, 1, 2), {}),
+        (int | str, ..., {}),
+        (int | str, 1, {}),
+        (int | None, 1, {"x": None}),
+        (str | None, "a", {"x": None}),
+        (list[int], [1], {"x": []}),
+        (list[int] | None, [1], {"x": None}),
+        (bool, True, {"x": False}),
+    ],
+)
+def test_an_empty_field_of_a_page_is_null_only_where_that_is_allowed(type, default, values):
+    assert read_fields(spec(x=(type, default)), {"x": [""]}) == values
+
+
+def test_an_unticked_box_is_no():
+    assert read_fields(spec(x=(bool, True)), {}) == {"x": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        (b'{"a": 1,\n }', "This is no JSON: it can't be read at line 2, column 2."),
+        (b'{"a": NaN}', "This is no JSON: it has no NaN. Use null, or leave it out."),
+        (b"\xff{}", "This is no JSON: it is not in UTF-8, or holds a number of thousands of digits."),
+        (b"1" * 5_000, "This is no JSON: it is not in UTF-8, or holds a number of thousands of digits."),
+        (b"[" * 21 + b"]" * 21, "This is nested deeper than 20 levels."),
+        (b"[" * 200_000, "This is nested deeper than 20 levels."),
+    ],
+)
+def test_what_is_no_json_is_said_in_our_words(text, sentence):
+    with pytest.raises(NotJson) as raised:
+        parse_json(text)
+
+    assert str(raised.value) == sentence

@@ -1,0 +1,233 @@
+"""F09: what prod refuses to start with. The Redis is a real one, set wrong in one way after the other."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from itertools import permutations
+
+import pytest
+from pydantic import Field, SecretStr
+from redis import Redis
+
+from taskdesk.service import checks
+from taskdesk.service.checks import find_problems
+from taskdesk.service.settings import SharedSettings
+from taskdesk.web.settings import WebSettings
+from taskdesk.worker.settings import WorkerSettings
+from tests.conftest import BACKEND, RedisServer, free_port, wait_until
+from tests.test_documents import known_settings
+
+GOOD = "9f2c4e61b7d8a3055c1e7f90ab34d6288e4b1c7d5f6a0392"
+
+
+class DeskSettings(SharedSettings):
+    """Every setting that is looked at, whichever role has it."""
+
+    auth: str = "on"
+    secret_key: SecretStr = SecretStr(GOOD)
+    dashboard_password: SecretStr = SecretStr("long-enough-for-people")
+    sentry_dsn: SecretStr = SecretStr("")
+    trusted_hosts: tuple[str, ...] = ("desk.example.org",)
+    max_jobs: int = Field(5)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def set_redis(server):
+    """Set options of a Redis that is right but for them; its address with the password."""
+    url = f"redis://:{GOOD}@127.0.0.1:{server.port}/0"
+    right = {"appendonly": "yes", "maxmemory-policy": "noeviction", "requirepass": GOOD}
+    with Redis.from_url(server.url) as redis:
+
+        def set_options(**options: str) -> str:
+            for name, value in (right | {name.replace("_", "-"): value for name, value in options.items()}).items():
+                redis.config_set(name, value)  # this connection stays logged in
+            return url
+
+        yield set_options
+        set_options(requirepass="")
+
+
+@pytest.fixture(autouse=True)
+def not_root(monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 10001)
+    monkeypatch.delenv("FLASK_CONFIG", raising=False)
+
+
+def problems(url: str, **values: object) -> list[str]:
+    return find_problems(DeskSettings(env="prod", redis_url=url, _env_file=None, **values))
+
+
+def test_nothing_is_wrong_with_a_redis_and_settings_as_the_documents_say(set_redis):
+    assert problems(set_redis()) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        ({"appendonly": "no"}, "Redis has no append-only file"),
+        ({"maxmemory_policy": "allkeys-lru"}, "Redis evicts (allkeys-lru)"),
+        ({"maxmemory_policy": "volatile-ttl"}, "Redis evicts (volatile-ttl)"),
+        ({"requirepass": ""}, "Redis answers without a password"),
+        ({"requirepass": "another"}, "Redis refuses the password in REDIS_URL"),
+    ],
+)
+def test_a_redis_that_is_set_wrong_is_refused(set_redis, options, sentence):
+    found = problems(set_redis(**options))
+
+    assert [problem[: len(sentence)] for problem in found] == [sentence]
+
+
+def test_an_old_redis_is_refused(set_redis, monkeypatch):
+    monkeypatch.setattr(checks, "OLDEST_REDIS", (99, 0))
+
+    (found,) = problems(set_redis())
+
+    assert found.endswith("and has to be 99.0 or newer.")
+
+
+def test_all_that_is_wrong_with_a_redis_as_it_comes_is_named_at_once(set_redis, server):
+    set_redis(requirepass="", appendonly="no", maxmemory_policy="allkeys-lru")
+
+    assert [problem.split(":")[0] for problem in problems(server.url)] == [
+        "The password in REDIS_URL is missing",
+        "Redis answers without a password",
+        "Redis has no append-only file, and would lose accepted jobs",
+        "Redis evicts (allkeys-lru), jobs, too",
+    ]
+
+
+def test_a_redis_that_is_away_is_no_fault_of_the_settings():
+    assert problems(f"redis://:{GOOD}@127.0.0.1:1/0") == []
+
+
+@pytest.mark.parametrize(
+    ("values", "sentence"),
+    [
+        ({"secret_key": ""}, "SECRET_KEY is missing: make one: openssl rand -hex 32"),
+        ({"secret_key": GOOD[:31]}, "SECRET_KEY has 31 bytes, and needs 32: make one: openssl rand -hex 32"),
+        ({"secret_key": "please-change-me-please-change-me"}, "SECRET_KEY can be guessed"),
+        ({"secret_key": "ab" * 16}, "SECRET_KEY can be guessed"),
+        ({"dashboard_password": ""}, "DASHBOARD_PASSWORD is missing"),
+        ({"dashboard_password": "kurz"}, "DASHBOARD_PASSWORD has 4 bytes, and needs 12"),
+        ({"dashboard_password": "Password-2026"}, "DASHBOARD_PASSWORD can be guessed"),
+        ({"trusted_hosts": ()}, "TRUSTED_HOSTS is empty"),
+        ({"auth": "off"}, "AUTH is off"),
+    ],
+)
+def test_a_value_that_is_not_safe_is_refused(set_redis, values, sentence):
+    found = problems(set_redis(), **values)
+
+    assert [problem[: len(sentence)] for problem in found] == [sentence]
+
+
+def test_a_secret_is_never_shown(set_redis):
+    assert "kurz" not in str(problems(set_redis(), secret_key="kurz", dashboard_password="kurz"))
+
+
+def test_root_is_refused(set_redis, monkeypatch):
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+
+    assert [problem[:28] for problem in problems(set_redis())] == ["The process runs as root: st"]
+
+
+@pytest.mark.parametrize("name", ["MAX_JOB", "MAXJOBS", "RESULT_TLL", "TRUSTED_HOST", "max_jobbs"])
+def test_a_misspelt_name_is_refused_wherever_it_stands(set_redis, monkeypatch, tmp_path, name):
+    (tmp_path / "c.yaml").write_text(f"{name}: 7")
+    (tmp_path / ".env").write_text(f"{name}=7")
+    monkeypatch.setitem(DeskSettings.model_config, "env_file", tmp_path / ".env")
+    in_file = problems(set_redis())
+    monkeypatch.setitem(DeskSettings.model_config, "env_file", None)
+    monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / "c.yaml"))
+    in_named_file = problems(set_redis())
+    monkeypatch.delenv("FLASK_CONFIG")
+    monkeypatch.setenv(name, "7")
+
+    assert in_file == in_named_file == problems(set_redis())
+    assert in_file[0].startswith(f"{name.upper()} is no setting: ")
+
+
+def test_no_setting_of_one_role_looks_like_a_misspelt_one_of_another():
+    alike = [(a, b) for a, b in permutations(known_settings(), 2) if checks.get_close_matches(a, [b], 1, checks.ALIKE)]
+
+    assert alike == []
+
+
+@pytest.mark.parametrize("program", ["server", "worker", "dashboard"])
+def test_prod_ends_with_status_2_and_dev_is_let_be(server, program, tmp_path):
+    environment = {"ENV": "prod", "PATH": "", "FLASK_CONFIG": "", "REDIS_URL": server.url, "DATA_DIR": str(tmp_path)}
+
+    done = subprocess.run(
+        [sys.executable, f"{program}.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "\n  - The password in REDIS_URL is missing" in done.stderr
+    assert ("\n  - TRUSTED_HOSTS is empty" in done.stderr) == (program == "server")
+    assert ("\n  - DASHBOARD_PASSWORD is missing" in done.stderr) == (program == "dashboard")
+
+
+@pytest.mark.parametrize("program", ["server", "worker", "dashboard", "run", "taskdesk"])
+@pytest.mark.parametrize(
+    ("password", "sentence"),
+    [
+        ("", "Redis wants a password, and REDIS_URL has none: write it as redis://:PASSWORD@HOST:6379/0.\n"),
+        (":guess@", "Redis refuses the password in REDIS_URL: invalid username-password pair"),
+    ],
+)
+def test_a_program_that_redis_does_not_let_in_ends_with_status_3(
+    set_redis, server, program, password, sentence, tmp_path
+):
+    set_redis()
+    url = f"redis://{password}127.0.0.1:{server.port}/0"
+    environment = {**os.environ, "ENV": "dev", "REDIS_URL": url, "DATA_DIR": str(tmp_path)}
+    environment |= {name: str(free_port()) for name in ("APP_PORT", "DASHBOARD_PORT")}
+    command = [sys.executable, f"{program}.py", *(["list"] if program == "taskdesk" else [])]
+
+    done = subprocess.run(command, cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=60)
+
+    assert (done.returncode, done.stdout) == (3, "")
+    assert done.stderr.startswith(sentence)
+    assert done.stderr.count("\n") == 1
+    assert "guess" not in done.stderr
+
+
+@pytest.mark.parametrize("role", [WebSettings, WorkerSettings])
+def test_dev_takes_everything(role):
+    checks.refuse_unsafe(role(_env_file=None, redis_url="redis://nowhere.invalid"))
+
+
+@pytest.fixture
+def loading(set_redis):
+    """The address of a right Redis that reads its file, of commands, as slowly as the test likes."""
+    url = set_redis()
+    with Redis.from_url(url) as redis, Redis.from_url(url) as reader, ThreadPoolExecutor() as pool:
+        redis.config_set("aof-use-rdb-preamble", "no")
+        redis.execute_command("DEBUG", "POPULATE", 30_000)
+        redis.bgrewriteaof()
+        wait_until(lambda: not redis.info("persistence")["aof_rewrite_in_progress"])
+        redis.config_set("key-load-delay", 50)  # µs; it answers after each 1,000
+        loaded = pool.submit(reader.execute_command, "DEBUG", "LOADAOF")
+        wait_until(lambda: redis.info("persistence")["loading"])
+        yield url
+        loaded.result(timeout=30)
+        redis.config_set("key-load-delay", 0)
+        redis.flushall()
+
+
+def test_a_redis_that_still_reads_its_file_is_not_said_to_have_none(loading):
+    assert problems(loading) == []
+
+    with Redis.from_url(loading) as redis:
+        assert redis.info("persistence")["loading"] == 1
+        assert redis.info("persistence")["aof_enabled"] == 0

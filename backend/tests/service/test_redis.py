@@ -1,0 +1,184 @@
+"""A connection that many callers share: their commands travel together, and their answers and errors are their own."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from redis import Redis
+from redis.exceptions import RedisError, ResponseError, TimeoutError
+
+from taskdesk.service.connection import open_connection
+from taskdesk.service.redis import connect_briefly, connect_impatiently
+from taskdesk.service.redis_errors import is_passing
+from tests.conftest import wait_until
+
+
+@pytest.fixture
+def shared(redis_url):
+    with connect_briefly(redis_url) as shared:
+        yield shared
+
+
+@pytest.fixture
+def together(shared, redis_url):
+    """Call functions at the same time, so that all but the first wait while Redis is busy; what each returns."""
+
+    def together(*functions):
+        with Redis.from_url(redis_url) as other, ThreadPoolExecutor(len(functions)) as threads:
+            other.client_pause(300)
+            futures = [threads.submit(function) for function in functions]
+            return [future.exception() or future.result() for future in futures]
+
+    return together
+
+
+def test_each_caller_has_its_own_answer(together, shared):
+    answers = together(*[lambda n=n: (shared.set(f"key{n}", n), shared.get(f"key{n}")) for n in range(50)])
+
+    assert answers == [(True, str(n).encode()) for n in range(50)]
+
+
+def test_many_callers_need_one_connection(together, shared):
+    assert len(set(together(*[shared.client_id] * 20))) == 1
+
+
+def test_an_error_meets_who_asked_for_it(together, shared, redis):
+    redis.set("text", "a")
+
+    first, wrong, last = together(*[lambda: shared.get("text"), lambda: shared.lpush("text", "b"), shared.ping])
+
+    assert (first, last) == (b"a", True)
+    assert isinstance(wrong, ResponseError)
+
+
+def test_an_error_of_the_first_meets_none_of_those_who_wait_for_it(together, shared, redis):
+    redis.set("text", "a")
+
+    wrong, *others = together(lambda: shared.lpush("text", "b"), *[lambda: shared.get("text")] * 5)
+
+    assert isinstance(wrong, ResponseError)
+    assert others == [b"a"] * 5
+
+
+def test_while_redis_hangs_nobody_waits_longer_than_a_second(shared, redis):
+    shared.ping()
+    redis.client_pause(2_500)
+
+    def seconds(_):
+        began = time.monotonic()
+        with pytest.raises(RedisError):
+            shared.get("key")
+        return time.monotonic() - began
+
+    with ThreadPoolExecutor(10) as threads:
+        waits = list(threads.map(seconds, range(10)))
+
+    assert max(waits) < 2  # long before Redis is back
+    assert wait_until(lambda: _answers(shared))
+
+
+def test_a_connection_that_redis_closed_is_opened_again_and_nobody_notices(shared, redis):
+    shared.ping()
+    redis.client_kill_filter(_type="normal", skipme=True)
+
+    assert shared.set("key", "a")
+
+
+def test_an_answer_that_comes_too_late_is_nobodys(shared, redis):
+    redis.mset({"one": 1, "two": 2})
+    shared.ping()
+    redis.client_pause(1_500)
+    with pytest.raises(TimeoutError):
+        shared.get("one")
+    wait_until(lambda: _answers(shared))
+
+    assert shared.get("two") == b"2"
+
+
+def test_an_answer_of_any_size_and_kind_is_read(shared):
+    shared.set("key", b"x" * 5_000_000)
+    shared.zadd("ranks", {"a": 1, "b": 2})
+
+    assert shared.get("key") == b"x" * 5_000_000
+    assert shared.zrange("ranks", 0, -1, withscores=True) == [(b"a", 1.0), (b"b", 2.0)]
+    assert shared.restore("copy", 0, shared.dump("ranks"))
+    assert shared.config_get("maxmemory") == {"maxmemory": "0"}
+    assert shared.hgetall("none") == {}
+
+
+def test_a_process_that_was_forked_has_a_connection_of_its_own(shared):
+    shared.ping()
+    pid = os.fork()
+    if not pid:
+        os._exit(0 if all(shared.echo(f"child {n}") == f"child {n}".encode() for n in range(500)) else 1)
+
+    assert all(shared.echo(f"parent {n}") == f"parent {n}".encode() for n in range(500))
+    assert os.waitpid(pid, 0)[1] == 0
+
+
+def _answers(redis: Redis) -> bool:
+    try:
+        return bool(redis.ping())
+    except RedisError:
+        return False
+
+
+def read_on(subscription):
+    while True:
+        subscription.get_message(timeout=1)
+
+
+def test_a_subscription_that_is_answered_with_an_error_says_so_and_goes_on(redis, redis_url):
+    with connect_impatiently(redis_url, 5) as ours, ours.pubsub(ignore_subscribe_messages=True) as subscription:
+        subscription.subscribe("news")
+        redis.config_set("requirepass", "another")
+        try:
+            subscription.connection.send_packed_command([b"RESET\r\nPING\r\nPING\r\n"])
+            with pytest.raises(RedisError):
+                read_on(subscription)
+        finally:
+            redis.config_set("requirepass", "")
+        subscription.get_message(timeout=1)
+        redis.publish("news", "a")
+
+        assert wait_until(lambda: subscription.get_message(timeout=1))["data"] == b"a"
+
+
+def test_a_process_may_open_its_own_connection_any_number_of_times(redis_url):
+    """As a worker does whose Redis goes away again and again; redis-py's pool would stop at 100."""
+    with connect_impatiently(redis_url, 5) as redis:
+        for _ in range(150):
+            open_connection(redis).disconnect()
+
+        assert redis.ping()
+
+
+@pytest.mark.parametrize("connect", [connect_briefly, lambda url: connect_impatiently(url, 2)])
+@pytest.mark.parametrize("answer", [b"-LOADING Redis is loading the dataset in memory\r\n", b"-NOAUTH nobody\r\n", b""])
+def test_a_redis_that_is_not_ready_is_an_error_at_once(connect, answer):
+    """It answers each connection with that, or closes it when it was accepted, as a proxy does."""
+    with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
+
+        def answer_all():
+            while True:
+                try:
+                    connection, _ = server.accept()
+                except OSError:
+                    return
+                with connection:
+                    while answer and connection.recv(4096):
+                        connection.sendall(answer)
+
+        threads.submit(answer_all)
+        with connect(f"redis://127.0.0.1:{server.getsockname()[1]}/1") as redis:
+            began = time.monotonic()
+            for ask in (redis.ping, lambda: open_connection(redis), lambda: redis.pubsub().subscribe("news")):
+                with pytest.raises(RedisError) as refused:
+                    ask()
+                assert is_passing(refused.value)
+            assert time.monotonic() - began < 2
+        server.shutdown(socket.SHUT_RDWR)

@@ -1,0 +1,95 @@
+"""Settings: where they come from, in which order, and what is said of wrong ones."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from pydantic import ValidationError
+
+from taskdesk.service.errors import SettingsError
+from taskdesk.service.settings import ROOT, load
+from taskdesk.worker.settings import WorkerSettings
+
+
+@pytest.fixture(autouse=True)
+def clean_environment(monkeypatch):
+    for name in ("WORKERS", "QUEUES", "FLASK_CONFIG", "DATA_DIR", "RESULT_TTL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def test_settings_can_not_be_changed():
+    settings = load(WorkerSettings)
+
+    with pytest.raises(ValidationError, match="frozen"):
+        settings.workers = 3
+
+
+@pytest.mark.parametrize(("name", "content"), [("c.yaml", "workers: 5\nQUEUES: [a, b]"), ("c.json", None)])
+def test_a_file_may_hold_them(tmp_path, monkeypatch, name, content):
+    (tmp_path / name).write_text(content or json.dumps({"workers": 5, "queues": "a,b"}))
+    monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / name))
+
+    settings = load(WorkerSettings)
+
+    assert (settings.workers, settings.queues) == (5, ("a", "b"))
+
+
+def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
+    (tmp_path / "c.yaml").write_text("workers: 5")
+    monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / "c.yaml"))
+    monkeypatch.setenv("WORKERS", "7")
+
+    assert load(WorkerSettings).workers == 7
+
+
+def test_a_secret_may_be_a_file_of_its_own(tmp_path, monkeypatch):
+    (tmp_path / "redis_url").write_text("redis://:from-a-file@host/0\n")
+    monkeypatch.delenv("REDIS_URL", raising=False)
+    monkeypatch.setattr("taskdesk.service.settings.SECRETS", tmp_path)
+
+    assert load(WorkerSettings, _env_file=None).redis_url.get_secret_value() == "redis://:from-a-file@host/0"
+
+
+def test_a_relative_data_folder_lies_in_the_project(monkeypatch):
+    monkeypatch.setenv("DATA_DIR", "here")
+
+    assert load(WorkerSettings).data_dir == ROOT / "here"
+
+
+def test_all_that_is_wrong_is_named_at_once(monkeypatch):
+    monkeypatch.setenv("WORKERS", "0")
+    monkeypatch.setenv("QUEUES", "a:b")
+    monkeypatch.setenv("RESULT_TTL", "soon")
+
+    with pytest.raises(SettingsError) as error:
+        load(WorkerSettings)
+
+    assert all(name in str(error.value) for name in ("WORKERS", "QUEUES", "RESULT_TTL"))
+
+
+@pytest.mark.parametrize("content", ["- a list", "{", None])
+def test_a_settings_file_that_can_not_be_read_is_said(tmp_path, monkeypatch, content):
+    if content:
+        (tmp_path / "c.yaml").write_text(content)
+    monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / "c.yaml"))
+
+    with pytest.raises(SettingsError, match="FLASK_CONFIG names"):
+        load(WorkerSettings)
+
+
+def test_a_wrong_redis_url_is_not_shown(monkeypatch):
+    monkeypatch.setenv("REDIS_URL", "redis://:secret-word@host/0")
+
+    assert "secret-word" not in repr(load(WorkerSettings))
+
+
+def test_a_secret_that_is_wrong_is_not_shown(monkeypatch, tmp_path):
+    (tmp_path / "c.yaml").write_text("redis_url: [s3cret]")
+    monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / "c.yaml"))
+    monkeypatch.delenv("REDIS_URL", raising=False)
+
+    with pytest.raises(SettingsError, match="REDIS_URL: Input should be a valid string") as raised:
+        load(WorkerSettings)
+
+    assert "s3cret" not in str(raised.value)

@@ -1,0 +1,64 @@
+"""The log: who did what from where, and no secret."""
+
+from __future__ import annotations
+
+import pytest
+from pydantic import SecretStr
+
+from taskdesk.web.settings import WebSettings
+from tests.web.access.people import ECHO, HTML, PASSWORD, SECRET, log_in
+
+
+def lines(capsys):
+    return [line for line in capsys.readouterr().out.splitlines() if "what=" in line]
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Anything": "not the short way"}])
+def test_a_write_leaves_a_line_that_says_who_did_what_from_where(bearer, capsys, headers):
+    job = bearer("ann").post(ECHO, json={"text": "a"}, headers=headers)
+    [line] = lines(capsys)
+
+    request_id = job.headers["X-Request-ID"]
+    said = ("who=ann", "token=test", "what=create_job", f"subject={job.json['id']}", "client=127.0.0.1", "status=202")
+    assert [part for part in (*said, f"request_id={request_id}") if part not in line] == []
+
+
+def test_what_was_refused_leaves_a_line_and_reading_none(bearer, capsys):
+    vic = bearer("vic")
+    vic.get("/api/v1/jobs")
+    vic.patch("/api/v1/queues/low", json={"paused": True})
+
+    [line] = lines(capsys)
+    assert all(part in line for part in ("who=vic", "what=change_queue", "subject=low", "status=403"))
+
+
+def test_no_secret_stands_in_a_log(make_app, accounts, capsys, caplog):
+    app = make_app(admin_password=SecretStr("admin-pass-word"))
+    token = accounts.add_token("ann", "ci")
+    client = app.test_client()
+    log_in(client, "admin", "admin-pass-word")
+    log_in(app.test_client(), "ann", "typed wrong here")
+    client.post(ECHO, json={"text": "a"}, headers={"Authorization": f"Bearer {token}"})
+    client.post(ECHO, json={"text": "a"}, headers={"Authorization": "Bearer td_unknown-token"})
+
+    told = capsys.readouterr()
+    logged = told.out + told.err + caplog.text + repr(WebSettings(_env_file=None, secret_key=SECRET))
+    secrets = (SECRET, "admin-pass-word", "typed wrong here", token, "td_unknown-token", PASSWORD)
+    assert "what=log_in" in logged
+    assert [secret for secret in secrets if secret in logged] == []
+
+
+def test_no_secret_is_in_the_log(app, accounts, caplog, capfd):
+    client, token = app.test_client(), accounts.add_token("ann", "test")
+    secrets = ["canary-argument", "canary-password", "canary-query", "canary-cookie", token]
+    client.set_cookie("session", secrets[3])
+    client.post("/login", data={"name": "ann", "password": secrets[1]}, headers=HTML)
+    for headers in ({}, {"X-Anything": "not the short way"}):
+        bearing = {**headers, "Authorization": f"Bearer {token}"}
+        assert client.post(ECHO, json={"text": secrets[0]}, headers=bearing).status_code == 202
+        assert client.post(ECHO, json={"wrong": secrets[0]}, headers=bearing).status_code == 422
+        client.get(f"/jobs?tag={secrets[2]}", headers=bearing)
+
+    logged = caplog.text + "".join(capfd.readouterr())
+    assert "/api/v1/tasks/echo/jobs" in logged
+    assert [secret for secret in secrets if secret in logged] == []

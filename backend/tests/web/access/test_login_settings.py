@@ -1,0 +1,35 @@
+"""Settings that are not safe are refused."""
+
+from __future__ import annotations
+
+import pytest
+
+from taskdesk.service.checks import find_problems
+from taskdesk.service.errors import SettingsError
+from taskdesk.service.settings import load
+from taskdesk.web.settings import WebSettings
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"auth": "on", "secret_key": "k" * 31}, "SECRET_KEY: Value error, it needs at least 32 bytes"),
+        ({"auth": "on"}, "SECRET_KEY: Value error, it needs at least 32 bytes"),
+        ({"admin_password": "short-s3cret"[:11]}, "ADMIN_PASSWORD: Value error, it needs at least 12 bytes"),
+        ({"rate_limit": "often"}, "RATE_LIMIT: Value error, it has to be a number per time"),
+    ],
+)
+def test_a_setting_that_is_not_safe_is_refused(settings, sentence):
+    with pytest.raises(SettingsError) as refused:
+        load(WebSettings, **settings)
+
+    assert sentence in str(refused.value)
+    assert "k" * 31 not in str(refused.value)
+    assert "short-s3cre" not in str(refused.value)
+
+
+def test_prod_has_a_login_and_refuses_to_start_without():
+    assert WebSettings(_env_file=None, env="prod").auth
+    assert not WebSettings(_env_file=None).auth
+    assert "AUTH is off" in " ".join(find_problems(WebSettings(_env_file=None, env="prod", auth="off")))
+    assert "SECRET_KEY is missing" in " ".join(find_problems(WebSettings(_env_file=None, env="prod")))

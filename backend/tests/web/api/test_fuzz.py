@@ -1,0 +1,107 @@
+"""Schemathesis plays with each call of the API, by its description: right and wrong input, other methods.
+
+To import it takes a second, so that only the process that runs this does it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+
+import pytest
+
+from taskdesk.jobs.catalog import announce
+from taskdesk.web import create_app
+from taskdesk.worker.supervisor.worker import TaskWorker
+
+TASKS = ("count_bytes", "echo", "every_kind", "parts")
+CONFIG = {
+    "seed": 1,
+    "generation": {"deterministic": True, "database": "none", "no-shrink": True},
+    "phases": {"stateful": {"enabled": False}},
+    "operations": [
+        {"include-path": "/api/v1/tasks/{name}/jobs", "checks": {"positive_data_acceptance": {"enabled": False}}},
+        {"include-path": "/api/v1/tasks/{name}/jobs:batch", "checks": {"positive_data_acceptance": {"enabled": False}}},
+        # a cursor is of a list with the same filter
+        {"include-path": "/api/v1/jobs", "checks": {"positive_data_acceptance": {"enabled": False}}},
+        # a form says yes by "on" and "1", too
+        {"include-path": "/api/v1/tasks/every_kind/jobs", "checks": {"negative_data_rejection": {"enabled": False}}},
+    ],
+}
+
+
+@pytest.fixture
+def few(registry, redis):
+    """A few of the sample tasks, announced."""
+    tasks = {name: registry.catalog.tasks[name] for name in TASKS}
+    redis.flushall()
+    registry = dataclasses.replace(registry, catalog=registry.catalog.model_copy(update={"tasks": tasks}))
+    announce(redis, registry.catalog)
+    return registry
+
+
+@pytest.fixture
+def app(web_settings, few):
+    return create_app(web_settings)
+
+
+@pytest.fixture
+def job_ids(app, few, worker_settings, redis):
+    """Of two jobs that have ended, and of one that waits."""
+
+    def submit(task, **arguments):
+        return app.test_client().post(f"/api/v1/tasks/{task}/jobs", json=arguments).json["id"]
+
+    ended = [submit("parts"), submit("echo", text="a")]
+    TaskWorker(worker_settings, few, redis).work(burst=True, logging_level="WARNING")
+    return [*ended, submit("echo", text="a")]
+
+
+@pytest.fixture
+def _reach_jobs(job_ids):
+    """Every second id is one of a job that is there, each key is new, and nobody waits."""
+    import schemathesis
+
+    numbers = itertools.count()
+
+    def before_call(context, case, kwargs):
+        headers, path = case.headers, case.path_parameters or {}
+        headers["Accept-Encoding"] = "identity"  # it asks for gzip, and then can't read it from a WSGI application
+        if len(path.get("job_id", "")) % 2:
+            path["job_id"] = job_ids[len(path["job_id"]) % len(job_ids)]
+        if re.fullmatch("[!-~]{1,255}", headers.get("Idempotency-Key", "")):
+            headers["Idempotency-Key"] = f"key-{next(numbers)}"
+        if "Prefer" in headers:
+            headers["Prefer"] = re.sub("wait=[0-9]+", "wait=0", headers["Prefer"])
+        if re.match("[0-9]{4}-", str((case.query or {}).get("at"))):
+            case.query["at"] = "2020-01-01T00:00:00Z"  # a schema can't say how far ahead it may be
+
+    schemathesis.hook(before_call)
+    yield
+    schemathesis.hooks.unregister(before_call)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("examples", [2, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.usefixtures("_reach_jobs")
+def test_every_call_does_as_it_is_described(app, examples):
+    import schemathesis
+    from schemathesis.config import SchemathesisConfig
+    from schemathesis.engine import events, from_schema
+
+    generation = CONFIG["generation"] | {"max-examples": examples}
+    config = SchemathesisConfig.from_dict(CONFIG | {"generation": generation})
+    described = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app, config=config)
+    described = described.exclude(path_regex="/events$|/parts/")  # the stream of a job that waits has no end
+
+    happened = list(from_schema(described).execute())
+
+    scenarios = [event.recorder for event in happened if isinstance(event, events.ScenarioFinished)]
+    checks = [check for one in scenarios for found in one.checks.values() for check in found]
+    wrong = [
+        f"{check.failure_info.failure}\n{check.failure_info.code_sample}" for check in checks if check.failure_info
+    ]
+    wrong += [str(event) for event in happened if isinstance(event, events.NonFatalError | events.FatalError)]
+    assert wrong == []
+    assert sum(len(one.interactions) for one in scenarios) > 500

@@ -1,0 +1,316 @@
+"""What `/metrics` says, and what it costs."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.web import create_app
+from taskdesk.web.metrics.meters import OPEN_STREAMS
+from taskdesk.web.settings import WebSettings
+from tests.conftest import BACKEND, Stack, wait_until
+
+METRICS_PAGE = (BACKEND.parent / "docs" / "metrics.md").read_text()
+RETENTION = Retention(result_ttl=100, failure_ttl=200)
+
+
+class Figures(dict):
+    """Value by sample; a sample is its name and the values of its labels, in the order of the labels' names."""
+
+    def __init__(self, text: str):
+        self.families = list(text_string_to_metric_families(text))
+        super().__init__(
+            ((sample.name, *(value for _, value in sorted(sample.labels.items()))), sample.value)
+            for family in self.families
+            for sample in family.samples
+        )
+
+
+@pytest.fixture
+def scrape(client):
+    def scrape() -> Figures:
+        answer = client.get("/metrics")
+        assert (answer.status_code, answer.mimetype) == (200, "text/plain")
+        return Figures(answer.text)
+
+    return scrape
+
+
+@pytest.fixture
+def submit(redis, registry):
+    jobs = Jobs(redis, ("high", "default", "low"))
+    return lambda task, **arguments: jobs.submit(registry.catalog.tasks[task], arguments, RETENTION).id
+
+
+def test_jobs_are_counted_by_queue_and_status(scrape, submit, run_worker, redis):
+    submit("echo", text="a")
+    submit("raises")
+    run_worker()
+    submit("echo", text="a"), submit("echo", text="b"), submit("every_kind")
+    redis.zadd("rq:scheduled:low", {"one": time.time() - 5})
+    redis.zadd("rq:deferred:low", {"one": time.time() - 5})
+    Jobs(redis, ("default",)).cancel(submit("echo", text="c"))
+    redis.zadd("rq:wip:low", {"one:1": time.time() + 90})
+
+    figures = scrape()
+
+    counted = {labels[1:]: int(value) for labels, value in figures.items() if labels[0] == "rq_jobs" and value}
+    assert counted == {
+        ("default", "queued"): 2,
+        ("default", "succeeded"): 1,
+        ("default", "failed"): 1,
+        ("high", "queued"): 1,
+        ("low", "scheduled"): 1,
+        ("low", "waiting"): 1,
+        ("default", "canceled"): 1,
+        ("low", "running"): 1,
+    }
+
+
+def test_what_has_expired_is_not_counted_and_not_cleaned_up(scrape, redis, registry):
+    redis.zadd("rq:finished:low", {"gone": time.time() - 1, "there": time.time() + 100, "for ever": "inf"})
+
+    figures = scrape()
+
+    assert figures["rq_jobs", "low", "succeeded"] == 2
+    assert redis.zcard("rq:finished:low") == 3
+
+
+def test_the_wait_of_the_job_at_the_head_is_shown(scrape, submit, redis):
+    first = submit("echo", text="a")
+    submit("echo", text="b")
+    redis.hset(f"rq:job:{first}", "enqueued_at", "2026-01-01T00:00:00.000000Z")
+
+    figures = scrape()
+
+    assert figures["rq_queue_oldest_seconds", "default"] == pytest.approx(time.time() - 1767225600, abs=5)
+    assert figures["rq_queue_oldest_seconds", "low"] == 0
+
+
+def test_a_head_that_has_no_job_any_more_harms_nobody(scrape, redis, registry):
+    redis.rpush("rq:queue:low", "gone")
+
+    figures = scrape()
+
+    assert (figures["rq_jobs", "low", "queued"], figures["rq_queue_oldest_seconds", "low"]) == (1, 0)
+
+
+def test_the_runs_of_each_task_are_histograms(scrape, submit, run_worker, redis, tmp_path):
+    for _ in range(3):
+        waited = submit("wait_for", path=str(tmp_path / "never"), seconds=0.06)
+    redis.hset(f"rq:job:{waited}", "enqueued_at", "2026-01-01T00:00:00.000000Z")
+    submit("raises")
+    run_worker()
+
+    figures = scrape()
+
+    assert figures["taskdesk_job_run_seconds_count", "wait_for"] == 3
+    assert 0.18 <= figures["taskdesk_job_run_seconds_sum", "wait_for"] < 20
+    assert figures["taskdesk_job_run_seconds_bucket", "0.05", "wait_for"] == 0
+    assert figures["taskdesk_job_run_seconds_bucket", "+Inf", "wait_for"] == 3
+    assert figures["taskdesk_job_wait_seconds_count", "wait_for"] == 3
+    assert figures["taskdesk_job_wait_seconds_sum", "wait_for"] > 1_000_000
+    assert figures["taskdesk_jobs_total", "succeeded", "wait_for"] == 3
+    assert figures["taskdesk_jobs_total", "failed", "raises"] == 1
+    assert figures["taskdesk_jobs_total", "failed", "echo"] == 0
+
+
+def test_workers_are_counted_by_queue_and_state(scrape, redis, registry):
+    redis.sadd("rq:workers", "rq:worker:a", "rq:worker:b")
+    redis.hset("rq:worker:a", mapping={"queues": "high,default", "state": "busy"})
+    redis.hset("rq:worker:b", mapping={"queues": "high,strange", "state": "idle"})
+
+    figures = scrape()
+
+    states = {labels[1:]: int(v) for labels, v in figures.items() if labels[0] == "rq_workers" and labels[1] != "low"}
+    assert {labels for labels, count in states.items() if count} == {
+        ("high", "busy"),
+        ("high", "idle"),
+        ("default", "busy"),
+    }
+    assert figures["rq_workers", "low", "idle"] == 0
+
+
+def test_requests_are_counted_by_route_and_never_by_what_a_client_has_sent(client, scrape):
+    before = scrape()
+    client.get("/api/v1/jobs/no-such-job")
+    client.get("/api/v1/jobs/nor-this")
+    client.get("/secret-path")
+    client.open("/secret-path", method="SECRET")
+
+    after = scrape()
+
+    def more(*labels):
+        series = ("taskdesk_http_request_seconds_count", *labels)
+        return after[series] - before.get(series, 0)
+
+    assert more("GET", "/api/v1/jobs/<job_id>", "404") == 2
+    assert more("GET", "none", "404") == more("other", "none", "404") == 1
+    assert more("GET", "/metrics", "200") == 1
+    assert not [series for series in after if "secret" in str(series).lower()]
+
+
+def test_a_scrape_is_five_round_trips_and_three_while_the_catalogue_is_fresh(client, submit):
+    for _ in range(20):
+        submit("echo", text="a")
+    sent = []
+    desk = client.application.extensions["desk"]
+    desk.catalog.read()  # from here on it knows the tasks
+    connection = desk.redis.connection_pool.get_connection()
+    desk.redis.connection_pool.release(connection)
+    send = connection.send_packed_command
+    connection.send_packed_command = lambda *args, **options: (sent.append(args), send(*args, **options))
+
+    desk.catalog._current = None
+    client.get("/metrics")
+    cold = len(sent)
+    client.get("/metrics")
+
+    assert (cold, len(sent) - cold) == (5, 3)
+
+
+def test_while_redis_is_away_the_requests_are_still_counted(tmp_path):
+    client = create_app(WebSettings(redis_url="redis://127.0.0.1:1/0", data_dir=tmp_path, _env_file=None)).test_client()
+    client.get("/healthz")
+
+    figures = Figures(client.get("/metrics").text)
+
+    assert figures["taskdesk_redis_up",] == 0
+    assert figures["taskdesk_http_request_seconds_count", "GET", "/healthz", "200"] >= 1
+    assert not [series for series in figures if series[0].startswith("rq_")]
+
+
+def test_a_redis_that_is_silent_is_said_within_a_second(client, redis_server, scrape):
+    assert scrape()["taskdesk_redis_up",] == 1
+    client.application.extensions["desk"].catalog._current = None
+    os.kill(redis_server.process.pid, signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+
+        assert scrape()["taskdesk_redis_up",] == 0
+        assert time.monotonic() - began < 3  # the time-out is 0.8 s
+    finally:
+        os.kill(redis_server.process.pid, signal.SIGCONT)
+
+
+def test_open_streams_are_a_gauge(scrape):
+    before = scrape()["taskdesk_open_streams",]
+    OPEN_STREAMS.inc()
+    try:
+        assert scrape()["taskdesk_open_streams",] == before + 1
+    finally:
+        OPEN_STREAMS.dec()
+
+
+def documented(prefix: str, but: str = "-") -> set[tuple[str, str, frozenset[str]]]:
+    """Name, type and labels of the metrics that docs/metrics.md has: those that begin so, `but` not so."""
+    rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", METRICS_PAGE, re.MULTILINE)
+    named = [row for row in rows if row[0].startswith(prefix) and not row[0].startswith(but)]
+    return {(name, kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in named}
+
+
+def shown(figures: Figures) -> set[tuple[str, str, frozenset[str]]]:
+    """As `documented`, of a scrape."""
+    found = set()
+    for family in figures.families:
+        labels = {name for sample in family.samples for name in sample.labels} - {"le"}
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        found.add((name, family.type, frozenset(labels)))
+    return found
+
+
+def test_every_metric_is_in_its_document_with_its_labels(client, scrape, submit, run_worker):
+    submit("echo", text="a")
+    run_worker()
+    client.get("/healthz")
+
+    assert documented("", but="taskdesk_worker_") == shown(scrape())
+
+
+# Several processes
+
+
+@pytest.fixture
+def processes(redis_url, tmp_path):
+    """Real web processes, two on one socket."""
+    stack = Stack(redis_url, tmp_path, WEB_PROCESSES="2")
+    stack.start("server")
+    wait_until(stack.answers)
+    yield stack
+    stack.stop()
+
+
+def _get(stack: Stack, path: str) -> str:
+    with urllib.request.urlopen(stack.url + path, timeout=60) as answer:
+        return answer.read().decode()
+
+
+def _web_pids(stack: Stack) -> set[str]:
+    pid = stack.processes["server"].pid
+    return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+
+
+def _meters(stack: Stack) -> list[Path]:
+    """The folder in which they count, while it is there."""
+    return list(Path("/dev/shm").glob(f"meters-of-taskdesk-{stack.processes['server'].pid}-*"))
+
+
+def test_the_processes_on_one_socket_are_added_up(processes):
+    def answered() -> float:
+        figures = Figures(_get(processes, "/metrics"))
+        return figures["taskdesk_http_request_seconds_count", "GET", "/healthz", "200"]
+
+    def both_have_counted() -> bool:
+        requests.append(_get(processes, "/healthz"))
+        counters = {path.stem.rpartition("_")[2] for path in _meters(processes)[0].glob("histogram_*.db")}
+        return _web_pids(processes) <= counters
+
+    before, requests = answered(), []
+    wait_until(both_have_counted)
+
+    assert answered() == before + len(requests)
+
+
+def test_the_disk_has_one_figure_however_many_processes_were_asked(processes):
+    for _ in range(10):
+        text = _get(processes, "/metrics")
+
+    assert re.findall(r"^(taskdesk_data_\w+)(\{.*\})? ", text, re.MULTILINE) == [
+        ("taskdesk_data_free_bytes", ""), ("taskdesk_data_reserve_bytes", ""),
+    ]  # fmt: skip
+
+
+def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes, redis):
+    for _ in range(30):
+        _get(processes, "/healthz")
+    before = Figures(_get(processes, "/metrics"))
+    old = _web_pids(processes)
+    [folder] = _meters(processes)
+
+    [counts, *_] = folder.glob("histogram_*.db")  # one of the processes may not have been asked yet
+    for pid in old:
+        (folder / f"gauge_livesum_{pid}.db").write_bytes(counts.read_bytes())
+        os.kill(int(pid), signal.SIGKILL)
+    wait_until(lambda: len(_web_pids(processes) - old) == 2 and processes.answers())
+    after = Figures(_get(processes, "/metrics"))
+
+    series = ("taskdesk_http_request_seconds_count", "GET", "/healthz", "200")
+    assert after[series] >= before[series] >= 30
+    assert not [path for pid in old for path in folder.glob(f"gauge_livesum_{pid}.db")]
+
+
+def test_nothing_is_left_when_the_web_has_ended(processes):
+    assert _meters(processes)
+
+    processes.stop()
+
+    assert not _meters(processes)

@@ -1,0 +1,127 @@
+"""What a parameter is on the form: its control, its limits in words and as attributes, and what it holds."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pytest
+from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
+from pydantic import Field
+
+from taskdesk.jobs.parsing import read_fields
+from taskdesk.jobs.task import CsvFile, LongText
+from taskdesk.web.pages.view.fields import defaults, form_fields, texts_of
+from tests.jobs.test_reading import spec
+
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+
+def field(type: Any, default: Any = ...) -> Any:
+    [found] = form_fields(spec(x=(type, default)))
+    return found
+
+
+@pytest.mark.parametrize(
+    ("type", "control", "options"),
+    [
+        (str, "text", []),
+        (LongText, "multiline", []),
+        (int, "number", []),
+        (float | None, "number", []),
+        (bool, "checkbox", []),
+        (bool | None, "select", ["", "true", "false"]),
+        (date, "date", []),
+        (datetime, "datetime", []),
+        (Literal["a", "b"], "select", ["", "a", "b"]),
+        (Literal["a"], "select", ["", "a"]),
+        (list[int], "list", []),
+        (list[Literal[1, 2]], "choices", ["1", "2"]),
+        (set[Literal["a", "b"]], "choices", ["a", "b"]),
+        (dict[str, int], "json", []),
+        (CsvFile, "file", []),
+        (CsvFile | None, "file", []),
+    ],
+)
+def test_each_kind_of_parameter_has_its_control(type, control, options):
+    assert (field(type).control, [*field(type).options]) == (control, options)
+
+
+def test_a_choice_with_a_default_begins_with_it_and_one_without_with_nothing():
+    assert ([*field(Literal["a", "b"], "b").options], field(Literal["a", "b"], "b").value) == (["a", "b"], "b")
+    assert ([*field(Literal["a", "b"]).options], field(Literal["a", "b"]).value) == (["", "a", "b"], "")
+
+
+@pytest.mark.parametrize(
+    ("type", "words"),
+    [
+        (int, ""),
+        (Annotated[int, Ge(1), Le(2000)], "1 to 2000."),
+        (Annotated[float, Ge(0), Lt(1)], "At least 0, less than 1."),
+        (Annotated[int | None, Gt(0)], "More than 0."),
+        (Annotated[int, MultipleOf(5)], "A multiple of 5."),
+        (Annotated[str, MinLen(1)], ""),  # required says it
+        (Annotated[str, MinLen(1), MaxLen(1)], "At most 1 character."),
+        (Annotated[str, MinLen(2), MaxLen(5)], "2 to 5 characters."),
+        (Annotated[list[int], MinLen(1)], "At least 1 entry."),
+        (Annotated[list[int], MinLen(2), MaxLen(2)], "Exactly 2 entries."),
+        (Annotated[str, Field(pattern="^[a-z]$")], "Pattern `^[a-z]$`."),
+    ],
+)
+def test_limits_are_told_in_words(type, words):
+    assert field(type).bounds == words
+
+
+def test_limits_are_attributes_too():
+    assert field(Annotated[int, Ge(1), Le(3)]).limits == {"min": 1, "max": 3, "step": 1}
+    assert field(Annotated[float, MultipleOf(0.5)]).limits == {"step": 0.5}
+    assert field(Annotated[str, MinLen(1), MaxLen(9), Field(pattern="a")]).limits == {
+        "minlength": 1,
+        "maxlength": 9,
+        "pattern": "a",
+    }
+    assert field(CsvFile).limits == {"accept": ".csv"}
+
+
+@pytest.mark.parametrize(
+    ("type", "control"),
+    [(int, "number"), (date, "date"), (bool, "select"), (datetime, "text"), (dict[str, int], "text"), (str, "text")],
+)
+def test_an_entry_of_a_list_has_a_control_of_its_own(type, control):
+    assert field(list[type]).entry.control == control
+
+
+@pytest.mark.parametrize(
+    ("type", "value"),
+    [
+        (str, "a\nb"),
+        (bool, True),
+        (bool, False),
+        (bool | None, None),
+        (int | None, 3),
+        (Literal[1, 2], 2),
+        (Colour, "blue"),
+        (list[int], [1, 2]),
+        (list[int], []),
+        (list[bool], [True, False]),
+        (list[list[int]], [[1, 2], [3]]),
+        (list[Literal["a", "b"]], ["b"]),
+        (dict[str, int], {"a": 1}),
+        (date, "2026-01-02"),
+    ],
+)
+def test_what_a_form_is_filled_with_is_read_back_as_it_was(type, value):
+    assert read_fields(spec(x=(type, ...)), texts_of({"x": value})) == {"x": value}
+
+
+def test_defaults_fill_the_form():
+    task = spec(a=(int, 3), b=(list[str], ["x", "y"]), c=(Colour, Colour.BLUE), d=(bool, True), e=(Path, ...))
+
+    assert defaults(task) == {"a": 3, "b": ["x", "y"], "c": "blue", "d": True}
+    assert [field.value for field in form_fields(task)][:4] == ["3", "x\ny", "blue", "true"]
+    assert form_fields(task)[3].is_checked

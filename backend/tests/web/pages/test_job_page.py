@@ -1,0 +1,310 @@
+"""The page of a job, without JavaScript: where it stands, what it made, what can be done with it."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from taskdesk.jobs.keys import run_times_key
+from taskdesk.web.pages.view.durations import duration
+from taskdesk.web.pages.view.progress_estimate import Pace
+from taskdesk.web.pages.view.tables import as_csv, table_view
+from taskdesk.web.pages.view.tree import MAX_DEPTH, MAX_NODES, tree
+
+
+@pytest.fixture
+def submit(client):
+    """Submit a job of a sample task; the address of its page."""
+    return lambda task, **arguments: client.post(f"/api/v1/tasks/{task}/jobs", json=arguments).location.removeprefix(
+        "/api/v1"
+    )
+
+
+@pytest.fixture
+def text_of(client):
+    """The words of a page's main part."""
+
+    def text_of(path):
+        main = client.get(path).text.partition("<main")[2]
+        return " ".join(re.sub(r"<[^>]*>", " ", main).split())
+
+    return text_of
+
+
+# While it waits
+
+
+def test_a_job_that_waits_tells_its_place_and_that_nobody_serves_its_queue(submit, text_of):
+    first, second = submit("echo", text="a"), submit("echo", text="b")
+
+    assert "Next in the queue default" in text_of(first)
+    assert "Place 2 in the queue default 1 job runs before it" in text_of(second)
+    assert "No worker serves the queue default" in text_of(second)
+
+
+def test_a_paused_queue_is_said(client, submit, text_of):
+    client.patch("/api/v1/queues/default", json={"paused": True})
+
+    assert "The queue default is paused" in text_of(submit("echo", text="a"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.0004, "under 1 ms"), (0.012, "12 ms"), (8.24, "8.2 s"), (45.1, "45 s"), (180, "3 min")]
+)
+def test_what_its_task_usually_takes_is_said(submit, text_of, redis, seconds, words):
+    redis.lpush(run_times_key("tests.sample_tasks.echo"), *(seconds,) * 9, 300)
+
+    assert f"Usually takes {words} " in text_of(submit("echo", text="a")) + " "
+
+
+def test_a_job_that_is_tried_again_tells_of_each_try(submit, text_of, run_worker, tmp_path):
+    path = submit("fails_once", path=str(tmp_path / "seen"))
+    run_worker()
+    waiting = text_of(path)
+
+    assert "Failed, and is tried again soon Next try at 20" in waiting
+    assert re.search(r"Try 1 of 2 .* Failed .* ValueError: the first time Try 2 of 2, planned for 20", waiting)
+
+
+# What can be done
+
+
+def test_a_job_that_waits_is_canceled_and_its_page_says_so(client, submit, text_of):
+    path = submit("echo", text="a")
+
+    sent = client.post(f"{path}/cancel")
+
+    assert (sent.status_code, sent.location) == (303, f"{path}?done=cancel")
+    assert "canceled before it began" in text_of(path)
+    assert "had ended before" not in text_of(sent.location)
+
+
+def test_a_job_runs_again_with_the_same_input(client, submit, text_of, run_worker):
+    path = submit("echo", text="same words")
+    run_worker()
+
+    sent = client.post(f"{path}/retry")
+
+    assert sent.status_code == 303
+    assert not sent.location.startswith(path)
+    assert "a new job with the same input" in text_of(sent.location)
+    assert "same words" in text_of(sent.location)
+
+
+def test_a_kept_job_does_not_expire_any_more(client, submit, text_of, run_worker):
+    path = submit("echo", text="a")
+    run_worker()
+    assert "Kept until 20" in text_of(path)
+
+    sent = client.post(f"{path}/keep")
+
+    assert "The job is kept: it does not expire." in text_of(sent.location)
+    assert "Kept It does not expire." in text_of(path)
+    assert f'action="{path}/keep"' not in client.get(path).text
+
+
+def test_a_deleted_job_is_gone_and_said_to_be(client, submit, text_of):
+    path = submit("echo", text="a")
+
+    sent = client.post(f"{path}/delete")
+
+    assert sent.status_code == 303
+    assert "Job deleted" in text_of(sent.location)
+    assert client.get(sent.location).status_code == client.get(path, headers={"Accept": "text/html"}).status_code == 404
+
+
+def test_a_question_comes_before_what_can_not_be_undone(client, submit):
+    path = submit("echo", text="a")
+
+    plain, asking = client.get(path).text, client.get(f"{path}?confirm=cancel").text
+
+    assert re.search(r'<dialog id="confirm-cancel"[^>]*open>', asking)
+    assert not re.search(r'<dialog id="confirm-cancel"[^>]*open>', plain)
+    assert 'http-equiv="refresh"' not in asking  # it would take the question away
+
+
+@pytest.mark.parametrize("action", ["cancel", "retry", "keep", "delete"])
+def test_no_page_of_another_site_and_no_link_does_anything(client, submit, action):
+    path = submit("echo", text="a")
+
+    foreign = client.post(f"{path}/{action}", headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert (foreign.status_code, client.get(f"{path}/{action}").status_code) == (403, 405)
+    assert client.get(f"/api/v1{path}").json["status"] == "queued"
+
+
+@pytest.mark.parametrize("action", ["retry", "keep"])
+def test_what_can_not_be_done_yet_is_told_in_words(client, submit, action):
+    answer = client.post(f"{submit('echo', text='a')}/{action}", headers={"Accept": "text/html"})
+
+    assert answer.status_code == 409
+    assert "has not ended: it is queued" in answer.text
+
+
+def test_a_notice_is_shown_only_if_it_is_true(submit, text_of):
+    path = submit("echo", text="a")
+
+    for done in ("keep", "retry", "cancel", "delete", "<b>"):
+        assert text_of(f"{path}?done={done}") == text_of(path)
+
+
+# What came of it
+
+
+def test_an_error_is_a_sentence_with_its_remedy_and_its_traceback_folded(client, submit, text_of, run_worker):
+    raised, timed_out = submit("raises"), submit("never_ends")
+    run_worker()
+
+    page = client.get(raised).text
+    assert "ValueError The number &lt;seven&gt; is too small. Traceback" in text_of(raised)
+    assert re.search(r"<details><summary>Traceback</summary>.*<pre [^>]*>Traceback \(most", page)
+    assert "Time limit The job ran longer than its limit of 1 s. If it needs longer" in text_of(timed_out)
+
+
+def test_of_a_planned_job_the_timeline_has_what_happened_and_when_it_is_planned_for(client, text_of):
+    at = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    job = client.post(f"/api/v1/tasks/echo/jobs?at={at}", json={"text": "a"}).json
+
+    text = text_of(f"/jobs/{job['id']}")
+
+    assert re.search(rf"Timeline Created .* UTC Planned for {at[:10]} {at[11:19]} UTC", text)
+    assert "Started" not in text
+    assert "Ends" not in text
+
+
+def test_the_timeline_of_a_job_that_waits_says_what_is_still_to_come(submit, text_of):
+    assert "Starts not yet Ends not yet" in text_of(submit("echo", text="a"))
+
+
+def test_the_timeline_tells_who_ran_it_how_long_it_waited_and_took(submit, text_of, run_worker):
+    path = submit("echo", text="a")
+    run_worker()
+
+    assert re.search(
+        r"Created .* Started .* waited [\d.]+ m?s, on worker \w{8} Succeeded .* took [\d.]+ m?s", text_of(path)
+    )
+
+
+def test_a_table_comes_as_csv_without_formulas(client, submit, run_worker, tmp_path):
+    (tmp_path / "end").touch()
+    path = submit("recites", folder=str(tmp_path))
+    run_worker()
+
+    [address] = re.findall(r'href="([^"]+result\.csv[^"]*)"', client.get(path).text)
+    answer = client.get(address)
+    rows = list(csv.reader(io.StringIO(answer.text.removeprefix("\ufeff"), newline="")))
+
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="table.csv"'
+    assert answer.data.startswith(b"\xef\xbb\xbfname,value,formula\r\n")
+    assert rows[3:6] == [["row 2", "0.5", "'=1+2"], ["row 3", "0.75", ""], ["row 4", "1.0", "'=1+4"]]
+
+
+def test_text_and_json_are_downloads_too_and_what_is_not_there_is_not(client, submit, run_worker):
+    path = submit("parts")
+    run_worker()
+
+    assert client.get(f"{path}/result.txt?part=text").text == "<b>bold</b>"
+    assert json.loads(client.get(f"{path}/result.json?part=accuracy").text) == 0.5
+    for missing in ("result.csv", "result.csv?part=text", "result.txt?part=file", "result.html?part=text"):
+        assert client.get(f"{path}/{missing}").status_code == 404
+
+
+def test_json_is_a_tree_that_can_be_folded(client, submit, run_worker, tmp_path):
+    (tmp_path / "end").touch()
+    path = submit("recites", folder=str(tmp_path))
+    run_worker()
+
+    page = client.get(path).text
+
+    assert re.search(r'<summary><span class="key">deeper</span> <small>40 entries</small></summary>', page)
+    assert ">JSON</h3>" in page
+
+
+def test_of_a_large_document_the_upper_levels_are_shown_and_the_rest_is_counted():
+    root = tree({"wide": list(range(5_000)), "many": [{"n": n, "list": list(range(100))} for n in range(150)]})
+
+    wide, many = root.entries
+    nodes = [root]
+    for node in nodes:
+        nodes += node.entries
+    assert (wide.text, len(wide.entries), wide.left_out) == ("5,000 entries", 200, 4_800)
+    assert len(many.entries) == 150
+    assert len(nodes) == MAX_NODES + 1
+
+
+def test_what_is_small_stands_on_one_line_and_what_is_deep_does_not_break_the_page():
+    deep = "bottom"
+    for _ in range(200):
+        deep = [deep, 1]
+
+    root = tree({"small": [1, "two", None], "deep": deep})
+
+    assert [(node.kind, node.text) for node in root.entries[:1]] == [("line", '[1, "two", null]')]
+    while root.entries:
+        root = next((node for node in root.entries if node.entries), root.entries[0])
+    assert root.depth == MAX_DEPTH
+
+
+def test_a_wide_table_is_cut_to_what_a_page_can_hold():
+    view = table_view({"columns": [f"c{n}" for n in range(150)], "rows": [[1, "x", *[None] * 148]] * 1_000})
+
+    assert (len(view.columns), len(view.rows), view.column_count, view.row_count) == (100, 100, 150, 1_000)
+    assert [column.is_number for column in view.columns[:3]] == [True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("cell", "written"),
+    [
+        ("=1+1", "'=1+1"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("-2+3", "'-2+3"),
+        ("-2.5", "-2.5"),
+        (-2.5, "-2.5"),
+        ('say "hi", twice', '"say ""hi"", twice"'),
+        ("two\nlines", '"two\nlines"'),
+        (None, ""),
+        (True, "true"),
+        ([1, "a"], '"[1, ""a""]"'),
+    ],
+)
+def test_a_cell_of_a_csv(cell, written):
+    assert as_csv({"columns": ["a", "b"], "rows": [[cell, "end"]]}) == f"\ufeffa,b\r\n{written},end\r\n"
+
+
+@pytest.mark.parametrize(
+    ("pace", "left", "is_slow"),
+    [
+        (Pace(60, 25, 10, 20), "3 min", True),  # its progress knows better than the runs before it
+        (Pace(60, 0, 180, 300), "2 min", False),
+        (Pace(200, 0, 180, 300), "", False),
+        (Pace(301, 0, 180, 300), "", True),
+        (Pace(5, 0, None, None), "", False),
+        (Pace(5, 100, 60, 60), "", False),
+    ],
+)
+def test_the_time_that_is_left(pace, left, is_slow):
+    assert (" ".join(pace.left.split()), pace.is_slow) == (left, is_slow)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.0001, "under 1 ms"),
+        (0.0123, "12 ms"),
+        (8.24, "8.2 s"),
+        (5.0, "5.0 s"),
+        (5, "5 s"),
+        (59, "59 s"),
+        (180, "3 min"),
+        (200, "3 min 20 s"),
+        (7200, "2 h"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_a_duration_in_words_that_a_line_does_not_break(seconds, words):
+    assert duration(seconds) == words.replace(" ", "\N{NO-BREAK SPACE}")

@@ -1,0 +1,328 @@
+"""The page of jobs, without JavaScript: filters, pages, what is said where nothing is, one action on many jobs."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from taskdesk.web import bulk
+
+
+@pytest.fixture
+def page(client):
+    """The page of jobs for a query, as text; with other status than 200 the test fails."""
+
+    def page(query="", status=200):
+        answer = client.get(f"/jobs{query}")
+        assert answer.status_code == status, answer.text
+        return answer.text
+
+    return page
+
+
+def rows(text):
+    return re.findall(r'name="id" value="([\w-]+)"', text.partition("<tbody>")[2])
+
+
+def tabs(text):
+    found = re.findall(r">(\w+)(?: <span class=\"tally\">([\d,]+)</span>)?</a>", text.partition("</nav>\n\n")[0])
+    return {name.lower(): count for name, count in found}
+
+
+def link(text, words):
+    """The address of the link with these words."""
+    return unescape(re.search(rf'href="([^"]*)"[^>]*>{words}<', text)[1])
+
+
+def test_the_newest_jobs_come_first_with_what_they_were_given(page, submit):
+    first, second = submit(), submit(arguments={"text": "<b>bold</b>"}, tag="night")
+
+    text = page()
+
+    assert rows(text) == [second, first]
+    assert "<b>" not in text
+    assert "&lt;b&gt;bold" in text
+    assert 'href="/jobs?tag=night"' in text
+
+
+def test_the_tabs_count_by_status_and_queue_and_do_not_guess_with_other_filters(page, submit, run_worker):
+    submit("raises", {})
+    run_worker()
+    submit(), submit(), submit("every_kind", {})
+
+    everything, one_queue, one_task = (tabs(page(query)) for query in ("", "?queue=high", "?task=echo"))
+
+    assert (everything["all"], everything["queued"], everything["failed"]) == ("4", "3", "1")
+    assert (one_queue["all"], one_queue["queued"], one_queue["failed"]) == ("1", "1", "0")
+    assert set(one_task.values()) == {""}
+
+
+def test_each_filter_is_a_chip_with_a_link_to_the_list_without_it(page, submit):
+    wanted = submit(tag="night")
+    submit()
+
+    text = page("?status=queued&task=echo&tag=night&since=1h")
+
+    assert rows(text) == [wanted]
+    without = unescape(re.search(r'<a href="([^"]*)" aria-label="Remove the filter tag night">', text)[1])
+    assert parse_qs(urlsplit(without).query) == {"status": ["queued"], "task": ["echo"], "since": ["1h"]}
+    assert "in the last hour" in text
+
+
+@pytest.mark.parametrize(
+    ("sent", "words"),
+    [
+        ("status=failed&q=&task=&queue=&tag=&range=&since=&until=", "status=failed"),
+        ("range=1d&since=2026-01-01T10:00&until=", "since=1d"),
+        ("range=custom&since=2026-01-01T10:00&until=", "since=2026-01-01T10:00:00Z"),
+        ("range=&since=2026-01-01T10:00&until=2026-01-02T10:00", ""),
+        ("range=custom&until=2026-01-02T10:00:00.000Z&tag=+a+", "until=2026-01-02T10:00:00.000Z&tag=a"),
+        ("q=echo&tag=a", "tag=a&task=echo"),
+        ("q=12ab&status=failed", "status=failed&id=12ab"),
+        ("q=12ab&_external=1&_scheme=evil", "id=12ab"),
+    ],
+)
+def test_what_the_form_sends_becomes_the_words_of_the_api(client, sent, words):
+    location = urlsplit(client.get(f"/jobs?{sent}").location)
+
+    assert (location.scheme, location.path, parse_qs(location.query)) == ("", "/jobs", parse_qs(words))
+
+
+@pytest.mark.parametrize(
+    ("since", "value"),
+    [
+        ("2026-01-01T10:00:30Z", "2026-01-01T10:00:30.000"),
+        ("2026-01-01T10:00:00%2B05:00", "2026-01-01T05:00"),
+        ("0001-01-01T00:00:00%2B05:00", ""),
+        ("yesterday", ""),
+    ],
+)
+def test_the_field_of_a_time_holds_the_whole_of_it_in_utc(client, since, value):
+    text = client.get(f"/jobs?since={since}").text
+
+    assert re.search(r'name="since" value="([^"]*)"', text)[1] == value
+
+
+def test_a_whole_id_in_the_search_box_leads_to_its_job(client, submit):
+    job_id = submit()
+
+    assert client.get(f"/jobs?q={job_id}").location == f"/jobs/{job_id}"
+
+
+@pytest.mark.parametrize(
+    ("query", "at", "sentence"),
+    [
+        ("status=done", "", "This has to be one of: queued"),
+        ("since=yesterday", "since", "This has to be a date and time with a zone"),
+        ("until=1w", "until", "This has to be a date and time with a zone"),
+        ("tag=" + "x" * 300, "tag", "This has to be a text of 1 to 200 characters"),
+        ("task=" + "x" * 300, "task", "This has to be a text of 1 to 200 characters"),
+        ("id=" + "x" * 300, "id", "This has to be a text of 1 to 200 characters"),
+        ("limit=0", "", "limit: This has to be a whole number from 1 to 200"),
+        ("cursor=5", "", "cursor: This is no cursor"),
+        ("stauts=failed", "", "stauts: There is no such filter"),
+        ("status=failed&status=queued", "", "This stands there twice"),
+        ("_external=1&_scheme=javascript", "", "_external: There is no such filter"),
+    ],
+)
+def test_a_wrong_filter_is_named_where_it_stands(page, submit, query, at, sentence):
+    submit()
+
+    text = page(f"?{query}", status=422)
+
+    assert sentence in (
+        re.search(rf'id="(?:{at}-problem|by-{at}-hint)">(?:<span class="error">)?([^<]*)<', text)[1] if at else text
+    )
+    assert rows(text) == []
+    assert "No list for this." in text
+
+
+def test_pages_lose_and_repeat_nothing(client, page, submit):
+    ours = [submit() for _ in range(5)]
+    found, text = [], page("?queue=default&limit=2")
+
+    while True:
+        found += rows(text)
+        submit()
+        if "Older" not in text:
+            break
+        text = client.get(link(text, "Older →")).text
+
+    assert found == ours[::-1]
+    assert link(text, "← Newest") == "/jobs?queue=default&limit=2"
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("", "No jobs yet."),
+        ("?status=failed&since=1d", "Nothing failed in the last day."),
+        ("?status=queued", "Nothing waits."),
+        ("?status=running", "There are no running jobs at the moment."),
+        ("?task=echo&status=failed", "No job matches."),
+    ],
+)
+def test_an_empty_list_says_what_to_do_next(page, query, sentence):
+    text = page(query)
+
+    assert sentence in text
+    assert "<table" not in text
+
+
+@pytest.mark.parametrize(
+    ("query", "actions"),
+    [
+        ("", ["cancel", "retry", "keep", "delete"]),
+        ("?status=queued", ["cancel", "delete"]),
+        ("?status=failed", ["retry", "keep", "delete"]),
+    ],
+)
+def test_only_what_makes_sense_is_offered(page, submit, run_worker, query, actions):
+    submit("raises", {})
+    run_worker()
+    submit()
+
+    assert re.findall(r'name="action" value="(\w+)"', page(query)) == actions
+
+
+@pytest.fixture
+def answer(client):
+    """Send the form of the question, perhaps changed; the page that comes then."""
+
+    def answer(question, **changes):
+        form = question.text.partition("<form")[2]
+        fields = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
+        data = {name: [value for other, value in fields if other == name] for name, _ in fields} | changes
+        return client.post(unescape(re.search('action="([^"]*)"', form)[1]), data=data, follow_redirects=True)
+
+    return answer
+
+
+def test_ticked_jobs_are_deleted_when_the_question_was_answered(client, page, submit, answer):
+    ours = [submit() for _ in range(3)]
+
+    question = client.post("/jobs?status=queued", data={"action": "delete", "id": ours[:2]})
+    asked = rows(page())
+    done = answer(question)
+
+    assert "<h1>Delete 2 jobs?</h1>" in question.text
+    assert asked == ours[::-1]
+    assert done.request.full_path.startswith("/jobs?status=queued&done=")
+    assert "2 deleted." in done.text
+    assert rows(done.text) == [ours[2]]
+
+
+def test_all_that_match_are_retried_with_the_true_count_in_the_question(client, page, submit, run_worker, answer):
+    for _ in range(3):
+        submit("raises", {}, tag="night")
+    submit("raises", {})
+    run_worker()
+
+    question = client.post("/jobs?status=failed&tag=night&since=1h", data={"action": "retry", "all": "1"})
+    done = answer(question)
+
+    assert "<h1>Retry 3 failed jobs tagged night submitted in the last hour?</h1>" in question.text
+    assert "3 run again, as new jobs." in done.text
+    assert len(rows(page("?status=queued"))) == 3
+
+
+def test_when_the_number_has_changed_the_question_comes_again(client, page, submit, answer):
+    submit(), submit()
+    question = client.post("/jobs?status=queued", data={"action": "cancel", "all": "1"})
+    client.post(f"/api/v1/jobs/{submit()}/cancel")
+    client.post(f"/api/v1/jobs/{rows(page('?status=queued'))[0]}/cancel")
+
+    again = answer(question)
+    done = answer(again)
+
+    assert (again.status_code, done.status_code) == (409, 200)
+    assert "Meanwhile there is now 1 queued job. Nothing was done: confirm again." in again.text
+    assert "1 canceled." in done.text
+
+
+def test_when_none_is_left_there_is_nothing_to_confirm(client, submit, answer):
+    job_id = submit()
+    question = client.post("/jobs?status=queued", data={"action": "cancel", "all": "1"})
+    client.post(f"/api/v1/jobs/{job_id}/cancel")
+
+    again = answer(question)
+
+    assert again.status_code == 409
+    assert "Meanwhile there are no such jobs any more. Nothing was done." in again.text
+    assert "Cancel 0 jobs" not in again.text
+
+
+def test_what_comes_after_the_question_is_not_meant(client, page, submit, answer):
+    submit()
+    question = client.post("/jobs", data={"action": "cancel", "all": "1"})
+    late = submit()
+
+    answer(question)
+
+    assert rows(page("?status=queued")) == [late]
+
+
+def test_what_could_not_be_done_is_told(client, submit, answer):
+    ours = [submit(), submit()]
+    question = client.post("/jobs", data={"action": "delete", "id": ours})
+    client.delete(f"/api/v1/jobs/{ours[0]}")
+
+    assert "1 run, or were gone already" in answer(question).text
+
+
+def test_nothing_ticked_does_nothing_and_says_so(client, submit):
+    submit()
+
+    done = client.post("/jobs", data={"action": "delete", "id": "a:b"}, follow_redirects=True)
+
+    assert "No job was chosen." in done.text
+    assert client.post("/jobs", data={"action": "explode", "all": "1"}).status_code == 422
+
+
+def test_too_many_are_refused_in_words(client, submit, monkeypatch):
+    monkeypatch.setattr(bulk, "MAX_BULK", 1)
+    submit(), submit()
+
+    answer = client.post("/jobs", data={"action": "delete", "all": "1"})
+
+    assert answer.status_code == 422
+    assert "More than 1 jobs match: narrow it." in answer.text
+
+
+def test_a_forged_notice_says_nothing(page):
+    assert 'class="notice' not in page("?done=delete.pwned-3")
+    assert 'class="notice' not in page("?done=explode.deleted-3")
+
+
+def test_the_live_part_has_the_counts_the_rows_that_moved_and_how_many_are_new(client, page, submit, run_worker):
+    moving = submit("raises", {})
+    text = page("?queue=default")
+    live = unescape(re.search('data-live="([^"]*)"', text)[1])
+    run_worker()
+    submit(), submit("every_kind", {})
+
+    part = client.post(live, data={"shown": moving, "moving": f"{moving} a:b"}).text
+
+    assert "1 new job: show" in part
+    assert f'data-refresh="state-{moving}"' in part
+    assert "data-status>failed</span>" in part
+    assert tabs(part)["failed"] == "1"
+    assert "new job" not in client.post(live, data={"moving": moving}).text  # of a later page
+
+
+def test_the_desk_leads_to_the_lists(client, submit):
+    for _ in range(12):
+        submit(tag="night")
+
+    text = client.get("/").text
+
+    assert link(text, "and 2 more") == "/jobs?status=queued"
+    assert link(text, "Completed") == "/jobs?status=succeeded"
+    assert link(text, "night") == "/jobs?tag=night"
+
+
+def test_the_tags_of_a_job_lead_to_the_list(client, submit):
+    assert 'href="/jobs?tag=night"' in client.get(f"/jobs/{submit(tag='night')}").text

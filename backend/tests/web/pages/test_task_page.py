@@ -1,0 +1,347 @@
+"""The page of a task, without JavaScript: what fills it, files that are used again, the calls that it stands for."""
+
+from __future__ import annotations
+
+import html
+import io
+import json
+import re
+import shlex
+from datetime import UTC, datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+
+from taskdesk.jobs.catalog import announce
+from taskdesk.web import create_app
+from taskdesk.web.pages.view.calls import calls
+from taskdesk.worker.discovery import discover
+from taskdesk.worker.settings import WorkerSettings
+from tests.jobs.test_reading import spec
+
+CSV = "name,size\na,1\n"
+
+
+def value_of(page: str, name: str) -> str | None:
+    """The value of an input on the page."""
+    [tag] = re.findall(rf'<input [^>]*name="{name}"[^>]*>', page)
+    found = re.search(r'value="([^"]*)"', tag)
+    return html.unescape(found[1]) if found else None
+
+
+def call_on(page: str, name: str) -> str:
+    return html.unescape(re.search(rf'id="call-{name}">(.*?)</code>', page, re.DOTALL)[1])
+
+
+def words_of(call: str) -> list[str]:
+    """As a shell reads it; shlex knows no line that goes on in the next."""
+    return shlex.split(call.replace("\\\n", ""))
+
+
+def upload(client, **form):
+    data = {"data": (io.BytesIO(CSV.encode()), "table.csv"), **form}
+    return client.post("/tasks/count_bytes", data=data, content_type="multipart/form-data")
+
+
+def job_of(client, sent):
+    return client.get("/api/v1" + sent.location).json
+
+
+def test_a_link_may_fill_the_form(client):
+    page = client.get("/tasks/every_kind?note=abc&numbers=7&numbers=8&sure=no&size=large&unknown=1").text
+
+    assert value_of(page, "note") == "abc"
+    assert re.search(r'name="numbers"[^>]*>\s*7\n8</textarea>', page)
+    assert "checked" not in re.search(r'<input [^>]*name="sure"[^>]*>', page)[0]
+    assert '<option value="large" selected>' in page
+    assert value_of(page, "share") == "0.5"  # the default, of what the link does not name
+
+
+@pytest.fixture
+def sent_twice(client):
+    """Send a form of a page twice, and then changed; the addresses that this leads to."""
+
+    def send(page, address, change=None, **form):
+        key = value_of(client.get(page).text, "-once")
+        forms = [form, form, *([change] if change else [])]
+        return [client.post(address, data={"-once": key, **one}).location for one in forms]
+
+    return send
+
+
+def test_a_form_that_is_sent_twice_makes_one_job_and_a_changed_one_another(client, sent_twice):
+    for page, form, change in (
+        ("/tasks/echo", {"text": "a"}, {"text": "b"}),
+        ("/tasks/echo", {"text": "a"}, {"text": "a", "-queue": "low"}),
+    ):
+        first, again, changed = sent_twice(page, page, change, **form)
+        assert first == again != changed
+        assert client.get("/api/v1" + changed).status_code == 200
+
+
+def test_a_file_that_is_sent_twice_makes_one_job(client):
+    key = value_of(client.get("/tasks/count_bytes").text, "-once")
+
+    first, again, other = (upload(client, **{"-once": each}).location for each in (key, key, ""))
+
+    assert first == again != other
+
+
+def test_a_form_that_is_shown_again_makes_another_job(client, sent_twice):
+    assert len({sent_twice("/tasks/echo", "/tasks/echo", text="a")[0] for _ in range(2)}) == 2
+
+
+def test_a_form_whose_job_was_deleted_makes_another(client):
+    form = {"-once": value_of(client.get("/tasks/echo").text, "-once"), "text": "a"}
+    first = client.post("/tasks/echo", data=form).location
+    client.delete("/api/v1" + first)
+
+    assert client.get("/api/v1" + client.post("/tasks/echo", data=form).location).status_code == 200
+
+
+def test_run_again_that_is_pressed_twice_makes_one_job(client, sent_twice, run_worker):
+    page = client.post("/tasks/echo", data={"text": "a"}).location
+    run_worker()
+
+    first, again = sent_twice(page, f"{page}/retry")
+
+    assert first == again != page
+
+
+def test_the_input_of_a_job_fills_the_form(client):
+    given = {"note": "xyz", "numbers": [5], "sure": False, "maybe": 3, "colour": "blue", "day": "2025-12-24"}
+    job_id = client.post("/api/v1/tasks/every_kind/jobs", json=given).json["id"]
+
+    page = client.get(f"/tasks/every_kind?from={job_id}").text
+
+    assert (value_of(page, "note"), value_of(page, "maybe"), value_of(page, "day")) == ("xyz", "3", "2025-12-24")
+    assert '<option value="blue" selected>' in page
+    assert "Filled in with the input of job" in page
+    assert '"note": "xyz"' in call_on(page, "curl")
+
+
+@pytest.mark.parametrize("text", ["nothing", "../../etc", "a" * 500, "<b>"])
+def test_a_job_that_is_not_there_is_said_over_the_plain_form(client, text):
+    page = client.get(f"/tasks/echo?from={quote(text)}")
+
+    assert page.status_code == 200
+    assert "No job" in page.text
+    assert "the form without its input" in page.text
+    assert "<b>" not in page.text
+    assert value_of(page.text, "times") == "1"
+
+
+def test_the_job_of_another_task_does_not_fill_the_form(client):
+    job_id = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}).json["id"]
+
+    page = client.get(f"/tasks/every_kind?from={job_id}").text
+
+    assert "is not of this task, but of echo" in page
+
+
+def test_a_job_that_expired_is_said_over_the_plain_form(client, run_worker, redis):
+    job_id = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}).json["id"]
+    run_worker()
+    redis.delete(f"rq:job:{job_id}")
+
+    assert "has expired" in client.get(f"/tasks/echo?from={job_id}").text
+
+
+def test_the_file_of_a_job_is_used_again_unless_another_is_chosen(client, run_worker):
+    old = job_of(client, upload(client))
+    page = client.get(f"/tasks/count_bytes?from={old['id']}").text
+    assert "table.csv" in page
+    assert "-F data=@table.csv" in call_on(page, "curl")
+    address = f"/tasks/count_bytes?from={old['id']}"
+
+    again = job_of(client, client.post(address, data={"-again": "data"}))
+    file = (io.BytesIO(b"longer than that"), "new.csv")
+    other = job_of(client, client.post(address, data={"-again": "data", "data": file}))
+    run_worker()
+
+    assert again["input"]["data"] == old["input"]["data"]
+    assert other["input"]["data"]["filename"] == "new.csv"
+    for job, size in ((again, len(CSV)), (other, 16)):
+        assert client.get(f"/api/v1/jobs/{job['id']}").json["result"]["value"] == size
+
+
+def test_a_file_that_is_not_to_be_used_again_is_not(client):
+    old = job_of(client, upload(client, other=(io.BytesIO(b"x"), "other.txt")))
+
+    page = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-again": "other"})
+    sent = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-again": "data"})
+
+    assert (page.status_code, page.text.count("This is required.")) == (422, 1)
+    assert re.search(r'value="other" checked', page.text)
+    assert re.search(r'value="data" +>', page.text)
+    assert "other" not in job_of(client, sent)["input"]
+
+
+def test_a_file_that_is_gone_by_now_is_named_at_its_field(client):
+    old = job_of(client, upload(client))
+    client.delete(f"/api/v1/jobs/{old['id']}")
+
+    page = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-again": "data"})
+
+    assert page.status_code == 422
+    assert "no longer kept: choose it again" in page.text
+
+
+def test_the_calls_are_what_was_sent_and_what_is_missing_is_an_example(client):
+    page = client.post("/tasks/echo", data={"text": "it's", "times": "9"})
+    plain = client.get("/tasks/echo")
+
+    assert words_of(call_on(page.text, "curl"))[:3] == ["curl", "http://localhost/api/v1/tasks/echo/jobs", "--json"]
+    assert json.loads(words_of(call_on(page.text, "curl"))[3]) == {"text": "it's", "times": 9}
+    assert json.loads(words_of(call_on(plain.text, "curl"))[3]) == {"text": "text", "times": 1}
+    compile(call_on(page.text, "python"), "page", "exec")
+
+
+def test_where_one_logs_in_the_calls_take_a_token_from_the_environment():
+    made = calls(spec(a=(str, ...)), {"a": "x"}, {}, "http://x/api/v1", login=True)
+
+    assert made["curl"].splitlines()[1] == '  -H "Authorization: Bearer $TASKDESK_TOKEN" \\'
+    assert "import os" in made["python"]
+    assert made["python"].count("desk.") == 3
+    assert "requests.post" not in made["python"]
+    compile(made["python"], "call", "exec")
+
+
+def test_the_calls_follow_the_form_as_it_is_now(client):
+    now = client.post("/tasks/count_bytes/calls", data={"data": "my table.csv", "other": ""}).json
+    plain = client.post("/tasks/count_bytes/calls", data={}).json
+
+    assert words_of(now["curl"]) == [
+        "curl",
+        "http://localhost/api/v1/tasks/count_bytes/jobs",
+        "-F",
+        "data=@my table.csv",
+    ]
+    assert 'open("my table.csv", "rb")' in now["python"]
+    assert "data=@data.csv" in plain["curl"]
+
+
+def test_a_text_in_a_multipart_call_is_never_taken_for_a_file():
+    task = spec(file=(str, ...), text=(str, ...), words=(list[str], ...), sure=(bool, ...))
+    task.input_schema["properties"]["file"] = {"type": "string", "format": "binary"}
+    values = {"text": "@/etc/passwd", "words": ["<a", "b;type=x", "c"], "sure": True}
+
+    made = calls(task, values, {"file": 'a,"b".csv'}, "http://x/api/v1")
+
+    assert words_of(made["curl"])[2:] == [
+        *("-F", r'file=@"a,\"b\".csv"'),
+        *("--form-string", "text=@/etc/passwd"),
+        *("--form-string", "words=<a", "--form-string", "words=b;type=x", "-F", "words=c"),
+        *("-F", "sure=true"),
+    ]
+
+
+def test_python_has_the_values_as_literals():
+    task = spec(a=(dict[str, bool], ...), b=(float | None, 1.0), c=(list[str], ...), d=(int | None, None))
+
+    made = calls(task, {"a": {"x": True}, "b": None, "c": ['"', "é\n"], "d": None}, {}, "http://x/api/v1")["python"]
+
+    assert '"a": {"x": True},' in made
+    assert '"b": None,' in made
+    assert '"c": ["\\"", "é\\n"],' in made
+    assert '"d"' not in made  # its default is none
+    compile(made, "call", "exec")
+
+
+def test_the_form_chooses_the_queue_the_time_and_tags(client):
+    tomorrow = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    form = {"text": "a", "-queue": "low", "-at": tomorrow, "-tag": " nightly  report"}
+    sent = client.post("/tasks/echo", data=form)
+    plain = client.post("/tasks/echo", data={"text": "a", "-queue": "default", "-at": "", "-tag": ""})
+    again = client.get(f"/tasks/echo?from={job_of(client, sent)['id']}").text
+
+    job = job_of(client, sent)
+    assert (job["queue"]["name"], job["status"], job["tags"]) == ("low", "scheduled", ["nightly", "report"])
+    assert job["scheduled_at"] == f"{tomorrow}:00.000Z"
+    assert job_of(client, plain)["queue"]["name"] == "default"
+    assert '<option value="low" selected>' in again
+    assert (value_of(again, "-tag"), value_of(again, "-at")) == ("nightly report", "")
+    assert "jobs?tag=nightly&tag=report&queue=low" in call_on(again, "curl")
+    assert "jobs?tag=nightly&tag=report&queue=low" in call_on(again, "python")
+
+
+@pytest.mark.parametrize("zone", ["Z", "+00:00", "+02:00"])
+def test_a_time_to_start_may_have_a_zone(client, zone):
+    then = datetime.now(UTC).replace(microsecond=0) + timedelta(days=1)
+    sent = client.post("/tasks/echo", data={"text": "a", "-at": f"{then:%Y-%m-%dT%H:%M:%S}{zone}"})
+
+    started = datetime.fromisoformat(job_of(client, sent)["scheduled_at"])
+    assert started == then - timedelta(hours=int(zone[1:3] or 0))
+
+
+@pytest.mark.parametrize(
+    ("option", "typed", "sentence"),
+    [
+        ("-queue", "nothing", "There is no queue"),
+        ("-at", "tomorrow", "This has to be a date and time"),
+        ("-at", "2999-01-01T00:00", "days ahead: choose an earlier time"),
+        ("-tag", "x" * 65, "each a word of up to 64 characters"),
+    ],
+)
+def test_a_wrong_option_is_said_at_its_field_and_kept(client, option, typed, sentence):
+    page = client.post("/tasks/echo", data={"text": "a", option: typed})
+
+    assert page.status_code == 422
+    hint = re.search(rf'<small id="{option}-hint">.*?</small>', page.text, re.DOTALL)[0]
+    assert sentence in html.unescape(hint)
+    assert f'href="#{option}"' in page.text
+    assert option == "-queue" or f'value="{typed}"' in page.text
+
+
+def test_the_queues_say_how_they_are(client):
+    client.patch("/api/v1/queues/low", json={"paused": True})
+
+    page = client.get("/tasks/echo").text
+
+    assert re.findall(r"<option [^>]*>(\w+ \([\w ]+\))", page) == [
+        "high (no worker)",
+        "default (no worker)",
+        "low (paused)",
+    ]
+
+
+def test_each_wrong_entry_of_a_list_is_named(client):
+    page = client.post("/tasks/every_kind", data={"numbers": "1\nx\n3\ny"})
+
+    assert page.status_code == 422
+    assert "Entry 2: This has to be a whole number. Entry 4: This has to be a whole number." in page.text
+
+
+def test_the_page_tells_what_a_run_usually_takes_and_what_waits(client, run_worker):
+    assert "Usually takes" not in client.get("/tasks/echo").text
+    client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
+    run_worker()
+    client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
+    client.patch("/api/v1/queues/default", json={"paused": True})
+
+    page = client.get("/tasks/echo").text
+
+    assert re.search(r"Usually takes</dt>\s*<dd>(under\s)?\d+\sms", page)
+    assert "0 of 1 run<" in page
+    assert "1 waiting, 0 running" in page
+    assert "paused" in page
+
+
+def test_the_task_of_a_broken_module_is_a_404_that_names_the_module(web_settings, redis, tmp_path, monkeypatch):
+    (tmp_path / "cracked").mkdir()
+    (tmp_path / "cracked" / "__init__.py").write_text("def works(): ...")
+    (tmp_path / "cracked" / "train.py").write_text("import no_such_library")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    announce(redis, discover(WorkerSettings(tasks="cracked", _env_file=None)).catalog)
+
+    page = create_app(web_settings).test_client().get("/tasks/train_model")
+
+    assert page.status_code == 404
+    assert "cracked.train" in page.text
+    assert "No module named &#39;no_such_library&#39;" in page.text
+
+
+def test_the_page_links_to_the_task_in_the_description_of_the_api(client):
+    [anchor] = re.findall(r'href="/docs#([^"]+)"', client.get("/tasks/echo").text)
+
+    assert f'id="{anchor}"' in client.get("/docs").text

@@ -1,0 +1,39 @@
+"""What proxies say of a request is believed of as many as the settings name, and of nobody else."""
+
+from __future__ import annotations
+
+import pytest
+
+from taskdesk.web import create_app
+
+FORWARDED = {"X-Forwarded-Prefix": "/at/desk", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1, 192.0.2.2"}
+
+
+@pytest.fixture
+def behind(web_settings, registry):
+    return create_app(web_settings.model_copy(update={"trusted_proxies": 1})).test_client()
+
+
+def test_a_submit_answers_with_an_address_under_the_prefix(behind):
+    sent = behind.post("/api/v1/tasks/echo/jobs", json={"text": "a"}, headers=FORWARDED)
+
+    assert sent.location == f"/at/desk/api/v1/jobs/{sent.json['id']}"
+
+
+def test_a_form_leads_to_a_page_under_the_prefix(behind):
+    sent = behind.post("/tasks/echo", data={"text": "a", "times": "1"}, headers=FORWARDED)
+
+    assert sent.location.startswith("/at/desk/jobs/")
+
+
+def test_the_client_is_whom_the_last_proxy_names(behind, capsys):
+    behind.get("/healthz", headers=FORWARDED)
+
+    assert "client=192.0.2.2" in capsys.readouterr().out
+
+
+def test_without_proxies_nothing_of_it_is_believed(client, capsys):
+    sent = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}, headers=FORWARDED)
+
+    assert sent.location == f"/api/v1/jobs/{sent.json['id']}"
+    assert "192.0.2" not in capsys.readouterr().out

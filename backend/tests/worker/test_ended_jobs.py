@@ -1,0 +1,183 @@
+"""A real worker counts its jobs when they have ended for good, each once."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+from rq import Queue, Repeat
+from rq.job import Dependency
+from rq.serializers import JSONSerializer
+
+import taskdesk.worker.supervisor.settlement
+from taskdesk.jobs.keys import PARENTS, WAKE
+from taskdesk.jobs.listing import Filter
+from taskdesk.jobs.queues import Queues
+from taskdesk.worker.child.rq_fallback import StockEndings, _Worker
+from taskdesk.worker.clock import now_text
+from taskdesk.worker.foreign import ForeignJobs
+from taskdesk.worker.scripts import CYCLE, RELEASE
+from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.meters import Meters
+from taskdesk.worker.shared.output_buffer import Output
+from taskdesk.worker.supervisor.settlement import Endings
+from tests.conftest import wait_until
+
+
+@pytest.fixture
+def ended(redis):
+    """How many jobs of a queue have succeeded, and failed."""
+
+    def ended(queue: str = "default") -> tuple[int, int]:
+        hour = Queues(redis, [queue]).get(queue).last_hour
+        return sum(hour.succeeded), sum(hour.failed)
+
+    return ended
+
+
+def test_jobs_count_on_their_own_queue(submit, run_worker, ended):
+    submit("every_kind")  # on the queue "high"
+    for _ in range(30):
+        submit("echo", text="a")
+    submit("raises")
+    submit("exits", status=3)  # its supervisor ends it
+
+    run_worker()
+
+    assert (ended("high"), ended("default")) == ((1, 0), (30, 2))
+
+
+def test_a_job_that_is_tried_again_counts_once_and_as_what_it_becomes(submit, run_worker, ended, tmp_path):
+    submit("fails_once", path=str(tmp_path / "seen"))
+    run_worker()
+    between = ended()
+
+    def succeeded():
+        run_worker()
+        return ended()[0]
+
+    wait_until(succeeded)
+
+    assert (between, ended()) == ((0, 0), (1, 0))
+
+
+def test_a_damaged_job_that_waits_for_another_fails_that_one_and_costs_no_process(redis, jobs, run_worker, submit):
+    submit("remembers")
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    first = queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"})
+    waiting = queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, depends_on=first)
+    redis.hset(f"rq:job:{waiting.id}", "created_at", "no time")
+    after = submit("remembers")
+
+    run_worker()
+
+    assert (jobs.get(first.id).status, jobs.get(first.id).error["type"]) == ("failed", "ValueError")
+    assert jobs.result(jobs.get(after)) == 2
+
+
+def test_a_beat_while_rq_ends_a_job_that_repeats_takes_no_repeat_from_it(redis, run_worker, monkeypatch):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, repeat=Repeat(times=2, interval=60), job_id="one")
+    end, beats = _Worker.cleanup_execution, iter(["a beat"])
+
+    def end_beside_a_beat(worker, job, pipeline):
+        end(worker, job, pipeline)
+        for _ in beats:
+            redis.hset("rq:job:one", "last_heartbeat", now_text())  # it makes RQ try its transaction again
+
+    monkeypatch.setattr(_Worker, "cleanup_execution", end_beside_a_beat)
+
+    run_worker()
+
+    assert redis.hget("rq:job:one", "repeats_left") == b"1"
+    assert not redis.keys("rq:execution*")
+
+
+def test_a_cancel_while_rq_ends_a_job_that_repeats_is_obeyed(redis, jobs, run_worker, monkeypatch):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, repeat=Repeat(times=2, interval=60), job_id="one")
+    end, cancels = _Worker.cleanup_execution, iter(["a cancel"])
+
+    def end_beside_a_cancel(worker, job, pipeline):
+        end(worker, job, pipeline)
+        for _ in cancels:
+            assert jobs.cancel("one") == ["running"]
+
+    monkeypatch.setattr(_Worker, "cleanup_execution", end_beside_a_cancel)
+
+    run_worker()
+
+    assert jobs.get("one").status == "canceled"
+    assert not redis.exists("rq:scheduled:default", "rq:wip:default", "rq:finished:default")
+
+
+def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, jobs, worker_settings, monkeypatch):
+    job_id, end = submit("echo", text="a"), _Worker.handle_job_success
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
+
+    def end_and_lose_the_answer(*arguments):
+        end(*arguments)
+        raise ConnectionError
+
+    monkeypatch.setattr(_Worker, "handle_job_success", end_and_lose_the_answer)
+    with redis.pubsub() as news:
+        news.subscribe(WAKE)
+        news.get_message(timeout=10)
+        with pytest.raises(ConnectionError):
+            StockEndings(redis, "someone", worker_settings).succeed(job_id, "e1", b'"a"', "", time.time(), time.time())
+
+        assert news.get_message(timeout=10)["data"] == job_id.encode()
+    assert [job.id for job in jobs.page(9, None, Filter(status="succeeded"))[0]] == [job_id]
+
+
+def test_what_was_canceled_or_stopped_is_no_failure(submit, jobs, redis, ended, run_worker):
+    waiting, running = submit("echo", text="a"), submit("echo", text="a")
+    jobs.cancel(waiting)
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
+
+    assert RELEASE(redis, "someone", now_text(), "stopped", running, "e1", "{}", "", "", "", "")[0] == b"stopped"
+    assert ended() == (0, 0)
+
+
+def test_an_end_that_comes_twice_counts_once(submit, redis, ended):
+    job_id = submit("echo", text="a")
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
+
+    for _ in range(2):
+        RELEASE(redis, "someone", now_text(), "failed", job_id, "e1", "{}", "", "", "", "")
+
+    assert ended() == (0, 1)
+
+
+def test_a_job_that_others_wait_for_counts_too(redis, run_worker, ended, registry):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    first = queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"})
+    queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "b"}, depends_on=first)
+
+    run_worker()
+
+    assert ended() == (2, 0)
+
+
+def test_failed_jobs_that_many_wait_for_are_told_of_a_few_at_a_time(
+    redis, submit, worker_settings, registry, monkeypatch
+):
+    """Else a worker would not beat for long."""
+    monkeypatch.setattr(taskdesk.worker.supervisor.settlement, "DEPENDENTS_SECONDS", 0)
+    settings, activity = worker_settings, Activity(worker_settings.queues)
+    meters = Meters(registry.tasks, 1).rows[0]
+    foreign = ForeignJobs(registry)
+    endings = Endings(
+        redis, "one", settings, registry, activity=activity, output=Output(), meters=meters, foreign=foreign
+    )
+    first = [submit("echo", text="a") for _ in range(3)]
+    queue = Queue("low", connection=redis, serializer=JSONSerializer)
+    for job_id in first:
+        queue.enqueue("tests.sample_tasks.echo", "a", depends_on=Dependency(job_id, allow_failure=True))
+        CYCLE(redis, "someone", now_text(), job_id, 90, "", "", keys=["rq:queue:default"])
+        RELEASE(redis, "someone", now_text(), "failed", job_id, job_id, "{}", "", "", "", "")
+
+    told = [(endings.tick(), redis.llen("rq:queue:low"))[1] for _ in range(3)]
+
+    assert told == [1, 2, 3]
+    assert not redis.exists(PARENTS)
