@@ -15,7 +15,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/run.stamp ## start Redis, web, worker and dashboard; Ctrl-C stops all
-	@$(VENV)/bin/python backend/run.py
+	@cd backend && ../$(VENV)/bin/python -m taskdesk.launcher.run
 
 PYTEST = cd backend && env -u FAULTS ../$(VENV)/bin/python -m pytest -n 4 --no-loadscope-reorder
 test: $(VENV)/dev.stamp ## run the tests that fit into four minutes; make test ARGS="-k word" runs some
@@ -61,7 +61,7 @@ lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade 
 	cd backend && $(COMPILE) requirements/uv.in -o requirements/uv.txt
 	cd backend && $(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
 	cd backend && $(COMPILE) pyproject.toml --extra run -c requirements/dev.txt -o requirements/run.txt
-	cd backend && $(COMPILE) pyproject.toml --extra web --extra cli -c requirements/dev.txt -o requirements/web.txt
+	cd backend && $(COMPILE) pyproject.toml --extra web -c requirements/dev.txt -o requirements/web.txt
 	cd backend && $(COMPILE) pyproject.toml --extra worker --extra tasks -c requirements/dev.txt -o requirements/worker.txt
 	cd backend && $(COMPILE) pyproject.toml --extra dashboard -c requirements/dev.txt -o requirements/dashboard.txt
 	cd backend && $(COMPILE) pyproject.toml --extra reload -c requirements/dev.txt -o requirements/reload.txt
@@ -78,6 +78,8 @@ $(VENV)/%.stamp: $(LOCKS)/%.txt $(VENV)/uv.stamp
 	@echo "Installing the dependencies ($(<F)) into $(VENV) …"
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes -r $< \
 	  || $(VENV)/bin/python -m pip install -q --require-hashes -r $<
+	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --no-deps --no-build-isolation -e backend \
+	  || $(VENV)/bin/python -m pip install -q --no-deps --no-build-isolation -e backend
 	@touch $@
 
 .venv-bench/stamp: $(LOCKS)/bench.txt $(VENV)/uv.stamp

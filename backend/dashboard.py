@@ -1,4 +1,4 @@
-"""rq-dashboard as a service of its own; `rqview/` is what we change of it."""
+"""rq-dashboard as a service of its own; `taskdesk/dashboard/` is what we change of it."""
 
 from gevent import events, monkey
 

@@ -1,46 +1,8 @@
-"""The worker's entry point: settings, discover the tasks, run jobs."""
+"""The worker's entry point."""
 
-import logging
 import sys
 
-from taskdesk.service.checks import refuse_unsafe
-from taskdesk.service.logs import configure_logs, log_to_file
-from taskdesk.service.pool import Pool
-from taskdesk.service.sentry import report_errors
-from taskdesk.service.settings import load_or_exit
-from taskdesk.worker.discovery import discover
-from taskdesk.worker.metrics import listen, serve_metrics
-from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.shared.meters import Meters
-from taskdesk.worker.supervisor.worker import work
-
-
-def main() -> int:
-    settings = load_or_exit(WorkerSettings)
-    refuse_unsafe(settings)
-    log_to_file(settings.log_dir, "worker")
-    configure_logs(settings.env)
-    report_errors(settings.sentry_dsn, settings.env, "worker")
-    log = logging.getLogger("worker")
-
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no task fails for what it prints
-    registry = discover(settings)
-    for broken in registry.catalog.broken:
-        log.error("%s can't be used: %s", broken.module, broken.error)
-    log.info("%d tasks on queues %s", len(registry.tasks), ", ".join(settings.queues))
-
-    meters = Meters(registry.tasks, settings.workers)
-    listener = listen(settings.worker_metrics) if settings.worker_metrics else None
-
-    def run(number: int) -> None:
-        if number < settings.workers:
-            work(settings, registry, meters.rows[number])
-        elif listener:
-            serve_metrics(listener, meters)
-
-    return Pool("worker process", settings.workers + bool(listener), run).run()
-
+from taskdesk.worker.main import main
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -45,7 +45,7 @@ class Contender(Protocol):
 
 
 class Taskdesk:
-    """The product as it is started in production: `worker.py`, and jobs submitted through `jobkit`."""
+    """The product as it is started in production: `worker.py`, and jobs submitted through `taskdesk.jobs`."""
 
     name = "Taskdesk"
     jobs = 10_000

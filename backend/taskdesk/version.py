@@ -1,3 +1,3 @@
-"""The version of the package, and of each part."""
+"""The version of the package: workers announce it, and the wheel has it."""
 
 VERSION = "0.1.0"

@@ -10,25 +10,45 @@ from pathlib import Path
 
 import pytest
 
+import taskdesk
+
 BACKEND = Path(__file__).resolve().parents[1]
 
+# Each part of the package, and the parts that it may import beside itself. Every part may import `version`.
 MAY_IMPORT = {
-    "server": {"web", "jobkit"},
-    "taskdesk": {"cli", "jobkit"},
-    "worker": {"runner", "jobkit"},
-    "dashboard": {"rqview", "jobkit"},
-    "rqview": {"rqview", "jobkit"},
-    "run": {"launcher", "runner", "jobkit"},
-    "launcher": {"launcher"},
-    "web": {"web", "jobkit"},
-    "cli": {"cli", "jobkit"},
-    "runner": {"runner", "jobkit"},
-    "tasks": {"tasks", "jobkit"},
-    "jobkit": {"jobkit"},
+    "web": {"jobs", "service"},
+    "cli": {"jobs", "service"},
+    "worker": {"jobs", "service"},
+    "dashboard": {"jobs", "service"},
+    "launcher": {"worker", "service"},
+    "jobs": {"service"},
+    "service": set(),
+    "version": set(),
+    "__init__": {"jobs"},  # what authors of tasks import
+    "__main__": {"cli"},
 }
-OURS = set(MAY_IMPORT)
-FILES = [path for name in MAY_IMPORT for path in [BACKEND / f"{name}.py", *sorted((BACKEND / name).rglob("*.py"))]]
-FILES = [path for path in FILES if path.exists()]
+# The entry points, and the parts that each imports.
+ENTRIES = {
+    "server": {"web", "service"},
+    "worker": {"worker", "service"},
+    "dashboard": {"dashboard", "service"},
+}
+# Within a part: the folders that a folder never imports.
+NEVER_IMPORTS = {
+    "worker.shared": {"worker.child", "worker.supervisor"},
+    "worker.child": {"worker.supervisor"},
+    "web.server": {"web.api", "web.pages", "web.access"},
+    "web.streams": {"web.api", "web.pages", "web.access"},
+    "web.access": {"web.api", "web.pages"},
+    "web.metrics": {"web.api", "web.pages", "web.access"},
+    "web.api": {"web.pages"},
+    "web.pages.view": {"web.api", "web.access"},
+}
+PUBLIC = {"taskdesk", *(f"taskdesk.{name}" for name in taskdesk.__all__)}
+FILES = [
+    *(BACKEND / f"{name}.py" for name in ENTRIES),
+    *(path for folder in ("taskdesk", "tasks") for path in sorted((BACKEND / folder).rglob("*.py"))),
+]
 
 
 def _name(path: Path) -> str:
@@ -49,13 +69,48 @@ def _imports(path: Path) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(BACKEND)))
-def test_a_file_imports_only_what_the_map_allows(path):
-    allowed = MAY_IMPORT[_name(path).partition(".")[0]]
+def _parts(path: Path) -> set[str]:
+    """The parts of the package that a file imports."""
+    names = {name for name in _imports(path) if name.partition(".")[0] == "taskdesk"}
+    return {name.split(".")[1] if name.count(".") else "__init__" for name in names} - {"version"}
 
-    used = {name.partition(".")[0] for name in _imports(path)} & OURS
 
-    assert used <= allowed
+@pytest.mark.parametrize("part", MAY_IMPORT)
+def test_a_part_imports_only_what_the_map_allows(part):
+    folder = BACKEND / "taskdesk" / part
+    files = sorted(folder.rglob("*.py")) or [folder.with_suffix(".py")]
+
+    assert files
+    assert {name for path in files for name in _parts(path)} - {part} <= MAY_IMPORT[part]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_an_entry_point_imports_only_what_the_map_allows(entry):
+    assert _parts(BACKEND / f"{entry}.py") <= ENTRIES[entry]
+
+
+def test_a_task_imports_nothing_of_ours_but_the_public_names():
+    for path in sorted((BACKEND / "tasks").rglob("*.py")):
+        assert {name for name in _imports(path) if name.startswith("taskdesk")} <= PUBLIC, path
+
+
+def test_each_part_of_the_package_is_on_the_map():
+    parts = {
+        path.stem
+        for path in (BACKEND / "taskdesk").iterdir()
+        if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
+
+    assert parts == set(MAY_IMPORT)
+
+
+@pytest.mark.parametrize("folder", NEVER_IMPORTS)
+def test_a_folder_keeps_its_border(folder):
+    others = tuple(f"taskdesk.{other}" for other in NEVER_IMPORTS[folder])
+    files = sorted((BACKEND / "taskdesk" / folder.replace(".", "/")).rglob("*.py"))
+
+    assert files
+    assert [(path.name, name) for path in files for name in _imports(path) if name.startswith(others)] == []
 
 
 @pytest.mark.parametrize(
@@ -87,7 +142,8 @@ def test_the_web_process_loads_no_task_code_and_no_library_of_tasks():
     program = "import server, sys; print('\\n'.join(sys.modules))"
     done = subprocess.run([sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, check=True)
 
-    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    modules = set(done.stdout.split())
+    loaded = {name.partition(".")[0] for name in modules} | {name.removeprefix("taskdesk.") for name in modules}
 
-    assert {"web", "jobkit", "flask"} <= loaded
-    assert not loaded & {"tasks", "runner", "sklearn", "skops", "matplotlib", "pandas", "numpy"}
+    assert {"taskdesk.web", "taskdesk.jobs", "flask"} <= modules
+    assert not loaded & {"tasks", "worker", "sklearn", "skops", "matplotlib", "pandas", "numpy"}

@@ -19,13 +19,14 @@ from redis import Redis
 from taskdesk.service.embedded import find_redis_url
 from taskdesk.service.settings import SharedSettings
 
-RUN = Path(__file__).resolve().parents[1] / "run.py"
+BACKEND = Path(__file__).resolve().parents[1]
+RUN = [sys.executable, "-m", "taskdesk.launcher.run"]
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
 pytestmark = pytest.mark.timeout(120)
 
 
 class Run:
-    """One `python run.py` and what it prints."""
+    """One `make run` and what it prints."""
 
     def __init__(self, data_dir: Path, **settings: str):
         self.app_port, self.dashboard_port = free_port(), free_port()
@@ -37,7 +38,7 @@ class Run:
         self._output = data_dir / f"output-{time.monotonic_ns()}.txt"
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, RUN], env={**env, **settings}, stdout=output, stderr=output, start_new_session=True
+                RUN, cwd=BACKEND, env={**env, **settings}, stdout=output, stderr=output, start_new_session=True
             )
 
     @property

@@ -18,7 +18,9 @@ from taskdesk.service.redis import connect_briefly
 def create_app(settings: DashboardSettings) -> Flask:
     """One per process: rq-dashboard's modules are changed."""
     app = Flask(__name__, static_url_path="/taskdesk")  # rq-dashboard has its own files under /static
-    app.jinja_loader = ChoiceLoader([EditedTemplates(PackageLoader("rq_dashboard")), PackageLoader("rqview")])
+    app.jinja_loader = ChoiceLoader(
+        [EditedTemplates(PackageLoader("rq_dashboard")), PackageLoader("taskdesk.dashboard")]
+    )
     app.jinja_env.globals["app_url"] = settings.app_url.rstrip("/") + "/"
     url = settings.redis_url.get_secret_value()
     redis = connect_briefly(url)

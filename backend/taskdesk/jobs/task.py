@@ -82,7 +82,7 @@ LongText = Annotated[str, Field(json_schema_extra={"format": "multiline"})]
 
 @dataclass
 class JobContext:
-    """Where a task is: its job, and what it may tell about itself. The runner puts a real one in place."""
+    """Where a task is: its job, and what it may tell about itself. The worker puts a real one in place."""
 
     job_id: str = "local"
     request_id: str = ""
@@ -105,7 +105,7 @@ def current_job() -> JobContext:
 
 
 def enter_job(context: JobContext) -> None:
-    """Make `context` the current job of this process (the runner calls this, once per job)."""
+    """Make `context` the current job of this process (the worker calls this, once per job)."""
     _context.set(context)
 
 
@@ -115,7 +115,7 @@ def progress(current: float, total: float = 1, message: str = "") -> None:
 
 
 def temporary_folder() -> Path:
-    """A folder of this job alone. The runner removes it when the job has ended."""
+    """A folder of this job alone. The worker removes it when the job has ended."""
     context = current_job()
     if context.folder is None:
         context.folder = Path(tempfile.mkdtemp(prefix="task-"))

@@ -88,9 +88,10 @@ class Stack:
             "REDIS_URL": self.redis_url,
             "DASHBOARD_URL": settings.dashboard_url or f"http://127.0.0.1:{settings.dashboard_port}/",
         }
-        jobkit, tasks = BACKEND / "jobkit", list(_folders(settings.tasks))
-        web = [BACKEND / "web", BACKEND / "server.py", jobkit]
-        worker = [BACKEND / "runner", BACKEND / "worker.py", jobkit, *tasks]
+        package, tasks = BACKEND / "taskdesk", list(_folders(settings.tasks))
+        shared = [package / "jobs", package / "service"]
+        web = [package / "web", BACKEND / "server.py", *shared]
+        worker = [package / "worker", BACKEND / "worker.py", *shared, *tasks]
         for name, script, colour, sources in (
             ("web", "server.py", 32, web),
             ("worker", "worker.py", 36, worker),

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from taskdesk.launcher.terminal import say
 
-BACKEND = Path(__file__).resolve().parents[1]
+BACKEND = Path(__file__).resolve().parents[2]
 RESTART_PATIENCE = 30  # seconds that a running job has to end when its code has changed
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 PR_SET_PDEATHSIG = 1

@@ -1,4 +1,4 @@
-"""What an error of Redis means: one table, for redis-py's connections and for the worker's own (worker/child/script_connection.py).
+"""What an error of Redis means: one table, for redis-py's connections and the child's own (child/script_connection.py).
 
 Both make an answer into redis-py's exception. It has a class for most codes and then removes the code from the
 message; the codes below that have no class stay its first word. Redis 6 says the code of a script's error amid a

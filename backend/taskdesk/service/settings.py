@@ -24,7 +24,8 @@ from pydantic_settings import (
 
 from taskdesk.service.errors import SettingsError
 
-ROOT = Path(__file__).resolve().parents[2]
+_CLONE = Path(__file__).resolve().parents[3]
+ROOT = _CLONE if (_CLONE / "docker-compose.yml").exists() else Path.cwd()  # of `.env` and of relative paths
 SECRETS = Path("/run/secrets")  # where Docker and Kubernetes put them
 QUEUE_NAME = r"^[0-9A-Za-z_-]{1,64}$"
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import BACKEND, wait_until
 
-COMMAND = [sys.executable, "taskdesk.py"]
+COMMAND = [sys.executable, "-m", "taskdesk"]
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 """The ways in which a job can end: how a producer of RQ submits each, and what must become of it.
 
-The load of every scenario has all of them, as RQ's own code ends most of them in the worker (`worker/child/rq_fallback.py`).
+The load of every scenario has all of them, as RQ's own code ends most of them in the worker (rq_fallback.py).
 """
 
 from __future__ import annotations

@@ -177,7 +177,11 @@ def test_prod_ends_with_status_2_and_dev_is_let_be(server, program, tmp_path):
     assert ("\n  - DASHBOARD_PASSWORD is missing" in done.stderr) == (program == "dashboard")
 
 
-@pytest.mark.parametrize("program", ["server", "worker", "dashboard", "run", "taskdesk"])
+@pytest.mark.parametrize(
+    "program",
+    [["server.py"], ["worker.py"], ["dashboard.py"], ["-m", "taskdesk.launcher.run"], ["-m", "taskdesk", "list"]],
+    ids=" ".join,
+)
 @pytest.mark.parametrize(
     ("password", "sentence"),
     [
@@ -192,7 +196,7 @@ def test_a_program_that_redis_does_not_let_in_ends_with_status_3(
     url = f"redis://{password}127.0.0.1:{server.port}/0"
     environment = {**os.environ, "ENV": "dev", "REDIS_URL": url, "DATA_DIR": str(tmp_path)}
     environment |= {name: str(free_port()) for name in ("APP_PORT", "DASHBOARD_PORT")}
-    command = [sys.executable, f"{program}.py", *(["list"] if program == "taskdesk" else [])]
+    command = [sys.executable, *program]
 
     done = subprocess.run(command, cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=60)
 

@@ -76,7 +76,7 @@ def test_a_pool_gives_up_what_fails_again_and_again(tmp_path):
 def test_a_pool_may_give_up_when_several_have_ended_at_once(tmp_path):
     program = """
 import os, sys
-from jobkit import processes
+from taskdesk.service import pool as processes
 
 class Late(processes.Pool):
     def _ended(self):

@@ -8,7 +8,7 @@
 --       of the job that has succeeded: 7 id, 8 execution, 9 queue, 10 result (base64 of JSON), 11 seconds to keep it,
 --       12 kinds of its parts, 13 began, 14 ended (Unix).
 -- Answer: {ended, what, …}. `ended`: 1 yes, 0 the execution was no longer the job's own, -1 nothing was done: the job
---       needs RQ's own way to end, or was asked to stop (stock.py). `what`: "job" (then id, execution, queue, fields),
+--       needs RQ's own way to end, or was asked to stop (rq_fallback.py). `what`: "job" (then id, execution, queue, fields),
 --       "none", "suspended", "paused" (then the queues that are; the others have none).
 
 local PAUSED = 'taskdesk:paused'

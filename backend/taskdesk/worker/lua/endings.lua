@@ -6,7 +6,7 @@ local YEAR = 31536000 -- RQ's time for failed jobs that name none
 local LONGEST_PAUSE = 30 -- seconds that a job which was handed back keeps off its queue
 local RETURNS = 100 -- a second, about, of such jobs to a queue: more would keep its workers from those that they serve
 
-local PARENTS = 'taskdesk:parents' -- failed jobs whose dependents have to hear of it (stock.py)
+local PARENTS = 'taskdesk:parents' -- failed jobs whose dependents have to hear of it (rq_fallback.py)
 local STOPPED = '{"type": "Stopped", "title": "Stopped", "detail": "The job was stopped."}'
 
 local function poison()

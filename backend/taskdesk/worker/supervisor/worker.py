@@ -1,4 +1,4 @@
-"""The worker: a supervisor that never runs a job itself, and its child that runs them (child.py).
+"""The worker: a supervisor that never runs a job itself, and its child that runs them (child/loop.py).
 
 The supervisor is what RQ's tools know as a worker: it registers, beats, takes commands. It forks the child, and
 settles what a dead one has left. It has one thread, and its signal handlers set flags.

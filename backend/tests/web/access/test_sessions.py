@@ -27,7 +27,7 @@ def test_a_user_logs_in_submits_and_logs_out(signed_in):
 def test_a_task_s_page_says_where_a_token_for_its_calls_comes_from(signed_in):
     page = signed_in("ann").get("/tasks/echo", headers=HTML).text
 
-    assert page.count("taskdesk.py token add --user ann") == 2
+    assert page.count("taskdesk token add --user ann") == 2
     assert "Authorization: Bearer $TASKDESK_TOKEN" in unescape(page)
 
 
