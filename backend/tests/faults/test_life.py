@@ -238,6 +238,8 @@ class Life(RuleBasedStateMachine):
         finally:
             for worker in [*self.dead, *(worker for worker, _ in self.workers)]:
                 shutil.rmtree(worker._folder, ignore_errors=True)
+                worker._commands.close()
+                worker.connection.connection_pool.disconnect()  # a worker that begins asks Redis for all its clients
             shutil.rmtree(self.folder)
             self.redis.close()
 
@@ -285,3 +287,16 @@ def test_what_is_promised_holds_whatever_happens_at_whichever_command(redis_url,
         suppress_health_check=list(HealthCheck),
     )
     Life.TestCase().runTest()
+
+
+@pytest.mark.parametrize("commands", range(10))
+def test_a_job_without_retries_begins_once_wherever_its_child_dies_as_it_ends(redis_url, commands):
+    """It is canceled while it runs, so that RQ's own code ends it: several commands."""
+    Life.url = redis_url
+    Life.registry = discover(WorkerSettings(tasks="tests.faults.tasks", _env_file=None))
+    life = Life()
+    life.submit(tasks=["effect"], key="", later=False, mishap=None)
+
+    life.work(number=0, steps=[("cancel", True)], is_fast=False, mishap=(commands, "killed before"))
+
+    life.teardown()

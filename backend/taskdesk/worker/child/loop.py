@@ -60,6 +60,8 @@ SHARE = 10  # reservations of which one is for a less urgent queue
 RQ_PATIENCE = 600.0  # seconds that RQ's own code may take to queue very many dependents
 PACE_JOBS = 8  # about so many jobs make the average
 
+NOT_ENDED = -1  # cycle.lua leaves the end of this job to RQ's own code
+
 Arguments = tuple[Any, ...]
 _Answer = TypeVar("_Answer")
 
@@ -234,6 +236,8 @@ class Child:
     def _cycle(self, outcome: Outcome | None = None) -> Any:
         """End a job, if one has succeeded, and reserve the next, if there is to be one."""
         answer = self._wire.script(*self._command(outcome))
+        if answer[0] == NOT_ENDED:
+            return answer  # should this process die now, its supervisor has to see which job it was at
         self._has_result = False
         if answer[1] != b"job":
             self._activity.clear()
@@ -278,7 +282,7 @@ class Child:
 
     def _ended(self, outcome: Outcome, answer: Any) -> bool:
         """Whether the script has done all that is to be done for the end of this job."""
-        if answer[0] == -1:
+        if answer[0] == NOT_ENDED:
             self._succeed_as_rq(outcome)
             return False
         if answer[0] == 0:
