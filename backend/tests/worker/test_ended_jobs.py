@@ -20,6 +20,7 @@ from taskdesk.worker.scripts import CYCLE, RELEASE
 from taskdesk.worker.shared.activity import Activity
 from taskdesk.worker.shared.meters import Meters
 from taskdesk.worker.shared.output_buffer import Output
+from taskdesk.worker.supervisor.heartbeat import Pulse
 from taskdesk.worker.supervisor.settlement import Endings
 from tests.conftest import wait_until
 
@@ -111,6 +112,46 @@ def test_a_cancel_while_rq_ends_a_job_that_repeats_is_obeyed(redis, jobs, run_wo
     assert not redis.exists("rq:scheduled:default", "rq:wip:default", "rq:finished:default")
 
 
+@pytest.mark.parametrize("action", ["cancel", "delete"])
+def test_a_dependent_that_is_canceled_or_deleted_while_rq_queues_it_never_runs(
+    redis, jobs, run_worker, monkeypatch, action
+):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    first = queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"})
+    for name in ("one", "other"):
+        queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "b"}, depends_on=first, job_id=name)
+    end, actions = _Worker.cleanup_execution, iter([getattr(jobs, action)])
+
+    def end_beside_an_action(worker, job, pipeline):
+        end(worker, job, pipeline)
+        for act in actions:
+            act("one")  # RQ has read the dependents, and has not queued them yet
+
+    monkeypatch.setattr(_Worker, "cleanup_execution", end_beside_an_action)
+
+    run_worker()
+
+    assert redis.hget("rq:job:one", "status") == (b"canceled" if action == "cancel" else None)
+    assert redis.hget("rq:job:other", "status") == b"finished"
+
+
+def test_a_heartbeat_after_the_function_has_ended_leaves_the_hash_that_rq_watches(redis, submit):
+    """Else RQ's code, which needs longer for very many dependents, would begin anew for ever."""
+    job_id, activity = submit("echo", text="a"), Activity(["default"])
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
+    pulse = Pulse(redis, "someone", activity)
+
+    def beat():
+        redis.hset(f"rq:job:{job_id}", "last_heartbeat", "before")
+        assert pulse.beat(activity.read(), 0).job == b"go on"
+        return redis.hget(f"rq:job:{job_id}", "last_heartbeat")
+
+    activity.begin(job_id, "e1", 60)
+    assert beat() != b"before"
+    activity.rest()
+    assert beat() == b"before"
+
+
 def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, jobs, worker_settings, monkeypatch):
     job_id, end = submit("echo", text="a"), _Worker.handle_job_success
     CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
@@ -181,3 +222,25 @@ def test_failed_jobs_that_many_wait_for_are_told_of_a_few_at_a_time(
 
     assert told == [1, 2, 3]
     assert not redis.exists(PARENTS)
+
+
+@pytest.mark.parametrize("field", ["td_attempts", "td_foreign"])
+def test_a_damaged_field_keeps_no_job_from_its_end(redis, submit, field):
+    job_id = submit("echo", text="a")
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
+    redis.hset(f"rq:job:{job_id}", mapping={field: "no JSON", "retries_left": 1})
+
+    assert RELEASE(redis, "someone", now_text(), "failed", job_id, "e1", "{}", "", "", "", "")[0] in (
+        b"queued",
+        b"scheduled",
+    )
+
+
+def test_a_late_release_leaves_the_execution_that_runs_elsewhere(redis, submit):
+    job_id = submit("echo", text="a")
+    CYCLE(redis, "someone", now_text(), "e2", 90, "", "", keys=["rq:queue:default"])
+    redis.zadd(f"rq:executions:{job_id}", {"e1": 1, "e2": 1})
+
+    assert not RELEASE(redis, "another", now_text(), "failed", job_id, "e1", "{}", "", "", "", "")
+
+    assert redis.zrange(f"rq:executions:{job_id}", 0, -1) == [b"e2"]

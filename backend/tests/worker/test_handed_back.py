@@ -291,3 +291,15 @@ def test_an_idle_worker_takes_what_another_hands_back_before_it_is_due(submit, w
     REINDEX(redis, "default", job_id)
 
     wait_until(lambda: jobs.get(job_id).status == "succeeded", seconds=10, what="it is taken")
+
+
+def test_what_is_due_is_left_to_the_scheduler(submit, redis, reserve, hand_back):
+    """A stock scheduler reads what is due first and queues it then: what is taken in between would run twice."""
+    job_id = submit()
+    assert reserve("e1") == job_id
+    hand_back(job_id, "e1")
+    redis.zadd("rq:scheduled:default", {job_id: time.time() - 1})
+
+    assert reserve("e2", serves=(TASK,)) == ""
+    redis.zadd("rq:scheduled:default", {job_id: time.time() + 100})
+    assert reserve("e3", serves=(TASK,)) == job_id

@@ -1,5 +1,5 @@
--- Cancel jobs. One that waits is taken off its queue. Of one that runs the wish is kept in its hash until its worker
--- has seen it, and told to the worker as RQ's send_stop_job_command does, so that it need not wait for its next look.
+-- Cancel jobs. A job that waits is taken off its queue. For a running job, store the request in its hash until its worker
+-- has read it, and send it to the worker as RQ's send_stop_job_command does, so that it need not wait for its heartbeat.
 -- ARGV: 1 now (as RQ writes it), 2 Unix time, 3 error (JSON), 4… ids.
 -- Answer: for each the status that RQ knows, after; "started" for one that is being stopped, empty for none.
 
@@ -15,6 +15,7 @@ end
 local function cancel(id, key, queue)
   redis.call('ZREM', 'rq:scheduled:' .. queue, id)
   redis.call('ZREM', 'rq:deferred:' .. queue, id)
+  leave_parents(id)
   redis.call('HSET', key, 'status', 'canceled', 'ended_at', ARGV[1], 'td_error', ARGV[3])
   redis.call('ZADD', 'rq:canceled:' .. queue, ARGV[2], id)
   local ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or YEAR)

@@ -17,6 +17,7 @@ for i, id in ipairs(ARGV) do
     for _, registry in ipairs({'finished', 'failed', 'canceled', 'scheduled', 'deferred'}) do
       redis.call('ZREM', 'rq:' .. registry .. ':' .. queue, id)
     end
+    leave_parents(id)
     for _, word in ipairs(INDEXED) do redis.call('ZREM', index_key(queue, word), id) end
     if job[6] then redis.call('ZREM', foreign_key(queue), foreign_entry(id, job[6])) end
     redis.call('ZREM', 'taskdesk:jobs', id)

@@ -9,9 +9,16 @@ local function foreign_key(queue)
   return 'taskdesk:foreign:' .. queue
 end
 
--- The entry of a job that was handed back; `state`: its field td_foreign.
-local function foreign_entry(id, state)
-  local its = cjson.decode(state)
+-- The field td_foreign of a job that was handed back; nil if there is none, or somebody has damaged it.
+local function handed_back(field)
+  local is_whole, state = pcall(cjson.decode, field or '')
+  return is_whole and type(state) == 'table' and type(state.wanted) == 'string' and tonumber(state.since)
+    and tonumber(state.tries) and type(state.refused) == 'string' and state or nil
+end
+
+-- Its entry among those of its queue.
+local function foreign_entry(id, field)
+  local its = handed_back(field) or {wanted = '-', since = 0}
   return its.wanted .. ' ' .. its.since .. ' ' .. id
 end
 

@@ -19,3 +19,11 @@ end
 local function close_gaps()
   for queue, count in pairs(gaps) do redis.call('LREM', 'rq:queue:' .. queue, count, GONE) end
 end
+
+-- RQ reads the dependents of a job that ends, then queues them in a transaction that watches their set. A job that leaves
+-- the set makes RQ read anew: else one that was canceled or deleted meanwhile would be queued all the same.
+local function leave_parents(id)
+  for _, parent in ipairs(redis.call('SMEMBERS', 'rq:job::' .. id .. ':dependencies')) do
+    redis.call('SREM', 'rq:job:' .. parent .. ':dependents', id)
+  end
+end

@@ -13,12 +13,14 @@ do
     for _, entry in ipairs(redis.call('ZRANGEBYLEX', foreign, '[' .. wanted .. ' ', '(' .. wanted .. '!', 'LIMIT', 0, LOOK)) do
       local id = string.match(entry, '^%S+ %S+ (.*)$')
       local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'td_foreign')
-      if job[1] == 'scheduled' and job[2] and foreign_entry(id, job[2]) == entry then
+      local due = tonumber(redis.call('ZSCORE', 'rq:scheduled:' .. queue, id) or 0)
+      if job[1] ~= 'scheduled' or not job[2] or foreign_entry(id, job[2]) ~= entry then
+        redis.call('ZREM', foreign, entry)
+      elseif due > now() then -- what is due may be in the hands of a stock scheduler, which would queue it a second time
         redis.call('ZREM', 'rq:scheduled:' .. queue, id)
         enqueue(id, queue, 'LPUSH', ARGV[2])
         return true
       end
-      redis.call('ZREM', foreign, entry)
     end
   end
 

@@ -2,8 +2,8 @@
 -- ARGV: 1 worker, 2 now, 3 seconds until the worker's record expires; its news: 4 their number, 5 jobs that have
 --       succeeded since the last, 6 the seconds that they took and 7 their number by queue (JSON); 8 bytes of memory of
 --       the worker's child; of a job that runs: 9 id, 10 execution, 11 seconds until rq:wip forgets it, 12 began (Unix),
---       13 seconds so far; of the job before it, if its worker tells its end only when that one ends: 14 id,
---       15 execution.
+--       13 seconds so far, 14 1 while its function runs; of the job before it, if its worker tells its end only when
+--       that one ends: 15 id, 16 execution.
 -- News that come again count once. Answer: {1 if the worker's record is whole, what to do with the job: "go on", "stop"
 -- or "drop", the time as TIME tells it}.
 
@@ -27,7 +27,7 @@ local function renew(id, execution)
   redis.call('ZADD', 'rq:wip:' .. queue_of(id), 'XX', math.floor(clock) + tonumber(ARGV[11]), id .. ':' .. execution)
 end
 
-if ARGV[14] then renew(ARGV[14], ARGV[15]) end
+if ARGV[15] then renew(ARGV[15], ARGV[16]) end
 local id, execution, lease = ARGV[9], ARGV[10], tonumber(ARGV[11])
 local key, queue = 'rq:job:' .. id, queue_of(id)
 local member = id .. ':' .. execution
@@ -35,7 +35,8 @@ if not redis.call('ZSCORE', 'rq:wip:' .. queue, member) or redis.call('HGET', ke
   return {whole, 'drop', redis.call('TIME')} -- canceled, deleted, or given to another worker
 end
 renew(id, execution)
-redis.call('HSET', key, 'last_heartbeat', ARGV[2])
+-- RQ's code that ends a job watches its hash: a write every two seconds would make it begin anew for ever.
+if ARGV[14] == '1' then redis.call('HSET', key, 'last_heartbeat', ARGV[2]) end
 redis.call('HSET', worker, 'current_job_working_time', ARGV[13], 'td_shown', execution)
 redis.call('HSET', 'rq:execution:' .. member, 'id', execution, 'created_at', ARGV[12], 'last_heartbeat', clock,
   'worker_name', ARGV[1])

@@ -51,21 +51,27 @@ local function retry_interval(key, retries_left)
   return tonumber(intervals[math.max(#intervals - retries_left, 0) + 1] or intervals[#intervals]) or 0
 end
 
+-- JSON of a field that others may have damaged: a script that raised here would leave its job astray.
+local function decoded(text)
+  local is_whole, value = pcall(cjson.decode, text or '[]')
+  return is_whole and type(value) == 'table' and value or {}
+end
+
 -- What an attempt was that is followed by another: jobs/job.py reads it.
 local function remember_attempt(key, now_text, error)
   local job = redis.call('HMGET', key, 'td_attempts', 'started_at', 'worker_name')
-  local attempts = cjson.decode(job[1] or '[]')
+  local attempts = decoded(job[1])
   if #attempts == MOST_ATTEMPTS then table.remove(attempts, 1) end
   table.insert(attempts, {started_at = job[2], ended_at = now_text, worker = job[3], error = cjson.decode(error)})
   redis.call('HSET', key, 'td_attempts', cjson.encode(attempts))
 end
 
-local function retry(id, queue, retries_left, now_text, error, interval)
+local function retry(id, queue, retries_left, now_text, error, interval, is_lost)
   local key = 'rq:job:' .. id
   remember_attempt(key, now_text, error)
   redis.call('HSET', key, 'retries_left', retries_left - 1, 'ended_at', now_text, 'td_error', error)
   if interval <= 0 then
-    local front = redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
+    local front = is_lost or redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
     enqueue(id, queue, front and 'LPUSH' or 'RPUSH', now_text)
     return 'queued'
   end
@@ -89,7 +95,7 @@ end
 local function hand_back(id, queue, end_)
   local key, foreign, clock = 'rq:job:' .. id, end_.foreign, now()
   local known = redis.call('HGET', key, 'td_foreign')
-  local state = known and cjson.decode(known) or {since = string.format('%.6f', clock), tries = 0, refused = ''}
+  local state = handed_back(known) or {since = string.format('%.6f', clock), tries = 0, refused = ''}
   local over = tonumber(state.since) + foreign.ttl
   if clock >= over then
     end_.error, end_.traceback, end_.is_over = foreign.error, foreign.traceback, true
@@ -114,8 +120,8 @@ end
 
 -- End an execution other than by success. `how`:
 --   failed    the task raised, or was over a limit: tried again if the job has attempts left
---   lost      its process died: as failed, but tried again at once, as nobody has found anything wrong with the job; one
---             that loses MAX_LOSSES processes is not tried again
+--   lost      its process died: as failed, but tried again at once, at the head of its queue, as nobody has found anything wrong
+--             with the job; one that loses MAX_LOSSES processes is not tried again
 --   stopped   somebody stopped the job
 --   put_back  it did not begin, or has to make way: to the head of its queue, and no attempt is charged
 --   foreign   its worker can't run it: handed back, and no attempt is charged; as failed if nobody else could either
@@ -124,7 +130,8 @@ local function release(end_)
   local id, execution, how = end_.id, end_.execution, end_.how
   local key, queue, worker = 'rq:job:' .. id, queue_of(id), 'rq:worker:' .. end_.worker
   local mine = redis.call('ZREM', 'rq:wip:' .. queue, id .. ':' .. execution) == 1
-  redis.call('DEL', 'rq:execution:' .. id .. ':' .. execution, 'rq:executions:' .. id)
+  redis.call('DEL', 'rq:execution:' .. id .. ':' .. execution)
+  redis.call('ZREM', 'rq:executions:' .. id, execution)
   forget(worker, execution)
   if not mine or redis.call('HGET', key, 'status') ~= 'started' then return false end
   redis.call('PUBLISH', WAKE, id)
@@ -150,7 +157,7 @@ local function release(end_)
   local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
   if how ~= 'stopped' and not end_.is_over and retries_left > 0 and losses < MAX_LOSSES then
     local interval = how == 'lost' and 0 or retry_interval(key, retries_left)
-    return retry(id, queue, retries_left, end_.now_text, error, interval)
+    return retry(id, queue, retries_left, end_.now_text, error, interval, how == 'lost')
   end
 
   local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')

@@ -53,9 +53,10 @@ class Pulse:
         self._news = self._news or self._since_last()
         number, jobs, seconds, by_queue, totals = self._news
         ending = self._activity.read_ending()
-        job = (
-            (running.job_id, running.execution, WIP_LEASE, running.began, round(running.seconds, 3)) if running else ()
-        )
+        job: tuple[Any, ...] = ()
+        if running:
+            times = running.began, round(running.seconds, 3)
+            job = (running.job_id, running.execution, WIP_LEASE, *times, int(running.is_at_work))
         before = (ending.job_id, ending.execution) if running and ending else ()
         news = (number, jobs, seconds, by_queue, resident_memory(child_pid))
         asked = clock.steady()
