@@ -66,9 +66,9 @@ class Deploy:
             package.mkdir(parents=True)
             (package / "__init__.py").write_text(source)
 
-    def start(self, version: str, **settings: str) -> Worker:
+    def start(self, version: str, *, program: tuple[str, ...] = ("worker.py",), **settings: str) -> Worker:
         folder = str(self.desk.folder / version)
-        [worker] = self.desk.fleet.start(TASKS="rolling", PYTHONPATH=folder, **settings)
+        [worker] = self.desk.fleet.start(program=program, TASKS="rolling", PYTHONPATH=folder, **settings)
         self.desk.until_online(worker)
         return worker
 
@@ -204,6 +204,58 @@ def test_a_job_that_is_canceled_or_deleted_while_it_is_handed_back_never_runs(de
 
     assert not deploy.desk.effects.of(gone)
     assert not list(Snapshot(deploy.desk.redis).astray())
+
+
+HARM = """
+import os, pathlib, signal, time
+import taskdesk.worker.supervisor.silence, worker
+from taskdesk.worker.child.loop import Child
+
+taskdesk.worker.supervisor.silence.SILENCE = 3
+hand_back, left = Child._hand_back, pathlib.Path(os.environ["HARM"])
+
+def harmed(child, *arguments):
+    deaths = left.read_text().splitlines()
+    left.write_text("\\n".join(deaths[1:]))
+    if deaths and deaths[0] == "dies":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if deaths and deaths[0] == "hangs":
+        time.sleep(100)
+    return hand_back(child, *arguments)
+
+Child._hand_back = harmed
+raise SystemExit(worker.main())
+"""
+
+
+def _start_harmed(deploy: Deploy, *harm: str) -> None:
+    """Start an old worker whose child meets that when it hands back its first jobs."""
+    left = deploy.desk.folder / "harm"
+    left.write_text("\n".join(harm))
+    deploy.start("old", program=("-c", HARM), HARM=str(left))
+
+
+@pytest.mark.parametrize("harm", ["dies", "hangs"])
+def test_a_child_that_dies_before_it_has_handed_a_job_back_costs_no_attempt(deploy, assert_kept, harm):
+    _start_harmed(deploy, harm)
+    [job_id] = deploy.submit("added_once")
+    deploy.until_handed_back()
+
+    assert not deploy.desk.jobs.get(job_id).attempts
+    deploy.start("new")
+    deploy.until([job_id], "succeeded")
+
+    assert deploy.desk.jobs.get(job_id).attempt == 1
+    assert_kept(deploy.desk.check(f"F32 the child {harm}", once=True, succeed=True))
+
+
+def test_a_job_that_kills_each_child_that_would_hand_it_back_fails(deploy):
+    _start_harmed(deploy, *["dies"] * 9)
+    [job_id] = deploy.submit("added")
+
+    job = deploy.desk.until_final(job_id)
+
+    assert (job.status, job.error["type"]) == ("failed", "WorkerLost")
 
 
 def test_the_newest_version_is_offered_and_what_only_an_older_one_takes_is_accepted(deploy):

@@ -199,6 +199,7 @@ class Child:
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
             if not reference and isinstance(error, ForeignJob | InvalidArguments):
+                self._activity.refuse()
                 refusal = error
             else:
                 report(error, task=reference, job_id=job.id, request_id=job.request_id)

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from taskdesk.service import clock
 
 _VERSION = struct.Struct("=Q")  # odd while the child writes what follows
-# At work; began (Unix, monotonic), time limit, ahead, lengths, job, execution.
-_RUN = struct.Struct("=? d d d ? 2H 1000s 100s")
+# At work, refused; began (Unix, monotonic), time limit, ahead, lengths, job, execution.
+_RUN = struct.Struct("=? ? d d d ? 2H 1000s 100s")
 _TOTAL = struct.Struct("=Q d")  # of one queue: jobs that have succeeded, seconds that they took
 _CALLED_BACK = struct.Struct("=100s")  # execution
 _SIGN = struct.Struct("=d d")  # when the child last showed that it goes on (monotonic), seconds that it asked for
@@ -25,13 +25,15 @@ _RUN_AT, _ENDING_AT, _CALLED_BACK_AT, _SIGN_AT, _TOTALS_AT = 8, 1200, 2400, 2500
 
 
 class Running(NamedTuple):
-    """A job whose function has begun. `began` is Unix time, `since` monotonic; `timeout` in seconds, 0 for none.
+    """A job that the child has taken up. `began` is Unix time, `since` monotonic; `timeout` in seconds, 0 for none.
 
     `is_at_work`: its function has not ended. Else the child is telling Redis, which may know already.
+    `is_refused`: its function did not begin, and another worker may run it.
     `ahead`: another may be reserved already.
     """
 
     is_at_work: bool
+    is_refused: bool
     job_id: str
     execution: str
     began: float
@@ -62,10 +64,14 @@ class Activity:
         if untold:
             page.move(_ENDING_AT, _RUN_AT, _RUN.size)
         else:
-            _RUN.pack_into(page, _ENDING_AT, False, 0, 0, 0, False, 0, 0, b"", b"")
+            _RUN.pack_into(page, _ENDING_AT, False, False, 0, 0, 0, False, 0, 0, b"", b"")
         began = clock.now(), time.monotonic()
-        _RUN.pack_into(page, _RUN_AT, True, *began, timeout, ahead, len(job), len(run), job, run)
+        _RUN.pack_into(page, _RUN_AT, True, False, *began, timeout, ahead, len(job), len(run), job, run)
         _VERSION.pack_into(page, 0, self._version)
+
+    def refuse(self) -> None:
+        """Its function does not begin here: should the child die, the job has lost no attempt."""
+        self._page[_RUN_AT + 1] = True
 
     def rest(self) -> None:
         """Its function has ended: there is nothing to stop any more."""
@@ -123,7 +129,7 @@ class Activity:
 
     def _read(self, at: int) -> Running | None:
         [version] = _VERSION.unpack_from(self._page)
-        at_work, began, since, timeout, ahead, id_size, run_size, job, run = _RUN.unpack_from(self._page, at)
+        at_work, refused, began, since, timeout, ahead, id_size, run_size, job, run = _RUN.unpack_from(self._page, at)
         if version % 2 or not id_size or _VERSION.unpack_from(self._page)[0] != version:
             return None
-        return Running(at_work, job[:id_size].decode(), run[:run_size].decode(), began, since, timeout, ahead)
+        return Running(at_work, refused, job[:id_size].decode(), run[:run_size].decode(), began, since, timeout, ahead)

@@ -94,6 +94,7 @@ class TaskWorker(BaseWorker):
         self._stop_until: float | None = None  # when the running job has to make way
         self._end: tuple[str, Failure, Running] | None = None  # why we kill the child, and for which job
         self._unbegun_deaths = 0
+        self._spared = ""  # the job that we put back last because its function had not begun
         self._is_redis_away = False
         self._called_back = ""  # the execution ahead of which nothing is reserved any more
         self._next_tick = 0.0
@@ -320,7 +321,10 @@ class TaskWorker(BaseWorker):
             raise RuntimeError("the child dies before it begins anything")
 
     def _end_running(self, running: Running, status: int) -> None:
-        if self._is_too_late():
+        if running.is_refused and running.job_id != self._spared:  # once: it may be what kills the child
+            self._endings.release("put_back", None, running)
+            self._spared = running.job_id
+        elif self._is_too_late():
             self._endings.make_way(running)
         elif self._end and self._end[2].execution == running.execution:
             how, failure, _ = self._end
