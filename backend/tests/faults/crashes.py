@@ -25,6 +25,7 @@ from taskdesk.worker.supervisor.worker import TaskWorker
 
 CUT_BEFORE, CUT_AFTER = "cut before", "cut after"
 KILLED_BEFORE, KILLED_SENT, KILLED_AFTER = "killed before", "killed when it is sent", "killed after"
+LOST = "lost on its way"
 HOW = (CUT_BEFORE, CUT_AFTER, KILLED_BEFORE, KILLED_SENT, KILLED_AFTER)
 
 
@@ -72,6 +73,8 @@ class _Socket:
             raise Killed
         if how == CUT_BEFORE:
             raise ConnectionResetError("cut before the command")
+        if how == LOST:
+            return
         self._real.sendall(data)
         if how == KILLED_SENT:
             raise Killed

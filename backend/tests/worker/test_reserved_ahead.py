@@ -17,7 +17,7 @@ from taskdesk.worker.discovery import discover
 from taskdesk.worker.scripts import RELEASE
 from taskdesk.worker.settings import WorkerSettings
 from tests.faults.catalog import QUEUES
-from tests.faults.crashes import CUT_AFTER, CUT_BEFORE, KILLED_SENT, Fate, Supervisor, connect
+from tests.faults.crashes import CUT_AFTER, CUT_BEFORE, KILLED_SENT, LOST, Fate, Killed, Supervisor, connect
 
 SHORT, LONG = -1000, 1000  # seconds that jobs took lately
 
@@ -128,6 +128,19 @@ def test_what_was_reserved_ahead_outlives_the_process_of_those_before_it(worker,
     assert worker.begun == jobs
     assert redis.zcard("rq:wip:default") == 0
     assert [status(job) for job in jobs] == [b"finished"] * 3
+
+
+def test_a_stop_charges_no_attempt_to_a_job_whose_end_was_on_its_way(worker, submit, status, fate):
+    first, second = submit(2)
+
+    def is_killed(worker, job):
+        worker._stop_until = 0.0
+        raise Killed
+
+    worker.run([(lambda *_: fate.arm(0, LOST), True), (is_killed, True)], pace=SHORT)
+
+    assert worker.begun == [first, second]
+    assert [status(first), status(second)] == [b"queued"] * 2
 
 
 @pytest.mark.parametrize("pace", [SHORT, LONG])

@@ -59,9 +59,12 @@ class Endings:
 
     # What the child has left
 
-    def end_unheard(self, detail: str) -> None:
+    def end_unheard(self, detail: str, *, has_to_make_way: bool) -> None:
         """The job before the one that runs, if Redis may not know how that has ended."""
-        if ending := self._activity.read_ending():
+        ending = self._activity.read_ending()
+        if ending and has_to_make_way:
+            self.make_way(ending)
+        elif ending:
             self.release("lost", Failure.lost(detail), ending)
 
     def send_output(self, running: Running) -> None:

@@ -312,7 +312,8 @@ class TaskWorker(BaseWorker):
         running = self._activity.read()
         if running:
             self._endings.send_output(running)
-            self._endings.end_unheard(HUNG if self._end and self._end[1].detail == HUNG else reason(status))
+            detail = HUNG if self._end and self._end[1].detail == HUNG else reason(status)
+            self._endings.end_unheard(detail, has_to_make_way=self._is_too_late())
             self._end_running(running, status)
         if self._signals.is_set:
             self._endings.release("put_back", None, None)
