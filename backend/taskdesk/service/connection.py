@@ -55,20 +55,23 @@ class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis
         self._waiting.append(command)
         with self._sending:
             if not command.is_done:  # the caller before has not sent it with its own
-                self._send()
+                self._send(command)
         return self.parse_response(command, args[0], **options)
 
     def close(self) -> None:
         super().close()
         self._link.close()
 
-    def _send(self) -> None:
+    def _send(self, own: _Command) -> None:
         commands = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
             answers = self._link.ask(b"".join([command.packed for command in commands]), len(commands))
-        except BaseException as error:  # a caller whose greenlet is ended, too
+        except Exception as error:
             commands += [self._waiting.popleft() for _ in range(len(self._waiting))]  # nobody waits for two time-outs
             answers = [error] * len(commands)
+        except BaseException as error:  # this caller's greenlet is ended, and nobody reads the answers of the others
+            lost = ConnectionError("Redis: the answer was not read.")
+            answers = [error if command is own else lost for command in commands]
         for command, answer in zip(commands, answers, strict=True):
             command.answer, command.is_done = answer, True
 

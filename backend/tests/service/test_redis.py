@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -62,6 +64,42 @@ def test_an_error_of_the_first_meets_none_of_those_who_wait_for_it(together, sha
 
     assert isinstance(wrong, ResponseError)
     assert others == [b"a"] * 5
+
+
+ENDED = """
+from gevent import monkey; monkey.patch_all()
+import sys, gevent
+from redis.exceptions import ConnectionError
+from taskdesk.service.redis import connect_briefly
+
+shared = connect_briefly(sys.argv[1])
+
+def ask():
+    try:
+        return shared.ping()
+    except ConnectionError:
+        return "refused"
+
+shared.ping()
+first = gevent.spawn(shared.blpop, "nothing", 0.1)
+sender = gevent.spawn(shared.blpop, "nothing", 0.6)
+sent = gevent.spawn(ask)
+first.join()
+while shared._waiting:
+    gevent.sleep(0.01)
+waiting = gevent.spawn(ask)
+gevent.sleep(0)
+sender.kill()
+gevent.joinall([sent, waiting])
+print(repr(sender.value), sent.value, waiting.value, shared.ping())
+"""
+
+
+def test_a_greenlet_that_is_ended_ends_no_other_that_shares_its_connection(redis_url):
+    """The others are refused if they were asking with it, and otherwise ask after it."""
+    done = subprocess.run([sys.executable, "-c", ENDED, redis_url], capture_output=True, text=True, timeout=30)
+
+    assert done.stdout == "GreenletExit() refused True True\n", done.stderr
 
 
 def test_while_redis_hangs_nobody_waits_longer_than_a_second(shared, redis):
