@@ -20,7 +20,7 @@ from redis import Redis
 from redis.connection import Connection, DefaultParser, HiredisRespSerializer
 from redis.exceptions import ConnectionError, InvalidResponse, TimeoutError
 
-from taskdesk.service.redis_errors import is_passing
+from taskdesk.service.redis_errors import needs_new_connection
 
 _BUFFER = 65536  # bytes that are read at a time
 
@@ -123,8 +123,8 @@ class _Link:
                 kind = TimeoutError if isinstance(error, socket.timeout) else ConnectionError
                 raise kind(f"Redis: {error}") from None
             raise
-        if any(isinstance(answer, Exception) and is_passing(answer) for answer in answers):
-            self.close()  # another server may answer by now, or want another password
+        if any(isinstance(answer, Exception) and needs_new_connection(answer) for answer in answers):
+            self.close()
         return answers
 
     def _receive(self) -> Any:

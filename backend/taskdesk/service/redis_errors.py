@@ -22,6 +22,8 @@ PASSING = (
     *(OUT_OF_MEMORY, "LOADING", READ_ONLY, "BUSY", "MISCONF", "NOREPLICAS"),
     *("MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOAUTH", "WRONGPASS"),
 )
+# Another server, or another password, may answer on a new connection.
+_ELSEWHERE = (READ_ONLY, "LOADING", "MASTERDOWN", "CLUSTERDOWN", "NOAUTH", "WRONGPASS")
 _UNREACHED = (
     ConnectionError,
     TimeoutError,
@@ -46,6 +48,11 @@ def code_of(error: BaseException) -> str:
 def is_passing(error: BaseException) -> bool:
     """Return True if the same call may succeed later, without a change to the call."""
     return isinstance(error, _UNREACHED) or bool(code_of(error))
+
+
+def needs_new_connection(error: BaseException) -> bool:
+    """Return True if the same call may succeed on a new connection, and would not on this one."""
+    return isinstance(error, _UNREACHED) or code_of(error) in _ELSEWHERE
 
 
 def is_out_of_memory(error: BaseException) -> bool:

@@ -17,6 +17,7 @@ from taskdesk.service.connection import open_connection
 from taskdesk.service.redis import connect_briefly, connect_impatiently
 from taskdesk.service.redis_errors import is_passing
 from tests.conftest import wait_until
+from tests.refusals import refusing
 
 
 @pytest.fixture
@@ -124,6 +125,17 @@ def test_a_connection_that_redis_closed_is_opened_again_and_nobody_notices(share
     redis.client_kill_filter(_type="normal", skipme=True)
 
     assert shared.set("key", "a")
+
+
+@pytest.mark.parametrize(("code", "stays"), [("OOM", True), ("NOREPLICAS", True), ("READONLY", False)])
+def test_a_refusal_closes_the_connection_only_if_another_server_may_take_the_call(shared, redis_url, code, stays):
+    before = shared.client_id()
+    with Redis.from_url(redis_url, single_connection_client=True) as operator, refusing(operator, code):
+        with pytest.raises(RedisError):
+            shared.set("key", "a")
+        after = shared.client_id()
+
+    assert (after == before) == stays
 
 
 def test_an_answer_that_comes_too_late_is_nobodys(shared, redis):
