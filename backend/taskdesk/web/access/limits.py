@@ -50,12 +50,19 @@ class WriteLimit:
         """Whether the request is within the limit, and has counted. Else it is Flask's; while Redis is away, too."""
         client = _client_of(known, environ.get("REMOTE_ADDR", ""))
         try:
-            is_within = all(self._strategy.hit(limit, _PREFIX, client, _SCOPE) for limit in self._limits)
+            is_within = self._hit(_PREFIX, client, _SCOPE)
         except RedisError:
             return False
         if is_within:
             environ[COUNTED] = True
         return is_within
+
+    def _hit(self, *key: str) -> bool:
+        """Count for all limits. If one refuses, count for no other: Flask counts what it refuses."""
+        _, *others = self._limits
+        return all(self._strategy.test(limit, *key) for limit in others) and all(
+            self._strategy.hit(limit, *key) for limit in self._limits
+        )
 
 
 def install(app: Flask, desk: WebDesk, settings: WebSettings) -> None:

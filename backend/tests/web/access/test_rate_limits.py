@@ -44,6 +44,23 @@ def test_both_ways_of_a_submit_count_together_and_a_refused_one_once(make_app, a
     assert [submit({"text": "a"}, X="by Flask"), submit({"text": "a"})] == [429, 429]
 
 
+@pytest.mark.parametrize("rates", ["100/day;1/minute", "1/minute;100/day"])
+def test_a_submit_that_one_of_two_limits_refuses_counts_for_the_other_as_any_refused_write(make_app, redis, rates):
+    app = make_app(auth=False, rate_limit=rates)
+
+    def submit(address, **headers):
+        environ = {"REMOTE_ADDR": address}
+        return app.test_client().post(ECHO, json={"text": "a"}, headers=headers, environ_base=environ).status_code
+
+    def counted(address):
+        [key] = redis.keys(f"LIMITS*{address}*/100/1/day")
+        return int(redis.get(key))
+
+    assert [submit("10.0.0.1") for _ in range(4)] == [202, 429, 429, 429]
+    assert [submit("10.0.0.2", X="by Flask") for _ in range(4)] == [202, 429, 429, 429]
+    assert counted("10.0.0.1") == counted("10.0.0.2")
+
+
 def test_while_redis_is_away_a_limited_submit_is_told_so_by_both_ways(make_app, redis_server):
     app = make_app(auth=False, rate_limit="3/minute")
 
