@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import BACKEND
+from tests.conftest import BACKEND, wait_until
 
 TASKS = """from taskdesk import Markdown, progress, task
 
@@ -72,7 +72,9 @@ def test_a_job_runs_where_only_the_wheel_is_installed(environment, redis_url, tm
 
 def submit_when_announced(command, folder, env) -> subprocess.CompletedProcess[str]:
     """Submit again until a worker has announced the task."""
-    while True:
+
+    def submit() -> subprocess.CompletedProcess[str] | None:
         done = subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120)
-        if "No worker has announced" not in done.stderr:
-            return done
+        return done if "No worker has announced" not in done.stderr else None
+
+    return wait_until(submit, what="a worker announces the task")

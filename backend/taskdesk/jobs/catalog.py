@@ -1,6 +1,6 @@
-"""The catalogue, as it crosses Redis: the worker announces, the web reads.
+"""The catalog, as it crosses Redis: the worker announces, the web reads.
 
-A catalogue is stored once under the hash of its content, and each worker's own RQ record names the hash that
+A catalog is stored once under the hash of its content, and each worker's own RQ record names the hash that
 it serves (field `catalog`). So liveness is RQ's, and a reader may keep what it has read for ever.
 """
 
@@ -107,7 +107,7 @@ class OnlineWorker:
 
 @dataclass(frozen=True)
 class Announced:
-    """All that the workers announce at one time. Two are equal if they are made of the same catalogues."""
+    """All that the workers announce at one time. Two are equal if they are made of the same catalogs."""
 
     digests: tuple[str, ...]
     tasks: dict[str, TaskSpec] = field(compare=False)

@@ -1,4 +1,4 @@
-"""The desk: the catalogue, the jobs and their files in one place, for whoever takes in jobs. One per process."""
+"""The desk: the catalog, the jobs and their files in one place, for whoever takes in jobs. One per process."""
 
 from __future__ import annotations
 

@@ -268,7 +268,7 @@ class Jobs:
         """Raises JobNotFound; JobExpired for a job that was there once."""
         if not is_job_id(job_id):
             raise JobNotFound(job_id)
-        # One after the other: what many ask for at a time shares its round trips, and needs no connections.
+        # One after the other: callers that ask at a time share round trips, and need no connections (connection.py).
         answers = [self._redis.hmget(job_key(job_id), WHOLE), self._redis.pttl(job_key(job_id))]
         [job] = load(answers, [job_id], WHOLE)
         if job is None:

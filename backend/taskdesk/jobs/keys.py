@@ -9,7 +9,7 @@ import hashlib
 
 JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
 EXPIRED = "taskdesk:expired"  # sorted set: ids of removed jobs by when they were found gone (Unix seconds)
-LATEST_CATALOG = "taskdesk:catalog"  # string: hash of the catalogue that was announced last
+LATEST_CATALOG = "taskdesk:catalog"  # string: hash of the catalog that was announced last
 SWEEP_LOCK = "taskdesk:sweep"  # string: there while a worker keeps house
 WORKERS = "taskdesk:workers"  # sorted set: worker by when it said last that it lives (Unix seconds, by Redis's clock)
 PAUSED = "taskdesk:paused"  # set: names of the queues of which no job begins

@@ -28,7 +28,7 @@ class Markdown:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """How the result looks in the catalogue: it is kept as the text alone."""
+        """How the result looks in the catalog: it is kept as the text alone."""
         return {"type": "string", "contentMediaType": "text/markdown"}
 
 

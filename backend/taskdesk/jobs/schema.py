@@ -25,7 +25,7 @@ _DESCENDED = {*_BY_MEMBER, "required", "allOf", "anyOf", "prefixItems", "items"}
 _NOT_ALONE = {"contains", "if", "unevaluatedItems", "unevaluatedProperties"}  # other rules change what they mean
 _NO_RULES = {"title", "description", "default", "examples"}
 _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?")
-# What the validator knows stricter than the worker, which has the last word: a time needs no zone.
+# Formats that jsonschema checks more strictly than pydantic does in the worker. A time needs no zone there.
 _FORMATS = {
     "time": lambda text: _TIME.fullmatch(text) is not None,
     "uri": lambda text: True,

@@ -66,7 +66,7 @@ class Upload:
     extensions: tuple[str, ...] = ()
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """How the parameter looks in the catalogue: binary, with the media type and the extensions that fit."""
+        """How the parameter looks in the catalog: binary, with the media type and the extensions that fit."""
         return {
             "type": "string",
             "format": "binary",

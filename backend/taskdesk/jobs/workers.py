@@ -23,7 +23,7 @@ _FIELDS = (
 class Worker:
     """`working_seconds`: how long it has run jobs since `started_at`; `version` is RQ's.
 
-    `memory`: bytes that its child has in memory. It, `taskdesk_version` and `catalog` (the hash of the catalogue that
+    `memory`: bytes that its child has in memory. It, `taskdesk_version` and `catalog` (the hash of the catalog that
     it serves) are None for a stock worker.
     """
 

@@ -12,12 +12,7 @@ from redis.retry import Retry
 
 from taskdesk.service.connection import SharingRedis
 
-# Of the index of jobs, which lua/index.lua describes and writes.
-
-
-# Of its memory.
-
-JOBS_SHARE = 0.8  # of it that submits may fill; the rest is for what jobs that are accepted still need
+JOBS_SHARE = 0.8  # of Redis's memory that submits may fill; the rest is for what jobs that are accepted still need
 
 
 @dataclass(frozen=True)

@@ -15,21 +15,17 @@ from taskdesk.service.errors import AppError, RedisAway, RedisFull
 
 OUT_OF_MEMORY, READ_ONLY = "OOM", "READONLY"
 
-# The same call may succeed in a while: Redis is full, loads its file, runs a long script, can't write to its disk, or
-# another server is the master; or an operator has changed the password, and every connection is refused until theirs
-# and ours are the same.
+# Answers after which the same call may succeed later. Redis is full, loads its file, runs a long script, can't write to
+# its disk, or another server is the master; or an operator has changed the password, and every connection is refused
+# until theirs and ours are the same.
 PASSING = (
     *(OUT_OF_MEMORY, "LOADING", READ_ONLY, "BUSY", "MISCONF", "NOREPLICAS"),
     *("MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOAUTH", "WRONGPASS"),
 )
 # Another server, or another password, may answer on a new connection.
 _ELSEWHERE = (READ_ONLY, "LOADING", "MASTERDOWN", "CLUSTERDOWN", "NOAUTH", "WRONGPASS")
-_UNREACHED = (
-    ConnectionError,
-    TimeoutError,
-    InvalidResponse,
-    OSError,
-)  # no answer, or one of a server that is not ready
+# No answer, or one of a server that is not ready.
+_UNREACHED = (ConnectionError, TimeoutError, InvalidResponse, OSError)
 _CODE = re.compile(rf"(?:^|-|: )({'|'.join(PASSING)}) ")
 
 

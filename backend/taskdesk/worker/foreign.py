@@ -26,7 +26,7 @@ from taskdesk.worker.discovery import TaskRegistry
 
 
 class ForeignJobs:
-    """What the supervisor tells its child: whether there are handed-back jobs that this worker serves."""
+    """Tell the child whether a handed-back job waits that this worker serves."""
 
     def __init__(self, registry: TaskRegistry):
         versions = [f"{reference}@{task.spec.version}" for reference, task in registry.tasks.items()]

@@ -1,4 +1,4 @@
-"""Discovery: from signatures to the catalogue, and what is broken is said."""
+"""Discovery: from signatures to the catalog, and what is broken is said."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_what_a_task_says_to_return_is_announced_if_it_is_json(discover_source, 
     assert registry.tasks["some_tasks.silent"].spec.output_schema is None
 
 
-def test_a_catalogue_from_before_results_were_announced_can_be_read(discover_source):
+def test_a_catalog_from_before_results_were_announced_can_be_read(discover_source):
     catalog = discover_source(one="def f() -> int: ...").catalog
     older = catalog.model_dump_json(exclude={"tasks": {"f": {"output_schema"}}})
 

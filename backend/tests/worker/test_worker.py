@@ -223,7 +223,7 @@ def _running(jobs: Jobs, job_id: str) -> bool:
     return job.status == "running" and job.progress is not None
 
 
-def test_a_worker_announces_its_catalogue_and_is_seen_online(worker_process, redis):
+def test_a_worker_announces_its_catalog_and_is_seen_online(worker_process, redis):
     reader = CatalogReader(redis)
 
     announced = wait_until(lambda: (a := reader.read(max_age=0)).workers and a)

@@ -1,4 +1,4 @@
-"""How often who may: logins, against guessing, and writes, by the setting RATE_LIMIT. The counts are in Redis.
+"""Rate limits for logins (brute force) and for writes (`RATE_LIMIT`). The counts are in Redis.
 
 While Redis is away each process counts for itself.
 """

@@ -2,7 +2,7 @@
 
 Redis is read at each scrape, by commands whose cost does not depend on the number of jobs. With several web processes
 on one socket each keeps its own counts in a file of the folder PROMETHEUS_MULTIPROC_DIR, and whoever is asked adds
-them up. Labels are queues, tasks of the catalogue, routes: never what a client has sent.
+them up. Labels are queues, tasks of the catalog, routes: never what a client has sent.
 """
 
 from __future__ import annotations

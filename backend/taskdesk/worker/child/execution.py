@@ -48,7 +48,7 @@ class Call(NamedTuple):
 
 
 class Executor:
-    """What a worker process needs to run the jobs of its catalogue."""
+    """What a worker process needs to run the jobs of its catalog."""
 
     def __init__(self, settings: WorkerSettings, registry: TaskRegistry, store: ArtifactStore, report: Report):
         self._settings = settings

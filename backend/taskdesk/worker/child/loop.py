@@ -90,7 +90,7 @@ class Child:
         self._activity = activity
         self._meters = meters
         self._foreign = foreign
-        self._hand_back_of = HandBack(redis, registry, settings.foreign_ttl)
+        self._hand_back_plan = HandBack(redis, registry, settings.foreign_ttl)
         self._folder = folder
         self._burst = burst
         self._supervisor = supervisor
@@ -308,7 +308,7 @@ class Child:
     def _hand_back(self, outcome: Outcome, failure: Failure, refusal: AppError) -> bool:
         """Let another worker run the job, uncharged. False if it has to fail: no worker would take its arguments."""
         job = outcome.job
-        foreign = self._insist(lambda: self._hand_back_of.arguments(job, refusal))
+        foreign = self._insist(lambda: self._hand_back_plan.arguments(job, refusal))
         if not foreign:
             self._count(outcome, reference_of(job.data))
             return False

@@ -1,4 +1,4 @@
-"""What somebody has to do now and then: tidy RQ's registries, keep the catalogue, remove what has expired."""
+"""What somebody has to do now and then: tidy RQ's registries, keep the catalog, remove what has expired."""
 
 from __future__ import annotations
 

@@ -40,9 +40,7 @@ class Sweeper:
         self._gone = 0  # that this sweep has removed
 
     def sweep(self) -> bool:
-        """Some house-keeping, unless another worker did some in the last seconds. Whether so much was gone that more is
-        to be looked for soon: what comes fast has to go as fast.
-        """
+        """Return True if a full batch was removed and the next run should come soon."""
         if not ALWAYS_RUN(self._redis, "SET", SWEEP_LOCK, "1", "NX", "EX", 20):
             return False
         self._gone = 0
@@ -61,7 +59,7 @@ class Sweeper:
         return is_behind
 
     def _rounds(self) -> Iterator[bool]:
-        """Forget the jobs that are gone: a slice of one index in each step. Whether a round through all is over."""
+        """Remove index entries of jobs that are gone, one slice per step; yield True after a full round."""
         while True:
             now = clock.ask(self._redis)
             self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_KEPT_SECONDS)

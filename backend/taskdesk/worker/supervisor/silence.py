@@ -1,4 +1,4 @@
-"""How long the child has shown no sign of life while no function runs: then no time limit would ever end it.
+"""Detect a child that shows no sign of life while no function runs. No time limit would end it.
 
 A thread that a task has left may hold the GIL in C, a log handler of a library may never return, somebody may have
 stopped the process. The child writes into shared memory at each step (activity.py), and whenever it wakes up while it

@@ -269,9 +269,7 @@ class TaskWorker(BaseWorker):
         log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
 
     def _stop_job(self, running: Running) -> None:
-        """Somebody has asked for it. If the function has ended, its process may hang: then nothing is to be killed, and
-        what that process still says of the job's end comes too late.
-        """
+        """Stop a job on request. If its function has ended, end it in Redis; its child's own report is then refused."""
         if running.is_at_work:
             self._kill_job(running, "stopped", STOPPED)
         else:

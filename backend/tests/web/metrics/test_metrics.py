@@ -159,7 +159,7 @@ def test_requests_are_counted_by_route_and_never_by_what_a_client_has_sent(clien
     assert not [series for series in after if "secret" in str(series).lower()]
 
 
-def test_a_scrape_is_five_round_trips_and_three_while_the_catalogue_is_fresh(client, submit):
+def test_a_scrape_is_five_round_trips_and_three_while_the_catalog_is_fresh(client, submit):
     for _ in range(20):
         submit("echo", text="a")
     sent = []
