@@ -60,7 +60,7 @@ def token() -> None:
 
 
 @token.command("add")
-@click.option("--user", "user_name", required=True, help="For whom it stands.")
+@click.option("--user", "user_name", required=True, help="The user that the token acts for.")
 @click.option("--name", required=True, help="What it is for, such as ci.")
 @click.option("--role", type=_role, help="The most that it may; that of its user, unless told.")
 @pass_session

@@ -1,4 +1,4 @@
-"""Every key of Redis that Python names; lua/index.lua and lua/tick.lua have some more.
+"""Every key of Redis that Python names; lua/index.lua and the worker's tick.lua have some more.
 
 RQ's own keys (`rq:job:<id>`, `rq:queue:<name>`, registries, results) keep RQ's names and meaning.
 """

@@ -1,4 +1,4 @@
-"""The audit line of rq-dashboard's and of the command line's writes. The web's own, in web/audit.py, looks the same."""
+"""The audit line of rq-dashboard and the command line. The web's own (web/access/audit.py) looks the same."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def wanted_password(error: AuthenticationError) -> str:
     """Return what to do when Redis does not let us in."""
     if error.status_code == "NOAUTH":
         return "Redis wants a password, and REDIS_URL has none: write it as redis://:PASSWORD@HOST:6379/0."
-    return f"Redis refuses the password in REDIS_URL: {error}. Write Redis's own there (requirepass)."
+    return f"Redis refuses the password in REDIS_URL: {str(error).rstrip('.')}. Write Redis's own there (requirepass)."
 
 
 def find_problems(settings: SharedSettings) -> list[str]:

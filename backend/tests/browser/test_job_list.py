@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
+from datetime import UTC, datetime, timedelta
 from itertools import count
 
 import pytest
 from playwright.sync_api import expect
+from redis import Redis
 
 from tests.browser.conftest import open_page
 
@@ -171,3 +174,20 @@ def test_many_are_managed_without_javascript(plain_page, submit, tag):
     plain.get_by_role("button", name="Cancel 2 jobs").click()
 
     expect(plain.get_by_text("2 canceled.")).to_be_visible()
+
+
+@pytest.mark.parametrize("width", [390, 820, 1280])
+def test_the_reason_why_a_job_waits_for_a_worker_fits_into_the_list(page, stack, tag, width):
+    at = (datetime.now(UTC) + timedelta(hours=1)).strftime("%Y-%m-%dT%H:%MZ")
+    answer = page.request.post(f"/api/v1/tasks/fib/jobs?tag={tag}&at={at}", data={"n": 1})
+    reason = "No worker here serves reports.render_quarterly_report_for_region_and_product_line."
+    state = {"wanted": "reports.render_quarterly_report", "since": "1", "tries": 1, "refused": "", "reason": reason}
+    with Redis.from_url(stack.environment["REDIS_URL"]) as redis:
+        redis.hset(f"rq:job:{answer.json()['id']}", "td_foreign", json.dumps(state))
+    page.set_viewport_size({"width": width, "height": 900})
+
+    page.goto(f"/jobs?tag={tag}")
+
+    expect(page.get_by_text(reason)).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(".rows .what").first.bounding_box()["width"] > width / 4
