@@ -8,6 +8,7 @@ from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.keys import BYTES, SWEEP_LOCK
 from taskdesk.service.redis import Memory
 from taskdesk.worker.supervisor.retention import Sweeper
+from tests.conftest import wait_until
 from tests.web.access.people import ECHO, job_of
 
 MB = 1 << 20
@@ -24,6 +25,7 @@ def room(redis):
 
     rewrite = redis.config_get("auto-aof-rewrite-percentage")
     redis.config_set("auto-aof-rewrite-percentage", 0)  # while it rewrites its file, Redis 6.2 has 10 MB more in use
+    wait_until(lambda: not redis.info("persistence")["aof_rewrite_in_progress"], what="Redis has rewritten its file")
     yield room
     redis.config_set("maxmemory", 0)
     redis.config_set("auto-aof-rewrite-percentage", *rewrite.values())
