@@ -8,7 +8,7 @@ from collections import defaultdict
 
 import pytest
 
-from tests.conftest import Stack
+from tests.conftest import Stack, wait_until
 from tests.faults.catalog import ONCE
 from tests.faults.harness import desk
 from tests.faults.over_http import post, web
@@ -71,6 +71,7 @@ def test_f14_a_lost_answer_makes_no_second_job_and_no_second_result(assert_kept,
                 opened.fleet.start(**PATIENT)
                 leaving.terminate()
                 assert leaving.wait(GRACE + 10) == 0
+            wait_until(lambda: any(client.answers > len(client.ids) for client in clients), what="an answer is lost")
             for client in clients:
                 client.end()
             opened.proxy.loss = 0.0
@@ -85,5 +86,4 @@ def test_f14_a_lost_answer_makes_no_second_job_and_no_second_result(assert_kept,
     twice = [key for key, ids in keys.items() if len(ids) != 1]
     report.expect(not twice, f"I9: {len(twice)} keys have more than one job: {twice[:3]}")
     report.expect(len(submitted) == len(keys), f"I9: {len(submitted)} jobs of {len(keys)} keys")
-    report.expect(sum(client.answers for client in clients) > 2 * len(keys), "no answer was lost")
     assert_kept(report)
