@@ -273,7 +273,7 @@ class Life(RuleBasedStateMachine):
 
 
 @pytest.mark.timeout(1_800 if ALL else 300)
-@pytest.mark.parametrize("examples", size([8, pytest.param(150, marks=pytest.mark.slow)], [1_500]))
+@pytest.mark.parametrize("examples", size([8, pytest.param(30, marks=pytest.mark.slow)], [1_500]))
 def test_what_is_promised_holds_whatever_happens_at_whichever_command(redis_url, examples):
     Life.url = redis_url
     Life.registry = discover(WorkerSettings(tasks="tests.faults.tasks", _env_file=None))
