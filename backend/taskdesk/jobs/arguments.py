@@ -29,7 +29,7 @@ class Arguments:
 def check(spec: TaskSpec, values: dict[str, Any], uploads: Mapping[str, UploadedFile] | None = None) -> None:
     """Raises InvalidArguments, which names the wrong fields, and looks for MOST_ERRORS of them at most.
 
-    What an older version takes that is online is right, too: its worker runs the job. Files are for the newest only.
+    Arguments that only an older online version accepts are right: its worker runs the job. Files go to the newest only.
     """
     errors = list(islice(_errors(spec, values, uploads or {}), MOST_ERRORS))
     if errors and (uploads or not _suits_another(spec, values)):
