@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from taskdesk.worker.supervisor.silence import SILENCE
+from taskdesk.worker.supervisor.hang_detector import SILENCE
 from tests.conftest import wait_until
 from tests.faults.fleet import alive, parents, send
 from tests.faults.harness import Desk, desk
@@ -20,8 +20,8 @@ ALL = os.environ.get("FAULTS") == "all"
 SEED = int(os.environ.get("FAULTS_SEED", "1")) + 33
 PATIENCE = SILENCE if ALL else SILENCE / 5  # seconds
 SHORTENED = f"""
-import taskdesk.worker.supervisor.silence, taskdesk.worker.child.script_connection, worker
-taskdesk.worker.supervisor.silence.SILENCE = {PATIENCE}
+import taskdesk.worker.supervisor.hang_detector, taskdesk.worker.child.script_connection, worker
+taskdesk.worker.supervisor.hang_detector.SILENCE = {PATIENCE}
 taskdesk.worker.child.script_connection.WAKE_UP = {PATIENCE / 3}
 raise SystemExit(worker.main())
 """

@@ -208,10 +208,10 @@ def test_a_job_that_is_canceled_or_deleted_while_it_is_handed_back_never_runs(de
 
 HARM = """
 import os, pathlib, signal, time
-import taskdesk.worker.supervisor.silence, worker
+import taskdesk.worker.supervisor.hang_detector, worker
 from taskdesk.worker.child.loop import Child
 
-taskdesk.worker.supervisor.silence.SILENCE = 3
+taskdesk.worker.supervisor.hang_detector.SILENCE = 3
 hand_back, left = Child._hand_back, pathlib.Path(os.environ["HARM"])
 
 def harmed(child, *arguments):

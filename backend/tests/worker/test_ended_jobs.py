@@ -13,8 +13,8 @@ import taskdesk.worker.supervisor.settlement
 from taskdesk.jobs.keys import PARENTS, WAKE
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.queues import Queues
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.worker.child.rq_fallback import StockEndings, _Worker
-from taskdesk.worker.clock import now_text
 from taskdesk.worker.foreign import ForeignJobs
 from taskdesk.worker.scripts import CYCLE, RELEASE
 from taskdesk.worker.shared.activity import Activity

@@ -17,8 +17,8 @@ from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.job import FOREIGN, Retention
 from taskdesk.jobs.keys import PARENTS, SWEEP_LOCK, foreign_key
 from taskdesk.jobs.listing import Filter
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import REINDEX
-from taskdesk.worker.clock import now_text
 from taskdesk.worker.scripts import ADOPT, CYCLE, RELEASE, TICK
 from taskdesk.worker.supervisor.retention import Sweeper
 from tests.conftest import wait_until

@@ -12,7 +12,7 @@ from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
-from taskdesk.worker.clock import now_text
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.scripts import RELEASE
 from taskdesk.worker.settings import WorkerSettings

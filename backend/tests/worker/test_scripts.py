@@ -9,7 +9,7 @@ import pytest
 
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.listing import Filter
-from taskdesk.worker.clock import now_text
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.worker.scripts import CYCLE, RELEASE, TICK
 
 WORKER = "someone"

@@ -25,6 +25,7 @@ from taskdesk.jobs.artifacts import ArtifactStore
 from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.events import KEPT_SECONDS
 from taskdesk.jobs.keys import queue_key
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import Script
 from taskdesk.jobs.statistics import StatisticsWriter, seconds_since
 from taskdesk.service import clock
@@ -42,7 +43,6 @@ from taskdesk.worker.child.reservation import Outcome, Reserved, reserved
 from taskdesk.worker.child.rq_fallback import StockEndings, Stopped
 from taskdesk.worker.child.sandbox import Surroundings
 from taskdesk.worker.child.script_connection import LONGEST_PAUSE, SHORTEST_PAUSE, Doorbell, Interrupted, Wire
-from taskdesk.worker.clock import now_text
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.foreign import ForeignJobs, HandBack
 from taskdesk.worker.scripts import ADOPT, CYCLE, RELEASE

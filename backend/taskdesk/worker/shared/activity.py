@@ -80,7 +80,7 @@ class Activity:
     def show_life(self, patience: float = 0.0) -> None:
         """The child goes on, at each of its steps outside of a function and at least every ten seconds.
 
-        `patience`: seconds that the step which follows may take in addition (see silence.py).
+        `patience`: seconds that the step which follows may take in addition (see hang_detector.py).
         """
         _SIGN.pack_into(self._page, _SIGN_AT, time.monotonic(), patience)
 

@@ -11,13 +11,13 @@ from redis.exceptions import RedisError, ResponseError
 
 from taskdesk.jobs.events import KEPT_SECONDS
 from taskdesk.jobs.keys import PARENTS, job_key
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.logs import about_job
 from taskdesk.service.redis_errors import is_out_of_memory
 from taskdesk.worker.child.execution import reference_of
 from taskdesk.worker.child.failure import Failure
 from taskdesk.worker.child.rq_fallback import StockEndings
-from taskdesk.worker.clock import now_text
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.foreign import ForeignJobs
 from taskdesk.worker.scripts import RELEASE, TICK

@@ -40,13 +40,13 @@ from taskdesk.worker.shared.activity import Activity, Running
 from taskdesk.worker.shared.meters import Meters, Row
 from taskdesk.worker.shared.output_buffer import Output
 from taskdesk.worker.supervisor.commands import Commands
+from taskdesk.worker.supervisor.hang_detector import Silence
 from taskdesk.worker.supervisor.heartbeat import RECORD_TTL, Pulse, Verdict
 from taskdesk.worker.supervisor.housekeeping import HouseKeeping
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.retention import Sweeper
 from taskdesk.worker.supervisor.settlement import Endings, reason
 from taskdesk.worker.supervisor.signals import StopSignals
-from taskdesk.worker.supervisor.silence import Silence
 from taskdesk.worker.supervisor.tempdir import own_folder
 
 LOOK = 0.03  # seconds between two looks at a child that works, when no signal comes
