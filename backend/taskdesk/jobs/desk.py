@@ -16,8 +16,8 @@ from taskdesk.jobs.catalog import CatalogReader, TaskSpec
 from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, JobRuns, NotEnded, UnreadableInput
 from taskdesk.jobs.job import FINAL, Job, Retention
 from taskdesk.jobs.jobs import Jobs, Once, new_job_id
-from taskdesk.jobs.options import Options, check_options
 from taskdesk.jobs.queues import Queues
+from taskdesk.jobs.submit_options import Options, check_options
 from taskdesk.service.errors import AppError
 from taskdesk.service.settings import SharedSettings
 

@@ -47,8 +47,8 @@ from taskdesk.jobs.keys import (
     results_key,
 )
 from taskdesk.jobs.listing import Filter, Listing
-from taskdesk.jobs.options import Options
 from taskdesk.jobs.scripts import CANCEL, DELETE, KEEP, SUBMIT, Script
+from taskdesk.jobs.submit_options import Options
 from taskdesk.service import clock
 from taskdesk.service.errors import RedisFull
 from taskdesk.service.redis import JOBS_SHARE

@@ -7,9 +7,9 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskdesk.service.hosts import TrustedHosts
 from taskdesk.web import api, assets, classic, compression, errors, pages
-from taskdesk.web.access import audit, auth, hosts, limits, login, protection
+from taskdesk.web.access import audit, auth, hosts, login, protection, rate_limits
 from taskdesk.web.application import App
-from taskdesk.web.desk import WebDesk
+from taskdesk.web.context import WebDesk
 from taskdesk.web.express import Express
 from taskdesk.web.metrics import health, metrics, request_log
 from taskdesk.web.settings import WebSettings
@@ -45,7 +45,7 @@ def create_app(settings: WebSettings) -> Flask:
         app.register_blueprint(classic.bp)
     if settings.auth:
         app.register_blueprint(login.bp)
-    limits.install(app, app.extensions["desk"], settings)
+    rate_limits.install(app, app.extensions["desk"], settings)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
     if proxies := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, proxies, proxies)  # type: ignore[method-assign]

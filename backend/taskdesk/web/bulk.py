@@ -15,7 +15,7 @@ from taskdesk.jobs.jobs import BATCH
 from taskdesk.jobs.listing import Filter
 from taskdesk.service.errors import AppError, NoRoom, RedisAway
 from taskdesk.web.access.identity import who
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 
 MAX_BULK = 10_000
 BULK_SECONDS = 5.0  # that the search for them may take

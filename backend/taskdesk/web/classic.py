@@ -15,7 +15,7 @@ from taskdesk.jobs.job import Job
 from taskdesk.jobs.parsing import read_texts
 from taskdesk.web.access.protection import refuse_foreign_request
 from taskdesk.web.api.jobs import job_result
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.forms import JSON_BYTES
 from taskdesk.web.present import job_object, plain_result
 

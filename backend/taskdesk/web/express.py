@@ -22,9 +22,9 @@ from taskdesk.service.hosts import TrustedHosts
 from taskdesk.web.access.audit import write_audit
 from taskdesk.web.access.auth import SUBMITTER
 from taskdesk.web.access.identity import Authenticator
-from taskdesk.web.access.limits import WriteLimit
 from taskdesk.web.access.protection import SAFE_HEADERS
-from taskdesk.web.desk import WebDesk
+from taskdesk.web.access.rate_limits import WriteLimit
+from taskdesk.web.context import WebDesk
 from taskdesk.web.forms import JSON_BYTES, json_arguments
 from taskdesk.web.metrics.meters import requests_of
 from taskdesk.web.metrics.request_log import request_id_of, write_line

@@ -13,7 +13,7 @@ from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.representations import Part
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 
 RETRY_AFTER = {"Retry-After": "1"}  # seconds: with a job that has not ended
 

@@ -13,8 +13,8 @@ from taskdesk.jobs.arguments import check_tags
 from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
 from taskdesk.jobs.job import EVERY_STATUS
 from taskdesk.jobs.listing import Filter
-from taskdesk.jobs.options import Options
 from taskdesk.jobs.parsing import read_moment
+from taskdesk.jobs.submit_options import Options
 from taskdesk.service import clock
 
 MAX_PAGE = 200

@@ -18,7 +18,7 @@ from taskdesk.service.accounts import Accounts, Identity, User
 from taskdesk.service.errors import AppError
 from taskdesk.web.access.identity import Authenticator, authenticator, who
 from taskdesk.web.access.sessions import Sessions
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.errors import wants_json
 from taskdesk.web.settings import WebSettings
 

@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
 from taskdesk.web.api.tasks import Answer, accepted, idempotency_key
 from taskdesk.web.bulk import ACTIONS, act, matching_ids
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.forms import json_object
 from taskdesk.web.present import job_object
 from taskdesk.web.query import job_filter

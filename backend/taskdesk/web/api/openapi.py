@@ -13,7 +13,7 @@ import yaml
 from flask import Blueprint, Response, json, request
 
 from taskdesk.jobs.catalog import Announced, TaskSpec
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 
 _YAML = Path(__file__).with_name("openapi.yaml")
 _JOBS, _BATCH = "/api/v1/tasks/{name}/jobs", "/api/v1/tasks/{name}/jobs:batch"

@@ -10,7 +10,7 @@ from flask import Blueprint, request
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.representations import worker_object
 from taskdesk.jobs.workers import read_workers
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.forms import json_object
 from taskdesk.web.present import queue_object
 

@@ -10,7 +10,7 @@ from redis.exceptions import RedisError
 
 from taskdesk.jobs.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.forms import JSON_BYTES, arguments_from_request, inputs_from_request
 from taskdesk.web.present import RETRY_AFTER, job_object, task_objects
 from taskdesk.web.query import submit_options

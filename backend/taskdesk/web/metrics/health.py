@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint
 
 from taskdesk.version import VERSION
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 
 bp = Blueprint("health", __name__)
 

@@ -17,7 +17,7 @@ from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, gener
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.metrics.meters import METERS, requests_of
 from taskdesk.web.metrics.redis_figures import RedisFigures
 

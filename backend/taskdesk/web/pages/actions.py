@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
 from taskdesk.jobs.job import Job
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.once import form_key
 
 

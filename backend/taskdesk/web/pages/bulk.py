@@ -13,7 +13,7 @@ from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
 from taskdesk.jobs.jobs import is_job_id
 from taskdesk.service import clock
 from taskdesk.web.bulk import ACTIONS, act, matching_ids
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.pages.view.filters import filters_of, in_words, list_url, tidy
 from taskdesk.web.query import job_filter
 

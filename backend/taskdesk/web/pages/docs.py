@@ -10,7 +10,7 @@ from flask import Blueprint, render_template, request
 
 from taskdesk.jobs.parsing import plain_schema
 from taskdesk.web.api.openapi import document
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.pages.view.curl import curl
 
 _METHODS = ("get", "post", "patch", "delete")

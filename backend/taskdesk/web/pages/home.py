@@ -14,7 +14,7 @@ from taskdesk.jobs.job import Job
 from taskdesk.jobs.statistics import last_runs, typical
 from taskdesk.service.errors import AppError, RedisAway
 from taskdesk.service.redis import Memory
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.once import form_key
 from taskdesk.web.present import job_object, plain_result

@@ -9,7 +9,7 @@ from flask import Blueprint, render_template, request
 from taskdesk.jobs.errors import JobNotFound, TaskNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.pages.actions import notice
 from taskdesk.web.pages.view.downloads import forms_of
 from taskdesk.web.pages.view.hints import remedy

@@ -12,7 +12,7 @@ from taskdesk.jobs.errors import InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.service import clock
 from taskdesk.web.bulk import ACTIONS
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.pages.bulk import DONE, done_in_words
 from taskdesk.web.pages.view.durations import duration
 from taskdesk.web.pages.view.fields import as_local

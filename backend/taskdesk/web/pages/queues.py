@@ -12,7 +12,7 @@ from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.throughput import MINUTES
 from taskdesk.jobs.workers import read_workers
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.present import queue_object
 
 

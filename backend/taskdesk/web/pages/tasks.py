@@ -17,7 +17,7 @@ from taskdesk.jobs.parsing import plain_schema, read_fields
 from taskdesk.jobs.queues import Queue
 from taskdesk.service.errors import NoRoom, RedisAway
 from taskdesk.web.access.identity import authenticator
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.once import form_key
 from taskdesk.web.pages.view.calls import calls

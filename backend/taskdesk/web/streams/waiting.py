@@ -10,7 +10,7 @@ from werkzeug.http import parse_dict_header
 
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 
 LONGEST = 60  # seconds
 _PAUSE = 1.0  # seconds until the next look, when Redis did not answer

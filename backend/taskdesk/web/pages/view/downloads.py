@@ -8,7 +8,7 @@ import re
 from flask import Blueprint, Response, request
 
 from taskdesk.jobs.errors import ArtifactNotFound
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 from taskdesk.web.pages.view.tables import as_csv
 from taskdesk.web.present import LinkedPart, result_parts
 

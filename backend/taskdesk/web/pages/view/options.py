@@ -12,10 +12,10 @@ from werkzeug.datastructures import MultiDict
 
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments
-from taskdesk.jobs.options import Options, check_options
 from taskdesk.jobs.parsing import with_zone
 from taskdesk.jobs.queues import Queue
-from taskdesk.web.desk import desk
+from taskdesk.jobs.submit_options import Options, check_options
+from taskdesk.web.context import desk
 from taskdesk.web.pages.view.fields import FormField, Texts
 from taskdesk.web.query import submit_options
 

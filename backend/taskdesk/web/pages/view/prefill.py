@@ -20,7 +20,7 @@ from taskdesk.jobs.errors import (
     UnreadableInput,
 )
 from taskdesk.jobs.job import Job
-from taskdesk.web.desk import desk
+from taskdesk.web.context import desk
 
 
 @dataclass(frozen=True)

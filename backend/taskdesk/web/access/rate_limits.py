@@ -22,7 +22,7 @@ from taskdesk.service.accounts import Identity
 from taskdesk.service.errors import AppError
 from taskdesk.web.access.auth import is_write
 from taskdesk.web.access.identity import who
-from taskdesk.web.desk import WebDesk
+from taskdesk.web.context import WebDesk
 from taskdesk.web.settings import WebSettings
 
 LOGINS = "10/minute"  # of an address, and with a name
