@@ -17,7 +17,7 @@ from taskdesk.web.access.protection import refuse_foreign_request
 from taskdesk.web.api.jobs import job_result
 from taskdesk.web.context import desk
 from taskdesk.web.forms import JSON_BYTES
-from taskdesk.web.present import job_object, plain_result
+from taskdesk.web.links import job_object, plain_result
 
 NEWEST = 100
 _NEARLY_DONE = 0.98  # tutorial 001 asks for the picture from 0.99 on, and then it has to be there

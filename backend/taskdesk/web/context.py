@@ -15,8 +15,8 @@ from taskdesk.service.errors import AppError
 from taskdesk.service.redis import connect_briefly
 from taskdesk.web.access.identity import who
 from taskdesk.web.settings import WebSettings
-from taskdesk.web.streams.stream import EventStreams
-from taskdesk.web.streams.wakeups import Wakeups
+from taskdesk.web.streams.event_streams import EventStreams
+from taskdesk.web.streams.job_notifier import Wakeups
 
 
 class WebDesk(Desk):

@@ -26,9 +26,9 @@ from taskdesk.web.access.protection import SAFE_HEADERS
 from taskdesk.web.access.rate_limits import WriteLimit
 from taskdesk.web.context import WebDesk
 from taskdesk.web.forms import JSON_BYTES, json_arguments
-from taskdesk.web.metrics.meters import requests_of
+from taskdesk.web.links import RETRY_AFTER, links
+from taskdesk.web.metrics.process_metrics import requests_of
 from taskdesk.web.metrics.request_log import request_id_of, write_line
-from taskdesk.web.present import RETRY_AFTER, links
 
 _PATH = re.compile(r"/api/v1/tasks/([0-9A-Za-z_.]+)/jobs")
 _ROUTE = "/api/v1/tasks/<name>/jobs"

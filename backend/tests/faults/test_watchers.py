@@ -17,7 +17,7 @@ from redis import Redis
 
 from taskdesk.jobs.events import STREAM_EVENTS, Progress, append_log, emit
 from taskdesk.jobs.keys import WAKE, job_key
-from taskdesk.web.streams.feed import KEPT
+from taskdesk.web.streams.event_feed import KEPT
 from tests.conftest import Stack, wait_until
 
 JOB = "a-job"

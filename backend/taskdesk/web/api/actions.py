@@ -11,7 +11,7 @@ from taskdesk.web.api.tasks import Answer, accepted, idempotency_key
 from taskdesk.web.bulk import ACTIONS, act, matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.forms import json_object
-from taskdesk.web.present import job_object
+from taskdesk.web.links import job_object
 from taskdesk.web.query import job_filter
 from taskdesk.web.streams.waiting import preferred_wait
 

@@ -15,7 +15,7 @@ from taskdesk.jobs.joblog import read_log
 from taskdesk.web.access.auth import is_known_for_long
 from taskdesk.web.bulk import matching_ids
 from taskdesk.web.context import desk
-from taskdesk.web.present import RETRY_AFTER, job_object, plain_result, result_parts
+from taskdesk.web.links import RETRY_AFTER, job_object, plain_result, result_parts
 from taskdesk.web.query import PAGED, job_filter, once_each, page_limit
 from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
 

@@ -12,7 +12,7 @@ from taskdesk.jobs.representations import worker_object
 from taskdesk.jobs.workers import read_workers
 from taskdesk.web.context import desk
 from taskdesk.web.forms import json_object
-from taskdesk.web.present import queue_object
+from taskdesk.web.links import queue_object
 
 
 def add_routes(bp: Blueprint) -> None:

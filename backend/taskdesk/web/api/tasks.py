@@ -12,7 +12,7 @@ from taskdesk.jobs.errors import FieldError, InvalidArguments, JobExpired, JobNo
 from taskdesk.jobs.job import Job
 from taskdesk.web.context import desk
 from taskdesk.web.forms import JSON_BYTES, arguments_from_request, inputs_from_request
-from taskdesk.web.present import RETRY_AFTER, job_object, task_objects
+from taskdesk.web.links import RETRY_AFTER, job_object, task_objects
 from taskdesk.web.query import submit_options
 from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
 

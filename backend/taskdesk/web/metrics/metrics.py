@@ -18,8 +18,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from taskdesk.web.context import desk
-from taskdesk.web.metrics.meters import METERS, requests_of
-from taskdesk.web.metrics.redis_figures import RedisFigures
+from taskdesk.web.metrics.process_metrics import METERS, requests_of
+from taskdesk.web.metrics.redis_metrics import RedisFigures
 
 bp = Blueprint("metrics", __name__)
 

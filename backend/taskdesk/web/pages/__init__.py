@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from taskdesk.web.once import once_field
+from taskdesk.web.form_token import once_field
 from taskdesk.web.pages import actions, bulk, docs, home, job, jobs, queues, tasks
 from taskdesk.web.pages.view import downloads
 from taskdesk.web.pages.view.durations import about, duration, usual

@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from taskdesk.jobs.job import Job
 from taskdesk.web.context import desk
-from taskdesk.web.once import form_key
+from taskdesk.web.form_token import form_key
 
 
 def add_routes(bp: Blueprint) -> None:

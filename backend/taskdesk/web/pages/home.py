@@ -15,9 +15,9 @@ from taskdesk.jobs.statistics import last_runs, typical
 from taskdesk.service.errors import AppError, RedisAway
 from taskdesk.service.redis import Memory
 from taskdesk.web.context import desk
+from taskdesk.web.form_token import form_key
 from taskdesk.web.forms import arguments_from_page
-from taskdesk.web.once import form_key
-from taskdesk.web.present import job_object, plain_result
+from taskdesk.web.links import job_object, plain_result
 from taskdesk.web.query import page_limit
 
 FORM_TASK = "simple_task"

@@ -10,6 +10,7 @@ from taskdesk.jobs.errors import JobNotFound, TaskNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
 from taskdesk.web.context import desk
+from taskdesk.web.links import job_object, result_parts
 from taskdesk.web.pages.actions import notice
 from taskdesk.web.pages.view.downloads import forms_of
 from taskdesk.web.pages.view.hints import remedy
@@ -18,7 +19,6 @@ from taskdesk.web.pages.view.progress_estimate import pace
 from taskdesk.web.pages.view.tables import table_view
 from taskdesk.web.pages.view.timeline import timeline
 from taskdesk.web.pages.view.tree import json_text, tree
-from taskdesk.web.present import job_object, result_parts
 
 LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
 TEXT_SHOWN = 100_000

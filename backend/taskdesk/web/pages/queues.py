@@ -13,7 +13,7 @@ from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.throughput import MINUTES
 from taskdesk.jobs.workers import read_workers
 from taskdesk.web.context import desk
-from taskdesk.web.present import queue_object
+from taskdesk.web.links import queue_object
 
 
 def add_routes(bp: Blueprint) -> None:

@@ -18,14 +18,14 @@ from taskdesk.jobs.queues import Queue
 from taskdesk.service.errors import NoRoom, RedisAway
 from taskdesk.web.access.identity import authenticator
 from taskdesk.web.context import desk
+from taskdesk.web.form_token import form_key
 from taskdesk.web.forms import arguments_from_page
-from taskdesk.web.once import form_key
+from taskdesk.web.links import task_objects
 from taskdesk.web.pages.view.calls import calls
 from taskdesk.web.pages.view.fields import Texts, defaults, form_fields, texts_of
 from taskdesk.web.pages.view.options import option_fields, option_query, read_options
 from taskdesk.web.pages.view.prefill import Source, read_source
 from taskdesk.web.pages.view.progress_estimate import FEW
-from taskdesk.web.present import task_objects
 
 
 def add_routes(bp: Blueprint) -> None:

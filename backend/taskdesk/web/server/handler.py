@@ -17,9 +17,9 @@ import gevent
 from gevent.pywsgi import WSGIHandler
 
 from taskdesk.web.metrics.request_log import request_id_of, write_line
-from taskdesk.web.server.body import Body
 from taskdesk.web.server.connection import Connection
-from taskdesk.web.server.head import Refusal, read_head
+from taskdesk.web.server.request_body import Body
+from taskdesk.web.server.request_parser import Refusal, read_head
 from taskdesk.web.streams.watcher import Watcher
 
 LOST_MS = 60_000  # who takes nothing of an event stream for so long has gone, or never reads: it is closed

@@ -15,7 +15,7 @@ from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
 
 from taskdesk.web.server.handler import Handler
-from taskdesk.web.server.head import Refusal
+from taskdesk.web.server.request_parser import Refusal
 
 CONNECTIONS = 10_000  # event streams do not count: their connections are given away
 REFUSALS = 1_000  # more that are open to be told so; beyond these, connections wait in the backlog

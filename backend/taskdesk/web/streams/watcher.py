@@ -11,7 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 
-from taskdesk.web.streams.feed import Feed, format_message
+from taskdesk.web.streams.event_feed import Feed, format_message
 
 LOGGED_OUT = "Your login or your token is no longer valid."
 STALL = 60.0  # seconds that a client may take for one batch of messages

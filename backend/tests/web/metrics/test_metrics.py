@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.web import create_app
-from taskdesk.web.metrics.meters import OPEN_STREAMS
+from taskdesk.web.metrics.process_metrics import OPEN_STREAMS
 from taskdesk.web.settings import WebSettings
 from tests.conftest import BACKEND, Stack, wait_until
 

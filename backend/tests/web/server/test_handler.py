@@ -13,8 +13,8 @@ import pytest
 from gevent.socket import socketpair
 
 from taskdesk.web.server import connection
-from taskdesk.web.server.body import SKIPPED
 from taskdesk.web.server.handler import Handler
+from taskdesk.web.server.request_body import SKIPPED
 
 POST = "POST {} HTTP/1.1\r\nHost: here\r\nContent-Length: {}\r\n\r\n{}"
 GET = "GET {} HTTP/1.1\r\nHost: here\r\n\r\n"

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, request
 
 from taskdesk.jobs.errors import ArtifactNotFound
 from taskdesk.web.context import desk
+from taskdesk.web.links import LinkedPart, result_parts
 from taskdesk.web.pages.view.tables import as_csv
-from taskdesk.web.present import LinkedPart, result_parts
 
 _TYPES = {"csv": "text/csv", "json": "application/json", "txt": "text/plain"}
 

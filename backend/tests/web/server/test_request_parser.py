@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from taskdesk.web.server.head import MAX_FIELDS, MAX_HEAD, MAX_LINE
+from taskdesk.web.server.request_parser import MAX_FIELDS, MAX_HEAD, MAX_LINE
 
 HOST = "Host: here\r\n"
 

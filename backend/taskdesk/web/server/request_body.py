@@ -8,7 +8,7 @@ from typing import BinaryIO
 from gevent.pywsgi import Input
 
 from taskdesk.web.server.connection import Connection
-from taskdesk.web.server.head import Refusal
+from taskdesk.web.server.request_parser import Refusal
 
 SKIPPED = 65_536  # bytes that are cheaper read than a new connection is made
 

@@ -16,10 +16,10 @@ from taskdesk.jobs.events import Progress, append_log, emit
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import JOBS, WAKE, events_key, job_key
 from taskdesk.web import create_app
-from taskdesk.web.streams import wakeups
-from taskdesk.web.streams.feed import KEPT
-from taskdesk.web.streams.stream import EventStreams
-from taskdesk.web.streams.wakeups import Wakeups
+from taskdesk.web.streams import job_notifier
+from taskdesk.web.streams.event_feed import KEPT
+from taskdesk.web.streams.event_streams import EventStreams
+from taskdesk.web.streams.job_notifier import Wakeups
 from taskdesk.web.streams.watcher import Watcher
 from tests.conftest import RedisServer, wait_until
 from tests.faults.proxy import Proxy
@@ -339,7 +339,7 @@ def test_a_stream_ends_when_its_job_is_deleted(running, streams):
 
 
 def test_a_stream_goes_on_when_redis_was_away(tmp_path, monkeypatch):
-    monkeypatch.setattr(wakeups, "PAUSE", 0.05)
+    monkeypatch.setattr(job_notifier, "PAUSE", 0.05)
     server = RedisServer(tmp_path)
     server.start()
     with Redis.from_url(server.url) as redis:
@@ -371,8 +371,8 @@ def proxy(redis_server: RedisServer) -> Iterator[Proxy]:
 
 
 def test_wake_ups_come_again_after_a_connection_that_died_in_silence(redis, proxy, monkeypatch, caplog):
-    monkeypatch.setattr(wakeups, "PATIENCE", 0.2)
-    monkeypatch.setattr(wakeups, "PAUSE", 0.05)
+    monkeypatch.setattr(job_notifier, "PATIENCE", 0.2)
+    monkeypatch.setattr(job_notifier, "PAUSE", 0.05)
     news = Wakeups(f"redis://127.0.0.1:{proxy.port}/0").add(JOB)
     assert news.wait(10)
     news.clear()

@@ -15,9 +15,9 @@ from redis.exceptions import RedisError
 
 from taskdesk.jobs.errors import TooManyStreams
 from taskdesk.jobs.jobs import Jobs
-from taskdesk.web.metrics.meters import OPEN_STREAMS
-from taskdesk.web.streams.feed import Feed, Listener
-from taskdesk.web.streams.wakeups import PAUSE, Wakeups
+from taskdesk.web.metrics.process_metrics import OPEN_STREAMS
+from taskdesk.web.streams.event_feed import Feed, Listener
+from taskdesk.web.streams.job_notifier import PAUSE, Wakeups
 from taskdesk.web.streams.watcher import Watcher
 
 HEARTBEAT = 15.0  # seconds
