@@ -20,7 +20,7 @@ from prometheus_client.utils import floatToGoString
 
 from taskdesk.jobs.statistics import BOUNDS
 from taskdesk.version import VERSION
-from taskdesk.worker.child.limits import resident_memory
+from taskdesk.worker.child.resource_limits import resident_memory
 from taskdesk.worker.shared.meters import Meters
 
 PATIENCE = 5  # seconds that a client may take to ask: meanwhile nobody else is answered

@@ -17,9 +17,9 @@ from redis import Redis
 from redis.connection import Connection
 
 from taskdesk.service.redis import connect_impatiently
-from taskdesk.worker.child.failure import Failure
 from taskdesk.worker.child.loop import Child
 from taskdesk.worker.child.reservation import Outcome, Reserved
+from taskdesk.worker.failure import Failure
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.worker import TaskWorker
 

@@ -14,10 +14,10 @@ from taskdesk.jobs.keys import PARENTS, WAKE
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.queues import Queues
 from taskdesk.jobs.rq_time import now_text
-from taskdesk.worker.child.rq_fallback import StockEndings, _Worker
-from taskdesk.worker.foreign import ForeignJobs
+from taskdesk.worker.rq_fallback import StockEndings, _Worker
 from taskdesk.worker.scripts import CYCLE, RELEASE
 from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Meters
 from taskdesk.worker.shared.output_buffer import Output
 from taskdesk.worker.supervisor.heartbeat import Pulse

@@ -35,19 +35,20 @@ from taskdesk.service.pool import die_with_parent
 from taskdesk.service.redis import connect_impatiently
 from taskdesk.service.redis_errors import is_passing
 from taskdesk.service.sentry import report
-from taskdesk.worker.child.execution import Executor, ForeignJob, reference_of
-from taskdesk.worker.child.failure import STOPPED, Failure
-from taskdesk.worker.child.limits import MB, Limits, TimeLimit, resident_memory
+from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.progress_reporter import Reporter
 from taskdesk.worker.child.reservation import Outcome, Reserved, reserved
-from taskdesk.worker.child.rq_fallback import StockEndings, Stopped
+from taskdesk.worker.child.resource_limits import MB, Limits, TimeLimit, resident_memory
 from taskdesk.worker.child.sandbox import Surroundings
 from taskdesk.worker.child.script_connection import LONGEST_PAUSE, SHORTEST_PAUSE, Doorbell, Interrupted, Wire
+from taskdesk.worker.child.task_runner import Executor, ForeignJob, reference_of
 from taskdesk.worker.discovery import TaskRegistry
-from taskdesk.worker.foreign import ForeignJobs, HandBack
+from taskdesk.worker.failure import STOPPED, Failure
+from taskdesk.worker.rq_fallback import StockEndings, Stopped
 from taskdesk.worker.scripts import ADOPT, CYCLE, RELEASE
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Row
 from taskdesk.worker.shared.output_buffer import Output
 

@@ -10,8 +10,8 @@ from redis import Redis
 
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.service import clock
-from taskdesk.worker.child.limits import resident_memory
 from taskdesk.worker.child.loop import WIP_LEASE
+from taskdesk.worker.child.resource_limits import resident_memory
 from taskdesk.worker.scripts import BEAT
 from taskdesk.worker.shared.activity import Activity, Running
 

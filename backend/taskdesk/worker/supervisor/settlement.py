@@ -15,14 +15,14 @@ from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.logs import about_job
 from taskdesk.service.redis_errors import is_out_of_memory
-from taskdesk.worker.child.execution import reference_of
-from taskdesk.worker.child.failure import Failure
-from taskdesk.worker.child.rq_fallback import StockEndings
+from taskdesk.worker.child.task_runner import reference_of
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
-from taskdesk.worker.foreign import ForeignJobs
+from taskdesk.worker.failure import Failure
+from taskdesk.worker.rq_fallback import StockEndings
 from taskdesk.worker.scripts import RELEASE, TICK
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import Activity, Running
+from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Row
 from taskdesk.worker.shared.output_buffer import Output
 

@@ -30,13 +30,13 @@ from taskdesk.service import clock
 from taskdesk.service.redis import connect_impatiently
 from taskdesk.service.redis_errors import READ_ONLY, code_of
 from taskdesk.version import VERSION
-from taskdesk.worker.child.failure import STOPPED, Failure
 from taskdesk.worker.child.loop import DONE, RECYCLE, Child
-from taskdesk.worker.child.rq_fallback import TaskJob
 from taskdesk.worker.discovery import TaskRegistry
-from taskdesk.worker.foreign import ForeignJobs
+from taskdesk.worker.failure import STOPPED, Failure
+from taskdesk.worker.rq_fallback import TaskJob
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import Activity, Running
+from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Meters, Row
 from taskdesk.worker.shared.output_buffer import Output
 from taskdesk.worker.supervisor.commands import Commands

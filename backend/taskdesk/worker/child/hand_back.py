@@ -1,54 +1,15 @@
-"""Jobs that this worker can't run and another may: handed back uncharged, and taken over from others at once.
-
-A job's task may be in another version of the tasks package (a rolling deploy), in another package on the same queue, or
-of a worker that reads pickles. Nothing of such a job has begun, so it goes back, however few attempts it has:
-lua/endings.lua keeps it for RQ's scheduler, and lua/adopt.lua gives it to a worker that serves it. A worker looks for
-them only while its supervisor has seen some: who serves all that is queued pays nothing for this.
-"""
+"""Hand back a job that this worker can't run and another may: what release.lua has to know."""
 
 from __future__ import annotations
-
-import json
-import mmap
-import os
-from collections.abc import Iterable
-from contextlib import suppress
-from weakref import finalize
 
 from redis import Redis
 
 from taskdesk.jobs.catalog import FRESH_SECONDS, CatalogReader
 from taskdesk.service.errors import AppError
-from taskdesk.worker.child.execution import ForeignJob, reference_of
-from taskdesk.worker.child.failure import Failure
 from taskdesk.worker.child.reservation import Reserved
+from taskdesk.worker.child.task_runner import ForeignJob, reference_of
 from taskdesk.worker.discovery import TaskRegistry
-
-
-class ForeignJobs:
-    """Tell the child whether a handed-back job waits that this worker serves."""
-
-    def __init__(self, registry: TaskRegistry):
-        versions = [f"{reference}@{task.spec.version}" for reference, task in registry.tasks.items()]
-        self._served = dict.fromkeys((*registry.tasks, *versions), 1)
-        self.served = json.dumps(self._served)  # as adopt.lua takes it
-        self._page = mmap.mmap(-1, 1)
-        self.wakeup = os.pipe()  # the idle child waits at its reading end
-        for end in self.wakeup:
-            os.set_blocking(end, False)
-            finalize(self, os.close, end)
-
-    @property
-    def are_there(self) -> bool:
-        return self._page[0] == 1
-
-    def look(self, wanted: Iterable[bytes]) -> None:
-        """Tell the child of them: what tick.lua answers that handed-back jobs want."""
-        are_there = any(one.decode() in self._served for one in wanted)
-        self._page[0] = are_there
-        if are_there:
-            with suppress(BlockingIOError):  # it has not read what was written before
-                os.write(self.wakeup[1], b".")
+from taskdesk.worker.failure import Failure
 
 
 class HandBack:
