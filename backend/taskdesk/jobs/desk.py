@@ -40,20 +40,20 @@ class Desk:
         arguments: Arguments,
         *,
         key: str | None = None,
-        form_key: str = "",
+        form_token: str = "",
         **options: Unpack[Options],
     ) -> Job:
         """Store the uploads, then put the job on a queue. `arguments` are checked already.
 
-        With a `key` (Idempotency-Key) that came before, the job of that time. A `form_key` does the same while the
+        With a `key` (Idempotency-Key) that came before, the job of that time. A `form_token` does the same while the
         input is the same and that job is there; else it makes another. Raises IdempotencyKeyReused, NoRoom;
         InvalidArguments for `queue` and `at`.
         """
         check_options(self.queues.names, options)
         once = None
-        if key or form_key:
+        if key or form_token:
             digest = _digest(spec, arguments, options)
-            once = Once(key or f"form {form_key} {digest}", digest, options.get("owner", ""))
+            once = Once(key or f"form {form_token} {digest}", digest, options.get("owner", ""))
             if known := self.jobs.done_before(once):
                 try:
                     return self._known(once, known[0])
@@ -102,7 +102,7 @@ class Desk:
         once = Once(key, _digest(spec, asked, options), options.get("owner", "")) if key else None
         return self.jobs.submit_many(spec, inputs, self._retention, once=once, **options)
 
-    def retry(self, job: Job, *, key: str | None = None, form_key: str = "") -> Job:
+    def retry(self, job: Job, *, key: str | None = None, form_token: str = "") -> Job:
         """A new job with the input, the files, the tags and the queue of one that has ended; the keys as in `submit`.
 
         A queue that the settings do not name any more is left for the task's own.
@@ -119,7 +119,7 @@ class Desk:
             check(spec, values, uploads)
             queue = job.queue if job.queue in self.queues.names else None
             options: Options = {"queue": queue, "tags": job.tags, "retry_of": job.id}
-            return self.submit(spec, Arguments(values, uploads), key=key, form_key=form_key, **options)
+            return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
         """A file that came with a job, open until `files` closes. Raises ArtifactNotFound."""

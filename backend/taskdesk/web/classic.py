@@ -19,7 +19,7 @@ from taskdesk.web.context import desk
 from taskdesk.web.forms import JSON_BYTES
 from taskdesk.web.links import job_object, plain_result
 
-NEWEST = 100
+NEWEST_JOBS = 100
 _NEARLY_DONE = 0.98  # tutorial 001 asks for the picture from 0.99 on, and then it has to be there
 _CELERY = {"running": "STARTED", "succeeded": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED"}
 
@@ -47,7 +47,7 @@ def heavy_status() -> dict[str, Any]:
 
 @bp.get("/flask/tasks")
 def newest_tasks() -> dict[str, Any]:
-    jobs, _ = desk().jobs.page(NEWEST)
+    jobs, _ = desk().jobs.page(NEWEST_JOBS)
     results = desk().jobs.results([job.id for job in jobs])
     return {
         "data": [

@@ -16,7 +16,7 @@ from taskdesk.service.redis import connect_briefly
 from taskdesk.web.access.identity import who
 from taskdesk.web.settings import WebSettings
 from taskdesk.web.streams.event_streams import EventStreams
-from taskdesk.web.streams.job_notifier import Wakeups
+from taskdesk.web.streams.job_notifier import JobNotifier
 
 
 class WebDesk(Desk):
@@ -24,11 +24,11 @@ class WebDesk(Desk):
         url = settings.redis_url.get_secret_value()
         super().__init__(settings, connect_briefly(url))
         self.settings = settings
-        self.wakeups = Wakeups(url)
+        self.notifier = JobNotifier(url)
         self.streams = EventStreams(
             self.redis,
             self.jobs,
-            self.wakeups,
+            self.notifier,
             most=settings.max_event_streams,
             most_per_client=settings.max_event_streams_per_client,
         )
@@ -58,10 +58,10 @@ class WebDesk(Desk):
             raise outcome
         return outcome
 
-    def let_go(self) -> None:
+    def shut_down(self) -> None:
         """The process stops: answer who waits for a job, and end the event streams. Their clients come again."""
         self.is_stopping = True
-        self.wakeups.wake_all()
+        self.notifier.wake_all()
         self.streams.close()
 
 

@@ -26,7 +26,7 @@ from taskdesk.web.access.protection import SAFE_HEADERS
 from taskdesk.web.access.rate_limits import WriteLimit
 from taskdesk.web.context import WebDesk
 from taskdesk.web.forms import JSON_BYTES, json_arguments
-from taskdesk.web.links import RETRY_AFTER, links
+from taskdesk.web.links import RETRY_AFTER, job_links
 from taskdesk.web.metrics.process_metrics import requests_of
 from taskdesk.web.metrics.request_log import request_id_of, write_line
 
@@ -72,7 +72,7 @@ class Express:
     def _accept(
         self, job: Job, known: Identity, request_id: str, environ: dict[str, Any], start_response: Any, began: float
     ) -> list[bytes]:
-        shown = {**job_object(self._desk, job), "links": links(job, environ.get("SCRIPT_NAME", ""))}
+        shown = {**job_object(self._desk, job), "links": job_links(job, environ.get("SCRIPT_NAME", ""))}
         body = f"{_encode(shown)}\n".encode()
         headers = {
             "Content-Type": "application/json",

@@ -33,7 +33,7 @@ def queue_object(queue: Queue) -> dict[str, Any]:
 
 def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
     """The job as the API shows it; `whole`: with what a list leaves out, and its result's value if that is small."""
-    shown = {**representations.job_object(desk(), job, whole=whole), "links": links(job, request.script_root)}
+    shown = {**representations.job_object(desk(), job, whole=whole), "links": job_links(job, request.script_root)}
     if "result" in shown:
         result = shown["result"]
         result["url"] = shown["links"]["result"]
@@ -43,7 +43,7 @@ def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
     return shown
 
 
-def links(job: Job, root: str) -> dict[str, str]:
+def job_links(job: Job, root: str) -> dict[str, str]:
     """Where the job is, and what can be done with it as it is. `root` is the prefix of all addresses."""
     here = f"{root}/api/v1/jobs/{job.id}"
     names = ["events", "logs"]

@@ -17,7 +17,7 @@ from redis import Redis
 
 from taskdesk.jobs.events import STREAM_EVENTS, Progress, append_log, emit
 from taskdesk.jobs.keys import WAKE, job_key
-from taskdesk.web.streams.event_feed import KEPT
+from taskdesk.web.streams.event_feed import KEPT_MESSAGES
 from tests.conftest import Stack, wait_until
 
 JOB = "a-job"
@@ -178,7 +178,7 @@ def test_who_stalls_for_too_long_is_dropped(running, web):
     with stalled(web.port) as slow:
         wait_until(lambda: client.connections)
         report(running, 1, 100, LARGE)
-        for first in range(101, 4 * KEPT, 300):
+        for first in range(101, 4 * KEPT_MESSAGES, 300):
             report(running, first, first + 299)
             wait_until(lambda last=first + 299: f'"current": {last},' in client.heard[-1][1])
 
@@ -190,4 +190,4 @@ def test_who_stalls_for_too_long_is_dropped(running, web):
     client.join(20)
     heard = numbers(text)
     assert heard == list(range(1, len(heard) + 1))
-    assert len(heard) < 4 * KEPT
+    assert len(heard) < 4 * KEPT_MESSAGES

@@ -89,7 +89,7 @@ def echo(seen: list[dict[str, Any]]) -> Any:
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Server]]:
     """Start a server of an application. It looks at its deadlines often."""
-    monkeypatch.setattr(wsgi, "SWEEP", 0.02)
+    monkeypatch.setattr(wsgi, "SWEEP_SECONDS", 0.02)
     servers = []
 
     def serve(application: Any, **options: Any) -> Server:

@@ -18,8 +18,8 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from taskdesk.web.context import desk
-from taskdesk.web.metrics.process_metrics import METERS, requests_of
-from taskdesk.web.metrics.redis_metrics import RedisFigures
+from taskdesk.web.metrics.process_metrics import PROCESS_METRICS, requests_of
+from taskdesk.web.metrics.redis_metrics import RedisMetrics
 
 bp = Blueprint("metrics", __name__)
 
@@ -39,13 +39,13 @@ def metrics() -> Response:
         _forget_the_dead(Path(folder))
         MultiProcessCollector(registry, folder)
     else:
-        registry.register(METERS)
-    registry.register(RedisFigures(desk()))
-    registry.register(_DiskFigures())
+        registry.register(PROCESS_METRICS)
+    registry.register(RedisMetrics(desk()))
+    registry.register(_DiskMetrics())
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 
 
-class _DiskFigures:
+class _DiskMetrics:
     """A collector: a Gauge would write into the folder of the processes, too, and stay when they have ended."""
 
     def collect(self) -> Iterator[Metric]:

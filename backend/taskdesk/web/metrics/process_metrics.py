@@ -7,20 +7,20 @@ from functools import lru_cache
 from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 
 disable_created_metrics()  # one more line for each label, which says only when the process first saw it
-METERS = CollectorRegistry()
+PROCESS_METRICS = CollectorRegistry()
 
 REQUESTS = Histogram(
     "taskdesk_http_request_seconds",
     "Seconds from a request to the head of its answer.",
     ("method", "route", "status"),
     buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 60),
-    registry=METERS,
+    registry=PROCESS_METRICS,
 )
 OPEN_STREAMS = Gauge(
     "taskdesk_open_streams",
     "Clients that follow a job by Server-Sent Events now.",
     multiprocess_mode="livesum",
-    registry=METERS,
+    registry=PROCESS_METRICS,
 )
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 

@@ -20,12 +20,12 @@ from taskdesk.jobs.statistics import BOUNDS, Histogram, Statistics
 from taskdesk.service import clock
 from taskdesk.service.redis import JOBS_SHARE, Memory
 
-STATES = ("started", "suspended", "busy", "idle")  # of a worker, as RQ has them
+WORKER_STATES = ("started", "suspended", "busy", "idle")  # of a worker, as RQ has them
 
 log = logging.getLogger("web")
 
 
-class RedisFigures:
+class RedisMetrics:
     """A collector, for the registry of one scrape."""
 
     def __init__(self, desk: Desk):
@@ -110,7 +110,7 @@ def _workers(queues: Sequence[Queue], announced: Announced) -> Metric:
     family = GaugeMetricFamily("rq_workers", "Workers online that serve the queue.", labels=("queue", "state"))
     counts = Counter((queue, worker.state) for worker in announced.workers for queue in worker.queues)
     for queue in queues:
-        for state in STATES:
+        for state in WORKER_STATES:
             family.add_metric((queue.name, state), counts[queue.name, state])
     return family
 

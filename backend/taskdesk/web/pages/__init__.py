@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from taskdesk.web.form_token import once_field
+from taskdesk.web.form_token import form_token_field
 from taskdesk.web.pages import actions, bulk, docs, home, job, jobs, queues, tasks
 from taskdesk.web.pages.view import downloads
 from taskdesk.web.pages.view.durations import about, duration, usual
@@ -11,7 +11,7 @@ bp = Blueprint("pages", __name__)
 bp.add_app_template_filter(about)
 bp.add_app_template_filter(duration)
 bp.add_app_template_filter(usual)
-bp.add_app_template_global(once_field)
+bp.add_app_template_global(form_token_field)
 home.add_routes(bp)
 tasks.add_routes(bp)
 jobs.add_routes(bp)

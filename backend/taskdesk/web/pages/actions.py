@@ -7,7 +7,7 @@ from werkzeug.wrappers import Response
 
 from taskdesk.jobs.job import Job
 from taskdesk.web.context import desk
-from taskdesk.web.form_token import form_key
+from taskdesk.web.form_token import form_token
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -23,7 +23,7 @@ def cancel_job(job_id: str) -> Response:
 
 
 def retry_job(job_id: str) -> Response:
-    return _back(desk().retry(desk().jobs.get(job_id), form_key=form_key()).id, "retry")
+    return _back(desk().retry(desk().jobs.get(job_id), form_token=form_token()).id, "retry")
 
 
 def keep_job(job_id: str) -> Response:

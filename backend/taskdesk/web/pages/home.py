@@ -15,7 +15,7 @@ from taskdesk.jobs.statistics import last_runs, typical
 from taskdesk.service.errors import AppError, RedisAway
 from taskdesk.service.redis import Memory
 from taskdesk.web.context import desk
-from taskdesk.web.form_token import form_key
+from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.links import job_object, plain_result
 from taskdesk.web.query import page_limit
@@ -46,7 +46,7 @@ def add_job() -> BaseResponse | tuple[str, int]:
             raise InvalidArguments([FieldError("/task_param", "Type a text first.")])
         form["task_arg"] = text
         spec = desk().catalog.task(FORM_TASK)
-        job = desk().submit(spec, arguments_from_page(spec, form, MultiDict()), form_key=form_key())
+        job = desk().submit(spec, arguments_from_page(spec, form, MultiDict()), form_token=form_token())
     except AppError as error:
         return _page(error=str(error)), error.status
     except RedisError:

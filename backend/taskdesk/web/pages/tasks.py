@@ -18,7 +18,7 @@ from taskdesk.jobs.queues import Queue
 from taskdesk.service.errors import NoRoom, RedisAway
 from taskdesk.web.access.identity import authenticator
 from taskdesk.web.context import desk
-from taskdesk.web.form_token import form_key
+from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.links import task_objects
 from taskdesk.web.pages.view.calls import calls
@@ -49,7 +49,7 @@ def run_task(name: str) -> Response | tuple[str, int]:
         source = read_source(spec)
         with ExitStack() as files:
             arguments = arguments_from_page(spec, request.form, request.files, source.reopen(files))
-            job = desk().submit(spec, arguments, form_key=form_key(), **read_options(spec, _texts(spec, source)))
+            job = desk().submit(spec, arguments, form_token=form_token(), **read_options(spec, _texts(spec, source)))
     except InvalidArguments as error:
         return _page(spec, source, error.errors), error.status
     except NoRoom as error:

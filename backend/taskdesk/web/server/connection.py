@@ -14,8 +14,8 @@ from typing import Any
 
 IDLE_SECONDS = 75  # between two requests: longer than nginx keeps a connection to us (60), so it is the one that closes
 HEAD_SECONDS = 10  # from the first byte of a request to the end of its head
-BODY_SECONDS = 30  # for a piece of a body that is waited for, and with each BODY_RATE bytes of it one more
-BODY_RATE = 500
+BODY_SECONDS = 30  # for a piece of a body that is waited for, and with each BODY_BYTES_PER_SECOND bytes of it one more
+BODY_BYTES_PER_SECOND = 500
 SEND_SECONDS = 60  # in which a client has to take something of an answer
 LINGER_SECONDS = 2  # that a client has to read a refusal, and bytes that it may send until then
 LINGER_BYTES = 64_000_000
@@ -48,7 +48,7 @@ class Connection(io.RawIOBase):
         self.deadline = monotonic() + IDLE_SECONDS
 
     def await_body(self) -> None:
-        self._credit = 1 / BODY_RATE
+        self._credit = 1 / BODY_BYTES_PER_SECOND
         self.deadline = monotonic() + BODY_SECONDS
 
     def await_nothing(self) -> None:

@@ -18,12 +18,14 @@ from gevent.pywsgi import WSGIHandler
 
 from taskdesk.web.metrics.request_log import request_id_of, write_line
 from taskdesk.web.server.connection import Connection
-from taskdesk.web.server.request_body import Body
+from taskdesk.web.server.request_body import RequestBody
 from taskdesk.web.server.request_parser import Refusal, read_head
 from taskdesk.web.streams.watcher import Watcher
 
-LOST_MS = 60_000  # who takes nothing of an event stream for so long has gone, or never reads: it is closed
-_JOINED = 65_536  # bytes: with a body up to this, head and body are sent as one
+STREAM_ACK_TIMEOUT_MS = (
+    60_000  # who takes nothing of an event stream for so long has gone, or never reads: it is closed
+)
+_MAX_JOINED_BYTES = 65_536  # bytes: with a body up to this, head and body are sent as one
 
 
 class Handler(WSGIHandler):
@@ -89,7 +91,7 @@ class Handler(WSGIHandler):
         stays = self.request_version == "HTTP/1.1" or "keep-alive" in options
         self.close_connection = not stays or "close" in options
         expected = head.get("HTTP_EXPECT", "").lower() == "100-continue"
-        self.wsgi_input = Body(self.rfile, int(head.get("CONTENT_LENGTH", 0)), self.connection, expected)
+        self.wsgi_input = RequestBody(self.rfile, int(head.get("CONTENT_LENGTH", 0)), self.connection, expected)
         self.environ = {
             **self.server.environ,
             **head,
@@ -119,7 +121,7 @@ class Handler(WSGIHandler):
         self.close_connection, self._loses_answer = True, False
         self.write(b"")  # the headers
         if hasattr(socket, "TCP_USER_TIMEOUT"):
-            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, LOST_MS)
+            self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STREAM_ACK_TIMEOUT_MS)
         connection = self.socket.dup()  # first: it fails when there are no more files, and the watcher has to be closed
         watcher, self.result = self.result, ()
         watcher.follow(connection)
@@ -139,7 +141,7 @@ class Handler(WSGIHandler):
         self.finalize_headers()
         fields = b"".join(b"%b: %b\r\n" % field for field in self.response_headers)
         head = b"HTTP/1.1 %b\r\n%b\r\n" % (self.status, fields)
-        if self.response_use_chunked or len(data) > _JOINED:
+        if self.response_use_chunked or len(data) > _MAX_JOINED_BYTES:
             self._sendall(head)
             self._write(data)
         else:

@@ -10,10 +10,10 @@ from gevent.pywsgi import Input
 from taskdesk.web.server.connection import Connection
 from taskdesk.web.server.request_parser import Refusal
 
-SKIPPED = 65_536  # bytes that are cheaper read than a new connection is made
+MAX_SKIPPED_BYTES = 65_536  # bytes that are cheaper read than a new connection is made
 
 
-class Body(Input):
+class RequestBody(Input):
     """`length` bytes. If `expected` (Expect: 100-continue), the client sends them when it is told that they are read.
 
     Reading raises Refusal if they do not come.
@@ -34,7 +34,7 @@ class Body(Input):
     def is_skippable(self) -> bool:
         """Whether the next request can be reached by reading what is left; a client that waits would not send it."""
         may_come = self.socket is None and not self._connection.has_expired
-        return not self.left or (self.left <= SKIPPED and may_come)
+        return not self.left or (self.left <= MAX_SKIPPED_BYTES and may_come)
 
     def _do_read(self, length: int | None = None, use_readline: bool = False) -> bytes:
         self._connection.await_body()

@@ -13,9 +13,9 @@ from urllib.parse import unquote_to_bytes
 
 from taskdesk.service.errors import AppError
 
-MAX_LINE = 8192  # bytes of the request line
+MAX_LINE_BYTES = 8192  # bytes of the request line
 MAX_FIELDS = 100
-MAX_HEAD = 32_768  # bytes of all fields, and of the empty line after them
+MAX_HEAD_BYTES = 32_768  # bytes of all fields, and of the empty line after them
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")  # no others: they are labels of metrics
 
 _REQUEST_LINE = re.compile(r"([!-~]+) ([!-~]+) HTTP/1\.([01])\r\n")
@@ -29,7 +29,7 @@ _KEYS = {"CONTENT_LENGTH": "CONTENT_LENGTH", "CONTENT_TYPE": "CONTENT_TYPE"}  # 
 _ONCE = {"HTTP_HOST": "Host", "HTTP_TRANSFER_ENCODING": "Transfer-Encoding", "CONTENT_LENGTH": "Content-Length"}
 
 _TOO_LONG = (414, "The address is too long: send what is long in the body.")
-_TOO_LARGE = (431, f"The head is too large: {MAX_FIELDS} fields of {MAX_HEAD:,} bytes in all are allowed.")
+_TOO_LARGE = (431, f"The head is too large: {MAX_FIELDS} fields of {MAX_HEAD_BYTES:,} bytes in all are allowed.")
 
 
 class Refusal(AppError):
@@ -65,9 +65,9 @@ def read_head(stream: BinaryIO) -> dict[str, str]:
 
 
 def _request_line(stream: BinaryIO) -> tuple[str, ...]:
-    line = _line(stream, MAX_LINE, _TOO_LONG)
+    line = _line(stream, MAX_LINE_BYTES, _TOO_LONG)
     if line == "\r\n":  # some clients end a body with one more: RFC 9112, 2.2
-        line = _line(stream, MAX_LINE, _TOO_LONG)
+        line = _line(stream, MAX_LINE_BYTES, _TOO_LONG)
     parts = _REQUEST_LINE.fullmatch(line)
     if not parts:
         raise Refusal(400, "This is no request of HTTP/1.1: its first line is malformed.")
@@ -78,7 +78,7 @@ def _request_line(stream: BinaryIO) -> tuple[str, ...]:
 
 def _fields(stream: BinaryIO) -> Iterator[tuple[str, str]]:
     """Key in the environ, and value, of each field."""
-    left = MAX_HEAD
+    left = MAX_HEAD_BYTES
     for _ in range(MAX_FIELDS + 1):
         line = _line(stream, left, _TOO_LARGE)
         if line == "\r\n":

@@ -17,9 +17,9 @@ from taskdesk.service.pool import Pool
 from taskdesk.web.server.wsgi import Server
 
 STOP_SECONDS = 8  # that requests under way have at a stop; `make run` waits for 9, compose for 15
-BACKLOG = 1024
-UNSENT = 131_072  # bytes that the kernel takes of an answer to a client that does not read; else it is megabytes
-FILES = 20_000  # of one process: connections, and event streams, which give their place among these away
+BACKLOG_CONNECTIONS = 1024
+MAX_UNSENT_BYTES = 131_072  # that the kernel buffers for a client that does not read; by default, megabytes
+MAX_OPEN_FILES = 20_000  # of one process: connections, and event streams, which give their place among these away
 
 log = logging.getLogger("web")
 
@@ -49,27 +49,27 @@ def listen(host: str, port: int) -> socket.socket:
     # Accepted sockets inherit it. Without it Nagle holds every keep-alive answer back for 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT)
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
     listener.bind((host, port))
-    listener.listen(BACKLOG)
+    listener.listen(BACKLOG_CONNECTIONS)
     listener.setblocking(False)
     return listener
 
 
 def allow_files() -> None:
-    """Let this process open FILES files, a connection being one; or as many as the system's hard limit allows."""
+    """Raise the soft limit of open files to MAX_OPEN_FILES, or to the hard limit if that is lower."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = FILES if hard == resource.RLIM_INFINITY else min(FILES, hard)
+    wanted = MAX_OPEN_FILES if hard == resource.RLIM_INFINITY else min(MAX_OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
-    if wanted < FILES:
+    if wanted < MAX_OPEN_FILES:
         log.warning("the system allows %s open files: no more connections than that (ulimit -Hn)", f"{wanted:,}")
 
 
 def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
     gevent.reinit()  # this may be a fork
     app = make_app()
-    server = Server(listener, app, let_go=app.extensions["desk"].let_go)
+    server = Server(listener, app, shut_down=app.extensions["desk"].shut_down)
     gc.collect()
     gc.freeze()  # the application stays: no collection need look at it again,
     gc.set_threshold(20_000)  # nor after a handful of requests: together 6 % of a submit

@@ -17,28 +17,28 @@ from gevent.pywsgi import WSGIServer
 from taskdesk.web.server.handler import Handler
 from taskdesk.web.server.request_parser import Refusal
 
-CONNECTIONS = 10_000  # event streams do not count: their connections are given away
-REFUSALS = 1_000  # more that are open to be told so; beyond these, connections wait in the backlog
+MAX_CONNECTIONS = 10_000  # event streams do not count: their connections are given away
+MAX_REFUSALS = 1_000  # more that are open to be told so; beyond these, connections wait in the backlog
 SPARE_FILES = 200  # that are for others than clients
-SWEEP = 0.25  # seconds
-STOP_IDLE = 0.2  # seconds in which a request that was under way may still come at a stop
+SWEEP_SECONDS = 0.25  # seconds
+STOP_IDLE_SECONDS = 0.2  # seconds in which a request that was under way may still come at a stop
 
 
 class Server(WSGIServer):
-    """Serves `application` on `listener`. At a stop `let_go` is called, which shall end what waits without end."""
+    """Serves `application` on `listener`. At a stop `shut_down` is called, which shall end what waits without end."""
 
-    def __init__(self, listener: socket.socket, application: Any, let_go: Callable[[], None] = lambda: None):
+    def __init__(self, listener: socket.socket, application: Any, shut_down: Callable[[], None] = lambda: None):
         # With a pool, and only then, gevent lets requests end when it stops.
         super().__init__(
             listener,
             application,
-            spawn=Pool(CONNECTIONS + REFUSALS),
+            spawn=Pool(MAX_CONNECTIONS + MAX_REFUSALS),
             log=None,
             error_log=logging.getLogger("gevent"),
             handler_class=Handler,
         )
         self.is_stopping = False
-        self._let_go = let_go
+        self._shut_down = shut_down
         self._served: set[Handler] = set()
         self._refused: set[Handler] = set()
         files = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -51,7 +51,7 @@ class Server(WSGIServer):
     def handle(self, sock: Any, address: Any) -> None:
         handler = Handler(sock, address, self)
         # A file has the lowest number that is free.
-        is_full = len(self._served) >= CONNECTIONS or sock.fileno() > self._last_file
+        is_full = len(self._served) >= MAX_CONNECTIONS or sock.fileno() > self._last_file
         company = self._refused if is_full else self._served
         company.add(handler)
         try:
@@ -69,15 +69,15 @@ class Server(WSGIServer):
             self._do_read()  # whoever has connected already
             self.stop_accepting()
             gevent.sleep(0)
-            self._let_go()
+            self._shut_down()
             for handler in self._served:
-                handler.connection.end_soon(STOP_IDLE)
+                handler.connection.end_soon(STOP_IDLE_SECONDS)
         super().stop(timeout)
         self._sweeper.kill()
 
     def _sweep(self) -> None:
         while True:
-            gevent.sleep(SWEEP)
+            gevent.sleep(SWEEP_SECONDS)
             now = monotonic()
             for handler in (*self._served, *self._refused):
                 if handler.connection.deadline < now:

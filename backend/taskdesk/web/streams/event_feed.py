@@ -18,8 +18,8 @@ from taskdesk.jobs.job import FINAL, status_of
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.service.errors import AppError
 
-KEPT = 2 * STREAM_EVENTS  # messages: more than one read can bring, so only who is slow falls behind
-BATCH = 32  # messages that are sent at once: what is held for a reader that stalls
+KEPT_MESSAGES = 2 * STREAM_EVENTS  # messages: more than one read can bring, so only who is slow falls behind
+BATCH_MESSAGES = 32  # messages that are sent at once: what is held for a reader that stalls
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Listener(Protocol):
     def close(self) -> None: ...
 
 
-class Feed:
+class EventFeed:
     """The messages of one job, numbered from 0; the oldest are forgotten. At its end it is `over`, with last words."""
 
     def __init__(self, redis: Redis, jobs: Jobs, job_id: str):
@@ -75,15 +75,15 @@ class Feed:
         if number < self._first:
             raise LookupError(number)
         start = number - self._first
-        part = self._messages[start : start + BATCH]
+        part = self._messages[start : start + BATCH_MESSAGES]
         told = (message.text for n, message in enumerate(part, number) if n >= joined or not message.is_state)
         return b"".join(told), number + len(part)
 
     def read(self) -> bool:
         """Read what is new in Redis; whether there is something. Raises RedisError."""
-        if len(self._messages) > 2 * KEPT:
-            self._first += len(self._messages) - KEPT
-            del self._messages[:-KEPT]
+        if len(self._messages) > 2 * KEPT_MESSAGES:
+            self._first += len(self._messages) - KEPT_MESSAGES
+            del self._messages[:-KEPT_MESSAGES]
         before = self.end
         known, events = news_of(self._redis, self.job_id, self._last_id)
         if known is None:

@@ -16,31 +16,37 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.errors import TooManyStreams
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.web.metrics.process_metrics import OPEN_STREAMS
-from taskdesk.web.streams.event_feed import Feed, Listener
-from taskdesk.web.streams.job_notifier import PAUSE, Wakeups
+from taskdesk.web.streams.event_feed import EventFeed, Listener
+from taskdesk.web.streams.job_notifier import RECONNECT_SECONDS, JobNotifier
 from taskdesk.web.streams.watcher import Watcher
 
-HEARTBEAT = 15.0  # seconds
-SLICE = 100  # watchers that are told at once; other requests have their turn in between
-BREATH = 1e-6  # seconds: with 0 gevent would go on before it looks at its sockets
+HEARTBEAT_SECONDS = 15.0  # seconds
+WATCHERS_PER_TURN = 100  # watchers that are told at once; other requests have their turn in between
+TURN_SECONDS = 1e-6  # seconds: with 0 gevent would go on before it looks at its sockets
 
 
 class EventStreams:
     """All watchers of this process, and the feeds of the jobs that they watch."""
 
     def __init__(
-        self, redis: Redis, jobs: Jobs, wakeups: Wakeups, most: int, most_per_client: int, heartbeat: float = HEARTBEAT
+        self,
+        redis: Redis,
+        jobs: Jobs,
+        notifier: JobNotifier,
+        most: int,
+        most_per_client: int,
+        heartbeat: float = HEARTBEAT_SECONDS,
     ):
         self._redis = redis
         self._jobs = jobs
-        self._wakeups = wakeups
+        self._notifier = notifier
         self._most = most
         self._most_per_client = most_per_client
         self._heartbeat = heartbeat
         self._lock = threading.Lock()  # of all that follows; never held while Redis is asked
         self._clients: Counter[str] = Counter()
         self._count = 0
-        self._feeds: dict[str, Feed] = {}
+        self._feeds: dict[str, EventFeed] = {}
 
     def __len__(self) -> int:
         return self._count
@@ -56,7 +62,7 @@ class EventStreams:
                 if feed := self._feeds.get(job_id):
                     return self._join(feed, last_id, client, is_allowed)
             self._jobs.get(job_id)
-            fresh = Feed(self._redis, self._jobs, job_id)
+            fresh = EventFeed(self._redis, self._jobs, job_id)
             fresh.read()
             with self._lock:  # somebody else may have been faster
                 feed = fresh if fresh.over else self._feeds.setdefault(job_id, fresh)
@@ -94,7 +100,7 @@ class EventStreams:
                 del self._clients[client]
         OPEN_STREAMS.dec()
 
-    def _join(self, feed: Feed, last_id: str, client: str, is_allowed: Callable[[], bool] | None) -> Watcher:
+    def _join(self, feed: EventFeed, last_id: str, client: str, is_allowed: Callable[[], bool] | None) -> Watcher:
         watcher = Watcher(feed, last_id, client, self._heartbeat, self._leave, is_allowed)
         feed.watchers.add(watcher)
         return watcher
@@ -108,13 +114,13 @@ class EventStreams:
                 feed.news.set()
         self._dismiss(watcher.client)
 
-    def _forget(self, feed: Feed) -> None:
+    def _forget(self, feed: EventFeed) -> None:
         if self._feeds.get(feed.job_id) is feed:
             del self._feeds[feed.job_id]
 
-    def _run(self, feed: Feed) -> None:
+    def _run(self, feed: EventFeed) -> None:
         """Read for a job and tell its watchers, until it is final or nobody watches any longer."""
-        feed.news = self._wakeups.add(feed.job_id)
+        feed.news = self._notifier.add(feed.job_id)
         try:
             pause, told = 0.0, time.monotonic()  # no pause at first: there may be news since the feed was read
             checked = told
@@ -136,10 +142,10 @@ class EventStreams:
                     for watcher in _in_slices(feed.watchers):
                         watcher.check()
         finally:
-            self._wakeups.remove(feed.job_id, feed.news)
+            self._notifier.remove(feed.job_id, feed.news)
             self._end(feed)
 
-    def _read(self, feed: Feed) -> tuple[bool, float]:
+    def _read(self, feed: EventFeed) -> tuple[bool, float]:
         """Whether there are news, and the seconds until the next look if no wake-up comes before."""
         try:
             has_news = feed.read()
@@ -147,9 +153,9 @@ class EventStreams:
             return has_news, self._heartbeat
         except RedisError:
             feed.is_live = False
-            return False, PAUSE
+            return False, RECONNECT_SECONDS
 
-    def _end(self, feed: Feed) -> None:
+    def _end(self, feed: EventFeed) -> None:
         with self._lock:
             self._forget(feed)
         feed.over = True  # after an error, too: the clients come again
@@ -160,5 +166,5 @@ class EventStreams:
 def _in_slices(watchers: Collection[Listener]) -> Iterator[Listener]:
     for number, watcher in enumerate(tuple(watchers), 1):
         yield watcher
-        if number % SLICE == 0:
-            time.sleep(BREATH)
+        if number % WATCHERS_PER_TURN == 0:
+            time.sleep(TURN_SECONDS)

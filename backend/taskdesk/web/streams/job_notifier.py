@@ -16,13 +16,13 @@ from redis.exceptions import ConnectionError, RedisError
 from taskdesk.jobs.keys import WAKE
 from taskdesk.service.redis import connect_impatiently
 
-PATIENCE = 5.0  # seconds of silence after which Redis is asked whether it is there, and then has for its answer
-PAUSE = 1.0  # seconds until the next try to reach Redis
+SILENCE_SECONDS = 5.0  # seconds of silence after which Redis is asked whether it is there, and then has for its answer
+RECONNECT_SECONDS = 1.0  # seconds until the next try to reach Redis
 
 log = logging.getLogger("stream")
 
 
-class Wakeups:
+class JobNotifier:
     def __init__(self, redis_url: str):
         self._redis_url = redis_url
         self._waiting: dict[str, set[threading.Event]] = defaultdict(set)
@@ -37,7 +37,7 @@ class Wakeups:
             self._waiting[job_id].add(news)
             if not self._started:
                 self._started = True
-                threading.Thread(target=self._listen_for_ever, name="wakeups", daemon=True).start()
+                threading.Thread(target=self._listen_for_ever, name="job notifier", daemon=True).start()
         return news
 
     def remove(self, job_id: str, news: threading.Event) -> None:
@@ -50,7 +50,7 @@ class Wakeups:
         self._wake(list(self._waiting))
 
     def _listen_for_ever(self) -> None:
-        redis = connect_impatiently(self._redis_url, PATIENCE)
+        redis = connect_impatiently(self._redis_url, SILENCE_SECONDS)
         while True:
             try:
                 self._listen(redis)
@@ -58,14 +58,14 @@ class Wakeups:
                 if not self._lost:  # once, however long it lasts
                     log.warning("lost the channel of events (%s); who waits polls until it is back", error)
                 self._lost = True
-                time.sleep(PAUSE)
+                time.sleep(RECONNECT_SECONDS)
 
     def _listen(self, redis: Redis) -> None:
         with redis.pubsub() as pubsub:
             pubsub.subscribe(WAKE)
             asked = False
             while True:
-                message = pubsub.get_message(timeout=PATIENCE)
+                message = pubsub.get_message(timeout=SILENCE_SECONDS)
                 if message is None:
                     if asked:
                         raise ConnectionError("Redis is silent")

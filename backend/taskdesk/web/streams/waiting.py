@@ -12,18 +12,21 @@ from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.web.context import desk
 
-LONGEST = 60  # seconds
-_PAUSE = 1.0  # seconds until the next look, when Redis did not answer
-_LOOK = 5.0  # seconds after which a waiter looks by itself: a message may have been lost
+MAX_WAIT_SECONDS = 60  # seconds
+_RETRY_SECONDS = 1.0  # seconds until the next look, when Redis did not answer
+_POLL_SECONDS = 5.0  # seconds after which a waiter looks by itself: a message may have been lost
 
 
 def preferred_wait(request: Request) -> int:
-    """The seconds that the client wants to wait, at most LONGEST; 0 if it does not. Raises InvalidArguments."""
+    """Return the seconds that `Prefer: wait` asks for: 0 without it, at most MAX_WAIT_SECONDS.
+
+    Raises InvalidArguments.
+    """
     preferences = parse_dict_header(request.headers.get("Prefer", "").lower())
     text = preferences.get("wait", "0") or ""
     if not (text.isascii() and text.isdecimal()):
         raise InvalidArguments([FieldError("/Prefer", "wait has to be a whole number of seconds: Prefer: wait=10")])
-    return min(int(text[:9]), LONGEST)
+    return min(int(text[:9]), MAX_WAIT_SECONDS)
 
 
 def wait_for_end(job_id: str, seconds: int) -> Job:
@@ -32,16 +35,16 @@ def wait_for_end(job_id: str, seconds: int) -> Job:
     Raises JobNotFound, JobExpired, RedisError.
     """
     until = time.monotonic() + seconds
-    news = desk().wakeups.add(job_id)
+    news = desk().notifier.add(job_id)
     try:
         while (left := until - time.monotonic()) > 0 and not desk().is_stopping:
             news.clear()
             try:
                 if desk().jobs.has_ended(job_id):
                     break
-                news.wait(min(left, _LOOK))
+                news.wait(min(left, _POLL_SECONDS))
             except RedisError:  # it may be back before the time is over
-                time.sleep(min(left, _PAUSE))
+                time.sleep(min(left, _RETRY_SECONDS))
     finally:
-        desk().wakeups.remove(job_id, news)
+        desk().notifier.remove(job_id, news)
     return desk().jobs.get(job_id)

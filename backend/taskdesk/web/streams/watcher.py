@@ -11,10 +11,10 @@ import socket
 import threading
 from collections.abc import Callable
 
-from taskdesk.web.streams.event_feed import Feed, format_message
+from taskdesk.web.streams.event_feed import EventFeed, format_message
 
 LOGGED_OUT = "Your login or your token is no longer valid."
-STALL = 60.0  # seconds that a client may take for one batch of messages
+BATCH_TIMEOUT_SECONDS = 60.0  # seconds that a client may take for one batch of messages
 
 log = logging.getLogger("stream")
 
@@ -43,7 +43,7 @@ class Watcher:
 
     def __init__(
         self,
-        feed: Feed,
+        feed: EventFeed,
         last_id: str,
         client: str,
         heartbeat: float,
@@ -166,7 +166,7 @@ class Watcher:
     def _catch_up(self, text: bytes) -> None:
         assert self._socket
         try:
-            self._socket.settimeout(STALL)
+            self._socket.settimeout(BATCH_TIMEOUT_SECONDS)
             while text or (text := self._take()):
                 self._socket.sendall(text)
                 text = b""

@@ -14,7 +14,7 @@ from gevent.socket import socketpair
 
 from taskdesk.web.server import connection
 from taskdesk.web.server.handler import Handler
-from taskdesk.web.server.request_body import SKIPPED
+from taskdesk.web.server.request_body import MAX_SKIPPED_BYTES
 
 POST = "POST {} HTTP/1.1\r\nHost: here\r\nContent-Length: {}\r\n\r\n{}"
 GET = "GET {} HTTP/1.1\r\nHost: here\r\n\r\n"
@@ -104,7 +104,7 @@ def test_a_client_that_asks_first_and_is_refused_need_not_send(connect):
 
 
 def test_a_small_body_that_nobody_reads_is_skipped(connect, seen):
-    client = connect().send(POST.format("/unread", SKIPPED, "a" * SKIPPED) + GET.format("/next"))
+    client = connect().send(POST.format("/unread", MAX_SKIPPED_BYTES, "a" * MAX_SKIPPED_BYTES) + GET.format("/next"))
 
     assert b"Connection: close" not in client.answer()
     client.answer()

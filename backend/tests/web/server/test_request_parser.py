@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from taskdesk.web.server.request_parser import MAX_FIELDS, MAX_HEAD, MAX_LINE
+from taskdesk.web.server.request_parser import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
 
 HOST = "Host: here\r\n"
 
@@ -67,7 +67,7 @@ REFUSED = {
     "an unknown method": (request("BREW / HTTP/1.1"), 501),
     "a method in small letters": (request("get / HTTP/1.1"), 501),
     "a tunnel": (request("CONNECT here:80 HTTP/1.1"), 501),
-    "a long address": (request(f"GET /{'a' * MAX_LINE} HTTP/1.1"), 414),
+    "a long address": (request(f"GET /{'a' * MAX_LINE_BYTES} HTTP/1.1"), 414),
     "an address of another host": (request("GET http://there/ HTTP/1.1"), 400),
     "an address with a user": (request("GET http://a@here/ HTTP/1.1"), 400),
     "an address of another kind": (request("GET ftp://here/ HTTP/1.1"), 400),
@@ -110,9 +110,9 @@ REFUSED = {
     "CR in a field": (request(fields=HOST + "X-Word: a\rContent-Length: 4\r\n"), 400),
     "a name that is not ASCII": (request(fields=HOST + "X-W\xf6rd: a\r\n"), 400),
     "too many fields": (request(fields=HOST + "".join(f"X-{n}: a\r\n" for n in range(MAX_FIELDS))), 431),
-    "too large a field": (request(fields=HOST + f"X-Long: {'a' * MAX_HEAD}\r\n"), 431),
+    "too large a field": (request(fields=HOST + f"X-Long: {'a' * MAX_HEAD_BYTES}\r\n"), 431),
     "too large fields": (request(fields=HOST + "".join(f"X-{n}: {'a' * 1000}\r\n" for n in range(40))), 431),
-    "a field without an end": (f"GET / HTTP/1.1\r\nX: {'a' * 2 * MAX_HEAD}", 431),
+    "a field without an end": (f"GET / HTTP/1.1\r\nX: {'a' * 2 * MAX_HEAD_BYTES}", 431),
 }
 
 
@@ -132,8 +132,8 @@ def test_it_is_refused_with_a_problem_and_the_connection_ends(connect, seen, tex
 
 def test_as_many_fields_and_bytes_as_are_allowed_are_taken(connect, seen):
     many = HOST + "".join(f"X-{n}: a\r\n" for n in range(MAX_FIELDS - 1))
-    large = HOST + f"X: {'a' * (MAX_HEAD - len(HOST) - 7)}\r\n"
-    line = f"GET /{'a' * (MAX_LINE - 16)} HTTP/1.1"
+    large = HOST + f"X: {'a' * (MAX_HEAD_BYTES - len(HOST) - 7)}\r\n"
+    line = f"GET /{'a' * (MAX_LINE_BYTES - 16)} HTTP/1.1"
 
     for text in (request(fields=many), request(fields=large), request(line)):
         assert connect().send(text).answer().startswith(b"HTTP/1.1 200 ")

@@ -87,7 +87,7 @@ def test_a_body_that_does_not_come_is_answered_with_a_problem(serve, connect, we
 
 
 def test_a_body_that_comes_slowly_but_steadily_is_taken(connect, limit):
-    limit(BODY_SECONDS=0.5, BODY_RATE=20)  # a byte gives 0.05 seconds more
+    limit(BODY_SECONDS=0.5, BODY_BYTES_PER_SECOND=20)  # a byte gives 0.05 seconds more
     client = connect().send(POST.format("/", 100))
 
     for _ in range(10):
@@ -98,7 +98,7 @@ def test_a_body_that_comes_slowly_but_steadily_is_taken(connect, limit):
 
 
 def test_a_body_that_comes_byte_by_byte_is_cut_off(connect, limit):
-    limit(BODY_SECONDS=0.2, BODY_RATE=500)
+    limit(BODY_SECONDS=0.2, BODY_BYTES_PER_SECOND=500)
     client = connect().send(POST.format("/", 200))
 
     dripping = gevent.spawn(drip, client, "a" * 200)

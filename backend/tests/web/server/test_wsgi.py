@@ -20,7 +20,7 @@ POST = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\
 
 
 def test_a_connection_too_many_is_told_to_come_again(connect, monkeypatch, seen):
-    monkeypatch.setattr(wsgi, "CONNECTIONS", 2)
+    monkeypatch.setattr(wsgi, "MAX_CONNECTIONS", 2)
     first, second = (connect().send(GET.format("/")) for _ in range(2))
     first.answer(), second.answer()
 
@@ -36,7 +36,7 @@ def test_a_connection_too_many_is_told_to_come_again(connect, monkeypatch, seen)
 
 
 def test_there_is_room_again_when_a_connection_ends(connect, monkeypatch):
-    monkeypatch.setattr(wsgi, "CONNECTIONS", 1)
+    monkeypatch.setattr(wsgi, "MAX_CONNECTIONS", 1)
     first = connect().send(GET.format("/"))
     first.answer()
     assert connect().send(GET.format("/")).read().startswith(b"HTTP/1.1 503 ")
@@ -68,7 +68,7 @@ def read_until(client, text):
 
 
 def test_an_event_stream_takes_no_connection_s_place(serve, connect, web_settings, running, monkeypatch):
-    monkeypatch.setattr(wsgi, "CONNECTIONS", 1)
+    monkeypatch.setattr(wsgi, "MAX_CONNECTIONS", 1)
     server = serve(create_app(web_settings))
 
     for _ in range(3):
@@ -122,7 +122,7 @@ def test_a_stop_does_not_wait_for_idle_connections(serve, echo, connect):
 
 
 def test_a_request_that_was_on_its_way_at_a_stop_is_answered(serve, echo, connect, monkeypatch):
-    monkeypatch.setattr(wsgi, "STOP_IDLE", 1)
+    monkeypatch.setattr(wsgi, "STOP_IDLE_SECONDS", 1)
     server = serve(echo)
     used, waiting = connect(server), connect(server)
     used.send(GET.format("/")).answer()

@@ -17,9 +17,9 @@ from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import JOBS, WAKE, events_key, job_key
 from taskdesk.web import create_app
 from taskdesk.web.streams import job_notifier
-from taskdesk.web.streams.event_feed import KEPT
+from taskdesk.web.streams.event_feed import KEPT_MESSAGES
 from taskdesk.web.streams.event_streams import EventStreams
-from taskdesk.web.streams.job_notifier import Wakeups
+from taskdesk.web.streams.job_notifier import JobNotifier
 from taskdesk.web.streams.watcher import Watcher
 from tests.conftest import RedisServer, wait_until
 from tests.faults.proxy import Proxy
@@ -47,14 +47,14 @@ def streams(running: Redis, redis_url: str) -> Iterator[Callable[..., EventStrea
 
     def streams(most: int = 50, most_per_client: int = 50, heartbeat: float = NEVER) -> EventStreams:
         jobs = Jobs(running, ("default",))
-        made.append(EventStreams(running, jobs, Wakeups(redis_url), most, most_per_client, heartbeat))
+        made.append(EventStreams(running, jobs, JobNotifier(redis_url), most, most_per_client, heartbeat))
         return made[-1]
 
     yield streams
     for opened in made:
         for watcher in [watcher for feed in opened._feeds.values() for watcher in feed.watchers]:
             watcher.close()
-        wait_until(lambda opened=opened: not opened._wakeups._waiting)
+        wait_until(lambda opened=opened: not opened._notifier._waiting)
 
 
 def report(redis: Redis, *numbers: int) -> None:
@@ -184,7 +184,7 @@ def test_a_reader_that_falls_too_far_behind_is_dropped(running, streams):
     next(witness)
 
     step = 300
-    for start in range(1, 4 * KEPT, step):
+    for start in range(1, 4 * KEPT_MESSAGES, step):
         report(running, *range(start, start + step))
         seen = 0
         while seen != start + step - 1:
@@ -319,7 +319,7 @@ def test_when_the_last_watcher_has_gone_nothing_is_read_any_longer(running, stre
     opened = streams()
     opened.open(JOB, "0-0", "me").close()
 
-    wait_until(lambda: not opened._wakeups._waiting)
+    wait_until(lambda: not opened._notifier._waiting)
 
     assert opened._feeds == {}
 
@@ -339,13 +339,13 @@ def test_a_stream_ends_when_its_job_is_deleted(running, streams):
 
 
 def test_a_stream_goes_on_when_redis_was_away(tmp_path, monkeypatch):
-    monkeypatch.setattr(job_notifier, "PAUSE", 0.05)
+    monkeypatch.setattr(job_notifier, "RECONNECT_SECONDS", 0.05)
     server = RedisServer(tmp_path)
     server.start()
     with Redis.from_url(server.url) as redis:
         begin(redis)
         jobs = Jobs(redis, ("default",))
-        watcher = EventStreams(redis, jobs, Wakeups(server.url), 9, 9, heartbeat=0.2).open(JOB, "0-0", "me")
+        watcher = EventStreams(redis, jobs, JobNotifier(server.url), 9, 9, heartbeat=0.2).open(JOB, "0-0", "me")
         report(redis, 1)
         heard = read_until(watcher, b'"current": 1')
 
@@ -371,9 +371,9 @@ def proxy(redis_server: RedisServer) -> Iterator[Proxy]:
 
 
 def test_wake_ups_come_again_after_a_connection_that_died_in_silence(redis, proxy, monkeypatch, caplog):
-    monkeypatch.setattr(job_notifier, "PATIENCE", 0.2)
-    monkeypatch.setattr(job_notifier, "PAUSE", 0.05)
-    news = Wakeups(f"redis://127.0.0.1:{proxy.port}/0").add(JOB)
+    monkeypatch.setattr(job_notifier, "SILENCE_SECONDS", 0.2)
+    monkeypatch.setattr(job_notifier, "RECONNECT_SECONDS", 0.05)
+    news = JobNotifier(f"redis://127.0.0.1:{proxy.port}/0").add(JOB)
     assert news.wait(10)
     news.clear()
 
