@@ -15,18 +15,18 @@ from gevent.pywsgi import WSGIServer  # noqa: E402
 
 from taskdesk.dashboard.app import create_app  # noqa: E402
 from taskdesk.dashboard.settings import DashboardSettings  # noqa: E402
-from taskdesk.service.checks import refuse_unsafe  # noqa: E402
+from taskdesk.service.checks import exit_if_unsafe  # noqa: E402
 from taskdesk.service.logs import configure_logs, log_to_file  # noqa: E402
-from taskdesk.service.sentry import flush_reports, report_errors  # noqa: E402
-from taskdesk.service.settings import load_or_exit  # noqa: E402
+from taskdesk.service.sentry import configure_sentry, flush_reports  # noqa: E402
+from taskdesk.service.settings import load_settings_or_exit  # noqa: E402
 
 
 def main() -> int:
-    settings = load_or_exit(DashboardSettings)
-    refuse_unsafe(settings)
+    settings = load_settings_or_exit(DashboardSettings)
+    exit_if_unsafe(settings)
     log_to_file(settings.log_dir, "dashboard")
     configure_logs(settings.env)
-    report_errors(settings.sentry_dsn, settings.env, "dashboard")
+    configure_sentry(settings.sentry_dsn, settings.env, "dashboard")
     host, port = settings.dashboard_host, settings.dashboard_port
     try:
         listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)

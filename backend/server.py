@@ -17,21 +17,21 @@ meters = tempfile.TemporaryDirectory(
 )
 os.environ["PROMETHEUS_MULTIPROC_DIR"] = meters.name
 
-from taskdesk.service.checks import refuse_unsafe  # noqa: E402
+from taskdesk.service.checks import exit_if_unsafe  # noqa: E402
 from taskdesk.service.logs import configure_logs, log_to_file  # noqa: E402
-from taskdesk.service.sentry import flush_reports, report_errors  # noqa: E402
-from taskdesk.service.settings import load_or_exit  # noqa: E402
+from taskdesk.service.sentry import configure_sentry, flush_reports  # noqa: E402
+from taskdesk.service.settings import load_settings_or_exit  # noqa: E402
 from taskdesk.web import create_app  # noqa: E402
 from taskdesk.web.metrics.request_log import configure_request_logs  # noqa: E402
 from taskdesk.web.server.serve import serve  # noqa: E402
 from taskdesk.web.settings import WebSettings  # noqa: E402
 
 if __name__ == "__main__":
-    settings = load_or_exit(WebSettings)
-    refuse_unsafe(settings)
+    settings = load_settings_or_exit(WebSettings)
+    exit_if_unsafe(settings)
     log_to_file(settings.log_dir, "web")
     configure_logs(settings.env)
-    report_errors(settings.sentry_dsn, settings.env, "web")
+    configure_sentry(settings.sentry_dsn, settings.env, "web")
     configure_request_logs(settings.env)
     status = serve(settings.app_host, settings.app_port, settings.web_processes, lambda: create_app(settings))
     flush_reports()

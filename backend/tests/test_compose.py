@@ -166,7 +166,7 @@ def test_no_variable_of_the_example_looks_like_a_misspelt_setting():
     known = [name.upper() for name in known_settings()]
     alike = checks.get_close_matches
 
-    assert [name for name in set(EXAMPLE) - {*known} if alike(name, known, 1, checks.ALIKE)] == []
+    assert [name for name in set(EXAMPLE) - {*known} if alike(name, known, 1, checks.SIMILARITY_CUTOFF)] == []
 
 
 def test_nginx_knows_each_of_its_variables_and_files():

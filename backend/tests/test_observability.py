@@ -229,10 +229,10 @@ def test_an_unexpected_error_of_the_web_is_reported_once_and_an_expected_one_is_
     dsn, events = sentry
     program = """
 import server, taskdesk.web.api.tasks as tasks
-from taskdesk.service.sentry import flush_reports, report_errors
+from taskdesk.service.sentry import flush_reports, configure_sentry
 from pydantic import SecretStr
 import sys
-report_errors(SecretStr(sys.argv[1]), "dev", "web")
+configure_sentry(SecretStr(sys.argv[1]), "dev", "web")
 app = server.create_app(server.WebSettings(redis_url="redis://127.0.0.1:1/0", _env_file=None))
 @app.get("/breaks/<word>")
 def breaks(word):
@@ -254,7 +254,7 @@ flush_reports()
 def test_without_a_dsn_its_library_is_not_imported_and_a_wrong_one_is_said(redis_url, tmp_path):
     program = (
         "import server, worker, sys; from pydantic import SecretStr; from taskdesk.service.sentry import *;"
-        "report_errors(SecretStr(''), 'dev', 'web'); report(ValueError()); flush_reports();"
+        "configure_sentry(SecretStr(''), 'dev', 'web'); report(ValueError()); flush_reports();"
         "print('sentry_sdk' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, check=True)

@@ -7,7 +7,7 @@ import sys
 import click
 
 from taskdesk.cli.session import Session, pass_session
-from taskdesk.cli.terminal import moment, print_table, say
+from taskdesk.cli.terminal import format_time, print_table, say
 from taskdesk.service.accounts import ROLES, Accounts, token_id
 
 _role = click.Choice(ROLES)
@@ -31,7 +31,7 @@ def add_user(session: Session, name: str, role: str, from_stdin: bool) -> None:
         else click.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     )
     _accounts(session).put_user(name, password, role)
-    session.note("add_user", name)
+    session.audit("add_user", name)
     say(f"{name} may log in, as {role}.")
 
 
@@ -40,7 +40,7 @@ def add_user(session: Session, name: str, role: str, from_stdin: bool) -> None:
 def list_users(session: Session) -> None:
     """List the users."""
     users, _ = _accounts(session).read()
-    rows = [(one.name, one.role, moment(one.created_at)) for _, one in sorted(users.items())]
+    rows = [(one.name, one.role, format_time(one.created_at)) for _, one in sorted(users.items())]
     print_table(("USER", "ROLE", "ADDED (UTC)"), rows)
 
 
@@ -50,7 +50,7 @@ def list_users(session: Session) -> None:
 def remove_user(session: Session, name: str) -> None:
     """Remove NAME, with all tokens; sessions end within 5 seconds."""
     _accounts(session).remove_user(name)
-    session.note("remove_user", name)
+    session.audit("remove_user", name)
     say(f"{name} is removed.")
 
 
@@ -67,7 +67,7 @@ def token() -> None:
 def add_token(session: Session, user_name: str, name: str, role: str | None) -> None:
     """Make a token, and print it: it is shown only now."""
     text = _accounts(session).add_token(user_name, name, role)
-    session.note("add_token", token_id(text))
+    session.audit("add_token", token_id(text))
     click.echo(text)
     say(f"Its id is {token_id(text)}. It is kept nowhere: note it now.")
 
@@ -78,7 +78,7 @@ def list_tokens(session: Session) -> None:
     """List the tokens, without what they are."""
     _, tokens = _accounts(session).read()
     by_user = sorted(tokens.values(), key=lambda one: (one.user, one.name))
-    rows = [(one.id, one.user, one.name, one.role, moment(one.created_at)) for one in by_user]
+    rows = [(one.id, one.user, one.name, one.role, format_time(one.created_at)) for one in by_user]
     print_table(("ID", "USER", "NAME", "ROLE", "ADDED (UTC)"), rows)
 
 
@@ -88,7 +88,7 @@ def list_tokens(session: Session) -> None:
 def revoke_token(session: Session, token_id: str) -> None:
     """Take the token with this id back: it is refused within 5 seconds."""
     _accounts(session).revoke_token(token_id)
-    session.note("revoke_token", token_id)
+    session.audit("revoke_token", token_id)
     say(f"Token {token_id} is revoked.")
 
 

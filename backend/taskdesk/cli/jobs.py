@@ -8,9 +8,9 @@ from datetime import timedelta
 import click
 
 from taskdesk.cli.moments import Duration
-from taskdesk.cli.program import status_for
+from taskdesk.cli.program import exit_status_for
 from taskdesk.cli.session import Session, pass_session
-from taskdesk.cli.terminal import duration, json_flag, moment, print_json, print_table, say
+from taskdesk.cli.terminal import format_duration, format_time, json_flag, print_json, print_table, say
 from taskdesk.jobs.desk import Desk, Outcome
 from taskdesk.jobs.job import EVERY_STATUS, Job
 from taskdesk.jobs.listing import Filter
@@ -42,15 +42,15 @@ def list_jobs(
 ) -> None:
     """List jobs, newest first."""
     name = task.rpartition(".")[2] if task else None
-    after = clock.moment() - since if since else None
+    after = clock.utc_now() - since if since else None
     matching = Filter(status=status, task=name, queue=queue, tag=tag, owner=owner, since=after)
     jobs = _newest(session.desk, limit, matching)
     if as_json:
         print_json({"data": [job_object(session.desk, job) for job in jobs]})
         return
     columns = ("ID", "TASK", "STATUS", "QUEUE", "CREATED (UTC)", "TOOK")
-    took = [duration(job.started_at, job.ended_at if job.is_final else None) for job in jobs]
-    rows = [(job.id, job.task, job.status, job.queue, moment(job.created_at)) for job in jobs]
+    took = [format_duration(job.started_at, job.ended_at if job.is_final else None) for job in jobs]
+    rows = [(job.id, job.task, job.status, job.queue, format_time(job.created_at)) for job in jobs]
     print_table(columns, [(*row, time) for row, time in zip(rows, took, strict=True)])
 
 
@@ -106,11 +106,11 @@ def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: S
     else:
         for job_id, word in done:
             click.echo(f"{job_id}\t{word}")
-    ctx.ensure_object(Session).note(f"{ctx.info_name}_job", *[job_id for job_id, _ in done])
+    ctx.ensure_object(Session).audit(f"{ctx.info_name}_job", *[job_id for job_id, _ in done])
     errors = [error for _, error in told if isinstance(error, AppError)]
     for error in errors:
         say(str(error))
-    ctx.exit(max(map(status_for, errors), default=0))
+    ctx.exit(max(map(exit_status_for, errors), default=0))
 
 
 @click.command()
@@ -120,7 +120,7 @@ def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: S
 def retry(session: Session, job_id: str, as_json: bool) -> None:
     """Run a job that has ended again, as a new job; print its id."""
     job = session.desk.retry(session.desk.jobs.get(job_id))
-    session.note("retry_job", job_id)
+    session.audit("retry_job", job_id)
     if as_json:
         print_json(job_object(session.desk, job))
     else:

@@ -14,7 +14,7 @@ from taskdesk.cli.session import Session
 from taskdesk.cli.terminal import say
 from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.job import Job
-from taskdesk.service.checks import wanted_password
+from taskdesk.service.checks import explain_denied_access
 from taskdesk.service.errors import AppError
 
 DONE, FAILED, USAGE, AWAY, UNKNOWN, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
@@ -46,14 +46,14 @@ class Program(click.Group):
         except (AppError, RedisError, OSError) as error:
             for sentence in _sentences(error, session):
                 say(sentence)
-            ctx.exit(status_for(error))
+            ctx.exit(exit_status_for(error))
 
 
-def status_of(job: Job) -> int:
+def exit_status_of(job: Job) -> int:
     return DONE if job.status == "succeeded" else FAILED
 
 
-def status_for(error: Exception) -> int:
+def exit_status_for(error: Exception) -> int:
     if isinstance(error, RedisError):
         return AWAY
     return _BY_HTTP.get(error.status, USAGE) if isinstance(error, AppError) else USAGE
@@ -63,7 +63,7 @@ def _sentences(error: Exception, session: Session) -> Iterator[str]:
     if isinstance(error, InvalidArguments):
         yield from (f"{field.pointer.lstrip('/') or 'the arguments'}: {field.detail}" for field in error.errors)
     elif isinstance(error, AuthenticationError):
-        yield wanted_password(error)
+        yield explain_denied_access(error)
     elif isinstance(error, (ConnectionError, TimeoutError)):
         yield f"Redis can't be reached at {session.redis_address}: {error}"
         yield "Is `make run` running, with the same DATA_DIR? Or set REDIS_URL."

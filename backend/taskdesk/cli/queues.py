@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.table import Table
 
 from taskdesk.cli.session import Session, pass_session
-from taskdesk.cli.terminal import duration, json_flag, moment, out, print_json, print_table, table
+from taskdesk.cli.terminal import format_duration, format_time, json_flag, out, print_json, print_table, table
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.representations import queue_object, worker_object
@@ -43,7 +43,7 @@ def queues(session: Session, is_live: bool, as_json: bool) -> None:
 def pause(session: Session, queue: str, as_json: bool) -> None:
     """Let no job of QUEUE begin, until it is resumed; those that run go on."""
     session.desk.queues.pause(queue)
-    session.note("pause_queue", queue)
+    session.audit("pause_queue", queue)
     _show(session.desk, queue, as_json)
 
 
@@ -54,7 +54,7 @@ def pause(session: Session, queue: str, as_json: bool) -> None:
 def resume(session: Session, queue: str, as_json: bool) -> None:
     """Let the jobs of QUEUE begin again."""
     session.desk.queues.resume(queue)
-    session.note("resume_queue", queue)
+    session.audit("resume_queue", queue)
     _show(session.desk, queue, as_json)
 
 
@@ -77,7 +77,7 @@ def workers(session: Session, as_json: bool) -> None:
         print_json({"data": [worker_object(worker) for worker in online]})
         return
     rows = [
-        (one.name, one.state, ",".join(one.queues), one.current_job, one.hostname, one.pid, moment(one.started_at))
+        (one.name, one.state, ",".join(one.queues), one.current_job, one.hostname, one.pid, format_time(one.started_at))
         for one in online
     ]
     print_table(("WORKER", "STATE", "QUEUES", "JOB", "HOST", "PROCESS", "STARTED (UTC)"), rows)
@@ -110,7 +110,7 @@ def _row(queue: Queue, workers_online: int) -> tuple[Any, ...]:
     return (
         f"{queue.name} (paused)" if queue.is_paused else queue.name,
         jobs["queued"],
-        duration(queue.oldest_at),
+        format_duration(queue.oldest_at),
         jobs["running"],
         jobs["scheduled"],
         jobs["succeeded"],

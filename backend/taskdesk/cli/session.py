@@ -17,11 +17,11 @@ from taskdesk.service import clock
 from taskdesk.service.audit import write_audit
 from taskdesk.service.embedded import find_redis_url
 from taskdesk.service.errors import SettingsError
-from taskdesk.service.logs import formatter_of
-from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.logs import formatter_for
+from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.settings import SharedSettings, load
 
-PATIENCE = 5.0  # seconds for an answer of Redis
+REDIS_TIMEOUT_SECONDS = 5.0
 
 
 class Session:
@@ -37,7 +37,7 @@ class Session:
     def desk(self) -> Desk:
         """Raises SettingsError, RedisError."""
         redis = self._connect()
-        clock.ask(redis)
+        clock.sync(redis)
         return Desk(self.settings, redis)
 
     @property
@@ -46,7 +46,7 @@ class Session:
         parts = urlsplit(self.redis_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
-    def note(self, what: str, *subjects: str) -> None:
+    def audit(self, what: str, *subjects: str) -> None:
         """Leave an audit line for each of them in the folder of the logs, if there is one: this program has no log."""
         if not (self.settings.log_dir and subjects):
             return
@@ -54,7 +54,7 @@ class Session:
             handler = logging.FileHandler(Path(self.settings.log_dir, "cli.log"))
         except OSError as error:
             return say(f"No audit line was written: {error.filename}: {error.strerror}.")
-        handler.setFormatter(formatter_of(self.settings.env))
+        handler.setFormatter(formatter_for(self.settings.env))
         log = logging.getLogger("audit")
         log.handlers, log.propagate = [handler], False
         log.setLevel(logging.INFO)
@@ -64,7 +64,7 @@ class Session:
 
     def _connect(self) -> Redis:
         try:
-            return connect_impatiently(self.redis_url, PATIENCE)
+            return connect_with_timeout(self.redis_url, REDIS_TIMEOUT_SECONDS)
         except ValueError as error:
             raise SettingsError([f"REDIS_URL: {error}"]) from None
 

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from taskdesk.cli.moments import Duration, Moment
-from taskdesk.cli.program import status_of
+from taskdesk.cli.program import exit_status_of
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import err, json_flag, print_json, say
 from taskdesk.cli.watch import follow
@@ -59,13 +59,13 @@ def submit(
     if at and ahead:
         raise click.UsageError("--at and --in exclude each other: choose one.")
     if ahead:
-        at = clock.moment() + ahead
+        at = clock.utc_now() + ahead
     desk = session.desk
     spec = desk.catalog.task(task)
     with ExitStack() as files:
         checked = _arguments(spec, _texts(arguments), _object(json_input), files)
         job = desk.submit(spec, checked, queue=queue, at=at, tags=check_tags(tags))
-    session.note("create_job", job.id)
+    session.audit("create_job", job.id)
     if not as_json:
         click.echo(job.id)
     if not desk.catalog.read().workers_online(job.queue):
@@ -74,7 +74,7 @@ def submit(
         job = follow(desk, job.id, None if as_json else err)
     if as_json:
         print_json(job_object(desk, job, whole=wait))
-    ctx.exit(status_of(job) if wait else 0)
+    ctx.exit(exit_status_of(job) if wait else 0)
 
 
 def _texts(arguments: Sequence[str]) -> dict[str, list[str]]:

@@ -22,8 +22,8 @@ class _Console(Console):
         raise BrokenPipeError
 
 
-OPTIONS: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
-out, err = _Console(**OPTIONS), _Console(**OPTIONS, stderr=True)
+CONSOLE_OPTIONS: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
+out, err = _Console(**CONSOLE_OPTIONS), _Console(**CONSOLE_OPTIONS, stderr=True)
 
 json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON, with the keys of the HTTP API.")
 
@@ -60,15 +60,15 @@ def printable(text: str) -> str:
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
-def moment(time: datetime | None) -> str:
+def format_time(time: datetime | None) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S") if time else ""
 
 
-def duration(start: datetime | None, end: datetime | None = None) -> str:
+def format_duration(start: datetime | None, end: datetime | None = None) -> str:
     """As "1.2 s", "5 min", "3 h": until now, if it has no end."""
     if not start:
         return ""
-    seconds = ((end or clock.moment()) - start).total_seconds()
+    seconds = ((end or clock.utc_now()) - start).total_seconds()
     if seconds < 60:
         return f"{max(seconds, 0):.1f} s"
     return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"

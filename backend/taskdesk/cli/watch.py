@@ -10,15 +10,15 @@ from redis import Redis
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from taskdesk.cli.program import status_of
+from taskdesk.cli.program import exit_status_of
 from taskdesk.cli.session import Session, pass_session
-from taskdesk.cli.terminal import duration, err, json_flag, out, print_json, printable
+from taskdesk.cli.terminal import err, format_duration, json_flag, out, print_json, printable
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
 from taskdesk.jobs.representations import job_object
 
-_LOOK = 0.2  # seconds
+_POLL_SECONDS = 0.2
 
 
 @click.command()
@@ -34,7 +34,7 @@ def watch(ctx: click.Context, session: Session, job_id: str, as_json: bool) -> N
     job = follow(session.desk, job_id, None if as_json else out)
     if as_json:
         print_json(job_object(session.desk, job, whole=True))
-    ctx.exit(status_of(job))
+    ctx.exit(exit_status_of(job))
 
 
 def follow(desk: Desk, job_id: str, console: Console | None) -> Job:
@@ -50,7 +50,7 @@ def follow(desk: Desk, job_id: str, console: Console | None) -> Job:
                 _show(bar, job)
             if job.is_final:
                 break
-            time.sleep(_LOOK)
+            time.sleep(_POLL_SECONDS)
         bar.remove_task(task)
     if console:
         err.print(printable(_conclusion(job)))
@@ -86,6 +86,6 @@ def _show(bar: Progress, job: Job) -> None:
 
 
 def _conclusion(job: Job) -> str:
-    took = f" after {duration(job.started_at, job.ended_at)}" if job.started_at and job.ended_at else ""
+    took = f" after {format_duration(job.started_at, job.ended_at)}" if job.started_at and job.ended_at else ""
     why = f": {job.error['type']}: {job.error['detail']}" if job.error else "."
     return f"{job.task} {job.status}{took}{why}"

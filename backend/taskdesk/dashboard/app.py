@@ -12,7 +12,7 @@ from rq_dashboard import web
 from taskdesk.dashboard import actions, audit, errors, protection, reading
 from taskdesk.dashboard.edits import EditedTemplates
 from taskdesk.dashboard.settings import DashboardSettings
-from taskdesk.service.redis import connect_briefly
+from taskdesk.service.redis import connect_shared
 
 
 def create_app(settings: DashboardSettings) -> Flask:
@@ -23,7 +23,7 @@ def create_app(settings: DashboardSettings) -> Flask:
     )
     app.jinja_env.globals["app_url"] = settings.app_url.rstrip("/") + "/"
     url = settings.redis_url.get_secret_value()
-    redis = connect_briefly(url)
+    redis = connect_shared(url)
     web.from_url = lambda *_, **__: ("", redis)  # it would open a connection for each request
     app.config.update(RQ_DASHBOARD_REDIS_URL=_without_password(url), DEPRECATED_OPTIONS=[])
     web.setup_rq_connection(app)

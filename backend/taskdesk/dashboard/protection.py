@@ -43,7 +43,7 @@ class _Guard:
         login = f"{self._username}:{self._password}".encode()
         given = request.authorization
         if given and hmac.compare_digest(f"{given.username}:{given.password}".encode(), login):
-            g.who = self._username
+            g.user = self._username
             return None
         return Response("Please log in.", 401, {"WWW-Authenticate": 'Basic realm="rq-dashboard", charset="UTF-8"'})
 

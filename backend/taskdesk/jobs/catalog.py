@@ -202,14 +202,14 @@ class CatalogReader:
 
     def _workers(self, keys: Iterable[str]) -> Iterator[OnlineWorker]:
         names = [key.removeprefix(worker_key("")) for key in keys]
-        asked = clock.steady()
+        asked = clock.monotonic()
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             for name in names:
                 pipeline.hmget(worker_key(name), "queues", "state", "catalog", "death")
                 pipeline.zscore(WORKERS, name)
             told, *answers = pipeline.execute()
-        now = clock.hear(told, asked)
+        now = clock.adjust(told, asked)
         for name, (queues, state, catalog, death), beat in zip(names, answers[::2], answers[1::2], strict=True):
             is_silent = beat is not None and now - beat > LEASE  # a stock worker has no beat
             if queues is not None and death is None and not is_silent:

@@ -151,7 +151,7 @@ def common_fields(
 
     What RQ writes as empty strings is left out.
     """
-    now = rq_time(clock.moment())
+    now = rq_time(clock.utc_now())
     fields = {
         "created_at": now,
         **({"status": "scheduled"} if is_scheduled else {"status": "queued", "enqueued_at": now}),
@@ -244,7 +244,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         enqueued_at=_time(fields["enqueued_at"]),
         started_at=_time(fields["started_at"]),
         ended_at=_time(fields["ended_at"]),
-        expires_at=clock.moment() + timedelta(milliseconds=ttl) if ttl > 0 else None,
+        expires_at=clock.utc_now() + timedelta(milliseconds=ttl) if ttl > 0 else None,
         worker=(fields.get("worker_name") or b"").decode(),
         attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
         owner=(fields[OWNER] or b"").decode(),

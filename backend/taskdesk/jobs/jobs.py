@@ -101,7 +101,7 @@ def is_job_id(text: str) -> bool:
 
 def _due(at: datetime | None) -> int | None:
     """When RQ's scheduler is to queue a job, in Unix time, and never too early; None if that is now."""
-    return math.ceil(at.timestamp()) if at and at > clock.moment() else None
+    return math.ceil(at.timestamp()) if at and at > clock.utc_now() else None
 
 
 def _common(
@@ -244,7 +244,7 @@ class Jobs:
         One that waits does not begin any more. Of one that runs ("running") the wish is kept: its worker stops it
         within 5 seconds. One that has ended stays as it is.
         """
-        now = clock.moment()
+        now = clock.utc_now()
         return self._each(CANCEL, job_ids, rq_time(now), int(now.timestamp()), _CANCELED)
 
     def delete(self, *job_ids: str) -> list[str]:

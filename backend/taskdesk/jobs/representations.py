@@ -114,7 +114,7 @@ def _estimate(job: Job, place: Place | None, queue: dict[str, Any], usual: Typic
     if not usual or not queue["workers_online"]:
         return None
     if job.status == "running" and job.started_at:
-        gone = (clock.moment() - job.started_at).total_seconds()
+        gone = (clock.utc_now() - job.started_at).total_seconds()
         return {"ends_in": round(max(usual.median - gone, 0), 3)}
     if not place or place.paused:
         return None

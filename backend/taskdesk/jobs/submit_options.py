@@ -32,7 +32,7 @@ def check_options(queues: Sequence[str], options: Options) -> None:
     queue, at = options.get("queue"), options.get("at")
     if queue is not None and queue not in queues:
         errors.append(FieldError("/queue", f"There is no queue {queue!r}: choose one of {', '.join(queues)}."))
-    if at and at > clock.moment() + timedelta(days=MOST_DAYS):
+    if at and at > clock.utc_now() + timedelta(days=MOST_DAYS):
         errors.append(FieldError("/at", f"This is more than {MOST_DAYS} days ahead: choose an earlier time."))
     if errors:
         raise InvalidArguments(errors)

@@ -14,11 +14,11 @@ from itertools import chain
 from pathlib import Path
 
 from taskdesk.launcher.aof import mend_aof
-from taskdesk.launcher.service import Service
+from taskdesk.launcher.process import ManagedProcess
 from taskdesk.launcher.terminal import refuse, say
 
 
-def start_redis(folder: Path) -> tuple[Service, str]:
+def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
     """Start a Redis that keeps its data in the folder; also its address."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -35,7 +35,7 @@ def start_redis(folder: Path) -> tuple[Service, str]:
         if dropped := mend_aof(server, folder):
             say(f"its file ended within a write, as after a crash: the last {dropped} bytes are dropped", "redis", 33)
         # Redis inherits the lock, and so holds it for as long as it lives, even if we are killed: two never share data.
-        redis = Service("redis", _command(server, folder, port), {}, colour=33, keep_open=[lock.fileno()])
+        redis = ManagedProcess("redis", _command(server, folder, port), {}, colour=33, inherit_fds=[lock.fileno()])
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, its Redis {redis.process.pid}")
     return redis, f"redis://127.0.0.1:{port}/0"

@@ -22,15 +22,15 @@ from urllib.parse import urlsplit
 from pydantic import Field
 from watchfiles import watch
 
+from taskdesk.launcher.process import BACKEND, ManagedProcess, stop_processes
 from taskdesk.launcher.redis_server import answers_ping, start_redis
-from taskdesk.launcher.service import BACKEND, Service, end
 from taskdesk.launcher.terminal import refuse, say
-from taskdesk.service.checks import refuse_closed_redis
+from taskdesk.service.checks import exit_if_redis_denies_access
 from taskdesk.service.embedded import remove_redis_url, write_redis_url
-from taskdesk.service.settings import Port, load_or_exit
+from taskdesk.service.settings import Port, load_settings_or_exit
 from taskdesk.worker.settings import WorkerSettings
 
-CODE = (".py", ".html", ".css", ".js")
+WATCHED_SUFFIXES = (".py", ".html", ".css", ".js")
 
 
 class RunSettings(WorkerSettings):
@@ -45,8 +45,8 @@ class Stack:
 
     def __init__(self, settings: RunSettings):
         self._settings = settings
-        self._redis: Service | None = None
-        self._services: list[Service] = []
+        self._redis: ManagedProcess | None = None
+        self._services: list[ManagedProcess] = []
         self._signals: list[int] = []  # that ask us to stop
         self._edits: SimpleQueue[Path] = SimpleQueue()
         self._unwatch = threading.Event()
@@ -67,11 +67,11 @@ class Stack:
             say(f"    {line}")
         return max(died.process.returncode, 1)
 
-    def _start(self) -> Service | None:
+    def _start(self) -> ManagedProcess | None:
         settings = self._settings
         if "redis_url" in settings.model_fields_set:
             self.redis_url = settings.redis_url.get_secret_value()
-            refuse_closed_redis(self.redis_url)
+            exit_if_redis_denies_access(self.redis_url)
             if not _is_reachable(self.redis_url):
                 say("REDIS_URL is set, but nothing answers there. Everything starts, and works once it does.")
         else:
@@ -98,12 +98,12 @@ class Stack:
             ("dashboard", "dashboard.py", 35, []),
         ):
             command = [sys.executable, script]
-            self._services.append(Service(name, command, env, colour=colour, sources=sources))
+            self._services.append(ManagedProcess(name, command, env, colour=colour, sources=sources))
         if settings.env == "dev":
             threading.Thread(target=self._watch, args=[{BACKEND, *tasks}], daemon=True).start()
         return None
 
-    def _supervise(self) -> Service | None:
+    def _supervise(self) -> ManagedProcess | None:
         """Until it is asked to stop; or until a service dies, which is returned."""
         told = False
         while not self._signals:
@@ -123,15 +123,15 @@ class Stack:
         self._unwatch.set()
         if self._services:
             say("Stopping; running jobs get a moment to end. (Ctrl-C again: at once.)")
-        end(self._services, self._settings.stop_grace + 1, self._signals)
+        stop_processes(self._services, self._settings.stop_grace + 1, self._signals)
         if self._redis:
-            end([self._redis], 5, [])
+            stop_processes([self._redis], 5, [])
             remove_redis_url(self._settings.data_dir)
 
     def _watch(self, folders: Collection[Path]) -> None:
         for changes in watch(*folders, stop_event=self._unwatch, raise_interrupt=False):
             for _, name in changes:
-                if name.endswith(CODE):
+                if name.endswith(WATCHED_SUFFIXES):
                     self._edits.put(Path(name))
 
     def _tell_addresses(self) -> None:
@@ -191,7 +191,7 @@ def _is_healthy(host: str, port: int) -> bool:
 
 
 def main() -> int:
-    settings = load_or_exit(RunSettings)
+    settings = load_settings_or_exit(RunSettings)
     refuse_taken_ports(settings)
     return Stack(settings).run()
 

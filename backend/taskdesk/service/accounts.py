@@ -16,7 +16,7 @@ from typing import Any
 from redis import Redis
 from werkzeug.security import generate_password_hash
 
-from taskdesk.service.checks import LEAST_PASSWORD
+from taskdesk.service.checks import MIN_PASSWORD_BYTES
 from taskdesk.service.errors import AppError
 
 USERS = "taskdesk:users"  # hash: JSON of a user by name
@@ -58,7 +58,7 @@ class Identity:
     role: str
     token: str = ""
 
-    def may_what(self, role: str) -> bool:
+    def has_role(self, role: str) -> bool:
         """Whether this is someone of that role, or of one that may more."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
@@ -155,8 +155,8 @@ def token_id(token: str) -> str:
 
 
 def _check_password(password: str) -> None:
-    if len(password.encode()) < LEAST_PASSWORD:
-        raise InvalidAccount(f"A password has at least {LEAST_PASSWORD} bytes.")
+    if len(password.encode()) < MIN_PASSWORD_BYTES:
+        raise InvalidAccount(f"A password has at least {MIN_PASSWORD_BYTES} bytes.")
 
 
 def _check_name(name: str) -> None:

@@ -18,43 +18,43 @@ from redis import Redis
 from redis.exceptions import AuthenticationError, ConnectionError, RedisError, TimeoutError
 
 from taskdesk.service.errors import SettingsError
-from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.settings import SharedSettings, read_named_file
 
-OLDEST_REDIS = (6, 2)
-LEAST_SECRET, LEAST_PASSWORD = 32, 12  # bytes: of what machines keep, and of what people type
-PATIENCE = 2.0  # seconds for an answer of Redis
-ALIKE = 0.88  # two of our own names are less alike than that
+MIN_REDIS_VERSION = (6, 2)
+MIN_SECRET_BYTES, MIN_PASSWORD_BYTES = 32, 12  # a program keeps a secret, a person types a password
+REDIS_TIMEOUT_SECONDS = 2.0
+SIMILARITY_CUTOFF = 0.88  # of difflib; no two of our own names are this similar
 _REQUIRED = ("secret_key", "dashboard_password")
 _DEFAULTS = re.compile("change.?me|secret|password|passwort|example|default|taskdesk|admin", re.IGNORECASE)
 _MAKE_ONE = "make one: openssl rand -hex 32"
 
 
-def refuse_unsafe(settings: SharedSettings) -> None:
+def exit_if_unsafe(settings: SharedSettings) -> None:
     """In prod, print what is unsafe about these settings, and end the process with status 2.
 
     In dev, do so with status 3 if Redis wants another password.
     """
     if settings.env != "prod":
-        refuse_closed_redis(settings.redis_url.get_secret_value())
+        exit_if_redis_denies_access(settings.redis_url.get_secret_value())
     elif problems := find_problems(settings):
         print(SettingsError(problems), file=sys.stderr)
         raise SystemExit(2)
 
 
-def refuse_closed_redis(url: str) -> None:
+def exit_if_redis_denies_access(url: str) -> None:
     """End the process with status 3 and a sentence if Redis wants another password. A Redis that is away may come."""
     try:
         with _connect(url) as redis:
             redis.ping()
     except AuthenticationError as error:
-        print(wanted_password(error), file=sys.stderr)
+        print(explain_denied_access(error), file=sys.stderr)
         raise SystemExit(3) from None
     except (RedisError, OSError):
         return
 
 
-def wanted_password(error: AuthenticationError) -> str:
+def explain_denied_access(error: AuthenticationError) -> str:
     """Return what to do when Redis does not let us in."""
     if error.status_code == "NOAUTH":
         return "Redis wants a password, and REDIS_URL has none: write it as redis://:PASSWORD@HOST:6379/0."
@@ -71,7 +71,7 @@ def _own(settings: SharedSettings) -> Iterator[str]:
     values: dict[str, Any] = dict(settings)
     for name, value in values.items():
         if isinstance(value, SecretStr) and name.endswith(("_key", "_password")) and (value or name in _REQUIRED):
-            least = LEAST_PASSWORD if name.endswith("_password") else LEAST_SECRET
+            least = MIN_PASSWORD_BYTES if name.endswith("_password") else MIN_SECRET_BYTES
             yield from _of_secret(name.upper(), value.get_secret_value(), least)
     if values.get("trusted_hosts", True) == ():
         yield "TRUSTED_HOSTS is empty: name the hosts that people type to come here, as desk.example.org."
@@ -95,7 +95,7 @@ def _misspelt(settings: SharedSettings) -> Iterator[str]:
     file = settings.model_config.get("env_file")
     given = {*os.environ, *(dotenv_values(file) if isinstance(file, os.PathLike) else ()), *read_named_file()}
     for name in sorted({name.upper() for name in given} - {*known}):
-        for meant in get_close_matches(name, known, 1, ALIKE):
+        for meant in get_close_matches(name, known, 1, SIMILARITY_CUTOFF):
             yield f"{name} is no setting: {meant} is. Correct the name, or remove it."
 
 
@@ -103,7 +103,7 @@ def _of_redis(url: str) -> Iterator[str]:
     try:
         with _connect(url) as known, _connect(url) as stranger:
             options = stranger.connection_pool.connection_kwargs
-            yield from _of_secret("The password in REDIS_URL", options.get("password") or "", LEAST_SECRET)
+            yield from _of_secret("The password in REDIS_URL", options.get("password") or "", MIN_SECRET_BYTES)
             options |= {"username": None, "password": None}
             is_open = _answers(stranger)
             if is_open:
@@ -118,7 +118,7 @@ def _of_redis(url: str) -> Iterator[str]:
 
 
 def _connect(url: str) -> Redis:
-    return connect_impatiently(url, PATIENCE)
+    return connect_with_timeout(url, REDIS_TIMEOUT_SECONDS)
 
 
 def _answers(redis: Redis) -> bool:
@@ -131,8 +131,8 @@ def _answers(redis: Redis) -> bool:
 def _of_server(redis: Redis) -> Iterator[str]:
     info = {**redis.info("server"), **redis.info("memory"), **redis.info("persistence")}
     version = str(info["redis_version"])
-    if tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_REDIS:
-        yield f"Redis is {version}, and has to be {'.'.join(map(str, OLDEST_REDIS))} or newer."
+    if tuple(map(int, re.findall(r"\d+", version)[:2])) < MIN_REDIS_VERSION:
+        yield f"Redis is {version}, and has to be {'.'.join(map(str, MIN_REDIS_VERSION))} or newer."
     if not info["aof_enabled"] and not info["loading"]:  # while it reads the file it says that it has none
         yield "Redis has no append-only file, and would lose accepted jobs: set its appendonly to yes."
     if info["maxmemory_policy"] != "noeviction":

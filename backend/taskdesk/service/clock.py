@@ -12,39 +12,39 @@ from datetime import UTC, datetime
 
 from redis import Redis
 
-_STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the former goes on while the machine sleeps
-_ahead = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("d")  # in [0], by how many seconds Redis is ahead of the steady
+_MONOTONIC = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # the former goes on while the machine sleeps
+_offset = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("d")  # [0]: Unix time by Redis minus the monotonic clock
 
 
-def steady() -> float:
+def monotonic() -> float:
     """Seconds that never jump, for how long something takes."""
-    return time.clock_gettime(_STEADY)
+    return time.clock_gettime(_MONOTONIC)
 
 
 def now() -> float:
     """Unix time."""
-    return time.clock_gettime(_STEADY) + _ahead[0]
+    return time.clock_gettime(_MONOTONIC) + _offset[0]
 
 
-def moment() -> datetime:
+def utc_now() -> datetime:
     return datetime.fromtimestamp(now(), UTC)
 
 
-def hear(answer: tuple[int, int], asked: float) -> float:
-    """The Unix time, after Redis's `answer` to TIME, for which it was asked at `asked` (steady).
+def adjust(answer: tuple[int, int], asked: float) -> float:
+    """The Unix time, after Redis's `answer` to TIME, for which it was asked at `asked` (monotonic).
 
     What we have is right as far as anybody can tell if it is between the question and the answer.
     """
     seconds, microseconds = map(int, answer)
     told = seconds + microseconds / 1e6
-    _ahead[0] = min(max(_ahead[0], told - steady()), told - asked)
+    _offset[0] = min(max(_offset[0], told - monotonic()), told - asked)
     return now()
 
 
-def ask(redis: Redis) -> float:
+def sync(redis: Redis) -> float:
     """The Unix time, fresh from Redis."""
-    asked = steady()
-    return hear(redis.time(), asked)
+    asked = monotonic()
+    return adjust(redis.time(), asked)
 
 
-_ahead[0] = time.time() - steady()
+_offset[0] = time.time() - monotonic()

@@ -39,11 +39,11 @@ def log_about(fields: dict[str, str]) -> None:
 def configure_logs(env: str) -> None:
     """Let this process and its children log to stdout, from INFO on."""
     handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(formatter_of(env))
+    handler.setFormatter(formatter_for(env))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
-def formatter_of(env: str) -> logging.Formatter:
+def formatter_for(env: str) -> logging.Formatter:
     return _JsonLines() if env == "prod" else _Lines("%(levelname)s %(message)s")
 
 

@@ -15,8 +15,8 @@ from taskdesk.service.sentry import flush_reports, report
 
 log = logging.getLogger("processes")
 
-_SOON = 10.0  # seconds: a process that fails sooner has hardly begun
-_PATIENCE = 5  # times in a row that each may fail so soon
+_EARLY_FAILURE_SECONDS = 10.0  # a process that fails within this time counts as unable to start
+_MAX_EARLY_FAILURES = 5  # in a row, for each process of the pool
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _STOP = {signal.SIGTERM, signal.SIGINT}
 _WATCHED = _STOP | {signal.SIGCHLD}
@@ -28,14 +28,16 @@ class Pool:
     `work` gets its number, from 0; a process has that of the one which it replaces.
 
     It gives up when they fail again and again as soon as they have begun. `name` says in the log what they are;
-    `let_go` is called before they are stopped.
+    `before_stop` is called before they are stopped.
     """
 
-    def __init__(self, name: str, size: int, work: Callable[[int], None], let_go: Callable[[], None] = lambda: None):
+    def __init__(
+        self, name: str, size: int, work: Callable[[int], None], before_stop: Callable[[], None] = lambda: None
+    ):
         self._name = name
         self._size = size
         self._work = work
-        self._let_go = let_go
+        self._before_stop = before_stop
         self._started: dict[int, tuple[int, float]] = {}  # by pid: its number, and when
 
     def run(self) -> int:
@@ -56,8 +58,8 @@ class Pool:
                 if stopping:
                     continue
                 if os.WIFEXITED(status):  # not if somebody has killed it
-                    failures = failures + 1 if lived < _SOON else 0
-                if failures >= _PATIENCE * self._size:
+                    failures = failures + 1 if lived < _EARLY_FAILURE_SECONDS else 0
+                if failures >= _MAX_EARLY_FAILURES * self._size:
                     log.critical("%s %s ended (%s), as those before it: giving up", self._name, pid, _reason(status))
                     stopping = gives_up = True
                     self._stop()
@@ -68,7 +70,7 @@ class Pool:
         return int(gives_up)
 
     def _stop(self) -> None:
-        self._let_go()
+        self._before_stop()
         for pid in self._started:
             os.kill(pid, signal.SIGTERM)
 

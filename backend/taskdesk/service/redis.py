@@ -42,7 +42,7 @@ _COMMON: dict[str, Any] = {
 }
 
 
-def connect_briefly(url: str) -> Redis:
+def connect_shared(url: str) -> Redis:
     """For the web: no answer within a second is an answer, too.
 
     The pool is bounded and waits: 32 requests at a time is more than one gevent process needs, and a burst
@@ -54,6 +54,6 @@ def connect_briefly(url: str) -> Redis:
     return SharingRedis(connection_pool=pool)
 
 
-def connect_impatiently(url: str, timeout: float) -> Redis:
+def connect_with_timeout(url: str, timeout: float) -> Redis:
     """For a worker, which knows itself how to wait: no answer within `timeout` seconds is an error."""
     return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, **_COMMON)

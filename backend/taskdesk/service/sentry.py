@@ -16,12 +16,12 @@ from pydantic import SecretStr
 from taskdesk.service.errors import AppError, SettingsError
 from taskdesk.version import VERSION
 
-PATIENCE = 2.0  # seconds that the end of a process waits for what is under way
+FLUSH_TIMEOUT_SECONDS = 2.0
 
 _sentry: ModuleType | None = None
 
 
-def report_errors(dsn: SecretStr, env: str, role: str) -> None:
+def configure_sentry(dsn: SecretStr, env: str, role: str) -> None:
     """Let this process and its children report, if there is a DSN. Raises SystemExit with status 2 if it is none."""
     global _sentry
     if not dsn.get_secret_value():
@@ -56,9 +56,9 @@ def report(error: BaseException, **tags: str) -> None:
 
 
 def flush_reports() -> None:
-    """Wait until what was reported is sent, for PATIENCE at most. Before a process ends by `os._exit`, or at all."""
+    """Send the pending reports; call this before a process ends. It gives up after FLUSH_TIMEOUT_SECONDS."""
     if _sentry:
-        _sentry.flush(timeout=PATIENCE)
+        _sentry.flush(timeout=FLUSH_TIMEOUT_SECONDS)
 
 
 def _without_words(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:

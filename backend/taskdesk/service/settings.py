@@ -103,7 +103,7 @@ def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
     return f"{name.upper()}: {error['msg']}" + ("" if is_secret else f" (it is {error['input']!r})")
 
 
-def load_or_exit(settings_class: type[Settings]) -> Settings:
+def load_settings_or_exit(settings_class: type[Settings]) -> Settings:
     """As `load`; on an error it prints the sentences and ends the process with status 2."""
     try:
         return load(settings_class)

@@ -12,7 +12,7 @@ from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk, Outcome
 from taskdesk.jobs.job import Job
 from taskdesk.service.errors import AppError
-from taskdesk.service.redis import connect_briefly
+from taskdesk.service.redis import connect_shared
 from taskdesk.web.access.identity import who
 from taskdesk.web.settings import WebSettings
 from taskdesk.web.streams.event_streams import EventStreams
@@ -22,7 +22,7 @@ from taskdesk.web.streams.job_notifier import JobNotifier
 class WebDesk(Desk):
     def __init__(self, settings: WebSettings):
         url = settings.redis_url.get_secret_value()
-        super().__init__(settings, connect_briefly(url))
+        super().__init__(settings, connect_shared(url))
         self.settings = settings
         self.notifier = JobNotifier(url)
         self.streams = EventStreams(

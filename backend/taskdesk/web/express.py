@@ -54,7 +54,7 @@ class Express:
             return self._flask(environ, start_response)
         try:
             known = self._authenticator.by_header(environ)
-            if not (known and known.may_what(SUBMITTER)):
+            if not (known and known.has_role(SUBMITTER)):
                 return self._flask(environ, start_response)
             if self._limit and not self._limit.counts(known, environ):
                 return self._flask(environ, start_response)

@@ -87,7 +87,7 @@ def _moment(text: Any) -> datetime:
     """A moment, or how long ago it was. Raises ValueError."""
     ago = _AGO.fullmatch(text) if isinstance(text, str) else None
     if ago:
-        return clock.moment() - int(ago[1]) * _UNITS[ago[2]]
+        return clock.utc_now() - int(ago[1]) * _UNITS[ago[2]]
     try:
         return read_moment(text)
     except ValueError as error:

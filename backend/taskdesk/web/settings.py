@@ -8,7 +8,7 @@ from limits import parse_many
 from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from taskdesk.service.checks import LEAST_PASSWORD, LEAST_SECRET
+from taskdesk.service.checks import MIN_PASSWORD_BYTES, MIN_SECRET_BYTES
 from taskdesk.service.settings import Port, SharedSettings, split
 
 _HOST_NAME = r"^\.?[0-9A-Za-z_][0-9A-Za-z_.-]*$|^\[[0-9A-Fa-f:.]+\]$"
@@ -62,7 +62,7 @@ class WebSettings(SharedSettings):
         if info.data.get("env") == "prod":
             return value
         length = len(value.get_secret_value().encode())
-        least = LEAST_SECRET if info.field_name == "secret_key" else LEAST_PASSWORD
+        least = MIN_SECRET_BYTES if info.field_name == "secret_key" else MIN_PASSWORD_BYTES
         is_needed = info.field_name == "secret_key" and info.data.get("auth")
         if length < least and (length or is_needed):
             raise ValueError(f"it needs at least {least} bytes")

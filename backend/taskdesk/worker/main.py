@@ -3,11 +3,11 @@
 import logging
 import sys
 
-from taskdesk.service.checks import refuse_unsafe
+from taskdesk.service.checks import exit_if_unsafe
 from taskdesk.service.logs import configure_logs, log_to_file
 from taskdesk.service.pool import Pool
-from taskdesk.service.sentry import report_errors
-from taskdesk.service.settings import load_or_exit
+from taskdesk.service.sentry import configure_sentry
+from taskdesk.service.settings import load_settings_or_exit
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.metrics import listen, serve_metrics
 from taskdesk.worker.settings import WorkerSettings
@@ -16,11 +16,11 @@ from taskdesk.worker.supervisor.worker import work
 
 
 def main() -> int:
-    settings = load_or_exit(WorkerSettings)
-    refuse_unsafe(settings)
+    settings = load_settings_or_exit(WorkerSettings)
+    exit_if_unsafe(settings)
     log_to_file(settings.log_dir, "worker")
     configure_logs(settings.env)
-    report_errors(settings.sentry_dsn, settings.env, "worker")
+    configure_sentry(settings.sentry_dsn, settings.env, "worker")
     log = logging.getLogger("worker")
 
     for stream in (sys.stdout, sys.stderr):

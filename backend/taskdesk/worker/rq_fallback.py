@@ -48,7 +48,7 @@ class _ClockedQueue(Queue):
 
     def _prepare_for_queue(self, job: Job) -> None:
         super()._prepare_for_queue(job)
-        job.enqueued_at = clock.moment()
+        job.enqueued_at = clock.utc_now()
 
 
 class _OwnedQueue(_ClockedQueue):

@@ -16,7 +16,7 @@ from typing import Any
 from redis import Redis
 from redis.connection import Connection
 
-from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.redis import connect_with_timeout
 from taskdesk.worker.child.loop import Child
 from taskdesk.worker.child.reservation import Outcome, Reserved
 from taskdesk.worker.failure import Failure
@@ -95,7 +95,7 @@ def connect(url: str, fate: Fate) -> Redis:
         def _connect(self) -> Any:
             return _Socket(super()._connect(), fate)
 
-    redis = connect_impatiently(url, timeout=5)
+    redis = connect_with_timeout(url, timeout=5)
     redis.connection_pool.connection_class = FatefulConnection
     return redis
 

@@ -18,7 +18,7 @@ from taskdesk.jobs.statistics import (
     last_runs,
     typical,
 )
-from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.redis import connect_with_timeout
 from tests.conftest import RedisServer
 
 TASK = "tasks.simple_task"
@@ -139,7 +139,7 @@ def test_a_write_is_one_round_trip(redis):
 
 def test_what_redis_did_not_take_is_written_later_and_once(tmp_path):
     server = RedisServer(tmp_path)
-    redis = connect_impatiently(server.url, 0.5)
+    redis = connect_with_timeout(server.url, 0.5)
     writer = StatisticsWriter(redis)
     succeed(writer, 1.0)
 
@@ -158,7 +158,7 @@ def test_what_redis_did_not_take_is_written_later_and_once(tmp_path):
 
 def test_a_redis_that_is_silent_costs_half_a_second_at_most():
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        writer = StatisticsWriter(connect_impatiently(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", 0.5))
+        writer = StatisticsWriter(connect_with_timeout(f"redis://127.0.0.1:{silent.getsockname()[1]}/0", 0.5))
         succeed(writer, 1.0)
         began = time.monotonic()
 

@@ -89,7 +89,7 @@ def test_a_redis_that_is_set_wrong_is_refused(set_redis, options, sentence):
 
 
 def test_an_old_redis_is_refused(set_redis, monkeypatch):
-    monkeypatch.setattr(checks, "OLDEST_REDIS", (99, 0))
+    monkeypatch.setattr(checks, "MIN_REDIS_VERSION", (99, 0))
 
     (found,) = problems(set_redis())
 
@@ -158,7 +158,11 @@ def test_a_misspelt_name_is_refused_wherever_it_stands(set_redis, monkeypatch, t
 
 
 def test_no_setting_of_one_role_looks_like_a_misspelt_one_of_another():
-    alike = [(a, b) for a, b in permutations(known_settings(), 2) if checks.get_close_matches(a, [b], 1, checks.ALIKE)]
+    alike = [
+        (a, b)
+        for a, b in permutations(known_settings(), 2)
+        if checks.get_close_matches(a, [b], 1, checks.SIMILARITY_CUTOFF)
+    ]
 
     assert alike == []
 
@@ -208,7 +212,7 @@ def test_a_program_that_redis_does_not_let_in_ends_with_status_3(
 
 @pytest.mark.parametrize("role", [WebSettings, WorkerSettings])
 def test_dev_takes_everything(role):
-    checks.refuse_unsafe(role(_env_file=None, redis_url="redis://nowhere.invalid"))
+    checks.exit_if_unsafe(role(_env_file=None, redis_url="redis://nowhere.invalid"))
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError, TimeoutError
 
 from taskdesk.service.connection import open_connection
-from taskdesk.service.redis import connect_briefly, connect_impatiently
+from taskdesk.service.redis import connect_shared, connect_with_timeout
 from taskdesk.service.redis_errors import is_passing
 from tests.conftest import wait_until
 from tests.refusals import refusing
@@ -22,7 +22,7 @@ from tests.refusals import refusing
 
 @pytest.fixture
 def shared(redis_url):
-    with connect_briefly(redis_url) as shared:
+    with connect_shared(redis_url) as shared:
         yield shared
 
 
@@ -71,9 +71,9 @@ ENDED = """
 from gevent import monkey; monkey.patch_all()
 import sys, gevent
 from redis.exceptions import ConnectionError
-from taskdesk.service.redis import connect_briefly
+from taskdesk.service.redis import connect_shared
 
-shared = connect_briefly(sys.argv[1])
+shared = connect_shared(sys.argv[1])
 
 def ask():
     try:
@@ -183,7 +183,7 @@ def read_on(subscription):
 
 
 def test_a_subscription_that_is_answered_with_an_error_says_so_and_goes_on(redis, redis_url):
-    with connect_impatiently(redis_url, 5) as ours, ours.pubsub(ignore_subscribe_messages=True) as subscription:
+    with connect_with_timeout(redis_url, 5) as ours, ours.pubsub(ignore_subscribe_messages=True) as subscription:
         subscription.subscribe("news")
         redis.config_set("requirepass", "another")
         try:
@@ -200,14 +200,14 @@ def test_a_subscription_that_is_answered_with_an_error_says_so_and_goes_on(redis
 
 def test_a_process_may_open_its_own_connection_any_number_of_times(redis_url):
     """As a worker does whose Redis goes away again and again; redis-py's pool would stop at 100."""
-    with connect_impatiently(redis_url, 5) as redis:
+    with connect_with_timeout(redis_url, 5) as redis:
         for _ in range(150):
             open_connection(redis).disconnect()
 
         assert redis.ping()
 
 
-@pytest.mark.parametrize("connect", [connect_briefly, lambda url: connect_impatiently(url, 2)])
+@pytest.mark.parametrize("connect", [connect_shared, lambda url: connect_with_timeout(url, 2)])
 @pytest.mark.parametrize("answer", [b"-LOADING Redis is loading the dataset in memory\r\n", b"-NOAUTH nobody\r\n", b""])
 def test_a_redis_that_is_not_ready_is_an_error_at_once(connect, answer):
     """It answers each connection with that, or closes it when it was accepted, as a proxy does."""

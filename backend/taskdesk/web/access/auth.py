@@ -168,7 +168,7 @@ def _ask_to_log_in() -> BaseResponse:
 
 def _check_role(known: Identity) -> None:
     needed = _NEEDS.get(request.endpoint or "", SUBMITTER)
-    if not known.may_what(needed):
+    if not known.has_role(needed):
         raise NotAllowed(f"{known.name} may not do this: it takes the role {needed}, and {known.role} is less.")
 
 

@@ -87,7 +87,7 @@ def _times() -> dict[str, str]:
 def _matching(expected: int | None) -> tuple[list[str], dict[str, str]]:
     """The ids of all that match, and between which times."""
     matching = job_filter({**filters_of(tidy(request.args)), **_times()})
-    matching = replace(matching, until=matching.until or clock.moment())  # what comes later is not meant
+    matching = replace(matching, until=matching.until or clock.utc_now())  # what comes later is not meant
     times = {name: time.isoformat() for name in ("since", "until") if (time := getattr(matching, name))}
     return matching_ids(matching, expected), times
 

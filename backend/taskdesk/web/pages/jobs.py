@@ -124,7 +124,7 @@ def _addresses(words: Mapping[str, str], following: str | None) -> dict[str, str
 
 def took(job: Job) -> str:
     """How long it ran, or runs, in words; empty before it began."""
-    ended_at = job.ended_at if job.is_final else clock.moment() if job.status == "running" else None
+    ended_at = job.ended_at if job.is_final else clock.utc_now() if job.status == "running" else None
     return duration((ended_at - job.started_at).total_seconds()) if job.started_at and ended_at else ""
 
 

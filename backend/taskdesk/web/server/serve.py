@@ -38,7 +38,7 @@ def serve(host: str, port: int, processes: int, make_app: Callable[[], Flask]) -
         _serve_here(listener, make_app)
         return 0
     # Let go of, the socket is closed with the last process that serves: nobody connects to what will not answer.
-    return Pool("web process", processes, lambda _: _serve_here(listener, make_app), let_go=listener.close).run()
+    return Pool("web process", processes, lambda _: _serve_here(listener, make_app), before_stop=listener.close).run()
 
 
 def listen(host: str, port: int) -> socket.socket:

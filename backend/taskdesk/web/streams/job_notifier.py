@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError, RedisError
 
 from taskdesk.jobs.keys import WAKE
-from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.redis import connect_with_timeout
 
 SILENCE_SECONDS = 5.0  # seconds of silence after which Redis is asked whether it is there, and then has for its answer
 RECONNECT_SECONDS = 1.0  # seconds until the next try to reach Redis
@@ -50,7 +50,7 @@ class JobNotifier:
         self._wake(list(self._waiting))
 
     def _listen_for_ever(self) -> None:
-        redis = connect_impatiently(self._redis_url, SILENCE_SECONDS)
+        redis = connect_with_timeout(self._redis_url, SILENCE_SECONDS)
         while True:
             try:
                 self._listen(redis)

@@ -9,7 +9,7 @@ import threading
 from contextlib import suppress
 from typing import TextIO
 
-from taskdesk.service.logs import escape_controls, formatter_of
+from taskdesk.service.logs import escape_controls, formatter_for
 from taskdesk.worker.child.progress_reporter import Reporter
 
 LONGEST = 8192  # characters of a line of the worker's output; what is longer goes on in the next
@@ -21,7 +21,7 @@ class Tee(io.TextIOBase):
     def __init__(self, reporter: Reporter, original: TextIO, *, as_log: bool):
         self._reporter = reporter
         self._original = original
-        self._formatter = formatter_of("prod") if as_log else None
+        self._formatter = formatter_for("prod") if as_log else None
         self._lock = threading.Lock()  # around the line that has no end yet
         self._rest = ""
 

@@ -32,7 +32,7 @@ from taskdesk.service import clock
 from taskdesk.service.errors import AppError
 from taskdesk.service.logs import log_about
 from taskdesk.service.pool import die_with_parent
-from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_errors import is_passing
 from taskdesk.service.sentry import report
 from taskdesk.worker.child.hand_back import HandBack
@@ -111,7 +111,7 @@ class Child:
         self._reporter = Reporter(redis, output)
         self._executor = Executor(settings, registry, store, self._reporter.progress)
         self._stock = StockEndings(redis, worker_name, settings)
-        self._statistics = StatisticsWriter(connect_impatiently(settings.redis_url.get_secret_value(), timeout=1))
+        self._statistics = StatisticsWriter(connect_with_timeout(settings.redis_url.get_secret_value(), timeout=1))
         self._time_limit = TimeLimit()
         self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
         self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}
@@ -185,7 +185,7 @@ class Child:
         """Call the job's task."""
         failure, content, kinds, reference, refusal = None, b"", "", "", None
         log_about(job.about)
-        began, since = clock.now(), clock.steady()
+        began, since = clock.now(), clock.monotonic()
         try:
             call = self._executor.prepare(job.id, job.data, job.request_id)
             reference = call.task.spec.reference
@@ -206,7 +206,7 @@ class Child:
                 report(error, task=reference, job_id=job.id, request_id=job.request_id)
         self._activity.rest()
         self._reporter.end()
-        seconds = clock.steady() - since
+        seconds = clock.monotonic() - since
         outcome = Outcome(job, began, began + seconds, round(seconds, 6), content, kinds, failure, refusal)
         self._has_result = True
         self._tidy_up(outcome, reference or reference_of(job.data))  # its arguments or files may have been refused

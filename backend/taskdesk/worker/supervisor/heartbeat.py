@@ -59,9 +59,9 @@ class Pulse:
             job = (running.job_id, running.execution, WIP_LEASE, *times, int(running.is_at_work))
         before = (ending.job_id, ending.execution) if running and ending else ()
         news = (number, jobs, seconds, by_queue, resident_memory(child_pid))
-        asked = clock.steady()
+        asked = clock.monotonic()
         is_whole, verdict, told = BEAT(self._redis, self._worker_name, now_text(), RECORD_TTL, *news, *job, *before)
-        clock.hear(told, asked)
+        clock.adjust(told, asked)
         self._told, self._news = totals, ()
         return Verdict(bool(is_whole), verdict)
 

@@ -60,7 +60,7 @@ class HouseKeeping:
         """
         is_behind = self._sweeper.sweep()
         queue, redis = next(self._queues), self._worker.connection
-        now = clock.ask(redis)  # by its own clock a worker that is a day ahead would empty them
+        now = clock.sync(redis)  # by its own clock a worker that is a day ahead would empty them
         queue.finished_job_registry.cleanup(now)
         queue.failed_job_registry.cleanup(now)
         worker_registration.clean_worker_registry(queue)

@@ -61,7 +61,7 @@ class Sweeper:
     def _rounds(self) -> Iterator[bool]:
         """Remove index entries of jobs that are gone, one slice per step; yield True after a full round."""
         while True:
-            now = clock.ask(self._redis)
+            now = clock.sync(self._redis)
             self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_KEPT_SECONDS)
             self._redis.zremrangebyrank(EXPIRED, 0, -EXPIRED_KEPT - 1)
             owners = self._redis.hkeys(BYTES)

@@ -27,7 +27,7 @@ from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.catalog import announce
 from taskdesk.jobs.keys import WORKERS
 from taskdesk.service import clock
-from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_errors import READ_ONLY, code_of
 from taskdesk.version import VERSION
 from taskdesk.worker.child.loop import DONE, RECYCLE, Child
@@ -141,7 +141,7 @@ class TaskWorker(BaseWorker):
                     self._say_goodbye()
 
     def _begin(self) -> None:
-        clock.ask(self.connection)
+        clock.sync(self.connection)
         self._set_ip_address(self.connection)
         self.register_birth()
         self._commands.subscribe()
@@ -184,7 +184,7 @@ class TaskWorker(BaseWorker):
 
     def _run_child(self, burst: bool, supervisor: int) -> int:
         """In the child. Its exit status."""
-        redis = connect_impatiently(self._settings.redis_url.get_secret_value(), timeout=5)
+        redis = connect_with_timeout(self._settings.redis_url.get_secret_value(), timeout=5)
         child = Child(
             self._settings,
             self._registry,
@@ -363,5 +363,5 @@ class TaskWorker(BaseWorker):
 
 def work(settings: WorkerSettings, registry: TaskRegistry, meters: Row) -> None:
     """Run jobs until SIGTERM or SIGINT."""
-    redis = connect_impatiently(settings.redis_url.get_secret_value(), TaskWorker.connection_timeout)
+    redis = connect_with_timeout(settings.redis_url.get_secret_value(), TaskWorker.connection_timeout)
     TaskWorker(settings, registry, redis, meters).work()

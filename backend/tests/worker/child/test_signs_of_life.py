@@ -7,7 +7,7 @@ import os
 import pytest
 
 import taskdesk.worker.child.script_connection
-from taskdesk.service.redis import connect_impatiently
+from taskdesk.service.redis import connect_with_timeout
 from taskdesk.worker.child.sandbox import Surroundings
 from taskdesk.worker.child.script_connection import CHUNK, Doorbell, Wire
 from taskdesk.worker.scripts import COUNT
@@ -38,7 +38,7 @@ def test_a_wait_for_a_job_wakes_up_now_and_then(redis, signs, show_life, monkeyp
 
 def test_a_wait_for_redis_shows_life_at_each_attempt(show_life, signs):
     """Nobody listens there."""
-    wire = Wire(connect_impatiently("redis://127.0.0.1:1", 1), 1, give_up=lambda: len(signs) > 6, show_life=show_life)
+    wire = Wire(connect_with_timeout("redis://127.0.0.1:1", 1), 1, give_up=lambda: len(signs) > 6, show_life=show_life)
 
     with pytest.raises(taskdesk.worker.child.script_connection.Interrupted):
         wire.script(COUNT, (), ("default",))

@@ -43,7 +43,7 @@ def pace(job: Job, typical: dict[str, Any] | None) -> Pace | None:
     """`typical` as the API tells it. None of a job that does not run."""
     if job.status != "running" or not job.started_at:
         return None
-    elapsed = max((clock.moment() - job.started_at).total_seconds(), 0)
+    elapsed = max((clock.utc_now() - job.started_at).total_seconds(), 0)
     known = typical or {"median": None, "p95": None, "runs": 0}
     p95 = known["p95"] if known["runs"] >= FEW else None
     return Pace(elapsed, job.progress.percent if job.progress else 0, known["median"], p95)

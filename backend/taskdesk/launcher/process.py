@@ -17,12 +17,12 @@ from pathlib import Path
 from taskdesk.launcher.terminal import say
 
 BACKEND = Path(__file__).resolve().parents[2]
-RESTART_PATIENCE = 30  # seconds that a running job has to end when its code has changed
+RESTART_GRACE_SECONDS = 30  # how long a running job may go on when its code has changed
 LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 PR_SET_PDEATHSIG = 1
 
 
-class Service:
+class ManagedProcess:
     """One process and its descendants."""
 
     def __init__(
@@ -33,7 +33,7 @@ class Service:
         *,
         colour: int,
         sources: Sequence[Path] = (),
-        keep_open: Sequence[int] = (),
+        inherit_fds: Sequence[int] = (),
     ):
         self.name = name
         self.last_lines: deque[str] = deque(maxlen=15)
@@ -41,7 +41,7 @@ class Service:
         self._env = env
         self._colour = colour
         self._sources = sources
-        self._keep_open = keep_open
+        self._inherit_fds = inherit_fds
         self._edited = False  # it has been started again for new code
         self._kill_at = 0.0  # while it ends for new code: how long it may take
         self.start()
@@ -59,7 +59,7 @@ class Service:
             encoding="utf-8",
             errors="replace",
             start_new_session=True,
-            pass_fds=self._keep_open,
+            pass_fds=self._inherit_fds,
             preexec_fn=_end_with_parent if LIBC else None,
         )
         self._reader = threading.Thread(target=self._show, daemon=True)
@@ -75,10 +75,10 @@ class Service:
         if edited and not self._kill_at:
             self.say(f"{edited[0].name} has changed: starts again")
             self.process.terminate()
-            self._kill_at = time.monotonic() + RESTART_PATIENCE
+            self._kill_at = time.monotonic() + RESTART_GRACE_SECONDS
         if self._kill_at:
             if self.ended or time.monotonic() > self._kill_at:
-                self.clear_away()
+                self.kill_session()
                 self._kill_at, self._edited = 0.0, True
                 self.start()
             return True
@@ -91,7 +91,7 @@ class Service:
         code = self.process.returncode
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
 
-    def clear_away(self) -> None:
+    def kill_session(self) -> None:
         """Kill what is left of it.
 
         A running job outlives its killed worker. It has a process group of its own, but the session is the worker's.
@@ -115,7 +115,7 @@ class Service:
             self.say(line.rstrip())
 
 
-def end(services: Collection[Service], seconds: float, signals: Sequence[int]) -> None:
+def stop_processes(services: Collection[ManagedProcess], seconds: float, signals: Sequence[int]) -> None:
     """Ask them to end, wait, and kill what is left. A further signal cuts the waiting short."""
     for service in services:
         service.process.terminate()
@@ -123,7 +123,7 @@ def end(services: Collection[Service], seconds: float, signals: Sequence[int]) -
     while not all(service.ended for service in services) and time.monotonic() < deadline and len(signals) == received:
         time.sleep(0.02)
     for service in services:
-        service.clear_away()
+        service.kill_session()
 
 
 def _end_with_parent() -> None:
