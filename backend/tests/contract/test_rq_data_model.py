@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.contract.desk import Desk, RunWorker, run_our_worker, run_stock_worker
+from tests.contract.rq_stack import RqStack, RunWorker, run_our_worker, run_stock_worker
 from tests.contract.scenarios import SCENARIOS
 from tests.contract.snapshot import snapshot
 
@@ -80,7 +80,7 @@ def play(worker_settings, registry, redis, tmp_path):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         redis.flushall()
-        SCENARIOS[scenario](Desk(run_worker, worker_settings, registry, redis, folder))
+        SCENARIOS[scenario](RqStack(run_worker, worker_settings, registry, redis, folder))
         return snapshot(redis)
 
     return play

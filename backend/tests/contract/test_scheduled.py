@@ -16,7 +16,7 @@ from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
-from tests.contract.desk import Desk, run_our_worker, run_stock_worker
+from tests.contract.rq_stack import RqStack, run_our_worker, run_stock_worker
 from tests.contract.snapshot import snapshot
 
 AT = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
@@ -62,12 +62,12 @@ def test_rqs_tools_show_it(redis, redis_url, submit):
 @pytest.mark.parametrize("run_worker", [run_stock_worker, run_our_worker])
 def test_a_worker_runs_it_when_it_is_due(redis, worker_settings, registry, tmp_path, submit, run_worker):
     submit()
-    desk = Desk(run_worker, worker_settings, registry, redis, tmp_path)
+    rq = RqStack(run_worker, worker_settings, registry, redis, tmp_path)
 
-    desk.run_worker()
-    assert desk.job("one").get_status() == JobStatus.SCHEDULED
+    rq.run_worker()
+    assert rq.job("one").get_status() == JobStatus.SCHEDULED
     redis.zadd("rq:scheduled:high", {"one": time.time() - 1})
-    desk.run_worker()
+    rq.run_worker()
 
-    assert desk.job("one").return_value() == "ab"
+    assert rq.job("one").return_value() == "ab"
     assert not redis.exists("rq:scheduled:high", "rq:queue:high")

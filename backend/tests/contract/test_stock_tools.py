@@ -17,119 +17,119 @@ from rq.suspension import resume, suspend
 from rq.worker import BaseWorker
 
 from tests.conftest import wait_until
-from tests.contract.desk import Desk, run_our_worker, run_stock_worker
+from tests.contract.rq_stack import RqStack, run_our_worker, run_stock_worker
 from tests.contract.scenarios import ECHO, WAIT_FOR
 
 
 @pytest.fixture
-def desk(worker_settings, registry, redis, tmp_path) -> Desk:
-    return Desk(run_our_worker, worker_settings, registry, redis, tmp_path)
+def rq(worker_settings, registry, redis, tmp_path) -> RqStack:
+    return RqStack(run_our_worker, worker_settings, registry, redis, tmp_path)
 
 
 @pytest.fixture
-def long_job(desk) -> Iterator[Job]:
+def long_job(rq) -> Iterator[Job]:
     """A job that a worker of ours is running; it ends when the test does, or when its file is there."""
-    desk.queue.enqueue(WAIT_FOR, str(desk.folder / "go"), job_id="long")
-    with desk.worker(burst=False):
+    rq.queue.enqueue(WAIT_FOR, str(rq.folder / "go"), job_id="long")
+    with rq.worker(burst=False):
         try:
-            yield desk.wait_for("long", "started")
+            yield rq.wait_for("long", "started")
         finally:
-            (desk.folder / "go").touch()
+            (rq.folder / "go").touch()
 
 
-def only_worker(desk: Desk) -> BaseWorker:
-    [worker] = Worker.all(connection=desk.redis, serializer=JSONSerializer)
+def only_worker(rq: RqStack) -> BaseWorker:
+    [worker] = Worker.all(connection=rq.redis, serializer=JSONSerializer)
     return worker
 
 
-def test_the_job_names_its_worker_and_its_start(desk, long_job):
+def test_the_job_names_its_worker_and_its_start(rq, long_job):
     assert long_job.get_status() == JobStatus.STARTED
-    assert long_job.worker_name == only_worker(desk).name
+    assert long_job.worker_name == only_worker(rq).name
     assert long_job.enqueued_at < long_job.started_at
 
 
-def test_the_worker_is_busy_with_the_job(desk, long_job):
-    assert only_worker(desk).get_state() == "busy"
-    assert only_worker(desk).get_current_job_id() == long_job.id
-    assert only_worker(desk).get_current_job() == long_job
+def test_the_worker_is_busy_with_the_job(rq, long_job):
+    assert only_worker(rq).get_state() == "busy"
+    assert only_worker(rq).get_current_job_id() == long_job.id
+    assert only_worker(rq).get_current_job() == long_job
 
 
-def test_the_worker_is_idle_after_the_job(desk, long_job):
-    (desk.folder / "go").touch()
-    desk.wait_for(long_job.id, "finished")
+def test_the_worker_is_idle_after_the_job(rq, long_job):
+    (rq.folder / "go").touch()
+    rq.wait_for(long_job.id, "finished")
 
-    wait_until(lambda: only_worker(desk).get_state() == "idle")
-    assert only_worker(desk).get_current_job_id() is None
-    wait_until(lambda: only_worker(desk).successful_job_count == 1, what="the job is counted")
+    wait_until(lambda: only_worker(rq).get_state() == "idle")
+    assert only_worker(rq).get_current_job_id() is None
+    wait_until(lambda: only_worker(rq).successful_job_count == 1, what="the job is counted")
 
 
-def test_the_registry_of_started_jobs_has_the_job(desk, long_job):
-    registry = StartedJobRegistry("default", connection=desk.redis, serializer=JSONSerializer)
+def test_the_registry_of_started_jobs_has_the_job(rq, long_job):
+    registry = StartedJobRegistry("default", connection=rq.redis, serializer=JSONSerializer)
 
     assert registry.get_job_ids(cleanup=False) == [long_job.id]
     assert registry.get_job_ids(cleanup=True) == [long_job.id]
 
 
-def test_the_job_has_one_execution(desk, long_job):
+def test_the_job_has_one_execution(rq, long_job):
     [execution] = wait_until(long_job.get_executions, seconds=1)
 
-    assert execution.worker_name == only_worker(desk).name
+    assert execution.worker_name == only_worker(rq).name
     assert execution.created_at <= execution.last_heartbeat
 
 
-def test_rq_info_shows_the_worker_and_the_queue(desk, long_job, redis_url):
-    desk.queue.enqueue(ECHO, "ab", job_id="waiting")
+def test_rq_info_shows_the_worker_and_the_queue(rq, long_job, redis_url):
+    rq.queue.enqueue(ECHO, "ab", job_id="waiting")
 
     command = [sys.executable, "-m", "rq.cli", "info", "--raw", "--url", redis_url]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.search(rf"^worker {only_worker(desk).name} \(.+\) busy high, default, low\.", done.stdout, re.MULTILINE)
+    assert re.search(rf"^worker {only_worker(rq).name} \(.+\) busy high, default, low\.", done.stdout, re.MULTILINE)
     assert "queue default 1, 1 executing, 0 finished, 0 failed" in done.stdout
 
 
-def test_a_stop_command_stops_the_job_and_the_next_one_runs(desk, long_job):
-    desk.queue.enqueue(ECHO, "ab", job_id="next")
+def test_a_stop_command_stops_the_job_and_the_next_one_runs(rq, long_job):
+    rq.queue.enqueue(ECHO, "ab", job_id="next")
 
-    send_stop_job_command(desk.redis, long_job.id, serializer=JSONSerializer)
+    send_stop_job_command(rq.redis, long_job.id, serializer=JSONSerializer)
 
-    desk.wait_for("next", "finished")
+    rq.wait_for("next", "finished")
     assert long_job.get_status() == JobStatus.STOPPED
 
 
-def test_a_stop_command_for_another_job_stops_nothing(desk, long_job):
-    other = desk.queue.create_job(ECHO, args=("ab",), job_id="other")
+def test_a_stop_command_for_another_job_stops_nothing(rq, long_job):
+    other = rq.queue.create_job(ECHO, args=("ab",), job_id="other")
     other.worker_name = long_job.worker_name
     other.save()
 
-    send_stop_job_command(desk.redis, other.id, serializer=JSONSerializer)
-    (desk.folder / "go").touch()
+    send_stop_job_command(rq.redis, other.id, serializer=JSONSerializer)
+    (rq.folder / "go").touch()
 
-    desk.wait_for(long_job.id, "finished")
+    rq.wait_for(long_job.id, "finished")
 
 
-def test_a_suspended_worker_ends_its_job_and_takes_none_until_it_is_resumed(desk, long_job):
-    suspend(desk.redis)
-    desk.queue.enqueue(ECHO, "ab", job_id="next")
-    (desk.folder / "go").touch()
+def test_a_suspended_worker_ends_its_job_and_takes_none_until_it_is_resumed(rq, long_job):
+    suspend(rq.redis)
+    rq.queue.enqueue(ECHO, "ab", job_id="next")
+    (rq.folder / "go").touch()
 
-    wait_until(lambda: only_worker(desk).get_state() == "suspended")
+    wait_until(lambda: only_worker(rq).get_state() == "suspended")
     assert long_job.get_status() == JobStatus.FINISHED
-    assert desk.job("next").get_status() == JobStatus.QUEUED
+    assert rq.job("next").get_status() == JobStatus.QUEUED
 
-    resume(desk.redis)
-    desk.wait_for("next", "finished")
+    resume(rq.redis)
+    rq.wait_for("next", "finished")
 
 
-def test_a_stock_worker_shares_the_queue(desk, long_job, worker_settings, registry):
-    desk.queue.enqueue(ECHO, "ab", job_id="theirs")
+def test_a_stock_worker_shares_the_queue(rq, long_job, worker_settings, registry):
+    rq.queue.enqueue(ECHO, "ab", job_id="theirs")
 
-    Desk(run_stock_worker, worker_settings, registry, desk.redis, desk.folder).run_worker()
-    (desk.folder / "go").touch()
-    desk.wait_for(long_job.id, "finished")
-    desk.queue.enqueue(ECHO, "cd", job_id="ours")
+    RqStack(run_stock_worker, worker_settings, registry, rq.redis, rq.folder).run_worker()
+    (rq.folder / "go").touch()
+    rq.wait_for(long_job.id, "finished")
+    rq.queue.enqueue(ECHO, "cd", job_id="ours")
 
-    desk.wait_for("ours", "finished")
-    assert desk.job("ours").worker_name == long_job.worker_name
-    assert desk.job("theirs").get_status() == JobStatus.FINISHED
-    assert desk.job("theirs").worker_name != long_job.worker_name
+    rq.wait_for("ours", "finished")
+    assert rq.job("ours").worker_name == long_job.worker_name
+    assert rq.job("theirs").get_status() == JobStatus.FINISHED
+    assert rq.job("theirs").worker_name != long_job.worker_name

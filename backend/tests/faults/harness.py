@@ -1,7 +1,7 @@
-"""The harness: a desk with a Redis, a network and workers of its own, load for it, and the check of what is promised.
+"""The harness: a rig with a Redis, a network and workers of its own, load for it, and the check of what is promised.
 
-A scenario starts a desk, lets jobs come, does harm, and asks for the check. The check waits until all is done (a minute
-at most), and compares what was accepted, what ran and what the product says (`verdict.py`). Once a desk is closed, no
+A scenario starts a rig, lets jobs come, does harm, and asks for the check. The check waits until all is done (a minute
+at most), and compares what was accepted, what ran and what the product says (`verdict.py`). Once a rig is closed, no
 log of it may have a traceback that the scenario does not expect.
 """
 
@@ -45,7 +45,7 @@ DRAIN = 60.0  # seconds: more than lease + sweep + the longest job + 10 s
 PLAIN_SHARE = 0.75  # of the load; the rest ends in the other ways
 
 
-class Desk:
+class Rig:
     """Redis, proxy, workers, ledger and effects of one scenario. Everything ends with `close`."""
 
     def __init__(self, seed: int, *, processes: int = 1, through_proxy: bool = True, disk: Path | None = None):
@@ -263,25 +263,25 @@ class Desk:
 
 
 @contextmanager
-def desk(
+def start_rig(
     seed: int,
     *,
     processes: int = 1,
     through_proxy: bool = True,
     disk: Path | None = None,
     expected: re.Pattern[str] | None = None,
-) -> Iterator[Desk]:
+) -> Iterator[Rig]:
     """`disk`: the folder of Redis's data, if it is to be another. `expected`: what tracebacks in the logs may be of."""
-    opened = Desk(seed, processes=processes, through_proxy=through_proxy, disk=disk)
+    rig = Rig(seed, processes=processes, through_proxy=through_proxy, disk=disk)
     try:
-        yield opened
+        yield rig
     except BaseException:
-        print(opened.fleet.log()[-10_000:])  # pytest shows it
+        print(rig.fleet.log()[-10_000:])  # pytest shows it
         raise
     finally:
-        opened.close()
-        found = list(logs.tracebacks(opened.folder, expected))
-        opened.forget_files()
-    died = opened.fleet.died()
+        rig.close()
+        found = list(logs.tracebacks(rig.folder, expected))
+        rig.forget_files()
+    died = rig.fleet.died()
     assert not died, f"workers ended by themselves: {died}"
     assert not found, f"{len(found)} tracebacks in the logs, such as:\n" + "\n\n".join(found[:3])

@@ -1,4 +1,4 @@
-"""The nemesis: harms that a desk is done, one after the other, by a seeded chance. Each mends what it broke, but for
+"""The nemesis: harms that a rig is done, one after the other, by a seeded chance. Each mends what it broke, but for
 the workers it killed.
 """
 
@@ -14,7 +14,7 @@ from redis.exceptions import RedisError
 
 from tests.faults.clock_shift import set_offset
 from tests.faults.fleet import Worker, descendants, send
-from tests.faults.harness import Desk
+from tests.faults.harness import Rig
 from tests.faults.ledger import ACCEPTED
 
 CREW = 3  # workers that are at work again after each harm
@@ -23,12 +23,12 @@ LOADING = "LOADING Redis is loading the dataset in memory"
 
 
 class Nemesis:
-    def __init__(self, desk: Desk):
+    def __init__(self, rig: Rig):
         self.done: list[str] = []
-        self._desk = desk
-        self._clock = desk.folder / "clock"
+        self._rig = rig
+        self._clock = rig.folder / "clock"
         self._shifted: Worker | None = None
-        self._chance = Random(desk.random.random())
+        self._chance = Random(rig.random.random())
 
     def rage(self, seconds: float) -> None:
         """Do harm for so long, and leave everything mended."""
@@ -41,11 +41,11 @@ class Nemesis:
             time.sleep(self._chance.uniform(0, 0.5))
 
     def _hire(self) -> None:
-        crew = [worker for worker in self._desk.fleet.workers if worker.lives and not worker.is_told_to_end]
-        self._desk.fleet.start(max(CREW - len(crew), 0))
+        crew = [worker for worker in self._rig.fleet.workers if worker.lives and not worker.is_told_to_end]
+        self._rig.fleet.start(max(CREW - len(crew), 0))
 
     def _victim(self) -> Worker:
-        return self._chance.choice([w for w in self._desk.fleet.workers if w.lives and not w.is_told_to_end])
+        return self._chance.choice([w for w in self._rig.fleet.workers if w.lives and not w.is_told_to_end])
 
     def _wait(self, least: float, most: float) -> None:
         time.sleep(self._chance.uniform(least, most))
@@ -53,13 +53,13 @@ class Nemesis:
     # Workers
 
     def _kill_tree(self) -> None:
-        self._desk.kill(self._victim())
+        self._rig.kill(self._victim())
 
     def _kill_part(self) -> None:
         """A supervisor, or a child."""
         if parts := descendants(self._victim().pid):
             victim = self._chance.choice(parts)
-            self._desk.killed([victim, *descendants(victim)])
+            self._rig.killed([victim, *descendants(victim)])
             send(victim, signal.SIGKILL)
 
     def _terminate(self) -> None:
@@ -67,7 +67,7 @@ class Nemesis:
 
     def _freeze_worker(self) -> None:
         """Sometimes for longer than its lease."""
-        frozen = self._desk.freeze(self._victim())
+        frozen = self._rig.freeze(self._victim())
         self._wait(0.5, 1.5)
         if self._chance.random() < 0.5:
             self._expire_leases()
@@ -76,74 +76,74 @@ class Nemesis:
             send(pid, signal.SIGCONT)
 
     def _expire_leases(self) -> None:
-        self._desk.expire_leases()
+        self._rig.expire_leases()
 
     def _turn_clock(self) -> None:
         """The clock of a worker jumps while it works; if there is none with such a clock, one starts."""
         set_offset(self._clock, self._chance.choice(OFFSETS))
         if not (self._shifted and self._shifted.lives):
             program = ("-m", "tests.faults.clock_shift", str(self._clock), "worker.py")
-            [self._shifted] = self._desk.fleet.start(program=program)
+            [self._shifted] = self._rig.fleet.start(program=program)
 
     # Redis
 
     def _kill_redis(self) -> None:
-        self._desk.server.kill()
+        self._rig.server.kill()
         self._wait(0.2, 2)
-        self._desk.server.start()
+        self._rig.server.start()
 
     def _freeze_redis(self) -> None:
-        self._desk.server.freeze()
+        self._rig.server.freeze()
         self._wait(0.5, 6)
-        self._desk.server.thaw()
+        self._rig.server.thaw()
 
     def _fill_redis(self) -> None:
         """Jobs end meanwhile, and a worker is killed."""
-        self._desk.redis.config_set("maxmemory", "1mb")
+        self._rig.redis.config_set("maxmemory", "1mb")
         self._wait(0.5, 2)
         if self._chance.random() < 0.5:
             self._kill_tree()
         self._wait(0.5, 1)
-        self._desk.redis.config_set("maxmemory", 0)
+        self._rig.redis.config_set("maxmemory", 0)
 
     def _not_ready(self) -> None:
-        self._desk.proxy.refuse(LOADING)
+        self._rig.proxy.refuse(LOADING)
         self._wait(0.5, 4)
-        self._desk.proxy.let_in()
+        self._rig.proxy.let_in()
 
     def _kill_clients(self) -> None:
         for _ in range(self._chance.randint(1, 10)):
-            self._desk.redis.client_kill_filter(_type="normal")
-            self._desk.redis.client_kill_filter(_type="pubsub")
+            self._rig.redis.client_kill_filter(_type="normal")
+            self._rig.redis.client_kill_filter(_type="pubsub")
 
     # The network
 
     def _cut(self) -> None:
-        self._desk.proxy.cut()
+        self._rig.proxy.cut()
 
     def _slow(self) -> None:
-        self._desk.proxy.delay = self._chance.choice((0.002, 0.02, 0.1))
+        self._rig.proxy.delay = self._chance.choice((0.002, 0.02, 0.1))
         self._wait(0.5, 3)
-        self._desk.proxy.delay = 0.0
+        self._rig.proxy.delay = 0.0
 
     def _lose_answers(self) -> None:
-        self._desk.proxy.loss = self._chance.uniform(0.05, 0.25)
+        self._rig.proxy.loss = self._chance.uniform(0.05, 0.25)
         self._wait(1, 4)
-        self._desk.proxy.loss = 0.0
+        self._rig.proxy.loss = 0.0
 
     def _black_hole(self) -> None:
-        self._desk.proxy.black_hole()
+        self._rig.proxy.black_hole()
         self._wait(1, 4)
-        self._desk.proxy.open()
+        self._rig.proxy.open()
 
     # Users
 
     def _cancel(self) -> None:
         """Jobs that wait, run, or have ended. None that others wait for: these would wait for ever."""
-        parents = {entry.parent for entry in self._desk.ledger.entries(ACCEPTED).values()}
-        jobs = [job_id for job_id in self._desk.ledger.entries(ACCEPTED) if job_id not in parents]
+        parents = {entry.parent for entry in self._rig.ledger.entries(ACCEPTED).values()}
+        jobs = [job_id for job_id in self._rig.ledger.entries(ACCEPTED) if job_id not in parents]
         with suppress(RedisError):
-            self._desk.jobs.cancel(*self._chance.sample(jobs[-100:], k=min(30, len(jobs))))
+            self._rig.jobs.cancel(*self._chance.sample(jobs[-100:], k=min(30, len(jobs))))
 
 
 HARMS: tuple[Callable[[Nemesis], None], ...] = (

@@ -11,16 +11,16 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from tests.conftest import Stack, wait_until
-from tests.faults.harness import Desk
+from tests.faults.harness import Rig
 
 
 @contextmanager
-def web(opened: Desk, workers: int, **settings: str) -> Iterator[Stack]:
+def web(rig: Rig, workers: int, **settings: str) -> Iterator[Stack]:
     """The web and so many workers, which start side by side."""
-    stack = Stack(opened.url, opened.folder, TASKS="tests.faults.tasks", **settings)
+    stack = Stack(rig.url, rig.folder, TASKS="tests.faults.tasks", **settings)
     stack.start("server")
     try:
-        opened.until_online(*opened.fleet.start(workers))
+        rig.until_online(*rig.fleet.start(workers))
         wait_until(stack.answers, what="the web answers")
         yield stack
     finally:

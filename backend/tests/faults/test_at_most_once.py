@@ -7,46 +7,46 @@ import time
 import pytest
 
 from tests.conftest import wait_until
-from tests.faults.harness import desk
+from tests.faults.harness import start_rig
 
 DELAY = 0.15  # seconds
 pytestmark = pytest.mark.timeout(60)
 
 
 def test_a_job_that_runs_when_its_worker_is_stopped_fails_and_never_begins_again():
-    with desk(31) as opened:
-        [worker] = opened.fleet.start()
-        job_id = opened.submit("effect_once", seconds=30)
-        opened.until_running(job_id)
+    with start_rig(31) as rig:
+        [worker] = rig.fleet.start()
+        job_id = rig.submit("effect_once", seconds=30)
+        rig.until_running(job_id)
 
         worker.terminate()
         assert worker.wait(15) == 0
 
-        job = opened.jobs.get(job_id)
+        job = rig.jobs.get(job_id)
         assert (job.status, job.error["type"]) == ("failed", "WorkerStopped")
-        assert opened.effects.counts("begin") == {job_id: 1}
+        assert rig.effects.counts("begin") == {job_id: 1}
 
 
 def test_a_job_whose_worker_is_lost_before_redis_hears_of_its_begin_never_begins_again():
     """Packets are slow, so there is time between the begin and the moment at which Redis could know of it."""
-    with desk(32) as opened:
-        [lost] = opened.fleet.start()
-        opened.flood(100, "effect")  # so short that from now on the next job is reserved ahead
-        wait_until(lambda: len(opened.effects.counts("end")) == 100, what="the worker is warm")
-        opened.proxy.delay = DELAY
-        opened.flood(2, "effect")  # after the first, statistics are written
-        job_id = opened.submit("effect_once", seconds=30)
-        wait_until(lambda: opened.effects.of(job_id), what="the job begins")
-        opened.proxy.black_hole()
-        opened.kill(lost)
+    with start_rig(32) as rig:
+        [lost] = rig.fleet.start()
+        rig.flood(100, "effect")  # so short that from now on the next job is reserved ahead
+        wait_until(lambda: len(rig.effects.counts("end")) == 100, what="the worker is warm")
+        rig.proxy.delay = DELAY
+        rig.flood(2, "effect")  # after the first, statistics are written
+        job_id = rig.submit("effect_once", seconds=30)
+        wait_until(lambda: rig.effects.of(job_id), what="the job begins")
+        rig.proxy.black_hole()
+        rig.kill(lost)
         time.sleep(DELAY)  # what was under way is swallowed, too
 
-        opened.proxy.delay = 0
-        opened.proxy.open()
-        opened.fleet.start()
-        opened.until_final(opened.submit("effect_high"))
-        opened.expire_leases()
+        rig.proxy.delay = 0
+        rig.proxy.open()
+        rig.fleet.start()
+        rig.until_final(rig.submit("effect_high"))
+        rig.expire_leases()
 
-        job = opened.until_final(job_id)
+        job = rig.until_final(job_id)
         assert (job.status, job.error["type"]) == ("failed", "WorkerLost")
-        assert opened.effects.counts("begin")[job_id] == 1
+        assert rig.effects.counts("begin")[job_id] == 1

@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 from rq import Callback
 
-from tests.faults.harness import desk
+from tests.faults.harness import start_rig
 from tests.faults.scale import LIMIT, SEED
 
 pytestmark = pytest.mark.timeout(LIMIT)
@@ -19,27 +19,27 @@ def test_f24_a_callback_that_raises_or_is_nowhere_harms_nobody(assert_kept):
     """F24: whatever becomes of a job that names such a callback, also when its worker is lost or it is stopped, it has
     one end, no callback is called, and the fleet lives.
     """
-    with desk(SEED + 24) as opened:
-        [lost] = opened.fleet.start()
-        opened.until_online(lost)
+    with start_rig(SEED + 24) as rig:
+        [lost] = rig.fleet.start()
+        rig.until_online(lost)
         names = product(("dependent", "repeated", "not kept", "failing", "retried"), CALLBACKS)
         for name, callback in names:
-            opened.enqueue(name, "effect", **{event: Callback(callback) for event in EVENTS})
-        held = opened.enqueue("repeated", "effect_high", seconds=30, **_all("nowhere.to_be_found"))
-        opened.until_running(held)
-        opened.kill(lost)
-        [next_worker] = opened.fleet.start()
-        opened.until_online(next_worker)
-        opened.expire_leases()
-        stopped = opened.enqueue("not kept", "effect_high", seconds=30, **_all("tests.faults.tasks._callback"))
-        opened.until_running(stopped)
-        opened.jobs.cancel(stopped)
+            rig.enqueue(name, "effect", **{event: Callback(callback) for event in EVENTS})
+        held = rig.enqueue("repeated", "effect_high", seconds=30, **_all("nowhere.to_be_found"))
+        rig.until_running(held)
+        rig.kill(lost)
+        [next_worker] = rig.fleet.start()
+        rig.until_online(next_worker)
+        rig.expire_leases()
+        stopped = rig.enqueue("not kept", "effect_high", seconds=30, **_all("tests.faults.tasks._callback"))
+        rig.until_running(stopped)
+        rig.jobs.cancel(stopped)
 
-        report = opened.check("F24 callbacks")
-        report.expect(opened.jobs.get(held).status == "failed", "the job of the lost worker has not failed")
-        report.expect(opened.jobs.get(stopped).status == "canceled", "the stopped job is not canceled")
+        report = rig.check("F24 callbacks")
+        report.expect(rig.jobs.get(held).status == "failed", "the job of the lost worker has not failed")
+        report.expect(rig.jobs.get(stopped).status == "canceled", "the stopped job is not canceled")
         report.expect(report.counts["failed"] == 1, f"{report.counts['failed']} jobs failed")
-        called = [effect for effect in opened.effects.all() if effect.event == "callback"]
+        called = [effect for effect in rig.effects.all() if effect.event == "callback"]
         report.expect(not called, f"{len(called)} callbacks were called")
     assert_kept(report)
 

@@ -14,7 +14,7 @@ from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.jobs import new_job_id
 from tests.conftest import wait_until
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 from tests.faults.reconciler import FINAL
 
 ALL = os.environ.get("FAULTS") == "all"
@@ -36,13 +36,13 @@ pytestmark = pytest.mark.timeout(600 if ALL else 75)
 
 
 @pytest.fixture
-def submit() -> Callable[[Desk], str]:
+def submit() -> Callable[[Rig], str]:
     """Submit a job that takes up to 80 ms and ends in a way that chance tells."""
 
-    def submit(opened: Desk) -> str:
-        way = opened.random.choice(list(WAYS))
-        options = {"f": "tests.faults.tasks.effect", "kwargs": {"seconds": opened.random.uniform(0, 0.08)}} | WAYS[way]
-        queue = Queue("default", connection=opened.redis, serializer=JSONSerializer)
+    def submit(rig: Rig) -> str:
+        way = rig.random.choice(list(WAYS))
+        options = {"f": "tests.faults.tasks.effect", "kwargs": {"seconds": rig.random.uniform(0, 0.08)}} | WAYS[way]
+        queue = Queue("default", connection=rig.redis, serializer=JSONSerializer)
         job: RqJob = queue.enqueue(**options, job_id=new_job_id())
         if way == "others wait for it":
             queue.enqueue("tests.faults.tasks.effect", depends_on=job)
@@ -52,26 +52,26 @@ def submit() -> Callable[[Desk], str]:
 
 
 def test_f19_a_cancel_that_was_acknowledged_is_obeyed_however_the_job_ends(submit):
-    with desk(SEED + 19) as opened:
-        opened.until_online(*opened.fleet.start(2))
+    with start_rig(SEED + 19) as rig:
+        rig.until_online(*rig.fleet.start(2))
         jobs: list[str] = []
         answers: dict[str, tuple[str, float]] = {}  # what the cancel of a job was answered, and when
 
         for _ in range(ROUNDS):
-            burst = [submit(opened) for _ in range(AT_ONCE)]
+            burst = [submit(rig) for _ in range(AT_ONCE)]
             for job in burst:
-                if opened.random.random() < SHARE:
-                    if opened.random.random() < 0.7:
-                        _until_begun(opened, job)
-                    time.sleep(opened.random.uniform(0, DELAY))
-                    answers[job] = opened.jobs.cancel(job)[0], time.time()
+                if rig.random.random() < SHARE:
+                    if rig.random.random() < 0.7:
+                        _until_begun(rig, job)
+                    time.sleep(rig.random.uniform(0, DELAY))
+                    answers[job] = rig.jobs.cancel(job)[0], time.time()
             jobs += burst
-        statuses = _until_all_have_ended(opened, jobs)
+        statuses = _until_all_have_ended(rig, jobs)
 
         answered = [answer for answer, _ in answers.values()]
         assert answered.count("running") > ROUNDS / 20, "the storm did not hit jobs that run"
         assert answered.count("canceled") > ROUNDS / 20, "the storm did not hit jobs that wait"
-        begun = {effect.job_id: effect.at for effect in opened.effects.all() if effect.event == "begin"}
+        begun = {effect.job_id: effect.at for effect in rig.effects.all() if effect.event == "begin"}
         for job, (answer, at) in answers.items():
             if answer == "running":
                 assert statuses[job] in ("stopped", "canceled")
@@ -80,16 +80,16 @@ def test_f19_a_cancel_that_was_acknowledged_is_obeyed_however_the_job_ends(submi
                 assert begun.get(job, 0) < at
 
 
-def _until_begun(opened: Desk, job: str) -> None:
+def _until_begun(rig: Rig, job: str) -> None:
     """It may have ended, too, or be gone."""
-    wait_until(lambda: opened.redis.hget(f"rq:job:{job}", "status") != b"queued", what="the job begins")
+    wait_until(lambda: rig.redis.hget(f"rq:job:{job}", "status") != b"queued", what="the job begins")
 
 
-def _until_all_have_ended(opened: Desk, jobs: list[str]) -> dict[str, str]:
+def _until_all_have_ended(rig: Rig, jobs: list[str]) -> dict[str, str]:
     """The status of each, empty for one that is gone."""
 
     def statuses() -> dict[str, str] | None:
-        with opened.redis.pipeline(transaction=False) as pipeline:
+        with rig.redis.pipeline(transaction=False) as pipeline:
             for job in jobs:
                 pipeline.hget(f"rq:job:{job}", "status")
             found = {job: (status or b"").decode() for job, status in zip(jobs, pipeline.execute(), strict=True)}

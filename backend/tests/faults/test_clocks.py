@@ -54,7 +54,7 @@ class Shifted(Stack):
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Callable[..., Shifted]]:
+def start_stack(tmp_path: Path) -> Iterator[Callable[..., Shifted]]:
     """Start web and worker with clocks that are so many seconds ahead."""
     server = RedisServer(tmp_path)
     stacks: list[Shifted] = []
@@ -105,8 +105,8 @@ def test_a_worker_that_is_a_day_ahead_empties_no_registry_and_deletes_no_upload_
 
 
 @pytest.mark.parametrize("ahead", [120.0, -120.0])
-def test_a_web_whose_clock_is_off_runs_a_job_at_its_time(desk, ahead):
-    stack = desk(server=ahead)
+def test_a_web_whose_clock_is_off_runs_a_job_at_its_time(start_stack, ahead):
+    stack = start_stack(server=ahead)
     now = datetime.now(UTC)
 
     def submit(seconds: int) -> Any:
@@ -122,8 +122,8 @@ def test_a_web_whose_clock_is_off_runs_a_job_at_its_time(desk, ahead):
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY])
-def test_a_clock_that_jumps_while_a_job_runs_is_seen_nowhere(desk, jump):
-    stack = desk()
+def test_a_clock_that_jumps_while_a_job_runs_is_seen_nowhere(start_stack, jump):
+    stack = start_stack()
     job = stack.ask("/tasks/simple_task/jobs", {"task_arg": "a", "seconds": 2})
     wait_until(lambda: stack.status(job) == "running", what="it runs")
 
@@ -143,8 +143,8 @@ def test_a_clock_that_jumps_while_a_job_runs_is_seen_nowhere(desk, jump):
 
 
 @pytest.mark.parametrize("ahead", [DAY, -DAY])
-def test_what_rq_schedules_and_keeps_in_a_worker_whose_clock_is_off_is_due_at_its_time(desk, ahead):
-    stack = desk(worker=ahead)
+def test_what_rq_schedules_and_keeps_in_a_worker_whose_clock_is_off_is_due_at_its_time(start_stack, ahead):
+    stack = start_stack(worker=ahead)
     queue = Queue("default", connection=stack.redis, serializer=JSONSerializer)
     first = queue.enqueue("tasks.simple_task", "a", 0, repeat=Repeat(times=1, interval=3000), result_ttl=500)
     second = queue.enqueue("tasks.simple_task", "b", 0, depends_on=first)

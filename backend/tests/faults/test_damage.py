@@ -10,7 +10,7 @@ import pytest
 
 from taskdesk.jobs.job import ERROR
 from taskdesk.jobs.keys import JOBS
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import REFUSED
 from tests.faults.scale import LIMIT, SEED
 
@@ -45,20 +45,20 @@ def test_f29_a_damaged_job_fails_with_a_reason_and_is_never_unpickled(assert_kep
     What is no JSON waits for a stock worker that may read it, here for two seconds.
     """
     canary = tmp_path / "canary"
-    with desk(SEED + 29) as opened:
+    with start_rig(SEED + 29) as rig:
         damaged = {}
         for name, fields in {**DAMAGE, **HARMLESS}.items():
-            damaged[name] = opened.submit("effect")
-            _damage(opened, damaged[name], fields, canary)
-            opened.submit("effect")
-        _vanish(opened, opened.submit("effect"))
-        opened.fleet.start(FOREIGN_TTL="2")
-        opened.until_at_work()
-        opened.submit("effect_low")
+            damaged[name] = rig.submit("effect")
+            _damage(rig, damaged[name], fields, canary)
+            rig.submit("effect")
+        _vanish(rig, rig.submit("effect"))
+        rig.fleet.start(FOREIGN_TTL="2")
+        rig.until_at_work()
+        rig.submit("effect_low")
 
-        report = opened.check("F29 damaged jobs", once=True)
+        report = rig.check("F29 damaged jobs", once=True)
         for name, job_id in damaged.items():
-            status, error = opened.redis.hmget(f"rq:job:{job_id}", "status", ERROR)
+            status, error = rig.redis.hmget(f"rq:job:{job_id}", "status", ERROR)
             report.expect(status == b"failed" or name in HARMLESS, f"{name}: {status}")
             report.expect(status != b"failed" or bool(json.loads(error or b"{}").get("detail")), f"{name}: no reason")
         report.expect(report.counts["failed"] <= len(damaged), "a job beside the damaged ones failed")
@@ -66,17 +66,17 @@ def test_f29_a_damaged_job_fails_with_a_reason_and_is_never_unpickled(assert_kep
     assert_kept(report)
 
 
-def _vanish(opened: Desk, job_id: str) -> None:
+def _vanish(rig: Rig, job_id: str) -> None:
     """Leave nothing of a job but its entry in the queue: it can't fail, as nothing is left of it."""
-    opened.redis.delete(f"rq:job:{job_id}")
-    opened.redis.zrem(JOBS, job_id)
-    opened.ledger.settle(job_id, REFUSED)
+    rig.redis.delete(f"rq:job:{job_id}")
+    rig.redis.zrem(JOBS, job_id)
+    rig.ledger.settle(job_id, REFUSED)
 
 
-def _damage(opened: Desk, job_id: str, fields: dict[str, bytes | str | None], canary: Path) -> None:
+def _damage(rig: Rig, job_id: str, fields: dict[str, bytes | str | None], canary: Path) -> None:
     for field, value in fields.items():
         if value is None:
-            opened.redis.hdel(f"rq:job:{job_id}", field)
+            rig.redis.hdel(f"rq:job:{job_id}", field)
         else:
             text = value.format(canary=canary) if isinstance(value, str) else value
-            opened.redis.hset(f"rq:job:{job_id}", field, text)
+            rig.redis.hset(f"rq:job:{job_id}", field, text)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.faults.catalog import OFTEN
-from tests.faults.harness import desk
+from tests.faults.harness import start_rig
 from tests.faults.scale import LIMIT, SEED, size
 
 pytestmark = pytest.mark.timeout(LIMIT)
@@ -18,24 +18,24 @@ ENOUGH = 1_000_000_000  # bytes
 
 def test_f10_jobs_that_end_while_redis_is_full_succeed(assert_kept):
     """F10: also those that RQ's own code ends, and while a worker is killed. What ran is stored when there is room."""
-    with desk(SEED + 10, processes=len(ENDINGS)) as opened:
-        pool = opened.fleet.start(2)
-        opened.until_online(*pool)
+    with start_rig(SEED + 10, processes=len(ENDINGS)) as rig:
+        pool = rig.fleet.start(2)
+        rig.until_online(*pool)
         for _ in range(size(1, 5)):
-            with opened.load(OFTEN):
-                opened.until_at_work()
-                running = [opened.enqueue(name, "retrying_high", seconds=1.5) for name in ENDINGS]
+            with rig.load(OFTEN):
+                rig.until_at_work()
+                running = [rig.enqueue(name, "retrying_high", seconds=1.5) for name in ENDINGS]
                 begun = set(running[:1])
-                wait_until(lambda begun=begun: begun <= opened.effects.counts("begin").keys(), what="jobs run")
-                opened.redis.config_set("maxmemory", "1mb")
+                wait_until(lambda begun=begun: begun <= rig.effects.counts("begin").keys(), what="jobs run")
+                rig.redis.config_set("maxmemory", "1mb")
                 time.sleep(size(2, 30))
-                opened.kill(pool.pop(0))
-                pool += opened.fleet.start()
+                rig.kill(pool.pop(0))
+                pool += rig.fleet.start()
                 time.sleep(size(1, 20))
-                opened.redis.config_set("maxmemory", ENOUGH)
-                opened.until_at_work(seconds=30)
+                rig.redis.config_set("maxmemory", ENOUGH)
+                rig.until_at_work(seconds=30)
             if size(True, False):
-                opened.expire_leases()
+                rig.expire_leases()
 
-        report = opened.check("F10 Redis full", succeed=True)
+        report = rig.check("F10 Redis full", succeed=True)
     assert_kept(report)

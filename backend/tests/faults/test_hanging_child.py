@@ -14,7 +14,7 @@ import pytest
 from taskdesk.worker.supervisor.hang_detector import SILENCE
 from tests.conftest import wait_until
 from tests.faults.fleet import alive, parents, send
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 
 ALL = os.environ.get("FAULTS") == "all"
 SEED = int(os.environ.get("FAULTS_SEED", "1")) + 33
@@ -30,66 +30,66 @@ SENTENCE = "stopped responding after the function had ended"
 pytestmark = pytest.mark.timeout(300 if ALL else 75)
 
 
-def start(opened: Desk, **settings: str) -> int:
+def start(rig: Rig, **settings: str) -> int:
     """Start a worker whose patience is cut; the pid of its child."""
-    opened.fleet.start(program=("-c", SHORTENED), **settings)
-    return child(opened)
+    rig.fleet.start(program=("-c", SHORTENED), **settings)
+    return child(rig)
 
 
-def child(opened: Desk) -> int:
+def child(rig: Rig) -> int:
     """The child that runs jobs now."""
-    job_id = opened.submit("effect_high")
-    assert opened.until_final(job_id, seconds=30).status == "succeeded"
-    return opened.effects.of(job_id)[-1].pid
+    job_id = rig.submit("effect_high")
+    assert rig.until_final(job_id, seconds=30).status == "succeeded"
+    return rig.effects.of(job_id)[-1].pid
 
 
 def test_f33_a_job_whose_thread_holds_the_gil_after_its_end_is_settled_and_the_next_one_runs():
-    with desk(SEED) as opened:
-        hanging = start(opened)
-        job_id = opened.submit("leaves_a_thread_that_holds_the_gil", argument={})
-        wait_until(lambda: len(opened.effects.of(job_id)) == 2, what="the function ends")
-        following = opened.submit("effect")
+    with start_rig(SEED) as rig:
+        hanging = start(rig)
+        job_id = rig.submit("leaves_a_thread_that_holds_the_gil", argument={})
+        wait_until(lambda: len(rig.effects.of(job_id)) == 2, what="the function ends")
+        following = rig.submit("effect")
 
-        job = opened.until_final(job_id, seconds=PATIENCE + 15)
+        job = rig.until_final(job_id, seconds=PATIENCE + 15)
 
         assert (job.status, job.error["type"]) == ("failed", "WorkerLost")
         assert SENTENCE in job.error["detail"]
-        assert opened.until_final(following).status == "succeeded"
+        assert rig.until_final(following).status == "succeeded"
         assert not alive(hanging)
 
 
 def test_f33_a_job_whose_arguments_can_not_be_let_go_of_is_tried_again():
-    with desk(SEED) as opened:
-        start(opened)
-        job_id = opened.submit("never_lets_go", argument={})
+    with start_rig(SEED) as rig:
+        start(rig)
+        job_id = rig.submit("never_lets_go", argument={})
 
-        job = opened.until_final(job_id, seconds=PATIENCE + 15)
+        job = rig.until_final(job_id, seconds=PATIENCE + 15)
 
         assert job.status == "succeeded"
         assert [SENTENCE in attempt.error["detail"] for attempt in job.attempts] == [True]
 
 
 def test_f33_a_job_is_canceled_in_time_while_the_child_hangs_after_its_function():
-    with desk(SEED) as opened:
-        opened.fleet.start()
-        job_id = opened.submit("leaves_a_thread_that_holds_the_gil", argument={})
-        wait_until(lambda: len(opened.effects.of(job_id)) == 2, what="the function ends")
+    with start_rig(SEED) as rig:
+        rig.fleet.start()
+        job_id = rig.submit("leaves_a_thread_that_holds_the_gil", argument={})
+        wait_until(lambda: len(rig.effects.of(job_id)) == 2, what="the function ends")
         time.sleep(1)
 
-        assert opened.jobs.cancel(job_id) == ["running"]
+        assert rig.jobs.cancel(job_id) == ["running"]
 
-        assert opened.until_final(job_id, seconds=5).status == "canceled"
+        assert rig.until_final(job_id, seconds=5).status == "canceled"
 
 
 def test_f33_an_idle_child_that_was_stopped_is_replaced():
-    with desk(SEED) as opened:
-        stopped = start(opened)
+    with start_rig(SEED) as rig:
+        stopped = start(rig)
         supervisor = parents()[stopped]
         send(stopped, signal.SIGSTOP)
 
-        job_id = opened.submit("effect")
+        job_id = rig.submit("effect")
 
-        assert opened.until_final(job_id, seconds=PATIENCE * 4 / 3 + 15).status == "succeeded"
+        assert rig.until_final(job_id, seconds=PATIENCE * 4 / 3 + 15).status == "succeeded"
         assert alive(supervisor)
         assert not alive(stopped)
 
@@ -97,24 +97,24 @@ def test_f33_an_idle_child_that_was_stopped_is_replaced():
 @pytest.mark.slow
 def test_f33_a_child_that_waits_for_jobs_or_for_redis_is_left_alone():
     """Also for a frozen Redis, as its job ends; and its many queues make it wait long."""
-    with desk(SEED) as opened:
-        patient = start(opened, QUEUES=",".join(["high", "default", "low", *(f"q{n}" for n in range(30))]))
+    with start_rig(SEED) as rig:
+        patient = start(rig, QUEUES=",".join(["high", "default", "low", *(f"q{n}" for n in range(30))]))
         time.sleep(PATIENCE * 1.5)
-        job_id = opened.submit("effect", seconds=1)
-        opened.until_running(job_id)
+        job_id = rig.submit("effect", seconds=1)
+        rig.until_running(job_id)
 
-        opened.server.freeze()
+        rig.server.freeze()
         time.sleep(PATIENCE * 2)
-        opened.server.thaw()
+        rig.server.thaw()
 
-        assert opened.until_final(job_id).status == "succeeded"
-        assert child(opened) == patient
+        assert rig.until_final(job_id).status == "succeeded"
+        assert child(rig) == patient
 
 
 @pytest.mark.slow
 def test_f33_a_supervisor_that_was_stopped_itself_does_not_blame_its_child():
-    with desk(SEED) as opened:
-        frozen = start(opened)
+    with start_rig(SEED) as rig:
+        frozen = start(rig)
         time.sleep(1.5)  # until it is idle
         for pid in (parents()[frozen], frozen):
             send(pid, signal.SIGSTOP)
@@ -124,4 +124,4 @@ def test_f33_a_supervisor_that_was_stopped_itself_does_not_blame_its_child():
         time.sleep(1)
         send(frozen, signal.SIGCONT)
 
-        assert child(opened) == frozen
+        assert child(rig) == frozen

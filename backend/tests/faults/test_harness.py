@@ -8,14 +8,14 @@ import time
 
 import pytest
 
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 from tests.faults.reconciler import Snapshot
 
 TRACEBACK = 'ERROR it failed\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: no\nINFO goes on\n'
 
 
-def _ran(opened: Desk, job_id: str, *events: str) -> None:
-    with opened.effects.path.open("a") as file:
+def _ran(rig: Rig, job_id: str, *events: str) -> None:
+    with rig.effects.path.open("a") as file:
         for event in events:
             file.write(f"{job_id} {event} 1 {time.time():.3f}\n")
 
@@ -30,18 +30,18 @@ def _names(problems: list[str], job_id: str) -> list[str]:
 
 
 def test_the_verdict_names_what_is_broken():
-    with desk(1) as opened:
-        stuck = opened.submit("effect_high")
-        lost, disowned = opened.submit("effect"), "00000000-0000-4000-8000-000000000000"
-        unheard = opened.enqueue("not kept", "effect")  # is gone, and never ran
-        early = opened.enqueue("dependent", "effect")
-        twice = opened.submit("effect_once")
-        opened.redis.delete(f"rq:job:{lost}", f"rq:job:{unheard}", "rq:queue:default")
-        _ran(opened, early, "begin")
-        _ran(opened, twice, "begin", "begin")
-        _ran(opened, disowned, "begin")
+    with start_rig(1) as rig:
+        stuck = rig.submit("effect_high")
+        lost, disowned = rig.submit("effect"), "00000000-0000-4000-8000-000000000000"
+        unheard = rig.enqueue("not kept", "effect")  # is gone, and never ran
+        early = rig.enqueue("dependent", "effect")
+        twice = rig.submit("effect_once")
+        rig.redis.delete(f"rq:job:{lost}", f"rq:job:{unheard}", "rq:queue:default")
+        _ran(rig, early, "begin")
+        _ran(rig, twice, "begin", "begin")
+        _ran(rig, disowned, "begin")
 
-        problems = opened.check("broken by hand", drain=0).problems
+        problems = rig.check("broken by hand", drain=0).problems
 
     assert _names(problems, stuck) == ["I5"]
     assert _names(problems, lost)[0] == "I1"
@@ -52,24 +52,24 @@ def test_the_verdict_names_what_is_broken():
 
 
 def test_a_past_is_whole_and_the_verdict_passes_over_it():
-    with desk(1) as opened:
-        opened.age(1_000)
+    with start_rig(1) as rig:
+        rig.age(1_000)
 
-        assert opened.redis.dbsize() > 2_000
-        assert Snapshot(opened.redis).jobs == {}
-        assert opened.check("a past").problems == []
-        jobs, _ = opened.jobs.page(1)
-        assert (jobs[0].status, opened.jobs.result(jobs[0])) == ("succeeded", "done")
-
-
-def test_a_desk_whose_log_has_a_traceback_fails():
-    with pytest.raises(AssertionError, match="ValueError: no"), desk(1) as opened:
-        (opened.folder / "workers.log").write_text(TRACEBACK)
-
-    with desk(1, expected=re.compile("^ValueError: no$", re.MULTILINE)) as opened:
-        (opened.folder / "workers.log").write_text(TRACEBACK)
+        assert rig.redis.dbsize() > 2_000
+        assert Snapshot(rig.redis).jobs == {}
+        assert rig.check("a past").problems == []
+        jobs, _ = rig.jobs.page(1)
+        assert (jobs[0].status, rig.jobs.result(jobs[0])) == ("succeeded", "done")
 
 
-def test_a_desk_whose_worker_ended_by_itself_fails():
-    with pytest.raises(AssertionError, match="ended by themselves"), desk(1) as opened:
-        _end(opened.fleet.start()[0].process)
+def test_a_rig_whose_log_has_a_traceback_fails():
+    with pytest.raises(AssertionError, match="ValueError: no"), start_rig(1) as rig:
+        (rig.folder / "workers.log").write_text(TRACEBACK)
+
+    with start_rig(1, expected=re.compile("^ValueError: no$", re.MULTILINE)) as rig:
+        (rig.folder / "workers.log").write_text(TRACEBACK)
+
+
+def test_a_rig_whose_worker_ended_by_itself_fails():
+    with pytest.raises(AssertionError, match="ended by themselves"), start_rig(1) as rig:
+        _end(rig.fleet.start()[0].process)

@@ -17,7 +17,7 @@ from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.supervisor.retention import UPLOAD_SECONDS, Sweeper
 from tests.conftest import wait_until
 from tests.faults.catalog import CATALOG, QUEUES
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 from tests.faults.scale import ALL
 
 COUNT, AT_ONCE = (200_000, 500) if ALL else (500, 100)
@@ -34,8 +34,8 @@ class Footprint:
     folder_bytes: int
 
     @classmethod
-    def of(cls, opened: Desk) -> Footprint:
-        redis, sizes = opened.redis, list(_file_sizes(opened.fleet.data))
+    def of(cls, rig: Rig) -> Footprint:
+        redis, sizes = rig.redis, list(_file_sizes(rig.fleet.data))
         memory = redis.info("memory")["used_memory"] - (redis.memory_usage(EXPIRED, samples=100) or 0)
         return cls(int(memory), int(redis.dbsize()), len(sizes), sum(sizes))
 
@@ -57,18 +57,18 @@ def _file_sizes(folder: Path) -> Iterator[int]:
 @pytest.mark.slow
 @pytest.mark.timeout(3_000 if ALL else 60)
 def test_short_jobs_with_files_leave_redis_and_the_data_folder_flat(capsys):
-    with desk(1) as opened:
-        opened.redis.config_set("appendfsync", "everysec")
-        opened.fleet.start(2 if ALL else 1)
-        _run(opened, AT_ONCE)
-        _let_all_expire(opened)
-        before = Footprint.of(opened)
+    with start_rig(1) as rig:
+        rig.redis.config_set("appendfsync", "everysec")
+        rig.fleet.start(2 if ALL else 1)
+        _run(rig, AT_ONCE)
+        _let_all_expire(rig)
+        before = Footprint.of(rig)
 
         began = time.monotonic()
-        peak = _run(opened, COUNT)
+        peak = _run(rig, COUNT)
         seconds = time.monotonic() - began
-        _let_all_expire(opened)
-        after = Footprint.of(opened)
+        _let_all_expire(rig)
+        after = Footprint.of(rig)
 
     with capsys.disabled():
         print(f"\n{COUNT} jobs in {seconds:.0f} s\nbefore {before}\npeak   {peak}\nafter  {after}")
@@ -78,35 +78,35 @@ def test_short_jobs_with_files_leave_redis_and_the_data_folder_flat(capsys):
     assert after.memory <= before.memory + 2_000_000
 
 
-def _run(opened: Desk, count: int) -> Footprint:
+def _run(rig: Rig, count: int) -> Footprint:
     """Run so many jobs, a few thousand waiting at a time; the last footprint with a lot of them."""
-    peak = Footprint.of(opened)
+    peak = Footprint.of(rig)
     for start in range(0, count, AT_ONCE):
         arguments = [{"says": number % 5 == 0} for number in range(AT_ONCE)]
-        opened.jobs.submit_many(CATALOG.tasks["leaves_a_file"], arguments, BRIEF)
-        wait_until(lambda: opened.redis.llen("rq:queue:low") < 2_000, seconds=60, what="the workers keep up")
+        rig.jobs.submit_many(CATALOG.tasks["leaves_a_file"], arguments, BRIEF)
+        wait_until(lambda: rig.redis.llen("rq:queue:low") < 2_000, seconds=60, what="the workers keep up")
         if start % 20_000 == 0 or start + AT_ONCE == count:
-            peak = max(peak, Footprint.of(opened), key=lambda footprint: footprint.keys)
-    wait_until(lambda: _none_is_under_way(opened), seconds=120, what="all jobs end")
-    return max(peak, Footprint.of(opened), key=lambda footprint: footprint.files)
+            peak = max(peak, Footprint.of(rig), key=lambda footprint: footprint.keys)
+    wait_until(lambda: _none_is_under_way(rig), seconds=120, what="all jobs end")
+    return max(peak, Footprint.of(rig), key=lambda footprint: footprint.files)
 
 
-def _none_is_under_way(opened: Desk) -> bool:
-    return not any(opened.redis.exists(f"rq:queue:{queue}", f"rq:wip:{queue}") for queue in QUEUES)
+def _none_is_under_way(rig: Rig) -> bool:
+    return not any(rig.redis.exists(f"rq:queue:{queue}", f"rq:wip:{queue}") for queue in QUEUES)
 
 
-def _let_all_expire(opened: Desk) -> None:
+def _let_all_expire(rig: Rig) -> None:
     """Their time passes, an hour for their files; the workers' sweeper is called more often than they would."""
-    wait_until(lambda: not next(opened.redis.scan_iter("rq:job:*", 1000), None), seconds=60, what="the jobs expire")
-    store = FolderStore(opened.fleet.data / "artifacts")
+    wait_until(lambda: not next(rig.redis.scan_iter("rq:job:*", 1000), None), seconds=60, what="the jobs expire")
+    store = FolderStore(rig.fleet.data / "artifacts")
     long_ago = time.time() - UPLOAD_SECONDS - 1
-    for folder in opened.fleet.data.glob("artifacts/??/*"):
+    for folder in rig.fleet.data.glob("artifacts/??/*"):
         os.utime(folder, (long_ago, long_ago))
-    sweeper = Sweeper(opened.redis, store, WorkerSettings(queues=QUEUES, _env_file=None))
+    sweeper = Sweeper(rig.redis, store, WorkerSettings(queues=QUEUES, _env_file=None))
 
     def is_swept() -> bool:
-        opened.redis.delete(SWEEP_LOCK)
+        rig.redis.delete(SWEEP_LOCK)
         sweeper.sweep()
-        return not opened.redis.exists(JOBS) and not next(store.job_ids(), None)
+        return not rig.redis.exists(JOBS) and not next(store.job_ids(), None)
 
     wait_until(is_swept, seconds=1_000, what="all is swept")

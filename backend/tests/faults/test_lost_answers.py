@@ -10,7 +10,7 @@ import pytest
 
 from tests.conftest import Stack, wait_until
 from tests.faults.catalog import ONCE
-from tests.faults.harness import desk
+from tests.faults.harness import start_rig
 from tests.faults.over_http import post, web
 from tests.faults.reconciler import Snapshot
 from tests.faults.scale import LIMIT, SEED, size
@@ -57,31 +57,31 @@ def test_f14_a_lost_answer_makes_no_second_job_and_no_second_result(assert_kept,
     """F14: a share of all answers to the web and to the workers is swallowed, also while a worker is stopped: each key
     has one job, and each job runs once.
     """
-    with desk(SEED + 14) as opened, web(opened, 0, RATE_LIMIT="1000000/second") as stack:
-        opened.until_online(*opened.fleet.start(2, **PATIENT))
+    with start_rig(SEED + 14) as rig, web(rig, 0, RATE_LIMIT="1000000/second") as stack:
+        rig.until_online(*rig.fleet.start(2, **PATIENT))
         clients = [Client(stack, number) for number in range(CLIENTS)]
-        with opened.load(ONCE):
-            opened.until_at_work()
-            opened.proxy.loss = loss
+        with rig.load(ONCE):
+            rig.until_at_work()
+            rig.proxy.loss = loss
             for client in clients:
                 client.start()
             for _ in range(size(1, 10)):
                 time.sleep(3)
-                leaving = opened.fleet.workers[-1]
-                opened.fleet.start(**PATIENT)
+                leaving = rig.fleet.workers[-1]
+                rig.fleet.start(**PATIENT)
                 leaving.terminate()
                 assert leaving.wait(GRACE + 10) == 0
             wait_until(lambda: any(client.answers > len(client.ids) for client in clients), what="an answer is lost")
             for client in clients:
                 client.end()
-            opened.proxy.loss = 0.0
+            rig.proxy.loss = 0.0
             for client in clients:
                 for key in client.ids:
                     client.submit(key)
 
-        submitted = Snapshot(opened.redis).jobs.keys() - opened.ledger.tasks("accepted", "unknown")
-        opened.adopt()
-        report = opened.check(f"F14 {loss:.0%} of the answers lost", once=True, succeed=True)
+        submitted = Snapshot(rig.redis).jobs.keys() - rig.ledger.tasks("accepted", "unknown")
+        rig.adopt()
+        report = rig.check(f"F14 {loss:.0%} of the answers lost", once=True, succeed=True)
     keys = {key: ids for client in clients for key, ids in client.ids.items()}
     twice = [key for key, ids in keys.items() if len(ids) != 1]
     report.expect(not twice, f"I9: {len(twice)} keys have more than one job: {twice[:3]}")

@@ -11,7 +11,7 @@ import pytest
 
 from tests.conftest import Stack, wait_until
 from tests.faults.catalog import ONCE
-from tests.faults.harness import desk
+from tests.faults.harness import start_rig
 from tests.faults.over_http import Answer, post, web
 from tests.faults.scale import LIMIT, size
 from tests.faults.verdict import BYTES_PER_JOB
@@ -61,23 +61,23 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
     """F11: Redis refuses writes (MISCONF). The web answers 503 and when to come again; workers keep what they have, and
     go on when there is room.
     """
-    with desk(12, disk=small_disk) as opened, web(opened, 2) as stack:
-        opened.redis.config_set("appendfsync", "everysec")  # with "always" Redis ends itself, which is F06
-        with opened.load(ONCE):
-            opened.until_at_work()
-            opened.until_running(opened.submit("effect_high", seconds=1.5))
+    with start_rig(12, disk=small_disk) as rig, web(rig, 2) as stack:
+        rig.redis.config_set("appendfsync", "everysec")  # with "always" Redis ends itself, which is F06
+        with rig.load(ONCE):
+            rig.until_at_work()
+            rig.until_running(rig.submit("effect_high", seconds=1.5))
             filler = fill(small_disk)
             refused = wait_until(
                 lambda: answer if (answer := post(stack, "effect")).status != 202 else None, what="Redis refuses"
             )
             time.sleep(size(1, 60))
-            lives = [worker.lives for worker in opened.fleet.workers]
+            lives = [worker.lives for worker in rig.fleet.workers]
             filler.unlink()
-            opened.until_at_work(seconds=15)
+            rig.until_at_work(seconds=15)
             wait_until(lambda: post(stack, "effect").status == 202, what="the web accepts again")
 
-        opened.adopt()
-        report = opened.check("F11 Redis's disk full", once=True, succeed=True)
+        rig.adopt()
+        report = rig.check("F11 Redis's disk full", once=True, succeed=True)
     report.expect((refused.status, refused.retry_after) == (503, "5"), f"the web answered {refused}")
     report.expect(refused.seconds < 1, f"that took {refused.seconds:.1f} s")
     report.expect(all(lives), "a worker died")
@@ -92,21 +92,21 @@ def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_ke
     """F23: many times what the workers can do. What does not fit is refused with 429 and when to come again; Redis and
     the queue stay small, and jobs of the least urgent queue run.
     """
-    with desk(24) as opened, web(opened, 1, MAX_QUEUED=str(MOST), RATE_LIMIT="1000000/second") as stack:
-        opened.redis.config_set("appendfsync", "everysec")
+    with start_rig(24) as rig, web(rig, 1, MAX_QUEUED=str(MOST), RATE_LIMIT="1000000/second") as stack:
+        rig.redis.config_set("appendfsync", "everysec")
         depth, memory, began = 0, 0, time.monotonic()
         with Crowd(stack, 8) as crowd:
-            wait_until(lambda: opened.redis.llen("rq:queue:high") > MOST / 2, what="urgent jobs wait")
-            low = [opened.submit("effect_low") for _ in range(2)]
-            while time.monotonic() < began + SECONDS or (waits := [j for j in low if not opened.jobs.get(j).is_final]):
-                depth = max(depth, opened.redis.llen("rq:queue:high"))
-                memory = max(memory, opened.redis.info("memory")["used_memory"])
+            wait_until(lambda: rig.redis.llen("rq:queue:high") > MOST / 2, what="urgent jobs wait")
+            low = [rig.submit("effect_low") for _ in range(2)]
+            while time.monotonic() < began + SECONDS or (waits := [j for j in low if not rig.jobs.get(j).is_final]):
+                depth = max(depth, rig.redis.llen("rq:queue:high"))
+                memory = max(memory, rig.redis.info("memory")["used_memory"])
                 assert time.monotonic() < began + SECONDS + 20, f"{len(waits)} jobs of the low queue wait"
                 time.sleep(0.05)
-            urgent_left = opened.redis.llen("rq:queue:high")
+            urgent_left = rig.redis.llen("rq:queue:high")
 
-        opened.adopt()
-        report = opened.check("F23 overload", once=True, succeed=True)
+        rig.adopt()
+        report = rig.check("F23 overload", once=True, succeed=True)
     statuses = Counter(answer.status for answer in crowd.answers)
     slowest = sorted(answer.seconds for answer in crowd.answers)[int(0.99 * len(crowd.answers))]
     report.expect(set(statuses) == {202, 429}, f"answers: {dict(statuses)}")

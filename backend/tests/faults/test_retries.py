@@ -9,19 +9,19 @@ from itertools import accumulate, pairwise
 
 import pytest
 
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 from tests.faults.scale import LIMIT, SEED, size
 
 pytestmark = [pytest.mark.timeout(LIMIT), pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")
-def failing() -> Iterator[Desk]:
-    with desk(SEED + 22) as opened:
+def failing() -> Iterator[Rig]:
+    with start_rig(SEED + 22) as rig:
         for _ in range(size(300, 5_000)):
-            opened.submit("fails", times=2)
-        opened.fleet.start()
-        yield opened
+            rig.submit("fails", times=2)
+        rig.fleet.start()
+        yield rig
 
 
 def test_f22_failing_jobs_do_not_keep_the_others_waiting(failing):

@@ -15,7 +15,7 @@ from taskdesk.jobs.keys import FOREIGN, foreign_key, statistics_key
 from tests.conftest import wait_until
 from tests.faults.catalog import CATALOG, KEPT
 from tests.faults.fleet import Worker
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 from tests.faults.reconciler import Snapshot
 
 ALL = os.environ.get("FAULTS") == "all"
@@ -56,20 +56,20 @@ def added_once() -> str:
 
 
 class Deploy:
-    """A desk whose workers have either version of the package `rolling`."""
+    """A rig whose workers have either version of the package `rolling`."""
 
-    def __init__(self, desk: Desk):
-        self.desk = desk
-        self.catalog = CatalogReader(desk.redis)
+    def __init__(self, rig: Rig):
+        self.rig = rig
+        self.catalog = CatalogReader(rig.redis)
         for version, source in {"old": OLD, "new": NEW}.items():
-            package = desk.folder / version / "rolling"
+            package = rig.folder / version / "rolling"
             package.mkdir(parents=True)
             (package / "__init__.py").write_text(source)
 
     def start(self, version: str, *, program: tuple[str, ...] = ("worker.py",), **settings: str) -> Worker:
-        folder = str(self.desk.folder / version)
-        [worker] = self.desk.fleet.start(program=program, TASKS="rolling", PYTHONPATH=folder, **settings)
-        self.desk.until_online(worker)
+        folder = str(self.rig.folder / version)
+        [worker] = self.rig.fleet.start(program=program, TASKS="rolling", PYTHONPATH=folder, **settings)
+        self.rig.until_online(worker)
         return worker
 
     def submit(self, task: str, count: int = 1, *, retries: int = 0, **arguments: object) -> list[str]:
@@ -77,20 +77,20 @@ class Deploy:
         spec: TaskSpec = CATALOG.tasks["effect"].model_copy(
             update={"name": task, "reference": f"rolling.{task}", "retries": retries}
         )
-        ids = self.desk.jobs.submit_many(spec, [arguments] * count, KEPT)
+        ids = self.rig.jobs.submit_many(spec, [arguments] * count, KEPT)
         for job_id in ids:
-            self.desk.ledger.intend(job_id, "effect")
-            self.desk.ledger.settle(job_id, "accepted")
+            self.rig.ledger.intend(job_id, "effect")
+            self.rig.ledger.settle(job_id, "accepted")
         return ids
 
     def handed_back(self) -> int:
-        return int(self.desk.redis.zcard(foreign_key("default")))
+        return int(self.rig.redis.zcard(foreign_key("default")))
 
     def until_handed_back(self, count: int = 1) -> None:
         wait_until(lambda: self.handed_back() == count, seconds=30, what=f"{count} jobs are handed back")
 
     def statuses(self, ids: list[str]) -> set[str]:
-        return {job.status for job in self.desk.jobs.load(ids)}
+        return {job.status for job in self.rig.jobs.load(ids)}
 
     def until(self, ids: list[str], status: str, *, seconds: float = 60) -> None:
         wait_until(lambda: self.statuses(ids) == {status}, seconds=seconds, what=f"{len(ids)} jobs are {status}")
@@ -98,8 +98,8 @@ class Deploy:
 
 @pytest.fixture
 def deploy() -> Iterator[Deploy]:
-    with desk(32) as opened:
-        yield Deploy(opened)
+    with start_rig(32) as rig:
+        yield Deploy(rig)
 
 
 def test_jobs_of_a_new_task_wait_while_old_workers_run_and_all_succeed_with_the_first_new_one(deploy, assert_kept):
@@ -115,7 +115,7 @@ def test_jobs_of_a_new_task_wait_while_old_workers_run_and_all_succeed_with_the_
     deploy.until(ids + once, "succeeded", seconds=60)
 
     assert time.monotonic() - began < 60
-    assert_kept(deploy.desk.check("F32 a new task", once=True, succeed=True))
+    assert_kept(deploy.rig.check("F32 a new task", once=True, succeed=True))
 
 
 def test_jobs_of_a_changed_task_run_by_the_version_that_takes_them_and_lose_no_attempt(deploy, assert_kept):
@@ -125,10 +125,10 @@ def test_jobs_of_a_changed_task_run_by_the_version_that_takes_them_and_lose_no_a
     ids = deploy.submit("changed", 20, retries=1) + deploy.submit("changed", 20, retries=1, unit="m")
     deploy.until(ids, "succeeded")
 
-    assert {job.attempt for job in map(deploy.desk.jobs.get, ids)} == {1}
-    assert all(not job.attempts for job in map(deploy.desk.jobs.get, ids))
-    assert b"failed" not in deploy.desk.redis.hgetall(statistics_key("rolling.changed"))
-    assert_kept(deploy.desk.check("F32 a changed task", once=True, succeed=True))
+    assert {job.attempt for job in map(deploy.rig.jobs.get, ids)} == {1}
+    assert all(not job.attempts for job in map(deploy.rig.jobs.get, ids))
+    assert b"failed" not in deploy.rig.redis.hgetall(statistics_key("rolling.changed"))
+    assert_kept(deploy.rig.check("F32 a changed task", once=True, succeed=True))
 
 
 def test_jobs_of_a_removed_task_run_while_an_old_worker_is_there(deploy, assert_kept):
@@ -139,7 +139,7 @@ def test_jobs_of_a_removed_task_run_while_an_old_worker_is_there(deploy, assert_
     deploy.start("old")
     deploy.until(ids, "succeeded")
 
-    assert_kept(deploy.desk.check("F32 a removed task", once=True, succeed=True))
+    assert_kept(deploy.rig.check("F32 a removed task", once=True, succeed=True))
 
 
 def test_arguments_that_every_version_refuses_fail_at_once(deploy):
@@ -148,7 +148,7 @@ def test_arguments_that_every_version_refuses_fail_at_once(deploy):
 
     [job_id] = deploy.submit("changed", length=3)
 
-    job = deploy.desk.until_final(job_id)
+    job = deploy.rig.until_final(job_id)
     assert (job.status, job.error["type"]) == ("failed", "InvalidArguments")
 
 
@@ -163,7 +163,7 @@ def test_a_foreign_job_amid_short_jobs_is_handed_back_and_no_other_is_disturbed(
     deploy.start("new")
     deploy.until(foreign, "succeeded")
 
-    assert_kept(deploy.desk.check("F32 amid short jobs", once=True, succeed=True))
+    assert_kept(deploy.rig.check("F32 amid short jobs", once=True, succeed=True))
 
 
 def test_a_job_that_no_worker_serves_says_so_and_fails_after_its_time(deploy):
@@ -171,15 +171,15 @@ def test_a_job_that_no_worker_serves_says_so_and_fails_after_its_time(deploy):
     [job_id] = deploy.submit("added", retries=3)
     deploy.until_handed_back()
 
-    waiting = deploy.desk.jobs.get(job_id)
-    failed = deploy.desk.until_final(job_id)
+    waiting = deploy.rig.jobs.get(job_id)
+    failed = deploy.rig.until_final(job_id)
 
     assert (waiting.status, waiting.handed_back.reason) == ("waiting", "No worker here serves rolling.added.")
     assert (failed.status, failed.error["type"], failed.attempts) == ("failed", "NotServed", ())
     assert "within 4 s (FOREIGN_TTL). No worker here serves rolling.added." in failed.error["detail"]
     assert (failed.ended_at - failed.created_at).total_seconds() >= 4
-    assert deploy.desk.fleet.log().count(f"job {job_id} is handed back") == 1
-    assert not list(Snapshot(deploy.desk.redis).astray())
+    assert deploy.rig.fleet.log().count(f"job {job_id} is handed back") == 1
+    assert not list(Snapshot(deploy.rig.redis).astray())
 
 
 def _cancel(jobs: Jobs, job_id: str) -> None:
@@ -195,15 +195,15 @@ def test_a_job_that_is_canceled_or_deleted_while_it_is_handed_back_never_runs(de
     deploy.start("old")
     gone, stays = deploy.submit("added", 2)
     deploy.until_handed_back(2)
-    wait_until(lambda: deploy.desk.redis.hexists(f"rq:job:{gone}", FOREIGN), what="it waits")
+    wait_until(lambda: deploy.rig.redis.hexists(f"rq:job:{gone}", FOREIGN), what="it waits")
 
-    end(deploy.desk.jobs, gone)
-    assert not any(gone.encode() in entry for entry in deploy.desk.redis.zrange(foreign_key("default"), 0, -1))
+    end(deploy.rig.jobs, gone)
+    assert not any(gone.encode() in entry for entry in deploy.rig.redis.zrange(foreign_key("default"), 0, -1))
     deploy.start("new")
     deploy.until([stays], "succeeded")
 
-    assert not deploy.desk.effects.of(gone)
-    assert not list(Snapshot(deploy.desk.redis).astray())
+    assert not deploy.rig.effects.of(gone)
+    assert not list(Snapshot(deploy.rig.redis).astray())
 
 
 HARM = """
@@ -230,7 +230,7 @@ raise SystemExit(worker.main())
 
 def _start_harmed(deploy: Deploy, *harm: str) -> None:
     """Start an old worker whose child meets that when it hands back its first jobs."""
-    left = deploy.desk.folder / "harm"
+    left = deploy.rig.folder / "harm"
     left.write_text("\n".join(harm))
     deploy.start("old", program=("-c", HARM), HARM=str(left))
 
@@ -241,19 +241,19 @@ def test_a_child_that_dies_before_it_has_handed_a_job_back_costs_no_attempt(depl
     [job_id] = deploy.submit("added_once")
     deploy.until_handed_back()
 
-    assert not deploy.desk.jobs.get(job_id).attempts
+    assert not deploy.rig.jobs.get(job_id).attempts
     deploy.start("new")
     deploy.until([job_id], "succeeded")
 
-    assert deploy.desk.jobs.get(job_id).attempt == 1
-    assert_kept(deploy.desk.check(f"F32 the child {harm}", once=True, succeed=True))
+    assert deploy.rig.jobs.get(job_id).attempt == 1
+    assert_kept(deploy.rig.check(f"F32 the child {harm}", once=True, succeed=True))
 
 
 def test_a_job_that_kills_each_child_that_would_hand_it_back_fails(deploy):
     _start_harmed(deploy, *["dies"] * 9)
     [job_id] = deploy.submit("added")
 
-    job = deploy.desk.until_final(job_id)
+    job = deploy.rig.until_final(job_id)
 
     assert (job.status, job.error["type"]) == ("failed", "WorkerLost")
 
@@ -272,12 +272,12 @@ def test_the_newest_version_is_offered_and_what_only_an_older_one_takes_is_accep
 def test_a_pickle_is_handed_back_and_never_loaded(deploy, tmp_path: Path):
     canary = tmp_path / "canary"
     [job_id] = deploy.submit("stays")
-    deploy.desk.redis.hset(f"rq:job:{job_id}", "data", f"cos\nsystem\n(S'touch {canary}'\ntR.")
+    deploy.rig.redis.hset(f"rq:job:{job_id}", "data", f"cos\nsystem\n(S'touch {canary}'\ntR.")
     deploy.start("old", FOREIGN_TTL="3")
     deploy.until_handed_back()
 
-    reason = deploy.desk.jobs.get(job_id).handed_back.reason
-    failed = deploy.desk.until_final(job_id)
+    reason = deploy.rig.jobs.get(job_id).handed_back.reason
+    failed = deploy.rig.until_final(job_id)
 
     assert reason == "No worker here can read the job's data, which is no JSON."
     assert (failed.status, failed.error["type"]) == ("failed", "NotServed")

@@ -18,7 +18,7 @@ from rq.serializers import JSONSerializer
 
 from tests.conftest import Stack, wait_until
 from tests.faults.catalog import OFTEN, ONCE, QUEUES
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import ACCEPTED
 from tests.faults.scale import ALL, LIMIT, SEED, size
 
@@ -91,29 +91,29 @@ class Dashboard:
 @pytest.mark.slow
 def test_f27_stock_tools_make_no_job_run_twice(assert_kept):
     """F27: rq-dashboard is polled and used, and three programs count RQ's registries, while workers run and die."""
-    with desk(SEED + 27) as opened, _dashboard(opened) as dashboard:
-        pool = opened.fleet.start(2)
-        opened.until_online(*pool)
-        counters = [Redis.from_url(opened.server.url) for _ in range(3)]
+    with start_rig(SEED + 27) as rig, _dashboard(rig) as dashboard:
+        pool = rig.fleet.start(2)
+        rig.until_online(*pool)
+        counters = [Redis.from_url(rig.server.url) for _ in range(3)]
         counts = [lambda redis=redis: _count(redis) for redis in counters]
-        with opened.load(OFTEN + ONCE), _again_and_again(dashboard.poll, *counts):
+        with rig.load(OFTEN + ONCE), _again_and_again(dashboard.poll, *counts):
             for _ in range(size(2, 20)):
-                time.sleep(opened.random.uniform(0.5, 1.5))
+                time.sleep(rig.random.uniform(0.5, 1.5))
                 victim = pool.pop(0)
-                opened.kill(victim)
-                pool += opened.fleet.start()
-                opened.until_online(*pool)
-            opened.until_at_work()
+                rig.kill(victim)
+                pool += rig.fleet.start()
+                rig.until_online(*pool)
+            rig.until_at_work()
             if not ALL:
-                opened.expire_leases()
-        failed = wait_until(lambda: opened.redis.zrange("rq:failed:default", 0, -1), what="jobs have failed")
+                rig.expire_leases()
+        failed = wait_until(lambda: rig.redis.zrange("rq:failed:default", 0, -1), what="jobs have failed")
         dashboard.requeue_failed("default")
         for redis in counters:
             redis.close()
 
-        report = opened.check("F27 stock tools")
-        begun, again = opened.effects.counts("begin"), {job_id.decode() for job_id in failed}
-        for job_id, entry in opened.ledger.entries(ACCEPTED).items():
+        report = rig.check("F27 stock tools")
+        begun, again = rig.effects.counts("begin"), {job_id.decode() for job_id in failed}
+        for job_id, entry in rig.ledger.entries(ACCEPTED).items():
             may_run_again = entry.task not in ONCE or job_id in again
             began = begun.get(job_id, 0)
             report.expect(may_run_again or began <= entry.ending.runs, f"job {job_id} began {began} times")
@@ -122,8 +122,8 @@ def test_f27_stock_tools_make_no_job_run_twice(assert_kept):
 
 
 @contextmanager
-def _dashboard(opened: Desk) -> Iterator[Dashboard]:
-    stack = Stack(opened.url, opened.folder)
+def _dashboard(rig: Rig) -> Iterator[Dashboard]:
+    stack = Stack(rig.url, rig.folder)
     stack.environment["DASHBOARD_PORT"] = str(stack.port)
     stack.start("dashboard")
     try:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 from tests.faults.scale import LIMIT, SEED, size
 
 pytestmark = pytest.mark.timeout(LIMIT)
@@ -18,33 +18,33 @@ pytestmark = pytest.mark.timeout(LIMIT)
 @pytest.mark.parametrize("message", [pytest.param("arrives late", marks=pytest.mark.slow), "is lost"])
 def test_f20_a_running_job_is_stopped_whatever_happened_to_pub_sub(assert_kept, message):
     """F20: the workers' subscriptions are cut just before a stop, or so often that its message is lost."""
-    with desk(SEED + 20) as opened:
-        opened.fleet.start()
+    with start_rig(SEED + 20) as rig:
+        rig.fleet.start()
         for _ in range(size(1, 10)):
-            job_id = opened.submit("effect", seconds=20)
-            opened.until_running(job_id)
-            opened.redis.client_kill_filter(_type="pubsub")
+            job_id = rig.submit("effect", seconds=20)
+            rig.until_running(job_id)
+            rig.redis.client_kill_filter(_type="pubsub")
             if message == "is lost":
-                with _without_pub_sub(opened):
-                    opened.jobs.cancel(job_id)
+                with _without_pub_sub(rig):
+                    rig.jobs.cancel(job_id)
             else:
-                opened.jobs.cancel(job_id)
-            job = opened.until_final(job_id, seconds=5)
+                rig.jobs.cancel(job_id)
+            job = rig.until_final(job_id, seconds=5)
             assert job.status == "canceled"
 
-        report = opened.check(f"F20 stop, the message {message}")
-        report.expect(not opened.effects.counts("end").get(job_id), "the stopped job ran to its end")
+        report = rig.check(f"F20 stop, the message {message}")
+        report.expect(not rig.effects.counts("end").get(job_id), "the stopped job ran to its end")
     assert_kept(report)
 
 
 @contextmanager
-def _without_pub_sub(opened: Desk) -> Iterator[None]:
+def _without_pub_sub(rig: Rig) -> Iterator[None]:
     """While the block runs, and half a second longer, no subscription outlives a few milliseconds."""
     ended = threading.Event()
 
     def cut() -> None:
         while not ended.wait(0.005):
-            opened.redis.client_kill_filter(_type="pubsub")
+            rig.redis.client_kill_filter(_type="pubsub")
 
     thread = threading.Thread(target=cut, name="cutter")
     thread.start()

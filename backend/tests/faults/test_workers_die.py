@@ -13,7 +13,7 @@ import pytest
 from taskdesk.jobs.job import ERROR
 from tests.faults.catalog import OFTEN, ONCE
 from tests.faults.fleet import alive, parents, send
-from tests.faults.harness import Desk, desk
+from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import ACCEPTED
 from tests.faults.scale import ALL, LIMIT, SEED, size
 
@@ -25,44 +25,44 @@ pytestmark = pytest.mark.timeout(LIMIT)
 
 
 @pytest.fixture(scope="module")
-def killed_trees() -> Iterator[Desk]:
-    with desk(SEED) as opened:
-        pool = opened.fleet.start(size(2, 4))
-        opened.backlog(50)
-        opened.until_online(*pool)
-        with opened.load():
+def killed_trees() -> Iterator[Rig]:
+    with start_rig(SEED) as rig:
+        pool = rig.fleet.start(size(2, 4))
+        rig.backlog(50)
+        rig.until_online(*pool)
+        with rig.load():
             for _ in range(size(3, 250)):
                 victim = pool.pop(0)
-                opened.until_online(victim)
-                time.sleep(opened.random.uniform(0, 0.3))
-                opened.kill(victim)
-                pool += opened.fleet.start()
-            opened.until_at_work()
-        yield opened
+                rig.until_online(victim)
+                time.sleep(rig.random.uniform(0, 0.3))
+                rig.kill(victim)
+                pool += rig.fleet.start()
+            rig.until_at_work()
+        yield rig
 
 
 def test_f01_the_others_work_on_when_whole_trees_are_killed(killed_trees):
     """F01, first part: kill -9 of a worker's whole tree under backlog; who is left or new goes on working."""
-    opened = killed_trees
+    rig = killed_trees
 
-    opened.until_final(opened.submit("retrying_high"))
+    rig.until_final(rig.submit("retrying_high"))
 
 
 @pytest.fixture(scope="module")
-def killed_among_short_jobs() -> Iterator[tuple[Desk, int]]:
-    """Trees are killed while a worker has a job reserved ahead: the desk, and how many were."""
+def killed_among_short_jobs() -> Iterator[tuple[Rig, int]]:
+    """Trees are killed while a worker has a job reserved ahead: the rig, and how many were."""
     kills = size(3, 100)
-    with desk(SEED + 101) as opened:
-        pool = opened.fleet.start(2)
+    with start_rig(SEED + 101) as rig:
+        pool = rig.fleet.start(2)
         for _ in range(kills):
             victim = pool.pop(0)
-            opened.until_online(victim)
-            opened.flood(1_000, opened.random.choice(ONCE))
-            opened.until_at_work()
-            time.sleep(opened.random.uniform(0, 0.05))
-            opened.kill(victim)
-            pool += opened.fleet.start()
-        yield opened, kills
+            rig.until_online(victim)
+            rig.flood(1_000, rig.random.choice(ONCE))
+            rig.until_at_work()
+            time.sleep(rig.random.uniform(0, 0.05))
+            rig.kill(victim)
+            pool += rig.fleet.start()
+        yield rig, kills
 
 
 def test_f01_a_job_that_is_reserved_ahead_is_not_in_the_way(killed_among_short_jobs):
@@ -71,21 +71,21 @@ def test_f01_a_job_that_is_reserved_ahead_is_not_in_the_way(killed_among_short_j
 
 
 @pytest.fixture(scope="module")
-def orphaned() -> Iterator[tuple[Desk, list[float]]]:
-    """Supervisors are killed under their child: the desk, and how long each child lived on (seconds)."""
+def orphaned() -> Iterator[tuple[Rig, list[float]]]:
+    """Supervisors are killed under their child: the rig, and how long each child lived on (seconds)."""
     lived: list[float] = []
-    with desk(SEED + 3) as opened:
-        opened.fleet.start()
+    with start_rig(SEED + 3) as rig:
+        rig.fleet.start()
         for task in size(["retrying", "effect"], ["retrying", "effect"] * 10):
-            child = opened.until_running(opened.submit(task, seconds=3)).pid
+            child = rig.until_running(rig.submit(task, seconds=3)).pid
             supervisor = parents()[child]
             send(supervisor, signal.SIGKILL)
             began = time.monotonic()
             while alive(child) and time.monotonic() < began + 4:
                 time.sleep(0.01)
             lived.append(time.monotonic() - began)
-            opened.killed([supervisor, child])
-        yield opened, lived
+            rig.killed([supervisor, child])
+        yield rig, lived
 
 
 def test_f03_a_child_dies_with_its_supervisor(orphaned):
@@ -95,24 +95,24 @@ def test_f03_a_child_dies_with_its_supervisor(orphaned):
 
 def test_f02_a_worker_that_is_stopped_under_backlog_loses_nothing(assert_kept):
     """F02: SIGTERM under backlog. Each worker ends within its grace time, with exit code 0; no job fails."""
-    with desk(SEED + 2) as opened:
-        pool = opened.fleet.start(size(2, 4))
-        opened.backlog(50, ONCE)
+    with start_rig(SEED + 2) as rig:
+        pool = rig.fleet.start(size(2, 4))
+        rig.backlog(50, ONCE)
         statuses, times = Counter(), []
-        with opened.load(OFTEN + ONCE):
+        with rig.load(OFTEN + ONCE):
             for turn in range(size(5, 250)):
                 leaving = pool.pop(0)
-                opened.until_online(leaving)
+                rig.until_online(leaving)
                 if turn % 5 == 0:
-                    opened.submit("effect_high", seconds=3)  # longer than the grace time: it goes back
-                time.sleep(opened.random.uniform(0, 0.3))
-                pool += opened.fleet.start()
+                    rig.submit("effect_high", seconds=3)  # longer than the grace time: it goes back
+                time.sleep(rig.random.uniform(0, 0.3))
+                pool += rig.fleet.start()
                 began = time.monotonic()
                 leaving.terminate()
                 statuses[leaving.wait(20)] += 1
                 times.append(time.monotonic() - began)
 
-        report = opened.check("F02 SIGTERM", succeed=True)
+        report = rig.check("F02 SIGTERM", succeed=True)
     report.expect(set(statuses) == {0}, f"exit statuses: {dict(statuses)} (None: it hung)")
     report.expect(max(times) <= 6, f"one took {max(times):.1f} s to stop")
     assert_kept(report)
@@ -120,20 +120,20 @@ def test_f02_a_worker_that_is_stopped_under_backlog_loses_nothing(assert_kept):
 
 def test_f05_a_job_that_kills_its_worker_three_times_is_given_up(assert_kept):
     """F05: poison. It has failed after its third loss, with a reason; jobs around it run once, and succeed."""
-    with desk(SEED + 5) as opened:
-        opened.backlog(20, ONCE)
-        poisonous = [opened.submit("poison") for _ in range(size(1, 10))]
-        opened.backlog(20, ONCE)
-        opened.fleet.start(2)
-        opened.until_at_work()
+    with start_rig(SEED + 5) as rig:
+        rig.backlog(20, ONCE)
+        poisonous = [rig.submit("poison") for _ in range(size(1, 10))]
+        rig.backlog(20, ONCE)
+        rig.fleet.start(2)
+        rig.until_at_work()
 
-        report = opened.check("F05 poison")
-        begun = opened.effects.counts("begin")
+        report = rig.check("F05 poison")
+        begun = rig.effects.counts("begin")
         for job_id in poisonous:
-            job = opened.jobs.get(job_id)
+            job = rig.jobs.get(job_id)
             report.expect(job.status == "failed" and bool(job.error and job.error["detail"]), f"poison: {job}")
             report.expect(begun[job_id] == 3, f"the poison ran {begun[job_id]} times")
-        others = {job_id: entry for job_id, entry in opened.ledger.entries(ACCEPTED).items() if job_id not in poisonous}
+        others = {job_id: entry for job_id, entry in rig.ledger.entries(ACCEPTED).items() if job_id not in poisonous}
         ran_once = all(begun.get(job_id, 0) == entry.ending.runs for job_id, entry in others.items())
         report.expect(ran_once, "a job beside the poison did not run just once")
         report.expect(report.counts["failed"] == len(poisonous), "a job beside the poison failed")
@@ -143,15 +143,15 @@ def test_f05_a_job_that_kills_its_worker_three_times_is_given_up(assert_kept):
 @pytest.mark.slow
 def test_f05_a_job_that_eats_the_memory_fails_alone(assert_kept):
     """F05: each process may have 1.5 GB. The job that wants more fails, and the worker goes on."""
-    with desk(SEED + 55) as opened:
-        opened.fleet.start(memory=1_500_000_000)
-        hungry = [opened.submit("eats_memory") for _ in range(size(1, 5))]
-        opened.backlog(10, ONCE)
-        opened.until_at_work()
+    with start_rig(SEED + 55) as rig:
+        rig.fleet.start(memory=1_500_000_000)
+        hungry = [rig.submit("eats_memory") for _ in range(size(1, 5))]
+        rig.backlog(10, ONCE)
+        rig.until_at_work()
 
-        report = opened.check("F05 memory")
+        report = rig.check("F05 memory")
         for job_id in hungry:
-            job = opened.jobs.get(job_id)
+            job = rig.jobs.get(job_id)
             report.expect(job.status == "failed" and bool(job.error and job.error["detail"]), f"hungry: {job}")
         report.expect(report.counts["failed"] == len(hungry), "a job beside the hungry one failed")
     assert_kept(report)
@@ -160,14 +160,14 @@ def test_f05_a_job_that_eats_the_memory_fails_alone(assert_kept):
 # Looked at last
 
 
-def _without_lease(opened: Desk) -> Desk:
+def _without_lease(rig: Rig) -> Rig:
     if not ALL:
-        opened.expire_leases()
-    return opened
+        rig.expire_leases()
+    return rig
 
 
-def _error_type(opened: Desk, job_id: str) -> str:
-    return str(json.loads(opened.redis.hget(f"rq:job:{job_id}", ERROR) or b"{}").get("type", ""))
+def _error_type(rig: Rig, job_id: str) -> str:
+    return str(json.loads(rig.redis.hget(f"rq:job:{job_id}", ERROR) or b"{}").get("type", ""))
 
 
 def test_f03_a_job_that_lost_its_supervisor_has_one_end(orphaned, assert_kept):
@@ -177,8 +177,8 @@ def test_f03_a_job_that_lost_its_supervisor_has_one_end(orphaned, assert_kept):
 
 def test_f01_a_job_that_was_reserved_ahead_runs_once(killed_among_short_jobs, assert_kept):
     """F01: what had begun has failed, as it is not to be tried again; what was reserved ahead runs, once."""
-    opened, kills = killed_among_short_jobs
-    report = _without_lease(opened).check("F01 trees killed among short jobs", once=True)
+    rig, kills = killed_among_short_jobs
+    report = _without_lease(rig).check("F01 trees killed among short jobs", once=True)
     report.expect(report.counts["failed"] <= kills, f"{report.counts['failed']} jobs failed after {kills} kills")
     assert_kept(report)
 

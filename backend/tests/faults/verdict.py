@@ -20,7 +20,7 @@ from tests.faults.reconciler import Snapshot
 from tests.faults.report import Report
 
 if TYPE_CHECKING:
-    from tests.faults.harness import Desk
+    from tests.faults.harness import Rig
 
 BYTES_PER_JOB = 30_000
 AT_MOST_ONCE = ("effect_once",)
@@ -34,16 +34,16 @@ def due(entry: Entry, parent_status: str) -> str:
 
 
 class Verdict:
-    def __init__(self, desk: Desk, name: str):
+    def __init__(self, rig: Rig, name: str):
         self.report = Report(name)
-        self._desk = desk
-        self._snapshot = Snapshot(desk.redis)
-        accepted, unknown = desk.ledger.entries(ACCEPTED), desk.ledger.entries(UNKNOWN, FORGOTTEN)
+        self._rig = rig
+        self._snapshot = Snapshot(rig.redis)
+        accepted, unknown = rig.ledger.entries(ACCEPTED), rig.ledger.entries(UNKNOWN, FORGOTTEN)
         self._known = {**accepted, **unknown}
-        self._forgotten = desk.ledger.entries(FORGOTTEN).keys()
+        self._forgotten = rig.ledger.entries(FORGOTTEN).keys()
         self._there = [*accepted, *(job_id for job_id in unknown if job_id in self._snapshot.jobs)]
-        self._effects = desk.effects.all()
-        self._begun, self._ended = desk.effects.counts("begin"), desk.effects.counts("end")
+        self._effects = rig.effects.all()
+        self._begun, self._ended = rig.effects.counts("begin"), rig.effects.counts("end")
         self.report.counts.update(accepted=len(accepted), unknown=len(unknown))
 
     def judge(self, *, once: bool, succeed: bool) -> Report:
@@ -78,7 +78,7 @@ class Verdict:
                 report.counts[status] += 1
                 report.expect(status != "finished", f"I1: job {job_id} has succeeded, and was to be {meant}")
             if not entry.ending.repeats:  # each repetition has an end of its own
-                told = {e.data["status"] for e in read(self._desk.redis, job_id) if e.type == "state"} & FINAL
+                told = {e.data["status"] for e in read(self._rig.redis, job_id) if e.type == "state"} & FINAL
                 report.expect(len(told) <= 1, f"I2: job {job_id} was told to be {sorted(told)}")
 
     def _judge_effects(self, once: bool) -> None:
@@ -97,7 +97,7 @@ class Verdict:
             has_succeeded = status == "finished" or (status == GONE and job_id in self._there)
             if has_succeeded and self._ended.get(job_id, 0) < ends:
                 report.problems.append(f"I3: job {job_id} succeeded, and ran to its end {self._ended[job_id]} times")
-            if status == "canceled" and begun and not self._desk.jobs.get(job_id).started_at:
+            if status == "canceled" and begun and not self._rig.jobs.get(job_id).started_at:
                 report.problems.append(f"I3: job {job_id} was cancelled before its start, and ran")
             if status == "deferred" and begun:
                 report.problems.append(f"I3: job {job_id} ran, and the job that it waits for has not succeeded")
@@ -117,7 +117,7 @@ class Verdict:
 
     def _judge_results(self) -> None:
         """One result for each execution, whoever sent what again."""
-        with self._desk.redis.pipeline(transaction=False) as pipeline:
+        with self._rig.redis.pipeline(transaction=False) as pipeline:
             for job_id in self._there:
                 pipeline.xrange(results_key(job_id))
             results = pipeline.execute()
@@ -130,7 +130,7 @@ class Verdict:
         for job_id, at, pid in self._interrupted():
             again = [e.at for e in begins if e.job_id == job_id and e.at > at and e.pid != pid]
             with suppress(AppError):
-                job = self._desk.jobs.get(job_id)
+                job = self._rig.jobs.get(job_id)
                 if job.is_final and job.ended_at:
                     again.append(job.ended_at.timestamp())
             if again:
@@ -140,19 +140,19 @@ class Verdict:
     def _interrupted(self) -> list[tuple[str, float, int]]:
         """The jobs whose process was killed while they ran: (job id, time of the kill, pid)."""
         victims: list[tuple[str, float, int]] = []
-        for at, pids in self._desk.kills:
+        for at, pids in self._rig.kills:
             last: dict[int, Effect] = {e.pid: e for e in self._effects if e.pid in pids and e.at <= at}
             victims += [(effect.job_id, at, effect.pid) for effect in last.values() if effect.event == "begin"]
         return victims
 
     def _judge_bounds(self) -> None:
         """I8: memory, connections and files stay in proportion to what was done."""
-        desk, report, jobs = self._desk, self.report, len(self._snapshot.jobs)
-        memory = int(desk.redis.info("memory")["used_memory"])
-        most = 5_000_000 + desk.history.bytes + jobs * BYTES_PER_JOB
+        rig, report, jobs = self._rig, self.report, len(self._snapshot.jobs)
+        memory = int(rig.redis.info("memory")["used_memory"])
+        most = 5_000_000 + rig.history.bytes + jobs * BYTES_PER_JOB
         report.expect(memory < most, f"I8: Redis uses {memory} bytes for {jobs} jobs")
-        clients, processes = int(desk.redis.info("clients")["connected_clients"]), len(desk.fleet.living())
+        clients, processes = int(rig.redis.info("clients")["connected_clients"]), len(rig.fleet.living())
         report.expect(clients <= 10 + 8 * processes, f"I8: {clients} connections of {processes} processes")
-        killed = sum(len(pids) for _, pids in desk.kills)
-        folders = len(list(desk.fleet.temporary.glob("taskdesk-*")))
+        killed = sum(len(pids) for _, pids in rig.kills)
+        folders = len(list(rig.fleet.temporary.glob("taskdesk-*")))
         report.expect(folders <= killed + processes, f"I8: {folders} temporary folders, {processes} processes live")

@@ -37,7 +37,7 @@ def run_our_worker(settings: WorkerSettings, registry: TaskRegistry, redis: Redi
     TaskWorker(settings, registry, redis).work(burst=burst)
 
 
-class Desk:
+class RqStack:
     def __init__(
         self, run_worker: RunWorker, settings: WorkerSettings, registry: TaskRegistry, redis: Redis, folder: Path
     ):
