@@ -19,7 +19,7 @@ from bench.processes import BACKEND, Processes
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.jobs import BATCH, Jobs
+from taskdesk.jobs.jobs import MAX_BATCH, Jobs
 
 QUEUES = ("high", "default", "low")
 PEERS_PYTHON = str(BACKEND.parent / ".venv-bench" / "bin" / "python")
@@ -69,8 +69,8 @@ class Taskdesk:
         spec = self._spec(url, "count")
         with Redis.from_url(url) as redis:
             jobs = Jobs(redis, QUEUES)
-            for start in range(0, number, BATCH):
-                jobs.submit_many(spec, [{}] * min(BATCH, number - start), RETENTION)
+            for start in range(0, number, MAX_BATCH):
+                jobs.submit_many(spec, [{}] * min(MAX_BATCH, number - start), RETENTION)
 
     def latencies(self, url: str, number: int) -> list[float]:
         spec = self._spec(url, "arrive")

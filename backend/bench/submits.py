@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.http_load import Load, load
 from bench.redis_server import RedisServer
 from bench.sites import Site, batch, taskdesk
-from taskdesk.jobs.jobs import BATCH
+from taskdesk.jobs.jobs import MAX_BATCH
 
 SECONDS = 2.0  # of one measurement
 
@@ -42,9 +42,9 @@ def submits(server: RedisServer, sites: Sequence[Site], rounds: int) -> Iterator
 
 
 def batches(server: RedisServer, folder: Path) -> Load:
-    """Calls with BATCH jobs each, over two connections, to one web process of Taskdesk."""
+    """Calls with MAX_BATCH jobs each, over two connections, to one web process of Taskdesk."""
     server.client.flushall()
     site = taskdesk(folder)
     site.prepare(server.url)
     with site.start(server.url):
-        return load(site.port, batch(BATCH), SECONDS, connections=2)
+        return load(site.port, batch(MAX_BATCH), SECONDS, connections=2)

@@ -11,7 +11,7 @@ from taskdesk.cli.moments import Duration
 from taskdesk.cli.program import exit_status_for
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import format_duration, format_time, json_flag, print_json, print_table, say
-from taskdesk.jobs.desk import Desk, Outcome
+from taskdesk.jobs.desk import ActionOutcome, Desk
 from taskdesk.jobs.job import EVERY_STATUS, Job
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.representations import job_object
@@ -97,7 +97,7 @@ def delete(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json
     _tell(ctx, as_json, job_ids, session.desk.delete(*job_ids))
 
 
-def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: Sequence[Outcome]) -> None:
+def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: Sequence[ActionOutcome]) -> None:
     """Print what became of each job, and say what could not be done; the worst of it is the exit status."""
     told = list(zip(job_ids, outcomes, strict=True))
     done = [(job_id, word) for job_id, word in told if isinstance(word, str)]

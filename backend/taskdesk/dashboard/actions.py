@@ -11,7 +11,7 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 
 from taskdesk.dashboard.reading import ShownJob
 from taskdesk.jobs.errors import JobNotFound, JobRuns
-from taskdesk.jobs.jobs import BATCH, Jobs
+from taskdesk.jobs.jobs import MAX_BATCH, Jobs
 from taskdesk.jobs.keys import job_key
 from taskdesk.jobs.scripts import REINDEX
 
@@ -63,8 +63,8 @@ def empty(queue_name: str, registry_name: str) -> Response:
         abort(409, "These jobs run, and to delete them would not stop them. Cancel them in Taskdesk.")
     registry = getattr(queue, f"{registry_name}_job_registry") if registry_name != "queued" else None
     ids = registry.get_job_ids(cleanup=False) if registry else queue.get_job_ids()
-    for start in range(0, len(ids), BATCH):
-        batch = ids[start : start + BATCH]
+    for start in range(0, len(ids), MAX_BATCH):
+        batch = ids[start : start + MAX_BATCH]
         statuses = _jobs().delete(*batch)
         gone = [job_id for job_id, status in zip(batch, statuses, strict=True) if status != "running"]
         if registry and gone:

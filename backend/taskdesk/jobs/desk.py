@@ -15,13 +15,13 @@ from taskdesk.jobs.artifacts import Artifact, ArtifactStore, FolderStore, Upload
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
 from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, JobRuns, NotEnded, UnreadableInput
 from taskdesk.jobs.job import FINAL, Job, Retention
-from taskdesk.jobs.jobs import Jobs, Once, new_job_id
+from taskdesk.jobs.jobs import Idempotency, Jobs, new_job_id
 from taskdesk.jobs.queues import Queues
-from taskdesk.jobs.submit_options import Options, check_options
+from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
 from taskdesk.service.errors import AppError
 from taskdesk.service.settings import SharedSettings
 
-Outcome = str | AppError  # of an action on one job among many: what was done, or why it was not
+ActionOutcome = str | AppError  # of an action on one job among many: what was done, or why it was not
 
 
 class Desk:
@@ -41,7 +41,7 @@ class Desk:
         *,
         key: str | None = None,
         form_token: str = "",
-        **options: Unpack[Options],
+        **options: Unpack[SubmitOptions],
     ) -> Job:
         """Store the uploads, then put the job on a queue. `arguments` are checked already.
 
@@ -49,25 +49,27 @@ class Desk:
         input is the same and that job is there; else it makes another. Raises IdempotencyKeyReused, NoRoom;
         InvalidArguments for `queue` and `at`.
         """
-        check_options(self.queues.names, options)
-        once = None
+        check_submit_options(self.queues.names, options)
+        idempotency = None
         if key or form_token:
             digest = _digest(spec, arguments, options)
-            once = Once(key or f"form {form_token} {digest}", digest, options.get("owner", ""))
-            if known := self.jobs.done_before(once):
+            idempotency = Idempotency(key or f"form {form_token} {digest}", digest, options.get("owner", ""))
+            if earlier := self.jobs.earlier_ids(idempotency):
                 try:
-                    return self._known(once, known[0])
+                    return self._earlier_job(idempotency, earlier[0])
                 except IdempotentJobGone:
                     if key:
                         raise
-                    once = None  # who sends the form again, wants it again
-        return self._put(spec, arguments, once, options)
+                    idempotency = None  # a form that is sent again asks for a new job
+        return self._put(spec, arguments, idempotency, options)
 
-    def _put(self, spec: TaskSpec, arguments: Arguments, once: Once | None, options: Options) -> Job:
+    def _put(
+        self, spec: TaskSpec, arguments: Arguments, idempotency: Idempotency | None, options: SubmitOptions
+    ) -> Job:
         job_id = new_job_id()
         try:
             values = {**arguments.values, **self._store(spec, arguments, job_id)}
-            job = self.jobs.submit(spec, values, self._retention, job_id=job_id, once=once, **options)
+            job = self.jobs.submit(spec, values, self._retention, job_id=job_id, idempotency=idempotency, **options)
         except RedisError:
             raise  # the job may be there, though its answer was lost: if it is not, the sweep removes its files
         except Exception:
@@ -87,20 +89,20 @@ class Desk:
             kept[name] = vars(Artifact(stored, upload.media_type, size, upload.filename))
         return kept
 
-    def _known(self, once: Once, job_id: str) -> Job:
+    def _earlier_job(self, idempotency: Idempotency, job_id: str) -> Job:
         try:
             return self.jobs.get(job_id)
         except (JobNotFound, JobExpired):
-            raise IdempotentJobGone(once.key, job_id) from None
+            raise IdempotentJobGone(idempotency.key, job_id) from None
 
     def submit_many(
-        self, spec: TaskSpec, inputs: list[dict[str, Any]], *, key: str | None = None, **options: Unpack[Options]
+        self, spec: TaskSpec, inputs: list[dict[str, Any]], *, key: str | None = None, **options: Unpack[SubmitOptions]
     ) -> list[str]:
         """Put a job for each of these inputs on a queue, in one step; their ids. Options and errors as of `submit`."""
-        check_options(self.queues.names, options)
+        check_submit_options(self.queues.names, options)
         asked = Arguments({"inputs": inputs})
-        once = Once(key, _digest(spec, asked, options), options.get("owner", "")) if key else None
-        return self.jobs.submit_many(spec, inputs, self._retention, once=once, **options)
+        idempotency = Idempotency(key, _digest(spec, asked, options), options.get("owner", "")) if key else None
+        return self.jobs.submit_many(spec, inputs, self._retention, idempotency=idempotency, **options)
 
     def retry(self, job: Job, *, key: str | None = None, form_token: str = "") -> Job:
         """A new job with the input, the files, the tags and the queue of one that has ended; the keys as in `submit`.
@@ -118,7 +120,7 @@ class Desk:
             values = {name: value for name, value in job.input.items() if name not in uploads}
             check(spec, values, uploads)
             queue = job.queue if job.queue in self.queues.names else None
-            options: Options = {"queue": queue, "tags": job.tags, "retry_of": job.id}
+            options: SubmitOptions = {"queue": queue, "tags": job.tags, "retry_of": job.id}
             return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
@@ -127,28 +129,28 @@ class Desk:
         content = files.enter_context(self.artifacts.open(job.id, file.artifact))
         return UploadedFile(file.filename, file.media_type, content)
 
-    def cancel(self, *job_ids: str) -> list[Outcome]:
+    def cancel(self, *job_ids: str) -> list[ActionOutcome]:
         """As `Jobs.cancel`: "canceled", "stopping" for one that runs, the status of one that had ended; JobNotFound."""
 
-        def outcome(job_id: str, status: str) -> Outcome:
+        def outcome(job_id: str, status: str) -> ActionOutcome:
             return ("stopping" if status == "running" else status) or JobNotFound(job_id)
 
         return list(map(outcome, job_ids, self.jobs.cancel(*job_ids)))
 
-    def keep(self, *job_ids: str) -> list[Outcome]:
+    def keep(self, *job_ids: str) -> list[ActionOutcome]:
         """As `Jobs.keep`: "kept"; NotEnded, JobNotFound."""
 
-        def outcome(job_id: str, status: str) -> Outcome:
+        def outcome(job_id: str, status: str) -> ActionOutcome:
             if status in FINAL:
                 return "kept"
             return NotEnded(job_id, status) if status else JobNotFound(job_id)
 
         return list(map(outcome, job_ids, self.jobs.keep(*job_ids)))
 
-    def delete(self, *job_ids: str) -> list[Outcome]:
+    def delete(self, *job_ids: str) -> list[ActionOutcome]:
         """Remove jobs and their files: "deleted"; JobRuns, JobNotFound."""
 
-        def outcome(job_id: str, status: str) -> Outcome:
+        def outcome(job_id: str, status: str) -> ActionOutcome:
             if status == "running":
                 return JobRuns(job_id)
             if not status:
@@ -159,7 +161,7 @@ class Desk:
         return list(map(outcome, job_ids, self.jobs.delete(*job_ids)))
 
 
-def _digest(spec: TaskSpec, arguments: Arguments, options: Options) -> str:
+def _digest(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> str:
     """The same for requests that ask for the same."""
     files = {}
     for name, upload in arguments.uploads.items():

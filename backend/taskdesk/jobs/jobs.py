@@ -48,26 +48,26 @@ from taskdesk.jobs.keys import (
 )
 from taskdesk.jobs.listing import Filter, Listing
 from taskdesk.jobs.scripts import CANCEL, DELETE, KEEP, SUBMIT, Script
-from taskdesk.jobs.submit_options import Options
+from taskdesk.jobs.submit_options import SubmitOptions
 from taskdesk.service import clock
 from taskdesk.service.errors import RedisFull
 from taskdesk.service.redis import JOBS_SHARE
 from taskdesk.service.redis_errors import is_out_of_memory
 
-BATCH = 1_000  # jobs that one submit may have
+MAX_BATCH = 1_000  # jobs of one submit
 IDEMPOTENCY_SECONDS = 24 * 3600
 
-_SAME_SECOND = 50
-_AT_ONCE = 100  # 0.1 s of Redis, where they stand amid a million
+_EXTRA_ENTRIES = 50
+_IDS_PER_SCRIPT = 100  # 0.1 s of Redis, where they stand amid a million
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The job was canceled before it began."})
 
 
 @dataclass(frozen=True)
-class Once:
-    """A request that is not to be done twice: the key that its client gave it, and the digest of what it asks for.
+class Idempotency:
+    """What tells a repeated request from a new one: the key that the client chose, and the digest of the request.
 
-    Each owner has keys of its own.
+    Two owners may use the same key for different requests.
     """
 
     key: str
@@ -116,17 +116,17 @@ def _common(
     request_id: str = "",
 ) -> tuple[dict[str, Any], int | None]:
     """The fields that all jobs of a submit have, and when they are due."""
-    known_of = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner), (REQUEST, request_id))
-    ours = {name: value for name, value in known_of if value}
+    optional = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner), (REQUEST, request_id))
+    ours = {name: value for name, value in optional if value}
     due = _due(at)
     return common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours), due
 
 
-def _ids(once: Once, record: bytes) -> list[str]:
+def _ids(idempotency: Idempotency, record: bytes) -> list[str]:
     """Of the jobs that an earlier request of the same key has made. Raises IdempotencyKeyReused."""
     digest, *ids = record.decode().split()
-    if digest != once.digest:
-        raise IdempotencyKeyReused(once.key)
+    if digest != idempotency.digest:
+        raise IdempotencyKeyReused(idempotency.key)
     return list(ids)
 
 
@@ -147,20 +147,20 @@ class Jobs:
         retention: Retention,
         *,
         job_id: str = "",
-        once: Once | None = None,
-        **options: Unpack[Options],
+        idempotency: Idempotency | None = None,
+        **options: Unpack[SubmitOptions],
     ) -> Job:
         """Put a job on a queue, in one atomic round trip.
 
-        Returns the job, which may be an earlier one by `once`. `arguments` must be valid for the task: this does not
-        check them. Raises IdempotencyKeyReused, NoRoom, and as `get`.
+        Return the job: an earlier one if `idempotency` names a request that was done before. `arguments` must be valid
+        for the task: this does not check them. Raises IdempotencyKeyReused, NoRoom, and as `get`.
         """
         job_id = job_id or new_job_id()
         common, due = _common(spec, retention, **options)
         own = own_fields(spec, arguments)
-        [known] = self._send(spec, common, {job_id: own}, due, once)
-        if known != job_id:
-            return self.get(known)
+        [sent] = self._send(spec, common, {job_id: own}, due, idempotency)
+        if sent != job_id:
+            return self.get(sent)
         return with_due(submitted(job_id, arguments, {**common, **own}), due)
 
     def submit_many(
@@ -169,18 +169,18 @@ class Jobs:
         arguments: Sequence[dict[str, Any]],
         retention: Retention,
         *,
-        once: Once | None = None,
-        **options: Unpack[Options],
+        idempotency: Idempotency | None = None,
+        **options: Unpack[SubmitOptions],
     ) -> list[str]:
         """Put a job for each of these arguments on a queue, as `submit` does, in one atomic round trip; their ids.
 
-        Raises ValueError if there are more than BATCH; IdempotencyKeyReused, NoRoom.
+        Raises ValueError if there are more than MAX_BATCH; IdempotencyKeyReused, NoRoom.
         """
-        if len(arguments) > BATCH:
-            raise ValueError(f"{len(arguments):,} jobs at once: {BATCH:,} is the most.")
+        if len(arguments) > MAX_BATCH:
+            raise ValueError(f"{len(arguments):,} jobs at once: {MAX_BATCH:,} is the most.")
         common, due = _common(spec, retention, **options)
         jobs = {new_job_id(): own_fields(spec, one) for one in arguments}
-        return self._send(spec, common, jobs, due, once) if jobs else []
+        return self._send(spec, common, jobs, due, idempotency) if jobs else []
 
     def _send(
         self,
@@ -188,12 +188,16 @@ class Jobs:
         common: dict[str, Any],
         jobs: dict[str, dict[str, Any]],
         due: int | None,
-        once: Once | None,
+        idempotency: Idempotency | None,
     ) -> list[str]:
         """Submit; the ids of the jobs, or of those that an earlier request of the same key has made."""
         record: tuple[Any, ...] = ("", "", 0)
-        if once:
-            record = (idempotency_key(once.key, once.owner), f"{once.digest} {' '.join(jobs)}", IDEMPOTENCY_SECONDS)
+        if idempotency:
+            record = (
+                idempotency_key(idempotency.key, idempotency.owner),
+                f"{idempotency.digest} {' '.join(jobs)}",
+                IDEMPOTENCY_SECONDS,
+            )
         names = next(iter(jobs.values())).keys()
         arguments: list[Any] = [
             common["origin"],
@@ -211,7 +215,7 @@ class Jobs:
             arguments.append(job_id)
             arguments += own.values()
         answer = self._run_submit(arguments)
-        return _ids(once, answer) if once and answer else list(jobs)
+        return _ids(idempotency, answer) if idempotency and answer else list(jobs)
 
     def _run_submit(self, arguments: list[Any]) -> bytes | None:
         """What the script answers. Raises QueueFull, OwnerFull, RedisFull."""
@@ -231,10 +235,10 @@ class Jobs:
         known: bytes | None = answer
         return known
 
-    def done_before(self, once: Once) -> list[str]:
+    def earlier_ids(self, idempotency: Idempotency) -> list[str]:
         """The ids of the jobs that an earlier request of the same key has made. Raises IdempotencyKeyReused."""
-        known = self._redis.get(idempotency_key(once.key, once.owner))
-        return _ids(once, known) if known else []
+        earlier = self._redis.get(idempotency_key(idempotency.key, idempotency.owner))
+        return _ids(idempotency, earlier) if earlier else []
 
     # End, keep, remove
 
@@ -257,7 +261,7 @@ class Jobs:
 
     def _each(self, script: Script, job_ids: Sequence[str], *arguments: Any) -> list[str]:
         """Not all in one step: a script holds up all others."""
-        parts = [job_ids[start : start + _AT_ONCE] for start in range(0, len(job_ids), _AT_ONCE)]
+        parts = [job_ids[start : start + _IDS_PER_SCRIPT] for start in range(0, len(job_ids), _IDS_PER_SCRIPT)]
         return [
             STATUSES.get(status.decode(), "") for part in parts for status in script(self._redis, *arguments, *part)
         ]
@@ -353,11 +357,11 @@ class Jobs:
                 pipeline.zcount(registry_key("finished", queue), now, "+inf")
             for queue in self._queues:
                 pipeline.zrevrangebyscore(
-                    registry_key("finished", queue), "(+inf", now, 0, limit + _SAME_SECOND, withscores=True
+                    registry_key("finished", queue), "(+inf", now, 0, limit + _EXTRA_ENTRIES, withscores=True
                 )
             answers = pipeline.execute()
         entries = sorted((e for part in answers[len(self._queues) :] for e in part), key=lambda e: -e[1])
-        del entries[limit + _SAME_SECOND :]
+        del entries[limit + _EXTRA_ENTRIES :]
         jobs = [job for job in self._listing.load([job_id.decode() for job_id, _ in entries]) if job and job.ended_at]
         jobs.sort(key=lambda job: job.ended_at or datetime.min.replace(tzinfo=UTC), reverse=True)
         return jobs[:limit], sum(answers[: len(self._queues)])

@@ -12,7 +12,7 @@ from taskdesk.service import clock
 MOST_DAYS = 366  # that a job may be scheduled ahead
 
 
-class Options(TypedDict, total=False):
+class SubmitOptions(TypedDict, total=False):
     """`queue`: its task's unless told. `at`, with a zone: when it is queued; now, if that is over.
 
     `tags`: see arguments.py. `retry_of`: the id of another job. `owner`: the name of who asks, if known.
@@ -26,7 +26,7 @@ class Options(TypedDict, total=False):
     request_id: str
 
 
-def check_options(queues: Sequence[str], options: Options) -> None:
+def check_submit_options(queues: Sequence[str], options: SubmitOptions) -> None:
     """Raises InvalidArguments, whose pointers are `/queue` and `/at`."""
     errors = []
     queue, at = options.get("queue"), options.get("at")

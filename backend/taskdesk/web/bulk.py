@@ -9,12 +9,12 @@ from typing import Any
 
 from redis.exceptions import RedisError
 
-from taskdesk.jobs.desk import Outcome
+from taskdesk.jobs.desk import ActionOutcome
 from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
-from taskdesk.jobs.jobs import BATCH
+from taskdesk.jobs.jobs import MAX_BATCH
 from taskdesk.jobs.listing import Filter
 from taskdesk.service.errors import AppError, NoRoom, RedisAway
-from taskdesk.web.access.identity import who
+from taskdesk.web.access.identity import current_user
 from taskdesk.web.context import desk
 
 MAX_BULK = 10_000
@@ -30,7 +30,7 @@ def matching_ids(matching: Filter, expected: int | None = None, at: str = "") ->
     ids: dict[str, None] = {}
     cursor: str | None = None
     while True:
-        jobs, cursor = desk().jobs.page(BATCH, cursor, matching)
+        jobs, cursor = desk().jobs.page(MAX_BATCH, cursor, matching)
         ids |= dict.fromkeys(job.id for job in jobs)
         if len(ids) > MAX_BULK:
             raise InvalidArguments([FieldError(at, f"More than {MAX_BULK:,} jobs match: narrow it.")])
@@ -48,7 +48,7 @@ def act(action: str, ids: Sequence[str]) -> dict[str, int]:
 
     Jobs of others are skipped; a retry that finds no room is refused: later it may find some.
     """
-    parts = (ids[start : start + BATCH] for start in range(0, len(ids), BATCH))
+    parts = (ids[start : start + MAX_BATCH] for start in range(0, len(ids), MAX_BATCH))
     outcomes: Counter[str] = Counter()
     for part in parts:
         own = _own(part)
@@ -57,7 +57,7 @@ def act(action: str, ids: Sequence[str]) -> dict[str, int]:
     return dict(+outcomes)
 
 
-def _word(outcome: Outcome) -> str:
+def _word(outcome: ActionOutcome) -> str:
     if isinstance(outcome, NoRoom):
         return "refused"
     return outcome if isinstance(outcome, str) and outcome in _DONE else "skipped"
@@ -65,18 +65,18 @@ def _word(outcome: Outcome) -> str:
 
 def _own(ids: Sequence[str]) -> Sequence[str]:
     """Those that who asks may change."""
-    known = who()
-    if known is None or known.role == "operator":
+    user = current_user()
+    if user is None or user.role == "operator":
         return ids
     owners = desk().jobs.owners(ids)
-    return [job_id for job_id, owner in zip(ids, owners, strict=True) if known.may_change(owner or "")]
+    return [job_id for job_id, owner in zip(ids, owners, strict=True) if user.may_change(owner or "")]
 
 
-def _retry(*job_ids: str) -> list[Outcome]:
+def _retry(*job_ids: str) -> list[ActionOutcome]:
     return [_retried(job_id) for job_id in job_ids]
 
 
-def _retried(job_id: str) -> Outcome:
+def _retried(job_id: str) -> ActionOutcome:
     try:
         desk().retry(desk().jobs.get(job_id))
     except AppError as error:
@@ -86,7 +86,7 @@ def _retried(job_id: str) -> Outcome:
     return "retried"
 
 
-ACTIONS: dict[Any, Callable[..., list[Outcome]]] = {
+ACTIONS: dict[Any, Callable[..., list[ActionOutcome]]] = {
     "cancel": lambda *job_ids: desk().cancel(*job_ids),
     "retry": _retry,
     "keep": lambda *job_ids: desk().keep(*job_ids),

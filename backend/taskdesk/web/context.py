@@ -9,11 +9,11 @@ from flask import current_app, g
 
 from taskdesk.jobs.arguments import Arguments
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.desk import Desk, Outcome
+from taskdesk.jobs.desk import ActionOutcome, Desk
 from taskdesk.jobs.job import Job
 from taskdesk.service.errors import AppError
 from taskdesk.service.redis import connect_shared
-from taskdesk.web.access.identity import who
+from taskdesk.web.access.identity import current_user
 from taskdesk.web.settings import WebSettings
 from taskdesk.web.streams.event_streams import EventStreams
 from taskdesk.web.streams.job_notifier import JobNotifier
@@ -50,7 +50,7 @@ class WebDesk(Desk):
         g.setdefault("made", []).extend(ids)
         return ids
 
-    def change(self, action: Callable[[str], list[Outcome]], job_id: str) -> str:
+    def change(self, action: Callable[[str], list[ActionOutcome]], job_id: str) -> str:
         """The outcome of `cancel`, `keep` or `delete` for one job. Raises why it was not done; as `Jobs.get`."""
         self.jobs.get(job_id)  # it knows which have expired
         [outcome] = action(job_id)
@@ -66,8 +66,8 @@ class WebDesk(Desk):
 
 
 def _owner() -> str:
-    known = who()
-    return known.name if known else ""
+    user = current_user()
+    return user.name if user else ""
 
 
 def desk() -> WebDesk:

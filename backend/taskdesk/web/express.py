@@ -53,24 +53,24 @@ class Express:
         if not task or not self._hosts.trusts(environ.get("HTTP_HOST", "")):
             return self._flask(environ, start_response)
         try:
-            known = self._authenticator.by_header(environ)
-            if not (known and known.has_role(SUBMITTER)):
+            user = self._authenticator.by_header(environ)
+            if not (user and user.has_role(SUBMITTER)):
                 return self._flask(environ, start_response)
-            if self._limit and not self._limit.counts(known, environ):
+            if self._limit and not self._limit.counts(user, environ):
                 return self._flask(environ, start_response)
             request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
-            job = self._submit(task, environ, known, request_id)
+            job = self._submit(task, environ, user, request_id)
         except Exception as error:
             return self._refuse(error, environ, start_response)
-        return self._accept(job, known, request_id, environ, start_response, began)
+        return self._accept(job, user, request_id, environ, start_response, began)
 
-    def _submit(self, task: str, environ: dict[str, Any], known: Identity, request_id: str) -> Job:
+    def _submit(self, task: str, environ: dict[str, Any], user: Identity, request_id: str) -> Job:
         spec = self._desk.catalog.task(task)
         body = environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        return self._desk.submit_for(known.name, request_id, spec, json_arguments(spec, body))
+        return self._desk.submit_for(user.name, request_id, spec, json_arguments(spec, body))
 
     def _accept(
-        self, job: Job, known: Identity, request_id: str, environ: dict[str, Any], start_response: Any, began: float
+        self, job: Job, user: Identity, request_id: str, environ: dict[str, Any], start_response: Any, began: float
     ) -> list[bytes]:
         shown = {**job_object(self._desk, job), "links": job_links(job, environ.get("SCRIPT_NAME", ""))}
         body = f"{_encode(shown)}\n".encode()
@@ -85,7 +85,7 @@ class Express:
         seconds = time.perf_counter() - began
         requests_of("POST", _ROUTE, 202).observe(seconds)
         client = environ.get("REMOTE_ADDR")
-        write_audit(known, "create_job", job.id, 202, client, request_id)
+        write_audit(user, "create_job", job.id, 202, client, request_id)
         write_line("POST", environ["PATH_INFO"], 202, seconds, client, request_id)
         return [body]
 

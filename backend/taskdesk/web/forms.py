@@ -15,7 +15,7 @@ from taskdesk.jobs.arguments import Arguments, check, check_many
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
-from taskdesk.jobs.jobs import BATCH
+from taskdesk.jobs.jobs import MAX_BATCH
 from taskdesk.jobs.parsing import parse_json, read_fields, read_texts
 from taskdesk.service.errors import AppError
 
@@ -59,11 +59,11 @@ def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]
     inputs = json_object(request, BATCH_BYTES).get("inputs")
     if (
         not isinstance(inputs, list)
-        or not 1 <= len(inputs) <= BATCH
+        or not 1 <= len(inputs) <= MAX_BATCH
         or not all(isinstance(one, dict) for one in inputs)
     ):
         raise InvalidArguments(
-            [FieldError("/inputs", f"This has to be a list of 1 to {BATCH:,} objects of arguments.")]
+            [FieldError("/inputs", f"This has to be a list of 1 to {MAX_BATCH:,} objects of arguments.")]
         )
     if spec.file_parameters:
         raise InvalidArguments([FieldError("/inputs", "A task that takes a file takes one job at a time.")])

@@ -14,7 +14,7 @@ from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
 from taskdesk.jobs.job import EVERY_STATUS
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.parsing import read_moment
-from taskdesk.jobs.submit_options import Options
+from taskdesk.jobs.submit_options import SubmitOptions
 from taskdesk.service import clock
 
 MAX_PAGE = 200
@@ -37,7 +37,7 @@ def once_each(query: MultiDict[str, str]) -> dict[str, str]:
     return query.to_dict()
 
 
-def submit_options(query: MultiDict[str, str]) -> Options:
+def submit_options(query: MultiDict[str, str]) -> SubmitOptions:
     """What `Desk.submit` is told besides the arguments: queue, at, tags. Raises InvalidArguments."""
     at = query.get("at")
     try:

@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.errors import JobExpired, JobNotFound
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.jobs import Jobs, Once, new_job_id
+from taskdesk.jobs.jobs import Idempotency, Jobs, new_job_id
 from taskdesk.jobs.keys import SWEEP_LOCK, WORKERS
 from taskdesk.worker.child.reservation import Reserved
 from taskdesk.worker.discovery import TaskRegistry, discover
@@ -97,12 +97,12 @@ class Life(RuleBasedStateMachine):
             self._submit(task, key, datetime.now(UTC) + timedelta(hours=1) if later else None)
 
     def _submit(self, task: str, key: str, at: datetime | None) -> None:
-        once = Once(key + task, "same") if key else None
+        idempotency = Idempotency(key + task, "same") if key else None
         spec = self.registry.catalog.tasks[task]
         job_id = new_job_id()
         for _ in range(2):  # without an answer it is sent again
             try:
-                job_id = self.jobs.submit(spec, {}, RETENTION, job_id=job_id, at=at, once=once).id
+                job_id = self.jobs.submit(spec, {}, RETENTION, job_id=job_id, at=at, idempotency=idempotency).id
                 break
             except (RedisError, Killed):
                 continue
@@ -111,8 +111,8 @@ class Life(RuleBasedStateMachine):
         else:
             return
         self.tasks[job_id] = task
-        if once:
-            self.by_key[once.key].add(job_id)
+        if idempotency:
+            self.by_key[idempotency.key].add(job_id)
 
     def pick(self, number: int) -> str:
         known = [job_id for job_id in self.tasks if job_id not in self.gone]

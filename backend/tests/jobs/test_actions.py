@@ -10,7 +10,7 @@ from redis import Redis
 
 from taskdesk.jobs.errors import IdempotencyKeyReused, JobExpired, JobNotFound
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.jobs import Jobs, Once
+from taskdesk.jobs.jobs import Idempotency, Jobs
 from taskdesk.jobs.queues import Queues
 from tests.conftest import Stack, wait_until
 from tests.faults.reconciler import Snapshot
@@ -91,13 +91,13 @@ def test_a_deleted_job_leaves_nothing(jobs, submit, run_worker, redis):
 
 
 def test_a_request_with_a_key_is_done_once(jobs, submit):
-    once = Once("the key", "digest")
+    idempotency = Idempotency("the key", "digest")
 
-    assert submit(once=once) == submit(once=once)
+    assert submit(idempotency=idempotency) == submit(idempotency=idempotency)
 
     assert len(jobs.page(10)[0]) == 1
     with pytest.raises(IdempotencyKeyReused):
-        submit(once=Once("the key", "another digest"))
+        submit(idempotency=Idempotency("the key", "another digest"))
 
 
 def test_of_two_hundred_requests_at_once_with_twenty_keys_twenty_are_done(redis_url, echo, jobs):
@@ -107,7 +107,9 @@ def test_of_two_hundred_requests_at_once_with_twenty_keys_twenty_are_done(redis_
     def request(number: int) -> None:
         key = number % 20
         with Redis.from_url(redis_url) as redis:
-            job = Jobs(redis, ("default",)).submit(echo, {"text": "a"}, RETENTION, once=Once(str(key), "same"))
+            job = Jobs(redis, ("default",)).submit(
+                echo, {"text": "a"}, RETENTION, idempotency=Idempotency(str(key), "same")
+            )
             ids[key].add(job.id)
 
     threads = [threading.Thread(target=request, args=(number,)) for number in range(200)]
@@ -121,12 +123,12 @@ def test_of_two_hundred_requests_at_once_with_twenty_keys_twenty_are_done(redis_
 
 
 def test_a_batch_with_a_key_is_done_once(jobs, echo):
-    once = Once("the key", "digest")
+    idempotency = Idempotency("the key", "digest")
 
-    ids = jobs.submit_many(echo, [{"text": "a"}] * 3, RETENTION, once=once)
+    ids = jobs.submit_many(echo, [{"text": "a"}] * 3, RETENTION, idempotency=idempotency)
 
-    assert jobs.submit_many(echo, [{"text": "a"}] * 3, RETENTION, once=once) == ids
-    assert jobs.done_before(once) == ids
+    assert jobs.submit_many(echo, [{"text": "a"}] * 3, RETENTION, idempotency=idempotency) == ids
+    assert jobs.earlier_ids(idempotency) == ids
 
 
 def test_a_position_counts_those_that_run_before(jobs, registry, submit, run_worker):

@@ -10,7 +10,7 @@ import pytest
 
 from taskdesk.jobs.errors import QueueFull
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.jobs import Jobs, Once
+from taskdesk.jobs.jobs import Idempotency, Jobs
 from taskdesk.jobs.keys import queue_key
 from taskdesk.jobs.queues import Queues
 from taskdesk.service.accounts import Accounts
@@ -56,10 +56,10 @@ def test_a_full_queue_says_how_many_wait_and_nothing_is_done(capped, echo, keys)
     before = keys()
 
     with pytest.raises(QueueFull, match="queue default is full: 9 jobs wait in it, and it takes 10"):
-        capped.submit_many(echo, [{"text": "a"}] * 2, RETENTION, once=Once("key", "digest"))
+        capped.submit_many(echo, [{"text": "a"}] * 2, RETENTION, idempotency=Idempotency("key", "digest"))
 
     assert keys() == before
-    assert len(capped.submit_many(echo, [{"text": "a"}], RETENTION, once=Once("key", "digest"))) == 1
+    assert len(capped.submit_many(echo, [{"text": "a"}], RETENTION, idempotency=Idempotency("key", "digest"))) == 1
 
 
 def test_each_queue_has_places_of_its_own_and_scheduled_jobs_take_them_too(capped, echo):
@@ -74,12 +74,12 @@ def test_each_queue_has_places_of_its_own_and_scheduled_jobs_take_them_too(cappe
 
 
 def test_what_was_accepted_is_answered_again_though_the_queue_is_full(capped, echo):
-    once = Once("key", "digest")
-    first = capped.submit(echo, {"text": "a"}, RETENTION, once=once)
+    idempotency = Idempotency("key", "digest")
+    first = capped.submit(echo, {"text": "a"}, RETENTION, idempotency=idempotency)
     by_id = capped.submit(echo, {"text": "a"}, RETENTION, job_id="by-id")
     capped.submit_many(echo, [{"text": "a"}] * 8, RETENTION)
 
-    assert capped.submit(echo, {"text": "a"}, RETENTION, once=once).id == first.id
+    assert capped.submit(echo, {"text": "a"}, RETENTION, idempotency=idempotency).id == first.id
     assert capped.submit(echo, {"text": "a"}, RETENTION, job_id="by-id").id == by_id.id  # its answer was lost
     with pytest.raises(QueueFull):
         capped.submit(echo, {"text": "a"}, RETENTION)
@@ -113,7 +113,7 @@ def test_when_redis_is_nearly_full_submits_are_refused_and_jobs_end(jobs, echo, 
 
     for _ in range(3):  # each looks again
         with pytest.raises(RedisFull):
-            jobs.submit_many(echo, [{"text": "a"}], RETENTION, once=Once("key", "digest"))
+            jobs.submit_many(echo, [{"text": "a"}], RETENTION, idempotency=Idempotency("key", "digest"))
     assert keys() == before
     run_worker()
 
@@ -128,7 +128,7 @@ def test_when_redis_is_full_between_two_looks_a_submit_is_refused_all_the_same(r
     leave(1.1)
 
     with pytest.raises(RedisFull, match="no room for more"):
-        jobs.submit(echo, {"text": "a"}, RETENTION, once=Once("key", "digest"))
+        jobs.submit(echo, {"text": "a"}, RETENTION, idempotency=Idempotency("key", "digest"))
 
     assert keys() == before
 

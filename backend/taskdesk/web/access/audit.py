@@ -16,12 +16,12 @@ def install(app: Flask) -> None:
 
 
 def write_audit(
-    known: Identity | None, what: str, subject: str, status: int, client: str | None, request_id: str, count: int = 1
+    user: Identity | None, what: str, subject: str, status: int, client: str | None, request_id: str, count: int = 1
 ) -> None:
     log.info(
         "audit",
-        who=known.name if known else "",
-        token=known.token if known else "",
+        who=user.name if user else "",
+        token=user.token if user else "",
         what=what,
         subject=subject,
         count=count,
@@ -38,5 +38,5 @@ def _note(response: Response) -> Response:
         subject = args.get("job_id") or (made[0] if made else args.get("name", ""))
         what = (request.endpoint or "nothing").rpartition(".")[2]
         count = len(made) or 1
-        write_audit(g.get("who"), what, subject, response.status_code, request.remote_addr, g.request_id, count)
+        write_audit(g.get("user"), what, subject, response.status_code, request.remote_addr, g.request_id, count)
     return response

@@ -16,7 +16,7 @@ from taskdesk.jobs.jobs import is_job_id
 from taskdesk.service import clock
 from taskdesk.service.accounts import Accounts, Identity, User
 from taskdesk.service.errors import AppError
-from taskdesk.web.access.identity import Authenticator, authenticator, who
+from taskdesk.web.access.identity import Authenticator, authenticator, current_user
 from taskdesk.web.access.sessions import Sessions
 from taskdesk.web.context import desk
 from taskdesk.web.errors import wants_json
@@ -63,7 +63,7 @@ class StaleForm(AppError):
 
 def install(app: Flask, settings: WebSettings) -> None:
     app.extensions["authenticator"] = Authenticator(Accounts(app.extensions["desk"].redis), settings)
-    app.jinja_env.globals.update(who=who, csrf_field=_csrf_field)
+    app.jinja_env.globals.update(current_user=current_user, csrf_field=_csrf_field)
     app.before_request(_admit)
     if settings.auth:
         _have_sessions(app, settings)
@@ -71,14 +71,14 @@ def install(app: Flask, settings: WebSettings) -> None:
 
 def identify() -> Identity | None:
     """Who sent the request: by its token if it says one, else by its session; None if that is nobody we know."""
-    known = authenticator().by_header(request.environ)
-    if known is None and "Authorization" not in request.headers:
-        known = _of_session()
-    g.who = known
-    return known
+    user = authenticator().by_header(request.environ)
+    if user is None and "Authorization" not in request.headers:
+        user = _of_session()
+    g.user = user
+    return user
 
 
-def is_known_for_long() -> Callable[[], bool] | None:
+def login_check() -> Callable[[], bool] | None:
     """Whether who sent this request is still let in: to be asked when it is long over. None where nobody logs in."""
     known = authenticator()
     if not known.is_on:
@@ -100,7 +100,7 @@ def log_in(user: User) -> None:
     session.clear()
     session.permanent = True
     session.update(user=user.name, mark=authenticator().mark(user), since=int(clock.now()))
-    g.who = Identity(user.name, user.role)
+    g.user = Identity(user.name, user.role)
 
 
 def check_csrf() -> None:
@@ -135,14 +135,14 @@ def _have_sessions(app: Flask, settings: WebSettings) -> None:
 def _admit() -> BaseResponse | None:
     if request.endpoint in _OPEN:
         return None
-    known = identify()
-    if known is None:
+    user = identify()
+    if user is None:
         return _ask_to_log_in()
     if is_write():
         if "Authorization" not in request.headers:
             check_csrf()
-        _check_role(known)
-        _check_owner(known)
+        _check_role(user)
+        _check_owner(user)
     return None
 
 
@@ -166,18 +166,18 @@ def _ask_to_log_in() -> BaseResponse:
     return redirect(url_for("login.show_login", next=target))
 
 
-def _check_role(known: Identity) -> None:
+def _check_role(user: Identity) -> None:
     needed = _NEEDS.get(request.endpoint or "", SUBMITTER)
-    if not known.has_role(needed):
-        raise NotAllowed(f"{known.name} may not do this: it takes the role {needed}, and {known.role} is less.")
+    if not user.has_role(needed):
+        raise NotAllowed(f"{user.name} may not do this: it takes the role {needed}, and {user.role} is less.")
 
 
-def _check_owner(known: Identity) -> None:
+def _check_owner(user: Identity) -> None:
     job_id = (request.view_args or {}).get("job_id")
-    if not job_id or not is_job_id(job_id) or known.role == "operator":  # what is no id, the view refuses
+    if not job_id or not is_job_id(job_id) or user.role == "operator":  # what is no id, the view refuses
         return
     [owner] = desk().jobs.owners([job_id])
-    if owner is not None and not known.may_change(owner):
+    if owner is not None and not user.may_change(owner):
         raise NotAllowed(f"Job {job_id} belongs to {owner or 'nobody'}: only its owner and operators may change it.")
 
 

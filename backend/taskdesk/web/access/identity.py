@@ -17,12 +17,12 @@ from taskdesk.service.accounts import ANYBODY, ROLES, Accounts, Identity, Token,
 from taskdesk.web.settings import WebSettings
 
 ADMIN = "admin"  # who exists by the setting ADMIN_PASSWORD alone
-FRESH_SECONDS = 5.0  # that users and tokens which are known are not read again
+FRESH_SECONDS = 5.0  # for which users and tokens that were read count as current
 _HASHING = 2  # passwords at a time: each takes 32 MB and a tenth of a second of a processor
 
 
 @dataclass(frozen=True)
-class _Known:
+class _Snapshot:
     read_at: float
     users: dict[str, User]
     tokens: dict[str, Token]
@@ -36,7 +36,7 @@ class Authenticator:
         self._accounts = accounts
         self._key = settings.secret_key.get_secret_value().encode()
         self._admin_password = settings.admin_password.get_secret_value()
-        self._known: _Known | None = None
+        self._snapshot: _Snapshot | None = None
         if self.is_on:
             self._threads = ThreadPool(_HASHING)
             self._some_hash = generate_password_hash(self._admin_password or secrets.token_hex())
@@ -49,11 +49,11 @@ class Authenticator:
         if scheme.lower() != "bearer":
             return None
         digest = token_digest(text.strip())
-        known = self._read()
-        if digest not in known.tokens:
-            known = self._read(max_age=1)  # it may be new
-        token = known.tokens.get(digest)
-        user = known.users.get(token.user) if token else None
+        snapshot = self._read()
+        if digest not in snapshot.tokens:
+            snapshot = self._read(max_age=1)  # it may be new
+        token = snapshot.tokens.get(digest)
+        user = snapshot.users.get(token.user) if token else None
         if not (token and user):
             return None
         return Identity(user.name, min(token.role, user.role, key=ROLES.index), token.name)
@@ -78,23 +78,23 @@ class Authenticator:
         secret = self._admin_password if is_admin else user.password
         return hmac.new(self._key, f"session\n{user.name}\n{secret}".encode(), "sha256").hexdigest()[:32]
 
-    def _read(self, max_age: float = FRESH_SECONDS) -> _Known:
+    def _read(self, max_age: float = FRESH_SECONDS) -> _Snapshot:
         """While one caller reads, or Redis is away, the others have what was read before."""
-        known, now = self._known, time.monotonic()
-        if known and now - known.read_at <= max_age:
-            return known
-        if known:
-            self._known = _Known(now, known.users, known.tokens)
+        snapshot, now = self._snapshot, time.monotonic()
+        if snapshot and now - snapshot.read_at <= max_age:
+            return snapshot
+        if snapshot:
+            self._snapshot = _Snapshot(now, snapshot.users, snapshot.tokens)
         try:
             users, tokens = self._accounts.read()
         except RedisError:
-            if not known:
+            if not snapshot:
                 raise
-            return known
+            return snapshot
         if self._admin_password:
             users[ADMIN] = User(ADMIN, "operator", self._some_hash)
-        self._known = _Known(now, users, tokens)
-        return self._known
+        self._snapshot = _Snapshot(now, users, tokens)
+        return self._snapshot
 
 
 def authenticator() -> Authenticator:
@@ -103,6 +103,6 @@ def authenticator() -> Authenticator:
     return found
 
 
-def who() -> Identity | None:
-    """Who sent this request; None before that is known, and for somebody who has to log in."""
-    return g.get("who")
+def current_user() -> Identity | None:
+    """Who sent this request; None before it is identified, or without a valid login."""
+    return g.get("user")

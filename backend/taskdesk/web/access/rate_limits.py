@@ -21,7 +21,7 @@ from redis.exceptions import RedisError
 from taskdesk.service.accounts import Identity
 from taskdesk.service.errors import AppError
 from taskdesk.web.access.auth import is_write
-from taskdesk.web.access.identity import who
+from taskdesk.web.access.identity import current_user
 from taskdesk.web.context import WebDesk
 from taskdesk.web.settings import WebSettings
 
@@ -46,9 +46,9 @@ class WriteLimit:
         self._strategy = FixedWindowRateLimiter(storage)
         self._limits = parse_many(rates)
 
-    def counts(self, known: Identity | None, environ: dict[str, Any]) -> bool:
+    def counts(self, user: Identity | None, environ: dict[str, Any]) -> bool:
         """Whether the request is within the limit, and has counted. Else it is Flask's; while Redis is away, too."""
-        client = _client_of(known, environ.get("REMOTE_ADDR", ""))
+        client = _client_of(user, environ.get("REMOTE_ADDR", ""))
         try:
             is_within = self._hit(_PREFIX, client, _SCOPE)
         except RedisError:
@@ -100,11 +100,11 @@ def _in_one_sentence(record: logging.LogRecord) -> bool:
 
 
 def _client() -> str:
-    return _client_of(who(), get_remote_address())
+    return _client_of(current_user(), get_remote_address())
 
 
-def _client_of(known: Identity | None, address: str) -> str:
-    return f"{known.name}/{known.token}" if known and known.name else address
+def _client_of(user: Identity | None, address: str) -> str:
+    return f"{user.name}/{user.token}" if user and user.name else address
 
 
 def _name() -> str:

@@ -12,7 +12,7 @@ from flask import Blueprint, Response, json, jsonify, request, send_file
 from taskdesk.jobs.errors import ArtifactNotFound, FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
-from taskdesk.web.access.auth import is_known_for_long
+from taskdesk.web.access.auth import login_check
 from taskdesk.web.bulk import matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.links import RETRY_AFTER, job_object, plain_result, result_parts
@@ -105,7 +105,7 @@ def job_events(job_id: str) -> Response:
     milliseconds, _, number = after.partition("-")
     if not (milliseconds.isdecimal() and number.isdecimal() and max(len(milliseconds), len(number)) < 19):
         after = "0-0"
-    events = desk().streams.open(job_id, after, request.remote_addr or "", is_known_for_long())
+    events = desk().streams.open(job_id, after, request.remote_addr or "", login_check())
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     # passed through: the server holds the watcher alone, not the response
     return Response(events, mimetype="text/event-stream", headers=headers, direct_passthrough=True)

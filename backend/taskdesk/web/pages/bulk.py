@@ -17,9 +17,9 @@ from taskdesk.web.context import desk
 from taskdesk.web.pages.view.filters import filters_of, in_words, list_url, tidy
 from taskdesk.web.query import job_filter
 
-DONE = "done"  # the word of the list's query for what was done: "cancel.canceled-12.skipped-1"
-NAMED = 10  # jobs that the question names
-_DONE = re.compile(r"(\w+)-([0-9]{1,9})")
+DONE_PARAMETER = "done"  # the word of the list's query for what was done: "cancel.canceled-12.skipped-1"
+NAMED_JOBS = 10  # jobs that the question names
+_COUNTED = re.compile(r"(\w+)-([0-9]{1,9})")
 _OUTCOMES = {
     "canceled": "canceled",
     "stopping": "are being stopped",
@@ -56,7 +56,7 @@ def act_on_jobs() -> Response | str | tuple[str, int]:
     if expected is None and ids:
         return _question(action, len(ids), ids, times)
     outcomes = [f"{word}-{count}" for word, count in act(action, ids).items()]
-    return redirect(list_url({**tidy(request.args), DONE: ".".join([action, *outcomes])}), 303)
+    return redirect(list_url({**tidy(request.args), DONE_PARAMETER: ".".join([action, *outcomes])}), 303)
 
 
 def done_in_words(done: str) -> str:
@@ -65,7 +65,7 @@ def done_in_words(done: str) -> str:
     if action not in ACTIONS:
         return ""
     words = {**_OUTCOMES, "skipped": _SKIPPED[action]}
-    told = [f"{int(count):,} {words[word]}" for word, count in _DONE.findall(outcomes) if word in words]
+    told = [f"{int(count):,} {words[word]}" for word, count in _COUNTED.findall(outcomes) if word in words]
     if not outcomes:
         return "No job was chosen."
     return f"{', '.join(told)}." if told else ""
@@ -102,7 +102,7 @@ def _question(
         what=in_words(filters, count),
         count=count,
         ids=[] if "all" in request.form else ids or [],
-        named=desk().jobs.load((ids or [])[:NAMED]),
+        named=desk().jobs.load((ids or [])[:NAMED_JOBS]),
         times=times or {},
         act_url=list_url(tidy(request.args)),
         list_url=list_url(tidy(request.args)),

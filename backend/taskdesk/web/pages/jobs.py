@@ -13,7 +13,7 @@ from taskdesk.jobs.job import Job
 from taskdesk.service import clock
 from taskdesk.web.bulk import ACTIONS
 from taskdesk.web.context import desk
-from taskdesk.web.pages.bulk import DONE, done_in_words
+from taskdesk.web.pages.bulk import DONE_PARAMETER, done_in_words
 from taskdesk.web.pages.view.durations import duration
 from taskdesk.web.pages.view.fields import as_local
 from taskdesk.web.pages.view.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
@@ -41,7 +41,7 @@ def list_jobs() -> str | Response | tuple[str, int]:
         return redirect(list_url(words))
     try:
         query = once_each(request.args)
-        matching = job_filter(query, besides=(*PAGED, DONE))
+        matching = job_filter(query, besides=(*PAGED, DONE_PARAMETER))
         jobs, following = desk().jobs.page(page_limit(query, ROWS), query.get("cursor"), matching)
     except InvalidArguments as error:
         return _page(words, errors={one.pointer.lstrip("/"): one.detail for one in error.errors}), error.status
@@ -95,7 +95,7 @@ def _page(
         reason=reason,
         following=following,
         actions=_SENSIBLE.get(words.get("status", ""), tuple(ACTIONS)),
-        done=done_in_words(words.get(DONE, "")),
+        done=done_in_words(words.get(DONE_PARAMETER, "")),
         range_in_words=range_in_words,
         as_local=as_local,
         **_choices(filters),
@@ -113,7 +113,7 @@ def _choices(filters: Mapping[str, str]) -> dict[str, Collection[str]]:
 
 
 def _addresses(words: Mapping[str, str], following: str | None) -> dict[str, str | None]:
-    here = {name: text for name, text in words.items() if name != DONE}
+    here = {name: text for name, text in words.items() if name != DONE_PARAMETER}
     return {
         "first_url": list_url({**here, "cursor": None}),
         "next_url": following and list_url({**here, "cursor": following}),

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from redis import Redis
 
 from taskdesk.jobs.artifacts import ArtifactStore
-from taskdesk.jobs.jobs import BATCH
+from taskdesk.jobs.jobs import MAX_BATCH
 from taskdesk.jobs.keys import BYTES, EXPIRED, JOBS, SWEEP_LOCK, foreign_key, index_key, job_key, registry_key
 from taskdesk.jobs.listing import INDEXED
 from taskdesk.jobs.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES, OWNERS
@@ -110,8 +110,8 @@ class Sweeper:
     def _remember(self, job_ids: Sequence[str]) -> None:
         """Let it be known for some time that these jobs were there."""
         now = clock.now()
-        for start in range(0, len(job_ids), BATCH):
-            entries = [part for job_id in job_ids[start : start + BATCH] for part in (now, job_id)]
+        for start in range(0, len(job_ids), MAX_BATCH):
+            entries = [part for job_id in job_ids[start : start + MAX_BATCH] for part in (now, job_id)]
             ALWAYS_RUN(self._redis, "ZADD", EXPIRED, *entries)
 
     def _forget_moved(self, foreign: str, entries: Sequence[bytes]) -> None:
@@ -140,7 +140,7 @@ class Sweeper:
         with self._redis.pipeline(transaction=False) as pipeline:
             for registry in registries:
                 pipeline.zcard(registry)
-            surplus = min(sum(pipeline.execute()) - self._settings.max_jobs, BATCH)
+            surplus = min(sum(pipeline.execute()) - self._settings.max_jobs, MAX_BATCH)
             if surplus <= 0:
                 return False
             for registry in registries:
@@ -153,7 +153,7 @@ class Sweeper:
                 self._redis.zrem(registry, *ids)  # of a job that had gone before
             self._remember(ids)
         self._gone += len(ids)
-        return len(ids) == BATCH
+        return len(ids) == MAX_BATCH
 
     def _remove_orphaned_files(self) -> None:
         """Go on with the round through the store for a moment: who sweeps has to beat, too."""

@@ -14,7 +14,7 @@ from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.parsing import with_zone
 from taskdesk.jobs.queues import Queue
-from taskdesk.jobs.submit_options import Options, check_options
+from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
 from taskdesk.web.context import desk
 from taskdesk.web.pages.view.fields import FormField, Texts
 from taskdesk.web.query import submit_options
@@ -56,11 +56,11 @@ def option_query(spec: TaskSpec, texts: Texts) -> MultiDict[str, str]:
     return query
 
 
-def read_options(spec: TaskSpec, texts: Texts) -> Options:
+def read_options(spec: TaskSpec, texts: Texts) -> SubmitOptions:
     """What `Desk.submit` is told. Raises InvalidArguments, whose pointers are `/-queue`, `/-at` and `/-tag`."""
     try:
         options = submit_options(option_query(spec, texts))
-        check_options(desk().queues.names, options)
+        check_submit_options(desk().queues.names, options)
     except InvalidArguments as error:
         raise InvalidArguments([FieldError(f"/-{one.pointer[1:]}", one.detail) for one in error.errors]) from None
     return options
