@@ -20,6 +20,7 @@ from taskdesk.jobs.artifacts import Artifact
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.events import Progress
 from taskdesk.jobs.keys import FOREIGN
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.service import clock
 
 TASK, TAGS, RETRY_OF, KEPT, OWNER = "td_task", "td_tags", "td_retry_of", "td_kept", "td_owner"
@@ -151,7 +152,7 @@ def common_fields(
 
     What RQ writes as empty strings is left out.
     """
-    now = rq_time(clock.utc_now())
+    now = now_text()
     fields = {
         "created_at": now,
         **({"status": "scheduled"} if is_scheduled else {"status": "queued", "enqueued_at": now}),
@@ -175,11 +176,6 @@ def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _shown(value: Any) -> str:
     """An argument in a summary; of a file its name."""
     return str(value["filename"]) if type(value) is dict and value.keys() == _ARTIFACT else repr(value)
-
-
-def rq_time(moment: datetime) -> str:
-    """As RQ writes times, which are UTC."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def _backoff(retries: int) -> list[float]:

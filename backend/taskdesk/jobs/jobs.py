@@ -31,7 +31,6 @@ from taskdesk.jobs.job import (
     common_fields,
     load,
     own_fields,
-    rq_time,
     submitted,
     with_due,
 )
@@ -47,6 +46,7 @@ from taskdesk.jobs.keys import (
     results_key,
 )
 from taskdesk.jobs.listing import Filter, Listing
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import CANCEL, DELETE, KEEP, SUBMIT, Script
 from taskdesk.jobs.submit_options import SubmitOptions
 from taskdesk.service import clock
@@ -248,8 +248,7 @@ class Jobs:
         One that waits does not begin any more. Of one that runs ("running") the wish is kept: its worker stops it
         within 5 seconds. One that has ended stays as it is.
         """
-        now = clock.utc_now()
-        return self._each(CANCEL, job_ids, rq_time(now), int(now.timestamp()), _CANCELED)
+        return self._each(CANCEL, job_ids, now_text(), int(clock.now()), _CANCELED)
 
     def delete(self, *job_ids: str) -> list[str]:
         """Remove jobs and all of theirs but their files; the status that each had. One that runs is left alone."""

@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from taskdesk.service import clock
 
 
-class _Clock:
-    """Within a second only the microseconds change."""
-
-    def __init__(self) -> None:
-        self._second = 0
-        self._text = ""
-
-    def __call__(self) -> str:
-        now = clock.now()
-        second = int(now)
-        if second != self._second:
-            self._second = second
-            self._text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._text}.{int((now - second) * 1_000_000):06d}Z"
+def now_text() -> str:
+    """Return the time by Redis's clock, in UTC with microseconds."""
+    now = clock.now()
+    second = int(now)
+    return f"{_text(second)}.{int((now - second) * 1_000_000):06d}Z"
 
 
-now_text = _Clock()
+@lru_cache(maxsize=1)  # within a second only the microseconds change
+def _text(second: int) -> str:
+    return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")

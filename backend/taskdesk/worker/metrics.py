@@ -23,7 +23,7 @@ from taskdesk.version import VERSION
 from taskdesk.worker.child.resource_limits import resident_memory
 from taskdesk.worker.shared.meters import Meters
 
-PATIENCE = 5  # seconds that a client may take to ask: meanwhile nobody else is answered
+REQUEST_SECONDS = 5  # for a client to send its request; nobody else is answered meanwhile
 
 
 class Figures:
@@ -96,7 +96,7 @@ def serve_metrics(listener: socket.socket, meters: Meters) -> None:
     registry = CollectorRegistry()
     registry.register(Figures(meters))
     handler = MetricsHandler.factory(registry)
-    handler.timeout = PATIENCE  # type: ignore[attr-defined]
+    handler.timeout = REQUEST_SECONDS  # type: ignore[attr-defined]
     server = HTTPServer(listener.getsockname()[:2], handler, bind_and_activate=False)
     server.socket.close()
     server.socket = listener

@@ -185,7 +185,7 @@ class Supervisor(TaskWorker):
     def look(self) -> None:
         """Beat and tick, as the supervisor of an idle child does."""
         self._dying(partial(self._beat, None))
-        self._dying(self._endings.tick)
+        self._dying(self._settlement.tick)
 
     def beat(self) -> None:
         """As while its child runs. It may kill the child."""
@@ -197,8 +197,8 @@ class Supervisor(TaskWorker):
     def call_back(self) -> None:
         running = self._activity.read()
         assert running
-        if running.ahead and running.execution != self._called_back:
-            self._call_back(running)
+        if running.ahead and running.execution != self._revoked:
+            self._revoke(running)
 
     def _dying(self, step: Callable[[], Any]) -> None:
         try:

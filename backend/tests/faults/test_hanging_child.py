@@ -11,18 +11,18 @@ import time
 
 import pytest
 
-from taskdesk.worker.supervisor.hang_detector import SILENCE
+from taskdesk.worker.supervisor.hang_detector import HANG_SECONDS
 from tests.conftest import wait_until
 from tests.faults.fleet import alive, parents, send
 from tests.faults.harness import Rig, start_rig
 
 ALL = os.environ.get("FAULTS") == "all"
 SEED = int(os.environ.get("FAULTS_SEED", "1")) + 33
-PATIENCE = SILENCE if ALL else SILENCE / 5  # seconds
+LIMIT_SECONDS = HANG_SECONDS if ALL else HANG_SECONDS / 5  # seconds
 SHORTENED = f"""
 import taskdesk.worker.supervisor.hang_detector, taskdesk.worker.child.script_connection, worker
-taskdesk.worker.supervisor.hang_detector.SILENCE = {PATIENCE}
-taskdesk.worker.child.script_connection.WAKE_UP = {PATIENCE / 3}
+taskdesk.worker.supervisor.hang_detector.HANG_SECONDS = {LIMIT_SECONDS}
+taskdesk.worker.child.script_connection.WAKE_UP = {LIMIT_SECONDS / 3}
 raise SystemExit(worker.main())
 """
 SENTENCE = "stopped responding after the function had ended"
@@ -50,7 +50,7 @@ def test_f33_a_job_whose_thread_holds_the_gil_after_its_end_is_settled_and_the_n
         wait_until(lambda: len(rig.effects.of(job_id)) == 2, what="the function ends")
         following = rig.submit("effect")
 
-        job = rig.until_final(job_id, seconds=PATIENCE + 15)
+        job = rig.until_final(job_id, seconds=LIMIT_SECONDS + 15)
 
         assert (job.status, job.error["type"]) == ("failed", "WorkerLost")
         assert SENTENCE in job.error["detail"]
@@ -63,7 +63,7 @@ def test_f33_a_job_whose_arguments_can_not_be_let_go_of_is_tried_again():
         start(rig)
         job_id = rig.submit("never_lets_go", argument={})
 
-        job = rig.until_final(job_id, seconds=PATIENCE + 15)
+        job = rig.until_final(job_id, seconds=LIMIT_SECONDS + 15)
 
         assert job.status == "succeeded"
         assert [SENTENCE in attempt.error["detail"] for attempt in job.attempts] == [True]
@@ -89,7 +89,7 @@ def test_f33_an_idle_child_that_was_stopped_is_replaced():
 
         job_id = rig.submit("effect")
 
-        assert rig.until_final(job_id, seconds=PATIENCE * 4 / 3 + 15).status == "succeeded"
+        assert rig.until_final(job_id, seconds=LIMIT_SECONDS * 4 / 3 + 15).status == "succeeded"
         assert alive(supervisor)
         assert not alive(stopped)
 
@@ -99,12 +99,12 @@ def test_f33_a_child_that_waits_for_jobs_or_for_redis_is_left_alone():
     """Also for a frozen Redis, as its job ends; and its many queues make it wait long."""
     with start_rig(SEED) as rig:
         patient = start(rig, QUEUES=",".join(["high", "default", "low", *(f"q{n}" for n in range(30))]))
-        time.sleep(PATIENCE * 1.5)
+        time.sleep(LIMIT_SECONDS * 1.5)
         job_id = rig.submit("effect", seconds=1)
         rig.until_running(job_id)
 
         rig.server.freeze()
-        time.sleep(PATIENCE * 2)
+        time.sleep(LIMIT_SECONDS * 2)
         rig.server.thaw()
 
         assert rig.until_final(job_id).status == "succeeded"
@@ -118,7 +118,7 @@ def test_f33_a_supervisor_that_was_stopped_itself_does_not_blame_its_child():
         time.sleep(1.5)  # until it is idle
         for pid in (parents()[frozen], frozen):
             send(pid, signal.SIGSTOP)
-        time.sleep(PATIENCE * 1.5)
+        time.sleep(LIMIT_SECONDS * 1.5)
 
         send(parents()[frozen], signal.SIGCONT)
         time.sleep(1)

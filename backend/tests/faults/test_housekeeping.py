@@ -14,7 +14,7 @@ from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import EXPIRED, JOBS, SWEEP_LOCK
 from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.supervisor.retention import UPLOAD_SECONDS, Sweeper
+from taskdesk.worker.supervisor.retention import UPLOAD_GRACE_SECONDS, Sweeper
 from tests.conftest import wait_until
 from tests.faults.catalog import CATALOG, QUEUES
 from tests.faults.harness import Rig, start_rig
@@ -99,7 +99,7 @@ def _let_all_expire(rig: Rig) -> None:
     """Their time passes, an hour for their files; the workers' sweeper is called more often than they would."""
     wait_until(lambda: not next(rig.redis.scan_iter("rq:job:*", 1000), None), seconds=60, what="the jobs expire")
     store = FolderStore(rig.fleet.data / "artifacts")
-    long_ago = time.time() - UPLOAD_SECONDS - 1
+    long_ago = time.time() - UPLOAD_GRACE_SECONDS - 1
     for folder in rig.fleet.data.glob("artifacts/??/*"):
         os.utime(folder, (long_ago, long_ago))
     sweeper = Sweeper(rig.redis, store, WorkerSettings(queues=QUEUES, _env_file=None))

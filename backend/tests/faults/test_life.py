@@ -193,7 +193,7 @@ class Life(RuleBasedStateMachine):
         self.redis.set("taskdesk:sweep:last", self.redis.time()[0] - 5)
         monitor = Supervisor(self.settings, self.registry, self.redis, self.begun)
         self.redis.delete(*(f"rq:scheduler-lock:{queue}" for queue in QUEUES))
-        monitor._endings.tick()
+        monitor._settlement.tick()
         self.redis.delete(*(f"rq:scheduler-lock:{queue}" for queue in QUEUES))
         shutil.rmtree(monitor._folder, ignore_errors=True)
 

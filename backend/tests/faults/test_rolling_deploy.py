@@ -211,7 +211,7 @@ import os, pathlib, signal, time
 import taskdesk.worker.supervisor.hang_detector, worker
 from taskdesk.worker.child.loop import Child
 
-taskdesk.worker.supervisor.hang_detector.SILENCE = 3
+taskdesk.worker.supervisor.hang_detector.HANG_SECONDS = 3
 hand_back, left = Child._hand_back, pathlib.Path(os.environ["HARM"])
 
 def harmed(child, *arguments):

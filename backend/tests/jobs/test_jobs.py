@@ -17,7 +17,7 @@ from taskdesk.jobs.errors import JobExpired, JobNotFound, NoResult
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import EXPIRED, JOBS, SWEEP_LOCK, owner_key
 from taskdesk.jobs.listing import Filter
-from taskdesk.worker.supervisor.retention import SLICE, Sweeper
+from taskdesk.worker.supervisor.retention import SLICE_ENTRIES, Sweeper
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
@@ -190,7 +190,7 @@ def test_files_whose_job_is_gone_are_removed_and_others_stay(redis, jobs, echo, 
 
 def test_while_much_has_expired_the_next_sweep_is_soon(redis, worker_settings, tmp_path):
     sweeper = Sweeper(redis, FolderStore(tmp_path), worker_settings)
-    redis.zadd(JOBS, {f"gone-{n}": n for n in range(SLICE)})
+    redis.zadd(JOBS, {f"gone-{n}": n for n in range(SLICE_ENTRIES)})
 
     assert sweeper.sweep()
     assert redis.ttl(SWEEP_LOCK) <= 1

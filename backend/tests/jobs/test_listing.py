@@ -11,9 +11,10 @@ from rq.serializers import JSONSerializer
 
 from taskdesk.jobs import listing
 from taskdesk.jobs.errors import InvalidArguments
-from taskdesk.jobs.job import Retention, rq_time
+from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import JOBS, index_key, job_key, owner_key
 from taskdesk.jobs.listing import Filter
+from taskdesk.jobs.rq_time import now_text
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
@@ -137,7 +138,7 @@ def queue_again(redis):
 
     def queue_again(job_id):
         redis.zadd(index_key("default", "queued"), {job_id: redis.incr("taskdesk:sequence")})
-        redis.hset(job_key(job_id), "enqueued_at", rq_time(datetime.now(UTC)))
+        redis.hset(job_key(job_id), "enqueued_at", now_text())
 
     return queue_again
 

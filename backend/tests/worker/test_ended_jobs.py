@@ -20,8 +20,8 @@ from taskdesk.worker.shared.activity import Activity
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Meters
 from taskdesk.worker.shared.output_buffer import Output
-from taskdesk.worker.supervisor.heartbeat import Pulse
-from taskdesk.worker.supervisor.settlement import Endings
+from taskdesk.worker.supervisor.heartbeat import Heartbeat
+from taskdesk.worker.supervisor.settlement import Settlement
 from tests.conftest import wait_until
 
 
@@ -139,11 +139,11 @@ def test_a_heartbeat_after_the_function_has_ended_leaves_the_hash_that_rq_watche
     """Else RQ's code, which needs longer for very many dependents, would begin anew for ever."""
     job_id, activity = submit("echo", text="a"), Activity(["default"])
     CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
-    pulse = Pulse(redis, "someone", activity)
+    heartbeat = Heartbeat(redis, "someone", activity)
 
     def beat():
         redis.hset(f"rq:job:{job_id}", "last_heartbeat", "before")
-        assert pulse.beat(activity.read(), 0).job == b"go on"
+        assert heartbeat.send(activity.read(), 0).job == b"go on"
         return redis.hget(f"rq:job:{job_id}", "last_heartbeat")
 
     activity.begin(job_id, "e1", 60)
@@ -208,7 +208,7 @@ def test_failed_jobs_that_many_wait_for_are_told_of_a_few_at_a_time(
     settings, activity = worker_settings, Activity(worker_settings.queues)
     meters = Meters(registry.tasks, 1).rows[0]
     foreign = ForeignJobs(registry)
-    endings = Endings(
+    settlement = Settlement(
         redis, "one", settings, registry, activity=activity, output=Output(), meters=meters, foreign=foreign
     )
     first = [submit("echo", text="a") for _ in range(3)]
@@ -218,7 +218,7 @@ def test_failed_jobs_that_many_wait_for_are_told_of_a_few_at_a_time(
         CYCLE(redis, "someone", now_text(), job_id, 90, "", "", keys=["rq:queue:default"])
         RELEASE(redis, "someone", now_text(), "failed", job_id, job_id, "{}", "", "", "", "")
 
-    told = [(endings.tick(), redis.llen("rq:queue:low"))[1] for _ in range(3)]
+    told = [(settlement.tick(), redis.llen("rq:queue:low"))[1] for _ in range(3)]
 
     assert told == [1, 2, 3]
     assert not redis.exists(PARENTS)

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import EXPIRED, JOBS, WORKERS, job_key
-from taskdesk.worker.supervisor.housekeeping import HouseKeeping
+from taskdesk.worker.supervisor.housekeeping import Housekeeping
 from taskdesk.worker.supervisor.retention import Sweeper
 from taskdesk.worker.supervisor.worker import TaskWorker
 from tests.conftest import wait_until
@@ -117,7 +117,7 @@ def test_while_redis_is_full_what_has_expired_is_swept(redis, jobs, registry, wo
 
     sweeper = Sweeper(redis, FolderStore(small_disk), worker_settings)
     with suppress(RedisError):  # what comes after that needs room
-        HouseKeeping(TaskWorker(worker_settings, registry, redis), registry.catalog, sweeper).do_if_due()
+        Housekeeping(TaskWorker(worker_settings, registry, redis), registry.catalog, sweeper).do_if_due()
 
     assert redis.zscore(JOBS, job.id) is None
     assert redis.zscore(EXPIRED, job.id)

@@ -14,11 +14,11 @@ import time
 
 from taskdesk.worker.shared.activity import Activity, Running
 
-SILENCE = 30.0  # seconds
-LOOK = 1.0  # seconds from one look to the next that count, at most
+HANG_SECONDS = 30.0  # without a sign of life; then the child is killed
+LONGEST_STEP_SECONDS = 1.0  # that count between two looks: the supervisor may have been stopped
 
 
-class Silence:
+class HangDetector:
     def __init__(self, activity: Activity):
         self._activity = activity
         self.begin()
@@ -35,9 +35,9 @@ class Silence:
             self.begin()
             return False
         now = time.monotonic()
-        self._seconds += min(now - self._looked, LOOK)
+        self._seconds += min(now - self._looked, LONGEST_STEP_SECONDS)
         self._looked = now
-        return self._seconds > SILENCE + self._sign[1]
+        return self._seconds > HANG_SECONDS + self._sign[1]
 
     def is_broken(self) -> bool:
         """Return True if the child has shown a sign of life since the last look."""

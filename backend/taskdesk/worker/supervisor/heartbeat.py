@@ -15,9 +15,9 @@ from taskdesk.worker.child.resource_limits import resident_memory
 from taskdesk.worker.scripts import BEAT
 from taskdesk.worker.shared.activity import Activity, Running
 
-IDLE, BUSY = 10.0, 2.0  # seconds
-LONG = 0.1  # seconds that a job has to last before Redis is told of it
-RECORD_TTL = 120  # seconds until Redis forgets a worker that is silent
+IDLE_SECONDS, BUSY_SECONDS = 10.0, 2.0  # from one heartbeat to the next
+REPORT_AFTER_SECONDS = 0.1  # shorter jobs are in no heartbeat
+RECORD_TTL_SECONDS = 120  # without a heartbeat; then Redis forgets the worker
 
 
 class Verdict(NamedTuple):
@@ -27,7 +27,7 @@ class Verdict(NamedTuple):
     job: bytes
 
 
-class Pulse:
+class Heartbeat:
     def __init__(self, redis: Redis, worker_name: str, activity: Activity):
         self._redis = redis
         self._worker_name = worker_name
@@ -38,18 +38,18 @@ class Pulse:
         self._recorded = ""  # the execution that the last beat told of
         self._last = 0.0
 
-    def beat_if_due(self, running: Running | None, child_pid: int) -> Verdict | None:
-        if running and running.seconds < LONG:
+    def send_if_due(self, running: Running | None, child_pid: int) -> Verdict | None:
+        if running and running.seconds < REPORT_AFTER_SECONDS:
             running = None
         is_new = running is not None and running.execution != self._recorded
         is_busy = running or self._activity.totals() != self._told
-        if not is_new and time.monotonic() < self._last + (BUSY if is_busy else IDLE):
+        if not is_new and time.monotonic() < self._last + (BUSY_SECONDS if is_busy else IDLE_SECONDS):
             return None
         self._last = time.monotonic()
         self._recorded = running.execution if running else ""
-        return self.beat(running, child_pid)
+        return self.send(running, child_pid)
 
-    def beat(self, running: Running | None, child_pid: int) -> Verdict:
+    def send(self, running: Running | None, child_pid: int) -> Verdict:
         self._news = self._news or self._since_last()
         number, jobs, seconds, by_queue, totals = self._news
         ending = self._activity.read_ending()
@@ -60,7 +60,9 @@ class Pulse:
         before = (ending.job_id, ending.execution) if running and ending else ()
         news = (number, jobs, seconds, by_queue, resident_memory(child_pid))
         asked = clock.monotonic()
-        is_whole, verdict, told = BEAT(self._redis, self._worker_name, now_text(), RECORD_TTL, *news, *job, *before)
+        is_whole, verdict, told = BEAT(
+            self._redis, self._worker_name, now_text(), RECORD_TTL_SECONDS, *news, *job, *before
+        )
         clock.adjust(told, asked)
         self._told, self._news = totals, ()
         return Verdict(bool(is_whole), verdict)

@@ -17,7 +17,8 @@ from taskdesk.service import clock
 from taskdesk.worker.supervisor.retention import Sweeper
 
 STUCK_SECONDS = 60
-EVERY, BEHIND = 30.0, 2.0  # seconds; the latter when there is more to do
+INTERVAL_SECONDS = 30.0
+BEHIND_SECONDS = 2.0  # instead, while there is more to do
 
 log = logging.getLogger("worker")
 
@@ -33,7 +34,7 @@ class _IntermediateQueue(IntermediateQueue):
         return first_seen is not None and clock.now() - first_seen.timestamp() > STUCK_SECONDS
 
 
-class HouseKeeping:
+class Housekeeping:
     def __init__(self, worker: BaseWorker, catalog: Catalog, sweeper: Sweeper):
         self._worker = worker
         self._catalog = catalog
@@ -44,14 +45,14 @@ class HouseKeeping:
     def do_if_due(self) -> None:
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + EVERY
+        self._next = time.monotonic() + INTERVAL_SECONDS
         try:
             if self._do():
-                self._next = time.monotonic() + BEHIND
+                self._next = time.monotonic() + BEHIND_SECONDS
         except RedisError:
             raise
         except Exception:  # in RQ's code, of a damaged job: no reason to end a worker
-            log.exception("house-keeping failed")
+            log.exception("housekeeping failed")
 
     def _do(self) -> bool:
         """The registries of one queue at a time; whether there is more to sweep.

@@ -20,13 +20,13 @@ from taskdesk.jobs.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES, OWNERS
 from taskdesk.service import clock
 from taskdesk.worker.settings import WorkerSettings
 
-SLICE = 5_000
-_COUNTED = 200  # jobs that one script counts: 2 ms
-SECONDS = 0.5  # that one sweep may take for jobs
-FILES_SECONDS = 0.5  # and for files
-EXPIRED_KEPT_SECONDS = 30 * 24 * 3600
-EXPIRED_KEPT = 100_000
-UPLOAD_SECONDS = 3600  # a file whose job is not there yet may belong to a request that is under way
+SLICE_ENTRIES = 5_000  # of an index or a folder, in one step
+_COUNTED_JOBS = 200  # per call of OWNERS, which takes 2 ms
+SWEEP_SECONDS = 0.5  # for the indexes and jobs of one sweep
+SWEEP_FILES_SECONDS = 0.5  # for its files, in addition
+EXPIRED_IDS_SECONDS = 30 * 24 * 3600  # that the id of an expired job is known: 410, not 404
+MAX_EXPIRED_IDS = 100_000
+UPLOAD_GRACE_SECONDS = 3600  # a younger file may belong to a request whose job is not in Redis yet
 
 
 class Sweeper:
@@ -44,7 +44,7 @@ class Sweeper:
         if not ALWAYS_RUN(self._redis, "SET", SWEEP_LOCK, "1", "NX", "EX", 20):
             return False
         self._gone = 0
-        until = time.monotonic() + SECONDS
+        until = time.monotonic() + SWEEP_SECONDS
         for is_round_over in self._steps:
             if is_round_over or time.monotonic() > until:
                 break
@@ -53,7 +53,7 @@ class Sweeper:
         while self._enforce_cap() and time.monotonic() < until:
             pass
         self._remove_orphaned_files()
-        is_behind = self._gone >= SLICE or bool(self._orphans)
+        is_behind = self._gone >= SLICE_ENTRIES or bool(self._orphans)
         if is_behind:
             self._redis.expire(SWEEP_LOCK, 1)
         return is_behind
@@ -62,13 +62,13 @@ class Sweeper:
         """Remove index entries of jobs that are gone, one slice per step; yield True after a full round."""
         while True:
             now = clock.sync(self._redis)
-            self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_KEPT_SECONDS)
-            self._redis.zremrangebyrank(EXPIRED, 0, -EXPIRED_KEPT - 1)
+            self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_IDS_SECONDS)
+            self._redis.zremrangebyrank(EXPIRED, 0, -MAX_EXPIRED_IDS - 1)
             owners = self._redis.hkeys(BYTES)
             taken: Counter[bytes] = Counter()
             for index in self._indexes():
                 start = "-inf"
-                while entries := self._redis.zrangebyscore(index, start, "+inf", 0, SLICE, withscores=True):
+                while entries := self._redis.zrangebyscore(index, start, "+inf", 0, SLICE_ENTRIES, withscores=True):
                     self._forget_gone(index, [job_id.decode() for job_id, _ in entries])
                     if index == JOBS:
                         self._add_by_owner(taken, entries)
@@ -78,7 +78,7 @@ class Sweeper:
                     self._tell_of_owners(taken, owners)
             for queue in self._settings.queues:
                 after = b"-"
-                while foreign := self._redis.zrangebylex(foreign_key(queue), after, b"+", 0, SLICE):
+                while foreign := self._redis.zrangebylex(foreign_key(queue), after, b"+", 0, SLICE_ENTRIES):
                     self._forget_moved(foreign_key(queue), foreign)
                     after = b"(" + foreign[-1]
                     yield False
@@ -94,8 +94,8 @@ class Sweeper:
 
     def _add_by_owner(self, taken: Counter[bytes], entries: Sequence[tuple[bytes, float]]) -> None:
         """Add the bytes of these jobs to what their owners' take; index them by owner."""
-        for start in range(0, len(entries), _COUNTED):
-            part = entries[start : start + _COUNTED]
+        for start in range(0, len(entries), _COUNTED_JOBS):
+            part = entries[start : start + _COUNTED_JOBS]
             answer = OWNERS(self._redis, *[word for job_id, number in part for word in (number, job_id)])
             for owner, size in zip(answer[::2], answer[1::2], strict=True):
                 taken[owner] += size
@@ -157,19 +157,19 @@ class Sweeper:
 
     def _remove_orphaned_files(self) -> None:
         """Go on with the round through the store for a moment: who sweeps has to beat, too."""
-        until = time.monotonic() + FILES_SECONDS
+        until = time.monotonic() + SWEEP_FILES_SECONDS
         if not self._orphans:
             self._orphans = self._without_job(self._next_folders(until))
-        while self._orphans and time.monotonic() < until + FILES_SECONDS:
+        while self._orphans and time.monotonic() < until + SWEEP_FILES_SECONDS:
             self._store.delete(self._orphans.pop())
             self._gone += 1
 
     def _next_folders(self, until: float) -> list[str]:
         old = []
         for job_id, age in self._folders:
-            if age > UPLOAD_SECONDS:
+            if age > UPLOAD_GRACE_SECONDS:
                 old.append(job_id)
-            if time.monotonic() > until or len(old) == SLICE:
+            if time.monotonic() > until or len(old) == SLICE_ENTRIES:
                 break
         else:
             self._folders = self._store.job_ids()

@@ -31,7 +31,7 @@ DEPENDENTS_SECONDS = 1.0  # that one tick may take for them
 log = logging.getLogger("worker")
 
 
-class Endings:
+class Settlement:
     """Of the jobs that this worker's supervisor ends: those of its child, and those of lost workers."""
 
     def __init__(
@@ -103,7 +103,7 @@ class Endings:
         if answer[2]:  # others wait for it
             self.tick()
 
-    def call_back(self, running: Running) -> None:
+    def revoke(self, running: Running) -> None:
         """Put back what was reserved ahead of this job."""
         RELEASE(self._redis, self._worker_name, now_text(), "put_back", "", running.execution, *[""] * 5)
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 _PREFIX = "taskdesk-"
-_YOUNG = 60  # seconds: its owner may not have locked it yet
+_LOCK_GRACE_SECONDS = 60  # for the owner of a new folder to lock it
 
 
 def own_folder() -> Path:
@@ -25,7 +25,7 @@ def own_folder() -> Path:
 
 def _remove_if_left(folder: Path, now: float) -> None:
     with suppress(OSError):
-        if now - folder.stat().st_ctime < _YOUNG:
+        if now - folder.stat().st_ctime < _LOCK_GRACE_SECONDS:
             return
         descriptor = os.open(folder, os.O_RDONLY)
         try:

@@ -40,21 +40,21 @@ from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Meters, Row
 from taskdesk.worker.shared.output_buffer import Output
 from taskdesk.worker.supervisor.commands import Commands
-from taskdesk.worker.supervisor.hang_detector import Silence
-from taskdesk.worker.supervisor.heartbeat import RECORD_TTL, Pulse, Verdict
-from taskdesk.worker.supervisor.housekeeping import HouseKeeping
+from taskdesk.worker.supervisor.hang_detector import HangDetector
+from taskdesk.worker.supervisor.heartbeat import RECORD_TTL_SECONDS, Heartbeat, Verdict
+from taskdesk.worker.supervisor.housekeeping import Housekeeping
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.retention import Sweeper
-from taskdesk.worker.supervisor.settlement import Endings, reason
+from taskdesk.worker.supervisor.settlement import Settlement, reason
 from taskdesk.worker.supervisor.signals import StopSignals
 from taskdesk.worker.supervisor.tempdir import own_folder
 
-LOOK = 0.03  # seconds between two looks at a child that works, when no signal comes
-LOOK_IDLE = 0.1
+BUSY_LOOK_SECONDS, IDLE_LOOK_SECONDS = 0.03, 0.1  # between two looks at the child, unless a signal comes
+REVOKE_SECONDS = 0.03  # after which a job counts as long: what is reserved ahead of it goes back
 TICK_SECONDS = (2.5, 1.0, 0.0)  # until the next, by the answer of tick.lua
 UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
 HUNG = "The process that ran the job stopped responding after the function had ended, and its result is lost."
-LATE = 5.0  # seconds over its time limit after which a job that ignores the alarm is killed
+ALARM_GRACE_SECONDS = 5.0  # over its time limit; then a job that ignores the alarm is killed
 
 log = logging.getLogger("worker")
 
@@ -69,7 +69,7 @@ class TaskWorker(BaseWorker):
             connection=redis,
             serializer=JSONSerializer,
             default_result_ttl=settings.result_ttl,
-            worker_ttl=RECORD_TTL - 60,
+            worker_ttl=RECORD_TTL_SECONDS - 60,
             log_job_description=False,
             prepare_for_work=False,  # it asks Redis, which may be away: `_begin` does it
         )
@@ -77,18 +77,18 @@ class TaskWorker(BaseWorker):
         self._settings = settings
         self._registry = registry
         self._store = FolderStore(settings.data_dir / "artifacts")
-        self._house_keeping = HouseKeeping(self, registry.catalog, Sweeper(redis, self._store, settings))
+        self._housekeeping = Housekeeping(self, registry.catalog, Sweeper(redis, self._store, settings))
         self._activity = activity = Activity(settings.queues)
         self._output = output = Output()
         self._meters = meters = meters or Meters(registry.tasks, 1).rows[0]
         self._foreign = foreign = ForeignJobs(registry)
-        self._endings = Endings(
+        self._settlement = Settlement(
             redis, self.name, settings, registry, activity=activity, output=output, meters=meters, foreign=foreign
         )
-        self._pulse = Pulse(redis, self.name, activity)
+        self._heartbeat = Heartbeat(redis, self.name, activity)
         self._commands = Commands(redis, self.pubsub_channel_name)
         self._process = ChildProcess()
-        self._silence = Silence(activity)
+        self._hang_detector = HangDetector(activity)
         self._signals = StopSignals()
         self._folder = own_folder()
         self._stop_until: float | None = None  # when the running job has to make way
@@ -96,7 +96,7 @@ class TaskWorker(BaseWorker):
         self._unbegun_deaths = 0
         self._spared = ""  # the job that we put back last because its function had not begun
         self._is_redis_away = False
-        self._called_back = ""  # the execution ahead of which nothing is reserved any more
+        self._revoked = ""  # the execution ahead of which nothing is reserved any more
         self._next_tick = 0.0
 
     # What the worker tells the web
@@ -146,12 +146,12 @@ class TaskWorker(BaseWorker):
         self.register_birth()
         self._commands.subscribe()
         self.set_state(WorkerStatus.IDLE)
-        self._endings.tick()
+        self._settlement.tick()
         self._beat(None)
 
     def _say_goodbye(self) -> None:
         try:
-            self._pulse.beat(None, self._process.pid)  # a record that is not whole may stay so
+            self._heartbeat.send(None, self._process.pid)  # a record that is not whole may stay so
             self.register_death()
             self._commands.close()
         except RedisError as error:
@@ -179,7 +179,7 @@ class TaskWorker(BaseWorker):
         self._output.clear()
         self._end = None
         self._process.fork(partial(self._run_child, burst, os.getpid()))
-        self._silence.begin()
+        self._hang_detector.begin()
         self._meters.set(child=self._process.pid)
 
     def _run_child(self, burst: bool, supervisor: int) -> int:
@@ -212,7 +212,7 @@ class TaskWorker(BaseWorker):
                 self._stop_until = time.monotonic() + self._settings.stop_grace
                 self._process.stop()
             self._look()
-            if select.select([wakeup], [], [], LOOK if self._activity.read() else LOOK_IDLE)[0]:
+            if select.select([wakeup], [], [], BUSY_LOOK_SECONDS if self._activity.read() else IDLE_LOOK_SECONDS)[0]:
                 os.read(wakeup, 1024)
         self._meters.set(child=0, running=0)
         shutil.rmtree(self._folder / "job", ignore_errors=True)
@@ -224,19 +224,19 @@ class TaskWorker(BaseWorker):
         self._meters.set(running=bool(running))
         if self._is_too_late():
             self._process.kill()
-        elif running and running.is_at_work and 0 < running.timeout < running.seconds - LATE:
+        elif running and running.is_at_work and 0 < running.timeout < running.seconds - ALARM_GRACE_SECONDS:
             self._kill_job(running, "failed", Failure.timed_out(running.timeout, "It did not react to its alarm."))
-        elif self._silence.is_too_long(running, is_redis_away=self._is_redis_away):
+        elif self._hang_detector.is_too_long(running, is_redis_away=self._is_redis_away):
             self._kill_silent(running)
         try:
-            if running and running.ahead and running.seconds > LOOK and running.execution != self._called_back:
-                self._call_back(running)
+            if running and running.ahead and running.seconds > REVOKE_SECONDS and running.execution != self._revoked:
+                self._revoke(running)
             self._read_commands(running)
-            if verdict := self._pulse.beat_if_due(running, self._process.pid):
+            if verdict := self._heartbeat.send_if_due(running, self._process.pid):
                 self._heed(verdict, running)
-                self._called_back = ""  # Redis may have heard of what is reserved ahead after it heard of that
+                self._revoked = ""  # Redis may have heard of what is reserved ahead after it heard of that
             self._tick_if_due()
-            self._house_keeping.do_if_due()
+            self._housekeeping.do_if_due()
             self._is_redis_away = False
             self._meters.set(redis_up=1)
         except (RedisError, OSError) as error:
@@ -260,10 +260,10 @@ class TaskWorker(BaseWorker):
     def _kill_silent(self, running: Running | None) -> None:
         """Kill the child, which hangs while no function runs, unless it has just gone on."""
         with self._process.held():
-            if self._silence.is_broken():
+            if self._hang_detector.is_broken():
                 return
             self._process.kill()
-        self._silence.begin()
+        self._hang_detector.begin()
         if running:
             self._end = ("lost", Failure.lost(HUNG), running)
         log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
@@ -273,7 +273,7 @@ class TaskWorker(BaseWorker):
         if running.is_at_work:
             self._kill_job(running, "stopped", STOPPED)
         else:
-            self._endings.release("stopped", STOPPED, running)
+            self._settlement.release("stopped", STOPPED, running)
 
     def _if_still(self, running: Running, act: Callable[[], None]) -> bool:
         """Act if the child is still at work on this job: it is held while we look. Whether it was.
@@ -289,12 +289,12 @@ class TaskWorker(BaseWorker):
             act()
             return True
 
-    def _call_back(self, running: Running) -> None:
+    def _revoke(self, running: Running) -> None:
         """Put back what was reserved ahead of a job that turns out to be long."""
         was_told = self._activity.is_called_back(running.execution)
         if was_told or self._if_still(running, lambda: self._activity.call_back(running.execution)):
-            self._endings.call_back(running)
-            self._called_back = running.execution
+            self._settlement.revoke(running)
+            self._revoked = running.execution
 
     def _count_child(self, status: int) -> None:
         if status == RECYCLE:
@@ -309,32 +309,32 @@ class TaskWorker(BaseWorker):
         """End in Redis what the child has left. What it held and did not begin is given to the next child."""
         running = self._activity.read()
         if running:
-            self._endings.send_output(running)
+            self._settlement.send_output(running)
             detail = HUNG if self._end and self._end[1].detail == HUNG else reason(status)
-            self._endings.end_unheard(detail, has_to_make_way=self._is_too_late())
+            self._settlement.end_unheard(detail, has_to_make_way=self._is_too_late())
             self._end_running(running, status)
         if self._signals.is_set:
-            self._endings.release("put_back", None, None)
+            self._settlement.release("put_back", None, None)
         elif self._unbegun_deaths >= UNBEGUN_DEATHS:
-            self._endings.release("lost", Failure.lost(reason(status)), None)
+            self._settlement.release("lost", Failure.lost(reason(status)), None)
             raise RuntimeError("the child dies before it begins anything")
 
     def _end_running(self, running: Running, status: int) -> None:
         if running.is_refused and running.job_id != self._spared:  # once: it may be what kills the child
-            self._endings.release("put_back", None, running)
+            self._settlement.release("put_back", None, running)
             self._spared = running.job_id
         elif self._is_too_late():
-            self._endings.make_way(running)
+            self._settlement.make_way(running)
         elif self._end and self._end[2].execution == running.execution:
             how, failure, _ = self._end
-            self._endings.release(how, failure, running)
+            self._settlement.release(how, failure, running)
         else:
-            self._endings.release("lost", Failure.lost(reason(status)), running)
+            self._settlement.release("lost", Failure.lost(reason(status)), running)
 
     # What is due now and then
 
     def _beat(self, running: Running | None) -> None:
-        self._heed(self._pulse.beat(running, self._process.pid), running)
+        self._heed(self._heartbeat.send(running, self._process.pid), running)
 
     def _heed(self, verdict: Verdict, running: Running | None) -> None:
         if not verdict.is_whole:
@@ -349,7 +349,7 @@ class TaskWorker(BaseWorker):
 
     def _tick_if_due(self) -> None:
         if time.monotonic() >= self._next_tick:
-            self._next_tick = time.monotonic() + TICK_SECONDS[self._endings.tick()]
+            self._next_tick = time.monotonic() + TICK_SECONDS[self._settlement.tick()]
 
     def _read_commands(self, running: Running | None) -> None:
         for name, job_id in self._commands.read():

@@ -111,7 +111,7 @@ def test_a_job_whose_end_waits_for_a_long_one_is_not_taken_for_lost(worker, subm
         worker.beat()
         redis.delete("taskdesk:sweep:grace")
         redis.set("taskdesk:sweep:last", redis.time()[0] - 5)
-        worker._endings.tick()
+        worker._settlement.tick()
 
     worker.run([(nothing, True), (lasts, True), (nothing, True)], pace=SHORT)
 
