@@ -22,8 +22,8 @@ from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.keys import LATEST_CATALOG, LEASE, RQ_WORKERS, WORKERS, catalog_key, worker_key
 from taskdesk.service import clock
 
-KEPT_SECONDS = 30 * 24 * 3600  # after the last worker has gone
-FRESH_SECONDS = 1.0
+CATALOG_TTL_SECONDS = 30 * 24 * 3600  # after the last worker has gone
+CATALOG_CACHE_SECONDS = 1.0  # a reader asks Redis at most this often
 
 
 class TaskSpec(BaseModel):
@@ -91,9 +91,9 @@ class Catalog(BaseModel):
 def announce(redis: Redis, catalog: Catalog, *, again: bool = False) -> None:
     """Store the catalog, and keep it for its time from now. It is the newest, unless it is announced `again`."""
     with redis.pipeline() as pipeline:
-        pipeline.set(catalog_key(catalog.digest), catalog.model_dump_json(), ex=KEPT_SECONDS)
-        pipeline.set(LATEST_CATALOG, catalog.digest, ex=KEPT_SECONDS, nx=again)
-        pipeline.expire(LATEST_CATALOG, KEPT_SECONDS)
+        pipeline.set(catalog_key(catalog.digest), catalog.model_dump_json(), ex=CATALOG_TTL_SECONDS)
+        pipeline.set(LATEST_CATALOG, catalog.digest, ex=CATALOG_TTL_SECONDS, nx=again)
+        pipeline.expire(LATEST_CATALOG, CATALOG_TTL_SECONDS)
         pipeline.execute()
 
 
@@ -144,7 +144,7 @@ class CatalogReader:
         self._catalogs: dict[str, Catalog] = {}
         self._current: tuple[float, Announced] | None = None
 
-    def read(self, *, max_age: float = FRESH_SECONDS) -> Announced:
+    def read(self, *, max_age: float = CATALOG_CACHE_SECONDS) -> Announced:
         current = self._current
         if current and time.monotonic() - current[0] <= max_age:
             return current[1]

@@ -1,4 +1,4 @@
-"""The form of a task in a real browser: what is typed as calls, rows, dropped files, local times, an earlier input."""
+"""The form of a task in a real browser: code samples, rows, dropped files, local times, an earlier input."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_what_is_typed_stands_in_the_calls_and_these_run(page):
     expect(page.get_by_role("tabpanel")).to_contain_text('"task_arg": "it\'s typed"')
     expect(page.get_by_label("Task arg")).to_be_hidden()
 
-    code = page.locator("#call-python").inner_text()
+    code = page.locator("#sample-python").inner_text()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
     assert "succeeded" in done.stdout, done.stderr
     assert "prefix___it's typed" in done.stdout
@@ -77,7 +77,7 @@ def test_a_call_is_copied(page):
 
     expect(page.get_by_text("Copied")).to_be_visible()
     copied = page.evaluate("navigator.clipboard.readText()")
-    assert copied == page.locator("#call-curl").inner_text()
+    assert copied == page.locator("#sample-curl").inner_text()
     assert copied.startswith("curl http")
 
 
@@ -178,7 +178,7 @@ def test_without_javascript_the_whole_page_works(plain_page):
 
     expect(page.get_by_text("This has to be at most 100.")).to_be_visible()
     expect(page.locator("#words")).to_have_value("uno\ndue\ntre")
-    expect(page.locator("#call-curl")).to_contain_text('"words": ["uno", "due", "tre"]')
+    expect(page.locator("#sample-curl")).to_contain_text('"words": ["uno", "due", "tre"]')
     page.locator("#bounded_whole").fill("5")
     page.locator("main form button:not([type])").click()
 

@@ -11,7 +11,7 @@ from pydantic import AnyUrl, Field
 
 from taskdesk.jobs.arguments import MOST_ERRORS, check, check_many
 from taskdesk.jobs.errors import InvalidArguments
-from tests.jobs.test_reading import spec
+from tests.jobs.test_parsing import spec
 
 
 def errors(type: Any, value: Any) -> list[tuple[str, str]]:

@@ -9,7 +9,7 @@ from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import Catalog, CatalogReader, announce
 from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.keys import RQ_WORKERS, worker_key
-from tests.jobs.test_reading import spec
+from tests.jobs.test_parsing import spec
 
 OLD = spec(x=(int, ...))
 NEW = spec(x=(int, ...), unit=(str, ...))

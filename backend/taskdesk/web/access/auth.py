@@ -28,7 +28,8 @@ _NEEDS = {"login.log_out": "viewer", "api.change_queue": "operator", "pages.chan
 _OPEN = frozenset(
     ("static", "static_of_another_version", "health.healthz", "health.readyz", "login.show_login", "login.log_in")
 )
-_READS = frozenset(("pages.show_calls", "pages.show_live", "pages.finished_tasks"))  # by POST, and they write nothing
+# By POST, though they change nothing.
+_READS = frozenset(("pages.show_code_samples", "pages.show_live", "pages.finished_tasks"))
 _WRITES = frozenset(("classic.start_heavy", "classic.image_page"))  # by GET, as their tutorials have it
 _FIELD = "-csrf"  # no parameter of a task can have this name
 

@@ -3,8 +3,7 @@
 from flask import Blueprint
 
 from taskdesk.web.form_token import form_token_field
-from taskdesk.web.pages import actions, bulk, docs, home, job, jobs, queues, tasks
-from taskdesk.web.pages.view import downloads
+from taskdesk.web.pages import actions, bulk, docs, downloads, home, job, jobs, queues, tasks
 from taskdesk.web.pages.view.durations import about, duration, usual
 
 bp = Blueprint("pages", __name__)

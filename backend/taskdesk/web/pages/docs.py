@@ -30,7 +30,7 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Call:
+class Operation:
     """One method of one path. `answers` are status, description, and the name of the object that comes.
 
     A task has no `answers`, because all tasks have the same, but a `result`, if its type is known.
@@ -55,11 +55,11 @@ def add_routes(bp: Blueprint) -> None:
 def show_docs() -> str:
     description = document(desk().catalog.read(), desk().queues.names, request.script_root)
     reader = _Reader(description, request.url_root.rstrip("/"))
-    calls = [call for call in reader.calls() if not (call.tag == "tasks" and call.path.endswith(":batch"))]
+    operations = [one for one in reader.operations() if not (one.tag == "tasks" and one.path.endswith(":batch"))]
     return render_template(
         "docs.html",
         info=description["info"],
-        groups=[(tag, [call for call in calls if call.tag == tag["name"]]) for tag in description["tags"]],
+        groups=[(tag, [one for one in operations if one.tag == tag["name"]]) for tag in description["tags"]],
         objects=reader.objects(),
     )
 
@@ -69,11 +69,11 @@ class _Reader:
         self._description = description
         self._address = address
 
-    def calls(self) -> Iterator[Call]:
+    def operations(self) -> Iterator[Operation]:
         for path, item in self._description["paths"].items():
             for method in _METHODS:
                 if method in item:
-                    yield self._call(method, path, item[method], item.get("parameters", []))
+                    yield self._operation(method, path, item[method], item.get("parameters", []))
 
     def objects(self) -> dict[str, list[Field]]:
         """The fields of each object that an answer may hold."""
@@ -83,7 +83,7 @@ class _Reader:
     def _is_object(self, name: str) -> bool:
         return "." not in name and "properties" in self._description["components"]["schemas"][name]
 
-    def _call(self, method: str, path: str, operation: dict[str, Any], shared: list[dict[str, Any]]) -> Call:
+    def _operation(self, method: str, path: str, operation: dict[str, Any], shared: list[dict[str, Any]]) -> Operation:
         parameters = [self._resolve(one) for one in [*shared, *operation.get("parameters", [])]]
         content = operation.get("requestBody", {}).get("content", {})
         body: dict[str, Any] = next(iter(content.values()), {})  # JSON, if it may be
@@ -94,7 +94,7 @@ class _Reader:
         else:
             fields = [*map(self._parameter, parameters), *fields]
             answers = [self._answer(status, answer) for status, answer in sorted(operation["responses"].items())]
-        return Call(
+        return Operation(
             operation["operationId"],
             method.upper(),
             path,

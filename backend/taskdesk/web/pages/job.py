@@ -13,16 +13,16 @@ from taskdesk.web.context import desk
 from taskdesk.web.links import job_object, result_parts
 from taskdesk.web.pages.actions import notice
 from taskdesk.web.pages.view.downloads import forms_of
-from taskdesk.web.pages.view.hints import remedy
+from taskdesk.web.pages.view.hints import hint_for
 from taskdesk.web.pages.view.markdown import to_html
-from taskdesk.web.pages.view.progress_estimate import pace
+from taskdesk.web.pages.view.progress_estimate import progress_estimate
 from taskdesk.web.pages.view.tables import table_view
 from taskdesk.web.pages.view.timeline import timeline
 from taskdesk.web.pages.view.tree import json_text, tree
 
 LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
 TEXT_SHOWN = 100_000
-_TOOLS = {function.__name__: function for function in (forms_of, json_text, remedy, table_view, to_html, tree)}
+_TOOLS = {function.__name__: function for function in (forms_of, json_text, hint_for, table_view, to_html, tree)}
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -52,7 +52,7 @@ def _content(job: Job) -> dict[str, Any]:
         "is_final": job.is_final,
         "notice": notice(job, request.args.get("done", "")),
         "confirming": request.args.get("confirm", ""),
-        "pace": pace(job, shown.get("typical_seconds")),
+        "estimate": progress_estimate(job, shown.get("typical_seconds")),
         "parts": result_parts(job, desk().jobs.result(job)) if job.status == "succeeded" else [],
         "traceback": desk().jobs.traceback(job.id) if job.status == "failed" else "",
         "log": log.text[-LOG_SHOWN:],

@@ -1,4 +1,4 @@
-"""The page of a task: its form, and the same as calls of the API."""
+"""The page of a task: its form, and code samples that send the same request to the API."""
 
 from __future__ import annotations
 
@@ -11,8 +11,16 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from redis.exceptions import RedisError
 from werkzeug.wrappers import Response
 
+from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.errors import FieldError, InvalidArguments, TaskNotFound
+from taskdesk.jobs.errors import (
+    ArtifactNotFound,
+    FieldError,
+    InvalidArguments,
+    JobExpired,
+    JobNotFound,
+    TaskNotFound,
+)
 from taskdesk.jobs.parsing import plain_schema, read_fields
 from taskdesk.jobs.queues import Queue
 from taskdesk.service.errors import NoRoom, RedisAway
@@ -21,17 +29,17 @@ from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.links import task_objects
-from taskdesk.web.pages.view.calls import calls
+from taskdesk.web.pages.view.code_samples import code_samples
 from taskdesk.web.pages.view.fields import Texts, defaults, form_fields, texts_of
-from taskdesk.web.pages.view.options import option_fields, option_query, read_options
-from taskdesk.web.pages.view.prefill import Source, read_source
-from taskdesk.web.pages.view.progress_estimate import FEW
+from taskdesk.web.pages.view.option_fields import option_fields, option_query, queue_label, read_options
+from taskdesk.web.pages.view.prefill import Prefill
+from taskdesk.web.pages.view.progress_estimate import P95_MIN_RUNS
 
 
 def add_routes(bp: Blueprint) -> None:
     bp.get("/tasks/<name>")(show_task)
     bp.post("/tasks/<name>")(run_task)
-    bp.post("/tasks/<name>/calls")(show_calls)
+    bp.post("/tasks/<name>/code_samples")(show_code_samples)
 
 
 def show_task(name: str) -> str | tuple[str, int]:
@@ -40,41 +48,42 @@ def show_task(name: str) -> str | tuple[str, int]:
         spec = desk().catalog.task(name)
     except TaskNotFound as error:
         return render_template("no_task.html", error=error, broken=desk().catalog.last_read.broken), error.status
-    return _page(spec, read_source(spec))
+    return _page(spec, _prefill(spec))
 
 
 def run_task(name: str) -> Response | tuple[str, int]:
-    spec, source = desk().catalog.known_task(name), Source()
+    spec, prefill = desk().catalog.known_task(name), Prefill()
     try:
-        source = read_source(spec)
+        prefill = _prefill(spec)
         with ExitStack() as files:
-            arguments = arguments_from_page(spec, request.form, request.files, source.reopen(files))
-            job = desk().submit(spec, arguments, form_token=form_token(), **read_options(spec, _texts(spec, source)))
+            arguments = arguments_from_page(spec, request.form, request.files, _reopen(prefill, files))
+            options = read_options(spec, _texts(spec, prefill), desk().queues.names)
+            job = desk().submit(spec, arguments, form_token=form_token(), **options)
     except InvalidArguments as error:
-        return _page(spec, source, error.errors), error.status
+        return _page(spec, prefill, error.errors), error.status
     except NoRoom as error:
-        return _page(spec, source, problem=str(error)), error.status
+        return _page(spec, prefill, problem=str(error)), error.status
     except RedisError:
         away = RedisAway()
-        return _page(spec, source, problem=str(away)), away.status
+        return _page(spec, prefill, problem=str(away)), away.status
     return redirect(url_for("pages.show_job", job_id=job.id), 303)
 
 
-def show_calls(name: str) -> dict[str, str]:
-    """The calls that a form, as it is filled in now, stands for. Of a file it has the name."""
+def show_code_samples(name: str) -> dict[str, str]:
+    """The code samples for the form as it is filled in now. For a file the form sends its name."""
     spec = desk().catalog.known_task(name)
-    source = Source()
+    prefill = Prefill()
     with suppress(RedisError):
-        source = read_source(spec)
-    return _calls(spec, source, _texts(spec, source))
+        prefill = _prefill(spec)
+    return _code_samples(spec, prefill, _texts(spec, prefill))
 
 
-def _page(spec: TaskSpec, source: Source, errors: Sequence[FieldError] = (), problem: str = "") -> str:
-    """The form. After a POST it holds what was typed; it comes even while Redis is away."""
+def _page(spec: TaskSpec, prefill: Prefill, errors: Sequence[FieldError] = (), problem: str = "") -> str:
+    """The form. After a POST it holds what was typed, even while Redis is away."""
     by_field = _by_field(spec, errors)
-    texts = _texts(spec, source)
+    texts = _texts(spec, prefill)
     queues, shown = _figures(spec)
-    fields, options = form_fields(spec, texts, by_field), option_fields(spec, texts, by_field, queues)
+    fields, options = form_fields(spec, texts, by_field), option_fields(texts, by_field, _queue_labels(spec, queues))
     unknown = by_field.keys() - {field.name for field in fields + options}
     return render_template(
         "task.html",
@@ -82,43 +91,80 @@ def _page(spec: TaskSpec, source: Source, errors: Sequence[FieldError] = (), pro
         fields=fields,
         options=options,
         problem=problem or " ".join(f"{name}: {by_field[name]}" for name in sorted(unknown)),
-        source=source,
-        calls=_calls(spec, source, texts),
+        prefill=prefill,
+        samples=_code_samples(spec, prefill, texts),
         workers_online=desk().catalog.last_read.workers_online(spec.queue),
         queue=queues.get(spec.queue),
         task=shown,
-        few=FEW,
+        p95_min_runs=P95_MIN_RUNS,
     )
 
 
-def _texts(spec: TaskSpec, source: Source) -> Texts:
-    """What the fields hold: what was typed; or the defaults, the job's input over them, and the query's values."""
+def _prefill(spec: TaskSpec) -> Prefill:
+    job_id = request.args.get("from", "")
+    if not job_id:
+        return Prefill()
+    try:
+        job = desk().jobs.get(job_id)
+    except (JobNotFound, JobExpired) as error:
+        return Prefill(problem=str(error))
+    return Prefill.of(job, spec, None if request.method == "GET" else _reused(), desk().queues.names)
+
+
+def _reopen(prefill: Prefill, files: ExitStack) -> dict[str, UploadedFile]:
+    """The files of the earlier job that are used again, open until `files` closes.
+
+    Raises InvalidArguments if one is gone.
+    """
+    names = _reused()
+    try:
+        return {name: _reopen_one(prefill, name, files) for name in names}
+    except ArtifactNotFound:
+        raise InvalidArguments([FieldError(f"/{name}", _FILE_GONE) for name in names]) from None
+
+
+def _reopen_one(prefill: Prefill, name: str, files: ExitStack) -> UploadedFile:
+    if not prefill.job or name not in prefill.files:
+        raise ArtifactNotFound("", name)
+    return desk().reopen(prefill.job, name, files)
+
+
+def _reused() -> list[str]:
+    return request.form.getlist("-reuse")  # no parameter has a hyphen in its name
+
+
+_FILE_GONE = "The file of the earlier job is no longer kept: choose it again."
+
+
+def _texts(spec: TaskSpec, prefill: Prefill) -> Texts:
+    """The texts of the fields: what was typed; or the defaults, then the job's input, then the query's values."""
     if request.method == "POST":
         given = dict(request.form.lists())
     else:
-        given = texts_of({**defaults(spec), **source.values}) | source.options | dict(request.args.lists())
+        given = texts_of({**defaults(spec), **prefill.values}) | prefill.options | dict(request.args.lists())
     return {"-queue": [spec.queue], **given}
 
 
-def _calls(spec: TaskSpec, source: Source, texts: Texts) -> dict[str, str]:
-    chosen = {name: file.filename for name, file in request.files.items()}
-    files = {
-        name: chosen.get(name)
-        or request.form.get(name)
-        or (source.files[name].filename if name in source.again else "")
-        for name in spec.file_parameters
-    }
+def _code_samples(spec: TaskSpec, prefill: Prefill, texts: Texts) -> dict[str, str]:
     values = read_fields(
         spec, {name: texts[name] for name in spec.parameters if name in texts and name not in spec.file_parameters}
     )
     api = url_for("api.list_tasks", _external=True).removesuffix("/tasks")
     query = urlencode([*option_query(spec, texts).items(multi=True)])
-    chosen_files = {name: file for name, file in files.items() if file}
-    return calls(spec, values, chosen_files, api, query, login=authenticator().is_on)
+    return code_samples(spec, values, _file_names(spec, prefill), api, query, login=authenticator().is_on)
+
+
+def _file_names(spec: TaskSpec, prefill: Prefill) -> dict[str, str]:
+    """The names of the chosen files, and of those that are used again, by parameter."""
+    reused = {name: prefill.files[name].filename for name in prefill.reused}
+    typed = {name: request.form.get(name) for name in spec.file_parameters}
+    chosen = {name: file.filename for name, file in request.files.items()}
+    names = {name: chosen.get(name) or typed[name] or reused.get(name) for name in spec.file_parameters}
+    return {name: file for name, file in names.items() if file}
 
 
 def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
-    """A sentence for each wrong field; of a list it says which entry."""
+    """A sentence for each wrong field. For a list it names the entry."""
     found: dict[str, list[str]] = {}
     for error in errors:
         name, *inside = error.pointer.removeprefix("/").split("/")
@@ -128,8 +174,14 @@ def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
     return {name: " ".join(details) for name, details in found.items()}
 
 
+def _queue_labels(spec: TaskSpec, queues: dict[str, Queue]) -> dict[str, str]:
+    announced = desk().catalog.last_read
+    names = dict.fromkeys([*desk().queues.names, spec.queue])
+    return {name: queue_label(name, queues.get(name), announced.workers_online(name)) for name in names}
+
+
 def _figures(spec: TaskSpec) -> tuple[dict[str, Queue], dict[str, Any]]:
-    """The queues, and the task with what its runs take: nothing while Redis is away."""
+    """The queues, and the task with the durations of its jobs: nothing while Redis is away."""
     with suppress(RedisError):
         [shown] = task_objects([spec])
         return {queue.name: queue for queue in desk().queues.read()}, shown

@@ -1,4 +1,4 @@
-// The form of a task: as tabs with the calls of the API that it stands for, with rows, dropped files and local times;
+// The form of a task: as tabs with the same request in curl and Python, with rows, dropped files and local times;
 // how far an upload is; and it is sent only once. Without this script the form works all the same.
 import "./copy.js";
 import { addDropZones } from "./files.js";
@@ -81,18 +81,18 @@ function say(problem) {
   find("[data-problem]").scrollIntoView({ block: "center" });
 }
 
-// The calls of the form as it is now: the server writes them, as it would read the form. Of a file it gets the name.
+// Code samples for the form as it is now. The server writes them, as it would read the form; it gets only the names of files.
 document.addEventListener("shown", async ({ target }) => {
   if (!target.querySelector("code")) return;
   const form = find("form");
   const data = new FormData(form);
   for (const { name, files } of filesOf(form)) data.set(name, files[0]?.name ?? "");
   try {
-    const answer = await fetch(form.getAttribute("data-calls"), { method: "POST", body: data });
+    const answer = await fetch(form.getAttribute("data-samples"), { method: "POST", body: data });
     if (!answer.ok) throw new Error(answer.statusText);
-    for (const [name, text] of Object.entries(await answer.json())) document.getElementById(`call-${name}`).textContent = text;
+    for (const [name, text] of Object.entries(await answer.json())) document.getElementById(`sample-${name}`).textContent = text;
   } catch (error) {
-    say(`The calls could not be filled with what you typed: ${error.message}.`);
+    say(`The code could not be filled in with what you typed: ${error.message}.`);
   }
 });
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis import Redis
 
-from taskdesk.jobs.catalog import FRESH_SECONDS, CatalogReader
+from taskdesk.jobs.catalog import CATALOG_CACHE_SECONDS, CatalogReader
 from taskdesk.service.errors import AppError
 from taskdesk.worker.child.reservation import Reserved
 from taskdesk.worker.child.task_runner import ForeignJob, reference_of
@@ -37,7 +37,7 @@ class HandBack:
 
     def _others(self, reference: str, version: str, queue: str) -> list[str]:
         """The other versions of the task that are online. Before the answer is none, Redis is asked anew."""
-        for max_age in (FRESH_SECONDS, 0):
+        for max_age in (CATALOG_CACHE_SECONDS, 0):
             versions = self._catalog.read(max_age=max_age).versions_online(reference, queue)
             if others := [one for one in versions if one != version]:
                 return others

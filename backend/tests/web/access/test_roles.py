@@ -11,7 +11,7 @@ from tests.web.access.people import ECHO, HTML, OPEN, job_of, requests_of
 
 def writes_of(app):
     for method, path, endpoint in requests_of(app):
-        is_read = endpoint in ("pages.show_calls", "pages.show_live", "pages.finished_tasks", "login.log_out")
+        is_read = endpoint in ("pages.show_code_samples", "pages.show_live", "pages.finished_tasks", "login.log_out")
         is_write = method not in ("GET", "HEAD") or endpoint in ("classic.start_heavy", "classic.image_page")
         if is_write and not is_read and path not in OPEN and not endpoint.startswith("static"):
             yield method, path

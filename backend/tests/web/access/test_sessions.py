@@ -31,11 +31,11 @@ def test_a_task_s_page_says_where_a_token_for_its_calls_comes_from(signed_in):
     assert "Authorization: Bearer $TASKDESK_TOKEN" in unescape(page)
 
 
-def test_a_viewer_can_log_out_and_look_at_calls(signed_in):
+def test_a_viewer_can_log_out_and_look_at_code_samples(signed_in):
     vic = signed_in("vic")
     token = form_token(vic.get("/", headers=HTML))
 
-    assert vic.post("/tasks/echo/calls", data={"text": "a"}).status_code == 200
+    assert vic.post("/tasks/echo/code_samples", data={"text": "a"}).status_code == 200
     assert vic.post("/logout", data={"-csrf": token}).status_code == 303
 
 

@@ -14,7 +14,7 @@ from pydantic import Field
 from taskdesk.jobs.parsing import read_fields
 from taskdesk.jobs.task import CsvFile, LongText
 from taskdesk.web.pages.view.fields import defaults, form_fields, texts_of
-from tests.jobs.test_reading import spec
+from tests.jobs.test_parsing import spec
 
 
 class Colour(Enum):

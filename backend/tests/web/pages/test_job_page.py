@@ -12,7 +12,7 @@ import pytest
 
 from taskdesk.jobs.keys import run_times_key
 from taskdesk.web.pages.view.durations import duration
-from taskdesk.web.pages.view.progress_estimate import Pace
+from taskdesk.web.pages.view.progress_estimate import ProgressEstimate
 from taskdesk.web.pages.view.tables import as_csv, table_view
 from taskdesk.web.pages.view.tree import MAX_DEPTH, MAX_NODES, tree
 
@@ -68,7 +68,7 @@ def test_a_job_that_is_tried_again_tells_of_each_try(submit, text_of, run_worker
     waiting = text_of(path)
 
     assert "Failed, and is tried again soon Next try at 20" in waiting
-    assert re.search(r"Try 1 of 2 .* Failed .* ValueError: the first time Try 2 of 2, planned for 20", waiting)
+    assert re.search(r"Attempt 1 of 2 .* Failed .* ValueError: the first time Attempt 2 of 2, planned for 20", waiting)
 
 
 # What can be done
@@ -156,7 +156,7 @@ def test_a_notice_is_shown_only_if_it_is_true(submit, text_of):
 # What came of it
 
 
-def test_an_error_is_a_sentence_with_its_remedy_and_its_traceback_folded(client, submit, text_of, run_worker):
+def test_an_error_is_a_sentence_with_a_hint_and_its_traceback_folded(client, submit, text_of, run_worker):
     raised, timed_out = submit("raises"), submit("never_ends")
     run_worker()
 
@@ -277,18 +277,18 @@ def test_a_cell_of_a_csv(cell, written):
 
 
 @pytest.mark.parametrize(
-    ("pace", "left", "is_slow"),
+    ("estimate", "left", "is_slow"),
     [
-        (Pace(60, 25, 10, 20), "3 min", True),  # its progress knows better than the runs before it
-        (Pace(60, 0, 180, 300), "2 min", False),
-        (Pace(200, 0, 180, 300), "", False),
-        (Pace(301, 0, 180, 300), "", True),
-        (Pace(5, 0, None, None), "", False),
-        (Pace(5, 100, 60, 60), "", False),
+        (ProgressEstimate(60, 25, 10, 20), "3 min", True),  # its progress knows better than the runs before it
+        (ProgressEstimate(60, 0, 180, 300), "2 min", False),
+        (ProgressEstimate(200, 0, 180, 300), "", False),
+        (ProgressEstimate(301, 0, 180, 300), "", True),
+        (ProgressEstimate(5, 0, None, None), "", False),
+        (ProgressEstimate(5, 100, 60, 60), "", False),
     ],
 )
-def test_the_time_that_is_left(pace, left, is_slow):
-    assert (" ".join(pace.left.split()), pace.is_slow) == (left, is_slow)
+def test_the_time_that_is_left(estimate, left, is_slow):
+    assert (" ".join(estimate.left.split()), estimate.is_slow) == (left, is_slow)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from taskdesk.web.settings import WebSettings
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings
 from tests.conftest import free_port
-from tests.jobs.test_reading import spec
+from tests.jobs.test_parsing import spec
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The page of a task, without JavaScript: what fills it, files that are used again, the calls that it stands for."""
+"""The page of a task, without JavaScript: what fills it, files that are used again, its code samples."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pytest
 
 from taskdesk.jobs.catalog import announce
 from taskdesk.web import create_app
-from taskdesk.web.pages.view.calls import calls
+from taskdesk.web.pages.view.code_samples import code_samples
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings
-from tests.jobs.test_reading import spec
+from tests.jobs.test_parsing import spec
 
 CSV = "name,size\na,1\n"
 
@@ -30,7 +30,7 @@ def value_of(page: str, name: str) -> str | None:
 
 
 def call_on(page: str, name: str) -> str:
-    return html.unescape(re.search(rf'id="call-{name}">(.*?)</code>', page, re.DOTALL)[1])
+    return html.unescape(re.search(rf'id="sample-{name}">(.*?)</code>', page, re.DOTALL)[1])
 
 
 def words_of(call: str) -> list[str]:
@@ -136,7 +136,7 @@ def test_the_job_of_another_task_does_not_fill_the_form(client):
 
     page = client.get(f"/tasks/every_kind?from={job_id}").text
 
-    assert "is not of this task, but of echo" in page
+    assert "is a job of echo, not of this task" in page
 
 
 def test_a_job_that_expired_is_said_over_the_plain_form(client, run_worker, redis):
@@ -154,9 +154,9 @@ def test_the_file_of_a_job_is_used_again_unless_another_is_chosen(client, run_wo
     assert "-F data=@table.csv" in call_on(page, "curl")
     address = f"/tasks/count_bytes?from={old['id']}"
 
-    again = job_of(client, client.post(address, data={"-again": "data"}))
+    again = job_of(client, client.post(address, data={"-reuse": "data"}))
     file = (io.BytesIO(b"longer than that"), "new.csv")
-    other = job_of(client, client.post(address, data={"-again": "data", "data": file}))
+    other = job_of(client, client.post(address, data={"-reuse": "data", "data": file}))
     run_worker()
 
     assert again["input"]["data"] == old["input"]["data"]
@@ -168,8 +168,8 @@ def test_the_file_of_a_job_is_used_again_unless_another_is_chosen(client, run_wo
 def test_a_file_that_is_not_to_be_used_again_is_not(client):
     old = job_of(client, upload(client, other=(io.BytesIO(b"x"), "other.txt")))
 
-    page = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-again": "other"})
-    sent = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-again": "data"})
+    page = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-reuse": "other"})
+    sent = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-reuse": "data"})
 
     assert (page.status_code, page.text.count("This is required.")) == (422, 1)
     assert re.search(r'value="other" checked', page.text)
@@ -181,7 +181,7 @@ def test_a_file_that_is_gone_by_now_is_named_at_its_field(client):
     old = job_of(client, upload(client))
     client.delete(f"/api/v1/jobs/{old['id']}")
 
-    page = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-again": "data"})
+    page = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-reuse": "data"})
 
     assert page.status_code == 422
     assert "no longer kept: choose it again" in page.text
@@ -198,7 +198,7 @@ def test_the_calls_are_what_was_sent_and_what_is_missing_is_an_example(client):
 
 
 def test_where_one_logs_in_the_calls_take_a_token_from_the_environment():
-    made = calls(spec(a=(str, ...)), {"a": "x"}, {}, "http://x/api/v1", login=True)
+    made = code_samples(spec(a=(str, ...)), {"a": "x"}, {}, "http://x/api/v1", login=True)
 
     assert made["curl"].splitlines()[1] == '  -H "Authorization: Bearer $TASKDESK_TOKEN" \\'
     assert "import os" in made["python"]
@@ -208,8 +208,8 @@ def test_where_one_logs_in_the_calls_take_a_token_from_the_environment():
 
 
 def test_the_calls_follow_the_form_as_it_is_now(client):
-    now = client.post("/tasks/count_bytes/calls", data={"data": "my table.csv", "other": ""}).json
-    plain = client.post("/tasks/count_bytes/calls", data={}).json
+    now = client.post("/tasks/count_bytes/code_samples", data={"data": "my table.csv", "other": ""}).json
+    plain = client.post("/tasks/count_bytes/code_samples", data={}).json
 
     assert words_of(now["curl"]) == [
         "curl",
@@ -226,7 +226,7 @@ def test_a_text_in_a_multipart_call_is_never_taken_for_a_file():
     task.input_schema["properties"]["file"] = {"type": "string", "format": "binary"}
     values = {"text": "@/etc/passwd", "words": ["<a", "b;type=x", "c"], "sure": True}
 
-    made = calls(task, values, {"file": 'a,"b".csv'}, "http://x/api/v1")
+    made = code_samples(task, values, {"file": 'a,"b".csv'}, "http://x/api/v1")
 
     assert words_of(made["curl"])[2:] == [
         *("-F", r'file=@"a,\"b\".csv"'),
@@ -239,7 +239,8 @@ def test_a_text_in_a_multipart_call_is_never_taken_for_a_file():
 def test_python_has_the_values_as_literals():
     task = spec(a=(dict[str, bool], ...), b=(float | None, 1.0), c=(list[str], ...), d=(int | None, None))
 
-    made = calls(task, {"a": {"x": True}, "b": None, "c": ['"', "é\n"], "d": None}, {}, "http://x/api/v1")["python"]
+    values = {"a": {"x": True}, "b": None, "c": ['"', "é\n"], "d": None}
+    made = code_samples(task, values, {}, "http://x/api/v1")["python"]
 
     assert '"a": {"x": True},' in made
     assert '"b": None,' in made

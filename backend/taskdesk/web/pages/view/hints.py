@@ -1,8 +1,8 @@
-"""What one can do about the errors that are Taskdesk's own."""
+"""What to do about an error that Taskdesk itself raises."""
 
 from __future__ import annotations
 
-_REMEDIES = {
+_HINTS = {
     "Timeout": "If it needs longer, give its task more time: @task(timeout=…), or JOB_TIMEOUT for all tasks.",
     "OverLimit": "If it needs more, raise the limit: @task(memory=…, cpu=…, file_size=…), or JOB_MEMORY, JOB_CPU, "
     "JOB_FILE_SIZE for all tasks.",
@@ -16,6 +16,6 @@ _REMEDIES = {
 }
 
 
-def remedy(error: dict[str, str] | None) -> str:
-    """A sentence, empty where nothing is known. `error` as the API tells it."""
-    return _REMEDIES.get(error["type"], "") if error else ""
+def hint_for(error: dict[str, str] | None) -> str:
+    """Return a sentence, or an empty text if there is no hint. `error` is the error object of the API."""
+    return _HINTS.get(error["type"], "") if error else ""

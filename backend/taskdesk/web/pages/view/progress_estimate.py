@@ -1,4 +1,4 @@
-"""How long a job has run, how long it will probably go on, and whether it is slower than usual."""
+"""How long a running job has run, how long it will probably still run, and whether it is slower than usual."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from taskdesk.jobs.job import Job
 from taskdesk.service import clock
 from taskdesk.web.pages.view.durations import about, usual
 
-FEW = 20  # runs: of fewer nobody can tell what is usual for all but one in twenty
+P95_MIN_RUNS = 20  # fewer runs do not tell within what time 95 % of them end
 
 
 @dataclass(frozen=True)
-class Pace:
-    """Of a job that runs, in seconds; `median` and `p95` are None where nobody knows. job.js goes on from here."""
+class ProgressEstimate:
+    """Durations of a running job in seconds; `median` and `p95` are None if unknown. job.js counts on from here."""
 
     elapsed: float
     percent: float
@@ -27,7 +27,7 @@ class Pace:
 
     @property
     def left(self) -> str:
-        """From its progress, if it has told any; else from what its task usually takes; empty if nobody knows."""
+        """The time left in words: by the job's progress if it has reported any, else by the median; else empty."""
         if self.percent > 0:
             return about(self.elapsed * (100 - self.percent) / self.percent) if self.percent < 100 else ""
         return about(self.median - self.elapsed) if self.median and self.median > self.elapsed else ""
@@ -39,11 +39,11 @@ class Pace:
         return f"Usually {usual(self.median)}" + (f", nearly always within {usual(self.p95)}" if self.p95 else "")
 
 
-def pace(job: Job, typical: dict[str, Any] | None) -> Pace | None:
-    """`typical` as the API tells it. None of a job that does not run."""
+def progress_estimate(job: Job, typical: dict[str, Any] | None) -> ProgressEstimate | None:
+    """The estimate for a running job, None for any other. `typical` is `typical_seconds` of the API."""
     if job.status != "running" or not job.started_at:
         return None
     elapsed = max((clock.utc_now() - job.started_at).total_seconds(), 0)
     known = typical or {"median": None, "p95": None, "runs": 0}
-    p95 = known["p95"] if known["runs"] >= FEW else None
-    return Pace(elapsed, job.progress.percent if job.progress else 0, known["median"], p95)
+    p95 = known["p95"] if known["runs"] >= P95_MIN_RUNS else None
+    return ProgressEstimate(elapsed, job.progress.percent if job.progress else 0, known["median"], p95)

@@ -1,4 +1,4 @@
-"""What has happened to a job, in order."""
+"""The steps in the life of a job, in order."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _ENDS = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled"}
 
 @dataclass(frozen=True)
 class Step:
-    """`at` is None where nobody has written it down, and while it `is_to_come`; of what `is_planned` it is when.
+    """`at` is None if it is unknown or `is_to_come`; for a step that `is_planned` it is in the future.
 
-    `notes` are said in small letters; `mark` is "", good, bad or warn.
+    `notes` stand behind it in small letters; `mark` is "", good, bad or warn.
     """
 
     title: str
@@ -27,30 +27,29 @@ class Step:
     is_to_come: bool = False
 
 
-def timeline(job: Job, tries: int) -> list[Step]:
-    """`tries`: how many the job may have in all."""
+def timeline(job: Job, max_attempts: int) -> list[Step]:
     steps = [Step("Created", job.created_at, (f"queued by {job.owner}",) if job.owner else ())]
-    first = job.attempt - len(job.attempts)  # the earliest ones may be forgotten
+    first = job.attempt - len(job.attempts)  # only the last ten are kept
     for number, attempt in enumerate(job.attempts, first):
-        steps.append(Step(_started(number, tries), attempt.started_at, _worker(attempt.worker)))
+        steps.append(Step(_started(number, max_attempts), attempt.started_at, _worker(attempt.worker)))
         error = f"{attempt.error['title'] or attempt.error['type']}: {attempt.error['detail']}"
         steps.append(Step("Failed", attempt.ended_at, _took(attempt.started_at, attempt.ended_at), "warn", error))
     if job.attempts and job.enqueued_at and job.status != "scheduled":
         steps.append(Step("Queued again", job.enqueued_at))
-    return [*steps, *_last_try(job, tries)]
+    return [*steps, *_last_attempt(job, max_attempts)]
 
 
-def _last_try(job: Job, tries: int) -> list[Step]:
+def _last_attempt(job: Job, max_attempts: int) -> list[Step]:
     if job.status == "scheduled":
-        title = f"{_started(job.attempt, tries)}, planned for" if job.attempts else "Planned for"
+        title = f"{_started(job.attempt, max_attempts)}, planned for" if job.attempts else "Planned for"
         return [Step(title, job.scheduled_at, is_planned=True)]
     has_begun = job.is_final or job.status == "running"
-    started_at = job.started_at if has_begun else None  # a job that is tried again has started before
+    started_at = job.started_at if has_begun else None  # a job that waits for its retry has one from before
     steps = []
     if started_at or not job.is_final:
         wait = duration((started_at - job.enqueued_at).total_seconds()) if started_at and job.enqueued_at else ""
         notes = (*((f"waited {wait}",) if wait else ()), *_worker(job.worker if started_at else ""))
-        begins = _started(job.attempt, tries) if started_at else _started(job.attempt, tries, "Starts")
+        begins = _started(job.attempt, max_attempts) if started_at else _started(job.attempt, max_attempts, "Starts")
         steps.append(Step(begins, started_at, notes, is_to_come=not started_at))
     if job.is_final:
         mark = {"succeeded": "good", "failed": "bad"}.get(job.status, "warn")
@@ -60,8 +59,8 @@ def _last_try(job: Job, tries: int) -> list[Step]:
     return steps
 
 
-def _started(number: int, tries: int, once: str = "Started") -> str:
-    return f"Try {number} of {max(number, tries)}" if max(number, tries) > 1 else once
+def _started(number: int, max_attempts: int, only: str = "Started") -> str:
+    return f"Attempt {number} of {max(number, max_attempts)}" if max(number, max_attempts) > 1 else only
 
 
 def _worker(name: str) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ while job["status"] not in ("succeeded", "failed", "canceled"):
 print(job["status"], job.get("result") or job.get("error"))"""
 
 
-def calls(
+def code_samples(
     spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str, query: str = "", login: bool = False
 ) -> dict[str, str]:
     """The texts by "curl" and "python". `files` are names of files by parameter, `api` is the address of the API.
