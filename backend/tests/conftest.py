@@ -26,8 +26,7 @@ from taskdesk.jobs.catalog import announce
 from taskdesk.launcher.aof import mend_aof
 from taskdesk.launcher.redis_server import find_redis
 from taskdesk.service.redis import Memory
-from taskdesk.web import create_app
-from taskdesk.web.application import App
+from taskdesk.web.application import App, create_app
 from taskdesk.web.settings import WebSettings
 from taskdesk.worker.discovery import TaskRegistry, discover
 from taskdesk.worker.settings import WorkerSettings

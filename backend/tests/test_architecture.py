@@ -29,7 +29,7 @@ MAY_IMPORT = {
 }
 # The entry points, and the parts that each imports.
 ENTRIES = {
-    "server": {"web", "service"},
+    "server": {"web"},
     "worker": {"worker", "service"},
     "dashboard": {"dashboard", "service"},
 }

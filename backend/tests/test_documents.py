@@ -12,7 +12,7 @@ import yaml
 from taskdesk.cli import program
 from taskdesk.cli.program import EPILOG
 from taskdesk.launcher.run import RunSettings
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.settings import WebSettings
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings

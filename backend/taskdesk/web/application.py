@@ -1,4 +1,4 @@
-"""Flask, without some of what it does in each request for what nobody here uses."""
+"""The web application: Flask, the rules that hold for every request, and the routes."""
 
 from __future__ import annotations
 
@@ -7,8 +7,53 @@ from typing import Any
 
 from flask import Flask, Response
 from werkzeug.datastructures import Headers
+from werkzeug.middleware.proxy_fix import ProxyFix
 
+from taskdesk.service.hosts import TrustedHosts
+from taskdesk.web import api, assets, classic, compression, errors, pages
+from taskdesk.web.access import audit, auth, hosts, login, protection, rate_limits
 from taskdesk.web.access.protection import SAFE_HEADERS, StrictRequest
+from taskdesk.web.context import WebDesk
+from taskdesk.web.express import Express
+from taskdesk.web.metrics import health, metrics, request_log
+from taskdesk.web.settings import WebSettings
+
+
+def create_app(settings: WebSettings) -> Flask:
+    """Create the application from `settings` alone. It does not touch Redis before the first request."""
+    app = App("taskdesk.web", static_folder=None)
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.max_upload_bytes,
+        MAX_FORM_MEMORY_SIZE=1_000_000,
+        MAX_FORM_PARTS=200,
+    )
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals["dashboard_url"] = settings.dashboard_url
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
+    app.extensions["desk"] = WebDesk(settings)
+
+    request_log.install(app)
+    metrics.install(app)
+    hosts.install(app, TrustedHosts(settings.trusted_hosts, settings.app_host))
+    protection.install(app)
+    auth.install(app, settings)
+    audit.install(app)
+    errors.install(app)
+    compression.install(app)
+    assets.install(app)
+    app.register_blueprint(health.bp)
+    app.register_blueprint(api.bp)
+    app.register_blueprint(pages.bp)
+    if settings.classic_routes:
+        app.register_blueprint(classic.bp)
+    if settings.auth:
+        app.register_blueprint(login.bp)
+    rate_limits.install(app, app.extensions["desk"], settings)
+    app.wsgi_app = Express(app)  # type: ignore[method-assign]
+    if proxies := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, proxies, proxies)  # type: ignore[method-assign]
+    return app
 
 
 class Answer(Response):

@@ -8,7 +8,7 @@ import pytest
 
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.settings import load
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.settings import WebSettings
 
 STARTS = [

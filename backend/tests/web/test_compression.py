@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.assets import FOLDER
 
 GZIP = {"Accept-Encoding": "gzip, br"}

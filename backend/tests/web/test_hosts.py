@@ -8,7 +8,7 @@ import pytest
 from pydantic import ValidationError
 
 from taskdesk.service.hosts import TrustedHosts
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.settings import WebSettings
 
 

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError
 
 from taskdesk.jobs.keys import JOBS
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.settings import WebSettings
 from tests.conftest import free_port
 from tests.refusals import refusing

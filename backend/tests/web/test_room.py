@@ -13,7 +13,7 @@ import gevent
 import pytest
 import requests
 
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from tests.conftest import Stack, wait_until
 
 MB = 1 << 20

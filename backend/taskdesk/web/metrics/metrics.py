@@ -7,17 +7,16 @@ them up. Labels are queues, tasks of the catalog, routes: never what a client ha
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 from flask import Blueprint, Flask, Response, g, request
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+from prometheus_client.multiprocess import MultiProcessCollector
 
 from taskdesk.web.context import desk
+from taskdesk.web.metrics.folder import delete_gauges_of_dead_processes, find_folder
 from taskdesk.web.metrics.process_metrics import PROCESS_METRICS, requests_of
 from taskdesk.web.metrics.redis_metrics import RedisMetrics
 
@@ -34,10 +33,9 @@ def install(app: Flask) -> None:
 def metrics() -> Response:
     """All figures. It answers while Redis is away, too, with those of HTTP."""
     registry = CollectorRegistry()  # of this scrape: the collector of several processes knows no other collectors
-    folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
-    if folder and os.path.isdir(folder):  # who cleans /tmp may have taken it away
-        _forget_the_dead(Path(folder))
-        MultiProcessCollector(registry, folder)
+    if folder := find_folder():
+        delete_gauges_of_dead_processes(folder)
+        MultiProcessCollector(registry, str(folder))
     else:
         registry.register(PROCESS_METRICS)
     registry.register(RedisMetrics(desk()))
@@ -59,13 +57,3 @@ def _observe(response: Response) -> Response:
     series = requests_of(request.method, rule.rule if rule else "none", response.status_code)
     series.observe(time.perf_counter() - g.began)
     return response
-
-
-def _forget_the_dead(folder: Path) -> None:
-    """What processes that have ended had open is closed. What they had counted stays, or the sums would fall."""
-    for path in folder.glob("gauge_live*.db"):
-        pid = int(path.stem.rpartition("_")[2])
-        try:
-            os.kill(pid, 0)
-        except ProcessLookupError:
-            mark_process_dead(pid, str(folder))

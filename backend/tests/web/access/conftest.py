@@ -7,8 +7,8 @@ from pydantic import SecretStr
 from werkzeug.security import generate_password_hash
 
 from taskdesk.service.accounts import Accounts
-from taskdesk.web import create_app
 from taskdesk.web.access import identity
+from taskdesk.web.application import create_app
 from tests.conformity import ConformityClient
 from tests.web.access.people import PASSWORD, SECRET, USERS, log_in
 

@@ -303,7 +303,7 @@ def test_an_artifact_that_the_job_does_not_have_is_404(client, finished, name):
 
 
 def test_a_request_over_the_limit_is_413(web_settings, registry):
-    from taskdesk.web import create_app
+    from taskdesk.web.application import create_app
 
     small = create_app(web_settings.model_copy(update={"max_upload_bytes": 1000})).test_client()
 

@@ -12,7 +12,7 @@ import re
 import pytest
 
 from taskdesk.jobs.catalog import announce
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.worker.supervisor.worker import TaskWorker
 
 TASKS = ("count_bytes", "echo", "every_kind", "parts")

@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 
 from taskdesk.jobs.catalog import announce
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from tests.conformity import METHODS, operations
 
 

@@ -14,7 +14,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.metrics.process_metrics import OPEN_STREAMS
 from taskdesk.web.settings import WebSettings
 from tests.conftest import BACKEND, Stack, wait_until
@@ -259,9 +259,9 @@ def _web_pids(stack: Stack) -> set[str]:
     return set(Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
 
 
-def _meters(stack: Stack) -> list[Path]:
+def _metrics_folders(stack: Stack) -> list[Path]:
     """The folder in which they count, while it is there."""
-    return list(Path("/dev/shm").glob(f"meters-of-taskdesk-{stack.processes['server'].pid}-*"))
+    return list(Path("/dev/shm").glob(f"taskdesk-metrics-{stack.processes['server'].pid}-*"))
 
 
 def test_the_processes_on_one_socket_are_added_up(processes):
@@ -271,7 +271,7 @@ def test_the_processes_on_one_socket_are_added_up(processes):
 
     def both_have_counted() -> bool:
         requests.append(_get(processes, "/healthz"))
-        counters = {path.stem.rpartition("_")[2] for path in _meters(processes)[0].glob("histogram_*.db")}
+        counters = {path.stem.rpartition("_")[2] for path in _metrics_folders(processes)[0].glob("histogram_*.db")}
         return _web_pids(processes) <= counters
 
     before, requests = answered(), []
@@ -294,7 +294,7 @@ def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes
         _get(processes, "/healthz")
     before = Figures(_get(processes, "/metrics"))
     old = _web_pids(processes)
-    [folder] = _meters(processes)
+    [folder] = _metrics_folders(processes)
 
     [counts, *_] = folder.glob("histogram_*.db")  # one of the processes may not have been asked yet
     for pid in old:
@@ -309,8 +309,8 @@ def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes
 
 
 def test_nothing_is_left_when_the_web_has_ended(processes):
-    assert _meters(processes)
+    assert _metrics_folders(processes)
 
     processes.stop()
 
-    assert not _meters(processes)
+    assert not _metrics_folders(processes)

@@ -9,7 +9,7 @@ import pytest
 
 from taskdesk.jobs.catalog import announce
 from taskdesk.jobs.parsing import read_fields
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.pages.view.fields import form_fields
 from taskdesk.web.settings import WebSettings
 from taskdesk.worker.discovery import discover

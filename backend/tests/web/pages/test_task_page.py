@@ -13,7 +13,7 @@ from urllib.parse import quote
 import pytest
 
 from taskdesk.jobs.catalog import announce
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.pages.view.code_samples import code_samples
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 
 FORWARDED = {"X-Forwarded-Prefix": "/at/desk", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1, 192.0.2.2"}
 

@@ -8,7 +8,7 @@ import time
 import gevent
 import pytest
 
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.server import connection
 from tests.web.conftest import wait_for
 

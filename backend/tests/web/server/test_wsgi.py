@@ -10,7 +10,7 @@ import time
 import gevent.event
 import pytest
 
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.server import wsgi
 from tests.conftest import Stack, wait_until
 from tests.web.conftest import wait_for

@@ -15,7 +15,7 @@ from taskdesk.jobs.errors import JobNotFound, TooManyStreams
 from taskdesk.jobs.events import Progress, append_log, emit
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import JOBS, WAKE, events_key, job_key
-from taskdesk.web import create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.streams import job_notifier
 from taskdesk.web.streams.event_feed import KEPT_MESSAGES
 from taskdesk.web.streams.event_streams import EventStreams
