@@ -89,7 +89,7 @@ class _Worker(BaseWorker):
                 pipeline.zadd(registry_key(kind, job.origin), {job.id: -ahead}, xx=True, incr=True)
 
 
-class StockEndings:
+class RQFallback:
     def __init__(self, redis: Redis, worker_name: str, settings: WorkerSettings):
         self._redis = redis
         self._worker = _Worker(

@@ -18,7 +18,7 @@ from redis.connection import Connection
 
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.worker.child.loop import Child
-from taskdesk.worker.child.reservation import Outcome, Reserved
+from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.worker import TaskWorker
@@ -100,7 +100,7 @@ def connect(url: str, fate: Fate) -> Redis:
     return redis
 
 
-Meddle = Callable[["Supervisor", Reserved], None]
+Meddle = Callable[["Supervisor", ReservedJob], None]
 Step = tuple[Meddle, bool]  # what happens while a job runs, and whether it succeeds then
 
 
@@ -113,18 +113,18 @@ class _Child(Child):
     def _prepare_process(self) -> int:
         return -1
 
-    def _run(self, job: Reserved) -> Outcome:
+    def _run(self, job: ReservedJob) -> EndedJob:
         meddle, succeeds = next(self.steps)
         self.owner.begun.append(job.id)
         self._has_result = True
         began = time.time()
         meddle(self.owner, job)
         self._jobs += 1
-        self._is_worn = self._jobs >= self.owner.most_jobs
+        self._needs_recycle = self._jobs >= self.owner.most_jobs
         self._activity.rest()
         failure = None if succeeds else Failure.of(ValueError("so it is"), job.timeout)
         seconds, self.owner.frozen = self.owner.frozen, 0.0
-        return Outcome(job, began - seconds, began, seconds, b'"done"', '"text"', failure, None)
+        return EndedJob(job, began - seconds, began, seconds, b'"done"', '"text"', failure, None)
 
 
 class _InPlace(ChildProcess):
@@ -177,7 +177,7 @@ class Supervisor(TaskWorker):
             self._activity.clear()
         except Killed:
             status = -9
-        child._wire.close()
+        child._connection.close()
         if not self.is_dead:
             self._count_child(status)
             self._dying(partial(self._settle, status))
@@ -194,15 +194,15 @@ class Supervisor(TaskWorker):
     def read_commands(self) -> None:
         self._read_commands(self._activity.read())
 
-    def call_back(self) -> None:
+    def revoke(self) -> None:
         running = self._activity.read()
         assert running
-        if running.ahead and running.execution != self._revoked:
+        if running.prefetches and running.execution != self._revoked:
             self._revoke(running)
 
     def _dying(self, step: Callable[[], Any]) -> None:
         try:
-            assert self._patiently(step)
+            assert self._retry_until_redis_answers(step)
         except (Killed, RuntimeError):  # the latter ends it, too
             self.is_dead = True
 

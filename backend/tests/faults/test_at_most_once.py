@@ -31,7 +31,7 @@ def test_a_job_whose_worker_is_lost_before_redis_hears_of_its_begin_never_begins
     """Packets are slow, so there is time between the begin and the moment at which Redis could know of it."""
     with start_rig(32) as rig:
         [lost] = rig.fleet.start()
-        rig.flood(100, "effect")  # so short that from now on the next job is reserved ahead
+        rig.flood(100, "effect")  # so short that from now on the next job is prefetched
         wait_until(lambda: len(rig.effects.counts("end")) == 100, what="the worker is warm")
         rig.proxy.delay = DELAY
         rig.flood(2, "effect")  # after the first, statistics are written

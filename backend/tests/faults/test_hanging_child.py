@@ -20,9 +20,9 @@ ALL = os.environ.get("FAULTS") == "all"
 SEED = int(os.environ.get("FAULTS_SEED", "1")) + 33
 LIMIT_SECONDS = HANG_SECONDS if ALL else HANG_SECONDS / 5  # seconds
 SHORTENED = f"""
-import taskdesk.worker.supervisor.hang_detector, taskdesk.worker.child.script_connection, worker
+import taskdesk.worker.supervisor.hang_detector, taskdesk.worker.child.queue_waiter, worker
 taskdesk.worker.supervisor.hang_detector.HANG_SECONDS = {LIMIT_SECONDS}
-taskdesk.worker.child.script_connection.WAKE_UP = {LIMIT_SECONDS / 3}
+taskdesk.worker.child.queue_waiter.SIGN_OF_LIFE_SECONDS = {LIMIT_SECONDS / 3}
 raise SystemExit(worker.main())
 """
 SENTENCE = "stopped responding after the function had ended"

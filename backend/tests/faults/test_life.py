@@ -23,7 +23,7 @@ from taskdesk.jobs.errors import JobExpired, JobNotFound
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Idempotency, Jobs, new_job_id
 from taskdesk.jobs.keys import SWEEP_LOCK, WORKERS
-from taskdesk.worker.child.reservation import Reserved
+from taskdesk.worker.child.reservation import ReservedJob
 from taskdesk.worker.discovery import TaskRegistry, discover
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.supervisor.retention import Sweeper
@@ -37,7 +37,7 @@ RETENTION = Retention(result_ttl=1000, failure_ttl=1000)
 WORKERS_COUNT = 2
 TASKS = ("effect", "effect_high", "effect_once", "retrying")
 
-LOOKS = ("beat", "read_commands", "call_back")
+LOOKS = ("beat", "read_commands", "revoke")
 MEDDLING = ("nothing", "cancel", "delete", *LOOKS, "is taken for lost", "another takes it", "child dies", "all dies")
 steps = st.lists(st.tuples(st.sampled_from(MEDDLING), st.booleans()), min_size=1, max_size=5)
 mishaps = st.none() | st.tuples(st.integers(0, 12), st.sampled_from(HOW))  # after so many commands, what happens
@@ -149,7 +149,7 @@ class Life(RuleBasedStateMachine):
         self.bury()
 
     def step(self, meddling: str, succeeds: bool) -> Step:
-        def meddle(worker: Supervisor, job: Reserved) -> None:
+        def meddle(worker: Supervisor, job: ReservedJob) -> None:
             if meddling in ("cancel", "delete"):
                 self._change(meddling, job.id)
             elif meddling in ("is taken for lost", "another takes it"):

@@ -128,7 +128,7 @@ def test_f13_workers_come_back_from_a_black_hole_amid_short_jobs(assert_kept):
     with start_rig(SEED + 113) as rig:
         rig.fleet.start()
         rig.flood(1_000, "effect")
-        wait_until(lambda: len(rig.effects.all()) > 400, what="the worker reserves ahead")
+        wait_until(lambda: len(rig.effects.all()) > 400, what="the worker prefetches")
         rig.proxy.black_hole()
         time.sleep(4)
         rig.proxy.open()

@@ -50,7 +50,7 @@ def test_f01_the_others_work_on_when_whole_trees_are_killed(killed_trees):
 
 @pytest.fixture(scope="module")
 def killed_among_short_jobs() -> Iterator[tuple[Rig, int]]:
-    """Trees are killed while a worker has a job reserved ahead: the rig, and how many were."""
+    """Trees are killed while a worker has prefetched a job: the rig, and how many were."""
     kills = size(3, 100)
     with start_rig(SEED + 101) as rig:
         pool = rig.fleet.start(2)
@@ -65,8 +65,8 @@ def killed_among_short_jobs() -> Iterator[tuple[Rig, int]]:
         yield rig, kills
 
 
-def test_f01_a_job_that_is_reserved_ahead_is_not_in_the_way(killed_among_short_jobs):
-    """F01, second part: the same among jobs so short that the next one is reserved ahead."""
+def test_f01_a_job_that_is_prefetched_is_not_in_the_way(killed_among_short_jobs):
+    """F01, second part: the same among jobs so short that the next one is prefetched."""
     killed_among_short_jobs[0].until_final(killed_among_short_jobs[0].submit("effect_high"))
 
 
@@ -175,8 +175,8 @@ def test_f03_a_job_that_lost_its_supervisor_has_one_end(orphaned, assert_kept):
     assert_kept(_without_lease(orphaned[0]).check("F03 supervisor killed"))
 
 
-def test_f01_a_job_that_was_reserved_ahead_runs_once(killed_among_short_jobs, assert_kept):
-    """F01: what had begun has failed, as it is not to be tried again; what was reserved ahead runs, once."""
+def test_f01_a_job_that_was_prefetched_runs_once(killed_among_short_jobs, assert_kept):
+    """F01: what had begun has failed, as it is not to be tried again; what was prefetched runs, once."""
     rig, kills = killed_among_short_jobs
     report = _without_lease(rig).check("F01 trees killed among short jobs", once=True)
     report.expect(report.counts["failed"] <= kills, f"{report.counts['failed']} jobs failed after {kills} kills")

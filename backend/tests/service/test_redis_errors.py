@@ -11,7 +11,8 @@ from taskdesk.jobs.scripts import Script
 from taskdesk.service.errors import RedisAway, RedisFull
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_errors import PASSING, as_app_error, code_of, is_out_of_memory, is_passing
-from taskdesk.worker.child.script_connection import Interrupted, Wire
+from taskdesk.worker.child.script_connection import ScriptConnection
+from taskdesk.worker.redis_retry import Interrupted
 from tests.refusals import STATES, refusing
 
 WRITE = "return redis.call('SET', 'key', ARGV[1])"
@@ -68,22 +69,24 @@ def test_a_refusal_that_passes_is_known_by_its_code(operator, redis_url, code, h
 def test_the_workers_own_connection_waits_until_the_refusal_has_passed(operator, redis_url, write, code, caplog):
     refusals = iter([True])
     with connect_with_timeout(redis_url, timeout=5) as redis:
-        wire = Wire(redis, timeout=5, give_up=lambda: not next(refusals, False), show_life=lambda patience=0: None)
+        connection = ScriptConnection(
+            redis, timeout=5, give_up=lambda: not next(refusals, False), show_life=lambda patience=0: None
+        )
         with refusing(operator, code), pytest.raises(Interrupted):
-            wire.script(write, (), ("a",))
+            connection.call(write, (), ("a",))
 
-        assert wire.script(write, (), ("b",)) == b"OK"
-        wire.close()
+        assert connection.call(write, (), ("b",)) == b"OK"
+        connection.close()
     assert operator.get("key") == b"b"
 
 
 def test_the_workers_own_connection_says_what_will_not_pass(redis_url, tmp_path):
     (tmp_path / "wrong.lua").write_text("return redis.call('LPUSH', KEYS[1])")
     with connect_with_timeout(redis_url, timeout=5) as redis:
-        wire = Wire(redis, timeout=5, give_up=lambda: False, show_life=lambda patience=0: None)
+        connection = ScriptConnection(redis, timeout=5, give_up=lambda: False, show_life=lambda patience=0: None)
         with pytest.raises(RedisError, match=r"[Ww]rong number of args"):
-            wire.script(Script(tmp_path / "wrong.lua"), ("key",), ())
-        wire.close()
+            connection.call(Script(tmp_path / "wrong.lua"), ("key",), ())
+        connection.close()
 
 
 SENTENCES = {

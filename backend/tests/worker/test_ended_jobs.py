@@ -14,12 +14,12 @@ from taskdesk.jobs.keys import PARENTS, WAKE
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.queues import Queues
 from taskdesk.jobs.rq_time import now_text
-from taskdesk.worker.rq_fallback import StockEndings, _Worker
+from taskdesk.worker.rq_fallback import RQFallback, _Worker
 from taskdesk.worker.scripts import CYCLE, RELEASE
 from taskdesk.worker.shared.activity import Activity
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Meters
-from taskdesk.worker.shared.output_buffer import Output
+from taskdesk.worker.shared.output_buffer import OutputBuffer
 from taskdesk.worker.supervisor.heartbeat import Heartbeat
 from taskdesk.worker.supervisor.settlement import Settlement
 from tests.conftest import wait_until
@@ -165,7 +165,7 @@ def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, 
         news.subscribe(WAKE)
         news.get_message(timeout=10)
         with pytest.raises(ConnectionError):
-            StockEndings(redis, "someone", worker_settings).succeed(job_id, "e1", b'"a"', "", time.time(), time.time())
+            RQFallback(redis, "someone", worker_settings).succeed(job_id, "e1", b'"a"', "", time.time(), time.time())
 
         assert news.get_message(timeout=10)["data"] == job_id.encode()
     assert [job.id for job in jobs.page(9, None, Filter(status="succeeded"))[0]] == [job_id]
@@ -209,7 +209,7 @@ def test_failed_jobs_that_many_wait_for_are_told_of_a_few_at_a_time(
     meters = Meters(registry.tasks, 1).rows[0]
     foreign = ForeignJobs(registry)
     settlement = Settlement(
-        redis, "one", settings, registry, activity=activity, output=Output(), meters=meters, foreign=foreign
+        redis, "one", settings, registry, activity=activity, output=OutputBuffer(), meters=meters, foreign=foreign
     )
     first = [submit("echo", text="a") for _ in range(3)]
     queue = Queue("low", connection=redis, serializer=JSONSerializer)

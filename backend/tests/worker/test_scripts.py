@@ -24,7 +24,7 @@ def echo(jobs, registry):
 
 @pytest.fixture
 def cycle(redis):
-    """Reserve a job, and before that end one: (id, execution). `begins` is a job that was reserved ahead."""
+    """Reserve a job, and before that end one: (id, execution). `begins` is a job that was prefetched."""
 
     def cycle(execution: str, *, begins=("", ""), done=None, queues=QUEUES):
         outcome = [*done, "default", "", 100, '"json"', 1.0, 2.0] if done else []
@@ -86,7 +86,7 @@ def test_who_was_put_back_and_runs_again_can_not_be_ended_by_the_first_run(cycle
     assert jobs.get(second[0]).status == "running"
 
 
-def test_one_job_is_reserved_ahead_and_only_when_there_is_one(cycle, echo, redis):
+def test_one_job_is_prefetched_and_only_when_there_is_one(cycle, echo, redis):
     first, second = echo(), echo()
     _, running = cycle("e1")
 
@@ -96,17 +96,17 @@ def test_one_job_is_reserved_ahead_and_only_when_there_is_one(cycle, echo, redis
     assert redis.hget(f"rq:worker:{WORKER}", "td_next") is None
 
 
-def test_what_was_reserved_ahead_is_given_to_the_next_child(cycle, release, echo):
+def test_what_was_prefetched_is_given_to_the_next_child(cycle, release, echo):
     echo(), echo()
     _, running = cycle("e1")
-    _, ahead = cycle("e2", begins=running)
+    _, prefetched = cycle("e2", begins=running)
 
     release("lost", *running)
 
-    assert cycle("e9") == (1, ahead)
+    assert cycle("e9") == (1, prefetched)
 
 
-def test_what_is_reserved_ahead_is_put_back_to_the_head(cycle, release, echo, redis):
+def test_what_is_prefetched_is_put_back_to_the_head(cycle, release, echo, redis):
     ids = [echo().encode() for _ in range(3)]
     _, running = cycle("e1")
     cycle("e2", begins=running)
@@ -116,7 +116,7 @@ def test_what_is_reserved_ahead_is_put_back_to_the_head(cycle, release, echo, re
     assert redis.lrange("rq:queue:default", 0, -1) == ids[1:]
 
 
-def test_a_call_back_that_comes_late_takes_nothing(cycle, release, echo, redis):
+def test_a_revoke_that_comes_late_takes_nothing(cycle, release, echo, redis):
     first, second, third = echo(), echo(), echo()
     _, running = cycle("e1")
     cycle("e2", begins=running)

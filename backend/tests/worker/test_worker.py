@@ -280,10 +280,10 @@ def test_a_worker_process_that_is_killed_is_replaced(worker_process, redis):
 def test_progress_reaches_redis_at_most_ten_times_a_second(redis, jobs, registry, worker_settings):
     from taskdesk.jobs.events import read
     from taskdesk.worker.child.progress_reporter import Reporter
-    from taskdesk.worker.shared.output_buffer import Output
+    from taskdesk.worker.shared.output_buffer import OutputBuffer
 
     job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
-    reporter = Reporter(redis, Output())
+    reporter = Reporter(redis, OutputBuffer())
     began = time.monotonic()
 
     reporter.begin(job_id, ttl=60)

@@ -6,7 +6,7 @@ from redis import Redis
 
 from taskdesk.jobs.catalog import CATALOG_CACHE_SECONDS, CatalogReader
 from taskdesk.service.errors import AppError
-from taskdesk.worker.child.reservation import Reserved
+from taskdesk.worker.child.reservation import ReservedJob
 from taskdesk.worker.child.task_runner import ForeignJob, reference_of
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.failure import Failure
@@ -20,7 +20,7 @@ class HandBack:
         self._registry = registry
         self._ttl = ttl
 
-    def arguments(self, job: Reserved, refusal: AppError) -> tuple[str | int | bytes, ...]:
+    def arguments(self, job: ReservedJob, refusal: AppError) -> tuple[str | int | bytes, ...]:
         """The last arguments of the script; none if every worker that is online would refuse the job as this one does.
 
         Raises RedisError.

@@ -15,11 +15,11 @@ import uuid
 from base64 import b64encode
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from redis import Redis
-from redis.exceptions import RedisError
 
 from taskdesk.jobs.artifacts import ArtifactStore
 from taskdesk.jobs.errors import InvalidArguments
@@ -37,29 +37,31 @@ from taskdesk.service.redis_errors import is_passing
 from taskdesk.service.sentry import report
 from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.progress_reporter import Reporter
-from taskdesk.worker.child.reservation import Outcome, Reserved, reserved
-from taskdesk.worker.child.resource_limits import MB, Limits, TimeLimit, resident_memory
-from taskdesk.worker.child.sandbox import Surroundings
-from taskdesk.worker.child.script_connection import LONGEST_PAUSE, SHORTEST_PAUSE, Doorbell, Interrupted, Wire
-from taskdesk.worker.child.task_runner import Executor, ForeignJob, reference_of
+from taskdesk.worker.child.queue_waiter import QueueWaiter
+from taskdesk.worker.child.reservation import EndedJob, ReservedJob, reserved
+from taskdesk.worker.child.resource_limits import MB, ResourceLimits, TimeLimit, resident_memory
+from taskdesk.worker.child.sandbox import Sandbox
+from taskdesk.worker.child.script_connection import ScriptConnection
+from taskdesk.worker.child.task_runner import ForeignJob, TaskRunner, reference_of
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.failure import STOPPED, Failure
-from taskdesk.worker.rq_fallback import StockEndings, Stopped
+from taskdesk.worker.redis_retry import Interrupted, retry_until_redis_answers
+from taskdesk.worker.rq_fallback import RQFallback, Stopped
 from taskdesk.worker.scripts import ADOPT, CYCLE, RELEASE
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import Activity
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Row
-from taskdesk.worker.shared.output_buffer import Output
+from taskdesk.worker.shared.output_buffer import OutputBuffer
 
 DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my place
 WIP_LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
 MEMORY_CHECK_JOBS = 200
-AHEAD = 0.001  # seconds that jobs may take on average for the next to be reserved ahead
-STALE = 10.0  # seconds after which a job that was reserved ahead may have another worker: we were frozen
-SHARE = 10  # reservations of which one is for a less urgent queue
-RQ_PATIENCE = 600.0  # seconds that RQ's own code may take to queue very many dependents
-PACE_JOBS = 8  # about so many jobs make the average
+PREFETCH_BELOW_SECONDS = 0.001  # seconds that jobs may take on average for the next to be prefetched
+STALE_AFTER_SECONDS = 10.0  # seconds after which a job that was prefetched may have another worker: we were frozen
+OTHER_QUEUE_EVERY = 10  # reservations of which one is for a less urgent queue
+DEPENDENTS_SECONDS = 600.0  # seconds that RQ's own code may take to queue very many dependents
+PACE_WINDOW_JOBS = 8  # about so many jobs make the average
 
 NOT_ENDED = -1  # cycle.lua leaves the end of this job to RQ's own code
 
@@ -80,7 +82,7 @@ class Child:
         redis: Redis,
         activity: Activity,
         meters: Row,
-        output: Output,
+        output: OutputBuffer,
         foreign: ForeignJobs,
         folder: Path,
         burst: bool,
@@ -99,24 +101,28 @@ class Child:
         self._queue_keys = keys = tuple(queue_key(queue) for queue in settings.queues)
         self._other_orders = [keys[first:] + keys[:first] for first in range(1, len(keys))] or [keys]
         self._has_result = False
-        self._is_worn = False
+        self._needs_recycle = False
         self._redis = redis
-        self._wire = Wire(
+        self._connection = ScriptConnection(
             redis,
             timeout=5,
             give_up=lambda: self._stopping and not self._has_result,
             show_life=activity.show_life,
         )
-        self._doorbell = Doorbell(redis, self._queue_keys, activity.show_life)
+        self._queue_waiter = QueueWaiter(redis, self._queue_keys, activity.show_life)
         self._reporter = Reporter(redis, output)
-        self._executor = Executor(settings, registry, store, self._reporter.progress)
-        self._stock = StockEndings(redis, worker_name, settings)
+        self._task_runner = TaskRunner(settings, registry, store, self._reporter.progress)
+        self._rq_fallback = RQFallback(redis, worker_name, settings)
         self._statistics = StatisticsWriter(connect_with_timeout(settings.redis_url.get_secret_value(), timeout=1))
         self._time_limit = TimeLimit()
-        self._limits = {reference: Limits.of(task.options, settings) for reference, task in registry.tasks.items()}
+        self._limits = {
+            reference: ResourceLimits.of(task.options, settings) for reference, task in registry.tasks.items()
+        }
         self._isolated = {reference for reference, task in registry.tasks.items() if task.options.isolated}
         once = {reference for reference, task in registry.tasks.items() if task.options.at_most_once}
-        self._not_ahead = self._isolated | once  # they begin when Redis has them as what runs, and none is put back
+        self._not_prefetched = (
+            self._isolated | once
+        )  # they begin when Redis has them as what runs, and none is put back
         self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
         self._executions = activity.totals()[0].total()  # a child that runs one job only goes on counting, too
         self._jobs = 0
@@ -136,10 +142,10 @@ class Child:
                         return DONE  # it has not begun: the supervisor puts it back
                     if self._jobs and job.is_of(self._isolated):
                         return RECYCLE  # the next child is given the same job
-                    is_ahead = self._pace < AHEAD and not job.is_of(self._not_ahead)
-                    outcome = self._work_ahead(job) if is_ahead else self._work(job)
+                    may_prefetch = self._pace < PREFETCH_BELOW_SECONDS and not job.is_of(self._not_prefetched)
+                    outcome = self._work_with_prefetch(job) if may_prefetch else self._work(job)
                     answer = self._end(outcome) if outcome else self._cycle()
-                    if self._is_worn:
+                    if self._needs_recycle:
                         return RECYCLE
                 elif self._stopping or (self._burst and answer[1] != b"again"):
                     return DONE
@@ -153,49 +159,55 @@ class Child:
 
     # Jobs
 
-    def _work(self, job: Reserved) -> Outcome:
+    def _work(self, job: ReservedJob) -> EndedJob:
         self._activity.begin(job.id, job.execution, job.timeout)
         return self._run(job)
 
-    def _work_ahead(self, job: Reserved) -> Outcome | None:
+    def _work_with_prefetch(self, job: ReservedJob) -> EndedJob | None:
         """Run the job and those after it, as long as they are short. How the last has ended; None if nothing has run.
 
         While one runs, Redis ends the one before it and reserves the one after it. Nothing begins that may have been
-        given to another meanwhile: it was called back, we were frozen, or Redis is away.
+        given to another meanwhile: it was revoked, we were frozen, or Redis is away.
         """
-        before: Outcome | None = None
+        before: EndedJob | None = None
         while True:
-            if before and (self._activity.is_called_back(before.job.execution) or clock.now() > before.began + STALE):
+            if before and (
+                self._activity.is_revoked(before.job.execution) or clock.now() > before.began + STALE_AFTER_SECONDS
+            ):
                 return before
-            if not self._wire.send(*self._command(before, begins=job)):
+            if not self._connection.send(*self._command(before, begins=job)):
                 return before
-            self._activity.begin(job.id, job.execution, job.timeout, ahead=True, untold=before is not None)
+            self._activity.begin(
+                job.id, job.execution, job.timeout, prefetches=True, prev_unconfirmed=before is not None
+            )
             outcome = self._run(job)
-            answer = self._wire.answer()
+            answer = self._connection.answer()
             if before:
                 self._ended(before, answer)
-            is_to_go_on = self._pace < AHEAD and not (self._stopping or self._is_worn or self._statistics.due_in() <= 0)
+            is_to_go_on = self._pace < PREFETCH_BELOW_SECONDS and not (
+                self._stopping or self._needs_recycle or self._statistics.due_in() <= 0
+            )
             if outcome.failure or not job.is_plain or not is_to_go_on or answer[1] != b"job":
                 return outcome
             job, before = reserved(answer, self._settings), outcome
-            if job.is_of(self._not_ahead):
+            if job.is_of(self._not_prefetched):
                 return outcome
 
-    def _run(self, job: Reserved) -> Outcome:
+    def _run(self, job: ReservedJob) -> EndedJob:
         """Call the job's task."""
         failure, content, kinds, reference, refusal = None, b"", "", "", None
         log_about(job.about)
         began, since = clock.now(), clock.monotonic()
         try:
-            call = self._executor.prepare(job.id, job.data, job.request_id)
+            call = self._task_runner.prepare(job.id, job.data, job.request_id)
             reference = call.task.spec.reference
             self._reporter.begin(job.id, ttl=max(job.timeout, 0) + KEPT_SECONDS)
             self._time_limit.set(job.timeout)
             try:
                 with self._limits[call.task.spec.reference].applied():
-                    content, kinds = self._executor.run(call)
+                    content, kinds = self._task_runner.run(call)
             finally:
-                self._surroundings.end_copy()
+                self._sandbox.end_copy()
                 self._time_limit.unset()
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
@@ -207,27 +219,27 @@ class Child:
         self._activity.rest()
         self._reporter.end()
         seconds = clock.monotonic() - since
-        outcome = Outcome(job, began, began + seconds, round(seconds, 6), content, kinds, failure, refusal)
+        outcome = EndedJob(job, began, began + seconds, round(seconds, 6), content, kinds, failure, refusal)
         self._has_result = True
         self._tidy_up(outcome, reference or reference_of(job.data))  # its arguments or files may have been refused
         return outcome
 
-    def _tidy_up(self, outcome: Outcome, reference: str) -> None:
+    def _tidy_up(self, outcome: EndedJob, reference: str) -> None:
         """Put back what the job has changed, count it, and see whether another process is to run the next."""
         job, failure = outcome.job, outcome.failure
-        self._surroundings.restore(outcome.seconds)
+        self._sandbox.restore(outcome.seconds)
         if not outcome.refusal:
             self._count(outcome, reference)
         self._jobs += 1
-        self._pace += (outcome.seconds - self._pace) / PACE_JOBS
-        self._is_worn = (
+        self._pace += (outcome.seconds - self._pace) / PACE_WINDOW_JOBS
+        self._needs_recycle = (
             job.is_of(self._isolated)
             or (failure is not None and failure.was_cut_off)  # what it has begun may go on: it ends with the process
-            or self._surroundings.is_spoilt
+            or self._sandbox.is_dirty
             or self._has_grown(outcome.seconds)
         )
 
-    def _count(self, outcome: Outcome, reference: str) -> None:
+    def _count(self, outcome: EndedJob, reference: str) -> None:
         if reference in self._limits:  # nobody else may name what there are statistics of
             wait = seconds_since(outcome.job.enqueued_at, outcome.began)
             self._statistics.add(reference, succeeded=not outcome.failure, run=outcome.seconds, wait=wait)
@@ -235,9 +247,9 @@ class Child:
 
     # Redis
 
-    def _cycle(self, outcome: Outcome | None = None) -> Any:
+    def _cycle(self, outcome: EndedJob | None = None) -> Any:
         """End a job, if one has succeeded, and reserve the next, if there is to be one."""
-        answer = self._wire.script(*self._command(outcome))
+        answer = self._connection.call(*self._command(outcome))
         if answer[0] == NOT_ENDED:
             return answer  # should this process die now, its supervisor has to see which job it was at
         self._has_result = False
@@ -246,9 +258,11 @@ class Child:
             log_about({})
         return answer
 
-    def _command(self, outcome: Outcome | None, begins: Reserved | None = None) -> tuple[Script, Arguments, Arguments]:
+    def _command(
+        self, outcome: EndedJob | None, begins: ReservedJob | None = None
+    ) -> tuple[Script, Arguments, Arguments]:
         self._executions += 1
-        keys = () if self._stopping or self._is_worn else self._order()
+        keys = () if self._stopping or self._needs_recycle else self._order()
         arguments: Arguments = (
             *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", WIP_LEASE),
             *((begins.id, begins.execution) if begins else ("", "")),
@@ -265,11 +279,11 @@ class Child:
         )
 
     def _order(self) -> tuple[str, ...]:
-        """The queues, the most urgent first; every SHARE times another one is, so that none waits for ever."""
-        turn, rest = divmod(self._executions, SHARE)
+        """The queues, the most urgent first; now and then another one is, so that none waits for ever."""
+        turn, rest = divmod(self._executions, OTHER_QUEUE_EVERY)
         return self._queue_keys if rest else self._other_orders[turn % len(self._other_orders)]
 
-    def _end(self, outcome: Outcome) -> Any:
+    def _end(self, outcome: EndedJob) -> Any:
         """End the job; what was reserved after it."""
         if outcome.failure:
             if not (outcome.refusal and self._hand_back(outcome, outcome.failure, outcome.refusal)):
@@ -282,7 +296,7 @@ class Child:
             self._succeed_as_rq(outcome)
         return self._cycle()
 
-    def _ended(self, outcome: Outcome, answer: Any) -> bool:
+    def _ended(self, outcome: EndedJob, answer: Any) -> bool:
         """Whether the script has done all that is to be done for the end of this job."""
         if answer[0] == NOT_ENDED:
             self._succeed_as_rq(outcome)
@@ -294,11 +308,13 @@ class Child:
             self._activity.succeeded(outcome.job.queue, outcome.seconds)
         return True
 
-    def _succeed_as_rq(self, outcome: Outcome) -> None:
+    def _succeed_as_rq(self, outcome: EndedJob) -> None:
         job = outcome.job
         try:
             times = outcome.began, outcome.ended
-            self._insist(lambda: self._stock.succeed(job.id, job.execution, outcome.content, outcome.kinds, *times))
+            self._retry(
+                lambda: self._rq_fallback.succeed(job.id, job.execution, outcome.content, outcome.kinds, *times)
+            )
         except Stopped:
             log.info("job %s was stopped as it ended", job.id, extra={"about": job.about})
             self._release(outcome, "stopped", STOPPED)
@@ -306,10 +322,10 @@ class Child:
             log.exception("job %s can't be ended as RQ does", job.id, extra={"about": job.about})
             self._fail(outcome, Failure.of(error, job.timeout))
 
-    def _hand_back(self, outcome: Outcome, failure: Failure, refusal: AppError) -> bool:
+    def _hand_back(self, outcome: EndedJob, failure: Failure, refusal: AppError) -> bool:
         """Let another worker run the job, uncharged. False if it has to fail: no worker would take its arguments."""
         job = outcome.job
-        foreign = self._insist(lambda: self._hand_back_plan.arguments(job, refusal))
+        foreign = self._retry(lambda: self._hand_back_plan.arguments(job, refusal))
         if not foreign:
             self._count(outcome, reference_of(job.data))
             return False
@@ -322,15 +338,15 @@ class Child:
             log.warning("job %s is %s: %s", job.id, answer[0].decode(), refusal, extra={"about": job.about})
         return True
 
-    def _fail(self, outcome: Outcome, failure: Failure) -> None:
+    def _fail(self, outcome: EndedJob, failure: Failure) -> None:
         job = outcome.job
         log.warning("job %s failed: %s: %s", job.id, failure.type, failure.detail, extra={"about": job.about})
         self._release(outcome, "failed", failure)
 
-    def _release(self, outcome: Outcome, how: str, failure: Failure, *foreign: str | int | bytes) -> Any:
+    def _release(self, outcome: EndedJob, how: str, failure: Failure, *foreign: str | int | bytes) -> Any:
         """End the job other than by success; what release.lua answers."""
         job = outcome.job
-        answer = self._wire.script(
+        answer = self._connection.call(
             RELEASE,
             (),
             (
@@ -341,27 +357,13 @@ class Child:
         )
         if answer and answer[0] == b"failed" and answer[2]:
             with suppress(Exception):  # the supervisor tries, too, and says what is wrong
-                self._insist(lambda: self._stock.enqueue_dependents(job.id))
+                self._retry(lambda: self._rq_fallback.enqueue_dependents(job.id))
         return answer
 
-    def _insist(self, step: Callable[[], _Answer]) -> _Answer:
-        """Try until Redis has answered: a job's end is not given up. Its supervisor ends it if there is no more time.
-
-        Raises RedisError if Redis will not answer otherwise.
-        """
-        pause = SHORTEST_PAUSE
-        while True:
-            self._activity.show_life(RQ_PATIENCE)
-            try:
-                return step()
-            except (RedisError, OSError) as error:
-                if not is_passing(error):
-                    raise
-                if pause == SHORTEST_PAUSE:
-                    log.error("Redis: %s; trying again until it answers", error)
-            self._redis.connection_pool.disconnect(inuse_connections=False)  # another server may answer by now
-            time.sleep(pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+    def _retry(self, step: Callable[[], _Answer]) -> _Answer:
+        """A job's end is not given up for an outage: its supervisor ends the job if there is no more time."""
+        show_life = partial(self._activity.show_life, DEPENDENTS_SECONDS)
+        return retry_until_redis_answers(step, self._redis, is_passing=is_passing, on_attempt=show_life)
 
     # The process
 
@@ -377,9 +379,11 @@ class Child:
         if reason == b"suspended":
             time.sleep(0.5)
         elif reason == b"paused":
-            self._doorbell.wait(wakeup, self._statistics.due_in(), {queue_key(queue.decode()) for queue in answer[2]})
+            self._queue_waiter.wait(
+                wakeup, self._statistics.due_in(), {queue_key(queue.decode()) for queue in answer[2]}
+            )
         elif reason == b"none":
-            self._doorbell.wait(wakeup, self._statistics.due_in())
+            self._queue_waiter.wait(wakeup, self._statistics.due_in())
 
     def _prepare_process(self) -> int:
         """Make this process the job's own; return a file descriptor that can be read when a signal has come."""
@@ -389,7 +393,7 @@ class Child:
         random.seed()
         reading, self._wakeup = self._foreign.wakeup
         as_log = self._settings.env == "prod"
-        self._surroundings = Surroundings(
+        self._sandbox = Sandbox(
             self._folder, self._reporter, self._take_signals, self._activity.show_life, as_log=as_log
         )
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # from here on it is ours

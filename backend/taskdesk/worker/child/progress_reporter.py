@@ -18,10 +18,10 @@ from redis import Redis
 from taskdesk.jobs.events import Progress, emit
 from taskdesk.jobs.job import PROGRESS
 from taskdesk.jobs.keys import job_key
-from taskdesk.worker.shared.output_buffer import Output
+from taskdesk.worker.shared.output_buffer import OutputBuffer
 
-INTERVAL = 0.1  # seconds
-PATIENCE = 3.0  # seconds that the end of a job waits for Redis to take the last lines
+INTERVAL_SECONDS = 0.1  # between two writes to Redis
+LAST_LINES_SECONDS = 3.0  # that the end of a job waits for Redis to take its last lines
 
 # A job that was deleted meanwhile must not come back as a hash with nothing but its progress.
 _SET_IF_THERE = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end"
@@ -40,7 +40,7 @@ class _Job:
 class Reporter:
     """One for all jobs of a process; `begin` and `end` stand around each of them."""
 
-    def __init__(self, redis: Redis, output: Output):
+    def __init__(self, redis: Redis, output: OutputBuffer):
         self._redis = redis
         self._output = output
         self._pid = os.getpid()  # what a job forks has no thread that sends, and must not end it
@@ -66,14 +66,14 @@ class Reporter:
             self._output.clear()
 
     def _send_patiently(self, job: _Job) -> None:
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + LAST_LINES_SECONDS
         while True:
             try:
                 return self._send(job)
             except Exception:  # it may have taken all memory; but it has ended, whatever becomes of its words
                 if time.monotonic() > deadline:
                     return
-                time.sleep(INTERVAL)
+                time.sleep(INTERVAL_SECONDS)
 
     def progress(self, current: float, total: float, message: str) -> None:
         job = self._job
@@ -110,7 +110,7 @@ class Reporter:
                     self._send(job)
             except Exception:  # Redis is away, or the job has taken all memory: later jobs are to be heard, too
                 self._news.set()
-            time.sleep(INTERVAL)
+            time.sleep(INTERVAL_SECONDS)
 
     def _send(self, job: _Job) -> None:
         """Send what there is; what Redis did not take stays for the next time."""

@@ -11,7 +11,7 @@ from taskdesk.worker.failure import Failure
 from taskdesk.worker.settings import WorkerSettings
 
 
-class Reserved(NamedTuple):
+class ReservedJob(NamedTuple):
     """A job that this worker holds. `timeout` in seconds, below 1 for none."""
 
     id: str
@@ -34,10 +34,10 @@ class Reserved(NamedTuple):
         return bool(references) and reference_of(self.data) in references
 
 
-class Outcome(NamedTuple):
+class EndedJob(NamedTuple):
     """How a job has ended, before Redis knows. `content` and `kinds` are JSON; the times are Unix time."""
 
-    job: Reserved
+    job: ReservedJob
     began: float
     ended: float
     seconds: float
@@ -47,12 +47,12 @@ class Outcome(NamedTuple):
     refusal: AppError | None  # why it did not begin, if another worker may run it; then it has a failure, too
 
 
-def reserved(answer: Any, settings: WorkerSettings) -> Reserved:
+def reserved(answer: Any, settings: WorkerSettings) -> ReservedJob:
     """The job of what cycle.lua has answered."""
     _, _, job_id, execution, queue, fields = answer
     data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _, _, enqueued_at, request_id = fields
     ttl = _number(result_ttl, settings.result_ttl)
-    return Reserved(
+    return ReservedJob(
         id=job_id.decode(),
         execution=execution.decode(),
         queue=queue.decode(),

@@ -27,7 +27,7 @@ class OverLimit(AppError):
 
 
 @dataclass(frozen=True)
-class Limits:
+class ResourceLimits:
     """Of one task; 0 is no limit. Memory and file size in MB, CPU time in seconds."""
 
     memory: int
@@ -35,7 +35,7 @@ class Limits:
     file_size: int
 
     @classmethod
-    def of(cls, options: TaskOptions, settings: WorkerSettings) -> Limits:
+    def of(cls, options: TaskOptions, settings: WorkerSettings) -> ResourceLimits:
         return cls(
             memory=settings.job_memory if options.memory is None else options.memory,
             cpu=settings.job_cpu if options.cpu is None else options.cpu,

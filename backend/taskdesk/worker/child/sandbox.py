@@ -17,7 +17,7 @@ from taskdesk.worker.child.progress_reporter import Reporter
 log = logging.getLogger("worker")
 
 
-class Surroundings:
+class Sandbox:
     def __init__(
         self,
         folder: Path,
@@ -31,7 +31,7 @@ class Surroundings:
 
         `show_life` is called while files are removed, of which a job may leave millions.
         """
-        self.is_spoilt = False
+        self.is_dirty = False
         self._show_life = show_life
         self._folder = str(folder)
         self._take_signals = take_signals
@@ -47,7 +47,7 @@ class Surroundings:
             os._exit(1)
 
     def restore(self, seconds: float) -> None:
-        """Put all back after a job that took so long. What can't be put back makes `is_spoilt` true: for the next job
+        """Put all back after a job that took so long. What can't be put back makes `is_dirty` true: for the next job
         another process is needed.
         """
         sys.stdout, sys.stderr = self._streams
@@ -62,7 +62,7 @@ class Surroundings:
             self._restore_folders()
         except OSError as error:
             log.error("what a job has changed can't be put back: %s", error)
-            self.is_spoilt = True
+            self.is_dirty = True
 
     def _restore_folders(self) -> None:
         os.chdir(self._working_folder)

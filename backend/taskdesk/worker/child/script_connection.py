@@ -7,14 +7,11 @@ the pool, the probe for a dead socket and the objects that a general client need
 from __future__ import annotations
 
 import logging
-import math
-import os
-import select
 import socket
 import ssl
 import struct
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from hiredis import Reader, pack_command
@@ -25,12 +22,10 @@ from redis.exceptions import NoScriptError, RedisError
 from taskdesk.jobs.scripts import Script
 from taskdesk.service.connection import open_connection
 from taskdesk.service.redis_errors import is_passing
+from taskdesk.worker.redis_retry import LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, Interrupted
 
-SHORTEST_PAUSE, LONGEST_PAUSE = 0.05, 2.0  # seconds until the next try
-PAUSED_LOOK = 1.0  # seconds until a worker looks whether a paused queue goes on
-WAKE_UP = 10.0  # seconds: who waits for a job shows at least so often that it lives
-CHUNK = 1 << 20  # bytes of a large command that are sent between two signs of life
-CONNECT_PATIENCE = 120.0  # seconds that a name server which does not answer may hold up a new connection
+CHUNK_BYTES = 1 << 20  # bytes of a large command that are sent between two signs of life
+CONNECT_SECONDS = 120.0  # seconds that a name server which does not answer may hold up a new connection
 
 log = logging.getLogger("worker")
 
@@ -39,11 +34,7 @@ class ShowLife(Protocol):
     def __call__(self, patience: float = 0.0) -> None: ...
 
 
-class Interrupted(Exception):
-    """Interrupted: the caller has given up while Redis was away."""
-
-
-class Wire:
+class ScriptConnection:
     """Calls a script again and again until Redis has answered; `give_up` says when to stop trying, and `show_life` is
     called at each step (see activity.py).
     """
@@ -57,7 +48,7 @@ class Wire:
         self._away_since = 0.0
         self._buffer = bytearray(65536)
 
-    def script(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
+    def call(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
         """What the script answers. Raises Interrupted, RedisError."""
         self.send(script, keys, arguments)
         return self.answer()
@@ -76,7 +67,7 @@ class Wire:
 
     def answer(self) -> Any:
         """What the script that was sent answers; it is sent again if need be. Raises Interrupted, RedisError."""
-        pause = SHORTEST_PAUSE
+        pause = SHORTEST_PAUSE_SECONDS
         while True:
             try:
                 if not self._is_sent:
@@ -98,15 +89,15 @@ class Wire:
                     raise answer
                 self.close()  # another server may answer by now
                 self._wait(answer, pause)
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _send(self) -> None:
         if not self._connection:
             self._open()
         packed = pack_command(self._command)
-        for start in range(0, len(packed), CHUNK):
+        for start in range(0, len(packed), CHUNK_BYTES):
             self._show_life()
-            self._socket.sendall(packed[start : start + CHUNK])
+            self._socket.sendall(packed[start : start + CHUNK_BYTES])
         self._is_sent = True
 
     def _receive(self) -> Any:
@@ -123,7 +114,7 @@ class Wire:
         return answer
 
     def _open(self) -> None:
-        self._show_life(CONNECT_PATIENCE)
+        self._show_life(CONNECT_SECONDS)
         connection = open_connection(self._redis)
         self._socket = connection._sock
         if isinstance(self._socket, ssl.SSLSocket):
@@ -151,71 +142,3 @@ class Wire:
             raise Interrupted
         self._show_life()
         time.sleep(pause)
-
-
-class Doorbell:
-    """Waits until one of several queues has a job, without taking it: one blocked connection per queue.
-
-    `BLMOVE queue queue LEFT LEFT` changes nothing, and answers as soon as the queue has an element, whoever put it
-    there. So any number of queues is watched without polling, which a blocking pop of many queues can only do by
-    taking the job out of Redis.
-    """
-
-    def __init__(self, redis: Redis, queue_keys: tuple[str, ...], show_life: ShowLife):
-        self._redis = redis
-        self._show_life = show_life
-        self._queues = queue_keys
-        self._seconds = max(5.0, len(queue_keys) / 0.6)  # all of them together: at most 0.6 commands a second
-        self._connections: dict[str, Connection] = {}
-        self._asked: dict[str, float] = {}  # when; an answer may have come while a job ran
-
-    def wait(self, wakeup: int, seconds: float, paused: Collection[str] = ()) -> None:
-        """Return when a queue has a job or Redis is away, when `wakeup` (a descriptor) can be read, after `seconds`.
-
-        Queues that are paused are not watched, and nobody says when they go on: then it takes PAUSED_LOOK at most.
-        """
-        until = time.monotonic() + (min(seconds, PAUSED_LOOK) if paused else seconds)
-        try:
-            while True:
-                for queue in self._queues:
-                    if queue not in self._asked and queue not in paused:
-                        self._ask(queue)
-                overdue = min(self._asked.values(), default=math.inf) + self._seconds + 3
-                sockets = {self._connections[queue]._sock: queue for queue in self._asked}
-                left = max(0.0, min(until, overdue) - time.monotonic())
-                self._show_life()
-                ready, _, _ = select.select([wakeup, *sockets], [], [], min(left, WAKE_UP))
-                if not ready and left > WAKE_UP:
-                    continue
-                if not ready and until < overdue:
-                    return
-                if not ready:
-                    raise TimeoutError("Redis does not answer")
-                answered = [self._has_job(sockets[socket]) for socket in ready if socket in sockets]
-                if wakeup in ready:
-                    os.read(wakeup, 1024)
-                if wakeup in ready or any(answered):
-                    return
-        except (RedisError, OSError) as error:
-            log.debug("the queues can't be watched: %s", error)
-            self.close()
-            if select.select([wakeup], [], [], 0.2)[0]:
-                os.read(wakeup, 1024)
-
-    def _ask(self, queue: str) -> None:
-        connection = self._connections.get(queue)
-        if not connection:
-            self._show_life(CONNECT_PATIENCE)
-            connection = self._connections[queue] = open_connection(self._redis)
-        connection.send_command("BLMOVE", queue, queue, "LEFT", "LEFT", self._seconds, check_health=False)
-        self._asked[queue] = time.monotonic()
-
-    def _has_job(self, queue: str) -> bool:
-        del self._asked[queue]
-        return self._connections[queue].read_response() is not None
-
-    def close(self) -> None:
-        for connection in self._connections.values():
-            connection.disconnect()
-        self._connections.clear()
-        self._asked.clear()

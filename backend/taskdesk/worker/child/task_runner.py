@@ -38,7 +38,7 @@ class ForeignJob(TaskRefused):
         super().__init__(sentence)
 
 
-class Call(NamedTuple):
+class TaskCall(NamedTuple):
     """A job that may run: its task, and its arguments as Python values."""
 
     job_id: str
@@ -47,7 +47,7 @@ class Call(NamedTuple):
     request_id: str
 
 
-class Executor:
+class TaskRunner:
     """What a worker process needs to run the jobs of its catalog."""
 
     def __init__(self, settings: WorkerSettings, registry: TaskRegistry, store: ArtifactStore, report: Report):
@@ -57,7 +57,7 @@ class Executor:
         self._report = report
         self._signatures = {name: inspect.signature(task.function) for name, task in registry.tasks.items()}
 
-    def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> Call:
+    def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> TaskCall:
         """What the job calls. Nothing is imported for it, whatever its data names.
 
         Raises TaskRefused, ForeignJob, InvalidArguments.
@@ -67,9 +67,9 @@ class Executor:
         if task is None or instance is not None:
             reference = name if _REFERENCE.fullmatch(name) else NAMELESS
             raise ForeignJob(reference, f"No worker here serves {name[:200]}.")
-        return Call(job_id, task, self._bind(job_id, task, positional, named), request_id)
+        return TaskCall(job_id, task, self._bind(job_id, task, positional, named), request_id)
 
-    def run(self, call: Call) -> tuple[bytes, str]:
+    def run(self, call: TaskCall) -> tuple[bytes, str]:
         """Call the task; return the result and the kinds of its parts, both as JSON. Whatever goes wrong is raised."""
         task = call.task
         enter_job(

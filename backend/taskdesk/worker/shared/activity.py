@@ -16,20 +16,20 @@ from typing import NamedTuple
 from taskdesk.service import clock
 
 _VERSION = struct.Struct("=Q")  # odd while the child writes what follows
-# At work, refused; began (Unix, monotonic), time limit, ahead, lengths, job, execution.
+# At work, refused; began (Unix, monotonic), time limit, prefetches, lengths, job, execution.
 _RUN = struct.Struct("=? ? d d d ? 2H 1000s 100s")
 _TOTAL = struct.Struct("=Q d")  # of one queue: jobs that have succeeded, seconds that they took
-_CALLED_BACK = struct.Struct("=100s")  # execution
+_REVOKED = struct.Struct("=100s")  # execution
 _SIGN = struct.Struct("=d d")  # when the child last showed that it goes on (monotonic), seconds that it asked for
-_RUN_AT, _ENDING_AT, _CALLED_BACK_AT, _SIGN_AT, _TOTALS_AT = 8, 1200, 2400, 2500, 2520
+_RUN_AT, _UNCONFIRMED_AT, _REVOKED_AT, _SIGN_AT, _TOTALS_AT = 8, 1200, 2400, 2500, 2520
 
 
-class Running(NamedTuple):
+class RunningJob(NamedTuple):
     """A job that the child has taken up. `began` is Unix time, `since` monotonic; `timeout` in seconds, 0 for none.
 
     `is_at_work`: its function has not ended. Else the child is telling Redis, which may know already.
     `is_refused`: its function did not begin, and another worker may run it.
-    `ahead`: another may be reserved already.
+    `prefetches`: its worker may hold the next job already.
     """
 
     is_at_work: bool
@@ -39,7 +39,7 @@ class Running(NamedTuple):
     began: float
     since: float
     timeout: float
-    ahead: bool
+    prefetches: bool
 
     @property
     def seconds(self) -> float:
@@ -55,18 +55,24 @@ class Activity:
 
     # For the child
 
-    def begin(self, job_id: str, execution: str, timeout: float, *, ahead: bool = False, untold: bool = False) -> None:
-        """The function of this job begins now; `untold`: Redis may not know how the one before it has ended."""
+    def begin(
+        self, job_id: str, execution: str, timeout: float, *, prefetches: bool = False, prev_unconfirmed: bool = False
+    ) -> None:
+        """The function of this job begins now.
+
+        `prefetches`: the worker may be given the next job meanwhile. `prev_unconfirmed`: Redis may not know yet how the
+        job before this one has ended.
+        """
         job, run = job_id.encode(), execution.encode()
         page = self._page
         self._version += 2
         _VERSION.pack_into(page, 0, self._version - 1)
-        if untold:
-            page.move(_ENDING_AT, _RUN_AT, _RUN.size)
+        if prev_unconfirmed:
+            page.move(_UNCONFIRMED_AT, _RUN_AT, _RUN.size)
         else:
-            _RUN.pack_into(page, _ENDING_AT, False, False, 0, 0, 0, False, 0, 0, b"", b"")
+            _RUN.pack_into(page, _UNCONFIRMED_AT, False, False, 0, 0, 0, False, 0, 0, b"", b"")
         began = clock.now(), time.monotonic()
-        _RUN.pack_into(page, _RUN_AT, True, False, *began, timeout, ahead, len(job), len(run), job, run)
+        _RUN.pack_into(page, _RUN_AT, True, False, *began, timeout, prefetches, len(job), len(run), job, run)
         _VERSION.pack_into(page, 0, self._version)
 
     def refuse(self) -> None:
@@ -84,9 +90,9 @@ class Activity:
         """
         _SIGN.pack_into(self._page, _SIGN_AT, time.monotonic(), patience)
 
-    def is_called_back(self, execution: str) -> bool:
-        """Whether the job that was reserved ahead of this execution is no longer ours."""
-        return self._page[_CALLED_BACK_AT : _CALLED_BACK_AT + len(execution)] == execution.encode()
+    def is_revoked(self, execution: str) -> bool:
+        """Whether the job that was prefetched during this execution is no longer ours."""
+        return self._page[_REVOKED_AT : _REVOKED_AT + len(execution)] == execution.encode()
 
     def succeeded(self, queue: str, seconds: float) -> None:
         """A job of this queue that took so long has succeeded."""
@@ -98,25 +104,25 @@ class Activity:
 
     def clear(self) -> None:
         """Nothing runs: the child is idle, or a new one starts."""
-        self._page[:_CALLED_BACK_AT] = bytes(_CALLED_BACK_AT)
+        self._page[:_REVOKED_AT] = bytes(_REVOKED_AT)
 
     # For the supervisor
 
-    def read(self) -> Running | None:
+    def read(self) -> RunningJob | None:
         """What runs, or ran last; None if the child is idle, or just writing."""
         return self._read(_RUN_AT)
 
-    def read_ending(self) -> Running | None:
+    def read_unconfirmed(self) -> RunningJob | None:
         """What ran before it, if Redis may not know how that has ended."""
-        return self._read(_ENDING_AT)
+        return self._read(_UNCONFIRMED_AT)
 
     def sign_of_life(self) -> tuple[float, float]:
         """The child's last one: when it was shown, and the patience that it asks for, in seconds."""
         return _SIGN.unpack_from(self._page, _SIGN_AT)
 
-    def call_back(self, execution: str) -> None:
-        """The child is not to begin what it has reserved ahead of this execution."""
-        _CALLED_BACK.pack_into(self._page, _CALLED_BACK_AT, execution.encode())
+    def revoke(self, execution: str) -> None:
+        """The child is not to begin what it has prefetched during this execution."""
+        _REVOKED.pack_into(self._page, _REVOKED_AT, execution.encode())
 
     def totals(self) -> tuple[Counter[str], float]:
         """How many jobs of each queue have succeeded, and the seconds that they took: of all children so far.
@@ -127,9 +133,13 @@ class Activity:
         jobs = Counter({queue: row[0] for queue, row in zip(self._queues, rows, strict=True)})
         return jobs, sum(row[1] for row in rows)
 
-    def _read(self, at: int) -> Running | None:
+    def _read(self, at: int) -> RunningJob | None:
         [version] = _VERSION.unpack_from(self._page)
-        at_work, refused, began, since, timeout, ahead, id_size, run_size, job, run = _RUN.unpack_from(self._page, at)
+        at_work, refused, began, since, timeout, prefetches, id_size, run_size, job, run = _RUN.unpack_from(
+            self._page, at
+        )
         if version % 2 or not id_size or _VERSION.unpack_from(self._page)[0] != version:
             return None
-        return Running(at_work, refused, job[:id_size].decode(), run[:run_size].decode(), began, since, timeout, ahead)
+        return RunningJob(
+            at_work, refused, job[:id_size].decode(), run[:run_size].decode(), began, since, timeout, prefetches
+        )

@@ -19,7 +19,7 @@ _STATE = struct.Struct("=q Q Q")  # size of the log when the job began (-1: not 
 _NOTHING = -1, 0, 0
 
 
-class Output:
+class OutputBuffer:
     def __init__(self) -> None:
         self._memory = mmap.mmap(-1, _STATE.size + LOG_BYTES)
         self._lock = threading.Lock()  # around what is in there

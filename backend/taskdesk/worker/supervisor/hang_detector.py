@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import time
 
-from taskdesk.worker.shared.activity import Activity, Running
+from taskdesk.worker.shared.activity import Activity, RunningJob
 
 HANG_SECONDS = 30.0  # without a sign of life; then the child is killed
 LONGEST_STEP_SECONDS = 1.0  # that count between two looks: the supervisor may have been stopped
@@ -29,7 +29,7 @@ class HangDetector:
         self._looked = time.monotonic()
         self._seconds = 0.0
 
-    def is_too_long(self, running: Running | None, *, is_redis_away: bool) -> bool:
+    def is_too_long(self, running: RunningJob | None, *, is_redis_away: bool) -> bool:
         """Return True if the child has to be killed. To be asked at each look at the child."""
         if is_redis_away or self.is_broken() or (running and running.is_at_work):
             self.begin()

@@ -13,7 +13,7 @@ from taskdesk.service import clock
 from taskdesk.worker.child.loop import WIP_LEASE
 from taskdesk.worker.child.resource_limits import resident_memory
 from taskdesk.worker.scripts import BEAT
-from taskdesk.worker.shared.activity import Activity, Running
+from taskdesk.worker.shared.activity import Activity, RunningJob
 
 IDLE_SECONDS, BUSY_SECONDS = 10.0, 2.0  # from one heartbeat to the next
 REPORT_AFTER_SECONDS = 0.1  # shorter jobs are in no heartbeat
@@ -38,7 +38,7 @@ class Heartbeat:
         self._recorded = ""  # the execution that the last beat told of
         self._last = 0.0
 
-    def send_if_due(self, running: Running | None, child_pid: int) -> Verdict | None:
+    def send_if_due(self, running: RunningJob | None, child_pid: int) -> Verdict | None:
         if running and running.seconds < REPORT_AFTER_SECONDS:
             running = None
         is_new = running is not None and running.execution != self._recorded
@@ -49,10 +49,10 @@ class Heartbeat:
         self._recorded = running.execution if running else ""
         return self.send(running, child_pid)
 
-    def send(self, running: Running | None, child_pid: int) -> Verdict:
+    def send(self, running: RunningJob | None, child_pid: int) -> Verdict:
         self._news = self._news or self._since_last()
         number, jobs, seconds, by_queue, totals = self._news
-        ending = self._activity.read_ending()
+        ending = self._activity.read_unconfirmed()
         job: tuple[Any, ...] = ()
         if running:
             times = running.began, round(running.seconds, 3)

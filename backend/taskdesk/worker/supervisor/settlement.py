@@ -18,13 +18,13 @@ from taskdesk.service.redis_errors import is_out_of_memory
 from taskdesk.worker.child.task_runner import reference_of
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.failure import Failure
-from taskdesk.worker.rq_fallback import StockEndings
+from taskdesk.worker.rq_fallback import RQFallback
 from taskdesk.worker.scripts import RELEASE, TICK
 from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.shared.activity import Activity, Running
+from taskdesk.worker.shared.activity import Activity, RunningJob
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Row
-from taskdesk.worker.shared.output_buffer import Output
+from taskdesk.worker.shared.output_buffer import OutputBuffer
 
 DEPENDENTS_SECONDS = 1.0  # that one tick may take for them
 
@@ -42,7 +42,7 @@ class Settlement:
         registry: TaskRegistry,
         *,
         activity: Activity,
-        output: Output,
+        output: OutputBuffer,
         meters: Row,
         foreign: ForeignJobs,
     ):
@@ -55,19 +55,19 @@ class Settlement:
         self._meters = meters
         self._foreign = foreign
         self._statistics = StatisticsWriter(redis)
-        self._stock = StockEndings(redis, worker_name, settings)
+        self._rq_fallback = RQFallback(redis, worker_name, settings)
 
     # What the child has left
 
     def end_unheard(self, detail: str, *, has_to_make_way: bool) -> None:
         """The job before the one that runs, if Redis may not know how that has ended."""
-        ending = self._activity.read_ending()
+        ending = self._activity.read_unconfirmed()
         if ending and has_to_make_way:
             self.make_way(ending)
         elif ending:
             self.release("lost", Failure.lost(detail), ending)
 
-    def send_output(self, running: Running) -> None:
+    def send_output(self, running: RunningJob) -> None:
         """What it has printed and Redis does not have yet. If Redis is full, its last words are lost: it has to end."""
         try:
             self._output.send(self._redis, running.job_id, ttl=int(running.timeout) + KEPT_SECONDS)
@@ -76,7 +76,7 @@ class Settlement:
                 raise
             log.warning("Redis has no room for the last words of job %s", running.job_id)
 
-    def make_way(self, running: Running) -> None:
+    def make_way(self, running: RunningJob) -> None:
         """The job's time to end before its worker does is over: it goes back, unless it is to run at most once."""
         task = self._task_of(running.job_id)
         if task and task.options.at_most_once:
@@ -84,7 +84,7 @@ class Settlement:
         else:
             self.release("put_back", None, running)
 
-    def release(self, how: str, failure: Failure | None, running: Running | None) -> None:
+    def release(self, how: str, failure: Failure | None, running: RunningJob | None) -> None:
         """End the job that runs; without one, all that the worker's record names. `how`: see endings.lua."""
         answer = RELEASE(
             self._redis,
@@ -103,8 +103,8 @@ class Settlement:
         if answer[2]:  # others wait for it
             self.tick()
 
-    def revoke(self, running: Running) -> None:
-        """Put back what was reserved ahead of this job."""
+    def revoke(self, running: RunningJob) -> None:
+        """Put back what was prefetched during this job."""
         RELEASE(self._redis, self._worker_name, now_text(), "put_back", "", running.execution, *[""] * 5)
 
     # What is due, and what lost workers have left
@@ -130,7 +130,7 @@ class Settlement:
 
     def _enqueue_dependents(self, job_id: str) -> None:
         try:
-            self._stock.enqueue_dependents(job_id)
+            self._rq_fallback.enqueue_dependents(job_id)
         except RedisError:
             raise
         except Exception:  # in RQ's code, of a damaged job

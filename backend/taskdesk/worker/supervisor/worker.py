@@ -33,12 +33,13 @@ from taskdesk.version import VERSION
 from taskdesk.worker.child.loop import DONE, RECYCLE, Child
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.failure import STOPPED, Failure
+from taskdesk.worker.redis_retry import Interrupted, retry_until_redis_answers
 from taskdesk.worker.rq_fallback import TaskJob
 from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.shared.activity import Activity, Running
+from taskdesk.worker.shared.activity import Activity, RunningJob
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Meters, Row
-from taskdesk.worker.shared.output_buffer import Output
+from taskdesk.worker.shared.output_buffer import OutputBuffer
 from taskdesk.worker.supervisor.commands import Commands
 from taskdesk.worker.supervisor.hang_detector import HangDetector
 from taskdesk.worker.supervisor.heartbeat import RECORD_TTL_SECONDS, Heartbeat, Verdict
@@ -50,10 +51,11 @@ from taskdesk.worker.supervisor.signals import StopSignals
 from taskdesk.worker.supervisor.tempdir import own_folder
 
 BUSY_LOOK_SECONDS, IDLE_LOOK_SECONDS = 0.03, 0.1  # between two looks at the child, unless a signal comes
-REVOKE_SECONDS = 0.03  # after which a job counts as long: what is reserved ahead of it goes back
+REVOKE_SECONDS = 0.03  # after which a job counts as long: what is prefetched during it goes back
 TICK_SECONDS = (2.5, 1.0, 0.0)  # until the next, by the answer of tick.lua
 UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
 HUNG = "The process that ran the job stopped responding after the function had ended, and its result is lost."
+ATTEMPTS_WHEN_STOPPED = 6  # to reach Redis, in about 1.5 s
 ALARM_GRACE_SECONDS = 5.0  # over its time limit; then a job that ignores the alarm is killed
 
 log = logging.getLogger("worker")
@@ -79,7 +81,7 @@ class TaskWorker(BaseWorker):
         self._store = FolderStore(settings.data_dir / "artifacts")
         self._housekeeping = Housekeeping(self, registry.catalog, Sweeper(redis, self._store, settings))
         self._activity = activity = Activity(settings.queues)
-        self._output = output = Output()
+        self._output = output = OutputBuffer()
         self._meters = meters = meters or Meters(registry.tasks, 1).rows[0]
         self._foreign = foreign = ForeignJobs(registry)
         self._settlement = Settlement(
@@ -92,11 +94,11 @@ class TaskWorker(BaseWorker):
         self._signals = StopSignals()
         self._folder = own_folder()
         self._stop_until: float | None = None  # when the running job has to make way
-        self._end: tuple[str, Failure, Running] | None = None  # why we kill the child, and for which job
+        self._end: tuple[str, Failure, RunningJob] | None = None  # why we kill the child, and for which job
         self._unbegun_deaths = 0
         self._spared = ""  # the job that we put back last because its function had not begun
         self._is_redis_away = False
-        self._revoked = ""  # the execution ahead of which nothing is reserved any more
+        self._revoked = ""  # the execution during which nothing is prefetched any more
         self._next_tick = 0.0
 
     # What the worker tells the web
@@ -125,14 +127,14 @@ class TaskWorker(BaseWorker):
             self._meters.begin()
             is_settled = True
             try:
-                if not self._patiently(self._begin):
+                if not self._retry_until_redis_answers(self._begin):
                     return False
                 while True:
                     is_settled = False
                     self._fork(burst)
                     status = self._watch(wakeup)
                     self._count_child(status)
-                    is_settled = self._patiently(partial(self._settle, status))
+                    is_settled = self._retry_until_redis_answers(partial(self._settle, status))
                     if self._signals.is_set or (burst and status == DONE and not self._activity.read()):
                         return True
             finally:
@@ -157,20 +159,17 @@ class TaskWorker(BaseWorker):
         except RedisError as error:
             log.warning("Redis does not know that this worker has ended: %s", error)
 
-    def _patiently(self, step: Callable[[], None]) -> bool:
-        """Try until Redis has answered. False if it did not before the worker was told to stop."""
-        pause = 0.1
-        while True:
-            try:
-                step()
-                return True
-            except (RedisError, OSError) as error:
-                log.error("Redis does not answer (%s); trying again", error)
-                self._meters.redis_is_away()
-                if self._signals.is_set and pause > 1:
-                    return False
-                time.sleep(pause)
-                pause = min(2 * pause, 2.0)
+    def _retry_until_redis_answers(self, step: Callable[[], None]) -> bool:
+        """Return False if Redis did not answer before the worker was told to stop."""
+        try:
+            retry_until_redis_answers(step, self.connection, on_failure=self._should_go_on)
+        except Interrupted:
+            return False
+        return True
+
+    def _should_go_on(self, attempts: int) -> bool:
+        self._meters.redis_is_away()
+        return not self._signals.is_set or attempts < ATTEMPTS_WHEN_STOPPED
 
     # The child
 
@@ -229,12 +228,17 @@ class TaskWorker(BaseWorker):
         elif self._hang_detector.is_too_long(running, is_redis_away=self._is_redis_away):
             self._kill_silent(running)
         try:
-            if running and running.ahead and running.seconds > REVOKE_SECONDS and running.execution != self._revoked:
+            if (
+                running
+                and running.prefetches
+                and running.seconds > REVOKE_SECONDS
+                and running.execution != self._revoked
+            ):
                 self._revoke(running)
             self._read_commands(running)
             if verdict := self._heartbeat.send_if_due(running, self._process.pid):
                 self._heed(verdict, running)
-                self._revoked = ""  # Redis may have heard of what is reserved ahead after it heard of that
+                self._revoked = ""  # Redis may have heard of what is prefetched after it heard of that
             self._tick_if_due()
             self._housekeeping.do_if_due()
             self._is_redis_away = False
@@ -252,12 +256,12 @@ class TaskWorker(BaseWorker):
         """Whether the child had its time to end since the worker was told to."""
         return self._stop_until is not None and time.monotonic() > self._stop_until
 
-    def _kill_job(self, running: Running, how: str, failure: Failure) -> None:
+    def _kill_job(self, running: RunningJob, how: str, failure: Failure) -> None:
         """Kill the child if it still runs this job."""
         if self._if_still(running, self._process.kill):
             self._end = (how, failure, running)
 
-    def _kill_silent(self, running: Running | None) -> None:
+    def _kill_silent(self, running: RunningJob | None) -> None:
         """Kill the child, which hangs while no function runs, unless it has just gone on."""
         with self._process.held():
             if self._hang_detector.is_broken():
@@ -268,14 +272,14 @@ class TaskWorker(BaseWorker):
             self._end = ("lost", Failure.lost(HUNG), running)
         log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
 
-    def _stop_job(self, running: Running) -> None:
+    def _stop_job(self, running: RunningJob) -> None:
         """Stop a job on request. If its function has ended, end it in Redis; its child's own report is then refused."""
         if running.is_at_work:
             self._kill_job(running, "stopped", STOPPED)
         else:
             self._settlement.release("stopped", STOPPED, running)
 
-    def _if_still(self, running: Running, act: Callable[[], None]) -> bool:
+    def _if_still(self, running: RunningJob, act: Callable[[], None]) -> bool:
         """Act if the child is still at work on this job: it is held while we look. Whether it was.
 
         One that waits for Redis is not held: each time, the kernel would begin anew to count how long it has waited.
@@ -289,10 +293,10 @@ class TaskWorker(BaseWorker):
             act()
             return True
 
-    def _revoke(self, running: Running) -> None:
-        """Put back what was reserved ahead of a job that turns out to be long."""
-        was_told = self._activity.is_called_back(running.execution)
-        if was_told or self._if_still(running, lambda: self._activity.call_back(running.execution)):
+    def _revoke(self, running: RunningJob) -> None:
+        """Put back what was prefetched during a job that turns out to be long."""
+        was_told = self._activity.is_revoked(running.execution)
+        if was_told or self._if_still(running, lambda: self._activity.revoke(running.execution)):
             self._settlement.revoke(running)
             self._revoked = running.execution
 
@@ -319,7 +323,7 @@ class TaskWorker(BaseWorker):
             self._settlement.release("lost", Failure.lost(reason(status)), None)
             raise RuntimeError("the child dies before it begins anything")
 
-    def _end_running(self, running: Running, status: int) -> None:
+    def _end_running(self, running: RunningJob, status: int) -> None:
         if running.is_refused and running.job_id != self._spared:  # once: it may be what kills the child
             self._settlement.release("put_back", None, running)
             self._spared = running.job_id
@@ -333,10 +337,10 @@ class TaskWorker(BaseWorker):
 
     # What is due now and then
 
-    def _beat(self, running: Running | None) -> None:
+    def _beat(self, running: RunningJob | None) -> None:
         self._heed(self._heartbeat.send(running, self._process.pid), running)
 
-    def _heed(self, verdict: Verdict, running: Running | None) -> None:
+    def _heed(self, verdict: Verdict, running: RunningJob | None) -> None:
         if not verdict.is_whole:
             self.connection.hset(self.key, mapping=self.serialize())
             with self.connection.pipeline() as pipeline:
@@ -351,7 +355,7 @@ class TaskWorker(BaseWorker):
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + TICK_SECONDS[self._settlement.tick()]
 
-    def _read_commands(self, running: Running | None) -> None:
+    def _read_commands(self, running: RunningJob | None) -> None:
         for name, job_id in self._commands.read():
             if name == "shutdown":
                 self._signals.is_set = True

@@ -198,7 +198,7 @@ def test_the_temporary_folder_is_empty_for_each_job(results):
     assert results(*[("leaves_a_file", {})] * 3) == [[], [], []]
 
 
-def test_a_job_reserved_ahead_of_a_long_one_makes_way(worker_process, jobs, registry, redis, tmp_path):
+def test_a_job_prefetched_behind_a_long_one_makes_way(worker_process, jobs, registry, redis, tmp_path):
     tasks = registry.catalog.tasks
     jobs.submit_many(tasks["echo"], [{"text": "a"}] * 300, RETENTION)
     long = jobs.submit(tasks["wait_for"], {"path": str(tmp_path / "go")}, RETENTION).id

@@ -119,7 +119,7 @@ def test_a_job_whose_end_waits_for_a_long_one_is_not_taken_for_lost(worker, subm
     assert len(worker.begun) == 3
 
 
-def test_what_was_reserved_ahead_outlives_the_process_of_those_before_it(worker, submit, redis, status, fate):
+def test_what_was_prefetched_outlives_the_process_of_those_before_it(worker, submit, redis, status, fate):
     jobs = submit(3)
 
     worker.run([(lambda *_: fate.arm(0, KILLED_SENT), True), (nothing, True)], pace=SHORT)

@@ -8,11 +8,11 @@ import pytest
 
 from taskdesk.jobs.joblog import read_log
 from taskdesk.worker.child.progress_reporter import Reporter
-from taskdesk.worker.shared.output_buffer import Output
+from taskdesk.worker.shared.output_buffer import OutputBuffer
 from tests.conftest import wait_until
 
 
-class _Short(Output):
+class _Short(OutputBuffer):
     """Of memory, once."""
 
     is_short = True
@@ -42,7 +42,7 @@ def test_a_thread_that_can_not_start_ends_no_live_output(redis, sees, monkeypatc
     def refuse(thread):
         raise RuntimeError("can't start new thread")
 
-    reporter = Reporter(redis, Output())
+    reporter = Reporter(redis, OutputBuffer())
     reporter.begin("one", ttl=60)
     with monkeypatch.context() as limited:
         limited.setattr(threading.Thread, "start", refuse)
