@@ -16,49 +16,56 @@ HostNames = Annotated[tuple[Annotated[str, Field(pattern=_HOST_NAME)], ...], NoD
 
 
 class WebSettings(SharedSettings):
-    app_host: str = Field("127.0.0.1", description="the address to listen on; `0.0.0.0` for all")
+    app_host: str = Field("127.0.0.1", description="Address that the web listens on; `0.0.0.0` for all.")
     trusted_hosts: HostNames = Field(
         (),
-        description="the names that it answers to, besides `localhost`: `desk.example.org`, or `.example.org` for all "
-        "that end so; empty: while it listens to others, too, its machine's name and any address",
+        description="Host names that the web answers to, besides `localhost`: `desk.example.org`, or `.example.org` "
+        "for a domain with all its subdomains. Empty: if `APP_HOST` is not a local address, also the "
+        "name of this machine and any IP address.",
     )
     trusted_proxies: int = Field(
         0,
         ge=0,
         le=10,
-        description="proxies in front, whose X-Forwarded-For, -Proto, -Host, -Port and -Prefix are believed",
+        description="Number of proxies in front of the web whose `X-Forwarded-For`, `-Proto`, `-Host`, `-Port` and "
+        "`-Prefix` are trusted. With a prefix the web lives under a path.",
     )
-    app_port: Port = Field(5000, description="the port of the pages and of the API")
-    web_processes: int = Field(1, ge=1, le=64, description="web processes, all on one socket")
-    max_upload_bytes: int = Field(100_000_000, ge=1, description="the largest request, uploads included")
+    app_port: Port = Field(5000, description="Port of the pages and the API.")
+    web_processes: int = Field(1, ge=1, le=64, description="Number of web processes; they share one socket.")
+    max_upload_bytes: int = Field(100_000_000, ge=1, description="Largest request body in bytes, uploads included.")
     max_event_streams: int = Field(
-        5000, ge=1, le=10_000, description="event streams that one web process has open at most"
+        5000, ge=1, le=10_000, description="Event streams that one web process may have open."
     )
-    max_event_streams_per_client: int = Field(100, ge=1, description="of these, those of one client address")
-    dashboard_url: str = Field("", description="address of rq-dashboard, for the link to it; empty: none")
+    max_event_streams_per_client: int = Field(
+        100, ge=1, description="Event streams that one client address may have open in one web process."
+    )
+    dashboard_url: str = Field("", description="Address of rq-dashboard, for the link to it. Empty: no link.")
     classic_routes: bool = Field(
-        default_factory=lambda known: known["env"] == "dev",
-        description="the routes of the tutorials, for their own clients; `ENV=prod`: off",
+        default_factory=lambda values: values["env"] == "dev",
+        description="Serve the routes of the tutorials, for their own clients. With `ENV=prod` the default is False.",
     )
     auth: bool = Field(
-        default_factory=lambda known: known["env"] == "prod",
+        default_factory=lambda values: values["env"] == "prod",
         validate_default=True,
-        description="`on`: who asks has to log in, or to send a token; `off` only with `ENV=dev`",
+        description="Require a login or a token. Can be off only with `ENV=dev`, where that is the default.",
     )
     secret_key: SecretStr = Field(
-        SecretStr(""), validate_default=True, description="signs the sessions: at least 32 random bytes"
+        SecretStr(""),
+        validate_default=True,
+        description="Key that signs the sessions: at least 32 random bytes. Required with `AUTH=on`.",
     )
     admin_password: SecretStr = Field(
-        SecretStr(""), description="if set, `admin` may log in with it, as operator; to begin with"
+        SecretStr(""),
+        description="Password of the operator `admin`, for the first login. Empty: there is no such user.",
     )
     rate_limit: str = Field(
-        "", description="writes that a user, a token or an address may send, as `50/second`; empty: any"
+        "", description="Writes that one user, token or address may send, such as `50/second`. Empty: no limit."
     )
 
     @field_validator("secret_key", "admin_password")
     @classmethod
     def _is_no_short_secret(cls, value: SecretStr, info: ValidationInfo) -> SecretStr:
-        """For dev; what prod needs is told with all else: service/checks.py."""
+        """Refuse a short secret in dev. In prod, service/checks.py does so, and names every other fault with it."""
         if info.data.get("env") == "prod":
             return value
         length = len(value.get_secret_value().encode())
@@ -74,5 +81,5 @@ class WebSettings(SharedSettings):
         try:
             parse_many(value) if value else None
         except ValueError:
-            raise ValueError("it has to be a number per time, such as 50/second") from None
+            raise ValueError("it has to be a number per unit of time, such as 50/second") from None
         return value
