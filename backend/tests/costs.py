@@ -19,7 +19,7 @@ from pydantic_core import from_json
 
 from taskdesk.jobs.arguments import check, check_many
 from taskdesk.jobs.errors import InvalidArguments
-from taskdesk.jobs.parsing import parse_json
+from taskdesk.jobs.strict_json import parse_json
 from taskdesk.worker.discovery import _describe
 from taskdesk.worker.settings import WorkerSettings
 

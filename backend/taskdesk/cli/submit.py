@@ -22,8 +22,9 @@ from taskdesk.jobs.arguments import Arguments, check, check_tags
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
-from taskdesk.jobs.parsing import parse_json, read_texts
+from taskdesk.jobs.parsing import read_texts
 from taskdesk.jobs.representations import job_object
+from taskdesk.jobs.strict_json import parse_json
 from taskdesk.service import clock
 
 

@@ -1,55 +1,20 @@
-"""Text becomes JSON values: strict JSON, and the texts of a form or a command line, by the task's JSON Schema."""
+"""Texts of a form or of a command line become JSON values, by the task's JSON Schema."""
 
 from __future__ import annotations
 
-import gc
-import json
 import math
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from jsonschema_rs import Draft202012Validator
-
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import NotJson
+from taskdesk.jobs.strict_json import parse_json
 
-MAX_DEPTH = 20
-_TOO_DEEP = f"This is nested deeper than {MAX_DEPTH} levels."
-_NO_VALUE = "This holds a number that is too large, or half of a surrogate pair, which is no text."
 _NOTHING = object()
 _NO_ZONE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?")
 _BOOLEANS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}
-
-
-def parse_json(text: str | bytes) -> Any:
-    """JSON, and nothing that Python's parser takes besides. Raises NotJson."""
-    try:
-        text = text if isinstance(text, str) else str(text, "utf-8-sig")
-        value = _load(text)
-    except json.JSONDecodeError as error:
-        raise NotJson(f"This is no JSON: it can't be read at line {error.lineno}, column {error.colno}.") from None
-    except RecursionError:
-        raise NotJson(_TOO_DEEP) from None
-    except ValueError:
-        raise NotJson("This is no JSON: it is not in UTF-8, or holds a number of thousands of digits.") from None
-    try:
-        if not _PLAIN.is_valid(value):
-            raise NotJson(_NO_VALUE if _SHALLOW.is_valid(value) else _TOO_DEEP)
-        if "\\ud" in text or "\\uD" in text:
-            json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise NotJson(_NO_VALUE) from None
-    return value
-
-
-def _load(text: str) -> Any:
-    gc.disable()  # what is read stays: to look for garbage meanwhile takes four times as long as to read 16 MB of lists
-    try:
-        return json.loads(text, parse_constant=_refuse_constant)
-    finally:
-        gc.enable()
 
 
 def read_moment(text: Any) -> datetime:
@@ -141,20 +106,3 @@ def _structure(text: str) -> Any:
         return parse_json(text)
     except NotJson:
         return text
-
-
-def _refuse_constant(name: str) -> None:
-    raise NotJson(f"This is no JSON: it has no {name}. Use null, or leave it out.")
-
-
-def _levels(rules: dict[str, Any]) -> Draft202012Validator:
-    """What is nested no deeper than MAX_DEPTH levels and keeps these rules on each: ten times as fast as a loop."""
-    levels = {f"{MAX_DEPTH}": {**rules, "maxItems": 0, "maxProperties": 0}}
-    for level in range(1, MAX_DEPTH):
-        inner = {"$ref": f"#/$defs/{level + 1}"}
-        levels[f"{level}"] = {**rules, "items": inner, "additionalProperties": inner}
-    return Draft202012Validator({"$ref": "#/$defs/1", "$defs": levels})
-
-
-_SHALLOW = _levels({})
-_PLAIN = _levels({"type": ["null", "boolean", "number", "string", "array", "object"]})  # infinity is none of them

@@ -16,7 +16,8 @@ from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
 from taskdesk.jobs.jobs import MAX_BATCH
-from taskdesk.jobs.parsing import parse_json, read_fields, read_texts
+from taskdesk.jobs.parsing import read_fields, read_texts
+from taskdesk.jobs.strict_json import parse_json
 from taskdesk.service.errors import AppError
 
 _EMPTY_INPUT = "application/octet-stream"  # what a browser sends for a file input with no file chosen

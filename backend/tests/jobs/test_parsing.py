@@ -9,8 +9,7 @@ import pytest
 from pydantic import create_model
 
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.errors import NotJson
-from taskdesk.jobs.parsing import parse_json, read_fields, read_texts
+from taskdesk.jobs.parsing import read_fields, read_texts
 
 
 def spec(**parameters: Any) -> TaskSpec:
@@ -78,21 +77,3 @@ def test_an_empty_field_of_a_page_is_null_only_where_that_is_allowed(type, defau
 
 def test_an_unticked_box_is_no():
     assert read_fields(spec(x=(bool, True)), {}) == {"x": False}
-
-
-@pytest.mark.parametrize(
-    ("text", "sentence"),
-    [
-        (b'{"a": 1,\n }', "This is no JSON: it can't be read at line 2, column 2."),
-        (b'{"a": NaN}', "This is no JSON: it has no NaN. Use null, or leave it out."),
-        (b"\xff{}", "This is no JSON: it is not in UTF-8, or holds a number of thousands of digits."),
-        (b"1" * 5_000, "This is no JSON: it is not in UTF-8, or holds a number of thousands of digits."),
-        (b"[" * 21 + b"]" * 21, "This is nested deeper than 20 levels."),
-        (b"[" * 200_000, "This is nested deeper than 20 levels."),
-    ],
-)
-def test_what_is_no_json_is_said_in_our_words(text, sentence):
-    with pytest.raises(NotJson) as raised:
-        parse_json(text)
-
-    assert str(raised.value) == sentence
