@@ -26,7 +26,7 @@ README = (ROOT / "README.md").read_text()
 def _dashboard_settings() -> dict[str, str]:
     """Of a process of its own: to import the dashboard is to patch the process."""
     program = (
-        "import dashboard, json; f = dashboard.DashboardSettings.model_fields; k = {'app_port': 5000};"
+        "import json, taskdesk.dashboard.settings as s; f = s.DashboardSettings.model_fields; k = {'app_port': 5000};"
         "g = lambda i: i.get_default(call_default_factory=True, validated_data=k);"
         "s = lambda d: getattr(d, 'get_secret_value', lambda: d)();"
         "print(json.dumps({n: str(s(g(i))) for n, i in f.items()}))"

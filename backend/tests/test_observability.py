@@ -66,8 +66,8 @@ def _lines(stack: Stack, job_id: str) -> list[dict[str, str]]:
 def _start_in_prod(stack: Stack, folder: Path) -> None:
     """With the logs of prod, and without its conditions for Redis."""
     program = (
-        "from taskdesk.worker import main as worker; log = worker.configure_logs; "
-        "worker.configure_logs = lambda env: log('prod'); worker.main()"
+        "from taskdesk.service import startup; log = startup.configure_logs; "
+        "startup.configure_logs = lambda env: log('prod'); from taskdesk.worker.main import main; main()"
     )
     with (folder / "worker.log").open("ab") as log:
         stack.processes["worker"] = subprocess.Popen(

@@ -1,12 +1,15 @@
-"""The audit line of rq-dashboard and the command line. The web's own (web/access/audit.py) looks the same."""
+"""The audit log: one line for each write, whether web, rq-dashboard or command line made it."""
 
 from __future__ import annotations
 
 import logging
+from typing import Any
+
+from taskdesk.service.logs import log_event
 
 log = logging.getLogger("audit")
 
 
-def write_audit(who: str, what: str, subject: str, **more: str | int) -> None:
-    """`who` did `what` to `subject`: a job, a queue, a task, a user or a token."""
-    log.info("audit", extra={"about": {"who": who, "what": what, "subject": subject, **more}})
+def write_audit(who: str, what: str, subject: str, **fields: Any) -> None:
+    """Log that `who` did `what` to `subject`: a job, queue, task, user or token."""
+    log_event(log, "audit", who=who, what=what, subject=subject, **fields)

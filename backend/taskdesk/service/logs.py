@@ -1,7 +1,7 @@
-"""What a process logs: where to, and as what. JSON lines in prod, lines for people in dev; neither can be forged.
+"""The log of a process: JSON lines in prod, readable lines in dev. No text can forge a line in either.
 
-A line about a job names it and the request that submitted it, so a line of the web leads to those of the worker, and to
-those of the task itself.
+A line about a job names the job and the request that submitted it, so one search finds the lines of the web, of the
+worker and of the task.
 """
 
 from __future__ import annotations
@@ -10,81 +10,64 @@ import json
 import logging
 import os
 import sys
-from datetime import UTC, datetime
+import time
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from taskdesk.service.errors import SettingsError
 
-# Line breaks and the terminal's control sequences, in what others have written.
+# Line breaks and control sequences, which would forge a line or steer the terminal, become visible text.
 _CONTROL = {code: f"\\x{code:02x}" for code in (*range(32), *range(127, 160))} | {ord("\t"): "\t", ord("\n"): "\\n"}
-# Of a text of several lines. A line can be written over by none that follows it.
-_CONTROL_OF_TEXT = _CONTROL | {ord("\n"): "\n", ord("\r"): "\n"}
-_about: dict[str, str] = {}
-
-
-def about_job(job_id: str, request_id: str) -> dict[str, str]:
-    """The fields of a line about this job. `request_id` is empty if no request has submitted it."""
-    return {"job_id": job_id, "request_id": request_id} if request_id else {"job_id": job_id}
-
-
-def log_about(fields: dict[str, str]) -> None:
-    """From now on each line that this process logs, in whatever thread, has these fields, unless it brings its own
-    (`extra={"about": {…}}`).
-    """
-    global _about
-    _about = fields
+# A text of several lines keeps its line breaks. A carriage return would let a line overwrite the one before.
+_CONTROL_IN_TEXT = _CONTROL | {ord("\n"): "\n", ord("\r"): "\n"}
+_encode = json.JSONEncoder(default=repr).encode  # json.dumps would make an encoder for each line
+_default_fields: dict[str, Any] = {}
 
 
 def configure_logs(env: str) -> None:
-    """Let this process and its children log to stdout, from INFO on."""
+    """Make this process and its children log to stdout, from INFO on."""
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter_for(env))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
 
 
 def formatter_for(env: str) -> logging.Formatter:
-    return _JsonLines() if env == "prod" else _Lines("%(levelname)s %(message)s")
+    return _JsonLines() if env == "prod" else _ReadableLines("%(levelname)s %(message)s")
+
+
+def log_event(log: logging.Logger, event: str, **fields: Any) -> None:
+    """Log an event with its fields at INFO.
+
+    It takes a fifth less CPU than `log.info`, which looks for its caller; each request writes one or two such lines.
+    """
+    if log.isEnabledFor(logging.INFO):
+        log.handle(log.makeRecord(log.name, logging.INFO, "", 0, event, (), None, extra={"about": fields}))
+
+
+def job_fields(job_id: str, request_id: str) -> dict[str, str]:
+    """Return the fields of a line about a job. `request_id` is empty for a job that no request has submitted."""
+    return {"job_id": job_id, "request_id": request_id} if request_id else {"job_id": job_id}
+
+
+def set_default_fields(fields: dict[str, str]) -> None:
+    """Add these fields to every line of this process, from any thread, that has none of its own.
+
+    A line brings its own by `extra={"about": {…}}`.
+    """
+    global _default_fields
+    _default_fields = fields
 
 
 def escape_controls(text: str) -> str:
-    """What others have printed, for a terminal that it must not control."""
-    return text.translate(_CONTROL_OF_TEXT)
-
-
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    return getattr(record, "about", _about)
-
-
-class _Lines(logging.Formatter):
-    def formatMessage(self, record: logging.LogRecord) -> str:
-        line = " ".join([super().formatMessage(record), *[f"{k}={_word(v)}" for k, v in _fields(record).items()]])
-        return line.translate(_CONTROL)
-
-
-def _word(value: Any) -> str:
-    text = str(value)
-    return text if text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
-
-
-class _JsonLines(logging.Formatter):
-    def format(self, record: logging.LogRecord) -> str:
-        line = {
-            "timestamp": datetime.fromtimestamp(record.created, UTC).isoformat().replace("+00:00", "Z"),
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "event": record.getMessage(),
-            **_fields(record),
-        }
-        if record.exc_info:
-            line["exception"] = self.formatException(record.exc_info)
-        return json.dumps(line, default=repr)
+    """Return the text with its control sequences made visible, so that a terminal can show it."""
+    return text.translate(_CONTROL_IN_TEXT)
 
 
 def log_to_file(folder: str, role: str) -> None:
-    """Let this process and its children write to `<folder>/<role>.log` instead of stdout and stderr; without a folder
-    nothing changes. Lines are appended, so another program may empty the file (logrotate's copytruncate).
+    """Make this process and its children write to `<folder>/<role>.log` instead of stdout and stderr.
 
+    An empty `folder` changes nothing. Lines are appended, so logrotate's copytruncate may empty the file.
     Raises SystemExit with status 2 if the file can't be opened.
     """
     if not folder:
@@ -98,3 +81,37 @@ def log_to_file(folder: str, role: str) -> None:
         print(SettingsError([f"LOG_DIR can't be used: {error}."]), file=sys.stderr)
         raise SystemExit(2) from None
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+
+
+class _ReadableLines(logging.Formatter):
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        fields = [f"{name}={_quoted(value)}" for name, value in _fields_of(record).items()]
+        return " ".join([super().formatMessage(record), *fields]).translate(_CONTROL)
+
+
+class _JsonLines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "timestamp": f"{_iso_second(int(record.created))}.{int(record.created % 1 * 1e6):06}Z",
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "event": record.getMessage(),
+            **_fields_of(record),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return _encode(line)
+
+
+def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
+    return getattr(record, "about", _default_fields)
+
+
+def _quoted(value: Any) -> str:
+    text = str(value)
+    return text if text.isprintable() and not set(text) & set(' "=') else json.dumps(text)
+
+
+@lru_cache(1)
+def _iso_second(timestamp: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(timestamp))

@@ -19,7 +19,7 @@ from taskdesk.jobs.job import Job
 from taskdesk.jobs.representations import job_object
 from taskdesk.service.accounts import Identity
 from taskdesk.service.hosts import TrustedHosts
-from taskdesk.web.access.audit import write_audit
+from taskdesk.web.access.audit import audit_request
 from taskdesk.web.access.auth import SUBMITTER
 from taskdesk.web.access.identity import Authenticator
 from taskdesk.web.access.protection import SAFE_HEADERS
@@ -85,7 +85,7 @@ class Express:
         seconds = time.perf_counter() - began
         requests_of("POST", _ROUTE, 202).observe(seconds)
         client = environ.get("REMOTE_ADDR")
-        write_audit(user, "create_job", job.id, 202, client, request_id)
+        audit_request(user, "create_job", job.id, 202, client, request_id)
         write_line("POST", environ["PATH_INFO"], 202, seconds, client, request_id)
         return [body]
 

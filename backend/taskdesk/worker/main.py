@@ -3,11 +3,8 @@
 import logging
 import sys
 
-from taskdesk.service.checks import exit_if_unsafe
-from taskdesk.service.logs import configure_logs, log_to_file
 from taskdesk.service.pool import Pool
-from taskdesk.service.sentry import configure_sentry
-from taskdesk.service.settings import load_settings_or_exit
+from taskdesk.service.startup import start_process
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.metrics import listen, serve_metrics
 from taskdesk.worker.settings import WorkerSettings
@@ -16,11 +13,7 @@ from taskdesk.worker.supervisor.worker import work
 
 
 def main() -> int:
-    settings = load_settings_or_exit(WorkerSettings)
-    exit_if_unsafe(settings)
-    log_to_file(settings.log_dir, "worker")
-    configure_logs(settings.env)
-    configure_sentry(settings.sentry_dsn, settings.env, "worker")
+    settings = start_process(WorkerSettings, "worker")
     log = logging.getLogger("worker")
 
     for stream in (sys.stdout, sys.stderr):

@@ -1,38 +1,19 @@
-"""One structured log line per request, with an id that the answer carries, too."""
+"""One log line per request, with the request's id, which the answer carries, too."""
 
 from __future__ import annotations
 
-import json
+import logging
 import random
 import re
 import time
-from typing import Any
 
-import structlog
 from flask import Flask, Response, g, request
 from flask.globals import request_ctx
 
+from taskdesk.service.logs import log_event
+
 _ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
-_ENCODER = json.JSONEncoder(default=repr)  # json.dumps would make one for each line
-log = structlog.get_logger("web")
-
-
-def configure_request_logs(env: str) -> None:
-    """JSON lines in prod, lines for people in dev. Control characters are escaped by both."""
-    renderer = (
-        structlog.processors.JSONRenderer(_to_json)
-        if env == "prod"
-        else structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
-    )
-    structlog.configure(
-        processors=[structlog.processors.TimeStamper(fmt="iso"), structlog.processors.add_log_level, renderer],
-        logger_factory=structlog.WriteLoggerFactory(),
-        cache_logger_on_first_use=True,
-    )
-
-
-def _to_json(event: structlog.typing.EventDict, **_: Any) -> str:
-    return _ENCODER.encode(event)
+log = logging.getLogger("web")
 
 
 def install(app: Flask) -> None:
@@ -46,15 +27,8 @@ def request_id_of(given: str) -> str:
 
 
 def write_line(method: str, path: str, status: int, seconds: float, client: str | None, request_id: str) -> None:
-    log.info(
-        "request",
-        method=method,
-        path=path,
-        status=status,
-        ms=round(1000 * seconds, 1),
-        client=client,
-        request_id=request_id,
-    )
+    ms = round(1000 * seconds, 1)
+    log_event(log, "request", method=method, path=path, status=status, ms=ms, client=client, request_id=request_id)
 
 
 def _begin() -> None:

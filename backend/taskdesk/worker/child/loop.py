@@ -30,7 +30,7 @@ from taskdesk.jobs.scripts import Script
 from taskdesk.jobs.statistics import StatisticsWriter, seconds_since
 from taskdesk.service import clock
 from taskdesk.service.errors import AppError
-from taskdesk.service.logs import log_about
+from taskdesk.service.logs import set_default_fields
 from taskdesk.service.pool import die_with_parent
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_errors import is_passing
@@ -196,7 +196,7 @@ class Child:
     def _run(self, job: ReservedJob) -> EndedJob:
         """Call the job's task."""
         failure, content, kinds, reference, refusal = None, b"", "", "", None
-        log_about(job.about)
+        set_default_fields(job.about)
         began, since = clock.now(), clock.monotonic()
         try:
             call = self._task_runner.prepare(job.id, job.data, job.request_id)
@@ -255,7 +255,7 @@ class Child:
         self._has_result = False
         if answer[1] != b"job":
             self._activity.clear()
-            log_about({})
+            set_default_fields({})
         return answer
 
     def _command(

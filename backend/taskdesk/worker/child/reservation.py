@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from taskdesk.service.errors import AppError
-from taskdesk.service.logs import about_job
+from taskdesk.service.logs import job_fields
 from taskdesk.worker.child.task_runner import reference_of
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.settings import WorkerSettings
@@ -27,7 +27,7 @@ class ReservedJob(NamedTuple):
     @property
     def about(self) -> dict[str, str]:
         """What a line of the log says it is about."""
-        return about_job(self.id, self.request_id)
+        return job_fields(self.id, self.request_id)
 
     def is_of(self, references: set[str]) -> bool:
         """Whether its task is one of these."""

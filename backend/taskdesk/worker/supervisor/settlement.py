@@ -13,7 +13,7 @@ from taskdesk.jobs.events import KEPT_SECONDS
 from taskdesk.jobs.keys import PARENTS, job_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.statistics import StatisticsWriter
-from taskdesk.service.logs import about_job
+from taskdesk.service.logs import job_fields
 from taskdesk.service.redis_errors import is_out_of_memory
 from taskdesk.worker.child.task_runner import reference_of
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
@@ -96,7 +96,7 @@ class Settlement:
         if not answer:
             return
         status, job_id, request_id = (answer[n].decode() for n in (0, 1, 3))
-        extra = {"about": about_job(job_id, request_id)}
+        extra = {"about": job_fields(job_id, request_id)}
         log.warning("job %s is %s%s", job_id, status, f": {failure.detail}" if failure else " again", extra=extra)
         if how in ("lost", "failed") and running:
             self._count_failure(job_id, running.seconds)
@@ -118,7 +118,7 @@ class Settlement:
         self._foreign.look(wanted)
         self._meters.count("rescued", len(jobs))
         for job_id, request_id in jobs:
-            extra = {"about": about_job(job_id.decode(), request_id.decode())}
+            extra = {"about": job_fields(job_id.decode(), request_id.decode())}
             log.warning("job %s has lost its worker", job_id.decode(), extra=extra)
             self._count_failure(job_id.decode(), None)
         until = time.monotonic() + DEPENDENTS_SECONDS

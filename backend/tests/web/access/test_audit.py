@@ -2,37 +2,52 @@
 
 from __future__ import annotations
 
+import logging
+from io import StringIO
+
 import pytest
 from pydantic import SecretStr
 
+from taskdesk.service.logs import formatter_for
 from taskdesk.web.settings import WebSettings
 from tests.web.access.people import ECHO, HTML, PASSWORD, SECRET, log_in
 
 
-def lines(capsys):
-    return [line for line in capsys.readouterr().out.splitlines() if "what=" in line]
+@pytest.fixture
+def log(caplog):
+    """All lines of the log, in the format of dev."""
+    caplog.set_level(logging.INFO)
+    handler = logging.StreamHandler(StringIO())
+    handler.setFormatter(formatter_for("dev"))
+    logging.root.addHandler(handler)
+    yield handler.stream
+    logging.root.removeHandler(handler)
+
+
+def audit_lines(log):
+    return [line for line in log.getvalue().splitlines() if line.startswith("INFO audit ")]
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Anything": "not the short way"}])
-def test_a_write_leaves_a_line_that_says_who_did_what_from_where(bearer, capsys, headers):
+def test_a_write_leaves_a_line_that_says_who_did_what_from_where(bearer, log, headers):
     job = bearer("ann").post(ECHO, json={"text": "a"}, headers=headers)
-    [line] = lines(capsys)
+    [line] = audit_lines(log)
 
     request_id = job.headers["X-Request-ID"]
     said = ("who=ann", "token=test", "what=create_job", f"subject={job.json['id']}", "client=127.0.0.1", "status=202")
     assert [part for part in (*said, f"request_id={request_id}") if part not in line] == []
 
 
-def test_what_was_refused_leaves_a_line_and_reading_none(bearer, capsys):
+def test_what_was_refused_leaves_a_line_and_reading_none(bearer, log):
     vic = bearer("vic")
     vic.get("/api/v1/jobs")
     vic.patch("/api/v1/queues/low", json={"paused": True})
 
-    [line] = lines(capsys)
+    [line] = audit_lines(log)
     assert all(part in line for part in ("who=vic", "what=change_queue", "subject=low", "status=403"))
 
 
-def test_no_secret_stands_in_a_log(make_app, accounts, capsys, caplog):
+def test_no_secret_stands_in_a_log(make_app, accounts, capsys, log):
     app = make_app(admin_password=SecretStr("admin-pass-word"))
     token = accounts.add_token("ann", "ci")
     client = app.test_client()
@@ -42,13 +57,13 @@ def test_no_secret_stands_in_a_log(make_app, accounts, capsys, caplog):
     client.post(ECHO, json={"text": "a"}, headers={"Authorization": "Bearer td_unknown-token"})
 
     told = capsys.readouterr()
-    logged = told.out + told.err + caplog.text + repr(WebSettings(_env_file=None, secret_key=SECRET))
+    logged = told.out + told.err + log.getvalue() + repr(WebSettings(_env_file=None, secret_key=SECRET))
     secrets = (SECRET, "admin-pass-word", "typed wrong here", token, "td_unknown-token", PASSWORD)
     assert "what=log_in" in logged
     assert [secret for secret in secrets if secret in logged] == []
 
 
-def test_no_secret_is_in_the_log(app, accounts, caplog, capfd):
+def test_no_secret_is_in_the_log(app, accounts, log, capfd):
     client, token = app.test_client(), accounts.add_token("ann", "test")
     secrets = ["canary-argument", "canary-password", "canary-query", "canary-cookie", token]
     client.set_cookie("session", secrets[3])
@@ -59,6 +74,6 @@ def test_no_secret_is_in_the_log(app, accounts, caplog, capfd):
         assert client.post(ECHO, json={"wrong": secrets[0]}, headers=bearing).status_code == 422
         client.get(f"/jobs?tag={secrets[2]}", headers=bearing)
 
-    logged = caplog.text + "".join(capfd.readouterr())
+    logged = log.getvalue() + "".join(capfd.readouterr())
     assert "/api/v1/tasks/echo/jobs" in logged
     assert [secret for secret in secrets if secret in logged] == []

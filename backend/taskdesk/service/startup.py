@@ -1,0 +1,21 @@
+"""The first steps of each of our processes."""
+
+from __future__ import annotations
+
+from taskdesk.service.checks import exit_if_unsafe
+from taskdesk.service.logs import configure_logs, log_to_file
+from taskdesk.service.sentry import configure_sentry
+from taskdesk.service.settings import Settings, load_settings_or_exit
+
+
+def start_process(settings_class: type[Settings], role: str) -> Settings:
+    """Read and check the settings, then set up the log and Sentry; `role` names the log file.
+
+    Raises SystemExit if the settings are wrong, or unsafe in prod.
+    """
+    settings = load_settings_or_exit(settings_class)
+    exit_if_unsafe(settings)
+    log_to_file(settings.log_dir, role)
+    configure_logs(settings.env)
+    configure_sentry(settings.sentry_dsn, settings.env, role)
+    return settings
