@@ -2,7 +2,7 @@
 
 from gevent import events, monkey
 
-events.notify_and_call_entry_points = events.notify  # to look for gevent's plug-ins takes a seventh of the start
+events.notify_and_call_entry_points = events.notify  # looking for plug-ins of gevent takes a seventh of the start
 monkey.patch_all()
 
 import sys  # noqa: E402
