@@ -12,15 +12,16 @@ from taskdesk.cli.program import exit_status_for
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import format_duration, format_time, json_flag, print_json, print_table, say
 from taskdesk.jobs.desk import ActionOutcome, Desk
-from taskdesk.jobs.job import EVERY_STATUS, Job
+from taskdesk.jobs.job import Job
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.representations import job_object
+from taskdesk.jobs.status import Status
 from taskdesk.service import clock
 from taskdesk.service.errors import AppError
 
 
 @click.command(name="list")
-@click.option("--status", type=click.Choice(EVERY_STATUS))
+@click.option("--status", type=click.Choice([status.value for status in Status]))
 @click.option("--task")
 @click.option("--queue")
 @click.option("--tag")
@@ -43,7 +44,9 @@ def list_jobs(
     """List jobs, newest first."""
     name = task.rpartition(".")[2] if task else None
     after = clock.utc_now() - since if since else None
-    matching = Filter(status=status, task=name, queue=queue, tag=tag, owner=owner, since=after)
+    matching = Filter(
+        status=Status(status) if status else None, task=name, queue=queue, tag=tag, owner=owner, since=after
+    )
     jobs = _newest(session.desk, limit, matching)
     if as_json:
         print_json({"data": [job_object(session.desk, job) for job in jobs]})

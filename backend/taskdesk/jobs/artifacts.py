@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from io import SEEK_END
 from itertools import count
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from taskdesk.jobs.errors import ArtifactNotFound, DiskFull
 
@@ -35,6 +35,14 @@ class Artifact:
     media_type: str
     size: int
     filename: str
+
+
+_FIELDS = Artifact.__annotations__.keys()
+
+
+def is_artifact(value: Any) -> bool:
+    """Return True if a value in a job's input or result stands for a file."""
+    return isinstance(value, dict) and value.keys() == _FIELDS
 
 
 @dataclass(frozen=True)

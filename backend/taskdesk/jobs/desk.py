@@ -14,9 +14,10 @@ from taskdesk.jobs.arguments import Arguments, check
 from taskdesk.jobs.artifacts import Artifact, ArtifactStore, FolderStore, UploadedFile
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
 from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, JobRuns, NotEnded, UnreadableInput
-from taskdesk.jobs.job import FINAL, Job, Retention
+from taskdesk.jobs.job import Job, Retention
 from taskdesk.jobs.jobs import Idempotency, Jobs, new_job_id
 from taskdesk.jobs.queues import Queues
+from taskdesk.jobs.status import FINAL, Status
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
 from taskdesk.service.errors import AppError
 from taskdesk.service.settings import SharedSettings
@@ -133,7 +134,7 @@ class Desk:
         """As `Jobs.cancel`: "canceled", "stopping" for one that runs, the status of one that had ended; JobNotFound."""
 
         def outcome(job_id: str, status: str) -> ActionOutcome:
-            return ("stopping" if status == "running" else status) or JobNotFound(job_id)
+            return ("stopping" if status == Status.RUNNING else status) or JobNotFound(job_id)
 
         return list(map(outcome, job_ids, self.jobs.cancel(*job_ids)))
 
@@ -151,7 +152,7 @@ class Desk:
         """Remove jobs and their files: "deleted"; JobRuns, JobNotFound."""
 
         def outcome(job_id: str, status: str) -> ActionOutcome:
-            if status == "running":
+            if status == Status.RUNNING:
                 return JobRuns(job_id)
             if not status:
                 return JobNotFound(job_id)

@@ -15,7 +15,8 @@ from redis import Redis
 from redis.client import Pipeline
 
 from taskdesk.jobs import joblog
-from taskdesk.jobs.keys import FOREIGN, WAKE, events_key, job_key
+from taskdesk.jobs.fields import FOREIGN
+from taskdesk.jobs.keys import WAKE, events_key, job_key
 
 STREAM_EVENTS = 500
 KEPT_SECONDS = 3600
@@ -44,7 +45,7 @@ def read(redis: Redis, job_id: str, after: str = "0-0") -> list[Event]:
 
 
 def news_of(redis: Redis, job_id: str, after: str) -> tuple[tuple[bytes, bytes | None] | None, list[Event]]:
-    """What tells the status of a job (job.status_of; None: there is no such job), and as `read` its events, each log
+    """What tells the status of a job (status.status_of; None: there is no such job), and as `read` its events, each log
     event with its `text`.
 
     Two round trips, however many events there are. The status is read first: a final one has no events after these.

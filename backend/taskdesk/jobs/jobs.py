@@ -18,22 +18,9 @@ from redis.exceptions import ResponseError
 
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import IdempotencyKeyReused, JobExpired, JobNotFound, NoResult, OwnerFull, QueueFull
-from taskdesk.jobs.job import (
-    FINAL,
-    OWNER,
-    REQUEST,
-    RETRY_OF,
-    STATUSES,
-    TAGS,
-    WHOLE,
-    Job,
-    Retention,
-    common_fields,
-    load,
-    own_fields,
-    submitted,
-    with_due,
-)
+from taskdesk.jobs.fields import OWNER, REQUEST, RETRY_OF, TAGS
+from taskdesk.jobs.job import Job, Retention
+from taskdesk.jobs.job_hash import WHOLE, common_fields, load, own_fields, submitted, with_due
 from taskdesk.jobs.keys import (
     EXPIRED,
     JOBS,
@@ -48,6 +35,7 @@ from taskdesk.jobs.keys import (
 from taskdesk.jobs.listing import Filter, Listing
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import CANCEL, DELETE, KEEP, SUBMIT, Script
+from taskdesk.jobs.status import BY_RQ_WORD, FINAL, Status
 from taskdesk.jobs.submit_options import SubmitOptions
 from taskdesk.service import clock
 from taskdesk.service.errors import RedisFull
@@ -262,7 +250,7 @@ class Jobs:
         """Not all in one step: a script holds up all others."""
         parts = [job_ids[start : start + _IDS_PER_SCRIPT] for start in range(0, len(job_ids), _IDS_PER_SCRIPT)]
         return [
-            STATUSES.get(status.decode(), "") for part in parts for status in script(self._redis, *arguments, *part)
+            BY_RQ_WORD.get(status.decode(), "") for part in parts for status in script(self._redis, *arguments, *part)
         ]
 
     # Find
@@ -277,8 +265,8 @@ class Jobs:
         if job is None:
             known = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
             raise JobExpired(job_id) if known else JobNotFound(job_id)
-        if job.status == "scheduled":
-            return with_due(job, self._redis.zscore(registry_key("scheduled", job.queue), job_id))
+        if job.status is Status.SCHEDULED:
+            return with_due(job, self._redis.zscore(registry_key(Status.SCHEDULED.rq, job.queue), job_id))
         return job
 
     def owners(self, job_ids: Sequence[str]) -> list[str | None]:
@@ -292,15 +280,15 @@ class Jobs:
     def has_ended(self, job_id: str) -> bool:
         """Whether the job is final, or gone."""
         status = self._redis.hget(job_key(job_id), "status")
-        return status is None or STATUSES.get(status.decode()) in FINAL
+        return status is None or BY_RQ_WORD.get(status.decode()) in FINAL
 
     def place(self, job: Job) -> Place | None:
         """Where a queued job stands. A retried job stands where its retry was queued."""
-        if job.status != "queued":
+        if job.status is not Status.QUEUED:
             return None
         before = self._queues[: self._queues.index(job.queue)] if job.queue in self._queues else ()
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.zrank(index_key(job.queue, "queued"), job.id)
+            pipeline.zrank(index_key(job.queue, Status.QUEUED), job.id)
             pipeline.sismember(PAUSED, job.queue)
             for queue in before:
                 pipeline.llen(queue_key(queue))
@@ -353,10 +341,10 @@ class Jobs:
         now = clock.now()
         with self._redis.pipeline(transaction=False) as pipeline:
             for queue in self._queues:
-                pipeline.zcount(registry_key("finished", queue), now, "+inf")
+                pipeline.zcount(registry_key(Status.SUCCEEDED.rq, queue), now, "+inf")
             for queue in self._queues:
                 pipeline.zrevrangebyscore(
-                    registry_key("finished", queue), "(+inf", now, 0, limit + _EXTRA_ENTRIES, withscores=True
+                    registry_key(Status.SUCCEEDED.rq, queue), "(+inf", now, 0, limit + _EXTRA_ENTRIES, withscores=True
                 )
             answers = pipeline.execute()
         entries = sorted((e for part in answers[len(self._queues) :] for e in part), key=lambda e: -e[1])
@@ -369,7 +357,7 @@ class Jobs:
 
     def result(self, job: Job) -> Any:
         """What the job returned. Raises NoResult before it has succeeded, JobExpired when it has gone meanwhile."""
-        if job.status != "succeeded":
+        if job.status is not Status.SUCCEEDED:
             raise NoResult(job.id, job.status)
         [(found, value)] = self.results([job.id])
         if not found:

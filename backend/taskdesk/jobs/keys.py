@@ -86,9 +86,6 @@ def owner_key(owner: str) -> str:
     return f"taskdesk:owner:{owner}"
 
 
-FOREIGN = "td_foreign"  # field of the hash of a job that was handed back: JSON; worker/lua/endings.lua writes it
-
-
 def foreign_key(queue: str) -> str:
     """Sorted set: the jobs that were handed back as their worker does not serve them."""
     return f"taskdesk:foreign:{queue}"

@@ -17,22 +17,23 @@ from typing import NamedTuple
 from redis import Redis
 
 from taskdesk.jobs.errors import FieldError, InvalidArguments
-from taskdesk.jobs.job import EVERY_STATUS, LISTED, Job, load, with_due
+from taskdesk.jobs.job import Job
+from taskdesk.jobs.job_hash import LISTED, load, with_due
 from taskdesk.jobs.keys import JOBS, index_key, job_key, owner_key, registry_key, tag_key, task_key
 from taskdesk.jobs.scripts import ENTRIES, REINDEX
+from taskdesk.jobs.status import INDEXED, Status
 
 EXAMINED = 2_000
 _CHUNK = 200
 _MOST_AGAIN = 250  # so that a cursor fits into an address; of more such jobs the oldest may be repeated
 _CURSOR = re.compile(rf"([a-z]{{1,6}})\.([0-9]{{1,15}})((?:\.[0-9]{{1,15}}){{0,{_MOST_AGAIN}}})")
-INDEXED = tuple(status for status in EVERY_STATUS if status != "running")
 
 
 @dataclass(frozen=True)
 class Filter:
     """What the jobs of a list have in common; None for whatever. `since` ≤ submitted < `until`; `prefix`: of the id."""
 
-    status: str | None = None
+    status: Status | None = None
     task: str | None = None
     queue: str | None = None
     tag: str | None = None
@@ -63,10 +64,10 @@ class Entry(NamedTuple):
     number: int
     id: str
     queue: str | None = None
-    status: str | None = None
+    status: Status | None = None
 
 
-Sources = dict[str, tuple[str | None, str | None]]  # keys of an index, with the queue and status of their jobs
+Sources = dict[str, tuple[str | None, Status | None]]  # keys of an index, with the queue and status of their jobs
 Found = list[tuple[Entry, Job]]
 
 
@@ -139,7 +140,7 @@ class Listing:
                 pipeline.hmget(job_key(job_id), LISTED)
                 pipeline.pttl(job_key(job_id))
             jobs = load(pipeline.execute(), job_ids, LISTED)
-        scheduled = {n: job for n, job in enumerate(jobs) if job and job.status == "scheduled"}
+        scheduled = {n: job for n, job in enumerate(jobs) if job and job.status is Status.SCHEDULED}
         for (n, job), score in zip(scheduled.items(), self._scores(scheduled.values()), strict=True):
             jobs[n] = with_due(job, score)
         return jobs
@@ -147,7 +148,7 @@ class Listing:
     def _scores(self, scheduled: Iterable[Job]) -> list[float | None]:
         with self._redis.pipeline(transaction=False) as pipeline:
             for job in scheduled:
-                pipeline.zscore(registry_key("scheduled", job.queue), job.id)
+                pipeline.zscore(registry_key(Status.SCHEDULED.rq, job.queue), job.id)
             return list(pipeline.execute())
 
     def _choices(self, matching: Filter) -> dict[str, Sources]:
@@ -157,7 +158,7 @@ class Listing:
             queues = (matching.queue,) if matching.queue else self._queues
             statuses = (matching.status,) if matching.status else INDEXED
             choices["status"] = {index_key(queue, status): (queue, status) for queue in queues for status in statuses}
-        if matching.status == "running":
+        if matching.status == Status.RUNNING:
             return choices
         if matching.task:
             choices["task"] = {task_key(matching.task): (None, None)}
@@ -190,7 +191,7 @@ class Listing:
 
     def _running(self, source: str, matching: Filter) -> Sequence[str]:
         """The queues of which the jobs that run are read, too: they are in no index by status."""
-        if source != "status" or matching.status not in ("running", None):
+        if source != "status" or matching.status not in (Status.RUNNING, None):
             return ()
         return (matching.queue,) if matching.queue else self._queues
 
@@ -236,4 +237,4 @@ class Listing:
 
 def _is_queued_again(entry: Entry, job: Job) -> bool:
     """Whether it may stand under a newer number than its own."""
-    return entry.status == "queued" and job.enqueued_at != job.created_at
+    return entry.status == Status.QUEUED and job.enqueued_at != job.created_at

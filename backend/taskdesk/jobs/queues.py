@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
@@ -12,6 +13,7 @@ from redis.client import Pipeline
 from taskdesk.jobs.errors import QueueNotFound
 from taskdesk.jobs.keys import PAUSED, foreign_key, index_key, job_key, queue_key, registry_key
 from taskdesk.jobs.scripts import ALWAYS_RUN
+from taskdesk.jobs.status import Status
 from taskdesk.jobs.throughput import LastHour, ended_key
 from taskdesk.service import clock
 
@@ -36,10 +38,10 @@ class Queue:
 
         None if it is paused, or none has ended since.
         """
-        if not self.jobs["queued"]:
+        if not self.jobs[Status.QUEUED]:
             return 0.0
         pace = self.last_hour.pace(self.oldest_at.timestamp()) if self.oldest_at else 0
-        return self.jobs["queued"] / pace if pace and not self.is_paused else None
+        return self.jobs[Status.QUEUED] / pace if pace and not self.is_paused else None
 
 
 class Queues:
@@ -91,25 +93,32 @@ class Queues:
             raise QueueNotFound(name, self.names)
 
 
-_COUNTED = ("queued", "running", "succeeded", "failed", "scheduled", "waiting", "canceled")
-_ANSWERS = len(_COUNTED) + 3
+_COUNTS: dict[Status, Callable[[Pipeline, str], Any]] = {
+    Status.QUEUED: lambda pipeline, queue: pipeline.llen(queue_key(queue)),
+    Status.RUNNING: lambda pipeline, queue: pipeline.zcard(registry_key("wip", queue)),
+    Status.SUCCEEDED: lambda pipeline, queue: pipeline.zcount(
+        registry_key(Status.SUCCEEDED.rq, queue), clock.now(), "+inf"
+    ),
+    Status.FAILED: lambda pipeline, queue: pipeline.zcard(index_key(queue, Status.FAILED)),
+    Status.SCHEDULED: lambda pipeline, queue: pipeline.zcard(registry_key(Status.SCHEDULED.rq, queue)),
+    Status.WAITING: lambda pipeline, queue: pipeline.zcard(registry_key(Status.WAITING.rq, queue)),
+    Status.CANCELED: lambda pipeline, queue: pipeline.zcard(index_key(queue, Status.CANCELED)),
+}
+_ANSWERS = len(_COUNTS) + 3
 
 
 def _by_status(counts: Sequence[int], handed_back: int) -> dict[str, int]:
-    """RQ has the jobs that were handed back as scheduled."""
-    jobs = dict(zip(_COUNTED, counts, strict=True))
-    return {**jobs, "scheduled": max(0, jobs["scheduled"] - handed_back), "waiting": jobs["waiting"] + handed_back}
+    """Count the jobs that were handed back as waiting: RQ has them as scheduled."""
+    jobs: dict[str, int] = dict(zip(_COUNTS, counts, strict=True))
+    jobs[Status.SCHEDULED] = max(0, jobs[Status.SCHEDULED] - handed_back)
+    jobs[Status.WAITING] += handed_back
+    return jobs
 
 
 def _ask(pipeline: Pipeline, name: str) -> None:
-    """How many jobs of each status there are, how many have ended lately, and which one is next."""
-    pipeline.llen(queue_key(name))
-    pipeline.zcard(registry_key("wip", name))
-    pipeline.zcount(registry_key("finished", name), clock.now(), "+inf")
-    pipeline.zcard(index_key(name, "failed"))
-    pipeline.zcard(registry_key("scheduled", name))
-    pipeline.zcard(registry_key("deferred", name))
-    pipeline.zcard(index_key(name, "canceled"))
+    """Ask for the number of jobs by status, those that ended in the last hour, and the job that is next."""
+    for count in _COUNTS.values():
+        count(pipeline, name)
     pipeline.zcard(foreign_key(name))
     pipeline.hgetall(ended_key(name))
     pipeline.lindex(queue_key(name), 0)

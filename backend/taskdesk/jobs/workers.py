@@ -8,14 +8,15 @@ from datetime import datetime
 
 from redis import Redis
 
+from taskdesk.jobs.fields import MEMORY, VERSION
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.keys import worker_key
 from taskdesk.jobs.listing import Listing
 
 _FIELDS = (
     *("queues", "state", "current_job", "hostname", "pid", "birth", "last_heartbeat", "version", "python_version"),
-    *("successful_job_count", "failed_job_count", "total_working_time", "td_memory"),
-    *("td_version", "catalog"),
+    *("successful_job_count", "failed_job_count", "total_working_time", MEMORY),
+    *(VERSION, "catalog"),
 )
 
 

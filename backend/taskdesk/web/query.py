@@ -11,9 +11,9 @@ from werkzeug.datastructures import MultiDict
 
 from taskdesk.jobs.arguments import check_tags
 from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
-from taskdesk.jobs.job import EVERY_STATUS
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.parsing import read_moment
+from taskdesk.jobs.status import Status
 from taskdesk.jobs.submit_options import SubmitOptions
 from taskdesk.service import clock
 
@@ -67,10 +67,11 @@ def job_filter(query: Mapping[str, Any], at: str = "", besides: Collection[str] 
     return Filter(prefix=found.pop("id"), **found)
 
 
-def _status(text: str) -> str:
-    if text not in EVERY_STATUS:
-        raise ValueError(f"This has to be one of: {', '.join(EVERY_STATUS)}.")
-    return text
+def _status(text: str) -> Status:
+    try:
+        return Status(text)
+    except ValueError:
+        raise ValueError(f"This has to be one of: {', '.join(Status)}.") from None
 
 
 def _text(text: str) -> str:

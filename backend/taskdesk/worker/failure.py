@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from rq.timeouts import JobTimeoutException
 
-from taskdesk.jobs.job import LOST
+from taskdesk.jobs.job_hash import LOST
 from taskdesk.service.errors import AppError
 
 

@@ -18,8 +18,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
-from taskdesk.jobs.job import RESULT_KINDS, STOP
-from taskdesk.jobs.keys import FOREIGN, PARENTS, WAKE, registry_key
+from taskdesk.jobs.fields import FOREIGN, RESULT_KINDS, STOP
+from taskdesk.jobs.keys import PARENTS, WAKE, registry_key
 from taskdesk.jobs.scripts import REINDEX
 from taskdesk.service import clock
 from taskdesk.worker.scripts import COUNT

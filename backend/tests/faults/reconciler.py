@@ -12,8 +12,9 @@ from typing import Any
 
 from redis import Redis
 
-from taskdesk.jobs.job import status_of
-from taskdesk.jobs.keys import EXPIRED, FOREIGN, JOBS, foreign_key, index_key
+from taskdesk.jobs.fields import FOREIGN
+from taskdesk.jobs.keys import EXPIRED, JOBS, foreign_key, index_key
+from taskdesk.jobs.status import status_of
 from tests.faults.history import PREFIX
 
 FINAL = frozenset({"finished", "failed", "stopped", "canceled"})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from taskdesk.jobs.job import ERROR
+from taskdesk.jobs.fields import ERROR
 from taskdesk.jobs.keys import JOBS
 from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import REFUSED

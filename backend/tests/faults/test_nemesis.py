@@ -7,7 +7,7 @@ from collections import Counter
 
 import pytest
 
-from taskdesk.jobs.job import ERROR
+from taskdesk.jobs.fields import ERROR
 from tests.faults.catalog import OFTEN, ONCE
 from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import ACCEPTED

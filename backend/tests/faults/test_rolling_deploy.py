@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
+from taskdesk.jobs.fields import FOREIGN
 from taskdesk.jobs.jobs import Jobs
-from taskdesk.jobs.keys import FOREIGN, foreign_key, statistics_key
+from taskdesk.jobs.keys import foreign_key, statistics_key
 from tests.conftest import wait_until
 from tests.faults.catalog import CATALOG, KEPT
 from tests.faults.fleet import Worker

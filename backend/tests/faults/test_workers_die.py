@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from taskdesk.jobs.job import ERROR
+from taskdesk.jobs.fields import ERROR
 from tests.faults.catalog import OFTEN, ONCE
 from tests.faults.fleet import alive, parents, send
 from tests.faults.harness import Rig, start_rig

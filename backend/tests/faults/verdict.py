@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from taskdesk.jobs.events import read
-from taskdesk.jobs.job import FINAL
 from taskdesk.jobs.keys import results_key
+from taskdesk.jobs.status import FINAL
 from taskdesk.service.errors import AppError
 from tests.faults import reconciler
 from tests.faults.effects import Effect

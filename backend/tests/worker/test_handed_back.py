@@ -14,7 +14,8 @@ from rq.scheduler import RQScheduler
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.artifacts import FolderStore
-from taskdesk.jobs.job import FOREIGN, Retention
+from taskdesk.jobs.fields import FOREIGN
+from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import PARENTS, SWEEP_LOCK, foreign_key
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.rq_time import now_text

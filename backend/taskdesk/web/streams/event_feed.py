@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from redis import Redis
 
 from taskdesk.jobs.events import STREAM_EVENTS, news_of
-from taskdesk.jobs.job import FINAL, status_of
 from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.status import FINAL, status_of
 from taskdesk.service.errors import AppError
 
 KEPT_MESSAGES = 2 * STREAM_EVENTS  # messages: more than one read can bring, so only who is slow falls behind

@@ -16,7 +16,7 @@ from contextlib import suppress
 from redis import Redis
 
 from taskdesk.jobs.events import Progress, emit
-from taskdesk.jobs.job import PROGRESS
+from taskdesk.jobs.fields import PROGRESS
 from taskdesk.jobs.keys import job_key
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 

@@ -12,7 +12,7 @@ from pydantic_core import from_json
 
 from taskdesk.jobs.artifacts import ArtifactStore
 from taskdesk.jobs.errors import FieldError, InvalidArguments
-from taskdesk.jobs.job import NAMELESS
+from taskdesk.jobs.job_hash import NAMELESS
 from taskdesk.jobs.task import JobContext, enter_job
 from taskdesk.service.errors import AppError
 from taskdesk.worker.child.result_writer import ResultWriter

@@ -15,8 +15,8 @@ from redis import Redis
 from taskdesk.jobs.artifacts import ArtifactStore
 from taskdesk.jobs.jobs import MAX_BATCH
 from taskdesk.jobs.keys import BYTES, EXPIRED, JOBS, SWEEP_LOCK, foreign_key, index_key, job_key, registry_key
-from taskdesk.jobs.listing import INDEXED
 from taskdesk.jobs.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES, OWNERS
+from taskdesk.jobs.status import FINAL, INDEXED, Status
 from taskdesk.service import clock
 from taskdesk.worker.settings import WorkerSettings
 
@@ -120,7 +120,9 @@ class Sweeper:
             for entry in entries:
                 pipeline.hget(job_key(entry.split(b" ", 2)[2].decode()), "status")
             statuses = pipeline.execute()
-        moved = [entry for entry, status in zip(entries, statuses, strict=True) if status != b"scheduled"]
+        moved = [
+            entry for entry, status in zip(entries, statuses, strict=True) if status != Status.SCHEDULED.rq.encode()
+        ]
         if moved:
             self._redis.zrem(foreign, *moved)
 
@@ -128,15 +130,14 @@ class Sweeper:
         """Every sorted set that may hold a job which has expired. RQ has no clean-up for canceled jobs."""
         named = [name.decode() for name in NAMED_INDEXES(self._redis)]
         by_status = [index_key(queue, status) for queue in self._settings.queues for status in INDEXED]
-        return [JOBS, *by_status, *(registry_key("canceled", queue) for queue in self._settings.queues), *named]
+        return [JOBS, *by_status, *(registry_key(Status.CANCELED.rq, queue) for queue in self._settings.queues), *named]
 
     def _enforce_cap(self) -> bool:
         """Over MAX_JOBS that have ended, those that would expire first go now; whether there are more of them.
 
         Kept ones are not touched. RQ scores canceled jobs by their end: they go before all others.
         """
-        kinds = ("finished", "failed", "canceled")
-        registries = [registry_key(kind, queue) for kind in kinds for queue in self._settings.queues]
+        registries = [registry_key(status.rq, queue) for status in FINAL for queue in self._settings.queues]
         with self._redis.pipeline(transaction=False) as pipeline:
             for registry in registries:
                 pipeline.zcard(registry)

@@ -9,7 +9,7 @@ import re
 import pytest
 from werkzeug.http import parse_options_header
 
-from taskdesk.jobs.job import FINAL
+from taskdesk.jobs.status import FINAL
 from tests.conftest import wait_until
 
 

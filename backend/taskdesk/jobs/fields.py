@@ -1,0 +1,27 @@
+"""Our own fields in RQ's hashes. They appear, expire and vanish with the hash; RQ ignores them."""
+
+from __future__ import annotations
+
+# In the hash of a job
+TASK = "td_task"  # the name of its task
+TAGS = "td_tags"  # with spaces between
+OWNER = "td_owner"  # the user who submitted it
+REQUEST = "td_request"  # id of the request that submitted it; the worker's log names it, too
+RETRY_OF = "td_retry_of"  # id of the job that it repeats
+NUMBER = "td_seq"  # its place in the order of submitting: the score in the indexes
+KEPT = "td_kept"  # there if it never expires
+PROGRESS = "td_progress"  # JSON: current, total, message
+RESULT_KINDS = "td_result"  # JSON: the kind of each part of the result, which itself is in RQ's stream of results
+ERROR = "td_error"  # JSON: type, title, detail
+ATTEMPTS = "td_attempts"  # JSON: the attempts before the last one
+LOSSES = "td_losses"  # how many workers died while they ran it
+STOP = "td_stop"  # there if it was asked to stop while it was running: every end of the job obeys it
+FOREIGN = "td_foreign"  # JSON: why it was handed back, and what it needs; lua/endings.lua writes it
+
+# In the record of a worker
+EXECUTION = "td_execution"  # the execution of its `current_job`
+PREFETCHED = "td_next"  # "<job>:<execution>" that is reserved before the current job ends
+SHOWN = "td_shown"  # the execution whose record was shown to RQ's tools
+NEWS = "td_news"  # the number of the last heartbeat whose counts were added
+MEMORY = "td_memory"  # bytes that its child holds
+VERSION = "td_version"  # the version of Taskdesk that it runs

@@ -1,0 +1,209 @@
+"""A job's hash in Redis: RQ's fields and ours (fields.py). A submit writes it, every list and page reads it.
+
+Our fields are plain text or JSON, never `job.meta`, which RQ's tools may rewrite as a pickle.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from pydantic_core import to_json
+
+from taskdesk.jobs.artifacts import is_artifact
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.events import Progress
+from taskdesk.jobs.fields import (
+    ATTEMPTS,
+    ERROR,
+    FOREIGN,
+    KEPT,
+    OWNER,
+    PROGRESS,
+    REQUEST,
+    RESULT_KINDS,
+    RETRY_OF,
+    TAGS,
+    TASK,
+)
+from taskdesk.jobs.job import Attempt, HandedBack, Job, Retention
+from taskdesk.jobs.rq_time import now_text
+from taskdesk.jobs.status import Status, status_of
+from taskdesk.service import clock
+
+# The fields that a list shows. A job's arguments (`data`) and its earlier attempts may be large.
+LISTED = (
+    *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
+    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST),
+    *(PROGRESS, RESULT_KINDS, ERROR, FOREIGN),
+)
+WHOLE = ("data", "worker_name", ATTEMPTS, *LISTED)
+NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
+# The error of a failed job that has none of ours: RQ's own code took it from a worker that was silent.
+LOST = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
+
+_LONGEST_BACKOFF_SECONDS = 300
+
+# What a submit writes
+
+
+def common_fields(
+    spec: TaskSpec, retention: Retention, queue: str, *, is_scheduled: bool = False, **ours: str
+) -> dict[str, Any]:
+    """Return the fields that all jobs of one submit share: those of RQ's `Queue.enqueue` or `enqueue_at`, and ours.
+
+    The fields that RQ writes as empty strings are left out.
+    """
+    now = now_text()
+    fields = {
+        "created_at": now,
+        **({"status": Status.SCHEDULED.rq} if is_scheduled else {"status": Status.QUEUED.rq, "enqueued_at": now}),
+        "origin": queue,
+        "timeout": spec.timeout,
+        "result_ttl": retention.result_ttl,
+        "failure_ttl": retention.failure_ttl,
+        TASK: spec.name,
+        **ours,
+    }
+    return {**fields, "retries_left": spec.retries} if spec.retries else fields
+
+
+def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields in which the jobs of one submit differ."""
+    shown = ", ".join([f"{name}={_shown(value)}" for name, value in arguments.items()])
+    fields = {"data": to_json((spec.reference, None, (), arguments)), "description": f"{spec.reference}({shown})"[:200]}
+    return {**fields, "retry_intervals": json.dumps(_backoff(spec.retries))} if spec.retries else fields
+
+
+def _shown(value: Any) -> str:
+    """Return an argument as the summary shows it: a file by its name."""
+    return str(value["filename"]) if is_artifact(value) else repr(value)
+
+
+def _backoff(retries: int) -> list[float]:
+    """Return the seconds before each retry: 1, 2, 4, … up to five minutes, each varied by up to 50 % at random.
+
+    The random part spreads jobs that failed together because something that all of them need was away.
+    """
+    return [round(min(2.0**n, _LONGEST_BACKOFF_SECONDS) * random.uniform(0.5, 1.5), 3) for n in range(retries)]
+
+
+def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any]) -> Job:
+    """Return the job of these `common_fields` and `own_fields`, equal to what `restore` would read."""
+    now = datetime.fromisoformat(fields["created_at"])
+    return Job(
+        id=job_id,
+        task=fields[TASK],
+        status=status_of(fields["status"].encode(), None),
+        queue=fields["origin"],
+        summary=_summary(fields["description"]),
+        input=arguments,
+        progress=None,
+        result_kinds=None,
+        error=None,
+        tags=tuple(fields.get(TAGS, "").split()),
+        attempt=1,
+        retry_of=fields.get(RETRY_OF),
+        is_kept=False,
+        created_at=now,
+        enqueued_at=now if "enqueued_at" in fields else None,
+        started_at=None,
+        ended_at=None,
+        expires_at=None,
+        owner=fields.get(OWNER, ""),
+        request_id=fields.get(REQUEST, ""),
+    )
+
+
+# What lists and pages read
+
+
+def load(pipeline_answers: Sequence[Any], job_ids: Sequence[str], fields: Sequence[str]) -> list[Job | None]:
+    """Return the jobs of these answers of HMGET and PTTL, two for each id; None for a job that is gone."""
+    rows = zip(job_ids, pipeline_answers[::2], pipeline_answers[1::2], strict=True)
+    return [restore(job_id, dict(zip(fields, values, strict=True)), ttl) for job_id, values, ttl in rows]
+
+
+def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | None:
+    """Return the job of these fields of its hash, which expires in `ttl` milliseconds; None if there is no such job."""
+    rq_status = fields["status"]
+    if rq_status is None:
+        return None
+    status = status_of(rq_status, fields.get(FOREIGN))
+    reference, arguments = _call(fields.get("data"))
+    description = _text(fields["description"])
+    current = fields[PROGRESS]
+    intervals = json.loads(fields["retry_intervals"] or b"[]")
+    return Job(
+        id=job_id,
+        task=_text(fields[TASK]) or (reference or description.partition("(")[0]).rpartition(".")[2],
+        status=status,
+        queue=_text(fields["origin"]),
+        summary=_summary(description),
+        input=arguments,
+        progress=Progress(*json.loads(current)) if current else None,
+        result_kinds=json.loads(fields[RESULT_KINDS] or b"null"),
+        error=json.loads(fields[ERROR] or b"null") or (LOST if status is Status.FAILED else None),
+        tags=tuple(_text(fields[TAGS]).split()),
+        attempt=len(intervals) - int(fields["retries_left"] or len(intervals)) + 1,
+        retry_of=_text(fields[RETRY_OF]) or None,
+        is_kept=bool(fields[KEPT]),
+        created_at=_time(fields["created_at"]),
+        enqueued_at=_time(fields["enqueued_at"]),
+        started_at=_time(fields["started_at"]),
+        ended_at=_time(fields["ended_at"]),
+        expires_at=clock.utc_now() + timedelta(milliseconds=ttl) if ttl > 0 else None,
+        worker=_text(fields.get("worker_name")),
+        attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
+        owner=_text(fields[OWNER]),
+        request_id=_text(fields[REQUEST]),
+        handed_back=_handed_back(fields.get(FOREIGN)) if status is Status.WAITING else None,
+    )
+
+
+def with_due(job: Job, score: float | None) -> Job:
+    """Return a scheduled job with the time at which it is due: its score in RQ's registry."""
+    return replace(job, scheduled_at=datetime.fromtimestamp(score, UTC)) if score else job
+
+
+def _call(data: bytes | None) -> tuple[str, dict[str, Any] | None]:
+    """Return the task that a job calls, and its arguments. Data that is not JSON (a pickle, say) is never loaded."""
+    if data is None:
+        return "", None
+    try:
+        if data[:1] == b"x":
+            data = zlib.decompress(data)
+        reference, _, positional, arguments = json.loads(data)
+        return str(reference), None if positional else dict(arguments)  # positional arguments: submitted by RQ's code
+    except (ValueError, TypeError, zlib.error):
+        return "unreadable", None
+
+
+def _summary(description: str) -> str:
+    return description.partition("(")[2].removesuffix(")")
+
+
+def _attempt(stored: dict[str, Any]) -> Attempt:
+    started, ended = (str(stored.get(name) or "").encode() for name in ("started_at", "ended_at"))
+    return Attempt(_time(started), _time(ended), stored.get("worker") or "", stored["error"])
+
+
+def _handed_back(foreign: bytes | None) -> HandedBack | None:
+    if not foreign:  # it waits for another job
+        return None
+    state = json.loads(foreign)
+    is_unserved = not state["refused"] and state["wanted"] != NAMELESS
+    return HandedBack(state["reason"], state["wanted"] if is_unserved else "")
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode()
+
+
+def _time(value: bytes | None) -> datetime | None:
+    return datetime.fromisoformat(value.decode()) if value else None
