@@ -40,7 +40,7 @@ NEVER_IMPORTS = {
     "web.server": {"web.api", "web.pages", "web.access"},
     "web.streams": {"web.api", "web.pages", "web.access"},
     "web.access": {"web.api", "web.pages"},
-    "web.metrics": {"web.api", "web.pages", "web.access"},
+    "web.metrics": {"web.api", "web.pages"},
     "web.api": {"web.pages"},
     "web.pages.view": {"web.api", "web.access"},
 }

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from flask import Flask, Response, abort
 
+from taskdesk.web.access.roles import public
 from taskdesk.web.compression import takes_gzip
 
 FOLDER = Path(__file__).with_name("static")
@@ -24,6 +25,7 @@ def install(app: Flask) -> None:
     files = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
     version = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
 
+    @public
     def send(filename: str, version: str = "") -> Response:
         if filename not in files:
             abort(404)

@@ -14,6 +14,7 @@ from taskdesk.jobs.errors import ArtifactNotFound, FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.parsing import read_texts
 from taskdesk.web.access.protection import refuse_foreign_request
+from taskdesk.web.access.roles import needs
 from taskdesk.web.api.jobs import job_result
 from taskdesk.web.context import desk
 from taskdesk.web.forms import JSON_BYTES
@@ -35,6 +36,7 @@ def hello() -> dict[str, str]:
 
 
 @bp.route("/flask/heavy", methods=["GET", "POST"])
+@needs("user")
 def start_heavy() -> dict[str, str]:
     return {"task_id": _start("heavy_task").id}
 
@@ -62,6 +64,7 @@ def newest_tasks() -> dict[str, Any]:
 
 
 @bp.get("/image_page")
+@needs("user")
 def image_page() -> str:
     return render_template("image_page.html", job_id=_start("render_plot").id)
 
@@ -91,6 +94,7 @@ def result_png() -> Response:
 
 
 @bp.post("/task/")
+@needs("user")
 def start_task() -> tuple[dict[str, Any], int]:
     job = _start("wait_task")
     return {"task_id": job.id, "state": _state(job)}, 202
@@ -98,6 +102,7 @@ def start_task() -> tuple[dict[str, Any], int]:
 
 @bp.post("/sleep/")
 @bp.post("/sleep/<sleep_time>")
+@needs("user")
 def start_sleep(sleep_time: str = "5") -> tuple[dict[str, Any], int]:
     job = _start("wait_task", sleep_time=sleep_time)
     return {"task_id": job.id, "state": _state(job), **(job.input or {})}, 202
@@ -115,6 +120,7 @@ def check_task(task_id: str) -> dict[str, Any]:
 
 
 @bp.post("/create")
+@needs("user")
 def create() -> dict[str, Any]:
     try:
         job = _start("fib", n=_number())

@@ -20,10 +20,10 @@ from taskdesk.jobs.representations import job_object
 from taskdesk.service.accounts import Identity
 from taskdesk.service.hosts import TrustedHosts
 from taskdesk.web.access.audit import audit_request
-from taskdesk.web.access.auth import SUBMITTER
 from taskdesk.web.access.identity import Authenticator
 from taskdesk.web.access.protection import SAFE_HEADERS
 from taskdesk.web.access.rate_limits import WriteLimit
+from taskdesk.web.access.roles import access_of, is_allowed
 from taskdesk.web.context import WebDesk
 from taskdesk.web.forms import JSON_BYTES, json_arguments
 from taskdesk.web.links import RETRY_AFTER, job_links
@@ -46,6 +46,7 @@ class Express:
         self._desk: WebDesk = app.extensions["desk"]
         self._hosts: TrustedHosts = app.extensions["trusted_hosts"]
         self._authenticator: Authenticator = app.extensions["authenticator"]
+        self._access = access_of(app.view_functions["api.create_job"], "POST")
         self._limit: WriteLimit | None = app.extensions.get("write_limit")
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -54,7 +55,7 @@ class Express:
             return self._flask(environ, start_response)
         try:
             user = self._authenticator.by_header(environ)
-            if not (user and user.has_role(SUBMITTER)):
+            if not (user and is_allowed(self._access, user)):
                 return self._flask(environ, start_response)
             if self._limit and not self._limit.counts(user, environ):
                 return self._flask(environ, start_response)

@@ -6,7 +6,7 @@ from flask import Flask, Response, g, request
 
 from taskdesk.service.accounts import Identity
 from taskdesk.service.audit import write_audit
-from taskdesk.web.access.auth import is_write
+from taskdesk.web.access.roles import is_write
 
 
 def install(app: Flask) -> None:

@@ -1,7 +1,4 @@
-"""Who may do what: one question before each request, whatever its route. What is not said here needs a login.
-
-The short way of a submit (express.py) asks the same, and leaves all but "yes" to this.
-"""
+"""Before each request: identify its sender, and ask the route (roles.py) whether this user may use it."""
 
 from __future__ import annotations
 
@@ -17,36 +14,14 @@ from taskdesk.service import clock
 from taskdesk.service.accounts import Accounts, Identity, User
 from taskdesk.service.errors import AppError
 from taskdesk.web.access.identity import Authenticator, authenticator, current_user
+from taskdesk.web.access.roles import NotAllowed, NotLoggedIn, check_role, request_access
 from taskdesk.web.access.sessions import Sessions
 from taskdesk.web.context import desk
 from taskdesk.web.errors import wants_json
 from taskdesk.web.settings import WebSettings
 
 SESSION_SECONDS = 12 * 3600
-SUBMITTER = "user"  # the role that a write needs, unless told otherwise:
-_NEEDS = {"login.log_out": "viewer", "api.change_queue": "operator", "pages.change_queue": "operator"}
-_OPEN = frozenset(
-    ("static", "static_of_another_version", "health.healthz", "health.readyz", "login.show_login", "login.log_in")
-)
-# By POST, though they change nothing.
-_READS = frozenset(("pages.show_code_samples", "pages.show_live", "pages.finished_tasks"))
-_WRITES = frozenset(("classic.start_heavy", "classic.image_page"))  # by GET, as their tutorials have it
 _FIELD = "-csrf"  # no parameter of a task can have this name
-
-
-class NotLoggedIn(AppError):
-    """Not logged in: the desk has to know who asks."""
-
-    status = 401
-
-    def __init__(self) -> None:
-        super().__init__("Log in on the page /login, or send a valid token: Authorization: Bearer td_…")
-
-
-class NotAllowed(AppError):
-    """Not allowed: who asks may not do this."""
-
-    status = 403
 
 
 class StaleForm(AppError):
@@ -90,12 +65,6 @@ def login_check() -> Callable[[], bool] | None:
     return lambda: _lasts(since) and known.by_session(user, mark) is not None
 
 
-def is_write() -> bool:
-    if request.method in ("GET", "HEAD", "OPTIONS"):
-        return request.endpoint in _WRITES
-    return request.endpoint not in _READS
-
-
 def log_in(user: User) -> None:
     """Begin a new session: nothing of one that came with the request stays."""
     session.clear()
@@ -134,15 +103,16 @@ def _have_sessions(app: Flask, settings: WebSettings) -> None:
 
 
 def _admit() -> BaseResponse | None:
-    if request.endpoint in _OPEN:
+    access = request_access()
+    if access.role is None:
         return None
     user = identify()
     if user is None:
         return _ask_to_log_in()
-    if is_write():
-        if "Authorization" not in request.headers:
-            check_csrf()
-        _check_role(user)
+    if access.writes and "Authorization" not in request.headers:
+        check_csrf()
+    check_role(access, user)
+    if access.writes:
         _check_owner(user)
     return None
 
@@ -165,12 +135,6 @@ def _ask_to_log_in() -> BaseResponse:
         return answer
     target = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("login.show_login", next=target))
-
-
-def _check_role(user: Identity) -> None:
-    needed = _NEEDS.get(request.endpoint or "", SUBMITTER)
-    if not user.has_role(needed):
-        raise NotAllowed(f"{user.name} may not do this: it takes the role {needed}, and {user.role} is less.")
 
 
 def _check_owner(user: Identity) -> None:

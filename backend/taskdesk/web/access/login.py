@@ -9,17 +9,20 @@ from werkzeug.wrappers import Response
 
 from taskdesk.web.access.auth import check_csrf, identify, log_in
 from taskdesk.web.access.identity import authenticator
+from taskdesk.web.access.roles import needs, public
 
 bp = Blueprint("login", __name__)
 _LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")  # browsers take // and /\ for the beginning of another host
 
 
 @bp.get("/login")
+@public
 def show_login() -> Response | str:
     return redirect(_next()) if identify() else _page()
 
 
 @bp.post("/login", endpoint="log_in")
+@public
 def take_password() -> Response | tuple[str, int]:
     check_csrf()
     user = authenticator().by_password(request.form.get("name", ""), request.form.get("password", ""))
@@ -30,6 +33,7 @@ def take_password() -> Response | tuple[str, int]:
 
 
 @bp.post("/logout")
+@needs("viewer")
 def log_out() -> Response:
     session.clear()
     return redirect(url_for("login.show_login"), 303)

@@ -20,8 +20,8 @@ from redis.exceptions import RedisError
 
 from taskdesk.service.accounts import Identity
 from taskdesk.service.errors import AppError
-from taskdesk.web.access.auth import is_write
 from taskdesk.web.access.identity import current_user
+from taskdesk.web.access.roles import is_write
 from taskdesk.web.context import WebDesk
 from taskdesk.web.settings import WebSettings
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 from flask import Blueprint, request
 
 from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
+from taskdesk.web.access.roles import needs
 from taskdesk.web.api.tasks import Answer, accepted, idempotency_key
 from taskdesk.web.bulk import ACTIONS, act, matching_ids
 from taskdesk.web.context import desk
@@ -24,28 +25,33 @@ def add_routes(bp: Blueprint) -> None:
     bp.post("/jobs:bulk")(bulk)
 
 
+@needs("user")
 def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
     """200: it is canceled, or had ended before; 202: it runs, and is being stopped."""
     outcome = desk().change(desk().cancel, job_id)
     return job_object(desk().jobs.get(job_id), whole=True), 202 if outcome == "stopping" else 200
 
 
+@needs("user")
 def retry_job(job_id: str) -> Answer:
     """A new job with the same input."""
     seconds = preferred_wait(request)
     return accepted(desk().retry(desk().jobs.get(job_id), key=idempotency_key(request)), seconds)
 
 
+@needs("user")
 def keep_job(job_id: str) -> dict[str, Any]:
     desk().change(desk().keep, job_id)
     return job_object(desk().jobs.get(job_id), whole=True)
 
 
+@needs("user")
 def delete_job(job_id: str) -> tuple[str, int]:
     desk().change(desk().delete, job_id)
     return "", 204
 
 
+@needs("user")
 def bulk() -> dict[str, Any]:
     """Do `action` with each job that `filter` matches, if they are `expected_count`."""
     body = json_object(request)

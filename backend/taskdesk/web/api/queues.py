@@ -10,6 +10,7 @@ from flask import Blueprint, request
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.representations import worker_object
 from taskdesk.jobs.workers import read_workers
+from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
 from taskdesk.web.forms import json_object
 from taskdesk.web.links import queue_object
@@ -31,6 +32,7 @@ def show_queue(name: str) -> dict[str, Any]:
     return queue_object(desk().queues.get(name))
 
 
+@needs("operator")
 def change_queue(name: str) -> dict[str, Any]:
     """`{"paused": true}`: no job of it begins; those that run go on."""
     queue = desk().queues.get(name)

@@ -10,6 +10,7 @@ from redis.exceptions import RedisError
 
 from taskdesk.jobs.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
+from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
 from taskdesk.web.forms import JSON_BYTES, arguments_from_request, inputs_from_request
 from taskdesk.web.links import RETRY_AFTER, job_object, task_objects
@@ -39,6 +40,7 @@ def show_task(name: str) -> dict[str, Any]:
     return shown
 
 
+@needs("user")
 def create_job(name: str) -> Answer:
     """202 and the job as it is now; 200 if the client preferred to wait and it has ended."""
     spec = desk().catalog.task(name)
@@ -65,6 +67,7 @@ def accepted(job: Job, seconds: int) -> Answer:
     return (shown, 200, headers) if job.is_final else (shown, 202, headers | RETRY_AFTER)
 
 
+@needs("user")
 def create_jobs(name: str) -> Answer:
     """Up to 1,000 jobs in one step; none if one of the inputs is wrong."""
     spec = desk().catalog.task(name)

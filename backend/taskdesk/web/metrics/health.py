@@ -9,18 +9,21 @@ from typing import Any
 from flask import Blueprint
 
 from taskdesk.version import VERSION
+from taskdesk.web.access.roles import public
 from taskdesk.web.context import desk
 
 bp = Blueprint("health", __name__)
 
 
 @bp.get("/healthz")
+@public
 def healthz() -> dict[str, str]:
     """The process answers."""
     return {"status": "ok"}
 
 
 @bp.get("/readyz")
+@public
 def readyz() -> dict[str, Any]:
     """Redis answers, too: a job would be accepted. 503 otherwise."""
     desk().redis.ping()

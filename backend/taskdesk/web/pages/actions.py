@@ -6,6 +6,7 @@ from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
 from taskdesk.jobs.job import Job
+from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
 
@@ -17,20 +18,24 @@ def add_routes(bp: Blueprint) -> None:
     bp.post("/jobs/<job_id>/delete")(delete_job)
 
 
+@needs("user")
 def cancel_job(job_id: str) -> Response:
     desk().change(desk().cancel, job_id)
     return _back(job_id, "cancel")
 
 
+@needs("user")
 def retry_job(job_id: str) -> Response:
     return _back(desk().retry(desk().jobs.get(job_id), form_token=form_token()).id, "retry")
 
 
+@needs("user")
 def keep_job(job_id: str) -> Response:
     desk().change(desk().keep, job_id)
     return _back(job_id, "keep")
 
 
+@needs("user")
 def delete_job(job_id: str) -> Response:
     desk().change(desk().delete, job_id)
     return _back(job_id, "delete")

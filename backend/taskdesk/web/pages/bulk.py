@@ -12,6 +12,7 @@ from werkzeug.wrappers import Response
 from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
 from taskdesk.jobs.jobs import is_job_id
 from taskdesk.service import clock
+from taskdesk.web.access.roles import needs
 from taskdesk.web.bulk import ACTIONS, act, matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.pages.view.filters import filters_of, in_words, list_url, tidy
@@ -40,6 +41,7 @@ def add_routes(bp: Blueprint) -> None:
     bp.post("/jobs")(act_on_jobs)
 
 
+@needs("user")
 def act_on_jobs() -> Response | str | tuple[str, int]:
     """Ask whether to do `action` with the ticked jobs, or with `all` that match; do it if `expected_count` says so."""
     form = request.form

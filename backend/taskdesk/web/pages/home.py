@@ -14,6 +14,7 @@ from taskdesk.jobs.job import Job
 from taskdesk.jobs.statistics import last_runs, typical
 from taskdesk.service.errors import AppError, RedisAway
 from taskdesk.service.redis import Memory
+from taskdesk.web.access.roles import needs, reads
 from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
@@ -37,6 +38,7 @@ def home() -> str:
         return _page()
 
 
+@needs("user")
 def add_job() -> BaseResponse | tuple[str, int]:
     """Run `tasks.simple_task` on the field `task_param`; other fields are its other parameters."""
     try:
@@ -55,6 +57,7 @@ def add_job() -> BaseResponse | tuple[str, int]:
     return redirect(url_for("pages.home", added=job.id), 303)
 
 
+@reads
 def finished_tasks() -> Response:
     """`[[id, result], …]`, newest first; `?limit=`, and `?detail=1` for whole jobs. A file stands as its link."""
     jobs, _ = desk().jobs.succeeded(page_limit(request.args, 100))

@@ -11,6 +11,7 @@ from taskdesk.jobs import representations
 from taskdesk.jobs.errors import InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.service import clock
+from taskdesk.web.access.roles import reads
 from taskdesk.web.bulk import ACTIONS
 from taskdesk.web.context import desk
 from taskdesk.web.pages.bulk import DONE_PARAMETER, done_in_words
@@ -48,6 +49,7 @@ def list_jobs() -> str | Response | tuple[str, int]:
     return _page(words, jobs, following)
 
 
+@reads
 def show_live() -> str:
     """What may have changed of a list: the counts, how many jobs are new, and the rows that had not ended."""
     matching = job_filter(once_each(request.args))

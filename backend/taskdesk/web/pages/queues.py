@@ -12,6 +12,7 @@ from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.throughput import MINUTES
 from taskdesk.jobs.workers import read_workers
+from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
 from taskdesk.web.links import queue_object
 
@@ -28,6 +29,7 @@ def list_queues() -> str:
     return render_template("queues.html", queues=queues, announced=announced)
 
 
+@needs("operator")
 def change_queue(name: str) -> Response:
     """Pause it or let it go on: `paused` is "yes" or "no"."""
     queues = desk().queues

@@ -25,6 +25,7 @@ from taskdesk.jobs.parsing import plain_schema, read_fields
 from taskdesk.jobs.queues import Queue
 from taskdesk.service.errors import NoRoom, RedisAway
 from taskdesk.web.access.identity import authenticator
+from taskdesk.web.access.roles import needs, reads
 from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
@@ -51,6 +52,7 @@ def show_task(name: str) -> str | tuple[str, int]:
     return _page(spec, _prefill(spec))
 
 
+@needs("user")
 def run_task(name: str) -> Response | tuple[str, int]:
     spec, prefill = desk().catalog.known_task(name), Prefill()
     try:
@@ -69,6 +71,7 @@ def run_task(name: str) -> Response | tuple[str, int]:
     return redirect(url_for("pages.show_job", job_id=job.id), 303)
 
 
+@reads
 def show_code_samples(name: str) -> dict[str, str]:
     """The code samples for the form as it is filled in now. For a file the form sends its name."""
     spec = desk().catalog.known_task(name)

@@ -1,0 +1,100 @@
+"""Authority stands at the route: a decorator on its view says who may use it.
+
+    @public             no login
+    @reads              any login; the view changes nothing, even if it answers POST
+    @needs("operator")  a write, allowed for this role and for higher ones
+
+An unmarked view that answers GET reads; an unmarked write needs an operator.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from flask import current_app, request
+
+from taskdesk.service.accounts import ROLES, Identity
+from taskdesk.service.errors import AppError
+
+LOWEST, HIGHEST = ROLES[0], ROLES[-1]
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class NotLoggedIn(AppError):
+    """Not logged in: the route needs a login."""
+
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("Log in on the page /login, or send a valid token: Authorization: Bearer td_…")
+
+
+class NotAllowed(AppError):
+    """Not allowed: the user's role is too low, or the job belongs to another user."""
+
+    status = 403
+
+
+@dataclass(frozen=True)
+class Access:
+    """`role`: the lowest role that may use a route; None if it needs no login. `writes`: it changes something."""
+
+    role: str | None
+    writes: bool
+
+
+def public(view: View) -> View:
+    """Let requests in without a login. A POST counts as a write."""
+    view.access = (None, None)  # type: ignore[attr-defined]
+    return view
+
+
+def reads(view: View) -> View:
+    """Let every login in, and treat no request as a write."""
+    view.access = (LOWEST, False)  # type: ignore[attr-defined]
+    return view
+
+
+def needs(role: str) -> Callable[[View], View]:
+    """Let this role and higher ones in, and treat every request, even a GET, as a write."""
+
+    def mark(view: View) -> View:
+        view.access = (role, True)  # type: ignore[attr-defined]
+        return view
+
+    return mark
+
+
+def access_of(view: Callable[..., Any], method: str) -> Access:
+    """Return what a view asks of a request with this method."""
+    is_safe = method in SAFE_METHODS
+    role, writes = getattr(view, "access", (LOWEST, False) if is_safe else (HIGHEST, True))
+    return Access(role, not is_safe if writes is None else writes)
+
+
+def is_allowed(access: Access, user: Identity | None) -> bool:
+    return access.role is None or (user is not None and user.has_role(access.role))
+
+
+def check_role(access: Access, user: Identity | None) -> None:
+    """Raise NotLoggedIn or NotAllowed unless `user` has this access."""
+    if is_allowed(access, user):
+        return
+    if user is None:
+        raise NotLoggedIn()
+    if access.role:
+        raise NotAllowed(f"{user.name} may not do this: it needs the role {access.role}, and {user.role} is lower.")
+
+
+def request_access() -> Access:
+    """Return what the route of this request asks. Without a route, a login is enough to be told that there is none."""
+    if request.endpoint is None:
+        return Access(LOWEST, request.method not in SAFE_METHODS)
+    return access_of(current_app.view_functions[request.endpoint], request.method)
+
+
+def is_write() -> bool:
+    return request_access().writes

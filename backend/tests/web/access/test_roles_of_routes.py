@@ -1,0 +1,107 @@
+"""Who may use which route: every route stands in one table here, and is called as each role."""
+
+from __future__ import annotations
+
+import pytest
+
+from taskdesk.web.access.roles import access_of
+from tests.web.access.people import requests_of
+
+CALLERS = {"public": "", "viewer": "vic", "user": "ann", "operator": "ops"}  # from the lowest role to the highest
+# The lowest role that may use a route.
+TABLE = {
+    "public": """
+        GET static                      GET static_of_another_version
+        GET health.healthz              GET health.readyz
+        GET login.show_login            POST login.log_in
+    """,
+    "viewer": """
+        GET api.count_jobs              GET api.job_artifact            GET api.job_events
+        GET api.job_log                 GET api.job_result              GET api.list_jobs
+        GET api.list_queues             GET api.list_tasks              GET api.list_workers
+        GET api.show_job                GET api.show_openapi            GET api.show_queue
+        GET api.show_stats              GET api.show_task
+        GET pages.download_part         GET pages.finished_tasks        POST pages.finished_tasks
+        GET pages.home                  GET pages.list_jobs             GET pages.list_queues
+        GET pages.list_workers          GET pages.show_docs             GET pages.show_job
+        GET pages.show_task             POST pages.show_code_samples    POST pages.show_live
+        GET classic.check_task          GET classic.heavy_status        GET classic.hello
+        GET classic.newest_tasks        GET classic.ping                GET classic.progress
+        GET classic.result_png          GET classic.status
+        GET health.version              GET metrics.metrics             POST login.log_out
+    """,
+    "user": """
+        POST api.create_job             POST api.create_jobs            POST api.bulk
+        POST api.cancel_job             POST api.retry_job              POST api.keep_job
+        DELETE api.delete_job
+        POST pages.add_job              POST pages.run_task             POST pages.act_on_jobs
+        POST pages.cancel_job           POST pages.retry_job            POST pages.keep_job
+        POST pages.delete_job
+        GET classic.image_page          GET classic.start_heavy         POST classic.start_heavy
+        POST classic.start_sleep        POST classic.start_task         POST classic.create
+    """,
+    "operator": """
+        PATCH api.change_queue          POST pages.change_queue
+    """,
+}
+WRITING_GETS = {"GET classic.start_heavy", "GET classic.image_page"}
+READING_POSTS = {"POST pages.finished_tasks", "POST pages.show_code_samples", "POST pages.show_live"}
+
+
+def entries_of(text):
+    words = text.split()
+    return {f"{method} {endpoint}" for method, endpoint in zip(words[::2], words[1::2], strict=True)}
+
+
+def test_every_route_stands_in_the_table(app):
+    routes = {f"{method} {endpoint}" for method, _, endpoint in requests_of(app) if method != "HEAD"}
+    written = [entries_of(text) for text in TABLE.values()]
+
+    assert routes == set().union(*written)
+    assert len(routes) == sum(map(len, written))
+
+
+@pytest.mark.parametrize("role", CALLERS)
+def test_a_route_takes_its_role_and_higher_ones(app, client, bearer, role):
+    roles, caller = list(CALLERS), bearer(CALLERS[role]) if CALLERS[role] else client
+    lowest = {entry: name for name, text in TABLE.items() for entry in entries_of(text)}
+
+    for method, path, endpoint in requests_of(app):
+        answer = caller.open(path, method=method, headers={"Accept": "application/json"})
+        needed = lowest[f"{method.replace('HEAD', 'GET')} {endpoint}"]
+        is_let_in = roles.index(role) >= roles.index(needed)
+        is_refused = answer.status_code == 401 or (answer.status_code == 403 and "Stale form" not in answer.text)
+
+        assert is_refused != is_let_in, (method, endpoint, answer.status)
+
+
+def test_what_writes_stands_in_the_table(app):
+    routes = {
+        (f"{method} {endpoint}", method): access_of(app.view_functions[endpoint], method).writes
+        for method, _, endpoint in requests_of(app)
+    }
+
+    assert {route for (route, method), writes in routes.items() if writes and method == "GET"} == WRITING_GETS
+    assert {route for (route, method), writes in routes.items() if not writes and method not in ("GET", "HEAD")} == (
+        READING_POSTS
+    )
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_an_unmarked_write_needs_an_operator(make_app, accounts, method):
+    app = make_app()
+    app.add_url_rule("/new", "new", lambda: "done", methods=[method])
+    tokens = {name: accounts.add_token(name, "test") for name in ("vic", "ann", "ops")}
+
+    statuses = {
+        name: app.test_client().open("/new", method=method, headers={"Authorization": f"Bearer {token}"}).status_code
+        for name, token in tokens.items()
+    }
+
+    assert statuses == {"vic": 403, "ann": 403, "ops": 200}
+
+
+def test_an_unmarked_read_needs_a_login():
+    access = access_of(lambda: "", "GET")
+
+    assert (access.role, access.writes) == ("viewer", False)
