@@ -20,7 +20,7 @@ from prometheus_client.utils import floatToGoString
 
 from taskdesk.jobs.statistics import BOUNDS
 from taskdesk.version import VERSION
-from taskdesk.worker.child.resource_limits import resident_memory
+from taskdesk.worker.process_memory import resident_memory
 from taskdesk.worker.shared.meters import Meters
 
 REQUEST_SECONDS = 5  # for a client to send its request; nobody else is answered meanwhile

@@ -7,9 +7,9 @@ from redis import Redis
 from taskdesk.jobs.catalog import CATALOG_CACHE_SECONDS, CatalogReader
 from taskdesk.service.errors import AppError
 from taskdesk.worker.child.reservation import ReservedJob
-from taskdesk.worker.child.task_runner import ForeignJob, reference_of
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.failure import Failure
+from taskdesk.worker.job_data import ForeignJob, reference_of
 
 
 class HandBack:

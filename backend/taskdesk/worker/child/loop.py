@@ -39,12 +39,15 @@ from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.progress_reporter import Reporter
 from taskdesk.worker.child.queue_waiter import QueueWaiter
 from taskdesk.worker.child.reservation import EndedJob, ReservedJob, reserved
-from taskdesk.worker.child.resource_limits import MB, ResourceLimits, TimeLimit, resident_memory
+from taskdesk.worker.child.resource_limits import ResourceLimits, TimeLimit
 from taskdesk.worker.child.sandbox import Sandbox
 from taskdesk.worker.child.script_connection import ScriptConnection
-from taskdesk.worker.child.task_runner import ForeignJob, TaskRunner, reference_of
+from taskdesk.worker.child.task_runner import TaskRunner
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.failure import STOPPED, Failure
+from taskdesk.worker.job_data import ForeignJob, reference_of
+from taskdesk.worker.leases import EXECUTION_LEASE_SECONDS
+from taskdesk.worker.process_memory import MB, resident_memory
 from taskdesk.worker.redis_retry import Interrupted, retry_until_redis_answers
 from taskdesk.worker.rq_fallback import RQFallback, Stopped
 from taskdesk.worker.scripts import ADOPT, CYCLE, RELEASE
@@ -54,8 +57,7 @@ from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Row
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 
-DONE, RECYCLE = 0, 75  # exit statuses: nothing more to do; start another in my place
-WIP_LEASE = 90  # seconds until RQ's own clean-up takes a job for abandoned; the supervisor renews it
+EXIT_FINISHED, EXIT_RECYCLE = 0, 75  # exit statuses: nothing is left to do; fork another child
 MEMORY_CHECK_JOBS = 200
 PREFETCH_BELOW_SECONDS = 0.001  # seconds that jobs may take on average for the next to be prefetched
 STALE_AFTER_SECONDS = 10.0  # seconds after which a job that was prefetched may have another worker: we were frozen
@@ -139,21 +141,21 @@ class Child:
                 if answer[1] == b"job":
                     job = reserved(answer, self._settings)
                     if self._stopping:
-                        return DONE  # it has not begun: the supervisor puts it back
+                        return EXIT_FINISHED  # it has not begun: the supervisor puts it back
                     if self._jobs and job.is_of(self._isolated):
-                        return RECYCLE  # the next child is given the same job
+                        return EXIT_RECYCLE  # the next child is given the same job
                     may_prefetch = self._pace < PREFETCH_BELOW_SECONDS and not job.is_of(self._not_prefetched)
                     outcome = self._work_with_prefetch(job) if may_prefetch else self._work(job)
                     answer = self._end(outcome) if outcome else self._cycle()
                     if self._needs_recycle:
-                        return RECYCLE
+                        return EXIT_RECYCLE
                 elif self._stopping or (self._burst and answer[1] != b"again"):
-                    return DONE
+                    return EXIT_FINISHED
                 else:
                     self._rest(answer, wakeup)
                     answer = self._cycle()
         except Interrupted:
-            return DONE
+            return EXIT_FINISHED
         finally:
             self._statistics.write()
 
@@ -264,7 +266,7 @@ class Child:
         self._executions += 1
         keys = () if self._stopping or self._needs_recycle else self._order()
         arguments: Arguments = (
-            *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", WIP_LEASE),
+            *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", EXECUTION_LEASE_SECONDS),
             *((begins.id, begins.execution) if begins else ("", "")),
         )
         if outcome:

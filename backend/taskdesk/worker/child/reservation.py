@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 from taskdesk.service.errors import AppError
 from taskdesk.service.logs import job_fields
-from taskdesk.worker.child.task_runner import reference_of
 from taskdesk.worker.failure import Failure
+from taskdesk.worker.job_data import reference_of
 from taskdesk.worker.settings import WorkerSettings
 
 

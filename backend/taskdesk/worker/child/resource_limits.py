@@ -7,18 +7,17 @@ import math
 import resource
 import signal
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 from types import FrameType
 
 from rq.timeouts import JobTimeoutException
 
 from taskdesk.jobs.task import TaskOptions
 from taskdesk.service.errors import AppError
+from taskdesk.worker.process_memory import MB, address_space
 from taskdesk.worker.settings import WorkerSettings
 
-MB = 1 << 20
 _UNLIMITED = nullcontext()
 
 
@@ -81,22 +80,6 @@ def _set_soft(kind: int, limit: int) -> None:
     hard = resource.getrlimit(kind)[1]
     known = [value for value in (limit, hard) if value != resource.RLIM_INFINITY]
     resource.setrlimit(kind, (min(known, default=resource.RLIM_INFINITY), hard))
-
-
-def address_space() -> int:
-    """Bytes of this process's address space: what it has before a job begins is not the job's. Linux; else 0."""
-    return _statm(0)
-
-
-def resident_memory(process: int | str = "self") -> int:
-    """Bytes of a process (its number) that are in memory. Linux, and a process that is there; else 0."""
-    return _statm(1, process)
-
-
-def _statm(field: int, process: int | str = "self") -> int:
-    with suppress(OSError):
-        return int(Path(f"/proc/{process}/statm").read_bytes().split()[field]) * resource.getpagesize()
-    return 0
 
 
 class TimeLimit:

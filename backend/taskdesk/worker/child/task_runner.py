@@ -3,39 +3,18 @@
 from __future__ import annotations
 
 import inspect
-import re
-import zlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from pydantic_core import from_json
-
 from taskdesk.jobs.artifacts import ArtifactStore
 from taskdesk.jobs.errors import FieldError, InvalidArguments
-from taskdesk.jobs.job_hash import NAMELESS
 from taskdesk.jobs.task import JobContext, enter_job
-from taskdesk.service.errors import AppError
 from taskdesk.worker.child.result_writer import ResultWriter
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
+from taskdesk.worker.job_data import ForeignJob, read_job_data
 from taskdesk.worker.settings import WorkerSettings
 
 Report = Callable[[float, float, str], None]
-_REFERENCE = re.compile(r"[\w.]{1,200}")
-
-
-class TaskRefused(AppError):
-    """Damaged job: nothing tells what it calls."""
-
-
-class ForeignJob(TaskRefused):
-    """No worker: the job calls what this worker does not serve, or its data is of another serializer.
-
-    `reference`: what it calls; NAMELESS if it can't be read.
-    """
-
-    def __init__(self, reference: str, sentence: str):
-        self.reference = reference
-        super().__init__(sentence)
 
 
 class TaskCall(NamedTuple):
@@ -62,11 +41,10 @@ class TaskRunner:
 
         Raises TaskRefused, ForeignJob, InvalidArguments.
         """
-        name, instance, positional, named = _read(data)
+        name, instance, positional, named = read_job_data(data)
         task = self._registry.tasks.get(name)
         if task is None or instance is not None:
-            reference = name if _REFERENCE.fullmatch(name) else NAMELESS
-            raise ForeignJob(reference, f"No worker here serves {name[:200]}.")
+            raise ForeignJob.not_served(name)
         return TaskCall(job_id, task, self._bind(job_id, task, positional, named), request_id)
 
     def run(self, call: TaskCall) -> tuple[bytes, str]:
@@ -99,29 +77,3 @@ class TaskRunner:
             elif raw.get(name) is not None:
                 raise InvalidArguments([FieldError(f"/{name}", "is no uploaded file.")])
         return task.validate(raw)
-
-
-def reference_of(data: bytes | None) -> str:
-    """The name of the task that a job calls; empty if its data can't be read."""
-    try:
-        return _read(data)[0]
-    except TaskRefused:
-        return ""
-
-
-def _read(data: bytes | None) -> tuple[str, Any, list[Any], dict[str, Any]]:
-    """Reference, instance, arguments. Only JSON is read: a pickle, say, is never loaded.
-
-    Raises ForeignJob on anything else, and TaskRefused on what no worker could read.
-    """
-    if not data:
-        raise TaskRefused("The job is damaged: it has no data, which would say what it calls.")
-    try:
-        call = from_json(zlib.decompress(data) if data[:1] == b"x" else data)
-    except (ValueError, zlib.error):
-        raise ForeignJob(NAMELESS, "No worker here can read the job's data, which is no JSON.") from None
-    try:
-        reference, instance, positional, named = call
-        return str(reference), instance, list(positional), dict(named)
-    except (ValueError, TypeError):
-        raise TaskRefused("The job is damaged: its data is JSON, but no call of a task.") from None

@@ -10,14 +10,13 @@ from redis import Redis
 
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.service import clock
-from taskdesk.worker.child.loop import WIP_LEASE
-from taskdesk.worker.child.resource_limits import resident_memory
+from taskdesk.worker.leases import EXECUTION_LEASE_SECONDS, RECORD_TTL_SECONDS
+from taskdesk.worker.process_memory import resident_memory
 from taskdesk.worker.scripts import BEAT
 from taskdesk.worker.shared.activity import Activity, RunningJob
 
 IDLE_SECONDS, BUSY_SECONDS = 10.0, 2.0  # from one heartbeat to the next
 REPORT_AFTER_SECONDS = 0.1  # shorter jobs are in no heartbeat
-RECORD_TTL_SECONDS = 120  # without a heartbeat; then Redis forgets the worker
 
 
 class Verdict(NamedTuple):
@@ -56,7 +55,7 @@ class Heartbeat:
         job: tuple[Any, ...] = ()
         if running:
             times = running.began, round(running.seconds, 3)
-            job = (running.job_id, running.execution, WIP_LEASE, *times, int(running.is_at_work))
+            job = (running.job_id, running.execution, EXECUTION_LEASE_SECONDS, *times, int(running.is_at_work))
         before = (ending.job_id, ending.execution) if running and ending else ()
         news = (number, jobs, seconds, by_queue, resident_memory(child_pid))
         asked = clock.monotonic()

@@ -15,9 +15,9 @@ from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.logs import job_fields
 from taskdesk.service.redis_errors import is_out_of_memory
-from taskdesk.worker.child.task_runner import reference_of
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.failure import Failure
+from taskdesk.worker.job_data import reference_of
 from taskdesk.worker.rq_fallback import RQFallback
 from taskdesk.worker.scripts import RELEASE, TICK
 from taskdesk.worker.settings import WorkerSettings

@@ -30,9 +30,10 @@ from taskdesk.service import clock
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_errors import READ_ONLY, code_of
 from taskdesk.version import VERSION
-from taskdesk.worker.child.loop import DONE, RECYCLE, Child
+from taskdesk.worker.child.loop import EXIT_FINISHED, EXIT_RECYCLE, Child
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.failure import STOPPED, Failure
+from taskdesk.worker.leases import RECORD_TTL_SECONDS
 from taskdesk.worker.redis_retry import Interrupted, retry_until_redis_answers
 from taskdesk.worker.rq_fallback import TaskJob
 from taskdesk.worker.settings import WorkerSettings
@@ -42,7 +43,7 @@ from taskdesk.worker.shared.meters import Meters, Row
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 from taskdesk.worker.supervisor.commands import Commands
 from taskdesk.worker.supervisor.hang_detector import HangDetector
-from taskdesk.worker.supervisor.heartbeat import RECORD_TTL_SECONDS, Heartbeat, Verdict
+from taskdesk.worker.supervisor.heartbeat import Heartbeat, Verdict
 from taskdesk.worker.supervisor.housekeeping import Housekeeping
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.retention import Sweeper
@@ -135,7 +136,7 @@ class TaskWorker(BaseWorker):
                     status = self._watch(wakeup)
                     self._count_child(status)
                     is_settled = self._retry_until_redis_answers(partial(self._settle, status))
-                    if self._signals.is_set or (burst and status == DONE and not self._activity.read()):
+                    if self._signals.is_set or (burst and status == EXIT_FINISHED and not self._activity.read()):
                         return True
             finally:
                 shutil.rmtree(self._folder, ignore_errors=True)
@@ -301,12 +302,12 @@ class TaskWorker(BaseWorker):
             self._revoked = running.execution
 
     def _count_child(self, status: int) -> None:
-        if status == RECYCLE:
+        if status == EXIT_RECYCLE:
             self._meters.count("recycled")
-        elif status != DONE:
+        elif status != EXIT_FINISHED:
             is_ours = self._end or self._is_too_late()
             self._meters.count("killed" if is_ours else "lost")
-        has_begun = status in (DONE, RECYCLE) or self._activity.read()
+        has_begun = status in (EXIT_FINISHED, EXIT_RECYCLE) or self._activity.read()
         self._unbegun_deaths = 0 if has_begun else self._unbegun_deaths + 1
 
     def _settle(self, status: int) -> None:
