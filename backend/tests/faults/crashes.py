@@ -141,9 +141,10 @@ class _InPlace(ChildProcess):
 class Supervisor(TaskWorker):
     """A worker whose child is run in its place."""
 
+    process_class = _InPlace
+
     def __init__(self, settings: Any, registry: Any, redis: Redis, begun: list[str]):
         super().__init__(settings, registry, redis)
-        self._process = _InPlace()
         self.is_dead = False
         self.begun = begun
         self.most_jobs = 0
@@ -156,7 +157,7 @@ class Supervisor(TaskWorker):
         """Fork a child once; it runs a job for each step, if there are so many. `pace`: what jobs took lately."""
         self.most_jobs = len(steps)
         self._activity.clear()
-        self._end = None
+        self._control.begin()
         child = _Child(
             self._settings,
             self._registry,
@@ -179,35 +180,29 @@ class Supervisor(TaskWorker):
             status = -9
         child._connection.close()
         if not self.is_dead:
-            self._count_child(status)
-            self._dying(partial(self._settle, status))
+            self._exit.count(status)
+            self._dying(partial(self._exit.settle, status))
 
     def look(self) -> None:
         """Beat and tick, as the supervisor of an idle child does."""
-        self._dying(partial(self._beat, None))
+        self._dying(partial(self._duties.send_heartbeat, None))
         self._dying(self._settlement.tick)
 
     def beat(self) -> None:
         """As while its child runs. It may kill the child."""
-        self._beat(self._activity.read())
+        self._duties.send_heartbeat(self._activity.read())
 
     def read_commands(self) -> None:
-        self._read_commands(self._activity.read())
+        self._duties.obey_commands(self._activity.read())
 
     def revoke(self) -> None:
         running = self._activity.read()
         assert running
-        if running.prefetches and running.execution != self._revoked:
-            self._revoke(running)
+        if running.prefetches:
+            self._control.revoke(running)
 
     def _dying(self, step: Callable[[], Any]) -> None:
         try:
             assert self._retry_until_redis_answers(step)
         except (Killed, RuntimeError):  # the latter ends it, too
             self.is_dead = True
-
-    def _kill_job(self, running: Any, how: str, failure: Failure) -> None:
-        """It has no chance to say why once that is killed, so it says so before."""
-        self._end = (how, failure, running)
-        super()._kill_job(running, how, failure)
-        self._end = None  # it was not at work any more

@@ -44,6 +44,7 @@ from taskdesk.worker.child.sandbox import Sandbox
 from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.child.task_runner import TaskRunner
 from taskdesk.worker.discovery import TaskRegistry
+from taskdesk.worker.exit_status import EXIT_FINISHED, EXIT_RECYCLE
 from taskdesk.worker.failure import STOPPED, Failure
 from taskdesk.worker.job_data import ForeignJob, reference_of
 from taskdesk.worker.leases import EXECUTION_LEASE_SECONDS
@@ -57,7 +58,6 @@ from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Row
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 
-EXIT_FINISHED, EXIT_RECYCLE = 0, 75  # exit statuses: nothing is left to do; fork another child
 MEMORY_CHECK_JOBS = 200
 PREFETCH_BELOW_SECONDS = 0.001  # seconds that jobs may take on average for the next to be prefetched
 STALE_AFTER_SECONDS = 10.0  # seconds after which a job that was prefetched may have another worker: we were frozen

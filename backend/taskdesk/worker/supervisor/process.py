@@ -1,4 +1,4 @@
-"""The process of the worker's child, as its supervisor has it: forked, held, told to stop, killed."""
+"""The process of the worker's child, for its supervisor: fork, hold, stop, kill."""
 
 from __future__ import annotations
 
@@ -13,13 +13,23 @@ from taskdesk.service.pool import run_and_exit
 
 
 class ChildProcess:
-    """`pid` is 0 while there is none."""
+    """`pid` is 0 while there is none. `deadline`: when it has to have ended, once it was told to stop (monotonic)."""
 
     def __init__(self) -> None:
         self.pid = 0
+        self.deadline: float | None = None
+
+    @property
+    def is_told_to_stop(self) -> bool:
+        return self.deadline is not None
+
+    @property
+    def is_overdue(self) -> bool:
+        """Return True if it was told to stop and has had its time for that; also after it has ended."""
+        return self.deadline is not None and time.monotonic() > self.deadline
 
     def fork(self, run: Callable[[], int]) -> None:
-        """Let a new process run that, and end with the exit status that it returns. It has to unblock SIGTERM."""
+        """Let a new process run this and end with the exit status that it returns. It has to unblock SIGTERM."""
         sys.stdout.flush()
         sys.stderr.flush()
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child can take it
@@ -30,8 +40,9 @@ class ChildProcess:
         self.pid = pid
 
     def poll(self) -> int | None:
-        """Its exit status as `os.waitstatus_to_exitcode` gives it, once, and none of its processes is left; None while
-        it lives.
+        """Return its exit status, as `os.waitstatus_to_exitcode` gives it, once; None while it lives.
+
+        None of the processes that it has started is left then.
         """
         if not os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT):
             return None
@@ -41,7 +52,9 @@ class ChildProcess:
         self.pid = 0
         return os.waitstatus_to_exitcode(status)
 
-    def stop(self) -> None:
+    def stop(self, seconds: float) -> None:
+        """Tell it to stop within so many seconds."""
+        self.deadline = time.monotonic() + seconds
         os.kill(self.pid, signal.SIGTERM)
 
     def kill(self) -> None:
@@ -52,7 +65,7 @@ class ChildProcess:
 
     @contextmanager
     def held(self) -> Iterator[bool]:
-        """Hold it while the block runs. Whether it is held: it is not while it waits for a disk that hangs."""
+        """Stop it while the block runs. False if it goes on: it waits for a disk that hangs."""
         os.kill(self.pid, signal.SIGSTOP)
         try:
             yield self._is_held()

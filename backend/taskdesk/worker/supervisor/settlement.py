@@ -59,7 +59,7 @@ class Settlement:
 
     # What the child has left
 
-    def end_unheard(self, detail: str, *, has_to_make_way: bool) -> None:
+    def end_unconfirmed(self, detail: str, *, has_to_make_way: bool) -> None:
         """The job before the one that runs, if Redis may not know how that has ended."""
         ending = self._activity.read_unconfirmed()
         if ending and has_to_make_way:

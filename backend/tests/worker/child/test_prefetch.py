@@ -134,7 +134,7 @@ def test_a_stop_charges_no_attempt_to_a_job_whose_end_was_on_its_way(worker, sub
     first, second = submit(2)
 
     def is_killed(worker, job):
-        worker._stop_until = 0.0
+        worker._process.deadline = 0.0
         raise Killed
 
     worker.run([(lambda *_: fate.arm(0, LOST), True), (is_killed, True)], pace=SHORT)
@@ -158,10 +158,10 @@ def test_a_beat_counts_once_though_its_answer_was_lost(worker, submit, redis, fa
 
     fate.arm(0, CUT_AFTER)
     with suppress(ConnectionError):
-        worker._beat(None)
+        worker._duties.send_heartbeat(None)
     worker._activity.succeeded("default", 1)
-    worker._beat(None)
-    worker._beat(None)
+    worker._duties.send_heartbeat(None)
+    worker._duties.send_heartbeat(None)
 
     assert redis.hget(worker.key, "successful_job_count") == b"2"
 

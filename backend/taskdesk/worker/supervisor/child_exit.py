@@ -1,0 +1,73 @@
+"""Settle what a child has left that has ended: the job that it ran, and those that it held."""
+
+from __future__ import annotations
+
+from taskdesk.worker.exit_status import EXIT_FINISHED, EXIT_RECYCLE
+from taskdesk.worker.failure import Failure
+from taskdesk.worker.shared.activity import Activity, RunningJob
+from taskdesk.worker.shared.meters import Row
+from taskdesk.worker.supervisor.job_control import HUNG, JobControl
+from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.settlement import Settlement, reason
+from taskdesk.worker.supervisor.signals import StopSignals
+
+MAX_UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
+
+
+class ChildExit:
+    def __init__(
+        self,
+        process: ChildProcess,
+        activity: Activity,
+        meters: Row,
+        *,
+        control: JobControl,
+        settlement: Settlement,
+        signals: StopSignals,
+    ):
+        self._process = process
+        self._activity = activity
+        self._meters = meters
+        self._control = control
+        self._settlement = settlement
+        self._signals = signals
+        self._unbegun_deaths = 0
+        self._spared = ""  # the job that we put back last because its function had not begun
+
+    def count(self, status: int) -> None:
+        """Count a child that has ended. Once for each, while `settle` may have to be repeated."""
+        if status == EXIT_RECYCLE:
+            self._meters.count("recycled")
+        elif status != EXIT_FINISHED:
+            is_ours = self._control.ending or self._process.is_overdue
+            self._meters.count("killed" if is_ours else "lost")
+        has_begun = status in (EXIT_FINISHED, EXIT_RECYCLE) or self._activity.read()
+        self._unbegun_deaths = 0 if has_begun else self._unbegun_deaths + 1
+
+    def settle(self, status: int) -> None:
+        """End in Redis what the child has left. What it held and did not begin is given to the next child.
+
+        Raises RedisError, and RuntimeError if child after child dies before it begins anything.
+        """
+        if running := self._activity.read():
+            self._settle_running(running, status)
+        if self._signals.is_set:
+            self._settlement.release("put_back", None, None)
+        elif self._unbegun_deaths >= MAX_UNBEGUN_DEATHS:
+            self._settlement.release("lost", Failure.lost(reason(status)), None)
+            raise RuntimeError("the child dies before it begins anything")
+
+    def _settle_running(self, running: RunningJob, status: int) -> None:
+        ending = self._control.ending
+        self._settlement.send_output(running)
+        detail = HUNG if ending and ending.failure.detail == HUNG else reason(status)
+        self._settlement.end_unconfirmed(detail, has_to_make_way=self._process.is_overdue)
+        if running.is_refused and running.job_id != self._spared:  # once: it may be what kills the child
+            self._settlement.release("put_back", None, running)
+            self._spared = running.job_id
+        elif self._process.is_overdue:
+            self._settlement.make_way(running)
+        elif ending and ending.running.execution == running.execution:
+            self._settlement.release(ending.how, ending.failure, running)
+        else:
+            self._settlement.release("lost", Failure.lost(reason(status)), running)

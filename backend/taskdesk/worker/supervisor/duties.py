@@ -1,0 +1,88 @@
+"""What a supervisor does in Redis while its child runs jobs: commands, heartbeats, ticks, housekeeping."""
+
+from __future__ import annotations
+
+import time
+
+from rq import worker_registration
+from rq.worker import BaseWorker
+
+from taskdesk.worker.failure import Failure
+from taskdesk.worker.shared.activity import RunningJob
+from taskdesk.worker.supervisor.commands import Commands
+from taskdesk.worker.supervisor.heartbeat import Heartbeat, Verdict
+from taskdesk.worker.supervisor.housekeeping import Housekeeping
+from taskdesk.worker.supervisor.job_control import JobControl
+from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.settlement import Settlement
+from taskdesk.worker.supervisor.signals import StopSignals
+
+TICK_SECONDS = (2.5, 1.0, 0.0)  # until the next tick, by the answer of tick.lua
+
+
+class Duties:
+    """Each method raises RedisError if Redis does not answer."""
+
+    def __init__(
+        self,
+        worker: BaseWorker,
+        process: ChildProcess,
+        *,
+        control: JobControl,
+        commands: Commands,
+        heartbeat: Heartbeat,
+        settlement: Settlement,
+        housekeeping: Housekeeping,
+        signals: StopSignals,
+    ):
+        self._worker = worker
+        self._process = process
+        self._control = control
+        self._commands = commands
+        self._heartbeat = heartbeat
+        self._settlement = settlement
+        self._housekeeping = housekeeping
+        self._signals = signals
+        self._next_tick = 0.0
+
+    def do_what_is_due(self, running: RunningJob | None) -> None:
+        if running:
+            self._control.revoke_if_long(running)
+        self.obey_commands(running)
+        if verdict := self._heartbeat.send_if_due(running, self._process.pid):
+            self._heed(verdict, running)
+            self._control.revoke_again()
+        if time.monotonic() >= self._next_tick:
+            self._next_tick = time.monotonic() + TICK_SECONDS[self._settlement.tick()]
+        self._housekeeping.do_if_due()
+
+    def obey_commands(self, running: RunningJob | None) -> None:
+        for name, job_id in self._commands.read():
+            if name == "shutdown":
+                self._signals.is_set = True
+            elif name == "kill-horse" and running:
+                self._control.kill(running, "lost", Failure.lost("Its process was killed by a command."))
+            elif name == "stop-job" and running and running.job_id == job_id:
+                self._control.stop(running)
+
+    def send_heartbeat(self, running: RunningJob | None) -> None:
+        self._heed(self._heartbeat.send(running, self._process.pid), running)
+
+    def send_last_heartbeat(self) -> None:
+        """A record that is not whole stays so: the worker ends."""
+        self._heartbeat.send(None, self._process.pid)
+
+    def _heed(self, verdict: Verdict, running: RunningJob | None) -> None:
+        if not verdict.is_whole:
+            self._restore_record()
+        if running and verdict.job == b"stop":
+            self._control.stop(running)
+        elif running and verdict.job == b"drop":
+            self._control.kill(running, "lost", Failure.lost("The job was taken away while it ran."))
+
+    def _restore_record(self) -> None:
+        redis = self._worker.connection
+        redis.hset(self._worker.key, mapping=self._worker.serialize())
+        with redis.pipeline() as pipeline:
+            worker_registration.register(self._worker, pipeline)
+            pipeline.execute()

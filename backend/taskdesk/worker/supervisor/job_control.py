@@ -1,0 +1,109 @@
+"""Act on the job that the child is running: kill it, stop it on request, hold it to its limits, revoke its prefetch."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from taskdesk.worker.failure import STOPPED, Failure
+from taskdesk.worker.shared.activity import Activity, RunningJob
+from taskdesk.worker.supervisor.hang_detector import HangDetector
+from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.settlement import Settlement
+
+REVOKE_AFTER_SECONDS = 0.03  # then a job counts as long, and what was prefetched during it goes back
+ALARM_GRACE_SECONDS = 5.0  # over its time limit; then a job that ignores the alarm is killed
+HUNG = "The process that ran the job stopped responding after the function had ended, and its result is lost."
+
+log = logging.getLogger("worker")
+
+
+class Ending(NamedTuple):
+    """How a job is to end for which the child was killed. `how`: see lua/endings.lua."""
+
+    how: str
+    failure: Failure
+    running: RunningJob
+
+
+class JobControl:
+    """`ending`: set while the child is dead because of it, and not settled yet."""
+
+    def __init__(self, process: ChildProcess, activity: Activity, settlement: Settlement):
+        self.ending: Ending | None = None
+        self._process = process
+        self._activity = activity
+        self._settlement = settlement
+        self._hang_detector = HangDetector(activity)
+        self._revoked = ""  # the execution during which nothing is prefetched any more
+
+    def begin(self) -> None:
+        """Watch over a new child."""
+        self.ending = None
+        self._hang_detector.begin()
+
+    def enforce_limits(self, running: RunningJob | None, *, is_redis_away: bool) -> None:
+        """Kill a child that has no more time: its worker stops, its job ignores its time limit, or it hangs."""
+        if self._process.is_overdue:
+            self._process.kill()
+        elif running and running.is_at_work and 0 < running.timeout < running.seconds - ALARM_GRACE_SECONDS:
+            self.kill(running, "failed", Failure.timed_out(running.timeout, "It did not react to its alarm."))
+        elif self._hang_detector.is_too_long(running, is_redis_away=is_redis_away):
+            self._kill_hanging(running)
+
+    def kill(self, running: RunningJob, how: str, failure: Failure) -> None:
+        """Kill the child if it is still running this job."""
+        self._if_still_at_work(running, partial(self._kill, Ending(how, failure, running)))
+
+    def stop(self, running: RunningJob) -> None:
+        """Stop a job on request. If its function has ended, end it in Redis; its child's own report is then refused."""
+        if running.is_at_work:
+            self.kill(running, "stopped", STOPPED)
+        else:
+            self._settlement.release("stopped", STOPPED, running)
+
+    def revoke_if_long(self, running: RunningJob) -> None:
+        """Put back what was prefetched during a job that turns out to be long."""
+        if running.prefetches and running.seconds > REVOKE_AFTER_SECONDS and running.execution != self._revoked:
+            self.revoke(running)
+
+    def revoke(self, running: RunningJob) -> None:
+        was_told = self._activity.is_revoked(running.execution)
+        if was_told or self._if_still_at_work(running, lambda: self._activity.revoke(running.execution)):
+            self._settlement.revoke(running)
+            self._revoked = running.execution
+
+    def revoke_again(self) -> None:
+        """Redis may have heard of a prefetched job only after it was told to put it back: tell it once more."""
+        self._revoked = ""
+
+    def _kill(self, ending: Ending) -> None:
+        self.ending = ending
+        self._process.kill()
+
+    def _kill_hanging(self, running: RunningJob | None) -> None:
+        """Kill the child, which hangs while no function runs, unless it has just gone on."""
+        with self._process.held():
+            if self._hang_detector.is_broken():
+                return
+            self._process.kill()
+        self._hang_detector.begin()
+        if running:
+            self.ending = Ending("lost", Failure.lost(HUNG), running)
+        log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
+
+    def _if_still_at_work(self, running: RunningJob, act: Callable[[], None]) -> bool:
+        """Act if the function of this job has not ended, and return True then. The child is held while we look.
+
+        A child that waits for Redis is not held: the kernel would begin anew each time to count how long it has waited.
+        """
+        if not running.is_at_work:
+            return False
+        with self._process.held() as is_held:
+            now = self._activity.read() if is_held else None
+            if not now or now.execution != running.execution or not now.is_at_work:
+                return False
+            act()
+            return True

@@ -1,0 +1,85 @@
+"""Look after the child while it runs jobs."""
+
+from __future__ import annotations
+
+import logging
+import os
+import select
+import time
+
+from redis import Redis
+from redis.exceptions import RedisError
+
+from taskdesk.service.redis_errors import READ_ONLY, code_of
+from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.meters import Row
+from taskdesk.worker.supervisor.duties import Duties
+from taskdesk.worker.supervisor.job_control import JobControl
+from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.signals import StopSignals
+
+BUSY_LOOK_SECONDS, IDLE_LOOK_SECONDS = 0.03, 0.1  # between two looks at the child, unless a signal comes
+REDIS_AWAY_SECONDS = 0.2  # between two attempts to reach Redis
+
+log = logging.getLogger("worker")
+
+
+class Watch:
+    def __init__(
+        self,
+        process: ChildProcess,
+        activity: Activity,
+        meters: Row,
+        redis: Redis,
+        *,
+        control: JobControl,
+        duties: Duties,
+        signals: StopSignals,
+        stop_grace: float,
+    ):
+        self._process = process
+        self._activity = activity
+        self._meters = meters
+        self._redis = redis
+        self._control = control
+        self._duties = duties
+        self._signals = signals
+        self._stop_grace = stop_grace
+        self._is_redis_away = False
+
+    def until_end(self, wakeup: int) -> int:
+        """Return the exit status of the child, as `os.waitstatus_to_exitcode` gives it.
+
+        `wakeup`: a descriptor that can be read when a signal has come.
+        """
+        self._meters.set(child=self._process.pid)
+        self._control.begin()
+        while (status := self._process.poll()) is None:
+            if self._signals.is_set and not self._process.is_told_to_stop:
+                self._process.stop(self._stop_grace)
+            self._look()
+            if select.select([wakeup], [], [], BUSY_LOOK_SECONDS if self._activity.read() else IDLE_LOOK_SECONDS)[0]:
+                os.read(wakeup, 1024)
+        self._meters.set(child=0, running=0)
+        return status
+
+    def _look(self) -> None:
+        """Do all that is due now. While Redis is away the child is still held to its limits."""
+        running = self._activity.read()
+        self._meters.set(running=bool(running))
+        self._control.enforce_limits(running, is_redis_away=self._is_redis_away)
+        try:
+            self._duties.do_what_is_due(running)
+            self._is_redis_away = False
+            self._meters.set(redis_up=1)
+        except (RedisError, OSError) as error:
+            self._wait_for_redis(error)
+
+    def _wait_for_redis(self, error: Exception) -> None:
+        if not self._is_redis_away:
+            log.error("Redis does not answer (%s); trying again", error)
+        self._is_redis_away = True
+        self._meters.redis_is_away()
+        if code_of(error) == READ_ONLY:  # another server is the master by now
+            self._redis.connection_pool.disconnect()
+        time.sleep(REDIS_AWAY_SECONDS)
