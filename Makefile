@@ -9,7 +9,7 @@ UV := $(VENV)/bin/uv
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all check audit sbom faults bench load screenshots format lock clean
+.PHONY: help run test test-all check audit sbom faults bench load screenshots docs format lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -51,6 +51,9 @@ load: .venv-bench/stamp ## load what `make run` has started, with Locust; make l
 
 screenshots: $(VENV)/dev.stamp ## take the pictures in docs/screenshots anew, with the Chromium or Chrome that is installed
 	cd backend && ../$(VENV)/bin/python -m tests.browser.screenshots
+
+docs: $(VENV)/dev.stamp ## write the descriptions of the settings into README.md and the env files
+	cd backend && ../$(VENV)/bin/python ../.ci/document_settings.py
 
 format: $(VENV)/dev.stamp ## format the code, and repair what the linter can repair
 	cd backend && ../$(VENV)/bin/ruff check --fix-only . && ../$(VENV)/bin/ruff format .

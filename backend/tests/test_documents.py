@@ -7,11 +7,11 @@ import subprocess
 import sys
 
 import pytest
-import yaml
 
 from taskdesk.cli import program
 from taskdesk.cli.program import EPILOG
 from taskdesk.launcher.run import RunSettings
+from taskdesk.service.settings_help import settings_help
 from taskdesk.web.application import create_app
 from taskdesk.web.settings import WebSettings
 from taskdesk.worker.discovery import discover
@@ -23,34 +23,33 @@ ROOT = BACKEND.parent
 README = (ROOT / "README.md").read_text()
 
 
-def _dashboard_settings() -> dict[str, str]:
-    """Of a process of its own: to import the dashboard is to patch the process."""
-    program = (
-        "import json, taskdesk.dashboard.settings as s; f = s.DashboardSettings.model_fields; k = {'app_port': 5000};"
-        "g = lambda i: i.get_default(call_default_factory=True, validated_data=k);"
-        "s = lambda d: getattr(d, 'get_secret_value', lambda: d)();"
-        "print(json.dumps({n: str(s(g(i))) for n, i in f.items()}))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, check=True)
-    return dict(yaml.safe_load(done.stdout))
-
-
 def known_settings() -> dict[str, str]:
-    """Each setting of each role, and its default."""
-    found = _dashboard_settings()
-    for settings in (RunSettings, WorkerSettings, WebSettings):
-        for name, field in settings.model_fields.items():
-            default = field.get_default(call_default_factory=True, validated_data={"env": "dev"})
-            if hasattr(default, "get_secret_value"):
-                default = default.get_secret_value()
-            found[name] = ",".join(default) if isinstance(default, tuple) else str(default)
-    return found
+    """Each setting of each role, and its default in dev: as README has them, which `make docs` writes."""
+    return {
+        name.lower(): default for name, default in re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\|", README, re.MULTILINE)
+    }
 
 
-def test_every_setting_is_in_the_readme_with_its_default():
-    documented = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) ?\|", README, re.MULTILINE))
+def test_readme_and_env_files_have_the_descriptions_of_the_settings():
+    command = [sys.executable, ROOT / ".ci" / "document_settings.py", "--check"]
+    done = subprocess.run(command, cwd=BACKEND, capture_output=True, text=True)
 
-    assert documented == {name.upper(): default for name, default in known_settings().items()}
+    assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
+
+
+def test_every_setting_has_a_text_and_a_default_that_are_the_same_in_each_program():
+    texts = [setting for role in (WebSettings, WorkerSettings, RunSettings) for setting in settings_help(role)]
+
+    assert len(set(texts)) == len({setting.name for setting in texts})
+    assert {setting.name.lower() for setting in texts} <= known_settings().keys()
+    assert [text.name for text in texts if not re.fullmatch("[`A-Z].*[.]", text.description)] == []
+
+
+@pytest.mark.parametrize("program", ["server.py", "worker.py", "dashboard.py", "-mtaskdesk.launcher.run"])
+def test_help_of_a_program_tells_its_settings(program):
+    told = subprocess.run([sys.executable, program, "--help"], cwd=BACKEND, capture_output=True, text=True, check=True)
+
+    assert "  REDIS_URL [redis://127.0.0.1:6379/0]\n      Address of your own Redis" in told.stdout
 
 
 @pytest.fixture

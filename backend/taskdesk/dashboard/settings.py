@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from taskdesk.service.settings import Port, SharedSettings
+from taskdesk.service.settings import AppPort, DashboardPort, SharedSettings
 
 
 class DashboardSettings(SharedSettings):
-    dashboard_host: str = Field("127.0.0.1", description="the address that rq-dashboard listens on; `0.0.0.0` for all")
-    dashboard_port: Port = Field(9181, description="the port of rq-dashboard")
-    dashboard_username: str = Field("admin", description="who may log in to rq-dashboard")
+    dashboard_host: str = Field("127.0.0.1", description="Address that rq-dashboard listens on; `0.0.0.0` for all.")
+    dashboard_port: DashboardPort = 9181
+    dashboard_username: str = Field("admin", description="Name for the login to rq-dashboard.")
     dashboard_password: SecretStr = Field(
-        SecretStr(""), description="with this password; empty: no login, which prod refuses"
+        SecretStr(""),
+        description="Password for the login to rq-dashboard: at least 12 bytes. Empty: no login, which only `ENV=dev` "
+        "allows.",
     )
-    app_port: Port = 5000
+    app_port: AppPort = 5000
     app_url: str = Field(
-        default_factory=lambda known: f"http://127.0.0.1:{known.get('app_port', 5000)}/",
-        description="address of Taskdesk, for rq-dashboard's links to it",
+        default_factory=lambda values: f"http://127.0.0.1:{values.get('app_port', 5000)}/",
+        description="Address of Taskdesk, for the links from rq-dashboard. Not set: `APP_PORT` on this machine.",
     )

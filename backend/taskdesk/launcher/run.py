@@ -19,7 +19,6 @@ from pathlib import Path
 from queue import SimpleQueue
 from urllib.parse import urlsplit
 
-from pydantic import Field
 from watchfiles import watch
 
 from taskdesk.launcher.process import BACKEND, ManagedProcess, stop_processes
@@ -27,17 +26,18 @@ from taskdesk.launcher.redis_server import answers_ping, start_redis
 from taskdesk.launcher.terminal import refuse, say
 from taskdesk.service.checks import exit_if_redis_denies_access
 from taskdesk.service.embedded import remove_redis_url, write_redis_url
-from taskdesk.service.settings import Port, load_settings_or_exit
+from taskdesk.service.settings import AppHost, AppPort, DashboardPort, DashboardUrl, load_settings_or_exit
+from taskdesk.service.startup import answer_help
 from taskdesk.worker.settings import WorkerSettings
 
 WATCHED_SUFFIXES = (".py", ".html", ".css", ".js")
 
 
 class RunSettings(WorkerSettings):
-    app_host: str = "127.0.0.1"
-    app_port: Port = 5000
-    dashboard_port: Port = Field(9181, description="the port of rq-dashboard")
-    dashboard_url: str = ""
+    app_host: AppHost = "127.0.0.1"
+    app_port: AppPort = 5000
+    dashboard_port: DashboardPort = 9181
+    dashboard_url: DashboardUrl = ""
 
 
 class Stack:
@@ -191,6 +191,7 @@ def _is_healthy(host: str, port: int) -> bool:
 
 
 def main() -> int:
+    answer_help(RunSettings)
     settings = load_settings_or_exit(RunSettings)
     refuse_taken_ports(settings)
     return Stack(settings).run()

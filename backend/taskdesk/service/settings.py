@@ -30,7 +30,7 @@ SECRETS = Path("/run/secrets")  # where Docker and Kubernetes put them
 QUEUE_NAME = r"^[0-9A-Za-z_-]{1,64}$"
 
 
-def split(value: Any) -> Any:
+def split_commas(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
@@ -39,33 +39,54 @@ def _from_root(value: Any) -> Any:
 
 
 QueueNames = Annotated[
-    tuple[Annotated[str, Field(pattern=QUEUE_NAME)], ...], NoDecode, BeforeValidator(split), Field(min_length=1)
+    tuple[Annotated[str, Field(pattern=QUEUE_NAME)], ...], NoDecode, BeforeValidator(split_commas), Field(min_length=1)
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1)]
 
+# Settings of two programs: one listens there, another links to it.
+AppHost = Annotated[str, Field(description="Address that the web listens on; `0.0.0.0` for all.")]
+AppPort = Annotated[Port, Field(description="Port of the pages and the API.")]
+DashboardPort = Annotated[Port, Field(description="Port of rq-dashboard.")]
+DashboardUrl = Annotated[str, Field(description="Address of rq-dashboard, for the link to it. Empty: no link.")]
+
 
 class SharedSettings(BaseSettings):
-    """What web, worker and dashboard agree on."""
+    """The settings that web, worker, rq-dashboard and command line share."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_file=ROOT / ".env", env_ignore_empty=True)
 
     env: Literal["dev", "prod"] = Field(
-        "dev", description="`prod`: logs as JSON, no reload, no start with what is not safe"
+        "dev",
+        description="`dev`: readable logs, no login, edited code is reloaded. `prod`: logs as JSON, a login, and no "
+        "start with unsafe settings.",
     )
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="your own Redis or Valkey (≥ 6.2); unset, `make run` starts one",
+        description="Address of your own Redis (≥ 6.2) or Valkey. Not set: `make run` starts one.",
     )
     data_dir: Annotated[Path, BeforeValidator(_from_root)] = Field(
-        Path("data"), validate_default=True, description="where uploads, results and the embedded Redis live"
+        Path("data"),
+        validate_default=True,
+        description="Folder of the uploads, of the files that jobs return, and of the Redis that `make run` starts. "
+        "Web, workers and command line share it.",
     )
-    queues: QueueNames = Field(("high", "default", "low"), description="the queues, most urgent first")
-    result_ttl: Seconds = Field(7 * 86400, description="seconds that a succeeded job is kept")
-    failure_ttl: Seconds = Field(30 * 86400, description="seconds that a failed job is kept")
-    max_queued: int = Field(100_000, ge=1, description="jobs that may wait in a queue, scheduled ones included")
-    sentry_dsn: SecretStr = Field(SecretStr(""), description="where Sentry takes unexpected errors; empty: nowhere")
-    log_dir: str = Field("", description="the folder of `web.log`, `worker.log` and `dashboard.log`; empty: stdout")
+    queues: QueueNames = Field(
+        ("high", "default", "low"), description="Names of the queues, separated by commas, the most urgent first."
+    )
+    result_ttl: Seconds = Field(7 * 86400, description="Seconds that a succeeded job is kept.")
+    failure_ttl: Seconds = Field(30 * 86400, description="Seconds that a failed job is kept.")
+    max_queued: int = Field(
+        100_000, ge=1, description="Jobs that may wait in one queue, scheduled ones included. Further submits get 429."
+    )
+    sentry_dsn: SecretStr = Field(
+        SecretStr(""), description="Address (DSN) at which Sentry receives unexpected errors. Empty: nothing is sent."
+    )
+    log_dir: str = Field(
+        "",
+        description="Folder of the log files `web.log`, `worker.log` and `dashboard.log`, and of `cli.log`, the audit "
+        "log of the command line. Empty: programs log to stdout, and the command line writes no audit log.",
+    )
 
     @classmethod
     def settings_customise_sources(

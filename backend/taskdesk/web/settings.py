@@ -9,18 +9,18 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 from pydantic_settings import NoDecode
 
 from taskdesk.service.checks import MIN_PASSWORD_BYTES, MIN_SECRET_BYTES
-from taskdesk.service.settings import Port, SharedSettings, split
+from taskdesk.service.settings import AppHost, AppPort, DashboardUrl, SharedSettings, split_commas
 
 _HOST_NAME = r"^\.?[0-9A-Za-z_][0-9A-Za-z_.-]*$|^\[[0-9A-Fa-f:.]+\]$"
-HostNames = Annotated[tuple[Annotated[str, Field(pattern=_HOST_NAME)], ...], NoDecode, BeforeValidator(split)]
+HostNames = Annotated[tuple[Annotated[str, Field(pattern=_HOST_NAME)], ...], NoDecode, BeforeValidator(split_commas)]
 
 
 class WebSettings(SharedSettings):
-    app_host: str = Field("127.0.0.1", description="Address that the web listens on; `0.0.0.0` for all.")
+    app_host: AppHost = "127.0.0.1"
     trusted_hosts: HostNames = Field(
         (),
-        description="Host names that the web answers to, besides `localhost`: `desk.example.org`, or `.example.org` "
-        "for a domain with all its subdomains. Empty: if `APP_HOST` is not a local address, also the "
+        description="Host names that the web answers to, besides `localhost`, separated by commas: `desk.example.org`, "
+        "or `.example.org` for a domain with all its subdomains. Empty: if `APP_HOST` is not a local address, also the "
         "name of this machine and any IP address.",
     )
     trusted_proxies: int = Field(
@@ -30,7 +30,7 @@ class WebSettings(SharedSettings):
         description="Number of proxies in front of the web whose `X-Forwarded-For`, `-Proto`, `-Host`, `-Port` and "
         "`-Prefix` are trusted. With a prefix the web lives under a path.",
     )
-    app_port: Port = Field(5000, description="Port of the pages and the API.")
+    app_port: AppPort = 5000
     web_processes: int = Field(1, ge=1, le=64, description="Number of web processes; they share one socket.")
     max_upload_bytes: int = Field(100_000_000, ge=1, description="Largest request body in bytes, uploads included.")
     max_event_streams: int = Field(
@@ -39,10 +39,10 @@ class WebSettings(SharedSettings):
     max_event_streams_per_client: int = Field(
         100, ge=1, description="Event streams that one client address may have open in one web process."
     )
-    dashboard_url: str = Field("", description="Address of rq-dashboard, for the link to it. Empty: no link.")
+    dashboard_url: DashboardUrl = ""
     classic_routes: bool = Field(
         default_factory=lambda values: values["env"] == "dev",
-        description="Serve the routes of the tutorials, for their own clients. With `ENV=prod` the default is False.",
+        description="Serve the routes of the tutorials, for their own clients. With `ENV=prod` the default is off.",
     )
     auth: bool = Field(
         default_factory=lambda values: values["env"] == "prod",
@@ -52,11 +52,13 @@ class WebSettings(SharedSettings):
     secret_key: SecretStr = Field(
         SecretStr(""),
         validate_default=True,
-        description="Key that signs the sessions: at least 32 random bytes. Required with `AUTH=on`.",
+        description="Key that signs logins and forms: at least 32 random bytes. A new key ends all sessions. Required "
+        "with `AUTH=on`.",
     )
     admin_password: SecretStr = Field(
         SecretStr(""),
-        description="Password of the operator `admin`, for the first login. Empty: there is no such user.",
+        description="Password of the operator `admin`, for the first login: at least 12 bytes. Empty: there is no such "
+        "user.",
     )
     rate_limit: str = Field(
         "", description="Writes that one user, token or address may send, such as `50/second`. Empty: no limit."
