@@ -72,7 +72,7 @@ class RqStack:
             yield
             if not burst:
                 process.terminate()
-            process.join(timeout=20)
+            process.join(timeout=60)
             assert process.exitcode == 0
         finally:
             process.kill()

@@ -71,7 +71,7 @@ def test_the_registry_of_started_jobs_has_the_job(rq, long_job):
 
 
 def test_the_job_has_one_execution(rq, long_job):
-    [execution] = wait_until(long_job.get_executions, seconds=1)
+    [execution] = wait_until(long_job.get_executions)
 
     assert execution.worker_name == only_worker(rq).name
     assert execution.created_at <= execution.last_heartbeat

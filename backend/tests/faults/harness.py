@@ -169,12 +169,12 @@ class Rig:
         found: list[Effect] = wait_until(lambda: self.effects.of(job_id), what=f"job {job_id} begins")
         return found[-1]
 
-    def until_at_work(self, *, seconds: float = 20) -> None:
+    def until_at_work(self, *, seconds: float = 60) -> None:
         """Wait until something new is done."""
         size = self.effects.path.stat().st_size
         wait_until(lambda: self.effects.path.stat().st_size > size, seconds=seconds, what="the workers work")
 
-    def until_online(self, *workers: Worker, seconds: float = 30) -> None:
+    def until_online(self, *workers: Worker, seconds: float = 60) -> None:
         """Wait until each of these has registered a process of its own as RQ's worker."""
 
         def online() -> bool:
@@ -186,7 +186,7 @@ class Rig:
 
         wait_until(online, seconds=seconds, what="the workers are online")
 
-    def until_final(self, job_id: str, *, seconds: float = 20) -> Job:
+    def until_final(self, job_id: str, *, seconds: float = 60) -> Job:
         def final() -> Job | None:
             job = self.jobs.get(job_id)
             return job if job.is_final else None

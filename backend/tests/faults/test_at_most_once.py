@@ -8,9 +8,10 @@ import pytest
 
 from tests.conftest import wait_until
 from tests.faults.harness import start_rig
+from tests.faults.scale import LIMIT
 
 DELAY = 0.15  # seconds
-pytestmark = pytest.mark.timeout(60)
+pytestmark = pytest.mark.timeout(LIMIT)
 
 
 def test_a_job_that_runs_when_its_worker_is_stopped_fails_and_never_begins_again():
@@ -20,7 +21,7 @@ def test_a_job_that_runs_when_its_worker_is_stopped_fails_and_never_begins_again
         rig.until_running(job_id)
 
         worker.terminate()
-        assert worker.wait(15) == 0
+        assert worker.wait(60) == 0
 
         job = rig.jobs.get(job_id)
         assert (job.status, job.error["type"]) == ("failed", "WorkerStopped")

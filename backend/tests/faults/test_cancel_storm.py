@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -16,9 +15,8 @@ from taskdesk.jobs.jobs import new_job_id
 from tests.conftest import wait_until
 from tests.faults.harness import Rig, start_rig
 from tests.faults.reconciler import FINAL
+from tests.faults.scale import ALL, LIMIT, SEED
 
-ALL = os.environ.get("FAULTS") == "all"
-SEED = int(os.environ.get("FAULTS_SEED", "1"))
 ROUNDS = 1_000 if ALL else 60
 AT_ONCE = 5
 SHARE = 0.3  # of the jobs that are canceled
@@ -32,7 +30,7 @@ WAYS: dict[str, dict[str, Any]] = {
     "is tried again": {"f": "tests.faults.tasks.fails", "kwargs": {"times": 1}, "retry": Retry(max=3)},
 }
 
-pytestmark = pytest.mark.timeout(600 if ALL else 75)
+pytestmark = pytest.mark.timeout(LIMIT)
 
 
 @pytest.fixture

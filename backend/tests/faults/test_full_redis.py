@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import wait_until
 from tests.faults.catalog import OFTEN
 from tests.faults.harness import start_rig
-from tests.faults.scale import LIMIT, SEED, size
+from tests.faults.scale import LIMIT, SEED, promised, size
 
 pytestmark = pytest.mark.timeout(LIMIT)
 ENDINGS = ("plain", "dependent", "repeated", "not kept")
@@ -33,7 +33,7 @@ def test_f10_jobs_that_end_while_redis_is_full_succeed(assert_kept):
                 pool += rig.fleet.start()
                 time.sleep(size(1, 20))
                 rig.redis.config_set("maxmemory", ENOUGH)
-                rig.until_at_work(seconds=30)
+                rig.until_at_work(seconds=promised(30))
             if size(True, False):
                 rig.expire_leases()
 

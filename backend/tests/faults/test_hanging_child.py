@@ -5,7 +5,6 @@ FAULTS=all waits as long as a worker does. Else its patience is cut to a fifth.
 
 from __future__ import annotations
 
-import os
 import signal
 import time
 
@@ -15,9 +14,8 @@ from taskdesk.worker.supervisor.hang_detector import HANG_SECONDS
 from tests.conftest import wait_until
 from tests.faults.fleet import alive, parents, send
 from tests.faults.harness import Rig, start_rig
+from tests.faults.scale import ALL, LIMIT, SEED, promised
 
-ALL = os.environ.get("FAULTS") == "all"
-SEED = int(os.environ.get("FAULTS_SEED", "1")) + 33
 LIMIT_SECONDS = HANG_SECONDS if ALL else HANG_SECONDS / 5  # seconds
 SHORTENED = f"""
 import taskdesk.worker.supervisor.hang_detector, taskdesk.worker.child.queue_waiter, worker
@@ -27,7 +25,7 @@ raise SystemExit(worker.main())
 """
 SENTENCE = "stopped responding after the function had ended"
 
-pytestmark = pytest.mark.timeout(300 if ALL else 75)
+pytestmark = pytest.mark.timeout(LIMIT)
 
 
 def start(rig: Rig, **settings: str) -> int:
@@ -39,18 +37,18 @@ def start(rig: Rig, **settings: str) -> int:
 def child(rig: Rig) -> int:
     """The child that runs jobs now."""
     job_id = rig.submit("effect_high")
-    assert rig.until_final(job_id, seconds=30).status == "succeeded"
+    assert rig.until_final(job_id).status == "succeeded"
     return rig.effects.of(job_id)[-1].pid
 
 
 def test_f33_a_job_whose_thread_holds_the_gil_after_its_end_is_settled_and_the_next_one_runs():
-    with start_rig(SEED) as rig:
+    with start_rig(SEED + 33) as rig:
         hanging = start(rig)
         job_id = rig.submit("leaves_a_thread_that_holds_the_gil", argument={})
         wait_until(lambda: len(rig.effects.of(job_id)) == 2, what="the function ends")
         following = rig.submit("effect")
 
-        job = rig.until_final(job_id, seconds=LIMIT_SECONDS + 15)
+        job = rig.until_final(job_id, seconds=promised(LIMIT_SECONDS + 15))
 
         assert (job.status, job.error["type"]) == ("failed", "WorkerLost")
         assert SENTENCE in job.error["detail"]
@@ -59,37 +57,37 @@ def test_f33_a_job_whose_thread_holds_the_gil_after_its_end_is_settled_and_the_n
 
 
 def test_f33_a_job_whose_arguments_can_not_be_let_go_of_is_tried_again():
-    with start_rig(SEED) as rig:
+    with start_rig(SEED + 33) as rig:
         start(rig)
         job_id = rig.submit("never_lets_go", argument={})
 
-        job = rig.until_final(job_id, seconds=LIMIT_SECONDS + 15)
+        job = rig.until_final(job_id, seconds=promised(LIMIT_SECONDS + 15))
 
         assert job.status == "succeeded"
         assert [SENTENCE in attempt.error["detail"] for attempt in job.attempts] == [True]
 
 
 def test_f33_a_job_is_canceled_in_time_while_the_child_hangs_after_its_function():
-    with start_rig(SEED) as rig:
+    with start_rig(SEED + 33) as rig:
         rig.fleet.start()
         job_id = rig.submit("leaves_a_thread_that_holds_the_gil", argument={})
         wait_until(lambda: len(rig.effects.of(job_id)) == 2, what="the function ends")
-        time.sleep(1)
+        time.sleep(1)  # in which the thread begins to hold the GIL
 
         assert rig.jobs.cancel(job_id) == ["running"]
 
-        assert rig.until_final(job_id, seconds=5).status == "canceled"
+        assert rig.until_final(job_id, seconds=promised(5)).status == "canceled"
 
 
 def test_f33_an_idle_child_that_was_stopped_is_replaced():
-    with start_rig(SEED) as rig:
+    with start_rig(SEED + 33) as rig:
         stopped = start(rig)
         supervisor = parents()[stopped]
         send(stopped, signal.SIGSTOP)
 
         job_id = rig.submit("effect")
 
-        assert rig.until_final(job_id, seconds=LIMIT_SECONDS * 4 / 3 + 15).status == "succeeded"
+        assert rig.until_final(job_id, seconds=promised(LIMIT_SECONDS * 4 / 3 + 15)).status == "succeeded"
         assert alive(supervisor)
         assert not alive(stopped)
 
@@ -97,7 +95,7 @@ def test_f33_an_idle_child_that_was_stopped_is_replaced():
 @pytest.mark.slow
 def test_f33_a_child_that_waits_for_jobs_or_for_redis_is_left_alone():
     """Also for a frozen Redis, as its job ends; and its many queues make it wait long."""
-    with start_rig(SEED) as rig:
+    with start_rig(SEED + 33) as rig:
         patient = start(rig, QUEUES=",".join(["high", "default", "low", *(f"q{n}" for n in range(30))]))
         time.sleep(LIMIT_SECONDS * 1.5)
         job_id = rig.submit("effect", seconds=1)
@@ -113,7 +111,7 @@ def test_f33_a_child_that_waits_for_jobs_or_for_redis_is_left_alone():
 
 @pytest.mark.slow
 def test_f33_a_supervisor_that_was_stopped_itself_does_not_blame_its_child():
-    with start_rig(SEED) as rig:
+    with start_rig(SEED + 33) as rig:
         frozen = start(rig)
         time.sleep(1.5)  # until it is idle
         for pid in (parents()[frozen], frozen):

@@ -18,7 +18,7 @@ from taskdesk.worker.supervisor.retention import UPLOAD_GRACE_SECONDS, Sweeper
 from tests.conftest import wait_until
 from tests.faults.catalog import CATALOG, QUEUES
 from tests.faults.harness import Rig, start_rig
-from tests.faults.scale import ALL
+from tests.faults.scale import ALL, LIMIT
 
 COUNT, AT_ONCE = (200_000, 500) if ALL else (500, 100)
 BRIEF = Retention(result_ttl=1, failure_ttl=1)
@@ -55,7 +55,7 @@ def _file_sizes(folder: Path) -> Iterator[int]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(3_000 if ALL else 60)
+@pytest.mark.timeout(3_000 if ALL else LIMIT)
 def test_short_jobs_with_files_leave_redis_and_the_data_folder_flat(capsys):
     with start_rig(1) as rig:
         rig.redis.config_set("appendfsync", "everysec")

@@ -31,7 +31,7 @@ from tests.faults import reconciler
 from tests.faults.catalog import QUEUES
 from tests.faults.crashes import HOW, Fate, Killed, Step, Supervisor, connect
 from tests.faults.reconciler import Snapshot
-from tests.faults.scale import ALL, size
+from tests.faults.scale import ALL, LIMIT, size
 
 RETENTION = Retention(result_ttl=1000, failure_ttl=1000)
 WORKERS_COUNT = 2
@@ -272,7 +272,7 @@ class Life(RuleBasedStateMachine):
                 assert status in ("stopped", "canceled"), f"a job that was told to stop is {status}"
 
 
-@pytest.mark.timeout(1_800 if ALL else 300)
+@pytest.mark.timeout(1_800 if ALL else LIMIT)
 @pytest.mark.parametrize("examples", size([8, pytest.param(30, marks=pytest.mark.slow)], [1_500]))
 def test_what_is_promised_holds_whatever_happens_at_whichever_command(redis_url, examples):
     Life.url = redis_url

@@ -12,12 +12,12 @@ from tests.faults.catalog import OFTEN, ONCE
 from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import ACCEPTED
 from tests.faults.nemesis import CREW, Nemesis
-from tests.faults.scale import ALL, SEED, size
+from tests.faults.scale import ALL, LIMIT, SEED, size
 
 LOSSES = {"WorkerLost", "WorkerStopped", "Poison"}  # what a job may fail of that is not at fault itself
 
 
-@pytest.mark.timeout(1_200 if ALL else 300)
+@pytest.mark.timeout(1_200 if ALL else LIMIT)
 @pytest.mark.parametrize("seconds", size([8, pytest.param(60, marks=pytest.mark.slow)], [600]))
 def test_f30_whatever_happens_each_job_has_one_end(assert_kept, seconds):
     """F30: none is lost or stuck; none fails but for the loss of its worker; at most once is at most once."""
@@ -27,7 +27,7 @@ def test_f30_whatever_happens_each_job_has_one_end(assert_kept, seconds):
         nemesis = Nemesis(rig)
         with rig.load((*OFTEN, *ONCE, "effect_once")):
             nemesis.rage(seconds)
-            rig.until_at_work(seconds=40)
+            rig.until_at_work()
         if not ALL:
             rig.expire_leases()
 

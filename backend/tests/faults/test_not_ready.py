@@ -5,7 +5,6 @@ No process may die of that, and no job: what had ended meanwhile succeeds.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,13 +17,12 @@ from tests.conftest import Stack, free_port, wait_until
 from tests.faults.catalog import ONCE
 from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import ACCEPTED, FORGOTTEN
+from tests.faults.scale import ALL, LIMIT, SEED, promised
 
-ALL = os.environ.get("FAULTS") == "all"
-SEED = int(os.environ.get("FAULTS_SEED", "1"))
 LOADING = "LOADING Redis is loading the dataset in memory"
 PASSWORD = "NOAUTH Authentication required."
 
-pytestmark = pytest.mark.timeout(900 if ALL else 75)
+pytestmark = pytest.mark.timeout(LIMIT)
 
 
 @contextmanager
@@ -63,10 +61,10 @@ def end_meanwhile(rig: Rig) -> list[str]:
 
 def assert_succeed(rig: Rig, stack: Stack, jobs: list[str]) -> None:
     began = time.monotonic()
-    wait_until(lambda: stack.answers("/readyz"), seconds=10, what="the web is ready again")
-    rig.until_at_work(seconds=10)
+    wait_until(lambda: stack.answers("/readyz"), seconds=promised(10), what="the web is ready again")
+    rig.until_at_work(seconds=promised(10))
     assert {rig.until_final(job_id).status for job_id in jobs} == {"succeeded"}
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < promised(20)
     rig.jobs.delete(jobs[-1])  # RQ's own jobs are in no index of ours
     rig.ledger.settle(jobs[-1], FORGOTTEN)
 
@@ -81,7 +79,7 @@ def test_f31_while_redis_refuses_every_command_nothing_dies(assert_kept, answer,
             rig.until_at_work()
             jobs = end_meanwhile(rig)
             rig.proxy.refuse(answer)
-            wait_until(lambda: not stack.answers("/readyz"), seconds=5, what="the web notices")
+            wait_until(lambda: not stack.answers("/readyz"), what="the web notices")
             time.sleep(seconds)
             assert stack.answers("/healthz")
             rig.proxy.let_in()

@@ -10,7 +10,7 @@ from redis.exceptions import ResponseError
 from tests.conftest import wait_until
 from tests.faults.catalog import OFTEN, ONCE
 from tests.faults.harness import Rig, start_rig
-from tests.faults.scale import LIMIT, SEED, size
+from tests.faults.scale import LIMIT, SEED, promised, size
 
 pytestmark = pytest.mark.timeout(LIMIT)
 
@@ -23,12 +23,12 @@ def test_f06_workers_come_back_when_redis_was_killed(assert_kept):
         rig.until_online(*pool)
         for _ in range(size(1, 20)):
             _kill_redis(rig)  # while idle
-            rig.until_final(rig.submit("effect"), seconds=15)
+            rig.until_final(rig.submit("effect"), seconds=promised(15))
             with rig.load(ONCE):
                 rig.until_at_work()
                 rig.submit("effect_high", seconds=1)
                 _kill_redis(rig)
-                rig.until_at_work(seconds=15)
+                rig.until_at_work(seconds=promised(15))
 
         report = rig.check("F06 Redis killed", once=True, succeed=True)
         report.expect(all(worker.lives for worker in pool), "a worker died")
@@ -55,8 +55,8 @@ def test_f08_what_redis_forgets_leaves_nothing_astray(assert_kept):
                 rig.until_at_work()
                 time.sleep(rig.random.uniform(0.5, 1))
                 forgotten = rig.forget(20_000)
-                rig.until_at_work(seconds=15)
-            rig.until_final(rig.submit("effect"), seconds=15)
+                rig.until_at_work(seconds=promised(15))
+            rig.until_final(rig.submit("effect"), seconds=promised(15))
 
         report = rig.check("F08 Redis's file cut", once=True)
         report.expect(forgotten > 0, "the cut was harmless")
@@ -79,7 +79,7 @@ def test_f07_a_frozen_redis_makes_no_job_run_twice(assert_kept, seconds):
             rig.server.freeze()
             time.sleep(seconds)
             rig.server.thaw()
-            rig.until_at_work(seconds=10)
+            rig.until_at_work(seconds=promised(10))
 
         report = rig.check(f"F07 Redis frozen for {seconds} s", once=True, succeed=True)
     assert_kept(report)
@@ -116,7 +116,7 @@ def test_f12_a_slow_and_flapping_redis_makes_no_job_run_twice(assert_kept):
                 harm(rig)
                 time.sleep(rig.random.uniform(0, 0.3))
             rig.proxy.delay = 0
-            rig.until_at_work(seconds=10)
+            rig.until_at_work(seconds=promised(10))
 
         report = rig.check("F12 flapping Redis", once=True, succeed=True)
     assert_kept(report)
@@ -132,7 +132,7 @@ def test_f13_workers_come_back_from_a_black_hole_amid_short_jobs(assert_kept):
         rig.proxy.black_hole()
         time.sleep(4)
         rig.proxy.open()
-        rig.until_at_work(seconds=30)
+        rig.until_at_work()
 
         report = rig.check("F13 black hole amid short jobs", once=True, succeed=True)
     assert_kept(report)
@@ -152,9 +152,9 @@ def test_f13_workers_come_back_from_a_black_hole(assert_kept):
                 time.sleep(seconds)
                 rig.proxy.open()
                 began = time.monotonic()
-                rig.until_at_work(seconds=30)
+                rig.until_at_work()
                 waits.append(time.monotonic() - began)
 
         report = rig.check("F13 black hole", once=True, succeed=True)
-    report.expect(max(waits) <= 10, f"jobs ran again after {max(waits):.1f} s")
+    report.expect(max(waits) <= promised(10), f"jobs ran again after {max(waits):.1f} s")
     assert_kept(report)

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 import pytest
 
 from tests.faults.harness import Rig, start_rig
-from tests.faults.scale import LIMIT, SEED, size
+from tests.faults.scale import LIMIT, SEED, promised, size
 
 pytestmark = [pytest.mark.timeout(LIMIT), pytest.mark.slow]
 
@@ -28,7 +28,7 @@ def test_f22_failing_jobs_do_not_keep_the_others_waiting(failing):
     """F22, first part: jobs that fail and are tried again leave room for one that is urgent."""
     failing.until_at_work()
 
-    failing.until_final(failing.submit("effect_high"), seconds=10)
+    failing.until_final(failing.submit("effect_high"), seconds=promised(10))
 
 
 def test_f22_retries_are_spread(failing, assert_kept):

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import pytest
 
 from tests.faults.harness import Rig, start_rig
-from tests.faults.scale import LIMIT, SEED, size
+from tests.faults.scale import LIMIT, SEED, promised, size
 
 pytestmark = pytest.mark.timeout(LIMIT)
 
@@ -21,7 +21,7 @@ def test_f20_a_running_job_is_stopped_whatever_happened_to_pub_sub(assert_kept, 
     with start_rig(SEED + 20) as rig:
         rig.fleet.start()
         for _ in range(size(1, 10)):
-            job_id = rig.submit("effect", seconds=20)
+            job_id = rig.submit("effect", seconds=100)
             rig.until_running(job_id)
             rig.redis.client_kill_filter(_type="pubsub")
             if message == "is lost":
@@ -29,7 +29,7 @@ def test_f20_a_running_job_is_stopped_whatever_happened_to_pub_sub(assert_kept, 
                     rig.jobs.cancel(job_id)
             else:
                 rig.jobs.cancel(job_id)
-            job = rig.until_final(job_id, seconds=5)
+            job = rig.until_final(job_id, seconds=promised(5))
             assert job.status == "canceled"
 
         report = rig.check(f"F20 stop, the message {message}")

@@ -119,7 +119,7 @@ def test_f25_who_watches_misses_nothing_when_the_web_is_killed(running, web):
     writer.join()
     end(running)
     for client in clients:
-        client.join(20)
+        client.join(60)
 
     assert len(writer.lines) < STREAM_EVENTS  # none was forgotten meanwhile
     assert all(client.lines == writer.lines for client in clients)
@@ -141,7 +141,7 @@ def stalled(port: int) -> socket.socket:
     """A client that asks for the events, and reads the beginning alone."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
-    connection.settimeout(20)
+    connection.settimeout(60)
     connection.connect(("127.0.0.1", port))
     connection.sendall(request())
     assert connection.recv(100)
@@ -168,7 +168,7 @@ def test_who_stalls_holds_up_nobody_and_is_sent_the_rest_when_it_reads_again(run
             text += slow.recv(1 << 20)
 
     end(running)
-    client.join(20)
+    client.join(60)
     assert numbers(text) == list(range(1, 101))
 
 
@@ -187,7 +187,7 @@ def test_who_stalls_for_too_long_is_dropped(running, web):
             text += received
 
     end(running)
-    client.join(20)
+    client.join(60)
     heard = numbers(text)
     assert heard == list(range(1, len(heard) + 1))
     assert len(heard) < 4 * KEPT_MESSAGES

@@ -15,7 +15,7 @@ from tests.faults.catalog import OFTEN, ONCE
 from tests.faults.fleet import alive, parents, send
 from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import ACCEPTED
-from tests.faults.scale import ALL, LIMIT, SEED, size
+from tests.faults.scale import ALL, LIMIT, SEED, promised, size
 
 pytestmark = pytest.mark.timeout(LIMIT)
 
@@ -109,12 +109,12 @@ def test_f02_a_worker_that_is_stopped_under_backlog_loses_nothing(assert_kept):
                 pool += rig.fleet.start()
                 began = time.monotonic()
                 leaving.terminate()
-                statuses[leaving.wait(20)] += 1
+                statuses[leaving.wait(60)] += 1
                 times.append(time.monotonic() - began)
 
         report = rig.check("F02 SIGTERM", succeed=True)
     report.expect(set(statuses) == {0}, f"exit statuses: {dict(statuses)} (None: it hung)")
-    report.expect(max(times) <= 6, f"one took {max(times):.1f} s to stop")
+    report.expect(max(times) <= promised(6), f"one took {max(times):.1f} s to stop")
     assert_kept(report)
 
 

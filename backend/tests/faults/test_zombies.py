@@ -32,10 +32,10 @@ def test_f04_what_a_worker_writes_after_its_lease_is_refused(assert_kept, first)
             _until_all_have_ended(rig)
             for pid in reversed(frozen) if first == "the children first" else frozen:
                 send(pid, signal.SIGCONT)
-                time.sleep(0.1)
+                time.sleep(0.1)  # so that they come back in this order
             rig.until_online(zombie)  # its record was removed with its lease
             zombie.terminate()
-            zombie.wait(20)
+            zombie.wait(60)
 
         report = rig.check(f"F04 zombies, {first}")
         report.expect(report.counts["failed"] == size(2, 6), f"{report.counts['failed']} jobs failed")
