@@ -13,7 +13,7 @@ from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
 from taskdesk.jobs.schema import Schema
-from taskdesk.jobs.sentences import sentence
+from taskdesk.jobs.schema_rules import sentence
 
 MAX_TAGS = 10
 

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.keys import LATEST_CATALOG, LEASE, RQ_WORKERS, WORKERS, catalog_key, worker_key
+from taskdesk.jobs.schema_rules import is_file
 from taskdesk.service import clock
 
 CATALOG_TTL_SECONDS = 30 * 24 * 3600  # after the last worker has gone
@@ -68,7 +69,7 @@ class TaskSpec(BaseModel):
             name: choice
             for name, schema in self.parameters.items()
             for choice in schema.get("anyOf", [schema])
-            if choice.get("format") == "binary"
+            if is_file(choice)
         }
 
 

@@ -7,7 +7,6 @@ way down to what is wrong.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from itertools import chain, islice
@@ -16,21 +15,13 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 
 from taskdesk.jobs.errors import FieldError
-from taskdesk.jobs.sentences import sentence
+from taskdesk.jobs.schema_rules import ANNOTATIONS, FORMATS, sentence
 
 _LONGEST_NAME = 100
 _AT_ONCE = 1000  # members or entries that one question is about
 _BY_MEMBER = ("properties", "patternProperties", "additionalProperties")
-_DESCENDED = {*_BY_MEMBER, "required", "allOf", "anyOf", "prefixItems", "items"}
+STRUCTURE = {*_BY_MEMBER, "required", "allOf", "anyOf", "prefixItems", "items"}  # keywords that lead to the parts
 _NOT_ALONE = {"contains", "if", "unevaluatedItems", "unevaluatedProperties"}  # other rules change what they mean
-_NO_RULES = {"title", "description", "default", "examples"}
-_TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]([01]\d|2[0-3]):[0-5]\d)?")
-# Formats that jsonschema checks more strictly than pydantic does in the worker. A time needs no zone there.
-_FORMATS = {
-    "time": lambda text: _TIME.fullmatch(text) is not None,
-    "uri": lambda text: True,
-    "duration": lambda text: True,
-}
 _LINEAR = RegexOptions()  # the engine whose time grows with the text alone, whatever the pattern
 
 
@@ -106,7 +97,7 @@ class Schema:
 
     @cached_property
     def _own_rules(self) -> list[tuple[str, Any, Callable[[Any], bool]]]:
-        rules = self._document.keys() - _DESCENDED - _NOT_ALONE - _NO_RULES
+        rules = self._document.keys() - STRUCTURE - _NOT_ALONE - ANNOTATIONS
         return [(rule, self._document[rule], Schema({rule: self._document[rule]}).is_valid) for rule in sorted(rules)]
 
     @cached_property
@@ -148,7 +139,8 @@ def _matcher(pattern: str) -> Callable[[str], bool]:
 
 
 def _compiled(document: dict[str, Any]) -> Draft202012Validator:
-    return Draft202012Validator(document, validate_formats=True, formats=_FORMATS, pattern_options=_LINEAR)
+    accepts = {name: row.accepts for name, row in FORMATS.items() if row.accepts}
+    return Draft202012Validator(document, validate_formats=True, formats=accepts, pattern_options=_LINEAR)
 
 
 def _without_python_patterns(schema: Any) -> Any:

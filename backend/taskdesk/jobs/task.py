@@ -15,6 +15,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
+FILE_FORMAT = "binary"  # formats in the JSON Schema of a parameter: see schema_rules.py
+LONG_TEXT_FORMAT = "multiline"
+
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 
@@ -69,7 +72,7 @@ class Upload:
         """How the parameter looks in the catalog: binary, with the media type and the extensions that fit."""
         return {
             "type": "string",
-            "format": "binary",
+            "format": FILE_FORMAT,
             "contentMediaType": self.media_type,
             "extensions": list(self.extensions),
         }
@@ -77,7 +80,7 @@ class Upload:
 
 AnyFile = Annotated[Path, Upload()]
 CsvFile = Annotated[Path, Upload("text/csv", (".csv",))]
-LongText = Annotated[str, Field(json_schema_extra={"format": "multiline"})]
+LongText = Annotated[str, Field(json_schema_extra={"format": LONG_TEXT_FORMAT})]
 
 
 @dataclass

@@ -23,12 +23,12 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 
 from taskdesk.jobs.catalog import BrokenModule, Catalog, TaskSpec
+from taskdesk.jobs.schema_rules import PATH_FORMATS, is_file
 from taskdesk.jobs.task import TaskOptions
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.validation import validator_of
 
 AroundJob = Callable[[], AbstractContextManager[Any]]
-_PATHS_AND_FILES = {"binary", "path", "file-path", "directory-path"}  # formats in a JSON Schema
 
 
 @dataclass(frozen=True)
@@ -158,14 +158,14 @@ def _output_schema(function: Callable[..., Any]) -> dict[str, Any] | None:
         schema = _inline_references(TypeAdapter(returned).json_schema(mode="serialization"))
     except Exception:  # a class that pydantic does not know, a type that contains itself, …: the task runs all the same
         return None
-    return None if _formats(schema) & _PATHS_AND_FILES else schema or None
+    return None if _formats(schema) & PATH_FORMATS else schema or None
 
 
 def _refuse_paths(schema: dict[str, Any]) -> dict[str, Any]:
     """Only an upload may become a path: a client could name any file of the worker with another."""
     for name, parameter in schema.get("properties", {}).items():
-        inner = [choice for choice in parameter.get("anyOf", [parameter]) if choice.get("format") != "binary"]
-        if _formats(inner) & _PATHS_AND_FILES:
+        inner = [choice for choice in parameter.get("anyOf", [parameter]) if not is_file(choice)]
+        if _formats(inner) & PATH_FORMATS:
             raise ValueError(
                 f"its parameter {name!r} has a Path that is no upload: annotate it as taskdesk.AnyFile or CsvFile, "
                 "one file per parameter"

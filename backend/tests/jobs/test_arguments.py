@@ -1,4 +1,4 @@
-"""Arguments are checked by the schema, for one job and for many. The sentences stand in tests/web/test_api.py."""
+"""Arguments are checked by the schema, for one job and for many. Sentences: tests/web/api/test_submit.py."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_what_the_worker_takes_is_taken(type, value):
     ("type", "value", "sentence"),
     [
         (time, "25:00", "This has to be a time such as 12:00:00."),
-        (datetime, "2026-01-02", "This has to be a date and time such as 2026-03-31T12:00:00Z."),
+        (datetime, "2026-01-02", "This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z."),
         (int, True, "This has to be a whole number."),
         (int | str | None, [], "This has to be a whole number."),
         (None | int, "x", "This has to be a whole number."),
@@ -52,7 +52,7 @@ def test_what_the_worker_takes_is_taken(type, value):
         (
             dict[Annotated[str, Field(max_length=1)], int],
             {"ab": 1},
-            "This breaks the rule propertyNames of the task's input_schema.",
+            "The name of a member breaks a rule of the task's input_schema.",
         ),
         (Annotated[str, Field(max_length=1)], "ab", "This has to have at most 1 character."),
         (Annotated[list[int], Field(max_length=1)], [1, 2], "This has to have at most 1 entry."),

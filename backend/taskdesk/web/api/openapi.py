@@ -13,6 +13,7 @@ import yaml
 from flask import Blueprint, Response, json, request
 
 from taskdesk.jobs.catalog import Announced, TaskSpec
+from taskdesk.jobs.schema_rules import is_file
 from taskdesk.web.context import desk
 
 _YAML = Path(__file__).with_name("openapi.yaml")
@@ -119,7 +120,7 @@ def _field(schema: dict[str, Any]) -> dict[str, Any]:
     choices = [choice for choice in schema.get("anyOf", [schema]) if choice.get("type") != "null"]
     rest = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
     field = {**rest, **choices[0]} if len(choices) == 1 else {**rest, "anyOf": choices}
-    return {**field, "minLength": 1} if field.get("format") == "binary" else field
+    return {**field, "minLength": 1} if is_file(field) else field
 
 
 def _reference(spec: TaskSpec, what: str) -> dict[str, str]:

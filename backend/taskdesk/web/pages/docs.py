@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from taskdesk.jobs.parsing import plain_schema
+from taskdesk.jobs.schema_rules import is_file, limits_in_words, plain_schema
 from taskdesk.web.api.openapi import document
 from taskdesk.web.context import desk
 from taskdesk.web.pages.view.curl import curl
@@ -146,27 +146,16 @@ class _Reader:
         schema = plain_schema(self._resolve(schema))
         if values := schema.get("enum", [schema["const"]] if "const" in schema else []):
             return " | ".join(map(str, values))
-        if schema.get("format") == "binary":
+        if is_file(schema):
             return " ".join(["file", *schema.get("extensions", [])])
         if schema.get("type") == "array":
             return f"list of {self._kind(schema.get('items', {}))}"
         kinds = schema.get("type", "any")
         kind = schema.get("format") or (kinds if isinstance(kinds, str) else " | ".join(kinds))
-        return f"{kind} {_limits(schema)}".strip()
+        return ", ".join(filter(None, (kind, limits_in_words(schema))))
 
     def _resolve(self, node: dict[str, Any]) -> dict[str, Any]:
         found: Any = self._description if "$ref" in node else node
         for part in node.get("$ref", "").split("/")[1:]:
             found = found[part]
         return dict(found)
-
-
-def _limits(schema: dict[str, Any]) -> str:
-    low, high = (next((schema[key] for key in keys if key in schema), None) for keys in (_LOW, _HIGH))
-    if high is None:
-        return f"≥ {low}" if low is not None else ""
-    return f"≤ {high}" if low is None else f"{low}–{high}"
-
-
-_LOW = ("minimum", "exclusiveMinimum")
-_HIGH = ("maximum", "exclusiveMaximum", "maxLength")

@@ -21,8 +21,9 @@ from taskdesk.jobs.errors import (
     JobNotFound,
     TaskNotFound,
 )
-from taskdesk.jobs.parsing import plain_schema, read_fields
+from taskdesk.jobs.parsing import read_fields
 from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.schema_rules import plain_schema
 from taskdesk.service.errors import NoRoom, RedisAway
 from taskdesk.web.access.identity import authenticator
 from taskdesk.web.access.roles import needs, reads

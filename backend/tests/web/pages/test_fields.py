@@ -63,7 +63,7 @@ def test_a_choice_with_a_default_begins_with_it_and_one_without_with_nothing():
         (int, ""),
         (Annotated[int, Ge(1), Le(2000)], "1 to 2000."),
         (Annotated[float, Ge(0), Lt(1)], "At least 0, less than 1."),
-        (Annotated[int | None, Gt(0)], "More than 0."),
+        (Annotated[int | None, Gt(0)], "Greater than 0."),
         (Annotated[int, MultipleOf(5)], "A multiple of 5."),
         (Annotated[str, MinLen(1)], ""),  # required says it
         (Annotated[str, MinLen(1), MaxLen(1)], "At most 1 character."),

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.web.pages.view.curl import example_file, value_for
+from taskdesk.jobs.schema_rules import example_value
+from taskdesk.web.pages.view.curl import example_file
 
 _PLAIN_NAME = re.compile(r"[\w .+-]+")
 
@@ -51,7 +52,7 @@ def code_samples(
             if name in files or is_missing:
                 uploads[name] = files.get(name) or example_file(name, spec.file_parameters[name])
         elif name in values or is_missing:
-            value = values.get(name) if name in values else value_for(schema)
+            value = values.get(name) if name in values else example_value(schema)
             if value is not None or schema.get("default") is not None:
                 texts[name] = value
     call = f"/tasks/{spec.name}/jobs{query and '?'}{query}"

@@ -9,16 +9,10 @@ from datetime import UTC, datetime
 from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.parsing import plain_schema
-from taskdesk.web.pages.view.bounds import in_words
+from taskdesk.jobs.schema_rules import attributes, limits_in_words, plain_schema, value_type
 
 Texts = Mapping[str, Sequence[str]]
 
-_LIMITS = {
-    "number": {"minimum": "min", "maximum": "max", "multipleOf": "step"},
-    "text": {"minLength": "minlength", "maxLength": "maxlength", "pattern": "pattern"},
-    "multiline": {"minLength": "minlength", "maxLength": "maxlength"},
-}
 _IN_A_ROW = {"text", "number", "date", "select"}  # the controls that an entry of a list may have
 _NOTHING = {"": "–"}
 _TRUE = ("on", "true", "1", "yes")
@@ -86,7 +80,7 @@ def _field(name: str, schema: dict[str, Any], required: bool, texts: Sequence[st
         control=control,
         values=_shown(control, texts),
         help=schema.get("description", ""),
-        bounds=in_words(plain),
+        bounds=_bounds(plain),
         required=required,
         error=error,
         limits=_limits(control, plain),
@@ -108,9 +102,12 @@ def _control(plain: dict[str, Any], is_optional: bool) -> str:
         return "select"
     if kind == "array":
         return "choices" if _is_enumeration(items) else "list"
-    by_format = {"binary": "file", "multiline": "multiline", "date": "date", "date-time": "datetime"}
-    by_type = {"integer": "number", "number": "number", "boolean": "checkbox", "string": "text"}
-    return by_format.get(plain.get("format", "")) or by_type.get(kind, "json")
+    return value_type(plain).control
+
+
+def _bounds(plain: dict[str, Any]) -> str:
+    text = limits_in_words(plain)
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def _is_enumeration(schema: dict[str, Any]) -> bool:
@@ -126,9 +123,7 @@ def _options(plain: dict[str, Any]) -> dict[str, str]:
 
 
 def _limits(control: str, plain: dict[str, Any]) -> dict[str, Any]:
-    limits = {html: plain[rule] for rule, html in _LIMITS.get(control, {}).items() if rule in plain}
-    if control == "number":
-        limits.setdefault("step", 1 if plain["type"] == "integer" else "any")
+    limits = attributes(control, plain)
     if control == "file" and plain.get("extensions"):
         limits["accept"] = ",".join(plain["extensions"])
     return limits

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
-from taskdesk.jobs.parsing import with_zone
 from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.schema_rules import with_zone
 from taskdesk.web.query import FILTERS
 
 RANGES = {"1h": "last hour", "1d": "last day", "7d": "last week"}

@@ -1,0 +1,95 @@
+"""A format of a parameter is one row of a table: form, API, command line, code samples and errors agree."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+
+import pytest
+from click.testing import CliRunner
+
+from taskdesk.cli import program
+from taskdesk.jobs.catalog import Catalog, TaskSpec, announce
+from taskdesk.jobs.parsing import read_fields
+from taskdesk.jobs.schema_rules import FORMATS, ValueType
+from taskdesk.jobs.task import FILE_FORMAT
+from taskdesk.web.pages.view.fields import form_fields, texts_of
+
+# A format that a later version adds, and all that are there.
+ADDED = ValueType(
+    "a room such as B 12", "B 12", parse=str.upper, accepts=lambda text: bool(re.fullmatch(r"[A-Z] \d+", text))
+)
+NAMES = [name for name in FORMATS if name != FILE_FORMAT] + ["room"]
+WRONG = "§ §"
+
+
+@pytest.fixture(autouse=True)
+def added(monkeypatch):
+    monkeypatch.setitem(FORMATS, "room", ADDED)
+
+
+@pytest.fixture
+def spec(redis, client):
+    """An announced task with a required parameter of each format, named after it."""
+    fields = {name.replace("-", "_"): {"type": "string", "format": name} for name in NAMES}
+    schema = {"type": "object", "properties": fields, "required": [*fields], "additionalProperties": False}
+    task = TaskSpec(
+        name="formats", reference="sample_tasks.formats", title="Formats", description="", queue="default", timeout=9,
+        retries=0, input_schema=schema,
+    )  # fmt: skip
+    announce(redis, Catalog(tasks={"formats": task}))
+    return task
+
+
+def examples(spec):
+    return {name: FORMATS[schema["format"]].example for name, schema in spec.parameters.items()}
+
+
+def wrong(spec):
+    """The formats that the check by schema knows, with the sentence for a wrong value. The worker checks the others."""
+    rows = {name: FORMATS[schema["format"]] for name, schema in spec.parameters.items()}
+    checked = ("date", "date_time", "time", "uuid", "email", "ipv4", "ipv6", "room")
+    return {name: f"This has to be {rows[name].words}." for name in checked}
+
+
+def test_the_api_takes_the_examples_and_names_what_is_wrong(client, spec):
+    taken = client.post("/api/v1/tasks/formats/jobs", json=examples(spec))
+    refused = client.post("/api/v1/tasks/formats/jobs", json=dict.fromkeys(spec.parameters, WRONG))
+
+    assert taken.status_code == 202
+    assert {error["pointer"][1:]: error["detail"] for error in refused.json["errors"]} == wrong(spec)
+
+
+def test_the_form_has_the_control_of_each_format_and_says_what_is_wrong(client, spec):
+    page = client.get("/tasks/formats").text
+    refused = html.unescape(client.post("/tasks/formats", data=dict.fromkeys(spec.parameters, WRONG)).text)
+
+    assert [field.control for field in form_fields(spec)] == [FORMATS[name].control for name in NAMES]
+    assert all(f'id="{name}"' in page for name in spec.parameters)
+    assert [sentence for sentence in wrong(spec).values() if sentence not in refused] == []
+
+
+def test_the_form_reads_the_examples(client, spec):
+    assert read_fields(spec, texts_of(examples(spec))) == examples(spec)
+    assert client.post("/tasks/formats", data={**examples(spec), "room": "b 12"}).status_code == 303
+
+
+def test_the_command_line_reads_the_examples_and_names_what_is_wrong(redis_url, tmp_path, spec):
+    def submit(values):
+        env = {"REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}
+        texts = [f"{name}={text}" for name, text in values.items()]
+        return CliRunner().invoke(program, ["submit", "formats", "--json", *texts], env=env)
+
+    assert json.loads(submit({**examples(spec), "room": "b 12"}).stdout)["input"] == examples(spec)
+    refused = submit(dict.fromkeys(spec.parameters, WRONG)).stderr
+    assert [name for name, sentence in wrong(spec).items() if f"{name}: {sentence}" not in refused] == []
+
+
+def test_the_code_samples_and_the_page_of_the_api_show_the_examples(client, spec):
+    samples = html.unescape(client.get("/tasks/formats").text)
+    reference = html.unescape(client.get("/docs").text)
+
+    for name, example in examples(spec).items():
+        assert f'"{name}": {json.dumps(example)}' in samples
+        assert f'"{name}": {json.dumps(example)}' in reference
