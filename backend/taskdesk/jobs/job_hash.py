@@ -32,6 +32,7 @@ from taskdesk.jobs.fields import (
     TASK,
 )
 from taskdesk.jobs.job import Attempt, HandedBack, Job, Retention
+from taskdesk.jobs.losses import WORKER_LOST
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.status import Status, status_of
 from taskdesk.service import clock
@@ -44,9 +45,7 @@ LISTED = (
 )
 WHOLE = ("data", "worker_name", ATTEMPTS, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
-# The error of a failed job that has none of ours: RQ's own code took it from a worker that was silent.
-LOST = {"type": "WorkerLost", "title": "Worker lost", "detail": "The worker that ran the job was lost."}
-
+_TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
 _LONGEST_BACKOFF_SECONDS = 300
 
 # What a submit writes
@@ -148,7 +147,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         input=arguments,
         progress=Progress(*json.loads(current)) if current else None,
         result_kinds=json.loads(fields[RESULT_KINDS] or b"null"),
-        error=json.loads(fields[ERROR] or b"null") or (LOST if status is Status.FAILED else None),
+        error=json.loads(fields[ERROR] or b"null") or (_TAKEN_BY_RQ if status is Status.FAILED else None),
         tags=tuple(_text(fields[TAGS]).split()),
         attempt=len(intervals) - int(fields["retries_left"] or len(intervals)) + 1,
         retry_of=_text(fields[RETRY_OF]) or None,

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from rq.timeouts import JobTimeoutException
 
-from taskdesk.jobs.job_hash import LOST
+from taskdesk.jobs import losses
+from taskdesk.jobs.losses import TIME_LIMIT, Loss, log_text
 from taskdesk.service.errors import AppError
 
 
@@ -27,7 +28,7 @@ class Failure:
     def of(cls, error: BaseException, timeout: int) -> Failure:
         text = "".join(traceback.format_exception(error))
         if isinstance(error, JobTimeoutException):
-            return cls.timed_out(timeout, text)
+            return cls.of_loss(TIME_LIMIT(seconds=timeout), text)
         if isinstance(error, SystemExit):
             return cls("SystemExit", "SystemExit", f"The task called sys.exit({error.code!r}).", text)
         name = type(error).__name__
@@ -35,22 +36,9 @@ class Failure:
         return cls(name, title, _sentence(error) or name, text)
 
     @classmethod
-    def timed_out(cls, timeout: float, text: str) -> Failure:
-        return cls("Timeout", "Time limit", f"The job ran longer than its limit of {timeout:g} s.", text)
-
-    @classmethod
-    def lost(cls, detail: str = LOST["detail"]) -> Failure:
-        return cls(LOST["type"], LOST["title"], detail, detail)
-
-    @classmethod
-    def worker_stopped(cls) -> Failure:
-        detail = "The worker was stopped while the job ran, which is to run at most once."
-        return cls("WorkerStopped", "Worker stopped", detail, detail)
-
-    @classmethod
-    def not_served(cls, reason: str, seconds: int) -> Failure:
-        detail = f"No worker could run the job within {seconds:,} s (FOREIGN_TTL). {reason}"
-        return cls("NotServed", "No worker", detail, detail)
+    def of_loss(cls, loss: Loss, text: str = "") -> Failure:
+        """`text`: the traceback, if there is one."""
+        return cls(loss.type, loss.title, loss.sentence, text or loss.sentence)
 
     @property
     def was_cut_off(self) -> bool:
@@ -59,8 +47,16 @@ class Failure:
 
     @property
     def error(self) -> str:
-        """As JSON: our field in the job's hash."""
-        return json.dumps({"type": self.type, "title": self.title, "detail": self.detail})
+        """The field `td_error` of the job's hash."""
+        return json.dumps(self._error)
+
+    @property
+    def log_text(self) -> str:
+        return log_text(self._error)
+
+    @property
+    def _error(self) -> dict[str, str]:
+        return {"type": self.type, "title": self.title, "detail": self.detail}
 
     @property
     def packed_traceback(self) -> bytes:
@@ -68,7 +64,7 @@ class Failure:
         return base64.b64encode(zlib.compress(_storable(self.traceback).encode()))
 
 
-STOPPED = Failure("Stopped", "Stopped", "The job was stopped.", "Job stopped by user, work-horse terminated.")
+STOPPED = Failure.of_loss(losses.STOPPED, "Job stopped by user, work-horse terminated.")  # the text of RQ
 
 
 def _sentence(error: BaseException) -> str:

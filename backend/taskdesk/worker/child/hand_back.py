@@ -5,6 +5,7 @@ from __future__ import annotations
 from redis import Redis
 
 from taskdesk.jobs.catalog import CATALOG_CACHE_SECONDS, CatalogReader
+from taskdesk.jobs.losses import NOT_SERVED
 from taskdesk.service.errors import AppError
 from taskdesk.worker.child.reservation import ReservedJob
 from taskdesk.worker.discovery import TaskRegistry
@@ -44,5 +45,5 @@ class HandBack:
         return []
 
     def _arguments(self, reference: str, version: str, others: list[str], reason: str) -> tuple[str | int | bytes, ...]:
-        over = Failure.not_served(reason, self._ttl)
+        over = Failure.of_loss(NOT_SERVED(seconds=self._ttl, reason=reason))
         return reference, version, " ".join(others), reason, self._ttl, over.error, over.packed_traceback

@@ -342,7 +342,7 @@ class Child:
 
     def _fail(self, outcome: EndedJob, failure: Failure) -> None:
         job = outcome.job
-        log.warning("job %s failed: %s: %s", job.id, failure.type, failure.detail, extra={"about": job.about})
+        log.warning("job %s failed: %s: %s", job.id, failure.type, failure.log_text, extra={"about": job.about})
         self._release(outcome, "failed", failure)
 
     def _release(self, outcome: EndedJob, how: str, failure: Failure, *foreign: str | int | bytes) -> Any:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from taskdesk.jobs.losses import PROCESS_HUNG
 from taskdesk.worker.exit_status import EXIT_FINISHED, EXIT_RECYCLE
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.shared.activity import Activity, RunningJob
 from taskdesk.worker.shared.meters import Row
-from taskdesk.worker.supervisor.job_control import HUNG, JobControl
+from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
-from taskdesk.worker.supervisor.settlement import Settlement, reason
+from taskdesk.worker.supervisor.settlement import Settlement, death_of
 from taskdesk.worker.supervisor.signals import StopSignals
 
 MAX_UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
@@ -54,14 +55,14 @@ class ChildExit:
         if self._signals.is_set:
             self._settlement.release("put_back", None, None)
         elif self._unbegun_deaths >= MAX_UNBEGUN_DEATHS:
-            self._settlement.release("lost", Failure.lost(reason(status)), None)
+            self._settlement.release("lost", Failure.of_loss(death_of(status)), None)
             raise RuntimeError("the child dies before it begins anything")
 
     def _settle_running(self, running: RunningJob, status: int) -> None:
         ending = self._control.ending
         self._settlement.send_output(running)
-        detail = HUNG if ending and ending.failure.detail == HUNG else reason(status)
-        self._settlement.end_unconfirmed(detail, has_to_make_way=self._process.is_overdue)
+        loss = PROCESS_HUNG if ending and ending.failure.detail == PROCESS_HUNG.sentence else death_of(status)
+        self._settlement.end_unconfirmed(loss, has_to_make_way=self._process.is_overdue)
         if running.is_refused and running.job_id != self._spared:  # once: it may be what kills the child
             self._settlement.release("put_back", None, running)
             self._spared = running.job_id
@@ -70,4 +71,4 @@ class ChildExit:
         elif ending and ending.running.execution == running.execution:
             self._settlement.release(ending.how, ending.failure, running)
         else:
-            self._settlement.release("lost", Failure.lost(reason(status)), running)
+            self._settlement.release("lost", Failure.of_loss(death_of(status)), running)

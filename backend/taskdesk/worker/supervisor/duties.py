@@ -7,6 +7,7 @@ import time
 from rq import worker_registration
 from rq.worker import BaseWorker
 
+from taskdesk.jobs.losses import KILL_COMMAND, TAKEN_AWAY
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.shared.activity import RunningJob
 from taskdesk.worker.supervisor.commands import Commands
@@ -61,7 +62,7 @@ class Duties:
             if name == "shutdown":
                 self._signals.is_set = True
             elif name == "kill-horse" and running:
-                self._control.kill(running, "lost", Failure.lost("Its process was killed by a command."))
+                self._control.kill(running, "lost", Failure.of_loss(KILL_COMMAND))
             elif name == "stop-job" and running and running.job_id == job_id:
                 self._control.stop(running)
 
@@ -78,7 +79,7 @@ class Duties:
         if running and verdict.job == b"stop":
             self._control.stop(running)
         elif running and verdict.job == b"drop":
-            self._control.kill(running, "lost", Failure.lost("The job was taken away while it ran."))
+            self._control.kill(running, "lost", Failure.of_loss(TAKEN_AWAY))
 
     def _restore_record(self) -> None:
         redis = self._worker.connection

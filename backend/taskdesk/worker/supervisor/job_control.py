@@ -7,6 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
+from taskdesk.jobs.losses import PROCESS_HUNG, TIME_LIMIT
 from taskdesk.worker.failure import STOPPED, Failure
 from taskdesk.worker.shared.activity import Activity, RunningJob
 from taskdesk.worker.supervisor.hang_detector import HangDetector
@@ -15,7 +16,6 @@ from taskdesk.worker.supervisor.settlement import Settlement
 
 REVOKE_AFTER_SECONDS = 0.03  # then a job counts as long, and what was prefetched during it goes back
 ALARM_GRACE_SECONDS = 5.0  # over its time limit; then a job that ignores the alarm is killed
-HUNG = "The process that ran the job stopped responding after the function had ended, and its result is lost."
 
 log = logging.getLogger("worker")
 
@@ -49,7 +49,11 @@ class JobControl:
         if self._process.is_overdue:
             self._process.kill()
         elif running and running.is_at_work and 0 < running.timeout < running.seconds - ALARM_GRACE_SECONDS:
-            self.kill(running, "failed", Failure.timed_out(running.timeout, "It did not react to its alarm."))
+            self.kill(
+                running,
+                "failed",
+                Failure.of_loss(TIME_LIMIT(seconds=running.timeout), "It did not react to its alarm."),
+            )
         elif self._hang_detector.is_too_long(running, is_redis_away=is_redis_away):
             self._kill_hanging(running)
 
@@ -91,7 +95,7 @@ class JobControl:
             self._process.kill()
         self._hang_detector.begin()
         if running:
-            self.ending = Ending("lost", Failure.lost(HUNG), running)
+            self.ending = Ending("lost", Failure.of_loss(PROCESS_HUNG), running)
         log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
 
     def _if_still_at_work(self, running: RunningJob, act: Callable[[], None]) -> bool:

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError, ResponseError
 
 from taskdesk.jobs.events import KEPT_SECONDS
 from taskdesk.jobs.keys import PARENTS, job_key
+from taskdesk.jobs.losses import PROCESS_CRASHED, PROCESS_EXITED, PROCESS_KILLED, WORKER_LOST, WORKER_STOPPED, Loss
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.logs import job_fields
@@ -59,13 +60,13 @@ class Settlement:
 
     # What the child has left
 
-    def end_unconfirmed(self, detail: str, *, has_to_make_way: bool) -> None:
+    def end_unconfirmed(self, loss: Loss, *, has_to_make_way: bool) -> None:
         """The job before the one that runs, if Redis may not know how that has ended."""
         ending = self._activity.read_unconfirmed()
         if ending and has_to_make_way:
             self.make_way(ending)
         elif ending:
-            self.release("lost", Failure.lost(detail), ending)
+            self.release("lost", Failure.of_loss(loss), ending)
 
     def send_output(self, running: RunningJob) -> None:
         """What it has printed and Redis does not have yet. If Redis is full, its last words are lost: it has to end."""
@@ -80,7 +81,7 @@ class Settlement:
         """The job's time to end before its worker does is over: it goes back, unless it is to run at most once."""
         task = self._task_of(running.job_id)
         if task and task.options.at_most_once:
-            self.release("failed", Failure.worker_stopped(), running)
+            self.release("failed", Failure.of_loss(WORKER_STOPPED), running)
         else:
             self.release("put_back", None, running)
 
@@ -97,7 +98,7 @@ class Settlement:
             return
         status, job_id, request_id = (answer[n].decode() for n in (0, 1, 3))
         extra = {"about": job_fields(job_id, request_id)}
-        log.warning("job %s is %s%s", job_id, status, f": {failure.detail}" if failure else " again", extra=extra)
+        log.warning("job %s is %s%s", job_id, status, f": {failure.log_text}" if failure else " again", extra=extra)
         if how in ("lost", "failed") and running:
             self._count_failure(job_id, running.seconds)
         if answer[2]:  # others wait for it
@@ -111,7 +112,7 @@ class Settlement:
 
     def tick(self) -> int:
         """Queue what is due, and take over what lost workers held; what tick.lua answers."""
-        lost = Failure.lost()
+        lost = Failure.of_loss(WORKER_LOST)
         schedules, parents, jobs, wanted = TICK(
             self._redis, self._worker_name, now_text(), lost.error, lost.packed_traceback, *self._queues
         )
@@ -119,7 +120,7 @@ class Settlement:
         self._meters.count("rescued", len(jobs))
         for job_id, request_id in jobs:
             extra = {"about": job_fields(job_id.decode(), request_id.decode())}
-            log.warning("job %s has lost its worker", job_id.decode(), extra=extra)
+            log.warning("job %s is taken from its worker: %s", job_id.decode(), lost.log_text, extra=extra)
             self._count_failure(job_id.decode(), None)
         until = time.monotonic() + DEPENDENTS_SECONDS
         for job_id in parents:
@@ -147,10 +148,10 @@ class Settlement:
         return self._registry.tasks.get(reference_of(self._redis.hget(job_key(job_id), "data")))
 
 
-def reason(status: int) -> str:
-    """Why a child is dead, by its exit status as `os.waitstatus_to_exitcode` gives it."""
+def death_of(status: int) -> Loss:
+    """Return why a child has died, by its exit status as `os.waitstatus_to_exitcode` gives it."""
     if status == -signal.SIGKILL:
-        return "The process that ran the job was killed (signal 9): out of memory?"
+        return PROCESS_KILLED
     if status < 0:
-        return f"The process that ran the job died of signal {-status} ({signal.Signals(-status).name})."
-    return f"The process that ran the job ended with exit status {status}."
+        return PROCESS_CRASHED(number=-status, signal=signal.Signals(-status).name)
+    return PROCESS_EXITED(status=status)
