@@ -10,6 +10,7 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
+from taskdesk.launcher.run import SOURCES
 from taskdesk.service import checks
 from tests.test_documents import ROOT, known_settings
 
@@ -104,6 +105,13 @@ def test_prod_has_the_code_in_its_images_and_its_data_on_volumes():
     assert not any("command" in service for service in ours.values())
     assert [service.get("volumes") for service in ours.values()] == [["data:/data"], ["data:/data"], None]
     assert {"data", "redis"} == set(BASE["volumes"])
+
+
+@pytest.mark.parametrize(("service", "role", "more"), [("app", "web", []), ("worker", "worker", ["tasks"])])
+def test_in_dev_a_program_is_restarted_for_what_it_imports_and_for_nothing_else(service, role, more):
+    watched = re.findall(r" /app/(\S+)", DEV[service]["command"])
+
+    assert set(watched) == {*SOURCES[role], *more}
 
 
 def test_a_log_file_is_on_a_volume_or_there_is_none():

@@ -16,8 +16,10 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from taskdesk.launcher.run import SOURCES, WATCHED_SUFFIXES
 from taskdesk.service.embedded import find_redis_url
 from taskdesk.service.settings import SharedSettings
+from tests.test_architecture import ENTRIES, MAY_IMPORT
 
 BACKEND = Path(__file__).resolve().parents[1]
 RUN = [sys.executable, "-m", "taskdesk.launcher.run"]
@@ -242,6 +244,18 @@ def test_in_dev_edited_tasks_are_loaded_again(start, tmp_path):
     run.wait_for("one.py has changed")
     wait_until(lambda: worker not in run.pids("worker.py") and run.pids("worker.py"), "another worker")
     assert run.pids("server.py")[0] == web
+
+
+@pytest.mark.parametrize("program", ["server", "worker"])
+def test_a_program_is_restarted_for_every_file_that_it_imports(program):
+    parts = ENTRIES[program] | set().union(*(MAY_IMPORT[part] for part in ENTRIES[program]))
+    sources = SOURCES["web" if program == "server" else program]
+    files = [path for source in sources for path in (BACKEND / source).rglob("*") if path.is_file()]
+
+    assert {source.removeprefix("taskdesk/") for source in sources} == {
+        *parts, "__init__.py", "version.py", f"{program}.py",
+    }  # fmt: skip
+    assert {path.suffix for path in files} - {".pyc", ".md"} <= {*WATCHED_SUFFIXES}
 
 
 def test_a_redis_of_ones_own_is_used_and_may_come_later(start):

@@ -35,7 +35,7 @@ def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
         if dropped := mend_aof(server, folder):
             say(f"its file ended within a write, as after a crash: the last {dropped} bytes are dropped", "redis", 33)
         # Redis inherits the lock, and so holds it for as long as it lives, even if we are killed: two never share data.
-        redis = ManagedProcess("redis", _command(server, folder, port), {}, colour=33, inherit_fds=[lock.fileno()])
+        redis = ManagedProcess("redis", _command(server, folder, port), {}, color=33, inherit_fds=[lock.fileno()])
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, its Redis {redis.process.pid}")
     return redis, f"redis://127.0.0.1:{port}/0"

@@ -1,7 +1,7 @@
-"""What `make run` starts: Redis, web, worker and dashboard in one terminal; Ctrl-C stops all, Redis last.
+"""`make run`: Redis, web, worker and dashboard in one terminal. Ctrl-C stops all of them, Redis last.
 
-In dev, web and worker start again when their code changes. Why not honcho: it stops everything at once, while
-workers still tell Redis what they did, and sees no death while a child of the dead one holds its output open.
+In dev, web and worker are restarted when their code changes. honcho would not do: it stops all processes at once, while
+workers still write to Redis, and it misses the death of a process while a child of it holds the output open.
 """
 
 from __future__ import annotations
@@ -30,7 +30,15 @@ from taskdesk.service.settings import AppHost, AppPort, DashboardPort, Dashboard
 from taskdesk.service.startup import answer_help
 from taskdesk.worker.settings import WorkerSettings
 
-WATCHED_SUFFIXES = (".py", ".html", ".css", ".js")
+REDIS_STOP_SECONDS = 5
+WATCHED_SUFFIXES = (".py", ".lua", ".html", ".css", ".js", ".svg", ".yaml")
+# What each program is restarted for: the script and what it imports, in `backend/`. The worker also imports the tasks.
+_SHARED = ("taskdesk/__init__.py", "taskdesk/version.py", "taskdesk/jobs", "taskdesk/service")
+SOURCES: dict[str, tuple[str, ...]] = {
+    "web": ("server.py", "taskdesk/web", *_SHARED),
+    "worker": ("worker.py", "taskdesk/worker", *_SHARED),
+    "dashboard": (),
+}
 
 
 class RunSettings(WorkerSettings):
@@ -41,20 +49,20 @@ class RunSettings(WorkerSettings):
 
 
 class Stack:
-    """All services, from the start of Redis to its end."""
+    """All processes, from the start of Redis to its end."""
 
     def __init__(self, settings: RunSettings):
         self._settings = settings
         self._redis: ManagedProcess | None = None
-        self._services: list[ManagedProcess] = []
-        self._signals: list[int] = []  # that ask us to stop
+        self._programs: list[ManagedProcess] = []
+        self._signals: list[int] = []  # received; each asks us to stop
         self._edits: SimpleQueue[Path] = SimpleQueue()
         self._unwatch = threading.Event()
         for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(signum, lambda received, _: self._signals.append(received))
 
     def run(self) -> int:
-        """Return the exit status: 0 when it was asked to stop."""
+        """Run until a signal or until a process dies. Return the exit status: 0 after a signal."""
         try:
             died = self._start() or self._supervise()
         finally:
@@ -68,64 +76,68 @@ class Stack:
         return max(died.process.returncode, 1)
 
     def _start(self) -> ManagedProcess | None:
-        settings = self._settings
-        if "redis_url" in settings.model_fields_set:
-            self.redis_url = settings.redis_url.get_secret_value()
-            exit_if_redis_denies_access(self.redis_url)
-            if not _is_reachable(self.redis_url):
-                say("REDIS_URL is set, but nothing answers there. Everything starts, and works once it does.")
-        else:
-            self._redis, self.redis_url = start_redis(settings.data_dir / "redis")
-            write_redis_url(settings.data_dir, self.redis_url)
-            port = urlsplit(self.redis_url).port or 0
-            while not answers_ping(port):
-                if self._redis.ended:
-                    return self._redis
-                if self._signals:
-                    return None
-                time.sleep(0.02)
-        env = {
-            "REDIS_URL": self.redis_url,
-            "DASHBOARD_URL": settings.dashboard_url or f"http://127.0.0.1:{settings.dashboard_port}/",
-        }
-        package, tasks = BACKEND / "taskdesk", list(_folders(settings.tasks))
-        shared = [package / "jobs", package / "service"]
-        web = [package / "web", BACKEND / "server.py", *shared]
-        worker = [package / "worker", BACKEND / "worker.py", *shared, *tasks]
-        for name, script, colour, sources in (
-            ("web", "server.py", 32, web),
-            ("worker", "worker.py", 36, worker),
-            ("dashboard", "dashboard.py", 35, []),
-        ):
-            command = [sys.executable, script]
-            self._services.append(ManagedProcess(name, command, env, colour=colour, sources=sources))
-        if settings.env == "dev":
-            threading.Thread(target=self._watch, args=[{BACKEND, *tasks}], daemon=True).start()
+        """Start everything, Redis first; return Redis if it died meanwhile."""
+        if "redis_url" in self._settings.model_fields_set:
+            self._use_redis(self._settings.redis_url.get_secret_value())
+        elif died := self._start_redis():
+            return died
+        if not self._signals:
+            self._start_programs()
         return None
 
+    def _use_redis(self, url: str) -> None:
+        self._redis_url = url
+        exit_if_redis_denies_access(url)
+        if not _is_reachable(url):
+            say("REDIS_URL is set, but nothing answers there. Everything starts, and works once it does.")
+
+    def _start_redis(self) -> ManagedProcess | None:
+        """Start a Redis and wait until it answers; return it if it died meanwhile."""
+        self._redis, self._redis_url = start_redis(self._settings.data_dir / "redis")
+        write_redis_url(self._settings.data_dir, self._redis_url)
+        port = urlsplit(self._redis_url).port or 0
+        while not answers_ping(port) and not self._signals:
+            if self._redis.ended:
+                return self._redis
+            time.sleep(0.02)
+        return None
+
+    def _start_programs(self) -> None:
+        settings = self._settings
+        dashboard_url = settings.dashboard_url or f"http://127.0.0.1:{settings.dashboard_port}/"
+        env = {"REDIS_URL": self._redis_url, "DASHBOARD_URL": dashboard_url}
+        tasks = list(_folders(settings.tasks))
+        programs = (("web", "server.py", 32), ("worker", "worker.py", 36), ("dashboard", "dashboard.py", 35))
+        for name, script, color in programs:
+            sources = [BACKEND / source for source in SOURCES[name]] + (tasks if name == "worker" else [])
+            command = [sys.executable, script]
+            self._programs.append(ManagedProcess(name, command, env, color=color, sources=sources))
+        if settings.env == "dev":
+            threading.Thread(target=self._watch, args=[{BACKEND, *tasks}], daemon=True).start()
+
     def _supervise(self) -> ManagedProcess | None:
-        """Until it is asked to stop; or until a service dies, which is returned."""
-        told = False
+        """Wait for a signal, or for the death of a process, which is returned."""
+        announced = False
         while not self._signals:
             edits = {self._edits.get() for _ in range(self._edits.qsize())}
             if self._redis and self._redis.ended:
                 return self._redis
-            for service in self._services:
-                if not service.attend(edits):
-                    return service
-            if not told and _is_healthy(_address(self._settings.app_host), self._settings.app_port):
-                told = True
-                self._tell_addresses()
+            for program in self._programs:
+                if not program.supervise(edits):
+                    return program
+            if not announced and _is_healthy(_address(self._settings.app_host), self._settings.app_port):
+                announced = True
+                self._print_addresses()
             time.sleep(0.1)
         return None
 
     def _stop(self) -> None:
         self._unwatch.set()
-        if self._services:
+        if self._programs:
             say("Stopping; running jobs get a moment to end. (Ctrl-C again: at once.)")
-        stop_processes(self._services, self._settings.stop_grace + 1, self._signals)
+        stop_processes(self._programs, self._settings.stop_grace + 1, self._signals)
         if self._redis:
-            stop_processes([self._redis], 5, [])
+            stop_processes([self._redis], REDIS_STOP_SECONDS, [])
             remove_redis_url(self._settings.data_dir)
 
     def _watch(self, folders: Collection[Path]) -> None:
@@ -134,7 +146,7 @@ class Stack:
                 if name.endswith(WATCHED_SUFFIXES):
                     self._edits.put(Path(name))
 
-    def _tell_addresses(self) -> None:
+    def _print_addresses(self) -> None:
         desk = f"http://{_address(self._settings.app_host)}:{self._settings.app_port}/"
         lines = [
             ("Desk", desk),
@@ -142,14 +154,14 @@ class Stack:
             ("Dashboard", f"http://127.0.0.1:{self._settings.dashboard_port}/"),
         ]
         if self._redis:
-            lines.append(("Redis", self.redis_url))
+            lines.append(("Redis", self._redis_url))
         say("")
         for what, address in lines:
             say(f"  {what:<10} {address}")
         say("")
 
 
-def refuse_taken_ports(settings: RunSettings) -> None:
+def exit_if_ports_are_taken(settings: RunSettings) -> None:
     with ExitStack() as held:
         for name, port in (("APP_PORT", settings.app_port), ("DASHBOARD_PORT", settings.dashboard_port)):
             try:
@@ -161,7 +173,7 @@ def refuse_taken_ports(settings: RunSettings) -> None:
 
 
 def _folders(package: str) -> Iterator[Path]:
-    with suppress(ImportError, ValueError):  # the worker will say it
+    with suppress(ImportError, ValueError):  # the worker reports it
         spec = find_spec(package)
         yield from map(Path, (spec and spec.submodule_search_locations) or ())
 
@@ -193,7 +205,7 @@ def _is_healthy(host: str, port: int) -> bool:
 def main() -> int:
     answer_help(RunSettings)
     settings = load_settings_or_exit(RunSettings)
-    refuse_taken_ports(settings)
+    exit_if_ports_are_taken(settings)
     return Stack(settings).run()
 
 

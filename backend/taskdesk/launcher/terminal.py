@@ -8,10 +8,10 @@ from contextlib import suppress
 from typing import NoReturn
 
 
-def say(line: str, name: str = "run", colour: int = 1) -> None:
+def say(line: str, name: str = "run", color: int = 1) -> None:
     label = f"{name:<9} |"
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
-        label = f"\033[{colour}m{label}\033[0m"
+        label = f"\033[{color}m{label}\033[0m"
     with suppress(OSError):  # the terminal is gone; what runs has to be stopped all the same
         sys.stdout.write(f"{label} {line}\n")
         sys.stdout.flush()

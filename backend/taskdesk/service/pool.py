@@ -1,4 +1,4 @@
-"""Keep N processes of one kind running: one that dies is replaced; a signal to stop reaches all of them."""
+"""Keep N processes of one kind running: replace each that dies, and pass a signal to stop on to all of them."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ log = logging.getLogger("processes")
 
 _EARLY_FAILURE_SECONDS = 10.0  # a process that fails within this time counts as unable to start
 _MAX_EARLY_FAILURES = 5  # in a row, for each process of the pool
+_MIN_RESTART_SECONDS = 1.0  # between the starts of a process and of its replacement
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _STOP = {signal.SIGTERM, signal.SIGINT}
 _WATCHED = _STOP | {signal.SIGCHLD}
 
 
 class Pool:
-    """Forks `size` processes that run `work`, and replaces any that ends, at most one a second each.
+    """Fork `size` processes that run `work`, and replace each that ends.
 
-    `work` gets its number, from 0; a process has that of the one which it replaces.
-
-    It gives up when they fail again and again as soon as they have begun. `name` says in the log what they are;
-    `before_stop` is called before they are stopped.
+    `name` says in the log what the processes are. `work` gets the number of its process, from 0; a replacement keeps
+    the number. `before_stop` is called before the processes are stopped. The pool gives up when processes keep failing
+    right after their start.
     """
 
     def __init__(
@@ -38,38 +39,39 @@ class Pool:
         self._size = size
         self._work = work
         self._before_stop = before_stop
-        self._started: dict[int, tuple[int, float]] = {}  # by pid: its number, and when
+        self._started: dict[int, tuple[int, float]] = {}  # by pid: its number, and when it was started
+        self._early_failures = 0
+        self._is_stopping = self._has_given_up = False
 
     def run(self) -> int:
-        """Return the exit status when all processes have ended: 0 after SIGTERM or SIGINT, 1 if they can't go on."""
+        """Return the exit status when all processes have ended: 0 after SIGTERM or SIGINT, 1 if the pool gave up."""
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         for number in range(self._size):
             self._start(number)
-        stopping = gives_up = False
-        failures = 0
         while self._started:
             received = signal.sigtimedwait(_WATCHED, 1.0)
             if received and received.si_signo in _STOP:
-                stopping = True
                 self._stop()
-            for pid, status in self._ended():
-                number, began = self._started.pop(pid)
-                lived = time.monotonic() - began
-                if stopping:
-                    continue
-                if os.WIFEXITED(status):  # not if somebody has killed it
-                    failures = failures + 1 if lived < _EARLY_FAILURE_SECONDS else 0
-                if failures >= _MAX_EARLY_FAILURES * self._size:
-                    log.critical("%s %s ended (%s), as those before it: giving up", self._name, pid, _reason(status))
-                    stopping = gives_up = True
-                    self._stop()
-                else:
-                    log.error("%s %s ended (%s); starting another", self._name, pid, _reason(status))
-                    time.sleep(max(0.0, 1.0 - lived))
-                    self._start(number)
-        return int(gives_up)
+            for pid, status in self._reap():
+                number, started_at = self._started.pop(pid)
+                if not self._is_stopping:
+                    self._replace(pid, status, number, time.monotonic() - started_at)
+        return int(self._has_given_up)
+
+    def _replace(self, pid: int, status: int, number: int, lived: float) -> None:
+        if os.WIFEXITED(status):  # a process that somebody has killed did not fail
+            self._early_failures = self._early_failures + 1 if lived < _EARLY_FAILURE_SECONDS else 0
+        if self._early_failures >= _MAX_EARLY_FAILURES * self._size:
+            log.critical("%s %s ended (%s), as those before it: giving up", self._name, pid, _reason(status))
+            self._has_given_up = True
+            self._stop()
+        else:
+            log.error("%s %s ended (%s); starting another", self._name, pid, _reason(status))
+            time.sleep(max(0.0, _MIN_RESTART_SECONDS - lived))
+            self._start(number)
 
     def _stop(self) -> None:
+        self._is_stopping = True
         self._before_stop()
         for pid in self._started:
             os.kill(pid, signal.SIGTERM)
@@ -90,8 +92,8 @@ class Pool:
 
         run_and_exit(self._name, run)
 
-    def _ended(self) -> Iterator[tuple[int, int]]:
-        """One by one: the pid of what has been reaped is nobody's, and no longer to be signalled."""
+    def _reap(self) -> Iterator[tuple[int, int]]:
+        """Yield pid and status of each process that has ended, one by one: a reaped pid must not be signaled again."""
         for pid in list(self._started):
             found, status = os.waitpid(pid, os.WNOHANG)
             if found:
@@ -99,21 +101,15 @@ class Pool:
 
 
 def die_with_parent(parent: int, signum: int) -> None:
-    """Have the kernel send this process `signum` when `parent` is gone (Linux has that)."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signum)
-    if os.getppid() != parent:
+    """Make the kernel send this process `signum` when the process `parent` dies (on Linux). Call it after a fork."""
+    if _LIBC:
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signum)
+    if os.getppid() != parent:  # it died before
         os._exit(1)
 
 
-def _reason(status: int) -> str:
-    if os.WIFSIGNALED(status):
-        return f"signal {os.WTERMSIG(status)}"
-    return f"exit status {os.waitstatus_to_exitcode(status)}"
-
-
 def run_and_exit(name: str, run: Callable[[], int]) -> NoReturn:
-    """End this forked process with the status that `run` returns, or 1 and a report if it raises."""
+    """End this forked process with the status that `run` returns, or with 1 and a report if `run` raises."""
     status = 1
     try:
         status = run()
@@ -125,3 +121,9 @@ def run_and_exit(name: str, run: Callable[[], int]) -> NoReturn:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(status)
+
+
+def _reason(status: int) -> str:
+    if os.WIFSIGNALED(status):
+        return f"signal {os.WTERMSIG(status)}"
+    return f"exit status {os.waitstatus_to_exitcode(status)}"
