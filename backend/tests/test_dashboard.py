@@ -338,7 +338,7 @@ def test_a_job_that_runs_is_shown_at_its_worker_and_not_deleted(get, post, submi
         assert "wait_for(path=" in worker["current_job"]["call_string"]
         assert [job["id"] for job in get("/0/data/jobs/default/started/8/asc/1.json").json["jobs"]] == [job_id]
         assert [answer.status for answer in refusals] == [409, 409]
-        assert "Cancel it, then delete it." in refusals[0].json["detail"]
+        assert "Cancel it first." in refusals[0].json["detail"]
         assert refusals[0].json["page"] == f"http://127.0.0.1:8123/desk/jobs/{job_id}"
         (tmp_path / "go").touch()
         wait_until(lambda: jobs.get(job_id).status == "succeeded", what="the job goes on")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from taskdesk.cli.accounts import token, user
-from taskdesk.cli.jobs import cancel, delete, keep, list_jobs, retry
+from taskdesk.cli.jobs import ACTION_COMMANDS, list_jobs
 from taskdesk.cli.program import EPILOG, Program
 from taskdesk.cli.queues import pause, queues, resume, workers
 from taskdesk.cli.result import result
@@ -28,10 +28,7 @@ COMMANDS = (
     watch,
     result,
     list_jobs,
-    cancel,
-    retry,
-    keep,
-    delete,
+    *ACTION_COMMANDS,
     queues,
     pause,
     resume,

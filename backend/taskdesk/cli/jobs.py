@@ -1,4 +1,4 @@
-"""Jobs: find them, end them, run them again."""
+"""List jobs, and do one of the actions of jobs/actions.py with them."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from taskdesk.cli.moments import Duration
 from taskdesk.cli.program import exit_status_for
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import format_duration, format_time, json_flag, print_json, print_table, say
-from taskdesk.jobs.desk import ActionOutcome, Desk
+from taskdesk.jobs.actions import ACTIONS, Action, ActionOutcome, act
+from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.representations import job_object
 from taskdesk.jobs.status import Status
 from taskdesk.service import clock
-from taskdesk.service.errors import AppError
 
 
 @click.command(name="list")
@@ -67,64 +67,49 @@ def _newest(desk: Desk, limit: int, matching: Filter) -> list[Job]:
             return found
 
 
-@click.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
-@json_flag
-@pass_session
-@click.pass_context
-def cancel(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json: bool) -> None:
-    """Take jobs off their queue, or stop them while they run.
+def action_command(action: Action) -> click.Command:
+    """Return the command that does an action with jobs; with one job if that makes a new one."""
+    many = "" if action.makes_job else "..."
 
-    It prints the state of each. What runs is stopped by its worker within 5 seconds; what has ended stays as it is.
-    """
-    _tell(ctx, as_json, job_ids, session.desk.cancel(*job_ids))
+    @click.command(action.name, help=_help(action))
+    @click.argument("job_ids", required=True, metavar=f"ID{many}", nargs=-1 if many else 1)
+    @json_flag
+    @pass_session
+    @click.pass_context
+    def command(ctx: click.Context, session: Session, job_ids: str | Sequence[str], as_json: bool) -> None:
+        ids = [job_ids] if isinstance(job_ids, str) else job_ids
+        outcomes = list(zip(ids, act(session.desk, action, ids), strict=True))
+        done = [(job_id, outcome) for job_id, outcome in outcomes if not outcome.error]
+        (_print_new_jobs if action.makes_job else _print_outcomes)(session.desk, done, as_json)
+        session.audit(f"{action.name}_job", *[job_id for job_id, _ in done])
+        errors = [outcome.error for _, outcome in outcomes if outcome.error]
+        for error in errors:
+            say(str(error))
+        ctx.exit(max(map(exit_status_for, errors), default=0))
 
-
-@click.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
-@json_flag
-@pass_session
-@click.pass_context
-def keep(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json: bool) -> None:
-    """Let jobs that have ended never expire."""
-    _tell(ctx, as_json, job_ids, session.desk.keep(*job_ids))
-
-
-@click.command()
-@click.argument("job_ids", metavar="ID...", nargs=-1, required=True)
-@json_flag
-@pass_session
-@click.pass_context
-def delete(ctx: click.Context, session: Session, job_ids: Sequence[str], as_json: bool) -> None:
-    """Remove jobs with their results, logs and files. What runs is left alone."""
-    _tell(ctx, as_json, job_ids, session.desk.delete(*job_ids))
+    return command
 
 
-def _tell(ctx: click.Context, as_json: bool, job_ids: Sequence[str], outcomes: Sequence[ActionOutcome]) -> None:
-    """Print what became of each job, and say what could not be done; the worst of it is the exit status."""
-    told = list(zip(job_ids, outcomes, strict=True))
-    done = [(job_id, word) for job_id, word in told if isinstance(word, str)]
+def _help(action: Action) -> str:
+    prints = "the id of the new job" if action.makes_job else "what became of each job"
+    return f"{action.summary}.\n\nJobs may be {', '.join(action.effects)}. Print {prints}."
+
+
+def _print_outcomes(desk: Desk, done: Sequence[tuple[str, ActionOutcome]], as_json: bool) -> None:
+    words = [(job_id, outcome.effect.word if outcome.effect else outcome.status) for job_id, outcome in done]
     if as_json:
-        print_json({"data": [{"id": job_id, "outcome": word} for job_id, word in done]})
-    else:
-        for job_id, word in done:
-            click.echo(f"{job_id}\t{word}")
-    ctx.ensure_object(Session).audit(f"{ctx.info_name}_job", *[job_id for job_id, _ in done])
-    errors = [error for _, error in told if isinstance(error, AppError)]
-    for error in errors:
-        say(str(error))
-    ctx.exit(max(map(exit_status_for, errors), default=0))
+        print_json({"data": [{"id": job_id, "outcome": word} for job_id, word in words]})
+        return
+    for job_id, word in words:
+        click.echo(f"{job_id}\t{word}")
 
 
-@click.command()
-@click.argument("job_id", metavar="ID")
-@json_flag
-@pass_session
-def retry(session: Session, job_id: str, as_json: bool) -> None:
-    """Run a job that has ended again, as a new job; print its id."""
-    job = session.desk.retry(session.desk.jobs.get(job_id))
-    session.audit("retry_job", job_id)
-    if as_json:
-        print_json(job_object(session.desk, job))
-    else:
-        click.echo(job.id)
+def _print_new_jobs(desk: Desk, done: Sequence[tuple[str, ActionOutcome]], as_json: bool) -> None:
+    for job in [outcome.new_job for _, outcome in done if outcome.new_job]:
+        if as_json:
+            print_json(job_object(desk, job))
+        else:
+            click.echo(job.id)
+
+
+ACTION_COMMANDS = [action_command(action) for action in ACTIONS.values()]

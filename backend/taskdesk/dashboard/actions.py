@@ -10,7 +10,7 @@ from rq import Queue
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 
 from taskdesk.dashboard.reading import ShownJob
-from taskdesk.jobs.errors import JobNotFound, JobRuns
+from taskdesk.jobs.errors import JobNotFound, JobRunning
 from taskdesk.jobs.jobs import MAX_BATCH, Jobs
 from taskdesk.jobs.keys import job_key
 from taskdesk.jobs.scripts import REINDEX
@@ -27,10 +27,10 @@ def install(app: Flask) -> None:
 
 
 def delete(job_id: str) -> Response:
-    """Raises JobRuns, JobNotFound."""
+    """Raises JobRunning, JobNotFound."""
     [status] = _jobs().delete(job_id)
     if status == "running":
-        raise JobRuns(job_id)
+        raise JobRunning(job_id)
     if not status:
         raise JobNotFound(job_id)
     return jsonify(status="OK")

@@ -13,16 +13,12 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.arguments import Arguments, check
 from taskdesk.jobs.artifacts import Artifact, ArtifactStore, FolderStore, UploadedFile
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
-from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, JobRuns, NotEnded, UnreadableInput
+from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
 from taskdesk.jobs.job import Job, Retention
 from taskdesk.jobs.jobs import Idempotency, Jobs, new_job_id
 from taskdesk.jobs.queues import Queues
-from taskdesk.jobs.status import FINAL, Status
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
-from taskdesk.service.errors import AppError
 from taskdesk.service.settings import SharedSettings
-
-ActionOutcome = str | AppError  # of an action on one job among many: what was done, or why it was not
 
 
 class Desk:
@@ -129,37 +125,6 @@ class Desk:
         file = job.uploads[parameter]
         content = files.enter_context(self.artifacts.open(job.id, file.artifact))
         return UploadedFile(file.filename, file.media_type, content)
-
-    def cancel(self, *job_ids: str) -> list[ActionOutcome]:
-        """As `Jobs.cancel`: "canceled", "stopping" for one that runs, the status of one that had ended; JobNotFound."""
-
-        def outcome(job_id: str, status: str) -> ActionOutcome:
-            return ("stopping" if status == Status.RUNNING else status) or JobNotFound(job_id)
-
-        return list(map(outcome, job_ids, self.jobs.cancel(*job_ids)))
-
-    def keep(self, *job_ids: str) -> list[ActionOutcome]:
-        """As `Jobs.keep`: "kept"; NotEnded, JobNotFound."""
-
-        def outcome(job_id: str, status: str) -> ActionOutcome:
-            if status in FINAL:
-                return "kept"
-            return NotEnded(job_id, status) if status else JobNotFound(job_id)
-
-        return list(map(outcome, job_ids, self.jobs.keep(*job_ids)))
-
-    def delete(self, *job_ids: str) -> list[ActionOutcome]:
-        """Remove jobs and their files: "deleted"; JobRuns, JobNotFound."""
-
-        def outcome(job_id: str, status: str) -> ActionOutcome:
-            if status == Status.RUNNING:
-                return JobRuns(job_id)
-            if not status:
-                return JobNotFound(job_id)
-            self.artifacts.delete(job_id)
-            return "deleted"
-
-        return list(map(outcome, job_ids, self.jobs.delete(*job_ids)))
 
 
 def _digest(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> str:

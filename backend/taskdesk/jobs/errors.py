@@ -57,13 +57,13 @@ class NotEnded(AppError):
         super().__init__(f"Job {job_id} has not ended: it is {status}.")
 
 
-class JobRuns(AppError):
-    """Job runs: cancel it first."""
+class JobRunning(AppError):
+    """Job is running: it can't be deleted."""
 
     status = 409
 
     def __init__(self, job_id: str):
-        super().__init__(f"Job {job_id} runs. Cancel it, then delete it.")
+        super().__init__(f"Job {job_id} is running. Cancel it first.")
 
 
 class CountDiffers(AppError):

@@ -231,23 +231,23 @@ class Jobs:
     # End, keep, remove
 
     def cancel(self, *job_ids: str) -> list[str]:
-        """Cancel jobs, each atomically; the status of each afterwards, empty for one that is unknown.
+        """Cancel jobs, each atomically; return the status that each had, empty for an unknown job.
 
-        One that waits does not begin any more. Of one that runs ("running") the wish is kept: its worker stops it
-        within 5 seconds. One that has ended stays as it is.
+        A job that has not begun never begins. A running job is stopped by its worker within 5 seconds. A job that has
+        ended stays as it is.
         """
         return self._each(CANCEL, job_ids, now_text(), int(clock.now()), _CANCELED)
 
     def delete(self, *job_ids: str) -> list[str]:
-        """Remove jobs and all of theirs but their files; the status that each had. One that runs is left alone."""
+        """Remove jobs, but not their files; return the status that each had. A running job is left alone."""
         return self._each(DELETE, job_ids)
 
     def keep(self, *job_ids: str) -> list[str]:
-        """Never let jobs that have ended expire; the status of each. One that has not ended is left alone."""
+        """Let jobs that have ended never expire; return the status of each. Other jobs are left alone."""
         return self._each(KEEP, job_ids)
 
     def _each(self, script: Script, job_ids: Sequence[str], *arguments: Any) -> list[str]:
-        """Not all in one step: a script holds up all others."""
+        """Run a script on some jobs at a time: while it runs, Redis answers nobody else."""
         parts = [job_ids[start : start + _IDS_PER_SCRIPT] for start in range(0, len(job_ids), _IDS_PER_SCRIPT)]
         return [
             BY_RQ_WORD.get(status.decode(), "") for part in parts for status in script(self._redis, *arguments, *part)

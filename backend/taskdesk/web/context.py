@@ -1,17 +1,15 @@
-"""What every request may use: the desk, and the news of what runs. One per process."""
+"""The desk of the web: what every request may use. One per process."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, cast
 
 from flask import current_app, g
 
 from taskdesk.jobs.arguments import Arguments
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.desk import ActionOutcome, Desk
+from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
-from taskdesk.service.errors import AppError
 from taskdesk.service.redis import connect_shared
 from taskdesk.web.access.identity import current_user
 from taskdesk.web.settings import WebSettings
@@ -35,7 +33,7 @@ class WebDesk(Desk):
         self.is_stopping = False
 
     def submit(self, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
-        """As `Desk.submit`, within a request: the owner is who sent it."""
+        """As `Desk.submit`, within a request: its user is the owner."""
         job = self.submit_for(_owner(), g.request_id, spec, arguments, **options)
         g.setdefault("made", []).append(job.id)
         return job
@@ -45,21 +43,13 @@ class WebDesk(Desk):
         return super().submit(spec, arguments, owner=owner, request_id=request_id, **options)
 
     def submit_many(self, spec: TaskSpec, inputs: list[dict[str, Any]], **options: Any) -> list[str]:
-        """As `Desk.submit_many`, within a request."""
+        """As `Desk.submit_many`, within a request: its user is the owner."""
         ids = super().submit_many(spec, inputs, owner=_owner(), request_id=g.request_id, **options)
         g.setdefault("made", []).extend(ids)
         return ids
 
-    def change(self, action: Callable[[str], list[ActionOutcome]], job_id: str) -> str:
-        """The outcome of `cancel`, `keep` or `delete` for one job. Raises why it was not done; as `Jobs.get`."""
-        self.jobs.get(job_id)  # it knows which have expired
-        [outcome] = action(job_id)
-        if isinstance(outcome, AppError):
-            raise outcome
-        return outcome
-
     def shut_down(self) -> None:
-        """The process stops: answer who waits for a job, and end the event streams. Their clients come again."""
+        """Answer the requests that wait for a job, and end the event streams: the process stops. Clients reconnect."""
         self.is_stopping = True
         self.notifier.wake_all()
         self.streams.close()

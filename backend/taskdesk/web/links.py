@@ -9,6 +9,7 @@ from typing import Any
 from flask import request, url_for
 
 from taskdesk.jobs import representations
+from taskdesk.jobs.actions import ACTIONS, Action, Effect
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.queues import Queue
@@ -44,16 +45,23 @@ def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
 
 
 def job_links(job: Job, root: str) -> dict[str, str]:
-    """Where the job is, and what can be done with it as it is. `root` is the prefix of all addresses."""
+    """Return the address of the job, and of all that can be done with it now. `root` is the prefix of all addresses."""
     here = f"{root}/api/v1/jobs/{job.id}"
     names = ["events", "logs"]
     if job.status == "succeeded":
         names.append("result")
-    if job.is_final:
-        names += ["retry"] if job.is_kept else ["retry", "keep"]
-    else:
-        names.append("cancel")
-    return {"self": here, **{name: f"{here}/{name}" for name in names}}
+    links = {"self": here, **{name: f"{here}/{name}" for name in names}}
+    return links | {name: action_address(action, here)[1] for name, action in ACTIONS.items() if action.fits(job)}
+
+
+def action_address(action: Action, job_address: str) -> tuple[str, str]:
+    """Return the method and the address in the API of an action on a job."""
+    return ("DELETE", job_address) if action.removes_job else ("POST", f"{job_address}/{action.name}")
+
+
+def status_of_effect(action: Action, effect: Effect) -> int:
+    """Return the status of the answer to an action that had this effect."""
+    return 204 if action.removes_job else 202 if effect.is_pending else 200
 
 
 @dataclass(frozen=True)

@@ -90,7 +90,7 @@ def test_the_buttons_work_and_what_is_refused_is_said(page, redis, job_id, run_w
     redis.hset(f"rq:job:{job_id}", "status", "started")
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("button", name="Yes").click()
-    expect(page.get_by_role("alert")).to_contain_text("Cancel it, then delete it.")
+    expect(page.get_by_role("alert")).to_contain_text("Cancel it first.")
     expect(page.get_by_role("link", name="Open it")).to_have_attribute(
         "href", f"http://127.0.0.1:8123/desk/jobs/{job_id}"
     )

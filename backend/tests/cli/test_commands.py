@@ -285,7 +285,7 @@ def test_what_can_not_be_done_yet_is_said_and_ends_with_1(run, submitted, redis)
     deleted = run("delete", job_id)
 
     assert (kept.exit_code, kept.stderr) == (1, f"Job {job_id} has not ended: it is queued.\n")
-    assert (deleted.exit_code, deleted.stderr) == (1, f"Job {job_id} runs. Cancel it, then delete it.\n")
+    assert (deleted.exit_code, deleted.stderr) == (1, f"Job {job_id} is running. Cancel it first.\n")
 
 
 def test_a_queue_is_paused_and_resumed(run, redis):

@@ -179,7 +179,7 @@ def test_a_job_that_no_worker_serves_says_so_and_fails_after_its_time(deploy):
 
 
 def _cancel(jobs: Jobs, job_id: str) -> None:
-    assert jobs.cancel(job_id) == ["canceled"]
+    assert jobs.cancel(job_id) == ["scheduled"]
 
 
 def _delete(jobs: Jobs, job_id: str) -> None:

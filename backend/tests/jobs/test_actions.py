@@ -26,7 +26,7 @@ def submit(jobs, echo):
 def test_a_queued_job_that_is_canceled_does_not_run(jobs, submit, run_worker, redis):
     first, second = submit(), submit()
 
-    assert jobs.cancel(first) == ["canceled"]
+    assert jobs.cancel(first) == ["queued"]
     run_worker()
 
     assert [jobs.get(job_id).status for job_id in (first, second)] == ["canceled", "succeeded"]

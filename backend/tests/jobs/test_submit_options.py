@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from taskdesk.jobs.actions import CANCEL, DELETE, act
 from taskdesk.jobs.arguments import Arguments
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import IdempotencyKeyReused, InvalidArguments
@@ -107,7 +108,9 @@ def test_another_queue_or_time_is_another_request(desk, echo, other):
 def test_a_scheduled_job_is_canceled_and_deleted(desk, redis, echo):
     canceled, deleted = (desk.submit(echo, A, at=TOMORROW).id for _ in range(2))
 
-    assert (desk.cancel(canceled), desk.delete(deleted)) == (["canceled"], ["deleted"])
+    outcomes = act(desk, CANCEL, [canceled]) + act(desk, DELETE, [deleted])
+
+    assert [outcome.word for outcome in outcomes] == ["canceled", "deleted"]
 
     assert redis.zcard("rq:scheduled:default") == 0
     assert [job.id for job in desk.jobs.page(9, None, Filter(status="canceled"))[0]] == [canceled]

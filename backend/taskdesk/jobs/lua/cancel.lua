@@ -1,7 +1,7 @@
 -- Cancel jobs. A job that waits is taken off its queue. For a running job, store the request in its hash until its worker
 -- has read it, and send it to the worker as RQ's send_stop_job_command does, so that it need not wait for its heartbeat.
 -- ARGV: 1 now (as RQ writes it), 2 Unix time, 3 error (JSON), 4… ids.
--- Answer: for each the status that RQ knows, after; "started" for one that is being stopped, empty for none.
+-- Answer: for each the status that RQ knew; "started" for one that is being stopped, empty for none.
 
 local YEAR = 31536000 -- RQ's time for failed jobs that name none
 local answer = {}
@@ -39,7 +39,6 @@ for i = 4, #ARGV do
     stop(id, key)
   elseif status == 'queued' or status == 'created' or status == 'scheduled' or status == 'deferred' then
     cancel(id, key, queue)
-    status = 'canceled'
   end
   answer[#answer + 1] = status or ''
 end

@@ -1,54 +1,52 @@
-"""What can be done with jobs: cancel, retry, keep, delete; with one, or with all that a filter matches."""
+"""Actions on jobs: on one, or on all that match a filter. jobs/actions.py has the table of them."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from flask import Blueprint, request
+from flask.typing import ResponseReturnValue
 
+from taskdesk.jobs.actions import ACTIONS, Action, act_on_one
 from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
 from taskdesk.web.access.roles import needs
-from taskdesk.web.api.tasks import Answer, accepted, idempotency_key
-from taskdesk.web.bulk import ACTIONS, act, matching_ids
+from taskdesk.web.api.tasks import accepted, idempotency_key
+from taskdesk.web.bulk import act_on_all, matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.forms import json_object
-from taskdesk.web.links import job_object
+from taskdesk.web.links import action_address, job_object, status_of_effect
 from taskdesk.web.query import job_filter
 from taskdesk.web.streams.waiting import preferred_wait
 
+_MEMBERS = {"action", "filter", "expected_count"}
+
 
 def add_routes(bp: Blueprint) -> None:
-    bp.post("/jobs/<job_id>/cancel")(cancel_job)
-    bp.post("/jobs/<job_id>/retry")(retry_job)
-    bp.post("/jobs/<job_id>/keep")(keep_job)
-    bp.delete("/jobs/<job_id>")(delete_job)
+    for action in ACTIONS.values():
+        method, path = action_address(action, "/jobs/<job_id>")
+        bp.add_url_rule(path, f"{action.name}_job", _view(action), methods=[method])
     bp.post("/jobs:bulk")(bulk)
 
 
-@needs("user")
-def cancel_job(job_id: str) -> tuple[dict[str, Any], int]:
-    """200: it is canceled, or had ended before; 202: it runs, and is being stopped."""
-    outcome = desk().change(desk().cancel, job_id)
-    return job_object(desk().jobs.get(job_id), whole=True), 202 if outcome == "stopping" else 200
+def _view(action: Action) -> Callable[[str], ResponseReturnValue]:
+    @needs(action.role)
+    def act_on_job(job_id: str) -> ResponseReturnValue:
+        if action.makes_job:
+            return _make_job(action, job_id)
+        outcome = act_on_one(desk(), action, job_id)
+        if action.removes_job:
+            return "", 204
+        status = status_of_effect(action, outcome.effect) if outcome.effect else 200
+        return job_object(desk().jobs.get(job_id), whole=True), status
+
+    return act_on_job
 
 
-@needs("user")
-def retry_job(job_id: str) -> Answer:
-    """A new job with the same input."""
-    seconds = preferred_wait(request)
-    return accepted(desk().retry(desk().jobs.get(job_id), key=idempotency_key(request)), seconds)
-
-
-@needs("user")
-def keep_job(job_id: str) -> dict[str, Any]:
-    desk().change(desk().keep, job_id)
-    return job_object(desk().jobs.get(job_id), whole=True)
-
-
-@needs("user")
-def delete_job(job_id: str) -> tuple[str, int]:
-    desk().change(desk().delete, job_id)
-    return "", 204
+def _make_job(action: Action, job_id: str) -> ResponseReturnValue:
+    seconds, key = preferred_wait(request), idempotency_key(request)
+    outcome = act_on_one(desk(), action, job_id, key=key)
+    return accepted(cast(Any, outcome.new_job), seconds)
 
 
 @needs("user")
@@ -69,7 +67,4 @@ def bulk() -> dict[str, Any]:
     if errors:
         raise InvalidArguments(errors)
     ids = matching_ids(job_filter(body["filter"], "/filter"), int(expected), "/filter")
-    return {"action": action, "count": len(ids), "outcomes": act(action, ids)}
-
-
-_MEMBERS = {"action", "filter", "expected_count"}
+    return {"action": action, "count": len(ids), "outcomes": act_on_all(ACTIONS[action], ids)}

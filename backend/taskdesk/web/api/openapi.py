@@ -12,11 +12,14 @@ from urllib.parse import quote
 import yaml
 from flask import Blueprint, Response, json, request
 
+from taskdesk.jobs.actions import ACTIONS, Action
 from taskdesk.jobs.catalog import Announced, TaskSpec
 from taskdesk.jobs.schema_rules import is_file
 from taskdesk.web.context import desk
+from taskdesk.web.links import action_address, status_of_effect
 
 _YAML = Path(__file__).with_name("openapi.yaml")
+_JOB = "/api/v1/jobs/{job_id}"
 _JOBS, _BATCH = "/api/v1/tasks/{name}/jobs", "/api/v1/tasks/{name}/jobs:batch"
 
 
@@ -58,7 +61,40 @@ def static_document() -> dict[str, Any]:
     """What is the same whatever tasks there are, for reading only."""
     description: dict[str, Any] = yaml.safe_load(_YAML.read_text())
     del description["x-shared"]
+    parts = description.pop("x-actions")
+    for action in ACTIONS.values():
+        method, path = action_address(action, _JOB)
+        description["paths"].setdefault(path, {})[method.lower()] = _action(action, parts)
+    _name_actions(description)
     return description
+
+
+def _action(action: Action, parts: dict[str, Any]) -> dict[str, Any]:
+    """The operation of one action."""
+    made = parts["makes_job"] if action.makes_job else {"parameters": [], "responses": {}}
+    responses = {**parts["any"]["responses"], **(parts["refusal"] if action.refusal else {}), **made["responses"]}
+    if not action.makes_job:
+        content = {} if action.removes_job else parts["job"]
+        for effect in action.effects.values():
+            responses[str(status_of_effect(action, effect))] = {"description": effect.answer, **content}
+    return {
+        **parts["any"],
+        "operationId": f"{action.name}_job",
+        "summary": action.summary,
+        "parameters": [*parts["any"]["parameters"], *made["parameters"]],
+        "responses": responses,
+    }
+
+
+def _name_actions(description: dict[str, Any]) -> None:
+    """Write the names of the actions, and of their outcomes, where the document speaks of all of them."""
+    words = {effect.word: None for action in ACTIONS.values() for effect in action.effects.values()}
+    description["components"]["schemas"]["Bulk"]["properties"]["action"] = {"enum": list(ACTIONS)}
+    outcomes = description["components"]["schemas"]["BulkOutcome"]["properties"]["outcomes"]
+    outcomes["propertyNames"] = {"enum": [*words, "refused", "skipped"]}
+    outcomes["description"] = "Jobs by outcome. Refused: there was no room to retry the job; do it later"
+    [manage] = [tag for tag in description["tags"] if tag["name"] == "manage"]
+    manage["description"] = ", ".join(ACTIONS).capitalize()
 
 
 def _paths(spec: TaskSpec, shared: dict[str, Any]) -> dict[str, Any]:

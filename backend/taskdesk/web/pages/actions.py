@@ -1,10 +1,13 @@
-"""What can be done with a job on its page. Each is a POST; then comes the page again, and says what was done."""
+"""Actions on the page of a job. Each is a POST; then the page comes again and says what was done."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
+from taskdesk.jobs.actions import ACTIONS, Action, act_on_one
 from taskdesk.jobs.job import Job
 from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
@@ -12,45 +15,20 @@ from taskdesk.web.form_token import form_token
 
 
 def add_routes(bp: Blueprint) -> None:
-    bp.post("/jobs/<job_id>/cancel")(cancel_job)
-    bp.post("/jobs/<job_id>/retry")(retry_job)
-    bp.post("/jobs/<job_id>/keep")(keep_job)
-    bp.post("/jobs/<job_id>/delete")(delete_job)
+    for action in ACTIONS.values():
+        bp.add_url_rule(f"/jobs/<job_id>/{action.name}", f"{action.name}_job", _view(action), methods=["POST"])
 
 
-@needs("user")
-def cancel_job(job_id: str) -> Response:
-    desk().change(desk().cancel, job_id)
-    return _back(job_id, "cancel")
+def _view(action: Action) -> Callable[[str], Response]:
+    @needs(action.role)
+    def act_on_job(job_id: str) -> Response:
+        outcome = act_on_one(desk(), action, job_id, form_token=form_token())
+        shown = outcome.new_job.id if outcome.new_job else job_id
+        return redirect(url_for("pages.show_job", job_id=shown, done=action.name), 303)
 
-
-@needs("user")
-def retry_job(job_id: str) -> Response:
-    return _back(desk().retry(desk().jobs.get(job_id), form_token=form_token()).id, "retry")
-
-
-@needs("user")
-def keep_job(job_id: str) -> Response:
-    desk().change(desk().keep, job_id)
-    return _back(job_id, "keep")
-
-
-@needs("user")
-def delete_job(job_id: str) -> Response:
-    desk().change(desk().delete, job_id)
-    return _back(job_id, "delete")
-
-
-def _back(job_id: str, done: str) -> Response:
-    return redirect(url_for("pages.show_job", job_id=job_id, done=done), 303)
+    return act_on_job
 
 
 def notice(job: Job, done: str) -> str:
-    """A sentence for what was done, if that shows in the job; the address may say anything."""
-    if done == "cancel" and job.status == "running":
-        return "The job is being stopped: its worker ends it within 5 seconds."
-    if done == "cancel" and job.status in ("succeeded", "failed"):
-        return "The job had ended before it could be canceled."
-    if done == "retry" and job.retry_of:
-        return "This is a new job with the same input."
-    return "The job is kept: it does not expire." if done == "keep" and job.is_kept else ""
+    """Return a sentence for the action that was done, if the job shows it: anybody can write an address."""
+    return ACTIONS[done].notice(job) if done in ACTIONS else ""

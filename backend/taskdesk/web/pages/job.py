@@ -1,4 +1,4 @@
-"""The page of a job: its state, its log, and what it made."""
+"""The page of a job: its status, its log and its result."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from taskdesk.jobs.actions import ACTIONS, DELETE
 from taskdesk.jobs.errors import JobNotFound, TaskNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
@@ -33,7 +34,7 @@ def show_job(job_id: str) -> str | tuple[str, int]:
     try:
         job = desk().jobs.get(job_id)
     except JobNotFound:
-        if request.args.get("done") != "delete":
+        if request.args.get("done") != DELETE.name:
             raise
         return render_template("job/deleted.html"), 404
     return render_template("job.html", **_content(job), text_shown=TEXT_SHOWN, **_TOOLS)
@@ -44,13 +45,14 @@ def _content(job: Job) -> dict[str, Any]:
     try:
         spec = desk().catalog.task(job.task)
     except TaskNotFound:
-        spec = None  # its workers may be gone; the job is still to be seen
+        spec = None  # its workers may be gone; the page shows the job all the same
     log = read_log(desk().redis, job.id)
     return {
         "job": shown,
         "spec": spec,
         "is_final": job.is_final,
         "notice": notice(job, request.args.get("done", "")),
+        "actions": [action for action in ACTIONS.values() if action.fits(job)],
         "confirming": request.args.get("confirm", ""),
         "estimate": progress_estimate(job, shown.get("typical_seconds")),
         "parts": result_parts(job, desk().jobs.result(job)) if job.status == "succeeded" else [],

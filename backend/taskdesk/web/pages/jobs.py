@@ -8,11 +8,11 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from taskdesk.jobs import representations
+from taskdesk.jobs.actions import ACTIONS, Action
 from taskdesk.jobs.errors import InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.service import clock
 from taskdesk.web.access.roles import reads
-from taskdesk.web.bulk import ACTIONS
 from taskdesk.web.context import desk
 from taskdesk.web.pages.bulk import DONE_PARAMETER, done_in_words
 from taskdesk.web.pages.view.durations import duration
@@ -21,11 +21,6 @@ from taskdesk.web.pages.view.filters import RANGES, Tab, chips, filters_of, list
 from taskdesk.web.query import MAX_PAGE, PAGED, job_filter, once_each, page_limit
 
 ROWS = 50
-_SENSIBLE: dict[str, tuple[str, ...]] = {  # what can be done with jobs of a status
-    **dict.fromkeys(("succeeded", "failed", "canceled"), ("retry", "keep", "delete")),
-    **dict.fromkeys(("queued", "scheduled", "waiting"), ("cancel", "delete")),
-    "running": ("cancel",),
-}
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -96,13 +91,18 @@ def _page(
         took=took,
         reason=reason,
         following=following,
-        actions=_SENSIBLE.get(words.get("status", ""), tuple(ACTIONS)),
+        actions=_offered(words.get("status")),
         done=done_in_words(words.get(DONE_PARAMETER, "")),
         range_in_words=range_in_words,
         as_local=as_local,
         **_choices(filters),
         **_addresses(words, following),
     )
+
+
+def _offered(status: str | None) -> list[Action]:
+    """Return the actions that are allowed for jobs of this status; all of them for jobs of any status."""
+    return [action for action in ACTIONS.values() if not status or status in action.effects]
 
 
 def _choices(filters: Mapping[str, str]) -> dict[str, Collection[str]]:

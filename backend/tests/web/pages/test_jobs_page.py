@@ -239,7 +239,7 @@ def test_when_the_number_has_changed_the_question_comes_again(client, page, subm
     done = answer(again)
 
     assert (again.status_code, done.status_code) == (409, 200)
-    assert "Meanwhile there is now 1 queued job. Nothing was done: confirm again." in again.text
+    assert "There is now 1 queued job. Nothing was done. Confirm again." in again.text
     assert "1 canceled." in done.text
 
 
@@ -251,7 +251,7 @@ def test_when_none_is_left_there_is_nothing_to_confirm(client, submit, answer):
     again = answer(question)
 
     assert again.status_code == 409
-    assert "Meanwhile there are no such jobs any more. Nothing was done." in again.text
+    assert "No such jobs are left. Nothing was done." in again.text
     assert "Cancel 0 jobs" not in again.text
 
 
@@ -270,7 +270,7 @@ def test_what_could_not_be_done_is_told(client, submit, answer):
     question = client.post("/jobs", data={"action": "delete", "id": ours})
     client.delete(f"/api/v1/jobs/{ours[0]}")
 
-    assert "1 run, or were gone already" in answer(question).text
+    assert "1 running or gone already" in answer(question).text
 
 
 def test_nothing_ticked_does_nothing_and_says_so(client, submit):
@@ -289,7 +289,7 @@ def test_too_many_are_refused_in_words(client, submit, monkeypatch):
     answer = client.post("/jobs", data={"action": "delete", "all": "1"})
 
     assert answer.status_code == 422
-    assert "More than 1 jobs match: narrow it." in answer.text
+    assert "More than 1 jobs match. Narrow the filter." in answer.text
 
 
 def test_a_forged_notice_says_nothing(page):
