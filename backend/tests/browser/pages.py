@@ -1,16 +1,26 @@
-"""All pages, by name, and the jobs that they show. A page is one line in PAGES: then it is tried, and photographed."""
+"""All pages, by name, and the jobs that they show. A page whose address has no parameter is in PAGES by itself."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from flask import Flask
 from playwright.sync_api import APIRequestContext
 
+from taskdesk.web.pages import bp
 from tests.conftest import wait_until
 
+
+def _pages_without_parameters() -> dict[str, str]:
+    app = Flask(__name__)
+    app.register_blueprint(bp)
+    rules = [rule for rule in app.url_map.iter_rules() if "GET" in (rule.methods or ()) and not rule.arguments]
+    return {rule.rule.strip("/") or "desk": rule.rule for rule in rules if rule.endpoint != "pages.finished_tasks"}
+
+
 PAGES = {
-    "desk": "/",
+    **_pages_without_parameters(),
     "task": "/tasks/kinds_gallery",
     "upload": "/tasks/train_model",
     "running": "/jobs/{running}",
@@ -21,9 +31,6 @@ PAGES = {
     "canceled": "/jobs/{canceled}",
     "jobs": "/jobs?limit=10",
     "filters": "/jobs?tag=nobody&since=2026-01-01T00:00Z&until=yesterday",
-    "queues": "/queues",
-    "workers": "/workers",
-    "docs": "/docs",
     "nothing": "/nothing",
 }
 

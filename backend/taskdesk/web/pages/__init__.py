@@ -3,20 +3,23 @@
 from flask import Blueprint
 
 from taskdesk.web.form_token import form_token_field
-from taskdesk.web.pages import actions, bulk, docs, downloads, home, job, jobs, queues, tasks
+from taskdesk.web.pages import actions, bulk, docs, downloads, home, job, jobs, queues, tasks, workers
 from taskdesk.web.pages.view.durations import about, duration, usual
 
+PAGES = (home, tasks, jobs, bulk, job, actions, downloads, queues, workers, docs)
+# The entries at the top of each page: the endpoint, the label, and the key that goes there after `g`.
+NAVIGATION = (
+    ("pages.home", "Desk", "d"),
+    ("pages.list_jobs", "Jobs", "j"),
+    ("pages.list_queues", "Queues", "q"),
+    ("pages.list_workers", "Workers", "w"),
+    ("pages.show_docs", "API", "a"),
+)
+
 bp = Blueprint("pages", __name__)
-bp.add_app_template_filter(about)
-bp.add_app_template_filter(duration)
-bp.add_app_template_filter(usual)
+for page in PAGES:
+    page.add_routes(bp)
+for template_filter in (about, duration, usual):
+    bp.add_app_template_filter(template_filter)
 bp.add_app_template_global(form_token_field)
-home.add_routes(bp)
-tasks.add_routes(bp)
-jobs.add_routes(bp)
-bulk.add_routes(bp)
-job.add_routes(bp)
-actions.add_routes(bp)
-downloads.add_routes(bp)
-queues.add_routes(bp)
-docs.add_routes(bp)
+bp.app_context_processor(lambda: {"navigation": NAVIGATION})

@@ -11,10 +11,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from taskdesk.jobs.keys import run_times_key
-from taskdesk.web.pages.view.durations import duration
-from taskdesk.web.pages.view.progress_estimate import ProgressEstimate
-from taskdesk.web.pages.view.tables import as_csv, table_view
-from taskdesk.web.pages.view.tree import MAX_DEPTH, MAX_NODES, tree
 
 
 @pytest.fixture
@@ -223,88 +219,3 @@ def test_json_is_a_tree_that_can_be_folded(client, submit, run_worker, tmp_path)
 
     assert re.search(r'<summary><span class="key">deeper</span> <small>40 entries</small></summary>', page)
     assert ">JSON</h3>" in page
-
-
-def test_of_a_large_document_the_upper_levels_are_shown_and_the_rest_is_counted():
-    root = tree({"wide": list(range(5_000)), "many": [{"n": n, "list": list(range(100))} for n in range(150)]})
-
-    wide, many = root.entries
-    nodes = [root]
-    for node in nodes:
-        nodes += node.entries
-    assert (wide.text, len(wide.entries), wide.left_out) == ("5,000 entries", 200, 4_800)
-    assert len(many.entries) == 150
-    assert len(nodes) == MAX_NODES + 1
-
-
-def test_what_is_small_stands_on_one_line_and_what_is_deep_does_not_break_the_page():
-    deep = "bottom"
-    for _ in range(200):
-        deep = [deep, 1]
-
-    root = tree({"small": [1, "two", None], "deep": deep})
-
-    assert [(node.kind, node.text) for node in root.entries[:1]] == [("line", '[1, "two", null]')]
-    while root.entries:
-        root = next((node for node in root.entries if node.entries), root.entries[0])
-    assert root.depth == MAX_DEPTH
-
-
-def test_a_wide_table_is_cut_to_what_a_page_can_hold():
-    view = table_view({"columns": [f"c{n}" for n in range(150)], "rows": [[1, "x", *[None] * 148]] * 1_000})
-
-    assert (len(view.columns), len(view.rows), view.column_count, view.row_count) == (100, 100, 150, 1_000)
-    assert [column.is_number for column in view.columns[:3]] == [True, False, False]
-
-
-@pytest.mark.parametrize(
-    ("cell", "written"),
-    [
-        ("=1+1", "'=1+1"),
-        ("@SUM(A1)", "'@SUM(A1)"),
-        ("-2+3", "'-2+3"),
-        ("-2.5", "-2.5"),
-        (-2.5, "-2.5"),
-        ('say "hi", twice', '"say ""hi"", twice"'),
-        ("two\nlines", '"two\nlines"'),
-        (None, ""),
-        (True, "true"),
-        ([1, "a"], '"[1, ""a""]"'),
-    ],
-)
-def test_a_cell_of_a_csv(cell, written):
-    assert as_csv({"columns": ["a", "b"], "rows": [[cell, "end"]]}) == f"\ufeffa,b\r\n{written},end\r\n"
-
-
-@pytest.mark.parametrize(
-    ("estimate", "left", "is_slow"),
-    [
-        (ProgressEstimate(60, 25, 10, 20), "3 min", True),  # its progress knows better than the runs before it
-        (ProgressEstimate(60, 0, 180, 300), "2 min", False),
-        (ProgressEstimate(200, 0, 180, 300), "", False),
-        (ProgressEstimate(301, 0, 180, 300), "", True),
-        (ProgressEstimate(5, 0, None, None), "", False),
-        (ProgressEstimate(5, 100, 60, 60), "", False),
-    ],
-)
-def test_the_time_that_is_left(estimate, left, is_slow):
-    assert (" ".join(estimate.left.split()), estimate.is_slow) == (left, is_slow)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"),
-    [
-        (0.0001, "under 1 ms"),
-        (0.0123, "12 ms"),
-        (8.24, "8.2 s"),
-        (5.0, "5.0 s"),
-        (5, "5 s"),
-        (59, "59 s"),
-        (180, "3 min"),
-        (200, "3 min 20 s"),
-        (7200, "2 h"),
-        (7500, "2 h 5 min"),
-    ],
-)
-def test_a_duration_in_words_that_a_line_does_not_break(seconds, words):
-    assert duration(seconds) == words.replace(" ", "\N{NO-BREAK SPACE}")

@@ -14,10 +14,8 @@ import pytest
 
 from taskdesk.jobs.catalog import announce
 from taskdesk.web.application import create_app
-from taskdesk.web.pages.view.code_samples import code_samples
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings
-from tests.jobs.test_parsing import spec
 
 CSV = "name,size\na,1\n"
 
@@ -29,13 +27,13 @@ def value_of(page: str, name: str) -> str | None:
     return html.unescape(found[1]) if found else None
 
 
-def call_on(page: str, name: str) -> str:
+def sample_on(page: str, name: str) -> str:
     return html.unescape(re.search(rf'id="sample-{name}">(.*?)</code>', page, re.DOTALL)[1])
 
 
-def words_of(call: str) -> list[str]:
+def words_of(sample: str) -> list[str]:
     """As a shell reads it; shlex knows no line that goes on in the next."""
-    return shlex.split(call.replace("\\\n", ""))
+    return shlex.split(sample.replace("\\\n", ""))
 
 
 def upload(client, **form):
@@ -117,7 +115,7 @@ def test_the_input_of_a_job_fills_the_form(client):
     assert (value_of(page, "note"), value_of(page, "maybe"), value_of(page, "day")) == ("xyz", "3", "2025-12-24")
     assert '<option value="blue" selected>' in page
     assert "Filled in with the input of job" in page
-    assert '"note": "xyz"' in call_on(page, "curl")
+    assert '"note": "xyz"' in sample_on(page, "curl")
 
 
 @pytest.mark.parametrize("text", ["nothing", "../../etc", "a" * 500, "<b>"])
@@ -151,7 +149,7 @@ def test_the_file_of_a_job_is_used_again_unless_another_is_chosen(client, run_wo
     old = job_of(client, upload(client))
     page = client.get(f"/tasks/count_bytes?from={old['id']}").text
     assert "table.csv" in page
-    assert "-F data=@table.csv" in call_on(page, "curl")
+    assert "-F data=@table.csv" in sample_on(page, "curl")
     address = f"/tasks/count_bytes?from={old['id']}"
 
     again = job_of(client, client.post(address, data={"-reuse": "data"}))
@@ -187,27 +185,17 @@ def test_a_file_that_is_gone_by_now_is_named_at_its_field(client):
     assert "no longer kept: choose it again" in page.text
 
 
-def test_the_calls_are_what_was_sent_and_what_is_missing_is_an_example(client):
+def test_the_code_samples_are_what_was_sent_and_what_is_missing_is_an_example(client):
     page = client.post("/tasks/echo", data={"text": "it's", "times": "9"})
     plain = client.get("/tasks/echo")
 
-    assert words_of(call_on(page.text, "curl"))[:3] == ["curl", "http://localhost/api/v1/tasks/echo/jobs", "--json"]
-    assert json.loads(words_of(call_on(page.text, "curl"))[3]) == {"text": "it's", "times": 9}
-    assert json.loads(words_of(call_on(plain.text, "curl"))[3]) == {"text": "text", "times": 1}
-    compile(call_on(page.text, "python"), "page", "exec")
+    assert words_of(sample_on(page.text, "curl"))[:3] == ["curl", "http://localhost/api/v1/tasks/echo/jobs", "--json"]
+    assert json.loads(words_of(sample_on(page.text, "curl"))[3]) == {"text": "it's", "times": 9}
+    assert json.loads(words_of(sample_on(plain.text, "curl"))[3]) == {"text": "text", "times": 1}
+    compile(sample_on(page.text, "python"), "page", "exec")
 
 
-def test_where_one_logs_in_the_calls_take_a_token_from_the_environment():
-    made = code_samples(spec(a=(str, ...)), {"a": "x"}, {}, "http://x/api/v1", login=True)
-
-    assert made["curl"].splitlines()[1] == '  -H "Authorization: Bearer $TASKDESK_TOKEN" \\'
-    assert "import os" in made["python"]
-    assert made["python"].count("desk.") == 3
-    assert "requests.post" not in made["python"]
-    compile(made["python"], "call", "exec")
-
-
-def test_the_calls_follow_the_form_as_it_is_now(client):
+def test_the_code_samples_follow_the_form_as_it_is_now(client):
     now = client.post("/tasks/count_bytes/code_samples", data={"data": "my table.csv", "other": ""}).json
     plain = client.post("/tasks/count_bytes/code_samples", data={}).json
 
@@ -219,34 +207,6 @@ def test_the_calls_follow_the_form_as_it_is_now(client):
     ]
     assert 'open("my table.csv", "rb")' in now["python"]
     assert "data=@data.csv" in plain["curl"]
-
-
-def test_a_text_in_a_multipart_call_is_never_taken_for_a_file():
-    task = spec(file=(str, ...), text=(str, ...), words=(list[str], ...), sure=(bool, ...))
-    task.input_schema["properties"]["file"] = {"type": "string", "format": "binary"}
-    values = {"text": "@/etc/passwd", "words": ["<a", "b;type=x", "c"], "sure": True}
-
-    made = code_samples(task, values, {"file": 'a,"b".csv'}, "http://x/api/v1")
-
-    assert words_of(made["curl"])[2:] == [
-        *("-F", r'file=@"a,\"b\".csv"'),
-        *("--form-string", "text=@/etc/passwd"),
-        *("--form-string", "words=<a", "--form-string", "words=b;type=x", "-F", "words=c"),
-        *("-F", "sure=true"),
-    ]
-
-
-def test_python_has_the_values_as_literals():
-    task = spec(a=(dict[str, bool], ...), b=(float | None, 1.0), c=(list[str], ...), d=(int | None, None))
-
-    values = {"a": {"x": True}, "b": None, "c": ['"', "é\n"], "d": None}
-    made = code_samples(task, values, {}, "http://x/api/v1")["python"]
-
-    assert '"a": {"x": True},' in made
-    assert '"b": None,' in made
-    assert '"c": ["\\"", "é\\n"],' in made
-    assert '"d"' not in made  # its default is none
-    compile(made, "call", "exec")
 
 
 def test_the_form_chooses_the_queue_the_time_and_tags(client):
@@ -262,8 +222,8 @@ def test_the_form_chooses_the_queue_the_time_and_tags(client):
     assert job_of(client, plain)["queue"]["name"] == "default"
     assert '<option value="low" selected>' in again
     assert (value_of(again, "-tag"), value_of(again, "-at")) == ("nightly report", "")
-    assert "jobs?tag=nightly&tag=report&queue=low" in call_on(again, "curl")
-    assert "jobs?tag=nightly&tag=report&queue=low" in call_on(again, "python")
+    assert "jobs?tag=nightly&tag=report&queue=low" in sample_on(again, "curl")
+    assert "jobs?tag=nightly&tag=report&queue=low" in sample_on(again, "python")
 
 
 @pytest.mark.parametrize("zone", ["Z", "+00:00", "+02:00"])
@@ -346,3 +306,64 @@ def test_the_page_links_to_the_task_in_the_description_of_the_api(client):
     [anchor] = re.findall(r'href="/docs#([^"]+)"', client.get("/tasks/echo").text)
 
     assert f'id="{anchor}"' in client.get("/docs").text
+
+
+def test_the_form_of_a_task_has_a_field_for_each_kind_of_parameter(client):
+    page = client.get("/tasks/every_kind").text
+
+    for control in (
+        '<select name="colour"',
+        'type="number" name="share"',
+        'type="date" name="day"',
+        '<textarea name="numbers"',
+        'type="checkbox" name="sure"',
+        'type="text" name="note"',
+    ):
+        name = control.split('name="')[1].rstrip('"')
+        assert f'name="{name}"' in page, control
+
+
+def test_a_form_with_its_defaults_runs(client, run_worker):
+    form = {
+        "colour": "red",
+        "size": "small",
+        "day": "2026-01-02",
+        "numbers": "1\n2\n",
+        "share": "0.5",
+        "maybe": "",
+        "note": "",
+    }
+
+    sent = client.post("/tasks/every_kind", data=form)
+    run_worker()
+
+    job = client.get("/api/v1" + sent.location).json
+    assert sent.status_code == 303
+    assert job["input"]["sure"] is False  # an unticked box is not sent
+    assert job["result"]["value"]["maybe"] is None
+
+
+def test_an_emptied_text_with_a_default_is_empty_and_a_required_one_is_named(client):
+    emptied = client.post("/tasks/every_kind", data={"note": "", "share": "", "day": ""})
+    missing = client.post("/tasks/echo", data={"text": "", "times": ""})
+
+    assert client.get("/api/v1" + emptied.location).json["input"] == {"note": "", "sure": False}
+    assert (missing.status_code, missing.text.count("This is required.")) == (422, 1)
+
+
+def test_a_wrong_form_keeps_what_was_typed_and_says_what_is_wrong_at_the_field(client):
+    page = client.post("/tasks/echo", data={"text": 'typed "<text>"', "times": "7"})
+
+    assert page.status_code == 422
+    assert "This has to be at most 3." in page.text
+    assert "typed &#34;&lt;text&gt;&#34;" in page.text
+    assert 'value="7"' in page.text
+
+
+def test_a_form_without_its_file_is_refused_at_the_field(client):
+    empty_input = (io.BytesIO(b""), "")
+
+    page = client.post("/tasks/count_bytes", data={"data": empty_input}, content_type="multipart/form-data")
+
+    assert page.status_code == 422
+    assert "This is required." in page.text

@@ -125,3 +125,20 @@ def test_defaults_fill_the_form():
     assert defaults(task) == {"a": 3, "b": ["x", "y"], "c": "blue", "d": True}
     assert [field.value for field in form_fields(task)][:4] == ["3", "x\ny", "blue", "true"]
     assert form_fields(task)[3].is_checked
+
+
+@pytest.mark.parametrize(
+    ("default", "shown", "read"),
+    [
+        ("2026-01-02T12:00:00+02:00", "2026-01-02T10:00", "2026-01-02T10:00:00Z"),
+        ("2026-01-02T12:00:30Z", "2026-01-02T12:00:30.000", "2026-01-02T12:00:30.000Z"),
+        ("2026-01-02T12:00:00", "2026-01-02T12:00", "2026-01-02T12:00:00Z"),
+    ],
+)
+def test_a_date_time_with_an_offset_is_shown_and_read_in_utc(default, shown, read):
+    task = spec(x=(datetime, datetime.fromisoformat(default)))
+
+    [field] = form_fields(task)
+
+    assert field.value == shown
+    assert read_fields(task, {"x": [field.value]}) == {"x": read}

@@ -1,0 +1,89 @@
+"""The desk, without JavaScript: the form of the tutorial, the numbers, and the finished tasks."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from taskdesk.jobs.catalog import announce
+from taskdesk.web.application import create_app
+from taskdesk.worker.discovery import discover
+from taskdesk.worker.settings import WorkerSettings
+
+
+@pytest.fixture
+def desk_client(web_settings, redis):
+    """A client of the product's own desk: the tasks that ship are announced."""
+    announce(redis, discover(WorkerSettings(_env_file=None)).catalog)
+    return create_app(web_settings).test_client()
+
+
+def test_the_form_of_the_tutorial_adds_a_job_and_says_so(desk_client):
+    sent = desk_client.post("/", data={"task_param": "abc"})
+    page = desk_client.get(sent.location)
+
+    assert sent.status_code == 303
+    assert "Added task to queue default" in page.text
+    assert "Tasks in queue" in page.text
+
+
+def test_the_form_of_the_tutorial_is_there_with_its_task(desk_client):
+    assert "A text for" in desk_client.get("/").text
+
+
+def test_the_form_of_the_tutorial_is_not_there_where_other_tasks_are(client):
+    assert "A text for" not in client.get("/").text
+
+
+def test_finished_tasks_are_pairs_of_id_and_result_newest_first(client, run_worker):
+    ids = []
+    for text in ("a", "b"):
+        ids.append(client.post("/api/v1/tasks/echo/jobs", json={"text": text}).json["id"])
+        run_worker()
+
+    assert client.get("/finished_tasks").json == [[ids[1], "b"], [ids[0], "a"]]
+    assert client.post("/finished_tasks?limit=1").json == [[ids[1], "b"]]
+    assert client.get("/finished_tasks?detail=1").json[0]["task"] == "echo"
+
+
+def test_finished_tasks_live_through_a_job_that_expires_under_them(client, run_worker, redis):
+    for text in ("a", "b"):
+        client.post("/api/v1/tasks/echo/jobs", json={"text": text})
+        run_worker()
+    gone, kept = [job_id for job_id, _ in client.get("/finished_tasks").json]
+
+    redis.delete(f"rq:results:{gone}")
+    assert client.get("/finished_tasks").json == [[kept, "a"]]
+    redis.delete(f"rq:job:{kept}")
+    assert client.get("/finished_tasks").json == []
+
+
+def test_a_file_in_finished_tasks_is_a_link(client, run_worker):
+    client.post("/api/v1/tasks/parts/jobs")
+    run_worker()
+
+    [[_, result]] = client.get("/finished_tasks").json
+    assert client.get(result["file"], buffered=True).data == b"content"
+
+
+@pytest.mark.parametrize("typed", ["", "   "])
+def test_an_empty_text_is_named(desk_client, typed):
+    page = desk_client.post("/", data={"task_param": typed})
+
+    assert page.status_code == 422
+    assert "Type a text first." in page.text
+
+
+def test_the_desk_leads_to_what_it_counts_and_tells_how_tasks_do(client, page, submit, run_worker):
+    submit("raises", {})
+    submit("echo", {"text": "a"})
+    run_worker()
+
+    text, markup = page("/"), client.get("/").text
+
+    assert "Completed 1 Failed, last hour 1 Workers 0" in text
+    assert re.search(r"echo queue default · usually (\d+ ms|under 1 ms)", text)
+    assert re.search(r"raises queue default · 100&nbsp;% failed", text)
+    for link in ("/queues", "/jobs?status=running", "/jobs?status=succeeded", "/jobs?status=failed", "/workers"):
+        assert f'<a href="{link}">' in markup

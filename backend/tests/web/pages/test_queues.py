@@ -1,0 +1,73 @@
+"""The pages of the queues and the workers, and the figures on the desk, without JavaScript."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from taskdesk.jobs.throughput import ended_key
+
+
+def test_queues_show_what_waits_runs_and_ended_and_lead_to_the_jobs(client, submit, run_worker, page):
+    submit("echo", {"text": "a"})
+    submit("raises", {})
+    run_worker()
+    submit("echo", {"text": "a"})
+
+    text, markup = page("/queues"), client.get("/queues").text
+
+    assert "In the last hour 1 succeeded , 1 failed ; at most" in text
+    assert text.index("high") < text.index("default") < text.index("low")
+    assert "/jobs?status=queued&amp;queue=default" in markup
+    assert len(re.findall(r'<rect class="good"', markup)) == len(re.findall(r'<rect class="bad"', markup)) == 1
+    assert text.count("None has ended in the last hour") == 2
+
+
+def test_a_queue_that_no_worker_serves_says_what_to_do(page, online, submit):
+    online("one")
+    submit("echo", {"text": "a"})
+
+    text = page("/queues")
+
+    assert text.count("No worker serves this queue") == 1
+    assert "QUEUES=low python worker.py" in text
+
+
+def test_a_queue_says_when_it_will_be_empty(page, online, submit, redis):
+    online("one")
+    submit("echo", {"text": "a"})
+    assert "done in about" not in page("/queues")
+    redis.hset(ended_key("default"), f"{redis.time()[0] // 60} succeeded", 1)
+
+    assert re.search(r"Waiting 1 of 100,000, done in about (1 min|\d+(\.\d)? s)", page("/queues"))
+
+
+def test_a_queue_is_paused_by_a_form_and_goes_on(client, page, submit, run_worker, redis):
+    answer = client.post("/queues/default", data={"paused": "yes"})
+    job_id = submit("echo", {"text": "a"})
+    run_worker()
+    paused, waits = page("/queues"), client.get(f"/api/v1/jobs/{job_id}").json["status"]
+    client.post("/queues/default", data={"paused": "no"})
+    run_worker()
+
+    assert (answer.status_code, answer.location) == (303, "/queues")
+    assert ("default paused Resume" in paused, waits) == (True, "queued")
+    assert "default paused" not in page("/queues")
+    assert client.get(f"/api/v1/jobs/{job_id}").json["status"] == "succeeded"
+
+
+@pytest.mark.parametrize(
+    ("name", "form", "status"),
+    [("default", {}, 422), ("default", {"paused": "x"}, 422), ("no", {"paused": "yes"}, 404)],
+)
+def test_a_wish_that_can_not_be_read_changes_nothing(client, redis, name, form, status):
+    answer = client.post(f"/queues/{name}", data=form, headers={"Accept": "text/html"})
+
+    assert (answer.status_code, redis.exists("taskdesk:paused")) == (status, 0)
+
+
+def test_no_other_site_pauses_a_queue(client, redis):
+    answer = client.post("/queues/default", data={"paused": "yes"}, headers={"Sec-Fetch-Site": "cross-site"})
+
+    assert (answer.status_code, redis.exists("taskdesk:paused")) == (403, 0)
