@@ -31,7 +31,7 @@ log = logging.getLogger("worker")
 
 
 class ShowLife(Protocol):
-    def __call__(self, patience: float = 0.0) -> None: ...
+    def __call__(self, extra_seconds: float = 0.0) -> None: ...
 
 
 class ScriptConnection:

@@ -1,13 +1,17 @@
-"""What the child is at, for its supervisor: a page of memory that both see.
+"""What the child is doing, for its supervisor: memory that both map.
 
 The child writes before a task's function begins; the supervisor reads now and then, and when the child has died. So
 neither costs a round trip, and a job whose function never began is told from one that was cut off.
+
+The child may be killed between any two of its instructions, and the supervisor must still find a whole record. So the
+child writes the next record into a free slot and then publishes it by one store of 8 bytes, the version. There are
+three slots: the current job, the one before it, and the free one.
 """
 
 from __future__ import annotations
 
+import ctypes
 import mmap
-import struct
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -15,13 +19,56 @@ from typing import NamedTuple
 
 from taskdesk.service import clock
 
-_VERSION = struct.Struct("=Q")  # odd while the child writes what follows
-# At work, refused; began (Unix, monotonic), time limit, prefetches, lengths, job, execution.
-_RUN = struct.Struct("=? ? d d d ? 2H 1000s 100s")
-_TOTAL = struct.Struct("=Q d")  # of one queue: jobs that have succeeded, seconds that they took
-_REVOKED = struct.Struct("=100s")  # execution
-_SIGN = struct.Struct("=d d")  # when the child last showed that it goes on (monotonic), seconds that it asked for
-_RUN_AT, _UNCONFIRMED_AT, _REVOKED_AT, _SIGN_AT, _TOTALS_AT = 8, 1200, 2400, 2500, 2520
+MAX_JOB_ID_BYTES, MAX_EXECUTION_BYTES = 1000, 100
+_SLOTS = 3
+_READ_ATTEMPTS = 3  # a reader that the child outruns as often sees nothing
+
+
+class _Run(ctypes.Structure):
+    """A RunningJob; no job if `job_size` is 0."""
+
+    _fields_ = (
+        ("is_at_work", ctypes.c_bool),
+        ("is_refused", ctypes.c_bool),
+        ("prefetches", ctypes.c_bool),
+        ("prev_unconfirmed", ctypes.c_bool),
+        ("job_size", ctypes.c_uint16),
+        ("began", ctypes.c_double),
+        ("since", ctypes.c_double),
+        ("timeout", ctypes.c_double),
+        ("job", ctypes.c_ubyte * MAX_JOB_ID_BYTES),  # others give ids, too: there may be a NUL in one
+        ("execution", ctypes.c_char * MAX_EXECUTION_BYTES),
+    )
+
+    def as_running_job(self) -> RunningJob | None:
+        if not self.job_size:
+            return None
+        return RunningJob(
+            is_at_work=self.is_at_work,
+            is_refused=self.is_refused,
+            job_id=bytes(self.job)[: self.job_size].decode(errors="replace"),
+            execution=self.execution.decode(),
+            began=self.began,
+            since=self.since,
+            timeout=self.timeout,
+            prefetches=self.prefetches,
+        )
+
+
+class _Page(ctypes.Structure):
+    _fields_ = (
+        ("version", ctypes.c_uint64),  # runs[version % _SLOTS] is current
+        ("runs", _Run * _SLOTS),
+        ("revoked", ctypes.c_char * (MAX_EXECUTION_BYTES + 1)),
+        ("life_shown_at", ctypes.c_double),  # monotonic
+        ("life_extra_seconds", ctypes.c_double),
+    )
+
+
+class _Total(ctypes.Structure):
+    """Of one queue: the jobs that have succeeded, and the seconds that they took."""
+
+    _fields_ = (("jobs", ctypes.c_uint64), ("seconds", ctypes.c_double))
 
 
 class RunningJob(NamedTuple):
@@ -49,9 +96,13 @@ class RunningJob(NamedTuple):
 class Activity:
     def __init__(self, queues: Sequence[str]):
         """`queues`: those that the child takes jobs from. A job may say that it is of another."""
-        self._queues = {queue: number for number, queue in enumerate([*queues, ""])}
-        self._page = mmap.mmap(-1, _TOTALS_AT + _TOTAL.size * len(self._queues))
-        self._version = 0
+        names = [*queues, ""]
+        memory = mmap.mmap(-1, ctypes.sizeof(_Page) + ctypes.sizeof(_Total) * len(names))
+        self._page = _Page.from_buffer(memory)
+        self._runs: list[_Run] = list(self._page.runs)
+        self._job_ids = [memoryview(run.job).cast("B") for run in self._runs]
+        totals = (_Total * len(names)).from_buffer(memory, ctypes.sizeof(_Page))
+        self._totals: dict[str, _Total] = dict(zip(names, totals, strict=True))
 
     # For the child
 
@@ -63,83 +114,91 @@ class Activity:
         `prefetches`: the worker may be given the next job meanwhile. `prev_unconfirmed`: Redis may not know yet how the
         job before this one has ended.
         """
-        job, run = job_id.encode(), execution.encode()
-        page = self._page
-        self._version += 2
-        _VERSION.pack_into(page, 0, self._version - 1)
-        if prev_unconfirmed:
-            page.move(_UNCONFIRMED_AT, _RUN_AT, _RUN.size)
-        else:
-            _RUN.pack_into(page, _UNCONFIRMED_AT, False, False, 0, 0, 0, False, 0, 0, b"", b"")
-        began = clock.now(), time.monotonic()
-        _RUN.pack_into(page, _RUN_AT, True, False, *began, timeout, prefetches, len(job), len(run), job, run)
-        _VERSION.pack_into(page, 0, self._version)
+        version = self._page.version + 1
+        slot = version % _SLOTS
+        run = self._runs[slot]
+        job = job_id.encode()[:MAX_JOB_ID_BYTES]
+        run.is_at_work, run.is_refused = True, False
+        run.prefetches, run.prev_unconfirmed = prefetches, prev_unconfirmed
+        run.began, run.since, run.timeout = clock.now(), time.monotonic(), timeout
+        self._job_ids[slot][: len(job)] = job
+        run.job_size = len(job)
+        run.execution = execution.encode()
+        self._page.version = version
 
     def refuse(self) -> None:
         """Its function does not begin here: should the child die, the job has lost no attempt."""
-        self._page[_RUN_AT + 1] = True
+        self._current.is_refused = True
 
     def rest(self) -> None:
         """Its function has ended: there is nothing to stop any more."""
-        self._page[_RUN_AT] = False
+        self._current.is_at_work = False
 
-    def show_life(self, patience: float = 0.0) -> None:
+    def show_life(self, extra_seconds: float = 0.0) -> None:
         """The child goes on, at each of its steps outside of a function and at least every ten seconds.
 
-        `patience`: seconds that the step which follows may take in addition (see hang_detector.py).
+        `extra_seconds`: how much longer than usual the next step may take (see supervisor/hang_detector.py).
         """
-        _SIGN.pack_into(self._page, _SIGN_AT, time.monotonic(), patience)
+        self._page.life_extra_seconds = extra_seconds
+        self._page.life_shown_at = time.monotonic()
 
     def is_revoked(self, execution: str) -> bool:
-        """Whether the job that was prefetched during this execution is no longer ours."""
-        return self._page[_REVOKED_AT : _REVOKED_AT + len(execution)] == execution.encode()
+        """Return True if the job that was prefetched during this execution is no longer ours."""
+        return bool(self._page.revoked == execution.encode())
 
     def succeeded(self, queue: str, seconds: float) -> None:
-        """A job of this queue that took so long has succeeded."""
-        at = _TOTALS_AT + _TOTAL.size * self._queues.get(queue, len(self._queues) - 1)
-        jobs, total = _TOTAL.unpack_from(self._page, at)
-        _TOTAL.pack_into(self._page, at, jobs + 1, total + seconds)
+        """Count a job of this queue that has succeeded after so many seconds."""
+        total = self._totals.get(queue) or self._totals[""]
+        total.jobs += 1
+        total.seconds += seconds
 
     # For both
 
     def clear(self) -> None:
         """Nothing runs: the child is idle, or a new one starts."""
-        self._page[:_REVOKED_AT] = bytes(_REVOKED_AT)
+        version = self._page.version + 1
+        run = self._runs[version % _SLOTS]
+        run.job_size, run.prev_unconfirmed = 0, False
+        self._page.version = version
 
     # For the supervisor
 
     def read(self) -> RunningJob | None:
-        """What runs, or ran last; None if the child is idle, or just writing."""
-        return self._read(_RUN_AT)
+        """Return what runs, or ran last; None if the child is idle."""
+        for _ in range(_READ_ATTEMPTS):
+            version = self._page.version
+            run = _Run.from_buffer_copy(self._runs[version % _SLOTS])
+            if self._page.version <= version + 1:  # from the next version on, the child writes into this slot
+                return run.as_running_job()
+        return None
 
     def read_unconfirmed(self) -> RunningJob | None:
-        """What ran before it, if Redis may not know how that has ended."""
-        return self._read(_UNCONFIRMED_AT)
+        """Return what ran before it, if Redis may not know how that has ended."""
+        for _ in range(_READ_ATTEMPTS):
+            version = self._page.version
+            before = _Run.from_buffer_copy(self._runs[(version - 1) % _SLOTS])
+            is_unconfirmed = self._runs[version % _SLOTS].prev_unconfirmed
+            if self._page.version == version:
+                return before.as_running_job() if is_unconfirmed else None
+        return None
 
     def sign_of_life(self) -> tuple[float, float]:
-        """The child's last one: when it was shown, and the patience that it asks for, in seconds."""
-        return _SIGN.unpack_from(self._page, _SIGN_AT)
+        """Return when the child has shown its last sign (monotonic), and its extra seconds."""
+        return self._page.life_shown_at, self._page.life_extra_seconds
 
     def revoke(self, execution: str) -> None:
-        """The child is not to begin what it has prefetched during this execution."""
-        _REVOKED.pack_into(self._page, _REVOKED_AT, execution.encode())
+        """Keep the child from beginning what it has prefetched during this execution."""
+        self._page.revoked = execution.encode()
 
     def totals(self) -> tuple[Counter[str], float]:
         """How many jobs of each queue have succeeded, and the seconds that they took: of all children so far.
 
         Those of a queue that is not ours are under "".
         """
-        rows = [_TOTAL.unpack_from(self._page, _TOTALS_AT + _TOTAL.size * n) for n in self._queues.values()]
-        jobs = Counter({queue: row[0] for queue, row in zip(self._queues, rows, strict=True)})
-        return jobs, sum(row[1] for row in rows)
+        jobs = Counter({queue: total.jobs for queue, total in self._totals.items()})
+        return jobs, sum(total.seconds for total in self._totals.values())
 
-    def _read(self, at: int) -> RunningJob | None:
-        [version] = _VERSION.unpack_from(self._page)
-        at_work, refused, began, since, timeout, prefetches, id_size, run_size, job, run = _RUN.unpack_from(
-            self._page, at
-        )
-        if version % 2 or not id_size or _VERSION.unpack_from(self._page)[0] != version:
-            return None
-        return RunningJob(
-            at_work, refused, job[:id_size].decode(), run[:run_size].decode(), began, since, timeout, prefetches
-        )
+    @property
+    def _current(self) -> _Run:
+        run: _Run = self._runs[self._page.version % _SLOTS]
+        return run

@@ -1,33 +1,49 @@
-"""What the worker processes of one program count: a page of memory that all of them see, and that outlives each.
+"""What the worker processes of one program count: memory that all of them map, and that outlives each.
 
-Each process has a row, and each cell of it one writer: the supervisor has the FIELDS but for one, its child the rest.
-So nothing is locked, a job costs three additions, and what a process that was killed has counted stays.
+Each process has a row, and each field of it has one writer: the child, where it says so, else the supervisor. So
+nothing is locked, a job costs three additions, and the counts of a process that was killed stay.
 """
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import os
 import time
 from bisect import bisect_left
 from collections.abc import Collection, Iterator
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from taskdesk.jobs.statistics import BOUNDS
 
-_FIELDS = (
-    *("pid", "child", "running", "redis_up", "redis_outages"),
-    *("recycled", "killed", "lost", "rescued"),  # children by how they ended; jobs of lost workers
-    "handed_back",  # jobs, each time; the child counts them
-)
-_AT = {name: number for number, name in enumerate(_FIELDS)}
-_FAILED, _SUCCEEDED, _SECONDS, _BUCKETS = range(4)
-_RUNS = _BUCKETS + len(BOUNDS)  # cells of a task
+_Structure = TypeVar("_Structure", bound=ctypes.Structure)
+
+
+class _Process(ctypes.Structure):
+    _fields_ = tuple(
+        (name, ctypes.c_double)
+        for name in (
+            *("pid", "child", "running", "redis_up", "redis_outages"),
+            *("recycled", "killed", "lost"),  # children, by how they ended
+            *("rescued", "handed_back"),  # jobs of lost workers; jobs that the child has handed back, each time
+        )
+    )
+
+
+class _Task(ctypes.Structure):
+    """What the child counts of one task: see Runs."""
+
+    _fields_ = (
+        ("failed", ctypes.c_double),
+        ("succeeded", ctypes.c_double),
+        ("seconds", ctypes.c_double),
+        ("counts", ctypes.c_double * len(BOUNDS)),
+    )
 
 
 class Runs(NamedTuple):
-    """Of one task: `seconds` is their sum; `counts` are those that took up to each of BOUNDS, and longer than the one
-    before.
+    """The runs of one task. `seconds`: their sum. `counts`: for each of BOUNDS, the runs that took up to so long, and
+    longer than the bound before.
     """
 
     failed: int
@@ -39,9 +55,9 @@ class Runs(NamedTuple):
 class Row:
     """What one worker process counts: the supervisor and its child."""
 
-    def __init__(self, cells: memoryview[float], tasks: Collection[str]):
-        self._cells = cells
-        self._tasks = {task: len(_FIELDS) + number * _RUNS for number, task in enumerate(tasks)}
+    def __init__(self, process: _Process, tasks: dict[str, _Task]):
+        self._process = process
+        self._tasks = tasks
 
     # For the supervisor
 
@@ -50,10 +66,10 @@ class Row:
 
     def set(self, **fields: float) -> None:
         for name, value in fields.items():
-            self._cells[_AT[name]] = value
+            setattr(self._process, name, value)
 
     def count(self, name: str, more: int = 1) -> None:
-        self._cells[_AT[name]] += more
+        setattr(self._process, name, self[name] + more)
 
     def redis_is_away(self) -> None:
         if self["redis_up"]:
@@ -63,39 +79,46 @@ class Row:
     # For the child
 
     def ran(self, task: str, *, succeeded: bool, seconds: float) -> None:
-        """A run of this task has ended, which is one of the worker's."""
-        at, cells = self._tasks[task], self._cells
-        cells[at + succeeded] += 1
-        cells[at + _SECONDS] += seconds
-        cells[at + _BUCKETS + bisect_left(BOUNDS, seconds)] += 1
+        """Count a run of one of the worker's tasks that has ended."""
+        its = self._tasks[task]
+        if succeeded:
+            its.succeeded += 1
+        else:
+            its.failed += 1
+        its.seconds += seconds
+        its.counts[bisect_left(BOUNDS, seconds)] += 1
 
-    # For who shows it
+    # For readers
 
     def __getitem__(self, name: str) -> int:
-        return int(self._cells[_AT[name]])
+        return int(getattr(self._process, name))
 
     def runs(self, task: str) -> Runs:
-        at = self._tasks[task]
-        failed, succeeded, seconds, *counts = self._cells[at : at + _RUNS]
-        return Runs(int(failed), int(succeeded), seconds, list(map(int, counts)))
+        its = self._tasks[task]
+        return Runs(int(its.failed), int(its.succeeded), its.seconds, list(map(int, its.counts)))
 
 
 class Meters:
-    """The rows of `size` processes that run these tasks (by reference). Made before they are forked."""
+    """The rows of `size` processes that run these tasks (by reference). Made before the processes are forked."""
 
     def __init__(self, tasks: Collection[str], size: int):
-        width = len(_FIELDS) + _RUNS * len(tasks)
-        cells = memoryview(mmap.mmap(-1, 8 * width * size)).cast("d")
         self.tasks = tuple(tasks)
         self.began = time.time()
-        self.rows = [Row(cells[n * width : (n + 1) * width], tasks) for n in range(size)]
+        processes = _shared(_Process, size)
+        runs = iter(_shared(_Task, size * len(tasks)))
+        self.rows = [Row(process, {task: next(runs) for task in self.tasks}) for process in processes]
 
     def total(self, name: str) -> int:
         return sum(row[name] for row in self.rows)
 
     def runs(self) -> Iterator[tuple[str, Runs]]:
-        """Of each task, by all processes."""
+        """Yield each task with its runs by all processes."""
         for task in self.tasks:
             rows = [row.runs(task) for row in self.rows]
             failed, succeeded, seconds, counts = zip(*rows, strict=True)
             yield task, Runs(sum(failed), sum(succeeded), sum(seconds), [sum(n) for n in zip(*counts, strict=True)])
+
+
+def _shared(kind: type[_Structure], size: int) -> list[_Structure]:
+    """So many of a structure, in memory that forked processes share."""
+    return list((kind * size).from_buffer(mmap.mmap(-1, max(1, ctypes.sizeof(kind) * size))))

@@ -1,13 +1,13 @@
-"""What the job that runs has printed and Redis does not have yet, in memory that the child shares with its supervisor.
+"""What the running job has printed and Redis does not have yet, in memory that the child shares with its supervisor.
 
-So it outlives the child: however that dies, the supervisor sends the rest. While Redis is away no more than a full log
-waits here, laid out as the log itself (jobs/joblog.py).
+So it outlives the child: however the child dies, the supervisor sends the rest. While Redis is away no more than a full
+log waits here, laid out as the log itself (jobs/joblog.py).
 """
 
 from __future__ import annotations
 
+import ctypes
 import mmap
-import struct
 import threading
 
 from redis import Redis
@@ -15,55 +15,57 @@ from redis import Redis
 from taskdesk.jobs.events import append_log
 from taskdesk.jobs.joblog import LOG_BYTES, kept_spans, log_size, places
 
-_STATE = struct.Struct("=q Q Q")  # size of the log when the job began (-1: not known), bytes printed since, those sent
-_NOTHING = -1, 0, 0
+_UNKNOWN = -1
+
+
+class _Buffer(ctypes.Structure):
+    _fields_ = (
+        ("size_before", ctypes.c_int64),  # of the log when the job began, or _UNKNOWN
+        ("printed", ctypes.c_uint64),  # bytes since then
+        ("sent", ctypes.c_uint64),  # those of them that Redis has
+        ("log", ctypes.c_ubyte * LOG_BYTES),
+    )
 
 
 class OutputBuffer:
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, _STATE.size + LOG_BYTES)
+        self._buffer = _Buffer.from_buffer(mmap.mmap(-1, ctypes.sizeof(_Buffer)))
+        self._log = memoryview(self._buffer.log).cast("B")
         self._lock = threading.Lock()  # around what is in there
         self.clear()
 
     def clear(self) -> None:
         """Another job begins."""
-        if self._state() != _NOTHING:  # most jobs print nothing
-            with self._lock:
-                _STATE.pack_into(self._memory, 0, *_NOTHING)
+        if self._buffer.size_before == _UNKNOWN and not self._buffer.printed:
+            return  # most jobs print nothing
+        with self._lock:
+            self._buffer.printed = 0  # first: should the child die now, nothing is sent twice
+            self._buffer.sent = 0
+            self._buffer.size_before = _UNKNOWN
 
     def write(self, text: bytes) -> None:
         with self._lock:
-            before, printed, sent = self._state()
+            printed = self._buffer.printed
             size = printed + len(text)
             for start, end in kept_spans(printed, size, size):
                 for place, place_end in places(start, end):
                     part, start = text[start - printed :][: place_end - place], start + place_end - place
-                    self._memory[_STATE.size + place : _STATE.size + place_end] = part
-            _STATE.pack_into(self._memory, 0, before, size, sent)
+                    self._log[place:place_end] = part
+            self._buffer.printed = size
 
     def is_sent(self) -> bool:
-        _, printed, sent = self._state()
-        return printed == sent
+        return bool(self._buffer.printed == self._buffer.sent)
 
     def send(self, redis: Redis, job_id: str, ttl: int) -> None:
         """Send the rest. What Redis did not take stays for the next time. Raises RedisError."""
         with self._lock:
-            before, printed, sent = self._state()
+            sent, printed = self._buffer.sent, self._buffer.printed
             pieces = [(start, self._read(start, end)) for start, end in kept_spans(sent, printed, printed)]
-        if pieces and before < 0:  # an attempt before this one may have printed, too
-            before = log_size(redis, job_id)
-            self._note(before, sent)
+        if pieces and self._buffer.size_before == _UNKNOWN:  # an attempt before this one may have printed, too
+            self._buffer.size_before = log_size(redis, job_id)
         for start, content in pieces:
-            append_log(redis, job_id, content, offset=before + start, ttl=ttl)
-            self._note(before, start + len(content))
+            append_log(redis, job_id, content, offset=self._buffer.size_before + start, ttl=ttl)
+            self._buffer.sent = start + len(content)
 
     def _read(self, start: int, end: int) -> bytes:
-        return b"".join(self._memory[_STATE.size + a : _STATE.size + b] for a, b in places(start, end))
-
-    def _note(self, before: int, sent: int) -> None:
-        with self._lock:
-            _STATE.pack_into(self._memory, 0, before, self._state()[1], sent)
-
-    def _state(self) -> tuple[int, int, int]:
-        before, printed, sent = _STATE.unpack_from(self._memory)
-        return before, printed, sent
+        return b"".join(self._log[a:b] for a, b in places(start, end))
