@@ -1,4 +1,4 @@
-"""The tasks of the scenarios, as a worker announces them."""
+"""The tasks of the scenarios, as a worker announces them, and their names by how often they may run."""
 
 from __future__ import annotations
 

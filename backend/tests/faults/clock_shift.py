@@ -1,8 +1,7 @@
-"""Run a program whose wall clock is off: `python -m tests.faults.clock_shift OFFSET_FILE worker.py [ARGUMENT …]`.
+"""Run a program with a shifted wall clock: `python -m tests.faults.clock_shift OFFSET_FILE worker.py [ARGUMENT …]`.
 
-The file holds the seconds that the clock is ahead. All processes that the program forks map it, so that
-`set_offset` makes the clocks of all of them jump while they run. The monotonic clock is left as it is, and so
-are the times that the file system gives.
+The file holds the number of seconds that the clock is ahead. All processes that the program forks map it, so
+`set_offset` makes all their clocks jump while they run. The monotonic clock and the times of files stay right.
 """
 
 from __future__ import annotations
@@ -20,13 +19,13 @@ _OFFSET = struct.Struct("=d")
 
 
 def set_offset(file: Path, seconds: float) -> None:
-    """Let the clock of each process that maps this file be so many seconds ahead from now on."""
-    with file.open("r+b" if file.exists() else "wb") as open_file:  # truncated, it would be a SIGBUS to them
+    """Shift the clock of each process that maps this file by so many seconds from now on."""
+    with file.open("r+b" if file.exists() else "wb") as open_file:  # truncating it would raise SIGBUS in them
         open_file.write(_OFFSET.pack(seconds))
 
 
 def shift(file: Path) -> None:
-    """Replace the wall clock of this process and of its forks. A module that has bound `time.time` keeps the old."""
+    """Replace the wall clock of this process and of its forks. A module that has bound `time.time` keeps it."""
     with file.open("rb") as open_file:
         offset = mmap.mmap(open_file.fileno(), _OFFSET.size, prot=mmap.PROT_READ)
     clock, clock_ns = time.time, time.time_ns
@@ -41,7 +40,7 @@ def shift(file: Path) -> None:
 
 
 def _shifted(real: type[datetime.datetime]) -> Any:
-    """A class that makes real datetimes, and takes every one for its own, but whose now is that of `time.time`."""
+    """Return a class that makes real datetimes and counts them as its instances, but takes `now` from `time.time`."""
 
     class _Kind(type):
         def __instancecheck__(cls, instance: object) -> bool:

@@ -1,4 +1,4 @@
-"""The reports of the scenarios, one line each, at the end of the run."""
+"""Print the reports of the scenarios, one line each, at the end of the run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LINES = pytest.StashKey[list[str]]()
 
 @pytest.fixture
 def assert_kept(request: pytest.FixtureRequest) -> Callable[[Report], None]:
-    """Show a report, and fail if it names a broken promise."""
+    """Record a report for the end of the run, and fail if it names a broken promise."""
     lines = request.config.stash.setdefault(_LINES, [])
 
     def judge(report: Report) -> None:

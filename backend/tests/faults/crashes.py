@@ -1,7 +1,7 @@
-"""Connections to Redis that break, and processes that die, at a command of one's choice: for one process, in its place.
+"""Break a connection to Redis, or kill a process, at a chosen command, all within the process of the test.
 
-The scripts, the worker's supervisor and its child are the real ones, and so is Redis. Only a task is not called, and a
-process that is killed is an exception which nobody catches.
+The scripts, the supervisor, the child and Redis are the real ones. Only no task is called, and a killed process is an
+exception that nobody catches.
 """
 
 from __future__ import annotations
@@ -30,24 +30,24 @@ HOW = (CUT_BEFORE, CUT_AFTER, KILLED_BEFORE, KILLED_SENT, KILLED_AFTER)
 
 
 class Killed(BaseException):
-    """The process was killed here."""
+    """The process is killed here."""
 
 
 class Fate:
-    """What befalls the connections of one process: at which of its next commands, and how."""
+    """The plan for the connections of one process: at which of its next commands they break, and how."""
 
     def __init__(self) -> None:
         self._plan: list[tuple[int, str]] = []
 
     def arm(self, commands: int, how: str) -> None:
-        """At the command after so many others. A plan of before has to come true first."""
+        """Break the connection at the command after this many others, once earlier plans have come true."""
         self._plan.append((commands, how))
 
     def disarm(self) -> None:
         self._plan.clear()
 
     def next(self) -> str:
-        """A command is about to be sent: what is to happen to it, empty for nothing."""
+        """Return what happens to the command that is about to be sent, or an empty text."""
         if not self._plan:
             return ""
         commands, how = self._plan[0]
@@ -105,7 +105,7 @@ Step = tuple[Meddle, bool]  # what happens while a job runs, and whether it succ
 
 
 class _Child(Child):
-    """It does not call tasks: the steps say what happens instead."""
+    """A child that calls no task: the steps say what happens instead."""
 
     steps: Iterator[Step]
     owner: Supervisor
@@ -128,7 +128,7 @@ class _Child(Child):
 
 
 class _InPlace(ChildProcess):
-    """In the process of its supervisor."""
+    """A child in the process of its supervisor."""
 
     def kill(self) -> None:
         raise Killed
@@ -139,7 +139,7 @@ class _InPlace(ChildProcess):
 
 
 class Supervisor(TaskWorker):
-    """A worker whose child is run in its place."""
+    """A worker whose child runs in the same process."""
 
     process_class = _InPlace
 
@@ -154,7 +154,7 @@ class Supervisor(TaskWorker):
         self._dying(self._begin)
 
     def run(self, steps: list[Step], *, pace: float) -> None:
-        """Fork a child once; it runs a job for each step, if there are so many. `pace`: what jobs took lately."""
+        """Run one child, which runs one job for each step, as long as there are jobs. `pace`: what recent jobs took."""
         self.most_jobs = len(steps)
         self._activity.clear()
         self._control.begin()
@@ -184,12 +184,12 @@ class Supervisor(TaskWorker):
             self._dying(partial(self._exit.settle, status))
 
     def look(self) -> None:
-        """Beat and tick, as the supervisor of an idle child does."""
+        """Send a heartbeat and tick, as the supervisor of an idle child does."""
         self._dying(partial(self._duties.send_heartbeat, None))
         self._dying(self._settlement.tick)
 
     def beat(self) -> None:
-        """As while its child runs. It may kill the child."""
+        """Send a heartbeat as while the child runs a job. It may kill the child."""
         self._duties.send_heartbeat(self._activity.read())
 
     def read_commands(self) -> None:
@@ -204,5 +204,5 @@ class Supervisor(TaskWorker):
     def _dying(self, step: Callable[[], Any]) -> None:
         try:
             assert self._retry_until_redis_answers(step)
-        except (Killed, RuntimeError):  # the latter ends it, too
+        except (Killed, RuntimeError):  # a RuntimeError ends it, too
             self.is_dead = True

@@ -25,21 +25,21 @@ class Effect:
 
 
 def leave(event: str) -> None:
-    """Append what the current job does."""
-    now = time.clock_gettime(time.CLOCK_REALTIME)  # which clock_shift.py leaves as it is
+    """Append an event of the current job."""
+    now = time.clock_gettime(time.CLOCK_REALTIME)  # clock_shift.py does not change this clock
     line = f"{current_job().job_id} {event} {os.getpid()} {now:.3f}\n"
     _append(Path(os.environ[VARIABLE]), line.encode())
 
 
 def attempt() -> int:
-    """Count this attempt of the current job: 1 for the first."""
+    """Count this attempt of the current job, and return its number: 1 for the first."""
     folder = Path(f"{os.environ[VARIABLE]}.attempts")
     folder.mkdir(exist_ok=True)
     return _append(folder / current_job().job_id, b".")
 
 
 def _append(path: Path, content: bytes) -> int:
-    """Append in one write; the file's size after it."""
+    """Append in one write, and return the new size of the file."""
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     try:
         os.write(descriptor, content)
@@ -54,7 +54,7 @@ class Effects:
         path.touch()
 
     def all(self) -> list[Effect]:
-        """Every effect, in the order of writing. A line that is being written is left out."""
+        """Return every effect in the order of lines, without a last line that is not complete."""
         lines = self.path.read_text().split("\n")[:-1]
         return [Effect(j, e, int(p), float(at)) for j, e, p, at in (line.split(" ") for line in lines)]
 

@@ -1,6 +1,6 @@
-"""The ways in which a job can end: how a producer of RQ submits each, and what must become of it.
+"""The ways in which a job can end: how RQ's producer submits each, and which status it must reach.
 
-The load of every scenario has all of them, as RQ's own code ends most of them in the worker (rq_fallback.py).
+The load of every scenario has all of them, because RQ's own code ends most of them in the worker (rq_fallback.py).
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ GONE = "gone"
 
 @dataclass(frozen=True)
 class Ending:
-    """`becomes`: the status in RQ's words if nothing goes wrong, or GONE for a job of which nothing is kept."""
+    """`becomes`: RQ's status of the job if nothing goes wrong, or GONE if nothing of the job is kept."""
 
     becomes: str = "finished"
     needs: str = ""  # the ending of the job that it waits for
     allows_failure: bool = False  # of the job that it waits for
     repeats: int = 0
-    failures: int = 0  # attempts that fail, if it is of the task that does
-    only_for: str = ""  # a task; empty for any
+    failures: int = 0  # attempts that fail, of a job of the task `fails`
+    only_for: str = ""  # the only task that can end so; empty for any task
     delay: int = 0  # seconds until it is due
 
     @property
     def runs(self) -> int:
-        """How often its function begins if nothing goes wrong."""
+        """Return how often the function begins if nothing goes wrong."""
         if self.becomes == "deferred":
             return 0
         return 1 + self.repeats + (self.failures if self.becomes == "finished" else 0)
@@ -48,7 +48,7 @@ ENDINGS = {
     "repeated": Ending(repeats=2),
     "not kept": Ending(becomes=GONE),
     "retried": Ending(failures=1, only_for="fails"),
-    # RQ lets a job wait for ever that is told to wait for one that has failed already; so this one fails later.
+    # RQ lets a job wait for ever if the job it waits for has failed already, so this one fails later.
     "failing": Ending(becomes="failed", failures=1_000, only_for="fails", delay=2),
     "waiting for ever": Ending(becomes="deferred", needs="failing"),
     "dependent on any end": Ending(needs="failing", allows_failure=True),
@@ -59,9 +59,9 @@ BY_CHANCE = ("dependent", "repeated", "not kept", "retried", "waiting for ever",
 def enqueue(
     redis: Redis, ending: Ending, task: str, job_id: str, *, parent: str, seconds: float, pause: int, **more: Any
 ) -> None:
-    """Submit a job by RQ's own code, which runs for so many seconds, with a pause before a retry or a repetition.
+    """Submit a job with RQ's own code. It runs for `seconds`, and pauses before a retry or a repetition.
 
-    `more`: what else its producer says.
+    `more` goes to RQ's `enqueue`.
     """
     options = {"failure_ttl": KEPT_SECONDS, "result_ttl": 0 if ending.becomes == GONE else KEPT_SECONDS, **more}
     if ending.needs:

@@ -1,4 +1,4 @@
-"""Worker processes, and what one can do to them. Only processes that a fleet started are ever signalled, by id."""
+"""Worker processes, and the signals that a scenario sends them: by id, and only to processes that a fleet started."""
 
 from __future__ import annotations
 
@@ -19,26 +19,26 @@ _MARK = "FAULTS_FLEET"
 
 
 class Worker:
-    """One `worker.py` with all that it forks."""
+    """One `worker.py` and all processes that it forks."""
 
     def __init__(self, process: subprocess.Popen[bytes]):
         self.process = process
-        self.is_told_to_end = False
+        self.was_told_to_end = False
 
     @property
     def pid(self) -> int:
         return self.process.pid
 
     @property
-    def lives(self) -> bool:
+    def is_alive(self) -> bool:
         return self.process.poll() is None
 
     def tree(self) -> list[int]:
-        return [self.pid, *descendants(self.pid)] if self.lives else []
+        return [self.pid, *descendants(self.pid)] if self.is_alive else []
 
     def kill(self) -> list[int]:
-        """SIGKILL to the whole tree. It is frozen first, so that nobody can fork, or see another die."""
-        self.is_told_to_end = True
+        """Send SIGKILL to the whole tree. It is frozen first, so that no process can fork or see another one die."""
+        self.was_told_to_end = True
         frozen = self.freeze()
         for pid in frozen:
             send(pid, signal.SIGKILL)
@@ -46,7 +46,7 @@ class Worker:
         return frozen
 
     def freeze(self) -> list[int]:
-        """SIGSTOP to the whole tree; its processes, the last to be forked at the end."""
+        """Send SIGSTOP to the whole tree. Return the pids, in the order in which they were forked."""
         frozen: list[int] = []
         while new := [pid for pid in self.tree() if pid not in frozen]:
             for pid in new:
@@ -55,11 +55,11 @@ class Worker:
         return frozen
 
     def terminate(self) -> None:
-        self.is_told_to_end = True
+        self.was_told_to_end = True
         self.process.send_signal(signal.SIGTERM)
 
     def wait(self, seconds: float) -> int | None:
-        """Its exit status; None if it does not end in time."""
+        """Return the exit status, or None if the worker does not end in time."""
         try:
             return self.process.wait(timeout=seconds)
         except subprocess.TimeoutExpired:
@@ -112,7 +112,7 @@ class Fleet:
         return started
 
     def living(self) -> list[int]:
-        """Every living process of this fleet, those that lost their parent too."""
+        """Return every living process of this fleet, including those that lost their parent."""
         mark = f"{_MARK}={self._mark}".encode()
         found = []
         for pid in parents():
@@ -122,14 +122,14 @@ class Fleet:
         return found
 
     def died(self) -> dict[int, int]:
-        """Exit status by pid of those that have ended, and nobody told them to."""
-        statuses = {worker.pid: worker.process.poll() for worker in self.workers if not worker.is_told_to_end}
+        """Return the exit status, by pid, of each worker that ended without being told to."""
+        statuses = {worker.pid: worker.process.poll() for worker in self.workers if not worker.was_told_to_end}
         return {pid: status for pid, status in statuses.items() if status is not None}
 
     def stop(self) -> None:
-        """SIGTERM to all, and SIGKILL to who is left."""
+        """Send SIGTERM to all, and SIGKILL to those that do not end."""
         for worker in self.workers:
-            if worker.lives:
+            if worker.is_alive:
                 worker.terminate()
         for worker in self.workers:
             worker.wait(10)
@@ -143,7 +143,7 @@ class Fleet:
 
 
 def parents() -> dict[int, int]:
-    """Every living process, and its parent. One that nobody has waited for is dead."""
+    """Return the parent of every living process, by pid. A zombie counts as dead."""
     found = {}
     for entry in os.listdir("/proc"):
         if entry.isdigit():

@@ -1,8 +1,8 @@
-"""The harness: a rig with a Redis, a network and workers of its own, load for it, and the check of what is promised.
+"""The harness: a rig with its own Redis, network and workers, load for it, and the check of what is promised.
 
-A scenario starts a rig, lets jobs come, does harm, and asks for the check. The check waits until all is done (a minute
-at most), and compares what was accepted, what ran and what the product says (`verdict.py`). Once a rig is closed, no
-log of it may have a traceback that the scenario does not expect.
+A scenario starts a rig, submits jobs, does harm and calls `check`. The check waits until all jobs have ended (a minute
+at most), then compares what was accepted, what ran and what the product says (`verdict.py`). After the rig is closed,
+its logs may hold no traceback that the scenario does not expect.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ PLAIN_SHARE = 0.75  # of the load; the rest ends in the other ways
 
 
 class Rig:
-    """Redis, proxy, workers, ledger and effects of one scenario. Everything ends with `close`."""
+    """The Redis, proxy, workers, ledger and effects of one scenario. `close` ends all of them."""
 
     def __init__(self, seed: int, *, processes: int = 1, through_proxy: bool = True, disk: Path | None = None):
         self._temporary = tempfile.TemporaryDirectory(prefix="faults-")
@@ -57,10 +57,10 @@ class Rig:
         self.proxy = Proxy(self.server.port, seed)
         self.proxy.start()
         self.url = f"redis://127.0.0.1:{self.proxy.port}/0" if through_proxy else self.server.url
-        # The harness's own connection is patient; the one that submits tells at once what happened.
-        patience = Retry(ConstantBackoff(0.2), 50)
+        # The harness's own connection retries; the one that submits reports each error at once, for the ledger.
+        retry = Retry(ConstantBackoff(0.2), 50)
         errors = [ConnectionError, TimeoutError, OSError]
-        self.redis = Redis.from_url(self.server.url, socket_timeout=5, retry=patience, retry_on_error=errors)
+        self.redis = Redis.from_url(self.server.url, socket_timeout=5, retry=retry, retry_on_error=errors)
         self._front = Redis.from_url(self.server.url, socket_timeout=1, retry=Retry(NoBackoff(), 0))
         self.jobs = Jobs(self.redis, QUEUES)
         self._submits = Jobs(self._front, QUEUES)
@@ -84,21 +84,21 @@ class Rig:
 
     # Load
 
-    def age(self, count: int) -> None:
-        """Have a past of so many jobs, which Redis has to load whenever it starts."""
+    def add_history(self, count: int) -> None:
+        """Add this many finished jobs, which Redis has to load each time it starts."""
         self.history.load(self.redis, self.jobs, count)
 
     def submit(self, task: str, **arguments: Any) -> str:
-        """Submit a job, and write down what became of that; its id."""
+        """Submit a job, record in the ledger what was answered, and return the job's id."""
         job_id = new_job_id()
         self.ledger.intend(job_id, task)
         self._send(job_id, lambda: self._submits.submit(CATALOG.tasks[task], arguments, KEPT, job_id=job_id))
         return job_id
 
     def enqueue(self, name: str, task: str, *, seconds: float = 0, pause: int = 0, **more: Any) -> str:
-        """Submit a job that ends in this way (`endings.py`), after the one that it waits for, as RQ's producers do.
+        """Submit a job with RQ's own code so that it ends as `name` says (`endings.py`), and return its id.
 
-        `more`: what else they tell RQ.
+        If it waits for another job, that one is submitted first. `more` goes to RQ's `enqueue`.
         """
         ending, job_id, parent = ENDINGS[name], new_job_id(), ""
         if name == PLAIN:
@@ -106,7 +106,7 @@ class Rig:
         if ending.needs:
             parent = self.enqueue(ending.needs, task, seconds=seconds, pause=pause)
             if parent not in self.ledger.entries(ACCEPTED):
-                return parent  # it may not be there
+                return parent  # RQ cannot make a job wait for one that may not be there
         task = ending.only_for or task
         self.ledger.intend(job_id, task, name, parent)
         options = {"parent": parent, "seconds": seconds, "pause": pause, **more}
@@ -119,29 +119,29 @@ class Rig:
         except (ResponseError, AppError):
             self.ledger.settle(job_id, REFUSED)
         except (RedisError, OSError):
-            pass  # no answer: it stays unknown
+            pass  # no answer: the job stays unknown
         else:
             self.ledger.settle(job_id, ACCEPTED)
 
     def adopt(self) -> None:
-        """Write down the jobs that were submitted by others, over HTTP: that they are there is all that is known."""
+        """Record the jobs that others submitted over HTTP: the ledger knows only that they are there."""
         for job_id in Snapshot(self.redis).jobs.keys() - self.ledger.tasks(ACCEPTED, REFUSED, UNKNOWN, FORGOTTEN):
             self.ledger.intend(job_id, "")
 
     def flood(self, count: int, task: str) -> None:
-        """Submit so many jobs at once."""
+        """Submit this many jobs in one call."""
         for job_id in self._submits.submit_many(CATALOG.tasks[task], [{}] * count, KEPT):
             self.ledger.intend(job_id, task)
             self.ledger.settle(job_id, ACCEPTED)
 
     def backlog(self, count: int, tasks: Sequence[str] = OFTEN) -> None:
-        """Submit so many jobs; about a quarter of them end in other ways than most do."""
+        """Submit this many jobs one by one; about a quarter of them end in another way than PLAIN."""
         for _ in range(count):
             self._submit_by(self.random, tasks)
 
     @contextmanager
     def load(self, tasks: Sequence[str] = OFTEN, *, rate: float = 50) -> Iterator[None]:
-        """Submit about so many jobs a second, on three queues, while the block runs; they end in all ways there are."""
+        """Submit about `rate` jobs a second to three queues while the block runs; they end in all possible ways."""
         ended = threading.Event()
         chance = Random(self.random.random())
 
@@ -165,17 +165,17 @@ class Rig:
     # Waiting
 
     def until_running(self, job_id: str) -> Effect:
-        """Wait until the job's function has begun."""
+        """Wait until the job's function has begun, and return its latest effect."""
         found: list[Effect] = wait_until(lambda: self.effects.of(job_id), what=f"job {job_id} begins")
         return found[-1]
 
     def until_at_work(self, *, seconds: float = 60) -> None:
-        """Wait until something new is done."""
+        """Wait until a task leaves a new effect."""
         size = self.effects.path.stat().st_size
         wait_until(lambda: self.effects.path.stat().st_size > size, seconds=seconds, what="the workers work")
 
     def until_online(self, *workers: Worker, seconds: float = 60) -> None:
-        """Wait until each of these has registered a process of its own as RQ's worker."""
+        """Wait until each of these workers has registered one of its processes with RQ."""
 
         def online() -> bool:
             with suppress(RedisError, OSError):
@@ -197,19 +197,17 @@ class Rig:
     # Harm
 
     def kill(self, worker: Worker) -> None:
-        """SIGKILL to a worker's whole tree."""
+        """Send SIGKILL to all processes of a worker."""
         self.killed(worker.kill())
 
     def freeze(self, worker: Worker) -> list[int]:
-        """SIGSTOP to a worker's whole tree; its processes, the supervisors before their children."""
+        """Send SIGSTOP to all processes of a worker. Return their pids, supervisors before their children."""
         frozen = worker.freeze()
         self.killed(frozen)
         return frozen
 
     def expire_leases(self) -> None:
-        """As if the time had passed after which the killed and the frozen count as lost, and the time of grace of a new
-        Redis.
-        """
+        """End the leases of killed and frozen workers now, and the grace time after a start of Redis."""
         dead = frozenset[int]().union(*(pids for _, pids in self.kills))
         for key in self.redis.smembers(REDIS_WORKER_KEYS):
             if int(self.redis.hget(key, "pid") or 0) in dead:
@@ -218,11 +216,11 @@ class Rig:
         self.redis.set("taskdesk:sweep:last", self.redis.time()[0] - 5)
 
     def killed(self, pids: Sequence[int]) -> None:
-        """Remember that these are dead now, so that their victims' recovery is measured."""
+        """Record that these processes are dead now, so that the recovery of their jobs is measured."""
         self.kills.append((time.time(), frozenset(pids)))
 
     def forget(self, size: int) -> int:
-        """Redis dies, its file loses its last bytes, and it comes back; how many jobs had something in there."""
+        """Kill Redis, cut the last `size` bytes off its file, and start it. Return how many jobs lost data."""
         lost = self.server.lose(size).decode("latin-1")
         self.server.start()
         jobs = self.ledger.tasks(ACCEPTED, UNKNOWN, FORGOTTEN).keys() & set(reconciler.JOB_ID.findall(lost))
@@ -233,22 +231,22 @@ class Rig:
     # The check
 
     def check(self, name: str, *, once: bool = False, succeed: bool = False, drain: float = DRAIN) -> Report:
-        """Wait until all is done, and compare the witnesses.
+        """Wait until all jobs have ended, and compare the witnesses.
 
-        `once`: no job's function began again. `succeed`: every job that fails is a broken promise, but those that
-        were to fail.
+        `once`: no function may have begun a second time. `succeed`: no job may have failed, except those that were
+        meant to.
         """
         self._drain(drain)
         return Verdict(self, name).judge(once=once, succeed=succeed)
 
     def _drain(self, seconds: float) -> None:
-        """Wait until all is done, at most so long."""
+        """Wait until all jobs have ended, at most this long."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline and not self.is_drained():
             time.sleep(0.2)
 
     def is_drained(self) -> bool:
-        """Return True if every job has ended, or waits for ever as it should, and nothing is astray."""
+        """Return True if every job has ended, or waits for ever as it should, and Redis's keys agree."""
         entries = self.ledger.entries(ACCEPTED, UNKNOWN, FORGOTTEN)
         with self.redis.pipeline(transaction=False) as pipeline:
             for job_id in entries:
@@ -271,7 +269,10 @@ def start_rig(
     disk: Path | None = None,
     expected: re.Pattern[str] | None = None,
 ) -> Iterator[Rig]:
-    """`disk`: the folder of Redis's data, if it is to be another. `expected`: what tracebacks in the logs may be of."""
+    """Start a rig, and fail if a log of it has a traceback or a worker ended by itself.
+
+    `disk`: another folder for Redis's data. `expected`: matches the tracebacks that the logs may hold.
+    """
     rig = Rig(seed, processes=processes, through_proxy=through_proxy, disk=disk)
     try:
         yield rig

@@ -1,4 +1,4 @@
-"""A past: jobs that have ended before a scenario begins, so that Redis has something to load and to look through."""
+"""Jobs that ended before a scenario begins, so that Redis has something to load and to search."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import JOBS, index_key, job_key, queue_key, registry_key, results_key, task_key
 from tests.faults.catalog import CATALOG
 
-PREFIX = "history-"  # of their ids: the verdict passes over them
+PREFIX = "history-"  # of their ids: the verdict ignores them
 _AT_ONCE = 5_000
 _KEPT = Retention(result_ttl=7 * 86400, failure_ttl=7 * 86400)
 # KEYS: the hash to copy, the registry, and the indexes by number. ARGV: first and last number, prefix of the ids.
@@ -29,13 +29,13 @@ end
 
 
 class History:
-    """`bytes`: what it takes in Redis."""
+    """`bytes`: the memory that these jobs take in Redis."""
 
     def __init__(self) -> None:
         self.bytes = 0
 
     def load(self, redis: Redis, jobs: Jobs, count: int) -> None:
-        """Have so many jobs that have succeeded: copies of one, as the product writes it."""
+        """Add this many succeeded jobs: copies of one that the product wrote."""
         before = int(redis.info("memory")["used_memory"])
         job = jobs.submit(CATALOG.tasks["effect"], {"seconds": 0}, _KEPT)
         redis.lrem(queue_key(job.queue), 1, job.id)

@@ -1,7 +1,7 @@
 """The ledger: what was answered to each submit, kept outside Redis.
 
-A submit is written down as unknown before it is sent. Only an answer makes it accepted or refused: where the answer
-was lost it stays unknown, and the job may or may not be there. What Redis's disk lost is forgotten: such a job may be
+A submit is recorded as unknown before it is sent. Only an answer makes it accepted or refused: if the answer is lost,
+the submit stays unknown, and the job may or may not be there. A job that Redis's disk lost is forgotten: it may be
 there, run again, or be gone after it ran.
 """
 
@@ -19,7 +19,7 @@ UNKNOWN, ACCEPTED, REFUSED, FORGOTTEN = "unknown", "accepted", "refused", "forgo
 
 
 class Entry(NamedTuple):
-    """A submit. `parent`: the id of the job that this one waits for, if it does."""
+    """One submit. `parent` is the id of the job that this one waits for, or empty."""
 
     task: str
     ending: Ending
@@ -43,14 +43,14 @@ class Ledger:
         self._run("UPDATE submits SET outcome = ? WHERE id = ?", outcome, job_id)
 
     def entries(self, *outcomes: str) -> dict[str, Entry]:
-        """By id, those with one of these outcomes, in the order of submits."""
+        """Return the submits with one of these outcomes, by job id, in the order of submission."""
         marks = ", ".join("?" * len(outcomes))
         statement = f"SELECT id, task, ending, parent, outcome FROM submits WHERE outcome IN ({marks}) ORDER BY at"
         rows = self._run(statement, *outcomes)
         return {row[0]: Entry(row[1], ENDINGS[row[2]], row[3], row[4]) for row in rows}
 
     def tasks(self, *outcomes: str) -> dict[str, str]:
-        """The ids with one of these outcomes, and the task of each."""
+        """Return the task of each submit with one of these outcomes, by job id."""
         return {job_id: entry.task for job_id, entry in self.entries(*outcomes).items()}
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""What no log may contain: a traceback, or what else Python prints of an error that nobody caught."""
+"""Find what no log may contain: a traceback, or anything else that Python prints of an uncaught error."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = 12  # first lines of a traceback, and as many last ones
 
 
 def tracebacks(folder: Path, expected: re.Pattern[str] | None = None) -> Iterator[str]:
-    """Each traceback of the logs in a folder, but for those whose text matches what is expected."""
+    """Yield each traceback in the logs of a folder, except those whose text matches `expected`."""
     for log in sorted(folder.glob("*.log")):
         for lines in _blocks(log.read_text(errors="replace").splitlines()):
             if not (expected and expected.search("\n".join(lines))):
@@ -20,7 +20,7 @@ def tracebacks(folder: Path, expected: re.Pattern[str] | None = None) -> Iterato
 
 
 def _blocks(lines: list[str]) -> Iterator[list[str]]:
-    """From the line before each traceback, which says what failed, to the one that names the error."""
+    """Yield each traceback, from the line before it, which says what failed, to the one that names the error."""
     at = 0
     while at < len(lines):
         if not _BEGINS.search(lines[at]):

@@ -1,5 +1,5 @@
-"""The nemesis: harms that a rig is done, one after the other, by a seeded chance. Each mends what it broke, but for
-the workers it killed.
+"""The nemesis does harm to a rig, one kind after the other, in a random, seeded order. Each kind repairs what it broke,
+except for the workers it killed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from tests.faults.fleet import Worker, descendants, send
 from tests.faults.harness import Rig
 from tests.faults.ledger import ACCEPTED
 
-CREW = 3  # workers that are at work again after each harm
+CREW = 3  # workers: after each harm new ones start until there are so many
 OFFSETS = (-86400, -120, 120, 86400)  # seconds
 LOADING = "LOADING Redis is loading the dataset in memory"
 
@@ -31,7 +31,7 @@ class Nemesis:
         self._chance = Random(rig.random.random())
 
     def rage(self, seconds: float) -> None:
-        """Do harm for so long, and leave everything mended."""
+        """Do harm for this many seconds, and leave everything repaired but the killed workers."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
             harm = self._chance.choice(HARMS)
@@ -41,11 +41,11 @@ class Nemesis:
             time.sleep(self._chance.uniform(0, 0.5))
 
     def _hire(self) -> None:
-        crew = [worker for worker in self._rig.fleet.workers if worker.lives and not worker.is_told_to_end]
+        crew = [worker for worker in self._rig.fleet.workers if worker.is_alive and not worker.was_told_to_end]
         self._rig.fleet.start(max(CREW - len(crew), 0))
 
     def _victim(self) -> Worker:
-        return self._chance.choice([w for w in self._rig.fleet.workers if w.lives and not w.is_told_to_end])
+        return self._chance.choice([w for w in self._rig.fleet.workers if w.is_alive and not w.was_told_to_end])
 
     def _wait(self, least: float, most: float) -> None:
         time.sleep(self._chance.uniform(least, most))
@@ -56,7 +56,7 @@ class Nemesis:
         self._rig.kill(self._victim())
 
     def _kill_part(self) -> None:
-        """A supervisor, or a child."""
+        """Kill one supervisor or one child."""
         if parts := descendants(self._victim().pid):
             victim = self._chance.choice(parts)
             self._rig.killed([victim, *descendants(victim)])
@@ -66,7 +66,7 @@ class Nemesis:
         self._victim().terminate()
 
     def _freeze_worker(self) -> None:
-        """Sometimes for longer than its lease."""
+        """Freeze a worker, sometimes for longer than its lease."""
         frozen = self._rig.freeze(self._victim())
         self._wait(0.5, 1.5)
         if self._chance.random() < 0.5:
@@ -79,9 +79,9 @@ class Nemesis:
         self._rig.expire_leases()
 
     def _turn_clock(self) -> None:
-        """The clock of a worker jumps while it works; if there is none with such a clock, one starts."""
+        """Let the clock of a worker jump while it works. If no worker has a shifted clock, start one."""
         set_offset(self._clock, self._chance.choice(OFFSETS))
-        if not (self._shifted and self._shifted.lives):
+        if not (self._shifted and self._shifted.is_alive):
             program = ("-m", "tests.faults.clock_shift", str(self._clock), "worker.py")
             [self._shifted] = self._rig.fleet.start(program=program)
 
@@ -98,7 +98,7 @@ class Nemesis:
         self._rig.server.thaw()
 
     def _fill_redis(self) -> None:
-        """Jobs end meanwhile, and a worker is killed."""
+        """Fill Redis while jobs end, and sometimes kill a worker meanwhile."""
         self._rig.redis.config_set("maxmemory", "1mb")
         self._wait(0.5, 2)
         if self._chance.random() < 0.5:
@@ -109,7 +109,7 @@ class Nemesis:
     def _not_ready(self) -> None:
         self._rig.proxy.refuse(LOADING)
         self._wait(0.5, 4)
-        self._rig.proxy.let_in()
+        self._rig.proxy.stop_refusing()
 
     def _kill_clients(self) -> None:
         for _ in range(self._chance.randint(1, 10)):
@@ -139,7 +139,7 @@ class Nemesis:
     # Users
 
     def _cancel(self) -> None:
-        """Jobs that wait, run, or have ended. None that others wait for: these would wait for ever."""
+        """Cancel some jobs, whatever their status, but none that others wait for: these would wait for ever."""
         parents = {entry.parent for entry in self._rig.ledger.entries(ACCEPTED).values()}
         jobs = [job_id for job_id in self._rig.ledger.entries(ACCEPTED) if job_id not in parents]
         with suppress(RedisError):

@@ -16,7 +16,7 @@ from tests.faults.harness import Rig
 
 @contextmanager
 def web(rig: Rig, workers: int, **settings: str) -> Iterator[Stack]:
-    """The web and so many workers, which start side by side."""
+    """Start the web and this many workers, side by side."""
     stack = Stack(rig.url, rig.folder, TASKS="tests.faults.tasks", **settings)
     stack.start("server")
     try:

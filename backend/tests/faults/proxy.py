@@ -1,7 +1,7 @@
-"""A TCP proxy on 127.0.0.1 that cuts, delays, swallows and refuses: the network between a worker and Redis.
+"""A TCP proxy on 127.0.0.1, the network between a worker and Redis: it cuts, delays, swallows and refuses.
 
-While its target is away it accepts a connection and closes it, as most proxies do.
-Whether an answer is lost is by chance, and the chance is seeded.
+While its target is away, it accepts a connection and closes it, as most proxies do.
+A seeded random generator chooses which answers are lost.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from hiredis import Reader
 
 @dataclass(eq=False)
 class _Link:
-    """One connection of a client, and ours to the target. A broken link has lost bytes: it never answers again."""
+    """A connection of a client, and ours to the target. A broken link has lost bytes, and never answers again."""
 
     client: asyncio.StreamWriter
     target: asyncio.StreamWriter
@@ -50,25 +50,23 @@ class Proxy:
         self._thread.join(10)
 
     def cut(self) -> None:
-        """Close every connection; new ones are let through."""
+        """Close every connection. New ones are let through."""
         self._loop.call_soon_threadsafe(self._cut)
 
     def black_hole(self) -> None:
-        """From now on nothing arrives: connections are accepted, and what is sent is swallowed."""
+        """Accept connections, and swallow whatever is sent, from now on."""
         self._loop.call_soon_threadsafe(self._set_hole, True)
 
     def open(self) -> None:
-        """Let new connections through; a connection that lost bytes stays dead, and nobody tells its ends."""
+        """Let new connections through. One that lost bytes stays dead, and neither end is told."""
         self._loop.call_soon_threadsafe(self._set_hole, False)
 
     def refuse(self, answer: str) -> None:
-        """Close every connection, and answer each command on new ones with this error: Redis was started again, and is
-        not ready.
-        """
+        """Close every connection, and answer each command on new ones with this error, as a Redis that is not ready."""
         self._loop.call_soon_threadsafe(self._set_answer, answer)
 
-    def let_in(self) -> None:
-        """Redis is ready."""
+    def stop_refusing(self) -> None:
+        """Let connections through again, as a Redis that is ready."""
         self._loop.call_soon_threadsafe(self._set_answer, "")
 
     async def _serve(self) -> None:
@@ -129,7 +127,7 @@ class Proxy:
                     continue
                 writer.write(data)
                 await writer.drain()
-            await self._passable.wait()  # in the hole, the end of a connection is not heard of, either
+            await self._passable.wait()  # in the black hole, nothing is heard of the end of a connection, either
         except OSError:
             pass
         finally:

@@ -1,6 +1,6 @@
-"""The reconciler: reads every key of Redis, and names each that disagrees with another.
+"""The reconciler reads every key of Redis, and names each that disagrees with another.
 
-It knows RQ's layout. Of keys that it doesn't know it asks that they belong to a job that is there, or expire.
+It knows RQ's layout. A key that it does not know must belong to a job that exists, or expire.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _REGISTRY = re.compile(r"rq:(wip|finished|failed|canceled|deferred|scheduled):([
 
 
 class Snapshot:
-    """All keys of Redis but those of `history.py`, at about one moment; workers must be idle for it to be exact."""
+    """All keys of Redis but those of `history.py`, read at about one moment: exact only while workers are idle."""
 
     def __init__(self, redis: Redis):
         self._redis = redis
@@ -56,12 +56,12 @@ class Snapshot:
                 self.members[match[1]].update(member.partition(":")[0] for member in _texts(ids))
 
     def held(self, job_id: str) -> list[str]:
-        """Where something will still look for a job that has not ended."""
+        """Return the places that hold a job that has not ended, and from which it can go on."""
         places = [kind for kind in ("wip", "deferred", "scheduled") if self.members[kind][job_id]]
         return places + ["queue"] * self.queued[job_id] + ["intermediate"] * self.intermediate.count(job_id)
 
     def astray(self) -> Iterator[str]:
-        """A sentence for each thing that disagrees (I6)."""
+        """Yield a sentence for each disagreement (I6)."""
         yield from self._jobs()
         yield from self._entries()
         yield from self._executions()
@@ -82,7 +82,7 @@ class Snapshot:
                 yield f"job {job_id} is {status} and in {found}"
 
     def _has_repeated(self, job_id: str, found: list[str]) -> bool:
-        """RQ leaves a job that repeats in the registry of an earlier success."""
+        """Return True for a job that repeats: RQ leaves it in the registry of its earlier success."""
         others = [kind for kind in found if kind != "finished"]
         is_whole = len(others) == 1 and others[0] in REGISTRIES[self.jobs[job_id]]
         return is_whole and self._redis.hexists(f"rq:job:{job_id}", "repeats_left")
@@ -130,7 +130,7 @@ class Snapshot:
                 yield f"{key} never expires, and its job is gone"
 
     def _indexes(self) -> Iterator[str]:
-        """A job of ours is in the index under its queue and status, and in no other; one that runs is in none."""
+        """A job of ours is in the index of its queue and status and in no other; a running job is in none."""
         entries = self._ask(self._named("taskdesk:jobs:", "zset"), "zrange", 0, -1)
         found = {(key, job_id) for key, ids in entries.items() for job_id in _texts(ids)}
         expected = set()
@@ -146,7 +146,7 @@ class Snapshot:
             yield f"{key} doesn't hold job {job_id}"
 
     def _handed_back(self) -> Iterator[str]:
-        """A job that was handed back and waits is in the index of such jobs under its queue; no other is."""
+        """The index of handed-back jobs of a queue holds those that wait, and no other."""
         entries = self._ask(self._named("taskdesk:foreign:", "zset"), "zrange", 0, -1)
         found = Counter((key, entry.split(" ", 2)[2]) for key, its in entries.items() for entry in _texts(its))
         states = self._ask(self._named("rq:job:", "hash"), "hmget", ["origin", FOREIGN])
@@ -175,7 +175,7 @@ class Snapshot:
 
 
 def _texts(values: Any) -> list[str]:
-    """Without the ids of the jobs that were there before the scenario."""
+    """Decode the values, and leave out the ids of `history.py`."""
     return [text for text in map(_text, values) if not text.startswith(PREFIX)]
 
 

@@ -1,4 +1,4 @@
-"""The Redis of a scenario: it can be killed, frozen and robbed of its last bytes."""
+"""The Redis of a scenario, which can be killed, frozen, and lose its last bytes."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from tests.conftest import RedisServer
 
 
 class FaultyRedis(RedisServer):
-    """It comes back on the same port with the same data.
+    """A Redis that comes back on the same port with the same data.
 
-    It syncs at every write: what it loses would be the disk's doing, and is no question to the workers.
+    It syncs at every write, so that it loses nothing unless a scenario cuts its file.
     """
 
     def start(self) -> None:
@@ -27,8 +27,8 @@ class FaultyRedis(RedisServer):
         self.process.wait(timeout=60)
 
     def lose(self, size: int) -> bytes:
-        """Kill it, and cut so many bytes off its file. What it has lost by that: a few bytes more, as a transaction
-        that lacks its end counts for nothing.
+        """Kill Redis, and cut this many bytes off its file. Return what it lost: a few bytes more, because Redis
+        ignores a transaction without its end.
         """
         self.kill()
         [file] = [*self._folder.glob("appendonly.aof"), *self._folder.glob("appendonlydir/*.incr.aof")]

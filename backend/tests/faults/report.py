@@ -1,4 +1,4 @@
-"""What a scenario showed."""
+"""The result of a scenario: counts, times of recovery and broken promises."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SHOWN = ("accepted", "unknown", "failed", "lost", "duplicate", "recovered", "st
 
 @dataclass
 class Report:
-    """`problems` has a sentence for each broken promise. The count "failed" has only jobs that were not to fail."""
+    """`problems` has a sentence for each broken promise. The count "failed" excludes jobs that were meant to fail."""
 
     name: str
     counts: Counter[str] = field(default_factory=Counter)

@@ -1,4 +1,4 @@
-"""How large the scenarios are: a seeded selection with all other tests, FAULTS=all (`make faults`) at full size."""
+"""How large the scenarios are: small beside all other tests, full size with FAULTS=all (`make faults`)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a task with at_most_once is promised: a job that has begun never begins again, whatever befalls its worker."""
+"""A job of a task with at_most_once never begins a second time, whatever happens to its worker."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def test_a_job_that_runs_when_its_worker_is_stopped_fails_and_never_begins_again
         assert rig.effects.counts("begin") == {job_id: 1}
 
 
-def test_a_job_whose_worker_is_lost_before_redis_hears_of_its_begin_never_begins_again():
-    """Packets are slow, so there is time between the begin and the moment at which Redis could know of it."""
+def test_a_job_whose_worker_is_lost_before_redis_knows_that_it_began_never_begins_again():
+    """Packets are slow, so there is time between the start of the job and the moment at which Redis could know."""
     with start_rig(32) as rig:
         [lost] = rig.fleet.start()
         rig.flood(100, "effect")  # so short that from now on the next job is prefetched
@@ -40,7 +40,7 @@ def test_a_job_whose_worker_is_lost_before_redis_hears_of_its_begin_never_begins
         wait_until(lambda: rig.effects.of(job_id), what="the job begins")
         rig.proxy.black_hole()
         rig.kill(lost)
-        time.sleep(DELAY)  # what was under way is swallowed, too
+        time.sleep(DELAY)  # packets that are still under way are swallowed, too
 
         rig.proxy.delay = 0
         rig.proxy.open()

@@ -1,4 +1,4 @@
-"""Callbacks of RQ's producers that raise, or that nobody can import: F24."""
+"""Callbacks of RQ's producers that raise, or that cannot be imported: F24."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ CALLBACKS = ("nowhere.to_be_found", "tests.faults.tasks.missing", "tests.faults.
 EVENTS = ("on_success", "on_failure", "on_stopped")
 
 
-def test_f24_a_callback_that_raises_or_is_nowhere_harms_nobody(assert_kept):
-    """F24: whatever becomes of a job that names such a callback, also when its worker is lost or it is stopped, it has
-    one end, no callback is called, and the fleet lives.
+def test_f24_a_callback_that_raises_or_does_not_exist_does_no_harm(assert_kept):
+    """F24: a job that names such a callback ends once, also if its worker is lost or it is canceled. No callback is
+    called, and the workers live on.
     """
     with start_rig(SEED + 24) as rig:
         [lost] = rig.fleet.start()

@@ -1,4 +1,4 @@
-"""F19: jobs are canceled just after they were submitted or began; each acknowledged cancel is obeyed."""
+"""F19: jobs are canceled just after they were submitted or have begun; each acknowledged cancel is obeyed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.faults.scale import ALL, LIMIT, SEED
 ROUNDS = 1_000 if ALL else 60
 AT_ONCE = 5
 SHARE = 0.3  # of the jobs that are canceled
-DELAY = 0.05  # seconds from a submit, or from the begin of the job, to its cancel, at most
+DELAY = 0.05  # seconds: longest time from a submit, or from the start of the job, to its cancel
 WAYS: dict[str, dict[str, Any]] = {
     "plain": {},
     "others wait for it": {},
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.timeout(LIMIT)
 
 @pytest.fixture
 def submit() -> Callable[[Rig], str]:
-    """Submit a job that takes up to 80 ms and ends in a way that chance tells."""
+    """Submit a job that takes up to 80 ms and ends in a random way."""
 
     def submit(rig: Rig) -> str:
         way = rig.random.choice(list(WAYS))
@@ -79,12 +79,12 @@ def test_f19_a_cancel_that_was_acknowledged_is_obeyed_however_the_job_ends(submi
 
 
 def _until_begun(rig: Rig, job: str) -> None:
-    """It may have ended, too, or be gone."""
+    """Wait until the job runs, has ended, or is gone."""
     wait_until(lambda: rig.redis.hget(f"rq:job:{job}", "status") != b"queued", what="the job begins")
 
 
 def _until_all_have_ended(rig: Rig, jobs: list[str]) -> dict[str, str]:
-    """The status of each, empty for one that is gone."""
+    """Return the final status of each job, empty for one that is gone."""
 
     def statuses() -> dict[str, str] | None:
         with rig.redis.pipeline(transaction=False) as pipeline:

@@ -1,4 +1,4 @@
-"""Clocks that are off, or jump: Redis's own decides, and nobody sees of it."""
+"""Clocks of web and worker that are wrong or jump: only the clock of Redis counts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DAY = 86_400.0
 
 
 class Shifted(Stack):
-    """Web and worker, each with a clock of its own; `redis` is what they share."""
+    """Web and worker, each with its own clock, on one Redis."""
 
     def __init__(self, server: RedisServer, folder: Path):
         super().__init__(server.url, folder, QUEUES="high,default")
@@ -34,7 +34,7 @@ class Shifted(Stack):
         self.shift(server=0.0, worker=0.0)
 
     def shift(self, **seconds: float) -> None:
-        """Let the clock of a program be so far ahead from now on."""
+        """Shift the clock of each program by these seconds from now on."""
         for program, ahead in seconds.items():
             set_offset(self.data / f"{program}.clock", ahead)
 
@@ -54,7 +54,7 @@ class Shifted(Stack):
 
 @pytest.fixture
 def start_stack(tmp_path: Path) -> Iterator[Callable[..., Shifted]]:
-    """Start web and worker with clocks that are so many seconds ahead."""
+    """Start web and worker with their clocks shifted by these seconds."""
     server = RedisServer(tmp_path)
     stacks: list[Shifted] = []
 
@@ -79,7 +79,7 @@ def seconds_between(job: dict[str, Any], first: str, second: str) -> float:
     return (datetime.fromisoformat(job[second]) - datetime.fromisoformat(job[first])).total_seconds()
 
 
-def test_a_worker_that_is_a_day_ahead_empties_no_registry_and_deletes_no_upload_that_is_under_way(tmp_path):
+def test_a_worker_that_is_a_day_ahead_empties_no_registry_and_deletes_no_unfinished_upload(tmp_path):
     server = RedisServer(tmp_path)
     server.start()
     stack = Shifted(server, tmp_path)
@@ -93,7 +93,7 @@ def test_a_worker_that_is_a_day_ahead_empties_no_registry_and_deletes_no_upload_
 
     try:
         stack.start("worker")
-        wait_until(lambda: stack.redis.exists(SWEEP_LOCK), what="it keeps house")
+        wait_until(lambda: stack.redis.exists(SWEEP_LOCK), what="the worker sweeps")
     finally:
         stack.stop()
 
@@ -104,7 +104,7 @@ def test_a_worker_that_is_a_day_ahead_empties_no_registry_and_deletes_no_upload_
 
 
 @pytest.mark.parametrize("ahead", [120.0, -120.0])
-def test_a_web_whose_clock_is_off_runs_a_job_at_its_time(start_stack, ahead):
+def test_a_web_whose_clock_is_wrong_runs_a_job_at_its_time(start_stack, ahead):
     stack = start_stack(server=ahead)
     now = datetime.now(UTC)
 
@@ -121,7 +121,7 @@ def test_a_web_whose_clock_is_off_runs_a_job_at_its_time(start_stack, ahead):
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY])
-def test_a_clock_that_jumps_while_a_job_runs_is_seen_nowhere(start_stack, jump):
+def test_a_clock_that_jumps_while_a_job_runs_shows_nowhere(start_stack, jump):
     stack = start_stack()
     job = stack.ask("/tasks/simple_task/jobs", {"task_arg": "a", "seconds": 2})
     wait_until(lambda: stack.status(job) == "running", what="it runs")
@@ -142,7 +142,7 @@ def test_a_clock_that_jumps_while_a_job_runs_is_seen_nowhere(start_stack, jump):
 
 
 @pytest.mark.parametrize("ahead", [DAY, -DAY])
-def test_what_rq_schedules_and_keeps_in_a_worker_whose_clock_is_off_is_due_at_its_time(start_stack, ahead):
+def test_jobs_that_rq_schedules_and_keeps_in_a_worker_whose_clock_is_wrong_are_due_at_their_time(start_stack, ahead):
     stack = start_stack(worker=ahead)
     queue = Queue("default", connection=stack.redis, serializer=JSONSerializer)
     first = queue.enqueue("tasks.simple_task", "a", 0, repeat=Repeat(times=1, interval=3000), result_ttl=500)

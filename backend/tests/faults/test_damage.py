@@ -1,4 +1,4 @@
-"""Jobs whose hash in Redis is damaged, or holds what it never should: F29."""
+"""Jobs whose hash in Redis is damaged, or holds a pickle: F29."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ HARMLESS = {  # such a job may run, or fail with a reason
 
 
 def test_f29_a_damaged_job_fails_with_a_reason_and_is_never_unpickled(assert_kept, tmp_path):
-    """F29: a job hash that lost fields, or holds a pickle. Only this job fails, and it says why.
+    """F29: a job hash has lost fields, or holds a pickle. Only this job fails, and it says why.
 
-    What is no JSON waits for a stock worker that may read it, here for two seconds.
+    A job whose data are no JSON waits for a stock worker that may read them, here for two seconds.
     """
     canary = tmp_path / "canary"
     with start_rig(SEED + 29) as rig:
@@ -67,7 +67,7 @@ def test_f29_a_damaged_job_fails_with_a_reason_and_is_never_unpickled(assert_kep
 
 
 def _vanish(rig: Rig, job_id: str) -> None:
-    """Leave nothing of a job but its entry in the queue: it can't fail, as nothing is left of it."""
+    """Leave nothing of a job but its entry in the queue. It cannot fail, because its hash is gone."""
     rig.redis.delete(f"rq:job:{job_id}")
     rig.redis.zrem(JOBS, job_id)
     rig.ledger.settle(job_id, REFUSED)

@@ -1,6 +1,6 @@
-"""F33: a worker's child that hangs while no function runs, so that no time limit ends it.
+"""F33: a child hangs while no function runs, so that no time limit ends it.
 
-FAULTS=all waits as long as a worker does. Else its patience is cut to a fifth.
+The supervisor's limit is a fifth of the real one, except with FAULTS=all.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ pytestmark = pytest.mark.timeout(LIMIT)
 
 
 def start(rig: Rig, **settings: str) -> int:
-    """Start a worker whose patience is cut; the pid of its child."""
+    """Start a worker with LIMIT_SECONDS, and return the pid of its child."""
     rig.fleet.start(program=("-c", SHORTENED), **settings)
     return child(rig)
 
 
 def child(rig: Rig) -> int:
-    """The child that runs jobs now."""
+    """Return the pid of the child that runs jobs now."""
     job_id = rig.submit("effect_high")
     assert rig.until_final(job_id).status == "succeeded"
     return rig.effects.of(job_id)[-1].pid
@@ -56,7 +56,7 @@ def test_f33_a_job_whose_thread_holds_the_gil_after_its_end_is_settled_and_the_n
         assert not alive(hanging)
 
 
-def test_f33_a_job_whose_arguments_can_not_be_let_go_of_is_tried_again():
+def test_f33_a_job_whose_arguments_cannot_be_dropped_gets_another_attempt():
     with start_rig(SEED + 33) as rig:
         start(rig)
         job_id = rig.submit("never_lets_go", argument={})
@@ -94,7 +94,7 @@ def test_f33_an_idle_child_that_was_stopped_is_replaced():
 
 @pytest.mark.slow
 def test_f33_a_child_that_waits_for_jobs_or_for_redis_is_left_alone():
-    """Also for a frozen Redis, as its job ends; and its many queues make it wait long."""
+    """Also while Redis is frozen as the job ends. Many queues make the child wait long for a job."""
     with start_rig(SEED + 33) as rig:
         patient = start(rig, QUEUES=",".join(["high", "default", "low", *(f"q{n}" for n in range(30))]))
         time.sleep(LIMIT_SECONDS * 1.5)
@@ -113,7 +113,7 @@ def test_f33_a_child_that_waits_for_jobs_or_for_redis_is_left_alone():
 def test_f33_a_supervisor_that_was_stopped_itself_does_not_blame_its_child():
     with start_rig(SEED + 33) as rig:
         frozen = start(rig)
-        time.sleep(1.5)  # until it is idle
+        time.sleep(1.5)  # until it has written its statistics and is idle
         for pid in (parents()[frozen], frozen):
             send(pid, signal.SIGSTOP)
         time.sleep(LIMIT_SECONDS * 1.5)

@@ -1,4 +1,4 @@
-"""The harness tells what is wrong: each promise is broken by hand, with no worker, and the verdict has to name it."""
+"""The harness finds each fault: a test breaks each promise by hand, without a worker, and the verdict names it."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def test_the_verdict_names_what_is_broken():
     assert _names(problems, disowned) == ["I4"]
 
 
-def test_a_past_is_whole_and_the_verdict_passes_over_it():
+def test_the_history_is_complete_and_the_verdict_ignores_it():
     with start_rig(1) as rig:
-        rig.age(1_000)
+        rig.add_history(1_000)
 
         assert rig.redis.dbsize() > 2_000
         assert Snapshot(rig.redis).jobs == {}
-        assert rig.check("a past").problems == []
+        assert rig.check("a history").problems == []
         jobs, _ = rig.jobs.page(1)
         assert (jobs[0].status, rig.jobs.result(jobs[0])) == ("succeeded", "done")
 

@@ -1,4 +1,4 @@
-"""Nothing grows for ever: what jobs leave is gone once their time has passed. FAULTS=all has 200,000 of them."""
+"""Nothing grows for ever: keys and files of jobs are gone once their time has passed. FAULTS=all runs 200,000 jobs."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BRIEF = Retention(result_ttl=1, failure_ttl=1)
 
 @dataclass(frozen=True)
 class Footprint:
-    """What Redis and the data folder hold. `memory` is without the ids of expired jobs, of which 100,000 are kept."""
+    """The size of Redis and the data folder. `memory` excludes the ids of expired jobs, of which 100,000 are kept."""
 
     memory: int
     keys: int
@@ -79,7 +79,7 @@ def test_short_jobs_with_files_leave_redis_and_the_data_folder_flat(capsys):
 
 
 def _run(rig: Rig, count: int) -> Footprint:
-    """Run so many jobs, a few thousand waiting at a time; the last footprint with a lot of them."""
+    """Run this many jobs, a few thousand waiting at a time, and return the largest footprint."""
     peak = Footprint.of(rig)
     for start in range(0, count, AT_ONCE):
         arguments = [{"says": number % 5 == 0} for number in range(AT_ONCE)]
@@ -96,7 +96,7 @@ def _none_is_under_way(rig: Rig) -> bool:
 
 
 def _let_all_expire(rig: Rig) -> None:
-    """Their time passes, an hour for their files; the workers' sweeper is called more often than they would."""
+    """Let all jobs expire, make their files an hour old, and sweep without waiting for the workers to do so."""
     wait_until(lambda: not next(rig.redis.scan_iter("rq:job:*", 1000), None), seconds=60, what="the jobs expire")
     store = FolderStore(rig.fleet.data / "artifacts")
     long_ago = time.time() - UPLOAD_GRACE_SECONDS - 1

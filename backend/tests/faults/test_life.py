@@ -1,5 +1,5 @@
-"""A job's life, tried out by chance: whatever is done to jobs and in whatever order, and whoever dies at which command,
-what is promised holds. FAULTS=all tries more.
+"""Random lives of jobs: the promises hold whatever clients, workers and time do, in whatever order, and at whichever
+command a process dies. FAULTS=all tries more.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Life(RuleBasedStateMachine):
         self.by_key: defaultdict[str, set[str]] = defaultdict(set)
         self.final: dict[str, str] = {}
         self.gone: set[str] = set()  # deleted, or expired
-        self.canceled: dict[str, int] = {}  # how often it had begun when it was canceled
+        self.canceled: dict[str, int] = {}  # how often the job had begun when it was canceled
         self.told_to_stop: set[str] = set()
         self.workers: list[tuple[Supervisor, Fate]] = []
         self.dead: list[Supervisor] = []
@@ -100,7 +100,7 @@ class Life(RuleBasedStateMachine):
         idempotency = Idempotency(key + task, "same") if key else None
         spec = self.registry.catalog.tasks[task]
         job_id = new_job_id()
-        for _ in range(2):  # without an answer it is sent again
+        for _ in range(2):  # a client that gets no answer sends it again
             try:
                 job_id = self.jobs.submit(spec, {}, RETENTION, job_id=job_id, at=at, idempotency=idempotency).id
                 break
@@ -183,7 +183,7 @@ class Life(RuleBasedStateMachine):
         getattr(self, what)()
 
     def time_passes(self) -> None:
-        """What is scheduled is due, and who is dead counts as lost."""
+        """Make every scheduled job due, and count dead workers as lost."""
         for worker in self.dead:
             self.redis.zadd(WORKERS, {worker.name: 0}, xx=True)
         for queue in QUEUES:
@@ -239,12 +239,12 @@ class Life(RuleBasedStateMachine):
             for worker in [*self.dead, *(worker for worker, _ in self.workers)]:
                 shutil.rmtree(worker._folder, ignore_errors=True)
                 worker._commands.close()
-                worker.connection.connection_pool.disconnect()  # a worker that begins asks Redis for all its clients
+                worker.connection.connection_pool.disconnect()  # a worker that starts asks for all clients
             shutil.rmtree(self.folder)
             self.redis.close()
 
     def _drain(self) -> None:
-        """Nothing breaks any more, and workers work until all is done."""
+        """Break nothing any more, and let workers run until all jobs have ended."""
         self.web.disarm()
         for _, fate in self.workers:
             fate.disarm()
@@ -274,7 +274,7 @@ class Life(RuleBasedStateMachine):
 
 @pytest.mark.timeout(1_800 if ALL else LIMIT)
 @pytest.mark.parametrize("examples", size([8, pytest.param(30, marks=pytest.mark.slow)], [1_500]))
-def test_what_is_promised_holds_whatever_happens_at_whichever_command(redis_url, examples):
+def test_the_promises_hold_whatever_happens_at_whichever_command(redis_url, examples):
     Life.url = redis_url
     Life.registry = discover(WorkerSettings(tasks="tests.faults.tasks", _env_file=None))
     Life.TestCase.settings = settings(
@@ -291,7 +291,7 @@ def test_what_is_promised_holds_whatever_happens_at_whichever_command(redis_url,
 
 @pytest.mark.parametrize("commands", range(10))
 def test_a_job_without_retries_begins_once_wherever_its_child_dies_as_it_ends(redis_url, commands):
-    """It is canceled while it runs, so that RQ's own code ends it: several commands."""
+    """The job is canceled while it runs, so that RQ's own code ends it with several commands."""
     Life.url = redis_url
     Life.registry = discover(WorkerSettings(tasks="tests.faults.tasks", _env_file=None))
     life = Life()

@@ -1,4 +1,4 @@
-"""Answers of Redis that never arrive, though what was asked is done: F14."""
+"""Answers of Redis never arrive, although it has executed the commands: F14."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from tests.faults.scale import LIMIT, SEED, size
 
 pytestmark = pytest.mark.timeout(LIMIT)
 CLIENTS = 4
-GRACE = 30  # seconds in which a job's end reaches Redis, however many answers are lost; else it may begin again
+GRACE = 30  # seconds: enough for the end of a job to reach Redis despite lost answers; else the job may begin again
 PATIENT = {"STOP_GRACE": str(GRACE)}
 
 
 class Client(threading.Thread):
-    """Submits jobs over HTTP, each with a key of its own, and again until it is told that the job is accepted."""
+    """Submits jobs over HTTP, each with its own key, and repeats each until the job is accepted."""
 
     def __init__(self, stack: Stack, number: int):
         super().__init__(name=f"client {number}")
@@ -37,7 +37,7 @@ class Client(threading.Thread):
             self.submit(f"client-{self._number}-{len(self.ids)}")
 
     def submit(self, key: str) -> None:
-        self.ids[key]  # it is sent, whatever is answered
+        self.ids[key]  # the key counts as sent, whatever is answered
         while True:
             answer = post(self._stack, "effect_high", **{"Idempotency-Key": key})
             self.answers += 1
@@ -54,8 +54,8 @@ class Client(threading.Thread):
 
 @pytest.mark.parametrize("loss", size([0.1], [0.05, 0.25]))
 def test_f14_a_lost_answer_makes_no_second_job_and_no_second_result(assert_kept, loss):
-    """F14: a share of all answers to the web and to the workers is swallowed, also while a worker is stopped: each key
-    has one job, and each job runs once.
+    """F14: a share of all answers to web and workers is swallowed, also while a worker stops. Each key has one job, and
+    each job runs once.
     """
     with start_rig(SEED + 14) as rig, web(rig, 0, RATE_LIMIT="1000000/second") as stack:
         rig.until_online(*rig.fleet.start(2, **PATIENT))

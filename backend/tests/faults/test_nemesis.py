@@ -1,4 +1,4 @@
-"""All faults, mixed by a seeded chance, on a rig with a past: F30. The verdict is that of a total queue."""
+"""All faults in a random, seeded order, on a rig with a history: F30. The verdict is that of a total queue."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tests.faults.ledger import ACCEPTED
 from tests.faults.nemesis import CREW, Nemesis
 from tests.faults.scale import ALL, LIMIT, SEED, size
 
-LOSSES = {"WorkerLost", "WorkerStopped", "Poison"}  # what a job may fail of that is not at fault itself
+LOSSES = {"WorkerLost", "WorkerStopped", "Poison"}  # errors of a job that lost its worker
 
 
 @pytest.mark.timeout(1_200 if ALL else LIMIT)
 @pytest.mark.parametrize("seconds", size([8, pytest.param(60, marks=pytest.mark.slow)], [600]))
-def test_f30_whatever_happens_each_job_has_one_end(assert_kept, seconds):
-    """F30: none is lost or stuck; none fails but for the loss of its worker; at most once is at most once."""
+def test_f30_each_job_ends_once_whatever_happens(assert_kept, seconds):
+    """F30: no job is lost or stuck, none fails except by the loss of its worker, and at_most_once holds."""
     with start_rig(SEED + 30) as rig:
-        rig.age(size(20_000, 200_000))
+        rig.add_history(size(20_000, 200_000))
         rig.until_online(*rig.fleet.start(CREW))
         nemesis = Nemesis(rig)
         with rig.load((*OFTEN, *ONCE, "effect_once")):
@@ -40,7 +40,7 @@ def test_f30_whatever_happens_each_job_has_one_end(assert_kept, seconds):
 
 
 def _errors(rig: Rig) -> dict[str, str]:
-    """Why jobs failed that were not to fail."""
+    """Return the error of each job that failed and was not meant to."""
     errors = {}
     for job_id, entry in rig.ledger.entries(ACCEPTED).items():
         status, error = rig.redis.hmget(f"rq:job:{job_id}", "status", ERROR)

@@ -1,6 +1,6 @@
-"""F31: Redis can be reached and is not ready. It loads its data, or a proxy before it accepts and closes connections.
+"""F31: Redis is reachable but not ready: it loads its data, or a proxy in front of it accepts and closes connections.
 
-No process may die of that, and no job: what had ended meanwhile succeeds.
+No process and no job may die of that: a job that ends meanwhile succeeds.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(LIMIT)
 
 @contextmanager
 def everything(rig: Rig) -> Iterator[Stack]:
-    """Web, rq-dashboard and six processes of workers, behind the proxy; all of them live on when the block ends."""
+    """Start web, rq-dashboard and six worker processes behind the proxy. All must live on until the block ends."""
     url = f"redis://127.0.0.1:{rig.proxy.port}/0"
     stack = Stack(url, rig.folder, TASKS="tests.faults.tasks", DASHBOARD_PORT=str(free_port()))
     stack.start("server")
@@ -47,7 +47,7 @@ def everything(rig: Rig) -> Iterator[Stack]:
 
 
 def end_meanwhile(rig: Rig) -> list[str]:
-    """Jobs that begin now and end in a second, one of them with a dependent; their ids."""
+    """Start jobs that run for a second, one of them with a dependent, and return their ids."""
     running = [rig.submit("effect_high", seconds=1) for _ in range(5)]
     queue = Queue("high", connection=rig.redis, serializer=JSONSerializer)
     waiting = queue.create_job("tests.faults.tasks.effect", depends_on=running[0]).id
@@ -65,7 +65,7 @@ def assert_succeed(rig: Rig, stack: Stack, jobs: list[str]) -> None:
     rig.until_at_work(seconds=promised(10))
     assert {rig.until_final(job_id).status for job_id in jobs} == {"succeeded"}
     assert time.monotonic() - began < promised(20)
-    rig.jobs.delete(jobs[-1])  # RQ's own jobs are in no index of ours
+    rig.jobs.delete(jobs[-1])  # a job from RQ's own producer is in no index of ours
     rig.ledger.settle(jobs[-1], FORGOTTEN)
 
 
@@ -73,7 +73,7 @@ def assert_succeed(rig: Rig, stack: Stack, jobs: list[str]) -> None:
     ("answer", "seconds"), [(LOADING, 3), (PASSWORD, 3), *([(LOADING, 40), (PASSWORD, 40)] if ALL else [])]
 )
 def test_f31_while_redis_refuses_every_command_nothing_dies(assert_kept, answer, seconds):
-    """F31: Redis was started again and is loading, or its password is another for a while."""
+    """F31: Redis was restarted and is loading, or has another password for a while."""
     with start_rig(SEED + 31, through_proxy=True, processes=3) as rig:
         with everything(rig) as stack, rig.load(ONCE, rate=20):
             rig.until_at_work()
@@ -82,7 +82,7 @@ def test_f31_while_redis_refuses_every_command_nothing_dies(assert_kept, answer,
             wait_until(lambda: not stack.answers("/readyz"), what="the web notices")
             time.sleep(seconds)
             assert stack.answers("/healthz")
-            rig.proxy.let_in()
+            rig.proxy.stop_refusing()
             assert_succeed(rig, stack, jobs)
 
         report = rig.check(f"F31 {answer[:7]} for {seconds} s", once=True, succeed=True)
@@ -91,7 +91,7 @@ def test_f31_while_redis_refuses_every_command_nothing_dies(assert_kept, answer,
 
 @pytest.mark.parametrize("seconds", [3, *([45] if ALL else [])])
 def test_f31_while_a_proxy_accepts_and_closes_nothing_dies(assert_kept, seconds):
-    """F31: Redis is away, and what is before it accepts each connection and closes it."""
+    """F31: Redis is away, and a proxy in front of it accepts each connection and closes it."""
     with start_rig(SEED + 131, through_proxy=True, processes=3) as rig:
         with everything(rig) as stack, rig.load(ONCE, rate=20):
             rig.until_at_work()
@@ -140,7 +140,7 @@ HARM: dict[str, Callable[[Rig], None]] = {
 
 @pytest.mark.parametrize("harm", HARM if ALL else ["killed"])
 def test_f31_with_data_that_take_a_second_to_load_nothing_dies(assert_kept, harm):
-    """F06, F07, F12 and F13, each before a Redis that is killed right after it, and loads for a second or more."""
+    """F06, F07, F12 and F13, each followed by a kill of Redis, which then loads for a second or more."""
     with start_rig(SEED + 231, through_proxy=True, processes=3) as rig:
         rig.server.options = ["--key-load-delay", "100"]  # µs; it answers -LOADING after each 1,000 commands
         rig.redis.eval("for n = 1, 14000 do redis.call('SET', 'ballast:' .. n, n) end", 0)
@@ -152,7 +152,7 @@ def test_f31_with_data_that_take_a_second_to_load_nothing_dies(assert_kept, harm
                 if harm != "killed":
                     _kill(rig)
                 assert_succeed(rig, stack, jobs)
-            assert "errorstat_LOADING" in rig.redis.info("errorstats"), "nobody has asked while Redis was loading"
+            assert "errorstat_LOADING" in rig.redis.info("errorstats"), "no process asked while Redis was loading"
         for first in range(1, 14001, 1000):
             rig.redis.delete(*(f"ballast:{n}" for n in range(first, first + 1000)))
 

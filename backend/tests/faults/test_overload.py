@@ -1,4 +1,4 @@
-"""What happens when there is too much: Redis's disk is full (F11), or more comes than can be done (F23)."""
+"""Too much of something: Redis's disk is full (F11), or more jobs come than the workers can run (F23)."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(LIMIT)
 
 
 class Crowd:
-    """Clients that submit urgent jobs as fast as they are answered, while the block runs; what they were answered."""
+    """Clients that submit urgent jobs as fast as they are answered, while the block runs. `answers`: what they got."""
 
     def __init__(self, stack: Stack, clients: int):
         self.answers: list[Answer] = []
@@ -44,7 +44,7 @@ class Crowd:
 
 
 def fill(disk: Path) -> Path:
-    """Leave no byte of it."""
+    """Fill the disk to the last byte, and return the file that does so."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file:
         for size in (65536, 4096):
@@ -58,8 +58,8 @@ def fill(disk: Path) -> Path:
 
 @pytest.mark.slow
 def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_disk):
-    """F11: Redis refuses writes (MISCONF). The web answers 503 and when to come again; workers keep what they have, and
-    go on when there is room.
+    """F11: Redis refuses writes (MISCONF). The web answers 503 with Retry-After; workers keep their jobs, and go on
+    when there is room.
     """
     with start_rig(12, disk=small_disk) as rig, web(rig, 2) as stack:
         rig.redis.config_set("appendfsync", "everysec")  # with "always" Redis ends itself, which is F06
@@ -71,7 +71,7 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
                 lambda: answer if (answer := post(stack, "effect")).status != 202 else None, what="Redis refuses"
             )
             time.sleep(size(1, 60))
-            lives = [worker.lives for worker in rig.fleet.workers]
+            lives = [worker.is_alive for worker in rig.fleet.workers]
             filler.unlink()
             rig.until_at_work(seconds=promised(15))
             wait_until(lambda: post(stack, "effect").status == 202, what="the web accepts again")
@@ -84,19 +84,19 @@ def test_f11_while_the_disk_of_redis_is_full_nothing_is_lost(assert_kept, small_
     assert_kept(report)
 
 
-MOST = 20  # jobs that may wait in a queue
+MAX_QUEUED = 20  # jobs
 SECONDS = size(1, 60)
 
 
 def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_kept):
-    """F23: many times what the workers can do. What does not fit is refused with 429 and when to come again; Redis and
-    the queue stay small, and jobs of the least urgent queue run.
+    """F23: many times more jobs than the workers can run. What does not fit is refused with 429 and Retry-After; Redis
+    and the queue stay small, and jobs of the low queue run, too.
     """
-    with start_rig(24) as rig, web(rig, 1, MAX_QUEUED=str(MOST), RATE_LIMIT="1000000/second") as stack:
+    with start_rig(24) as rig, web(rig, 1, MAX_QUEUED=str(MAX_QUEUED), RATE_LIMIT="1000000/second") as stack:
         rig.redis.config_set("appendfsync", "everysec")
         depth, memory, began = 0, 0, time.monotonic()
         with Crowd(stack, 8) as crowd:
-            wait_until(lambda: rig.redis.llen("rq:queue:high") > MOST / 2, what="urgent jobs wait")
+            wait_until(lambda: rig.redis.llen("rq:queue:high") > MAX_QUEUED / 2, what="urgent jobs wait")
             low = [rig.submit("effect_low") for _ in range(2)]
             while time.monotonic() < began + SECONDS or (waits := [j for j in low if not rig.jobs.get(j).is_final]):
                 depth = max(depth, rig.redis.llen("rq:queue:high"))
@@ -114,7 +114,7 @@ def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_ke
     refused = [answer for answer in crowd.answers if answer.status == 429]
     report.expect(all(answer.retry_after for answer in refused), "a 429 without Retry-After")
     report.expect(slowest < promised(1), f"99 of 100 answers took {slowest:.2f} s")
-    report.expect(depth <= MOST, f"{depth} jobs waited")
-    report.expect(urgent_left > MOST / 2, "the low queue moved only when there was nothing else")
+    report.expect(depth <= MAX_QUEUED, f"{depth} jobs waited")
+    report.expect(urgent_left > MAX_QUEUED / 2, "the low queue moved only when there was nothing else")
     report.expect(memory < 5_000_000 + statuses[202] * BYTES_PER_JOB, f"Redis used {memory} bytes")
     assert_kept(report)

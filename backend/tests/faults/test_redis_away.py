@@ -1,4 +1,4 @@
-"""A Redis that is killed, frozen, slow, forgetful, or not to be reached: F06, F07, F08, F12, F13."""
+"""Redis is killed, frozen, slow, out of reach, or has lost data: F06, F07, F08, F12, F13."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ pytestmark = pytest.mark.timeout(LIMIT)
 
 
 def test_f06_workers_come_back_when_redis_was_killed(assert_kept):
-    """F06: kill -9 of Redis, back after 0.2–5 s and with a past to load, while the workers idle and while they work."""
+    """F06: kill -9 of Redis, back after 0.2–5 s with data to load, while workers idle and while they work."""
     with start_rig(SEED + 6) as rig:
-        rig.age(size(20_000, 200_000))
+        rig.add_history(size(20_000, 200_000))
         pool = rig.fleet.start(size(1, 2))
         rig.until_online(*pool)
         for _ in range(size(1, 20)):
@@ -31,7 +31,7 @@ def test_f06_workers_come_back_when_redis_was_killed(assert_kept):
                 rig.until_at_work(seconds=promised(15))
 
         report = rig.check("F06 Redis killed", once=True, succeed=True)
-        report.expect(all(worker.lives for worker in pool), "a worker died")
+        report.expect(all(worker.is_alive for worker in pool), "a worker died")
     assert_kept(report)
 
 
@@ -43,10 +43,8 @@ def _kill_redis(rig: Rig) -> None:
 
 
 @pytest.mark.slow
-def test_f08_what_redis_forgets_leaves_nothing_astray(assert_kept):
-    """F08: kill -9 of Redis, and its file loses its last 20 kB: the jobs in there begin again or are gone, all others
-    run once.
-    """
+def test_f08_after_redis_has_lost_its_last_writes_all_keys_agree(assert_kept):
+    """F08: kill -9 of Redis, and its file loses 20 kB. The jobs in there begin again or are gone, others run once."""
     with start_rig(SEED + 8) as rig:
         pool = rig.fleet.start(2)
         rig.until_online(*pool)
@@ -60,13 +58,13 @@ def test_f08_what_redis_forgets_leaves_nothing_astray(assert_kept):
 
         report = rig.check("F08 Redis's file cut", once=True)
         report.expect(forgotten > 0, "the cut was harmless")
-        report.expect(all(worker.lives for worker in pool), "a worker died")
+        report.expect(all(worker.is_alive for worker in pool), "a worker died")
     assert_kept(report)
 
 
 @pytest.mark.parametrize("seconds", size([10], [10, 45]))
 def test_f07_a_frozen_redis_makes_no_job_run_twice(assert_kept, seconds):
-    """F07: SIGSTOP of Redis, longer than a lease, too. Nobody is dead, so nobody is rescued: all run once.
+    """F07: SIGSTOP of Redis, also for longer than a lease. No worker is dead, so no job is taken over: all run once.
 
     A job that ends meanwhile is within its time limit, however long its result has to wait.
     """
@@ -94,7 +92,7 @@ def _cut(rig: Rig) -> None:
 
 
 def _sleep(rig: Rig) -> None:
-    """A Redis that forbids DEBUG (7 and later) is frozen instead, which looks the same from outside."""
+    """Let Redis sleep. One that forbids DEBUG (7 and later) is frozen instead, which looks the same from outside."""
     seconds = rig.random.uniform(0.2, 2)
     try:
         rig.redis.execute_command("DEBUG", "SLEEP", seconds)
@@ -105,7 +103,7 @@ def _sleep(rig: Rig) -> None:
 
 
 def test_f12_a_slow_and_flapping_redis_makes_no_job_run_twice(assert_kept):
-    """F12: every connection is closed again and again, packets come late, Redis sleeps. No false rescue."""
+    """F12: every connection is closed again and again, packets come late, Redis sleeps. No job is taken over."""
     with start_rig(SEED + 12) as rig:
         rig.fleet.start(2)
         with rig.load(ONCE):
@@ -124,7 +122,7 @@ def test_f12_a_slow_and_flapping_redis_makes_no_job_run_twice(assert_kept):
 
 @pytest.mark.slow
 def test_f13_workers_come_back_from_a_black_hole_amid_short_jobs(assert_kept):
-    """F13: while one job runs, the one before it ends in Redis, and the next is reserved."""
+    """F13: while one job runs, the one before it ends in Redis, and the next one is prefetched."""
     with start_rig(SEED + 113) as rig:
         rig.fleet.start()
         rig.flood(1_000, "effect")
@@ -139,7 +137,7 @@ def test_f13_workers_come_back_from_a_black_hole_amid_short_jobs(assert_kept):
 
 
 def test_f13_workers_come_back_from_a_black_hole(assert_kept):
-    """F13: nothing that is sent arrives, and no connection is closed. Ten seconds after it opens, jobs run."""
+    """F13: nothing that is sent arrives, and no connection is closed. Jobs run within ten seconds after that ends."""
     with start_rig(SEED + 13) as rig:
         pool = rig.fleet.start(size(1, 2))
         rig.until_online(*pool)

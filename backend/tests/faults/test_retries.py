@@ -25,15 +25,15 @@ def failing() -> Iterator[Rig]:
 
 
 def test_f22_failing_jobs_do_not_keep_the_others_waiting(failing):
-    """F22, first part: jobs that fail and are tried again leave room for one that is urgent."""
+    """F22, first part: jobs that fail and are retried leave room for an urgent one."""
     failing.until_at_work()
 
     failing.until_final(failing.submit("effect_high"), seconds=promised(10))
 
 
 def test_f22_retries_are_spread(failing, assert_kept):
-    """F22: the retries of many jobs that failed together are planned so that the busiest half second has at most 3 ×
-    the mean; none is early, and next to none is late.
+    """F22: the retries of jobs that failed together are spread: the busiest half second has at most 3 × the mean. None
+    is early, and at most 5 % are late.
     """
     report = failing.check("F22 retries", succeed=True)
     begun = defaultdict(list)

@@ -1,4 +1,4 @@
-"""F32: two versions of a tasks package on one Redis. Whatever a worker can't run is run by one that can, or waits."""
+"""F32: two versions of a tasks package on one Redis. A job that one worker cannot run is run by another, or waits."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def added_once() -> str:
 
 
 class Deploy:
-    """A rig whose workers have either version of the package `rolling`."""
+    """A rig whose workers serve one of two versions of the package `rolling`."""
 
     def __init__(self, rig: Rig):
         self.rig = rig
@@ -72,7 +72,7 @@ class Deploy:
         return worker
 
     def submit(self, task: str, count: int = 1, *, retries: int = 0, **arguments: object) -> list[str]:
-        """Jobs of a task, whoever announces it."""
+        """Submit jobs of a task, whether a worker announces it or not."""
         spec: TaskSpec = CATALOG.tasks["effect"].model_copy(
             update={"name": task, "reference": f"rolling.{task}", "retries": retries}
         )
@@ -107,7 +107,7 @@ def test_jobs_of_a_new_task_wait_while_old_workers_run_and_all_succeed_with_the_
     once = deploy.submit("added_once")
     deploy.until_handed_back(len(ids + once))
     known = deploy.submit("stays", 20)
-    deploy.until(known, "succeeded")  # the worker is free for what it serves
+    deploy.until(known, "succeeded")  # the worker is free for the tasks that it serves
 
     deploy.start("new")
     deploy.until(ids + once, "succeeded")
@@ -162,7 +162,7 @@ def test_a_foreign_job_amid_short_jobs_is_handed_back_and_no_other_is_disturbed(
     assert_kept(deploy.rig.check("F32 amid short jobs", once=True, succeed=True))
 
 
-def test_a_job_that_no_worker_serves_says_so_and_fails_after_its_time(deploy):
+def test_a_job_that_no_worker_serves_says_so_and_fails_after_foreign_ttl(deploy):
     deploy.start("old", FOREIGN_TTL="4")
     [job_id] = deploy.submit("added", retries=3)
     deploy.until_handed_back()
@@ -225,7 +225,7 @@ raise SystemExit(worker.main())
 
 
 def _start_harmed(deploy: Deploy, *harm: str) -> None:
-    """Start an old worker whose child meets that when it hands back its first jobs."""
+    """Start an old worker whose child dies or hangs, as told, when it hands back its first jobs."""
     left = deploy.rig.folder / "harm"
     left.write_text("\n".join(harm))
     deploy.start("old", program=("-c", HARM), HARM=str(left))
@@ -254,7 +254,7 @@ def test_a_job_that_kills_each_child_that_would_hand_it_back_fails(deploy):
     assert (job.status, job.error["type"]) == ("failed", "WorkerLost")
 
 
-def test_the_newest_version_is_offered_and_what_only_an_older_one_takes_is_accepted(deploy):
+def test_the_newest_version_is_offered_and_arguments_of_an_older_one_are_accepted(deploy):
     deploy.start("old")
     deploy.start("new")
 

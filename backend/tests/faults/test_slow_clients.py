@@ -1,4 +1,4 @@
-"""F26: who is slow on purpose, in each way there is, must not be noticed by who submits."""
+"""F26: clients that are slow on purpose, in every way, do not slow down others that submit."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from tests.conftest import Stack, wait_until
 from tests.faults.scale import ALL, LIMIT
 
 CLIENTS, SECONDS = (2000, 40) if ALL else (300, 5)
-BURST = 100  # connections that are made at once: many are a flood, which is another matter
+BURST = 100  # connections that are made at once: more would be a flood, which other tests cover
 PATH = "/api/v1/tasks/echo/jobs"
 LARGE = "/static/any/vendor/pico.min.css"
 HEAD = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n".encode()
-WAYS = [  # what is sent at once, and what byte by byte
+WAYS = [  # (sent at once, sent byte by byte)
     (b"", b""),
     (b"", HEAD + b"X-Slow: " + b"a" * 1000),
     (HEAD + b"Content-Length: 1000\r\n\r\n", b" " * 1000),
@@ -32,12 +32,12 @@ WAYS = [  # what is sent at once, and what byte by byte
 
 
 class SlowClients(threading.Thread):
-    """Keeps connections open, each slow in its way; one that the server ends is made anew."""
+    """Keeps connections open, each slow in its own way, and replaces those that the server closes."""
 
     def __init__(self, port: int, count: int):
         super().__init__()
         self.ended = threading.Event()
-        self.clients: dict[socket.socket, bytes] = {}  # and what it has still to send
+        self.clients: dict[socket.socket, bytes] = {}  # with the bytes that each has still to send
         self._address = ("127.0.0.1", port)
         self._count = count
 

@@ -1,4 +1,4 @@
-"""RQ's own tools, at work while workers run and die: F27."""
+"""RQ's own tools are used while workers run and die: F27."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PAGES = (
 
 @contextmanager
 def _again_and_again(*acts: Callable[[], object]) -> Iterator[None]:
-    """Do each of these in a thread of its own, without a pause, while the block runs."""
+    """Call each of these in a thread of its own, without a pause, while the block runs."""
     ended = threading.Event()
 
     def repeat(act: Callable[[], object]) -> None:
@@ -52,7 +52,7 @@ def _again_and_again(*acts: Callable[[], object]) -> Iterator[None]:
 
 
 def _count(redis: Redis) -> None:
-    """As rq-exporter and dashboards do, which makes RQ clean up each registry without a lock."""
+    """Count registries as rq-exporter and dashboards do: it makes RQ clean up each registry without a lock."""
     for queue in QUEUES:
         for kind in (StartedJobRegistry, FinishedJobRegistry, FailedJobRegistry):
             registry = kind(queue, connection=redis, serializer=JSONSerializer)
@@ -62,7 +62,7 @@ def _count(redis: Redis) -> None:
 
 
 class Dashboard:
-    """A client of rq-dashboard. `statuses`: what it was answered."""
+    """A client of rq-dashboard. `statuses`: the HTTP statuses of its answers."""
 
     def __init__(self, stack: Stack):
         self.statuses: set[int] = set()

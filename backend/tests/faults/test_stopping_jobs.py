@@ -1,4 +1,4 @@
-"""A running job that somebody stops while messages are late or lost: F20."""
+"""A running job is canceled while the messages to its worker are late or lost: F20."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ pytestmark = pytest.mark.timeout(LIMIT)
 
 
 @pytest.mark.parametrize("message", [pytest.param("arrives late", marks=pytest.mark.slow), "is lost"])
-def test_f20_a_running_job_is_stopped_whatever_happened_to_pub_sub(assert_kept, message):
-    """F20: the workers' subscriptions are cut just before a stop, or so often that its message is lost."""
+def test_f20_a_running_job_is_canceled_in_time_whatever_happens_to_pub_sub(assert_kept, message):
+    """F20: the workers' subscriptions are cut just before the cancel, or so often that its message is lost."""
     with start_rig(SEED + 20) as rig:
         rig.fleet.start()
         for _ in range(size(1, 10)):
@@ -39,7 +39,7 @@ def test_f20_a_running_job_is_stopped_whatever_happened_to_pub_sub(assert_kept, 
 
 @contextmanager
 def _without_pub_sub(rig: Rig) -> Iterator[None]:
-    """While the block runs, and half a second longer, no subscription outlives a few milliseconds."""
+    """Cut every subscription after a few milliseconds, while the block runs and half a second longer."""
     ended = threading.Event()
 
     def cut() -> None:

@@ -1,4 +1,4 @@
-"""What those who watch a job must not notice, or get over: the web killed, and others that read slowly."""
+"""Faults that watchers of a job must not notice: the web is killed (F25), and other watchers read slowly."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WATCHERS = 20
 
 @pytest.fixture
 def running(redis: Redis) -> Redis:
-    """A Redis in which JOB runs."""
+    """A Redis in which JOB is running."""
     call = json.dumps(("tests.sample_tasks.echo", None, [], {}))
     redis.hset(job_key(JOB), mapping={"status": "started", "data": call, "origin": "default"})
     return redis
@@ -42,7 +42,7 @@ def web(redis_url: str, tmp_path: Path) -> Iterator[Stack]:
 
 
 class Client(threading.Thread):
-    """Watches JOB as a browser does: when the stream breaks it comes again, with the id of the last event."""
+    """Watches JOB as a browser does: when the stream breaks, it connects again with the id of the last event."""
 
     def __init__(self, port: int):
         super().__init__()
@@ -85,7 +85,7 @@ def request(last_id: str = "") -> bytes:
 
 
 class Writer(threading.Thread):
-    """Logs line after line as JOB does, until it is stopped."""
+    """Writes line after line to the log of JOB, until it is stopped."""
 
     def __init__(self, redis: Redis):
         super().__init__()
@@ -100,8 +100,8 @@ class Writer(threading.Thread):
             size = append_log(self._redis, JOB, self.lines[-1].encode() + b"\n", offset=size, ttl=60)
 
 
-def test_f25_who_watches_misses_nothing_when_the_web_is_killed(running, web):
-    """F25: kill -9 of the web process, twice, while a job is watched: its log has no gap, and no line twice."""
+def test_f25_a_watcher_misses_nothing_when_the_web_is_killed(running, web):
+    """F25: kill -9 of the web, twice, while a job is watched. The log that arrives has no gap and no line twice."""
     clients = [Client(web.port) for _ in range(WATCHERS)]
     writer = Writer(running)
     for thread in (writer, *clients):
@@ -121,7 +121,7 @@ def test_f25_who_watches_misses_nothing_when_the_web_is_killed(running, web):
     for client in clients:
         client.join(60)
 
-    assert len(writer.lines) < STREAM_EVENTS  # none was forgotten meanwhile
+    assert len(writer.lines) < STREAM_EVENTS  # the stream has not dropped any
     assert all(client.lines == writer.lines for client in clients)
 
 
@@ -138,7 +138,7 @@ def report(redis: Redis, first: int, last: int, message: str = "") -> None:
 
 
 def stalled(port: int) -> socket.socket:
-    """A client that asks for the events, and reads the beginning alone."""
+    """A client that asks for the events, and reads only the beginning."""
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     connection.settimeout(60)
@@ -155,7 +155,7 @@ def numbers(text: bytes) -> list[int]:
 LARGE = "x" * 100_000  # no task may send so much; so a few events fill what the system keeps for a connection
 
 
-def test_who_stalls_holds_up_nobody_and_is_sent_the_rest_when_it_reads_again(running, web):
+def test_a_watcher_that_stalls_holds_up_nobody_and_gets_the_rest_when_it_reads_again(running, web):
     client = Client(web.port)
     client.start()
     with stalled(web.port) as slow:
@@ -172,7 +172,7 @@ def test_who_stalls_holds_up_nobody_and_is_sent_the_rest_when_it_reads_again(run
     assert numbers(text) == list(range(1, 101))
 
 
-def test_who_stalls_for_too_long_is_dropped(running, web):
+def test_a_watcher_that_stalls_for_too_long_is_dropped(running, web):
     client = Client(web.port)
     client.start()
     with stalled(web.port) as slow:

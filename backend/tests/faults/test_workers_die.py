@@ -1,4 +1,4 @@
-"""Workers that are killed or stopped, as a whole or in part, and jobs that kill them: F01, F02, F03, F05."""
+"""Workers are killed or stopped, as a whole or in part, or killed by their jobs: F01, F02, F03, F05."""
 
 from __future__ import annotations
 
@@ -20,8 +20,7 @@ from tests.faults.scale import ALL, LIMIT, SEED, promised, size
 pytestmark = pytest.mark.timeout(LIMIT)
 
 
-# F01 and F03 need time to pass, a lease to run out: they begin first, and are looked at last. The selection does not
-# wait for leases.
+# F01 and F03 need leases to expire: they begin first, and are checked last. Only FAULTS=all waits for the leases.
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +41,7 @@ def killed_trees() -> Iterator[Rig]:
 
 
 def test_f01_the_others_work_on_when_whole_trees_are_killed(killed_trees):
-    """F01, first part: kill -9 of a worker's whole tree under backlog; who is left or new goes on working."""
+    """F01, first part: kill -9 of a worker's whole tree under backlog. The other workers and new ones go on."""
     rig = killed_trees
 
     rig.until_final(rig.submit("retrying_high"))
@@ -94,7 +93,7 @@ def test_f03_a_child_dies_with_its_supervisor(orphaned):
 
 
 def test_f02_a_worker_that_is_stopped_under_backlog_loses_nothing(assert_kept):
-    """F02: SIGTERM under backlog. Each worker ends within its grace time, with exit code 0; no job fails."""
+    """F02: SIGTERM under backlog. Each worker ends within its grace time with exit status 0, and no job fails."""
     with start_rig(SEED + 2) as rig:
         pool = rig.fleet.start(size(2, 4))
         rig.backlog(50, ONCE)
@@ -104,7 +103,7 @@ def test_f02_a_worker_that_is_stopped_under_backlog_loses_nothing(assert_kept):
                 leaving = pool.pop(0)
                 rig.until_online(leaving)
                 if turn % 5 == 0:
-                    rig.submit("effect_high", seconds=3)  # longer than the grace time: it goes back
+                    rig.submit("effect_high", seconds=3)  # longer than the grace time: it is requeued
                 time.sleep(rig.random.uniform(0, 0.3))
                 pool += rig.fleet.start()
                 began = time.monotonic()
@@ -118,8 +117,8 @@ def test_f02_a_worker_that_is_stopped_under_backlog_loses_nothing(assert_kept):
     assert_kept(report)
 
 
-def test_f05_a_job_that_kills_its_worker_three_times_is_given_up(assert_kept):
-    """F05: poison. It has failed after its third loss, with a reason; jobs around it run once, and succeed."""
+def test_f05_a_job_that_kills_its_worker_three_times_is_poison_and_fails(assert_kept):
+    """F05: the job fails after its third loss, with a reason. Jobs around it run once, and succeed."""
     with start_rig(SEED + 5) as rig:
         rig.backlog(20, ONCE)
         poisonous = [rig.submit("poison") for _ in range(size(1, 10))]
@@ -142,7 +141,7 @@ def test_f05_a_job_that_kills_its_worker_three_times_is_given_up(assert_kept):
 
 @pytest.mark.slow
 def test_f05_a_job_that_eats_the_memory_fails_alone(assert_kept):
-    """F05: each process may have 1.5 GB. The job that wants more fails, and the worker goes on."""
+    """F05: each process may use 1.5 GB. The job that wants more fails, and the worker goes on."""
     with start_rig(SEED + 55) as rig:
         rig.fleet.start(memory=1_500_000_000)
         hungry = [rig.submit("eats_memory") for _ in range(size(1, 5))]
@@ -157,10 +156,10 @@ def test_f05_a_job_that_eats_the_memory_fails_alone(assert_kept):
     assert_kept(report)
 
 
-# Looked at last
+# Checked last
 
 
-def _without_lease(rig: Rig) -> Rig:
+def _after_leases(rig: Rig) -> Rig:
     if not ALL:
         rig.expire_leases()
     return rig
@@ -171,23 +170,23 @@ def _error_type(rig: Rig, job_id: str) -> str:
 
 
 def test_f03_a_job_that_lost_its_supervisor_has_one_end(orphaned, assert_kept):
-    """F03: what the child did before its death, and what the rescue did, come to one final state."""
-    assert_kept(_without_lease(orphaned[0]).check("F03 supervisor killed"))
+    """F03: the writes of the child before its death and those of the sweep add up to one final status."""
+    assert_kept(_after_leases(orphaned[0]).check("F03 supervisor killed"))
 
 
 def test_f01_a_job_that_was_prefetched_runs_once(killed_among_short_jobs, assert_kept):
-    """F01: what had begun has failed, as it is not to be tried again; what was prefetched runs, once."""
+    """F01: a job that had begun has failed, because it has no retries; one that was only prefetched runs once."""
     rig, kills = killed_among_short_jobs
-    report = _without_lease(rig).check("F01 trees killed among short jobs", once=True)
+    report = _after_leases(rig).check("F01 trees killed among short jobs", once=True)
     report.expect(report.counts["failed"] <= kills, f"{report.counts['failed']} jobs failed after {kills} kills")
     assert_kept(report)
 
 
 def test_f01_every_job_of_a_killed_worker_ends(killed_trees, assert_kept):
-    """F01: what the killed trees held is run again, or was put back. None is lost, none is stuck; none fails but for
-    a loss of three workers, which 250 kills make now and then.
+    """F01: the jobs of the killed trees run again or were requeued. None is lost or stuck, and none fails unless it
+    lost three workers, which happens now and then in 250 kills.
     """
-    report = _without_lease(killed_trees).check("F01 trees killed")
+    report = _after_leases(killed_trees).check("F01 trees killed")
     accepted = killed_trees.ledger.entries(ACCEPTED).items()
     meant_to_succeed = [job_id for job_id, entry in accepted if entry.ending.becomes != "failed"]
     failed = [job_id for job_id in meant_to_succeed if _error_type(killed_trees, job_id)]

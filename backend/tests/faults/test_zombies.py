@@ -1,4 +1,4 @@
-"""A worker that was frozen for longer than a lease, while its jobs ran elsewhere, and goes on then: F04."""
+"""A worker is frozen for longer than its lease, its jobs run elsewhere, and then it goes on: F04."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from tests.faults.harness import Rig, start_rig
 from tests.faults.scale import ALL, LIMIT, SEED, size
 
 pytestmark = pytest.mark.timeout(LIMIT)
-FROZEN = 60  # seconds; the selection lets the lease expire instead
+FROZEN_SECONDS = 60  # at full size; else the test lets the lease expire
 TASKS = ("effect", "effect_once", "retrying")
 ENDINGS = ("dependent", "repeated", "not kept")  # of jobs that RQ's own code ends
 JOBS = len(TASKS + ENDINGS)
 
 
 @pytest.mark.parametrize("first", ["the children first", pytest.param("the supervisors first", marks=pytest.mark.slow)])
-def test_f04_what_a_worker_writes_after_its_lease_is_refused(assert_kept, first):
-    """F04: its jobs have another execution by then, or have failed; none has two ends, or two results of one."""
+def test_f04_a_write_of_a_worker_after_its_lease_is_refused(assert_kept, first):
+    """F04: its jobs have another execution by then, or have failed. None ends twice; no execution has two results."""
     with start_rig(SEED + 4, processes=JOBS) as rig:
         for _ in range(size(1, 3)):
             zombie, frozen = _freeze_at_work(rig)
             rig.fleet.start(WORKERS="2")
             if ALL:
-                time.sleep(FROZEN)
+                time.sleep(FROZEN_SECONDS)
             _until_all_have_ended(rig)
             for pid in reversed(frozen) if first == "the children first" else frozen:
                 send(pid, signal.SIGCONT)
                 time.sleep(0.1)  # so that they come back in this order
-            rig.until_online(zombie)  # its record was removed with its lease
+            rig.until_online(zombie)  # its record was removed when its lease expired
             zombie.terminate()
             zombie.wait(60)
 
@@ -43,7 +43,7 @@ def test_f04_what_a_worker_writes_after_its_lease_is_refused(assert_kept, first)
 
 
 def _freeze_at_work(rig: Rig) -> tuple[Worker, list[int]]:
-    """A worker each of whose processes runs a job, frozen; the ids of its processes, supervisors before children."""
+    """Freeze a worker when each of its processes runs a job. Return it and its pids, supervisors first."""
     before = rig.redis.scard(RQ_WORKERS)
     [zombie] = rig.fleet.start()
     wait_until(lambda: rig.redis.scard(RQ_WORKERS) == before + JOBS, what="all of its processes are online")

@@ -1,4 +1,4 @@
-"""The verdict: what is promised, held against three witnesses: the ledger (what was accepted), the effects file (what
+"""The verdict compares what is promised with three witnesses: the ledger (what was accepted), the effects file (what
 ran) and Redis (what the product says). As in Jepsen's total-queue checker, what is unknown stays unknown.
 """
 
@@ -27,7 +27,7 @@ AT_MOST_ONCE = ("effect_once",)
 
 
 def due(entry: Entry, parent_status: str) -> str:
-    """The status that a job is to have in the end; of one that waits for another, by what became of that."""
+    """Return the status that a job must have in the end, given the status of the job that it waits for."""
     if entry.ending.needs and not entry.ending.allows_failure and parent_status in ("failed", "stopped", "canceled"):
         return "deferred"
     return entry.ending.becomes
@@ -63,7 +63,7 @@ class Verdict:
         return self._snapshot.jobs.get(job_id, GONE)
 
     def _judge_states(self) -> None:
-        """I1, I2, I5: one final state each; what has none is lost if nothing holds it, and stuck otherwise."""
+        """I1, I2, I5: each job has one final status. One without is stuck if something holds it, else lost."""
         report = self.report
         for job_id in self._there:
             entry, status = self._known[job_id], self._status(job_id)
@@ -79,10 +79,10 @@ class Verdict:
                 report.expect(status != "finished", f"I1: job {job_id} has succeeded, and was to be {meant}")
             if not entry.ending.repeats:  # each repetition has an end of its own
                 told = {e.data["status"] for e in read(self._rig.redis, job_id) if e.type == "state"} & FINAL
-                report.expect(len(told) <= 1, f"I2: job {job_id} was told to be {sorted(told)}")
+                report.expect(len(told) <= 1, f"I2: job {job_id} had the events of {sorted(told)}")
 
     def _judge_effects(self, once: bool) -> None:
-        """I3, I4: what succeeded has run, what never began has not, and nothing ran that nobody asked for."""
+        """I3, I4: what succeeded has run to its end, what never started has not, and all that ran was submitted."""
         report = self.report
         for job_id in self._begun.keys() - self._forgotten:
             entry = self._known.get(job_id)
@@ -98,25 +98,25 @@ class Verdict:
             if has_succeeded and self._ended.get(job_id, 0) < ends:
                 report.problems.append(f"I3: job {job_id} succeeded, and ran to its end {self._ended[job_id]} times")
             if status == "canceled" and begun and not self._rig.jobs.get(job_id).started_at:
-                report.problems.append(f"I3: job {job_id} was cancelled before its start, and ran")
+                report.problems.append(f"I3: job {job_id} was canceled before its start, and ran")
             if status == "deferred" and begun:
                 report.problems.append(f"I3: job {job_id} ran, and the job that it waits for has not succeeded")
 
     def _judge_order(self) -> None:
-        """A job that waits for another begins after that has run. In the order of writing, whatever clocks say."""
+        """A job that waits for another begins after that one has run: in the order of lines, whatever clocks say."""
         ran: Counter[str] = Counter()
         for effect in self._effects:
             entry = self._known.get(effect.job_id)
             if entry and entry.parent and effect.event == "begin":
                 needed = "begin" if entry.ending.allows_failure else "end"
                 early = f"job {effect.job_id} began before the {needed} of {entry.parent}, for which it waits"
-                # A worker that is killed as a function begins has told Redis of it, and the effects file has no line.
+                # A worker killed as a function begins may have told Redis before the effects file has a line.
                 never_wrote = entry.ending.allows_failure and not self._begun.get(entry.parent)
                 self.report.expect(never_wrote or ran[f"{entry.parent} {needed}"] > 0, early)
             ran[f"{effect.job_id} {effect.event}"] += 1
 
     def _judge_results(self) -> None:
-        """One result for each execution, whoever sent what again."""
+        """Each execution has one result, however often it was sent."""
         with self._rig.redis.pipeline(transaction=False) as pipeline:
             for job_id in self._there:
                 pipeline.xrange(results_key(job_id))
@@ -138,7 +138,7 @@ class Verdict:
                 self.report.recovery.append(max(0.0, min(again) - at))
 
     def _interrupted(self) -> list[tuple[str, float, int]]:
-        """The jobs whose process was killed while they ran: (job id, time of the kill, pid)."""
+        """Return the jobs whose process was killed while they ran: (job id, time of the kill, pid)."""
         victims: list[tuple[str, float, int]] = []
         for at, pids in self._rig.kills:
             last: dict[int, Effect] = {e.pid: e for e in self._effects if e.pid in pids and e.at <= at}
@@ -146,7 +146,7 @@ class Verdict:
         return victims
 
     def _judge_bounds(self) -> None:
-        """I8: memory, connections and files stay in proportion to what was done."""
+        """I8: memory, connections and temporary folders stay in proportion to the number of jobs and processes."""
         rig, report, jobs = self._rig, self.report, len(self._snapshot.jobs)
         memory = int(rig.redis.info("memory")["used_memory"])
         most = 5_000_000 + rig.history.bytes + jobs * BYTES_PER_JOB

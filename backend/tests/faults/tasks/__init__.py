@@ -1,4 +1,4 @@
-"""Tasks that leave a trace outside Redis: what ran is known, whatever Redis says."""
+"""Tasks that leave a trace outside Redis, so that what ran is known whatever Redis says."""
 
 import ctypes
 import os
@@ -20,19 +20,19 @@ def effect(seconds: float = 0) -> str:
 
 @task(queue="high")
 def effect_high(seconds: float = 0) -> str:
-    """Take some time, urgently."""
+    """Take some time, on the urgent queue."""
     return _effect(seconds)
 
 
 @task(at_most_once=True)
 def effect_once(seconds: float = 0) -> str:
-    """Take some time, and never again."""
+    """Take some time, at most once."""
     return _effect(seconds)
 
 
 @task(queue="low")
 def effect_low(seconds: float = 0) -> str:
-    """Take some time, when there is some."""
+    """Take some time, on the low queue."""
     return _effect(seconds)
 
 
@@ -44,19 +44,19 @@ def limited(seconds: float = 0) -> str:
 
 @task(retries=20)
 def retrying(seconds: float = 0) -> str:
-    """Take some time; it may run again."""
+    """Take some time, with retries."""
     return _effect(seconds)
 
 
 @task(queue="high", retries=20)
 def retrying_high(seconds: float = 0) -> str:
-    """Take some time, urgently; it may run again."""
+    """Take some time, on the urgent queue, with retries."""
     return _effect(seconds)
 
 
 @task(queue="low", retries=20)
 def retrying_low(seconds: float = 0) -> str:
-    """Take some time, when there is some; it may run again."""
+    """Take some time, on the low queue, with retries."""
     return _effect(seconds)
 
 
@@ -68,7 +68,7 @@ def poison() -> None:
 
 
 def eats_memory(megabytes: int = 2_000) -> int:
-    """Take memory, and touch it."""
+    """Allocate memory and write to it."""
     effects.leave("begin")
     held = [b"x" * 1_000_000 for _ in range(megabytes)]
     effects.leave("end")
@@ -77,7 +77,7 @@ def eats_memory(megabytes: int = 2_000) -> int:
 
 @task(retries=3)
 def fails(times: int = 1) -> str:
-    """Fail so many times, then succeed."""
+    """Fail this many times, then succeed."""
     effects.leave("begin")
     if effects.attempt() <= times:
         raise RuntimeError(f"Fails {times} times.")
@@ -87,7 +87,7 @@ def fails(times: int = 1) -> str:
 
 @task(queue="low")
 def leaves_a_file(says: bool = False) -> dict[str, Any]:
-    """Return a file, and say something before that."""
+    """Print a line and report progress if told to, then return a file."""
     if says:
         print("a line")
         progress(1, 1, "done")
@@ -95,7 +95,7 @@ def leaves_a_file(says: bool = False) -> dict[str, Any]:
 
 
 def _callback(*_: Any) -> None:
-    """A callback of RQ's producers, which raises."""
+    """A callback for RQ's producers that raises."""
     effects.leave("callback")
     raise RuntimeError("raises")
 
@@ -109,14 +109,14 @@ def _effect(seconds: float) -> str:
 
 @dataclass
 class Argument:
-    """Something that goes when the worker lets go of the arguments: after the function has ended."""
+    """An argument whose finalizer runs when the worker drops it: after the function has ended."""
 
     text: str = ""
 
 
 @task(timeout=3)
 def leaves_a_thread_that_holds_the_gil(argument: Argument) -> str:
-    """End, and leave a thread that calls C without releasing the GIL."""
+    """End, but leave a thread that calls C without releasing the GIL."""
     effects.leave("begin")
     has_ended = threading.Event()
 
@@ -136,7 +136,7 @@ def leaves_a_thread_that_holds_the_gil(argument: Argument) -> str:
 
 @task(timeout=3, retries=1)
 def never_lets_go(argument: Argument) -> str:
-    """End, and block what lets go of the argument, in the first attempt."""
+    """End, but in the first attempt block whatever drops the argument."""
     effects.leave("begin")
     if effects.attempt() == 1:
         weakref.finalize(argument, time.sleep, 600)
