@@ -168,7 +168,7 @@ class Supervisor(TaskWorker):
             meters=self._meters,
             output=self._output,
             foreign=self._foreign,
-            folder=self._folder / "job",
+            folder=self._folder.path / "job",
             burst=True,
             supervisor=0,
         )

@@ -195,7 +195,7 @@ class Life(RuleBasedStateMachine):
         self.redis.delete(*(f"rq:scheduler-lock:{queue}" for queue in QUEUES))
         monitor._settlement.tick()
         self.redis.delete(*(f"rq:scheduler-lock:{queue}" for queue in QUEUES))
-        shutil.rmtree(monitor._folder, ignore_errors=True)
+        monitor._folder.remove()
 
     def sweep(self) -> None:
         self.redis.delete(SWEEP_LOCK)
@@ -237,7 +237,7 @@ class Life(RuleBasedStateMachine):
             self._check()
         finally:
             for worker in [*self.dead, *(worker for worker, _ in self.workers)]:
-                shutil.rmtree(worker._folder, ignore_errors=True)
+                worker._folder.remove()
                 worker._commands.close()
                 worker.connection.connection_pool.disconnect()  # a worker that starts asks for all clients
             shutil.rmtree(self.folder)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from itertools import pairwise
 
 import pytest
 from rq import Queue, Repeat
 from rq.job import Dependency
 from rq.serializers import JSONSerializer
 
+import taskdesk.worker.rq_fallback
 import taskdesk.worker.supervisor.settlement
 from taskdesk.jobs.keys import PARENTS, WAKE
 from taskdesk.jobs.listing import Filter
@@ -21,7 +23,7 @@ from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Meters
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 from taskdesk.worker.supervisor.heartbeat import Heartbeat
-from taskdesk.worker.supervisor.settlement import Settlement
+from taskdesk.worker.supervisor.settlement import MORE_IS_DUE, Settlement
 from tests.conftest import wait_until
 
 
@@ -200,27 +202,48 @@ def test_a_job_that_others_wait_for_counts_too(redis, run_worker, ended, registr
     assert ended() == (2, 0)
 
 
-def test_failed_jobs_that_many_wait_for_are_told_of_a_few_at_a_time(
-    redis, submit, worker_settings, registry, monkeypatch
-):
-    """Else a worker would not beat for long."""
-    monkeypatch.setattr(taskdesk.worker.supervisor.settlement, "DEPENDENTS_SECONDS", 0)
-    settings, activity = worker_settings, Activity(worker_settings.queues)
-    meters = Meters(registry.tasks, 1).rows[0]
-    foreign = ForeignJobs(registry)
-    settlement = Settlement(
-        redis, "one", settings, registry, activity=activity, output=OutputBuffer(), meters=meters, foreign=foreign
+@pytest.fixture
+def settlement(redis, worker_settings, registry):
+    return Settlement(
+        *(redis, "one", worker_settings, registry),
+        activity=Activity(worker_settings.queues),
+        output=OutputBuffer(),
+        meters=Meters(registry.tasks, 1).rows[0],
+        foreign=ForeignJobs(registry),
     )
-    first = [submit("echo", text="a") for _ in range(3)]
+
+
+@pytest.fixture
+def fail_with_dependents(redis, submit):
+    """Let a job fail that so many others wait for, as if its worker had died before it could tell them."""
     queue = Queue("low", connection=redis, serializer=JSONSerializer)
-    for job_id in first:
-        queue.enqueue("tests.sample_tasks.echo", "a", depends_on=Dependency(job_id, allow_failure=True))
+
+    def fail(dependents):
+        job_id = submit("echo", text="a")
+        for _ in range(dependents):
+            queue.enqueue("tests.sample_tasks.echo", "a", depends_on=Dependency(job_id, allow_failure=True))
         CYCLE(redis, "someone", now_text(), job_id, 90, "", "", keys=["rq:queue:default"])
         RELEASE(redis, "someone", now_text(), "failed", job_id, job_id, "{}", "", "", "", "")
 
-    told = [(settlement.tick(), redis.llen("rq:queue:low"))[1] for _ in range(3)]
+    return fail
 
-    assert told == [1, 2, 3]
+
+@pytest.mark.parametrize("parents", [[5], [1, 1, 3], [2, 1, 2]])
+def test_failed_jobs_tell_many_dependents_some_at_each_tick(
+    redis, settlement, fail_with_dependents, parents, monkeypatch
+):
+    """Else a supervisor would send no heartbeat for long."""
+    monkeypatch.setattr(taskdesk.worker.supervisor.settlement, "DEPENDENTS_SECONDS", 0)
+    monkeypatch.setattr(taskdesk.worker.rq_fallback, "SLICE_DEPENDENTS", 2)
+    for dependents in parents:
+        fail_with_dependents(dependents)
+
+    told = [0]
+    while settlement.tick() == MORE_IS_DUE:
+        told.append(redis.llen("rq:queue:low"))
+
+    assert told[-1] == 5
+    assert all(0 < after - before <= 2 for before, after in pairwise(told))
     assert not redis.exists(PARENTS)
 
 

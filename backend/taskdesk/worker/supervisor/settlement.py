@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import time
+from collections.abc import Iterator, Sequence
 
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
@@ -27,7 +28,8 @@ from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Row
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 
-DEPENDENTS_SECONDS = 1.0  # that one tick may take for them
+DEPENDENTS_SECONDS = 1.0  # of one tick, and a slice; then the rest waits for the next tick
+MORE_IS_DUE = 2  # an answer of tick.lua
 
 log = logging.getLogger("worker")
 
@@ -57,6 +59,7 @@ class Settlement:
         self._foreign = foreign
         self._statistics = StatisticsWriter(redis)
         self._rq_fallback = RQFallback(redis, worker_name, settings)
+        self._dependents: Iterator[None] | None = None  # the slices of failed jobs that are left to do
 
     # What the child has left
 
@@ -122,21 +125,31 @@ class Settlement:
             extra = {"about": job_fields(job_id.decode(), request_id.decode())}
             log.warning("job %s is taken from its worker: %s", job_id.decode(), lost.log_text, extra=extra)
             self._count_failure(job_id.decode(), None)
-        until = time.monotonic() + DEPENDENTS_SECONDS
-        for job_id in parents:
-            self._enqueue_dependents(job_id.decode())
-            if time.monotonic() > until:
-                break  # the others stay for the next tick: who ticks has to beat, too
-        return int(schedules)
+        return MORE_IS_DUE if self._tell_dependents(parents) else int(schedules)
 
-    def _enqueue_dependents(self, job_id: str) -> None:
-        try:
-            self._rq_fallback.enqueue_dependents(job_id)
-        except RedisError:
-            raise
-        except Exception:  # in RQ's code, of a damaged job
-            log.exception("the dependents of job %s can't be queued", job_id)
-            self._redis.srem(PARENTS, job_id)
+    def _tell_dependents(self, parents: Sequence[bytes]) -> bool:
+        """Queue the jobs that wait for these, one slice per step; return True if there is more to do.
+
+        The next call goes on where this one has stopped: heartbeats have their turn in between.
+        """
+        self._dependents = self._dependents or self._in_slices(parents)
+        until = time.monotonic() + DEPENDENTS_SECONDS
+        for _ in self._dependents:
+            if time.monotonic() > until:
+                return True
+        self._dependents = None
+        return False
+
+    def _in_slices(self, parents: Sequence[bytes]) -> Iterator[None]:
+        for parent in parents:
+            job_id = parent.decode()
+            try:
+                yield from self._rq_fallback.enqueue_dependents_in_slices(job_id)
+            except RedisError:
+                raise
+            except Exception:  # in RQ's code, of a damaged job
+                log.exception("the dependents of job %s can't be queued", job_id)
+                self._redis.srem(PARENTS, job_id)
 
     def _count_failure(self, job_id: str, seconds: float | None) -> None:
         """For the statistics of its task: a child that died could not."""

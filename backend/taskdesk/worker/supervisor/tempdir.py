@@ -8,19 +8,27 @@ import shutil
 import tempfile
 from contextlib import suppress
 from pathlib import Path
+from weakref import finalize
 
 _PREFIX = "taskdesk-"
 _LOCK_GRACE_SECONDS = 60  # for the owner of a new folder to lock it
 
 
-def own_folder() -> Path:
-    """Make a folder that is ours as long as this process, or one that it has forked, lives."""
-    own = Path(tempfile.mkdtemp(prefix=_PREFIX))
-    fcntl.flock(os.open(own, os.O_RDONLY), fcntl.LOCK_EX)  # the kernel gives the lock back when all have ended
-    now = own.stat().st_ctime  # as the file system has it: it may not be our clock
-    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
-        _remove_if_left(folder, now)
-    return own
+class OwnFolder:
+    """A folder that is ours as long as this process, or one that it has forked, lives."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix=_PREFIX))
+        descriptor = os.open(self.path, os.O_RDONLY)
+        self._close = finalize(self, os.close, descriptor)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # the kernel unlocks it when the last of these processes has ended
+        now = self.path.stat().st_ctime  # the clock of the file system may not be ours
+        for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+            _remove_if_left(folder, now)
+
+    def remove(self) -> None:
+        shutil.rmtree(self.path, ignore_errors=True)
+        self._close()
 
 
 def _remove_if_left(folder: Path, now: float) -> None:

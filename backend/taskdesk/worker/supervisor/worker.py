@@ -48,7 +48,7 @@ from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.retention import Sweeper
 from taskdesk.worker.supervisor.settlement import Settlement
 from taskdesk.worker.supervisor.signals import StopSignals
-from taskdesk.worker.supervisor.tempdir import own_folder
+from taskdesk.worker.supervisor.tempdir import OwnFolder
 from taskdesk.worker.supervisor.watch import Watch
 
 ATTEMPTS_WHEN_STOPPED = 6  # to reach Redis, in about 1.5 s
@@ -82,7 +82,7 @@ class TaskWorker(BaseWorker):
         self._registry = registry
         self._meters = meters = meters or Meters(registry.tasks, 1).rows[0]
         self._store = FolderStore(settings.data_dir / "artifacts")
-        self._folder = own_folder()
+        self._folder = OwnFolder()
         self._activity = activity = Activity(settings.queues)
         self._output = output = OutputBuffer()
         self._foreign = foreign = ForeignJobs(registry)
@@ -129,13 +129,13 @@ class TaskWorker(BaseWorker):
                     is_settled = False
                     self._fork(burst)
                     status = self._watch.until_end(wakeup)
-                    shutil.rmtree(self._folder / "job", ignore_errors=True)
+                    shutil.rmtree(self._folder.path / "job", ignore_errors=True)
                     self._exit.count(status)
                     is_settled = self._retry_until_redis_answers(partial(self._exit.settle, status))
                     if self._signals.is_set or (burst and status == EXIT_FINISHED and not self._activity.read()):
                         return True
             finally:
-                shutil.rmtree(self._folder, ignore_errors=True)
+                self._folder.remove()
                 if is_settled:  # else the record stays, so that others find by it what was left
                     self._say_goodbye()
 
@@ -187,7 +187,7 @@ class TaskWorker(BaseWorker):
             meters=self._meters,
             output=self._output,
             foreign=self._foreign,
-            folder=self._folder / "job",
+            folder=self._folder.path / "job",
             burst=burst,
             supervisor=supervisor,
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from contextlib import suppress
 
 import pytest
@@ -52,7 +51,7 @@ def worker(redis_url, tmp_path, fate):
     worker.be_born()
     fate.page = worker._activity
     yield worker
-    shutil.rmtree(worker._folder, ignore_errors=True)
+    worker._folder.remove()
 
 
 @pytest.fixture
