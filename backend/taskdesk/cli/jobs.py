@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import click
 
-from taskdesk.cli.moments import Duration
+from taskdesk.cli.param_types import Duration
 from taskdesk.cli.program import exit_status_for
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import format_duration, format_time, json_flag, print_json, print_table, say

@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from taskdesk.cli.moments import Duration, Moment
+from taskdesk.cli.param_types import Duration, Moment
 from taskdesk.cli.program import exit_status_of
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import err, json_flag, print_json, say
