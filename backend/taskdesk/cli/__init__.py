@@ -1,4 +1,4 @@
-"""The command line: for operators and scripts. It talks to Redis and the data folder itself; the web need not run."""
+"""The command line, for operators and scripts. It uses Redis and the data folder directly: the web need not run."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from taskdesk.cli.watch import watch
 
 @click.group(cls=Program, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 def program() -> None:
-    """Run tasks and look after jobs.
+    """Submit tasks, and manage jobs, queues, users and tokens.
 
-    Redis is that of REDIS_URL, or else that of `make run`.
+    The commands use the Redis of REDIS_URL, or else the one that `make run` has started.
     """
 
 

@@ -15,16 +15,16 @@ _role = click.Choice(ROLES)
 
 @click.group()
 def user() -> None:
-    """Add, list and remove those who may log in."""
+    """Manage the users that may log in."""
 
 
 @user.command("add")
 @click.argument("name")
-@click.option("--role", type=_role, default="user", show_default=True, help="What the user may.")
-@click.option("--password-stdin", "from_stdin", is_flag=True, help="Read the password from the standard input.")
+@click.option("--role", type=_role, default="user", show_default=True, help="Role of the user.")
+@click.option("--password-stdin", "from_stdin", is_flag=True, help="Read the password from standard input.")
 @pass_session
 def add_user(session: Session, name: str, role: str, from_stdin: bool) -> None:
-    """Let NAME log in; one who may already gets another password and role."""
+    """Add the user NAME, or give an existing user a new password and role."""
     password = (
         sys.stdin.readline().rstrip("\r\n")
         if from_stdin
@@ -32,7 +32,7 @@ def add_user(session: Session, name: str, role: str, from_stdin: bool) -> None:
     )
     _accounts(session).put_user(name, password, role)
     session.audit("add_user", name)
-    say(f"{name} may log in, as {role}.")
+    say(f"User {name} can log in, with the role {role}.")
 
 
 @user.command("list")
@@ -48,34 +48,34 @@ def list_users(session: Session) -> None:
 @click.argument("name")
 @pass_session
 def remove_user(session: Session, name: str) -> None:
-    """Remove NAME, with all tokens; sessions end within 5 seconds."""
+    """Remove the user NAME and all tokens of the user. Sessions end within 5 seconds."""
     _accounts(session).remove_user(name)
     session.audit("remove_user", name)
-    say(f"{name} is removed.")
+    say(f"User {name} is removed.")
 
 
 @click.group()
 def token() -> None:
-    """Add, list and revoke the tokens of the API."""
+    """Manage the tokens for the API."""
 
 
 @token.command("add")
-@click.option("--user", "user_name", required=True, help="The user that the token acts for.")
-@click.option("--name", required=True, help="What it is for, such as ci.")
-@click.option("--role", type=_role, help="The most that it may; that of its user, unless told.")
+@click.option("--user", "user_name", required=True, help="User that the token acts for.")
+@click.option("--name", required=True, help="Name of the token, such as ci.")
+@click.option("--role", type=_role, help="Highest role of the token.  [default: the role of its user]")
 @pass_session
 def add_token(session: Session, user_name: str, name: str, role: str | None) -> None:
-    """Make a token, and print it: it is shown only now."""
+    """Create a token and print it. It can't be shown again."""
     text = _accounts(session).add_token(user_name, name, role)
     session.audit("add_token", token_id(text))
     click.echo(text)
-    say(f"Its id is {token_id(text)}. It is kept nowhere: note it now.")
+    say(f"The id of the token is {token_id(text)}. Save the token now: it can't be shown again.")
 
 
 @token.command("list")
 @pass_session
 def list_tokens(session: Session) -> None:
-    """List the tokens, without what they are."""
+    """List the tokens by id, user, name and role; the tokens themselves are not stored."""
     _, tokens = _accounts(session).read()
     by_user = sorted(tokens.values(), key=lambda one: (one.user, one.name))
     rows = [(one.id, one.user, one.name, one.role, format_time(one.created_at)) for one in by_user]
@@ -86,7 +86,7 @@ def list_tokens(session: Session) -> None:
 @click.argument("token_id")
 @pass_session
 def revoke_token(session: Session, token_id: str) -> None:
-    """Take the token with this id back: it is refused within 5 seconds."""
+    """Revoke the token with this id. It stops working within 5 seconds."""
     _accounts(session).revoke_token(token_id)
     session.audit("revoke_token", token_id)
     say(f"Token {token_id} is revoked.")

@@ -1,4 +1,4 @@
-"""Times and durations as options take them."""
+"""Types of options: times and durations."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 class Moment(click.ParamType[datetime]):
-    """2026-12-01T08:00Z"""
+    """A time, such as 2026-12-01T08:00Z."""
 
     name = "time"
 
@@ -26,7 +26,7 @@ class Moment(click.ParamType[datetime]):
 
 
 class Duration(click.ParamType[timedelta]):
-    """90s, 10m, 1h, 3d"""
+    """A duration, such as 90s, 10m, 1h or 3d."""
 
     name = "duration"
 

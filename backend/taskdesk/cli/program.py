@@ -1,10 +1,11 @@
-"""The program: its commands, and how it ends. Whatever goes wrong is a sentence and a status, never a traceback."""
+"""How the program ends: every error becomes a sentence and an exit status, never a traceback."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Iterator
+from enum import IntEnum
 from typing import Any
 
 import click
@@ -17,15 +18,33 @@ from taskdesk.jobs.job import Job
 from taskdesk.service.checks import explain_denied_access
 from taskdesk.service.errors import AppError
 
-DONE, FAILED, USAGE, AWAY, UNKNOWN, INTERRUPTED, BROKEN_PIPE = 0, 1, 2, 3, 4, 130, 141
-_BY_HTTP = {404: UNKNOWN, 410: UNKNOWN, 409: FAILED, 429: AWAY, 503: AWAY}
+
+class ExitStatus(IntEnum):
+    """The exit statuses; EPILOG explains them."""
+
+    SUCCESS = 0
+    FAILED = 1
+    WRONG_USAGE = 2
+    TRY_LATER = 3
+    NOT_FOUND = 4
+    INTERRUPTED = 130
+    BROKEN_PIPE = 141
+
+
+_BY_HTTP_STATUS = {
+    404: ExitStatus.NOT_FOUND,
+    410: ExitStatus.NOT_FOUND,
+    409: ExitStatus.FAILED,
+    429: ExitStatus.TRY_LATER,
+    503: ExitStatus.TRY_LATER,
+}
 
 EPILOG = """\b
 Exit status:
-  0  done
-  1  the job failed or was canceled, or is not (yet) in a state for this
+  0  success
+  1  the job failed or was canceled, or its status does not allow this
   2  wrong usage, settings or arguments
-  3  not now: Redis can't be reached, or there is no room
+  3  try again later: Redis can't be reached, or there is no room
   4  there is no such task, job, queue, user or token
 """
 
@@ -36,27 +55,31 @@ class Program(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or it complains when Python ends
-            ctx.exit(BROKEN_PIPE)
+            os.dup2(
+                os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno()
+            )  # else Python complains when it flushes stdout at its end
+            ctx.exit(ExitStatus.BROKEN_PIPE)
         except KeyboardInterrupt:
-            ctx.exit(INTERRUPTED)
+            ctx.exit(ExitStatus.INTERRUPTED)
         except UnicodeEncodeError:
-            say("An argument is no text in UTF-8.")
-            ctx.exit(USAGE)
+            say("An argument is not valid UTF-8.")
+            ctx.exit(ExitStatus.WRONG_USAGE)
         except (AppError, RedisError, OSError) as error:
             for sentence in _sentences(error, session):
                 say(sentence)
             ctx.exit(exit_status_for(error))
 
 
-def exit_status_of(job: Job) -> int:
-    return DONE if job.status == "succeeded" else FAILED
+def exit_status_of(job: Job) -> ExitStatus:
+    return ExitStatus.SUCCESS if job.status == "succeeded" else ExitStatus.FAILED
 
 
-def exit_status_for(error: Exception) -> int:
+def exit_status_for(error: Exception) -> ExitStatus:
     if isinstance(error, RedisError):
-        return AWAY
-    return _BY_HTTP.get(error.status, USAGE) if isinstance(error, AppError) else USAGE
+        return ExitStatus.TRY_LATER
+    if isinstance(error, AppError):
+        return _BY_HTTP_STATUS.get(error.status, ExitStatus.WRONG_USAGE)
+    return ExitStatus.WRONG_USAGE
 
 
 def _sentences(error: Exception, session: Session) -> Iterator[str]:

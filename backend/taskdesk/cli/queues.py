@@ -1,4 +1,4 @@
-"""Queues and workers; and the queues as they are now, second by second."""
+"""The commands about queues and workers."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _COLUMNS = ("QUEUE", "WAITING", "OLDEST", "RUNNING", "SCHEDULED", "SUCCEEDED", "
 
 
 @click.command()
-@click.option("--watch", "is_live", is_flag=True, help="Refresh each second, until Ctrl-C.")
+@click.option("--watch", "is_live", is_flag=True, help="Refresh every second until Ctrl-C.")
 @json_flag
 @pass_session
 def queues(session: Session, is_live: bool, as_json: bool) -> None:
-    """Show what waits and what runs in each queue, and how many workers serve it."""
+    """Show the jobs of each queue, and how many workers serve it."""
     if is_live and as_json:
-        raise click.UsageError("--watch is for people: leave out --json.")
+        raise click.UsageError("--watch and --json can't be combined.")
     if is_live:
         _monitor(session.desk)
     elif as_json:
@@ -41,7 +41,7 @@ def queues(session: Session, is_live: bool, as_json: bool) -> None:
 @json_flag
 @pass_session
 def pause(session: Session, queue: str, as_json: bool) -> None:
-    """Let no job of QUEUE begin, until it is resumed; those that run go on."""
+    """Pause QUEUE: no further job of it starts. Running jobs go on."""
     session.desk.queues.pause(queue)
     session.audit("pause_queue", queue)
     _show(session.desk, queue, as_json)
@@ -52,7 +52,7 @@ def pause(session: Session, queue: str, as_json: bool) -> None:
 @json_flag
 @pass_session
 def resume(session: Session, queue: str, as_json: bool) -> None:
-    """Let the jobs of QUEUE begin again."""
+    """Resume QUEUE: its jobs start again."""
     session.desk.queues.resume(queue)
     session.audit("resume_queue", queue)
     _show(session.desk, queue, as_json)
@@ -84,7 +84,7 @@ def workers(session: Session, as_json: bool) -> None:
 
 
 def _monitor(desk: Desk) -> None:
-    """Until Ctrl-C. Redis may go away meanwhile; whether it is there at the start, the first look tells."""
+    """Show the queues until Ctrl-C. Raises RedisError only at the start; later, it shows the error and tries again."""
     with Live(_table(desk), console=out, auto_refresh=False, screen=out.is_terminal) as live:
         while True:
             time.sleep(1)

@@ -1,4 +1,4 @@
-"""What a job returned: text, JSON, tables, and files to save."""
+"""The command `result`: print or save text, JSON, tables and files."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from taskdesk.jobs.representations import Part, result_parts
 
 @click.command()
 @click.argument("job_id", metavar="ID")
-@click.option("--part", "name", metavar="NAME", help="One part of a result that has several.")
-@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="Write it there.")
+@click.option("--part", "name", metavar="NAME", help="Part to print, of a result with several.")
+@click.option("-o", "--output", metavar="FILE", type=click.Path(path_type=Path), help="File to write the result to.")
 @json_flag
 @pass_session
 def result(session: Session, job_id: str, name: str | None, output: Path | None, as_json: bool) -> None:
-    """Print what a job returned, or save it.
+    """Print or save the result of a job.
 
-    Without --part, a result of several parts is listed.
+    A result with several parts is listed. Choose one of them with --part.
     """
     desk = session.desk
     job = desk.jobs.get(job_id)
@@ -48,12 +48,14 @@ def _named(name: str, parts: Sequence[Part]) -> Part:
     for part in parts:
         if part.name == name:
             return part
-    raise click.UsageError(f"It has no part {name!r}. It has: {', '.join(part.name for part in parts)}.")
+    raise click.UsageError(f"The result has no part {name!r}. Its parts: {', '.join(part.name for part in parts)}.")
 
 
 def _list(parts: Sequence[Part], output: Path | None) -> None:
     if output:
-        raise click.UsageError(f"Choose one with --part: {', '.join(part.name for part in parts)}.")
+        raise click.UsageError(
+            f"The result has several parts. Choose one with --part: {', '.join(part.name for part in parts)}."
+        )
     print_table(("PART", "KIND", "VALUE"), [(part.name, part.kind, _summary(part)) for part in parts])
 
 
@@ -73,7 +75,7 @@ def _give(desk: Desk, job: Job, part: Part, output: Path | None) -> None:
             shutil.copyfileobj(content, sys.stdout.buffer)
             sys.stdout.flush()
     elif part.is_file:
-        raise click.UsageError(f"It is a file ({_summary(part)}): save it with -o FILE.")
+        raise click.UsageError(f"The result is a file ({_summary(part)}). Save it with -o FILE.")
     elif part.kind == "table":
         print_table(part.value["columns"], part.value["rows"])
     else:

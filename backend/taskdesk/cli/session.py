@@ -1,4 +1,4 @@
-"""What a command works with: the settings, and the desk, once it is asked for."""
+"""What a command works with: the settings and the desk, each made on first use."""
 
 from __future__ import annotations
 
@@ -42,18 +42,18 @@ class Session:
 
     @property
     def redis_address(self) -> str:
-        """Where Redis is, without the password."""
+        """Return the address of Redis without the password."""
         parts = urlsplit(self.redis_url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
     def audit(self, what: str, *subjects: str) -> None:
-        """Leave an audit line for each of them in the folder of the logs, if there is one: this program has no log."""
+        """Append an audit line for each subject to `cli.log` in LOG_DIR, if that is set: there is no other log."""
         if not (self.settings.log_dir and subjects):
             return
         try:
             handler = logging.FileHandler(Path(self.settings.log_dir, "cli.log"))
         except OSError as error:
-            return say(f"No audit line was written: {error.filename}: {error.strerror}.")
+            return say(f"No audit line was written to {error.filename}: {error.strerror}.")
         handler.setFormatter(formatter_for(self.settings.env))
         log = logging.getLogger("audit")
         log.handlers, log.propagate = [handler], False

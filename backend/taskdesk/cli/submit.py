@@ -1,4 +1,4 @@
-"""Put a job on its queue."""
+"""The command `submit`."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ from taskdesk.service import clock
 @click.argument("task")
 @click.argument("arguments", nargs=-1, metavar="[NAME=VALUE]...")
 @click.option("--input", "json_input", metavar="JSON", default="{}", help="Arguments as a JSON object.")
-@click.option("--queue", metavar="Q", help="Wait in this queue, and not in the task's own.")
-@click.option("--at", type=Moment(), metavar="TIME", help="Run it at this time, such as 2026-12-01T08:00Z.")
-@click.option("--in", "ahead", type=Duration(), metavar="DURATION", help="Run it after so long: 90s, 10m, 2h, 3d.")
-@click.option("--tag", "tags", metavar="T", multiple=True, help="A word to find the job by; may be given again.")
-@click.option("--wait", is_flag=True, help="Follow the job; the exit status tells how it ended.")
+@click.option("--queue", metavar="Q", help="Queue of the job.  [default: the queue of the task]")
+@click.option("--at", type=Moment(), metavar="TIME", help="Time to start at, such as 2026-12-01T08:00Z.")
+@click.option("--in", "ahead", type=Duration(), metavar="DURATION", help="Delay before the start: 90s, 10m, 2h, 3d.")
+@click.option("--tag", "tags", metavar="T", multiple=True, help="Tag to find the job by. May be repeated.")
+@click.option("--wait", is_flag=True, help="Follow the job to its end. The exit status is 1 if it did not succeed.")
 @json_flag
 @pass_session
 @click.pass_context
@@ -53,12 +53,12 @@ def submit(
     wait: bool,
     as_json: bool,
 ) -> None:
-    """Run TASK, and print the id of the job.
+    """Submit a job that runs TASK, and print the id of the job.
 
-    A file is given as NAME=@path; a list by its NAME again for each entry. NAME=VALUE wins over --input.
+    Pass a file as NAME=@path, and a list by repeating its NAME for each entry. NAME=VALUE overrides --input.
     """
     if at and ahead:
-        raise click.UsageError("--at and --in exclude each other: choose one.")
+        raise click.UsageError("--at and --in can't be combined: choose one.")
     if ahead:
         at = clock.utc_now() + ahead
     desk = session.desk
@@ -70,7 +70,7 @@ def submit(
     if not as_json:
         click.echo(job.id)
     if not desk.catalog.read().workers_online(job.queue):
-        say(f"No worker serves the queue {job.queue}: the job waits until one does.")
+        say(f"No worker serves the queue {job.queue}. The job waits until one does.")
     if wait:
         job = follow(desk, job.id, None if as_json else err)
     if as_json:
@@ -96,7 +96,7 @@ def _object(text: str) -> dict[str, Any]:
 
 
 def _arguments(spec: TaskSpec, texts: dict[str, list[str]], values: dict[str, Any], files: ExitStack) -> Arguments:
-    """The checked arguments. Raises InvalidArguments."""
+    """Return the checked arguments. Raises InvalidArguments."""
     named = {name: texts.pop(name)[-1] for name in spec.file_parameters if name in texts}
     uploads = _open(named, files)
     values |= read_texts(spec, texts)

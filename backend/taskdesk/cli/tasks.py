@@ -1,4 +1,4 @@
-"""What can be run."""
+"""The command `tasks`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ def tasks(session: Session, as_json: bool) -> None:
 
 
 def _parameters(spec: TaskSpec) -> str:
-    """The names; in brackets what may be left out."""
+    """Return the names of the parameters, optional ones in brackets."""
     required = spec.input_schema.get("required", [])
     return " ".join(name if name in required else f"[{name}]" for name in spec.parameters)

@@ -1,4 +1,4 @@
-"""What is printed: tables for people, tabs for a pipe, JSON for a program. What jobs say can't steer the terminal."""
+"""Output: tables in a terminal, tabs in a pipe, or JSON. Control sequences in texts of jobs are replaced."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ class _Console(Console):
 CONSOLE_OPTIONS: dict[str, Any] = {"highlight": False, "markup": False, "emoji": False, "soft_wrap": True}
 out, err = _Console(**CONSOLE_OPTIONS), _Console(**CONSOLE_OPTIONS, stderr=True)
 
-json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON, with the keys of the HTTP API.")
+json_flag = click.option("--json", "as_json", is_flag=True, help="Print JSON with the keys of the HTTP API.")
 
 
 def say(sentence: str) -> None:
-    """Tell the person at the terminal; a script's output stays clean."""
+    """Print a sentence for a person to stderr; stdout has data only."""
     err.print(printable(sentence))
 
 
@@ -56,7 +56,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
 
 
 def printable(text: str) -> str:
-    """Without what would steer the terminal."""
+    """Return the text with its control characters replaced: they would steer the terminal."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
@@ -65,7 +65,7 @@ def format_time(time: datetime | None) -> str:
 
 
 def format_duration(start: datetime | None, end: datetime | None = None) -> str:
-    """As "1.2 s", "5 min", "3 h": until now, if it has no end."""
+    """Return a duration as "1.2 s", "5 min" or "3.0 h"; without an `end`, that until now."""
     if not start:
         return ""
     seconds = ((end or clock.utc_now()) - start).total_seconds()

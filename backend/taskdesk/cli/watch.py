@@ -1,4 +1,4 @@
-"""Follow a job to its end: its log line by line, and a bar where there is a terminal."""
+"""The command `watch`: follow the log of a job, with a progress bar if there is a terminal."""
 
 from __future__ import annotations
 
@@ -27,9 +27,10 @@ _POLL_SECONDS = 0.2
 @pass_session
 @click.pass_context
 def watch(ctx: click.Context, session: Session, job_id: str, as_json: bool) -> None:
-    """Show a job's log and progress until it ends.
+    """Show the log and the progress of a job until it ends.
 
-    The exit status tells how it ended. Ctrl-C leaves the job alone. With --json it waits, and prints the job.
+    The exit status is 1 if the job did not succeed. Ctrl-C stops watching, not the job. With --json, wait for the end
+    and print the job.
     """
     job = follow(session.desk, job_id, None if as_json else out)
     if as_json:
@@ -38,7 +39,7 @@ def watch(ctx: click.Context, session: Session, job_id: str, as_json: bool) -> N
 
 
 def follow(desk: Desk, job_id: str, console: Console | None) -> Job:
-    """The job when it has ended; what happens until then is shown on the console. Raises JobNotFound, JobExpired."""
+    """Show a job on the console until it ends, and return it. Raises JobNotFound, JobExpired."""
     log = _Log(desk.redis, job_id)
     with _bar(console) as bar:
         task = bar.add_task("…", total=None, message="")
@@ -58,7 +59,7 @@ def follow(desk: Desk, job_id: str, console: Console | None) -> Job:
 
 
 class _Log:
-    """What a job prints, as lines; one that has no end yet is held back."""
+    """The log of a job as lines. A line without an end yet is held back."""
 
     def __init__(self, redis: Redis, job_id: str):
         self._redis, self._job_id = redis, job_id

@@ -112,7 +112,7 @@ def test_a_file_that_is_a_pipe_is_named(run, tmp_path):
 def test_an_argument_that_is_no_text_ends_with_2(run, command):
     done = run(*command)
 
-    assert (done.exit_code, done.stderr) == (2, "An argument is no text in UTF-8.\n")
+    assert (done.exit_code, done.stderr) == (2, "An argument is not valid UTF-8.\n")
 
 
 @pytest.mark.parametrize("command", [("tasks",), ("submit", "echo", "text=a"), ("watch", "a"), ("queues", "--watch")])
@@ -246,7 +246,7 @@ def test_a_job_is_submitted_to_another_queue_and_for_later(run):
         (["--at", "2126-12-01T08:00Z"], "at: This is more than 366 days ahead: choose an earlier time."),
         (["--in", "400d"], "at: This is more than 366 days ahead: choose an earlier time."),
         (["--in", "soon"], "This has to be a number with s, m, h or d, such as 10m."),
-        (["--in", "1h", "--at", "2026-12-01T08:00Z"], "--at and --in exclude each other: choose one."),
+        (["--in", "1h", "--at", "2026-12-01T08:00Z"], "--at and --in can't be combined: choose one."),
     ],
 )
 def test_a_wrong_queue_or_time_is_named(run, redis, options, sentence):
