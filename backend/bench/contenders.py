@@ -19,7 +19,8 @@ from bench.processes import BACKEND, Processes
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.jobs import MAX_BATCH, Jobs
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.submission import MAX_BATCH
 
 QUEUES = ("high", "default", "low")
 PEERS_PYTHON = str(BACKEND.parent / ".venv-bench" / "bin" / "python")

@@ -20,7 +20,7 @@ from bench.sites import HISTORY
 from bench.submits import Submits
 from bench.traffic import Traffic
 from bench.watchers import Watching
-from taskdesk.jobs.jobs import MAX_BATCH
+from taskdesk.jobs.submission import MAX_BATCH
 
 RESULTS = Path(__file__).parent / "RESULTS.md"
 US = "Taskdesk"

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench.http_load import Load, load
 from bench.redis_server import RedisServer
 from bench.sites import Site, batch, taskdesk
-from taskdesk.jobs.jobs import MAX_BATCH
+from taskdesk.jobs.submission import MAX_BATCH
 
 SECONDS = 2.0  # of one measurement
 

@@ -19,7 +19,7 @@ from redis import Redis
 from bench.processes import BACKEND, Processes
 from bench.redis_server import RedisServer, free_port
 from taskdesk.jobs.events import Progress, emit
-from taskdesk.jobs.jobs import new_job_id
+from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.keys import job_key
 
 HOST = "127.0.0.1"

@@ -17,7 +17,8 @@ from rq.job import Job
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.jobs import Filter, Jobs
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.listing import Filter
 from tests.conftest import Stack, wait_until
 
 QUEUES = ("high", "default", "low")

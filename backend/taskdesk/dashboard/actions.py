@@ -11,9 +11,10 @@ from rq.exceptions import InvalidJobOperation, NoSuchJobError
 
 from taskdesk.dashboard.reading import ShownJob
 from taskdesk.jobs.errors import JobNotFound, JobRunning
-from taskdesk.jobs.jobs import MAX_BATCH, Jobs
+from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import job_key
 from taskdesk.jobs.scripts import REINDEX
+from taskdesk.jobs.submission import MAX_BATCH
 
 
 def install(app: Flask) -> None:

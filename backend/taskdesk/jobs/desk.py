@@ -15,8 +15,10 @@ from taskdesk.jobs.artifacts import Artifact, ArtifactStore, FolderStore, Upload
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
 from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
 from taskdesk.jobs.job import Job, Retention
-from taskdesk.jobs.jobs import Idempotency, Jobs, new_job_id
+from taskdesk.jobs.job_id import new_job_id
+from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.queues import Queues
+from taskdesk.jobs.submission import Idempotency
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
 from taskdesk.service.settings import SharedSettings
 

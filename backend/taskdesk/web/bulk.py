@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from taskdesk.jobs.actions import Action, act
 from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
-from taskdesk.jobs.jobs import MAX_BATCH
 from taskdesk.jobs.listing import Filter
+from taskdesk.jobs.submission import MAX_BATCH
 from taskdesk.web.access.identity import current_user
 from taskdesk.web.access.roles import Access, check_role
 from taskdesk.web.context import desk

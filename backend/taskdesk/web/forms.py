@@ -15,9 +15,9 @@ from taskdesk.jobs.arguments import Arguments, check, check_many
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
-from taskdesk.jobs.jobs import MAX_BATCH
 from taskdesk.jobs.parsing import read_fields, read_texts
 from taskdesk.jobs.strict_json import parse_json
+from taskdesk.jobs.submission import MAX_BATCH
 from taskdesk.service.errors import AppError
 
 _EMPTY_INPUT = "application/octet-stream"  # what a browser sends for a file input with no file chosen

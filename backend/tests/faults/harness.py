@@ -24,7 +24,8 @@ from redis.retry import Retry
 from rq.worker_registration import REDIS_WORKER_KEYS
 
 from taskdesk.jobs.job import Job
-from taskdesk.jobs.jobs import Jobs, new_job_id
+from taskdesk.jobs.job_id import new_job_id
+from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import WORKERS
 from taskdesk.service.errors import AppError
 from tests.conftest import wait_until

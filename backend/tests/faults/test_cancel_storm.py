@@ -11,7 +11,7 @@ from rq import Queue, Repeat, Retry
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from taskdesk.jobs.jobs import new_job_id
+from taskdesk.jobs.job_id import new_job_id
 from tests.conftest import wait_until
 from tests.faults.harness import Rig, start_rig
 from tests.faults.reconciler import FINAL

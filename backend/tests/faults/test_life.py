@@ -21,8 +21,10 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.errors import JobExpired, JobNotFound
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.jobs import Idempotency, Jobs, new_job_id
+from taskdesk.jobs.job_id import new_job_id
+from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import SWEEP_LOCK, WORKERS
+from taskdesk.jobs.submission import Idempotency
 from taskdesk.worker.child.reservation import ReservedJob
 from taskdesk.worker.discovery import TaskRegistry, discover
 from taskdesk.worker.settings import WorkerSettings

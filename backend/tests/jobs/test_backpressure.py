@@ -10,9 +10,10 @@ import pytest
 
 from taskdesk.jobs.errors import QueueFull
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.jobs import Idempotency, Jobs
+from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import queue_key
 from taskdesk.jobs.queues import Queues
+from taskdesk.jobs.submission import Idempotency
 from taskdesk.service.accounts import Accounts
 from taskdesk.service.errors import RedisFull
 from taskdesk.service.redis import Memory

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from taskdesk.jobs.jobs import Jobs, Retention
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Jobs
 from tests.conftest import Stack
 
 

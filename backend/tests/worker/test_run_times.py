@@ -9,7 +9,7 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from taskdesk.jobs.jobs import Retention
+from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import job_key
 from taskdesk.jobs.statistics import Statistics, typical
 from taskdesk.worker.child.loop import Child

@@ -9,7 +9,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
-from taskdesk.jobs.jobs import is_job_id
+from taskdesk.jobs.job_id import is_job_id
 from taskdesk.service import clock
 from taskdesk.service.accounts import Accounts, Identity, User
 from taskdesk.service.errors import AppError

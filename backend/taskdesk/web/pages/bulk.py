@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from taskdesk.jobs.actions import ACTIONS, Action
 from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
-from taskdesk.jobs.jobs import is_job_id
+from taskdesk.jobs.job_id import is_job_id
 from taskdesk.service import clock
 from taskdesk.web.access.roles import needs
 from taskdesk.web.bulk import act_on_all, matching_ids

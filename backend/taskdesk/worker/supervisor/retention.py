@@ -13,10 +13,10 @@ from collections.abc import Iterator, Sequence
 from redis import Redis
 
 from taskdesk.jobs.artifacts import ArtifactStore
-from taskdesk.jobs.jobs import MAX_BATCH
 from taskdesk.jobs.keys import BYTES, EXPIRED, JOBS, SWEEP_LOCK, foreign_key, index_key, job_key, registry_key
 from taskdesk.jobs.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES, OWNERS
 from taskdesk.jobs.status import FINAL, INDEXED, Status
+from taskdesk.jobs.submission import MAX_BATCH
 from taskdesk.service import clock
 from taskdesk.worker.settings import WorkerSettings
 
