@@ -228,12 +228,13 @@ def test_a_task_that_fails_is_reported_once_and_nothing_that_was_typed(
 def test_an_unexpected_error_of_the_web_is_reported_once_and_an_expected_one_is_not(sentry, redis_url, tmp_path):
     dsn, events = sentry
     program = """
-import server, taskdesk.web.api.tasks as tasks
+from taskdesk.web.application import create_app
+from taskdesk.web.settings import WebSettings
 from taskdesk.service.sentry import flush_reports, configure_sentry
 from pydantic import SecretStr
 import sys
 configure_sentry(SecretStr(sys.argv[1]), "dev", "web")
-app = server.create_app(server.WebSettings(redis_url="redis://127.0.0.1:1/0", _env_file=None))
+app = create_app(WebSettings(redis_url="redis://127.0.0.1:1/0", _env_file=None))
 @app.get("/breaks/<word>")
 def breaks(word):
     raise KeyError(word)
