@@ -25,7 +25,7 @@ from taskdesk.service import clock
 from taskdesk.worker.scripts import COUNT
 from taskdesk.worker.settings import WorkerSettings
 
-SLICE_DEPENDENTS = 500  # queued in one transaction, which takes about 0.2 s
+SLICE_DEPENDENTS = 500  # queued in one transaction, which takes about 0.3 s
 
 
 class TaskJob(Job):

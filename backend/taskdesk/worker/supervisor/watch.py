@@ -10,7 +10,7 @@ import time
 from redis import Redis
 from redis.exceptions import RedisError
 
-from taskdesk.service.redis_errors import READ_ONLY, code_of
+from taskdesk.service.redis_errors import READ_ONLY, code_of, is_passing
 from taskdesk.worker.shared.activity import Activity
 from taskdesk.worker.shared.meters import Row
 from taskdesk.worker.supervisor.duties import Duties
@@ -20,6 +20,7 @@ from taskdesk.worker.supervisor.signals import StopSignals
 
 BUSY_LOOK_SECONDS, IDLE_LOOK_SECONDS = 0.03, 0.1  # between two looks at the child, unless a signal comes
 REDIS_AWAY_SECONDS = 0.2  # between two attempts to reach Redis
+REFUSAL_LOG_SECONDS = 600.0  # between two log lines about the same refusal
 
 log = logging.getLogger("worker")
 
@@ -46,6 +47,7 @@ class Watch:
         self._signals = signals
         self._stop_grace = stop_grace
         self._is_redis_away = False
+        self._refusal, self._refusal_logged_at = "", 0.0
 
     def until_end(self, wakeup: int) -> int:
         """Return the exit status of the child, as `os.waitstatus_to_exitcode` gives it.
@@ -57,13 +59,13 @@ class Watch:
         while (status := self._process.poll()) is None:
             if self._signals.is_set and not self._process.is_told_to_stop:
                 self._process.stop(self._stop_grace)
-            self._look()
+            self.look()
             if select.select([wakeup], [], [], BUSY_LOOK_SECONDS if self._activity.read() else IDLE_LOOK_SECONDS)[0]:
                 os.read(wakeup, 1024)
         self._meters.set(child=0, running=0)
         return status
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Do all that is due now. While Redis is away the child is still held to its limits."""
         running = self._activity.read()
         self._meters.set(running=bool(running))
@@ -76,10 +78,23 @@ class Watch:
             self._wait_for_redis(error)
 
     def _wait_for_redis(self, error: Exception) -> None:
-        if not self._is_redis_away:
+        if not is_passing(error):
+            self._log_refusal(str(error))
+        elif not self._is_redis_away:
             log.error("Redis does not answer (%s); trying again", error)
         self._is_redis_away = True
         self._meters.redis_is_away()
         if code_of(error) == READ_ONLY:  # another server is the master by now
             self._redis.connection_pool.disconnect()
         time.sleep(REDIS_AWAY_SECONDS)
+
+    def _log_refusal(self, refusal: str) -> None:
+        """Other commands succeed meanwhile, so the next look does not know that this one was refused before."""
+        if refusal == self._refusal and time.monotonic() < self._refusal_logged_at + REFUSAL_LOG_SECONDS:
+            return
+        self._refusal, self._refusal_logged_at = refusal, time.monotonic()
+        log.error(
+            "Redis refuses a command of this worker: %s. If it is a matter of rights, let the user of REDIS_URL run "
+            "all commands (ACL SETUSER <user> +@all). The worker goes on and tries again.",
+            refusal,
+        )
