@@ -10,12 +10,14 @@ from werkzeug.datastructures import Headers
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from taskdesk.service.hosts import TrustedHosts
-from taskdesk.web import api, assets, classic, compression, errors, pages
-from taskdesk.web.access import audit, auth, hosts, login, protection, rate_limits
+from taskdesk.web import api, assets, classic, errors, pages, rules
+from taskdesk.web.access import auth, login
 from taskdesk.web.access.protection import SAFE_HEADERS, StrictRequest
+from taskdesk.web.access.rate_limits import LOGINS, RateLimit
 from taskdesk.web.context import WebDesk
 from taskdesk.web.express import Express
-from taskdesk.web.metrics import health, metrics, request_log
+from taskdesk.web.metrics import health, metrics
+from taskdesk.web.rules import Rules
 from taskdesk.web.settings import WebSettings
 
 
@@ -33,27 +35,29 @@ def create_app(settings: WebSettings) -> Flask:
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
     app.extensions["desk"] = WebDesk(settings)
 
-    request_log.install(app)
-    metrics.install(app)
-    hosts.install(app, TrustedHosts(settings.trusted_hosts, settings.app_host))
-    protection.install(app)
     auth.install(app, settings)
-    audit.install(app)
+    rules.install(app, _rules(app, settings))
     errors.install(app)
-    compression.install(app)
     assets.install(app)
+    app.register_blueprint(metrics.bp)
     app.register_blueprint(health.bp)
     app.register_blueprint(api.bp)
     app.register_blueprint(pages.bp)
     if settings.classic_routes:
         app.register_blueprint(classic.bp)
     if settings.auth:
+        app.extensions["login_limit"] = RateLimit(app.extensions["desk"].redis.connection_pool, LOGINS)
         app.register_blueprint(login.bp)
-    rate_limits.install(app, app.extensions["desk"], settings)
     app.wsgi_app = Express(app)  # type: ignore[method-assign]
     if proxies := settings.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, proxies, proxies)  # type: ignore[method-assign]
     return app
+
+
+def _rules(app: Flask, settings: WebSettings) -> Rules:
+    pool = app.extensions["desk"].redis.connection_pool
+    limit = RateLimit(pool, settings.rate_limit) if settings.rate_limit else None
+    return Rules(TrustedHosts(settings.trusted_hosts, settings.app_host), app.extensions["authenticator"], limit)
 
 
 class Answer(Response):

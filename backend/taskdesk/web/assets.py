@@ -11,7 +11,7 @@ import mimetypes
 from functools import lru_cache
 from pathlib import Path
 
-from flask import Flask, Response, abort
+from flask import Flask, Response, abort, request
 
 from taskdesk.web.access.roles import public
 from taskdesk.web.compression import takes_gzip
@@ -36,7 +36,7 @@ def install(app: Flask) -> None:
 
 
 def _answer(filename: str, content: bytes, caching: str) -> Response:
-    gzipped = takes_gzip()
+    gzipped = takes_gzip(request.environ)
     response = Response(
         _gzip(content) if gzipped else content,
         mimetype=mimetypes.guess_type(filename)[0],

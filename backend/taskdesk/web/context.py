@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from flask import current_app, g
+from flask import current_app
 
 from taskdesk.jobs.arguments import Arguments
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
 from taskdesk.service.redis import connect_shared
-from taskdesk.web.access.identity import current_user
+from taskdesk.web.exchange import Exchange, current_exchange
 from taskdesk.web.settings import WebSettings
 from taskdesk.web.streams.event_streams import EventStreams
 from taskdesk.web.streams.job_notifier import JobNotifier
@@ -33,19 +33,20 @@ class WebDesk(Desk):
         self.is_stopping = False
 
     def submit(self, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
-        """As `Desk.submit`, within a request: its user is the owner."""
-        job = self.submit_for(_owner(), g.request_id, spec, arguments, **options)
-        g.setdefault("made", []).append(job.id)
+        """As `Desk.submit`, for the request that Flask handles."""
+        return self.submit_for(current_exchange(), spec, arguments, **options)
+
+    def submit_for(self, exchange: Exchange, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
+        """As `Desk.submit`; the job's owner is the user who has sent the request."""
+        job = super().submit(spec, arguments, owner=_owner(exchange), request_id=exchange.request_id, **options)
+        exchange.job_ids.append(job.id)
         return job
 
-    def submit_for(self, owner: str, request_id: str, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
-        """As `Desk.submit`."""
-        return super().submit(spec, arguments, owner=owner, request_id=request_id, **options)
-
     def submit_many(self, spec: TaskSpec, inputs: list[dict[str, Any]], **options: Any) -> list[str]:
-        """As `Desk.submit_many`, within a request: its user is the owner."""
-        ids = super().submit_many(spec, inputs, owner=_owner(), request_id=g.request_id, **options)
-        g.setdefault("made", []).extend(ids)
+        """As `Desk.submit_many`, for the request that Flask handles."""
+        exchange = current_exchange()
+        ids = super().submit_many(spec, inputs, owner=_owner(exchange), request_id=exchange.request_id, **options)
+        exchange.job_ids.extend(ids)
         return ids
 
     def shut_down(self) -> None:
@@ -55,9 +56,8 @@ class WebDesk(Desk):
         self.streams.close()
 
 
-def _owner() -> str:
-    user = current_user()
-    return user.name if user else ""
+def _owner(exchange: Exchange) -> str:
+    return exchange.user.name if exchange.user else ""
 
 
 def desk() -> WebDesk:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from flask import Flask, Response, current_app, g, json, make_response, render_template, request
+from flask import Flask, Response, current_app, json, make_response, render_template, request
 from redis.exceptions import RedisError
 from werkzeug.exceptions import HTTPException
 
@@ -14,6 +14,7 @@ from taskdesk.jobs.errors import CountDiffers, InvalidArguments
 from taskdesk.service.errors import AppError, NoRoom, RedisAway
 from taskdesk.service.redis_errors import as_app_error
 from taskdesk.service.sentry import report
+from taskdesk.web.exchange import current_exchange
 
 log = logging.getLogger("web")
 
@@ -22,12 +23,11 @@ _CLASSIC = ("/flask", "/progress", "/result.png", "/task/", "/sleep/", "/create"
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(AppError, _app_error)
+    app.register_error_handler(AppError, answer_app_error)
     app.register_error_handler(RedisError, _redis_error)
     app.register_error_handler(HTTPException, _http_error)
     app.register_error_handler(OSError, _os_error)
     app.register_error_handler(Exception, _bug)
-    app.after_request(_say_when)
 
 
 def problem(status: int, title: str, detail: str, **members: Any) -> Response:
@@ -38,18 +38,20 @@ def problem(status: int, title: str, detail: str, **members: Any) -> Response:
         "status": status,
         "detail": detail,
         **members,
-        "request_id": g.request_id,
+        "request_id": current_exchange().request_id,
     }
     return Response(json.dumps(body), status, content_type="application/problem+json")
 
 
-def _app_error(error: AppError) -> Response:
+def answer_app_error(error: AppError) -> Response:
     members: dict[str, Any] = {}
     if isinstance(error, InvalidArguments):
         members["errors"] = [vars(field) for field in error.errors]
     if isinstance(error, CountDiffers):
         members["count"] = error.count
-    return _answer(error.status, error.title, str(error), **members)
+    answer = _answer(error.status, error.title, str(error), **members)
+    answer.headers.update(getattr(error, "headers", {}))
+    return answer
 
 
 def _redis_error(error: RedisError) -> Response:
@@ -57,7 +59,7 @@ def _redis_error(error: RedisError) -> Response:
     if not told:
         return _bug(error)
     log.error("redis: %s", error)
-    return _app_error(told)
+    return answer_app_error(told)
 
 
 def _os_error(error: OSError) -> Response:
@@ -65,7 +67,7 @@ def _os_error(error: OSError) -> Response:
     if not is_disk_full(error):
         return _bug(error)
     log.error("disk: %s", error)
-    return _app_error(NoRoom("There is no room for what you sent. Try again shortly."))
+    return answer_app_error(NoRoom("There is no room for what you sent. Try again shortly."))
 
 
 def _http_error(error: HTTPException) -> Response:
@@ -84,8 +86,9 @@ def _http_error(error: HTTPException) -> Response:
 
 
 def _bug(error: Exception) -> Response:
-    log.exception("unexpected error, request %s", g.request_id)
-    report(error, request_id=g.request_id, route=request.url_rule.rule if request.url_rule else "")
+    exchange = current_exchange()
+    log.exception("unexpected error, request %s", exchange.request_id)
+    report(error, request_id=exchange.request_id, route=exchange.route if exchange.endpoint else "")
     return _answer(500, "Unexpected error", "Something went wrong here; the log has it under the request id.")
 
 
@@ -94,16 +97,22 @@ def _answer(status: int, title: str, detail: str, **members: Any) -> Response:
         answer = problem(status, title, detail, **members)
     else:
         is_away = title == RedisAway().title
-        page = render_template("error.html", status=status, title=title, detail=detail, is_away=is_away)
+        page = render_template(
+            "error.html",
+            status=status,
+            title=title,
+            detail=detail,
+            is_away=is_away,
+            request_id=current_exchange().request_id,
+        )
         answer = make_response(page, status)
     return answer
 
 
-def _say_when(response: Response) -> Response:
-    """Of a form's page, too, that tells what was wrong."""
+def set_retry_after(response: Response) -> None:
+    """Say when to try again: in every answer of these statuses, also in the page of a form."""
     if response.status_code in RETRY_SECONDS:
         response.headers.setdefault("Retry-After", RETRY_SECONDS[response.status_code])
-    return response
 
 
 def wants_json() -> bool:

@@ -11,6 +11,7 @@ from flask import request, url_for
 from taskdesk.jobs import representations
 from taskdesk.jobs.actions import ACTIONS, Action, Effect
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.representations import Part
@@ -34,7 +35,7 @@ def queue_object(queue: Queue) -> dict[str, Any]:
 
 def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
     """The job as the API shows it; `whole`: with what a list leaves out, and its result's value if that is small."""
-    shown = {**representations.job_object(desk(), job, whole=whole), "links": job_links(job, request.script_root)}
+    shown = linked_job(desk(), job, request.script_root, whole=whole)
     if "result" in shown:
         result = shown["result"]
         result["url"] = shown["links"]["result"]
@@ -42,6 +43,11 @@ def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
             if "artifact" in part:
                 part["url"] = _artifact_url(job, part["artifact"])
     return shown
+
+
+def linked_job(desk: Desk, job: Job, root: str, *, whole: bool = False) -> dict[str, Any]:
+    """As `job_object`, without Flask, and without the addresses of the result's parts."""
+    return {**representations.job_object(desk, job, whole=whole), "links": job_links(job, root)}
 
 
 def job_links(job: Job, root: str) -> dict[str, str]:

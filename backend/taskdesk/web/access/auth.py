@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flask import Flask, Response, current_app, g, redirect, request, session, url_for
+from flask import Flask, Response, current_app, redirect, request, session, url_for
 from flask_wtf.csrf import CSRFError, CSRFProtect, generate_csrf
 from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
@@ -14,10 +14,11 @@ from taskdesk.service import clock
 from taskdesk.service.accounts import Accounts, Identity, User
 from taskdesk.service.errors import AppError
 from taskdesk.web.access.identity import Authenticator, authenticator, current_user
-from taskdesk.web.access.roles import NotAllowed, NotLoggedIn, check_role, request_access
+from taskdesk.web.access.roles import NotAllowed, NotLoggedIn, check_role
 from taskdesk.web.access.sessions import Sessions
 from taskdesk.web.context import desk
-from taskdesk.web.errors import wants_json
+from taskdesk.web.errors import answer_app_error, wants_json
+from taskdesk.web.exchange import Exchange, current_exchange
 from taskdesk.web.settings import WebSettings
 
 SESSION_SECONDS = 12 * 3600
@@ -40,17 +41,35 @@ class StaleForm(AppError):
 def install(app: Flask, settings: WebSettings) -> None:
     app.extensions["authenticator"] = Authenticator(Accounts(app.extensions["desk"].redis), settings)
     app.jinja_env.globals.update(current_user=current_user, csrf_field=_csrf_field)
-    app.before_request(_admit)
     if settings.auth:
         _have_sessions(app, settings)
 
 
-def identify() -> Identity | None:
-    """Who sent the request: by its token if it says one, else by its session; None if that is nobody we know."""
-    user = authenticator().by_header(request.environ)
-    if user is None and "Authorization" not in request.headers:
-        user = _of_session()
-    g.user = user
+def admit_user(exchange: Exchange, authenticator: Authenticator) -> None:
+    """Set the exchange's user. Raises NotLoggedIn, StaleForm or NotAllowed if the route is not for this user.
+
+    Flask's session and form are read only if the request has a cookie.
+    """
+    access = exchange.access
+    if access.role is None:
+        return
+    user = identify(exchange, authenticator)
+    if user is None:
+        raise NotLoggedIn()
+    if access.writes and authenticator.is_on and "HTTP_AUTHORIZATION" not in exchange.environ:
+        check_csrf()
+    check_role(access, user)
+    if access.writes:
+        _check_owner(exchange, user)
+
+
+def identify(exchange: Exchange, authenticator: Authenticator) -> Identity | None:
+    """Set and return the user: by the request's token if it has one, else by its session; None if neither is valid."""
+    environ = exchange.environ
+    user = authenticator.by_header(environ)
+    if user is None and "HTTP_AUTHORIZATION" not in environ and "HTTP_COOKIE" in environ:
+        user = _of_session(authenticator)
+    exchange.user = user
     return user
 
 
@@ -70,7 +89,7 @@ def log_in(user: User) -> None:
     session.clear()
     session.permanent = True
     session.update(user=user.name, mark=authenticator().mark(user), since=int(clock.now()))
-    g.user = Identity(user.name, user.role)
+    current_exchange().user = Identity(user.name, user.role)
 
 
 def check_csrf() -> None:
@@ -92,53 +111,36 @@ def _have_sessions(app: Flask, settings: WebSettings) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=SESSION_SECONDS,
-        WTF_CSRF_CHECK_DEFAULT=False,  # _admit knows when
+        WTF_CSRF_CHECK_DEFAULT=False,  # admit_user knows when
         WTF_CSRF_FIELD_NAME=_FIELD,
         WTF_CSRF_TIME_LIMIT=None,  # it ends with the session
         WTF_CSRF_SSL_STRICT=False,  # protection.py has looked at where the request comes from
     )
     app.session_interface = Sessions()
     CSRFProtect(app)
-    app.after_request(_keep_private)
+    app.register_error_handler(NotLoggedIn, _ask_to_log_in)
 
 
-def _admit() -> BaseResponse | None:
-    access = request_access()
-    if access.role is None:
-        return None
-    user = identify()
-    if user is None:
-        return _ask_to_log_in()
-    if access.writes and "Authorization" not in request.headers:
-        check_csrf()
-    check_role(access, user)
-    if access.writes:
-        _check_owner(user)
-    return None
-
-
-def _of_session() -> Identity | None:
+def _of_session(authenticator: Authenticator) -> Identity | None:
     if not _lasts(session.get("since", 0)):
         return None
-    return authenticator().by_session(session["user"], session["mark"])
+    return authenticator.by_session(session["user"], session["mark"])
 
 
 def _lasts(since: float) -> bool:
     return abs(clock.now() - since) < SESSION_SECONDS
 
 
-def _ask_to_log_in() -> BaseResponse:
-    """A page leads to the login; all else, and what a script of a page asks for, is an error."""
+def _ask_to_log_in(error: NotLoggedIn) -> BaseResponse:
+    """Redirect a page to the login; the API, and a script of a page, get the error."""
     if wants_json() or request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
-        answer = current_app.make_response(current_app.handle_user_exception(NotLoggedIn()))
-        answer.headers["WWW-Authenticate"] = "Bearer"
-        return answer
+        return answer_app_error(error)
     target = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else None
     return redirect(url_for("login.show_login", next=target))
 
 
-def _check_owner(user: Identity) -> None:
-    job_id = (request.view_args or {}).get("job_id")
+def _check_owner(exchange: Exchange, user: Identity) -> None:
+    job_id = exchange.view_args.get("job_id")
     if not job_id or not is_job_id(job_id) or user.role == "operator":  # what is no id, the view refuses
         return
     [owner] = desk().jobs.owners([job_id])
@@ -160,6 +162,6 @@ def _form_token() -> str:
     return str(session["form"])
 
 
-def _keep_private(response: Response) -> Response:
+def keep_private(response: Response) -> None:
+    """Where users log in, let no cache that they share keep an answer."""
     response.headers.setdefault("Cache-Control", "private, no-cache")
-    return response

@@ -105,4 +105,5 @@ def authenticator() -> Authenticator:
 
 def current_user() -> Identity | None:
     """Who sent this request; None before it is identified, or without a valid login."""
-    return g.get("user")
+    exchange = g.get("exchange")
+    return exchange.user if exchange else None

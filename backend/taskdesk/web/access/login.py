@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 
-from flask import Blueprint, redirect, render_template, request, session, url_for
+from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
 from taskdesk.web.access.auth import check_csrf, identify, log_in
 from taskdesk.web.access.identity import authenticator
+from taskdesk.web.access.rate_limits import RateLimit
 from taskdesk.web.access.roles import needs, public
+from taskdesk.web.exchange import current_exchange
 
 bp = Blueprint("login", __name__)
 _LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")  # browsers take // and /\ for the beginning of another host
@@ -18,14 +20,18 @@ _LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")  # browsers take // and /\
 @bp.get("/login")
 @public
 def show_login() -> Response | str:
-    return redirect(_next()) if identify() else _page()
+    return redirect(_next()) if identify(current_exchange(), authenticator()) else _page()
 
 
 @bp.post("/login", endpoint="log_in")
 @public
 def take_password() -> Response | tuple[str, int]:
+    name = request.form.get("name", "")
+    limit: RateLimit = current_app.extensions["login_limit"]
+    limit.count("address", request.remote_addr or "")
+    limit.count("name", name[:64])
     check_csrf()
-    user = authenticator().by_password(request.form.get("name", ""), request.form.get("password", ""))
+    user = authenticator().by_password(name, request.form.get("password", ""))
     if user is None:
         return _page("The name or the password is wrong."), 401
     log_in(user)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from flask import Flask, Request, abort, request
+from typing import Any
+
+from flask import Request, abort
 from werkzeug.formparser import FormDataParser
+from werkzeug.wsgi import get_host
 
 from taskdesk.service.errors import AppError
 from taskdesk.service.hosts import is_foreign
+from taskdesk.web.access.roles import SAFE_METHODS
 
 _CSP = "; ".join(
     (
@@ -57,20 +61,17 @@ class StrictRequest(Request):
             raise UnreadableForm("A part of the form has no name.")
 
 
-def install(app: Flask) -> None:
-    app.before_request(_refuse_foreign_writes)
+def refuse_foreign_write(environ: dict[str, Any]) -> None:
+    """Abort with 403 if the method writes and a page of another site sends the request."""
+    if environ["REQUEST_METHOD"] not in SAFE_METHODS:
+        refuse_foreign_request(environ)
 
 
-def _refuse_foreign_writes() -> None:
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
-        refuse_foreign_request()
+def refuse_foreign_request(environ: dict[str, Any]) -> None:
+    """Abort with 403 if a page of another site sends the request: browsers say so, scripts don't.
 
-
-def refuse_foreign_request() -> None:
-    """A browser says where a request comes from: a page of another site may not write here. Scripts don't say.
-
-    Aborts with 403. A route that writes on a GET has to call it.
+    A route that writes on a GET has to call it.
     """
-    headers = request.headers
-    if is_foreign(headers.get("Sec-Fetch-Site"), headers.get("Origin"), request.host):
+    site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
+    if (site or origin) and is_foreign(site, origin, get_host(environ)):
         abort(403, "A page of another site can't send this.")

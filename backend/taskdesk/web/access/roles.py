@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeVar
-
-from flask import current_app, request
+from typing import Any, ClassVar, TypeVar
 
 from taskdesk.service.accounts import ROLES, Identity
 from taskdesk.service.errors import AppError
@@ -27,6 +25,7 @@ class NotLoggedIn(AppError):
     """Not logged in: the route needs a login."""
 
     status = 401
+    headers: ClassVar = {"WWW-Authenticate": "Bearer"}
 
     def __init__(self) -> None:
         super().__init__("Log in on the page /login, or send a valid token: Authorization: Bearer td_…")
@@ -68,8 +67,8 @@ def needs(role: str) -> Callable[[View], View]:
     return mark
 
 
-def access_of(view: Callable[..., Any], method: str) -> Access:
-    """Return what a view asks of a request with this method."""
+def access_of(view: Callable[..., Any] | None, method: str) -> Access:
+    """Return what a view asks of a request with this method. Without one, a login is enough to be told of no route."""
     is_safe = method in SAFE_METHODS
     role, writes = getattr(view, "access", (LOWEST, False) if is_safe else (HIGHEST, True))
     return Access(role, not is_safe if writes is None else writes)
@@ -87,14 +86,3 @@ def check_role(access: Access, user: Identity | None) -> None:
         raise NotLoggedIn()
     if access.role:
         raise NotAllowed(f"{user.name} may not do this: it needs the role {access.role}, and {user.role} is lower.")
-
-
-def request_access() -> Access:
-    """Return what the route of this request asks. Without a route, a login is enough to be told that there is none."""
-    if request.endpoint is None:
-        return Access(LOWEST, request.method not in SAFE_METHODS)
-    return access_of(current_app.view_functions[request.endpoint], request.method)
-
-
-def is_write() -> bool:
-    return request_access().writes

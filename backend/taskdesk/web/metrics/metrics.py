@@ -7,26 +7,19 @@ them up. Labels are queues, tasks of the catalog, routes: never what a client ha
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
-from flask import Blueprint, Flask, Response, g, request
+from flask import Blueprint, Response
 from prometheus_client import CONTENT_TYPE_PLAIN_0_0_4, CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from taskdesk.web.context import desk
 from taskdesk.web.metrics.folder import delete_gauges_of_dead_processes, find_folder
-from taskdesk.web.metrics.process_metrics import PROCESS_METRICS, requests_of
+from taskdesk.web.metrics.process_metrics import PROCESS_METRICS
 from taskdesk.web.metrics.redis_metrics import RedisMetrics
 
 bp = Blueprint("metrics", __name__)
-
-
-def install(app: Flask) -> None:
-    """Count the requests; their beginning is that of the request log."""
-    app.register_blueprint(bp)
-    app.after_request(_observe)
 
 
 @bp.get("/metrics")
@@ -50,10 +43,3 @@ class _DiskMetrics:
         disk = desk().artifacts.disk()
         yield GaugeMetricFamily("taskdesk_data_free_bytes", "Free on the disk of DATA_DIR.", disk.free)
         yield GaugeMetricFamily("taskdesk_data_reserve_bytes", "Of that, what stays free.", disk.reserve)
-
-
-def _observe(response: Response) -> Response:
-    rule = request.url_rule
-    series = requests_of(request.method, rule.rule if rule else "none", response.status_code)
-    series.observe(time.perf_counter() - g.began)
-    return response

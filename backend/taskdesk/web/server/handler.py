@@ -16,7 +16,7 @@ from typing import Any
 import gevent
 from gevent.pywsgi import WSGIHandler
 
-from taskdesk.web.metrics.request_log import request_id_of, write_line
+from taskdesk.web.metrics.request_log import log_request, request_id_of
 from taskdesk.web.server.connection import Connection
 from taskdesk.web.server.request_body import RequestBody
 from taskdesk.web.server.request_parser import Refusal, read_head
@@ -77,7 +77,7 @@ class Handler(WSGIHandler):
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         with suppress(OSError):
             self.connection.send(f"HTTP/1.1 {refusal.status} {refusal.title}\r\n{head}\r\n".encode() + body)
-        write_line("-", "-", refusal.status, 0, self._client, request_id)
+        log_request("-", "-", refusal.status, 0, self._client, request_id)
         self.connection.linger()
 
     @property

@@ -1,0 +1,59 @@
+"""A request and what is known of its answer, as the rules see them: Flask's hooks make one, and the short way does."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, cast
+
+from flask import g
+
+from taskdesk.service.accounts import Identity
+from taskdesk.web.access.roles import Access
+from taskdesk.web.metrics.request_log import request_id_of
+
+_NO_ARGS: Mapping[str, Any] = MappingProxyType({})
+
+
+class Exchange:
+    """`route` is the rule of the URL, for the metrics; `endpoint` is empty if no route fits."""
+
+    __slots__ = ("access", "endpoint", "environ", "job_ids", "request_id", "route", "started", "user", "view_args")
+
+    def __init__(
+        self,
+        environ: dict[str, Any],
+        access: Access,
+        endpoint: str = "",
+        route: str = "none",
+        view_args: Mapping[str, Any] = _NO_ARGS,
+    ):
+        self.started = time.perf_counter()
+        self.environ = environ
+        self.access = access
+        self.endpoint = endpoint
+        self.route = route
+        self.view_args = view_args
+        self.request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
+        self.user: Identity | None = None
+        self.job_ids: list[str] = []  # of the jobs that it has submitted
+
+    @property
+    def method(self) -> str:
+        return cast(str, self.environ["REQUEST_METHOD"])
+
+    @property
+    def path(self) -> str:
+        path: str = self.environ["PATH_INFO"]
+        return path if path.isascii() else path.encode("latin-1").decode(errors="replace")
+
+    @property
+    def client(self) -> str:
+        """Address of the client; behind a trusted proxy, the address that the proxy has forwarded."""
+        return cast(str, self.environ.get("REMOTE_ADDR", ""))
+
+
+def current_exchange() -> Exchange:
+    """Return the exchange of the request that Flask handles."""
+    return cast(Exchange, g.exchange)

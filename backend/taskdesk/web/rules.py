@@ -1,0 +1,79 @@
+"""The rules that hold for every request, whichever way it takes through the web.
+
+Flask's hooks and the short way for submits call the same two functions, `admit` and `finish`. So a rule that is added
+here holds for both.
+"""
+
+from __future__ import annotations
+
+import time
+
+from flask import Flask, Response, current_app, g, request
+
+from taskdesk.service.hosts import TrustedHosts, UnknownHost
+from taskdesk.web.access.audit import audit
+from taskdesk.web.access.auth import admit_user, keep_private
+from taskdesk.web.access.identity import Authenticator
+from taskdesk.web.access.protection import refuse_foreign_write
+from taskdesk.web.access.rate_limits import RateLimit, client_of
+from taskdesk.web.access.roles import access_of
+from taskdesk.web.compression import compress
+from taskdesk.web.errors import set_retry_after
+from taskdesk.web.exchange import Exchange
+from taskdesk.web.metrics.process_metrics import requests_of
+from taskdesk.web.metrics.request_log import log_request
+
+
+class Rules:
+    """`write_limit` is None if writes have no limit."""
+
+    def __init__(self, hosts: TrustedHosts, authenticator: Authenticator, write_limit: RateLimit | None):
+        self._hosts = hosts
+        self._authenticator = authenticator
+        self._write_limit = write_limit
+
+    def admit(self, exchange: Exchange) -> None:
+        """Find out whose request it is, and whether it may go on; if not, raise the error that answers it."""
+        host = exchange.environ.get("HTTP_HOST", "")
+        if not self._hosts.trusts(host):
+            raise UnknownHost(host)
+        refuse_foreign_write(exchange.environ)
+        admit_user(exchange, self._authenticator)
+        if self._write_limit and exchange.access.writes and exchange.endpoint:  # last: a refused write does not count
+            self._write_limit.count(client_of(exchange))
+
+    def finish(self, exchange: Exchange, response: Response) -> Response:
+        """Complete the answer, and record the request: audit, metrics, log."""
+        compress(response, exchange.environ)
+        set_retry_after(response)
+        if self._authenticator.is_on:
+            keep_private(response)
+        response.headers["X-Request-ID"] = exchange.request_id
+        audit(exchange, response.status_code)
+        seconds = time.perf_counter() - exchange.started
+        requests_of(exchange.method, exchange.route, response.status_code).observe(seconds)
+        log_request(exchange.method, exchange.path, response.status_code, seconds, exchange.client, exchange.request_id)
+        return response
+
+
+def install(app: Flask, rules: Rules) -> None:
+    """Let Flask apply the rules to every request that it handles."""
+    app.extensions["rules"] = rules
+
+    @app.before_request
+    def admit() -> None:
+        g.exchange = exchange = _exchange()
+        rules.admit(exchange)
+
+    @app.after_request
+    def finish(response: Response) -> Response:
+        return rules.finish(g.exchange, response)
+
+
+def _exchange() -> Exchange:
+    rule = request.url_rule
+    view = current_app.view_functions[rule.endpoint] if rule else None
+    access = access_of(view, request.method)
+    if rule is None:
+        return Exchange(request.environ, access)
+    return Exchange(request.environ, access, rule.endpoint, rule.rule, request.view_args or {})
