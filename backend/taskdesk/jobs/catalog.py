@@ -19,7 +19,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from taskdesk.jobs.errors import TaskNotFound
-from taskdesk.jobs.keys import LATEST_CATALOG, LEASE, RQ_WORKERS, WORKERS, catalog_key, worker_key
+from taskdesk.jobs.keys import LATEST_CATALOG, LEASE_SECONDS, RQ_WORKERS, WORKERS, catalog_key, worker_key
 from taskdesk.jobs.schema_rules import is_file
 from taskdesk.service import clock
 
@@ -212,7 +212,7 @@ class CatalogReader:
             told, *answers = pipeline.execute()
         now = clock.adjust(told, asked)
         for name, (queues, state, catalog, death), beat in zip(names, answers[::2], answers[1::2], strict=True):
-            is_silent = beat is not None and now - beat > LEASE  # a stock worker has no beat
+            is_silent = beat is not None and now - beat > LEASE_SECONDS  # a stock worker has no beat
             if queues is not None and death is None and not is_silent:
                 yield OnlineWorker(
                     name, frozenset(queues.decode().split(",")), (state or b"").decode(), (catalog or b"").decode()

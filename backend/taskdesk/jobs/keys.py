@@ -1,4 +1,4 @@
-"""Every key of Redis that Python names; lua/index.lua and the worker's tick.lua have some more.
+"""Every key of jobs, queues and workers in Redis, for Python and, by prelude.py, for the scripts.
 
 RQ's own keys (`rq:job:<id>`, `rq:queue:<name>`, registries, results) keep RQ's names and meaning.
 """
@@ -7,23 +7,63 @@ from __future__ import annotations
 
 import hashlib
 
-JOBS = "taskdesk:jobs"  # sorted set: job id by sequence number, so newest first is a range from the end
+JOBS = "taskdesk:jobs"  # sorted set: job ids by number, so newest first is a range from the end
+SEQUENCE = "taskdesk:sequence"  # counter: the number of the job that was submitted last
+INDEXES = "taskdesk:indexes"  # set: the keys of the indexes by task, tag and owner
 EXPIRED = "taskdesk:expired"  # sorted set: ids of removed jobs by when they were found gone (Unix seconds)
+BYTES = "taskdesk:bytes"  # hash: bytes that the jobs of an owner take, about (lua/bytes.lua)
 LATEST_CATALOG = "taskdesk:catalog"  # string: hash of the catalog that was announced last
-SWEEP_LOCK = "taskdesk:sweep"  # string: there while a worker keeps house
-WORKERS = "taskdesk:workers"  # sorted set: worker by when it said last that it lives (Unix seconds, by Redis's clock)
-PAUSED = "taskdesk:paused"  # set: names of the queues of which no job begins
+WORKERS = "taskdesk:workers"  # sorted set: workers by their last heartbeat (Unix seconds, by Redis's clock)
+PAUSED = "taskdesk:paused"  # set: names of the queues that are paused
 PARENTS = "taskdesk:parents"  # set: ids of failed jobs whose dependents have to hear of it
-RQ_WORKERS = "rq:workers"  # set: the keys of RQ's workers
-BYTES = "taskdesk:bytes"  # hash: bytes that the jobs of an owner take, about: see lua/bytes.lua
+SWEEP_LOCK = "taskdesk:sweep"  # string: there while a worker removes what has expired
+LAST_TAKEOVER = "taskdesk:sweep:last"  # string: when a worker last looked for lost workers (Unix seconds)
+TAKEOVER_GRACE = "taskdesk:sweep:grace"  # string: there while workers may still send their first heartbeat
 WAKE = "taskdesk:wake"  # channel: ids of jobs that have news, with spaces between
+NOTHING = "taskdesk:nothing"  # never there: to make Redis look at its memory
 
+RQ_QUEUES = "rq:queues"  # set: the keys of RQ's queues
+RQ_WORKERS = "rq:workers"  # set: the keys of RQ's workers
+RQ_SUSPENDED = "rq:suspended"  # string: there while `rq suspend` holds all workers
+WIP = "wip"  # RQ's registry of the jobs that are running
 
-LEASE = 30  # seconds of silence after which a worker counts as lost: see worker/lua/tick.lua
+LEASE_SECONDS = 30  # without a heartbeat, after which a worker counts as lost
 
 
 def job_key(job_id: str) -> str:
+    """Hash: see job_hash.py."""
     return f"rq:job:{job_id}"
+
+
+def dependents_key(job_id: str) -> str:
+    """Set: ids of the jobs that wait for this one."""
+    return f"rq:job:{job_id}:dependents"
+
+
+def dependencies_key(job_id: str) -> str:
+    """Set: ids of the jobs that this one waits for."""
+    return f"rq:job::{job_id}:dependencies"
+
+
+def results_key(job_id: str) -> str:
+    return f"rq:results:{job_id}"
+
+
+def executions_key(job_id: str) -> str:
+    """Sorted set: the executions of a running job by when RQ forgets them."""
+    return f"rq:executions:{job_id}"
+
+
+def execution_key(job_id: str, execution: str) -> str:
+    return f"rq:execution:{job_id}:{execution}"
+
+
+def events_key(job_id: str) -> str:
+    return f"taskdesk:events:{job_id}"
+
+
+def log_key(job_id: str) -> str:
+    return f"taskdesk:log:{job_id}"
 
 
 def queue_key(queue: str) -> str:
@@ -38,24 +78,37 @@ def registry_key(registry: str, queue: str) -> str:
     return f"rq:{registry}:{queue}"
 
 
-def results_key(job_id: str) -> str:
-    return f"rq:results:{job_id}"
+def scheduler_lock_key(queue: str) -> str:
+    """String: the worker whose scheduler serves the queue."""
+    return f"rq:scheduler-lock:{queue}"
+
+
+def queue_workers_key(queue: str) -> str:
+    """Set: the keys of RQ's workers that serve the queue."""
+    return f"rq:workers:{queue}"
+
+
+def ended_key(queue: str) -> str:
+    """Hash: how many jobs ended in each minute of the last hour (throughput.py)."""
+    return f"taskdesk:ended:{queue}"
+
+
+def foreign_key(queue: str) -> str:
+    """Sorted set: the jobs that were handed back because their worker does not serve them (lua/index.lua)."""
+    return f"taskdesk:foreign:{queue}"
 
 
 def worker_key(name: str) -> str:
     return f"rq:worker:{name}"
 
 
+def commands_key(worker: str) -> str:
+    """Channel: RQ's commands to a worker."""
+    return f"rq:pubsub:{worker}"
+
+
 def catalog_key(digest: str) -> str:
     return f"taskdesk:catalog:{digest}"
-
-
-def events_key(job_id: str) -> str:
-    return f"taskdesk:events:{job_id}"
-
-
-def log_key(job_id: str) -> str:
-    return f"taskdesk:log:{job_id}"
 
 
 def statistics_key(task: str) -> str:
@@ -86,12 +139,7 @@ def owner_key(owner: str) -> str:
     return f"taskdesk:owner:{owner}"
 
 
-def foreign_key(queue: str) -> str:
-    """Sorted set: the jobs that were handed back as their worker does not serve them."""
-    return f"taskdesk:foreign:{queue}"
-
-
 def idempotency_key(key: str, owner: str = "") -> str:
-    """Of the key that a client gave: hashed, as it may be long."""
+    """Return where a client's idempotency key is kept: hashed, as it may be long."""
     text = f"{owner}\n{key}" if owner else key
     return f"taskdesk:once:{hashlib.sha256(text.encode()).hexdigest()[:32]}"

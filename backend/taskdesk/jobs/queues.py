@@ -11,10 +11,10 @@ from redis import Redis
 from redis.client import Pipeline
 
 from taskdesk.jobs.errors import QueueNotFound
-from taskdesk.jobs.keys import PAUSED, foreign_key, index_key, job_key, queue_key, registry_key
+from taskdesk.jobs.keys import PAUSED, ended_key, foreign_key, index_key, job_key, queue_key, registry_key
 from taskdesk.jobs.scripts import ALWAYS_RUN
 from taskdesk.jobs.status import Status
-from taskdesk.jobs.throughput import LastHour, ended_key
+from taskdesk.jobs.throughput import LastHour
 from taskdesk.service import clock
 
 

@@ -1,24 +1,37 @@
 """Scripts that run in Redis: each is one atomic step, whoever calls it and however often.
 
-They stand in a folder `lua/` beside the code that calls them, and say there what they take and answer.
+They stand in a folder `lua/` beside the code that calls them. A script says in its first lines what it does, which
+other files it includes, what it takes (KEYS, ARGV) and what it answers. Files of `jobs/lua` can be included by all
+scripts.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from redis import Redis
 from redis.exceptions import NoScriptError
 
+from taskdesk.jobs.prelude import with_prelude
+
+_FOLDER = Path(__file__).parent / "lua"
+_INCLUDE = re.compile(r"^--- @include (.+)$", re.MULTILINE)
+
+
+def included_by(source: str) -> list[str]:
+    """Return the names that a script includes, in order."""
+    return [name.strip() for line in _INCLUDE.findall(source) for name in line.split(",")]
+
 
 class Script:
-    """These files, one after the other."""
+    """A file after all that it includes, with the names that Python defines for it (prelude.py)."""
 
-    def __init__(self, *files: Path):
-        self.source = "".join(file.read_text() for file in files)
+    def __init__(self, file: Path, constants: Mapping[str, Any] | None = None):
+        self.source = with_prelude("\n".join(_read(file, [])), constants or {})
         self.sha = hashlib.sha1(self.source.encode(), usedforsecurity=False).hexdigest()
 
     def __call__(self, redis: Redis, *arguments: Any, keys: Sequence[str] = ()) -> Any:
@@ -29,17 +42,31 @@ class Script:
             return redis.eval(self.source, len(keys), *keys, *arguments)
 
 
-_FOLDER = Path(__file__).parent / "lua"
-INDEX = _FOLDER / "index.lua"  # what every script that moves a job from one status to another begins with
-INDEXING = _FOLDER / "indexing.lua"  # and what those go on with that index it anew
-ALWAYS = _FOLDER / "always.lua"  # what a script begins with that has to work while Redis is full
-ALWAYS_RUN = Script(ALWAYS, _FOLDER / "command.lua")  # any one command
-_BYTES = _FOLDER / "bytes.lua"
-SUBMIT = Script(INDEX, _BYTES, _FOLDER / "submit.lua")
-CANCEL = Script(ALWAYS, INDEX, INDEXING, _FOLDER / "queue.lua", _FOLDER / "cancel.lua")
-DELETE = Script(ALWAYS, INDEX, INDEXING, _BYTES, _FOLDER / "queue.lua", _FOLDER / "delete.lua")
-KEEP = Script(ALWAYS, INDEX, _FOLDER / "keep.lua")
+def _read(file: Path, seen: list[Path]) -> list[str]:
+    """Return the texts of the files that this one includes, each once, and its own at the end."""
+    seen.append(file)
+    text = file.read_text()
+    texts: list[str] = []
+    for name in included_by(text):
+        other = find(name, file.parent)
+        if other not in seen:
+            texts += _read(other, seen)
+    return [*texts, text]
+
+
+def find(name: str, folder: Path) -> Path:
+    """Return the file of this name in the folder, else in jobs/lua."""
+    own = folder / f"{name}.lua"
+    return own if own.exists() else _FOLDER / f"{name}.lua"
+
+
+ALWAYS_RUN = Script(_FOLDER / "command.lua")  # one command, although Redis is full
+SUBMIT = Script(_FOLDER / "submit.lua")
+CANCEL = Script(_FOLDER / "cancel.lua")
+DELETE = Script(_FOLDER / "delete.lua")
+KEEP = Script(_FOLDER / "keep.lua")
+EXPIRE = Script(_FOLDER / "expire.lua")
 ENTRIES = Script(_FOLDER / "entries.lua")
-REINDEX = Script(INDEX, INDEXING, _FOLDER / "reindex.lua")
-OWNERS = Script(ALWAYS, INDEX, _BYTES, _FOLDER / "owners.lua")
+REINDEX = Script(_FOLDER / "reindex.lua")
+OWNERS = Script(_FOLDER / "owners.lua")
 NAMED_INDEXES = Script(_FOLDER / "indexes.lua")

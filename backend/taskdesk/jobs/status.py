@@ -33,6 +33,10 @@ class Status(StrEnum):
 FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED})
 INDEXED = tuple(status for status in Status if status is not Status.RUNNING)  # running jobs stand in RQ's rq:wip
 BY_RQ_WORD = {word: status for status in Status for word in status.rq_words}
+# RQ's registry of each final status, by RQ's word. RQ has jobs that were stopped in its registry of failed ones.
+FINAL_REGISTRY = {
+    word: "failed" if word == "stopped" else status.rq for word, status in BY_RQ_WORD.items() if status in FINAL
+}
 
 
 def status_of(rq_word: bytes, foreign: bytes | None) -> Status:

@@ -1,4 +1,4 @@
-"""How many jobs of a queue have ended in each minute of the last hour, as worker/lua/ended.lua counts them.
+"""How many jobs of a queue have ended in each minute of the last hour, as worker/lua/throughput.lua counts them.
 
 A job counts once, when it has ended for good. One that was canceled or stopped does not, nor one of a stock worker.
 Its worker tells of one that has succeeded within two seconds; if the worker is killed before, that job does not count.
@@ -11,10 +11,6 @@ from dataclasses import dataclass
 
 MINUTES = 60
 PACE_MINUTES = 10
-
-
-def ended_key(queue: str) -> str:
-    return f"taskdesk:ended:{queue}"
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from taskdesk.jobs.fields import FOREIGN, RESULT_KINDS, STOP
 from taskdesk.jobs.keys import PARENTS, WAKE, registry_key
 from taskdesk.jobs.scripts import REINDEX
 from taskdesk.service import clock
-from taskdesk.worker.scripts import COUNT
+from taskdesk.worker.scripts import COUNT_SUCCESS
 from taskdesk.worker.settings import WorkerSettings
 
 SLICE_DEPENDENTS = 500  # queued in one transaction, which takes about 0.3 s
@@ -88,7 +88,7 @@ class _Worker(BaseWorker):
         So is what we add: if the answer is lost, nobody could add it later.
         """
         pipeline.hdel(job.key, FOREIGN)  # what repeats is scheduled, and not handed back
-        pipeline.eval(COUNT.source, 0, job.origin)
+        pipeline.eval(COUNT_SUCCESS.source, 0, job.origin)
         pipeline.eval(REINDEX.source, 0, job.origin, job.id)
         pipeline.publish(WAKE, job.id)
         if self.execution:

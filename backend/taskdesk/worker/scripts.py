@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
-from taskdesk.jobs.scripts import ALWAYS, INDEX, INDEXING, Script
+from taskdesk.jobs.losses import MAX_LOSSES, POISON, STOPPED
+from taskdesk.jobs.scripts import Script
+from taskdesk.worker.leases import RECORD_TTL_SECONDS
 
-_FOLDER = Path(__file__).parent / "lua"
-_COMMON = _FOLDER / "common.lua"
-_ENDED, _ENDINGS = _FOLDER / "ended.lua", _FOLDER / "endings.lua"
-_WANTED = _FOLDER / "wanted.lua"
+CONSTANTS = {
+    "MAX_LOSSES": MAX_LOSSES,
+    "POISON_ERROR": json.dumps(POISON.error),
+    "STOPPED_ERROR": json.dumps(STOPPED.error),
+    "RECORD_TTL_SECONDS": RECORD_TTL_SECONDS,
+}
 
-CYCLE = Script(INDEX, _COMMON, _FOLDER / "cycle.lua")
-ADOPT = Script(INDEX, INDEXING, _COMMON, _ENDED, _ENDINGS, _WANTED, _FOLDER / "adopt.lua", _FOLDER / "cycle.lua")
-RELEASE = Script(ALWAYS, INDEX, INDEXING, _COMMON, _ENDED, _ENDINGS, _FOLDER / "release.lua")
-BEAT = Script(ALWAYS, INDEX, _COMMON, _ENDED, _FOLDER / "beat.lua")
-TICK = Script(ALWAYS, INDEX, INDEXING, _COMMON, _ENDED, _ENDINGS, _WANTED, _FOLDER / "tick.lua")
-COUNT = Script(_ENDED, _FOLDER / "count.lua")
+
+def _script(name: str) -> Script:
+    return Script(Path(__file__).parent / "lua" / f"{name}.lua", CONSTANTS)
+
+
+CYCLE = _script("cycle")
+ADOPT = _script("adopt_and_cycle")
+RELEASE = _script("release")
+HEARTBEAT = _script("heartbeat")
+TICK = _script("tick")
+COUNT_SUCCESS = _script("count_success")

@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from taskdesk.jobs.job import Retention
+from taskdesk.jobs.keys import ended_key
 from taskdesk.jobs.queues import Queues
-from taskdesk.jobs.throughput import MINUTES, LastHour, ended_key
-from taskdesk.worker.scripts import COUNT
+from taskdesk.jobs.throughput import MINUTES, LastHour
+from taskdesk.worker.scripts import COUNT_SUCCESS
 
 NOON = 1_800_000_000.0  # a whole minute
 MINUTE = int(NOON // 60)
@@ -20,7 +21,7 @@ def fields(*rows):
 
 @pytest.fixture
 def count(redis):
-    return lambda queue, jobs: [COUNT(redis, queue) for _ in range(jobs)]
+    return lambda queue, jobs: [COUNT_SUCCESS(redis, queue) for _ in range(jobs)]
 
 
 def test_each_minute_has_its_place_and_those_before_the_hour_have_none():

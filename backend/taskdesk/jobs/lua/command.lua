@@ -1,3 +1,6 @@
--- Run the command that ARGV is.
+-- Run one command although Redis is full.
+--- @include even_when_full
+-- ARGV: the command and its arguments. Answer: that of the command.
+local command = ARGV
 
-return redis.call(unpack(ARGV))
+return redis.call(unpack(command))

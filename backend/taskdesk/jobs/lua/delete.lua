@@ -1,34 +1,33 @@
--- Remove jobs, and all that belongs to them but their files. One that runs is left alone.
--- ARGV: ids. Answer: for each the status that RQ knew; "started" for one that runs, empty for none.
+-- Remove jobs and all that belongs to them but their files. A running job is left alone.
+--- @include even_when_full, index, bytes, queue, lifetime
+-- ARGV: ids. Answer: for each job the status that RQ had; "started" for a running one, empty for an unknown one.
+local ids = ARGV
 
-local answer, jobs = {}, {}
+local answer = {}
 
-for i, id in ipairs(ARGV) do
-  local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'origin', 'td_task', 'td_tags', 'td_owner', 'td_foreign')
-  jobs[i] = job
-  if job[1] == 'queued' or job[1] == 'created' then take_off(id, job[2] or '') end
+local function leave_indexes(id, queue, task, tags, owner, foreign)
+  for _, status in ipairs(INDEXED) do redis.call('ZREM', index_key(queue, status), id) end
+  if foreign then redis.call('ZREM', foreign_key(queue), foreign_entry(id, foreign)) end
+  redis.call('ZREM', JOBS, id)
+  redis.call('ZREM', task_key(task or ''), id)
+  for tag in string.gmatch(tags or '', '%S+') do redis.call('ZREM', tag_key(tag), id) end
+  if owner then
+    redis.call('HINCRBY', BYTES, owner, -size_of(id))
+    redis.call('ZREM', owner_key(owner), id)
+  end
 end
-close_gaps()
 
-for i, id in ipairs(ARGV) do
-  local key, job = 'rq:job:' .. id, jobs[i]
+local jobs = take_off_all(ids, TASK, TAGS, OWNER, FOREIGN)
+for i, id in ipairs(ids) do
+  local job = jobs[i]
   local status, queue = job[1], job[2] or ''
-  if status and status ~= 'started' then
-    for _, registry in ipairs({'finished', 'failed', 'canceled', 'scheduled', 'deferred'}) do
-      redis.call('ZREM', 'rq:' .. registry .. ':' .. queue, id)
+  if status and status ~= RQ_STARTED then
+    for _, registry in ipairs({RQ_FINISHED, RQ_FAILED, RQ_CANCELED, RQ_SCHEDULED, RQ_DEFERRED}) do
+      redis.call('ZREM', registry_key(registry, queue), id)
     end
     leave_parents(id)
-    for _, word in ipairs(INDEXED) do redis.call('ZREM', index_key(queue, word), id) end
-    if job[6] then redis.call('ZREM', foreign_key(queue), foreign_entry(id, job[6])) end
-    redis.call('ZREM', 'taskdesk:jobs', id)
-    redis.call('ZREM', 'taskdesk:task:' .. (job[3] or ''), id)
-    for tag in string.gmatch(job[4] or '', '%S+') do redis.call('ZREM', 'taskdesk:tag:' .. tag, id) end
-    if job[5] then
-      redis.call('HINCRBY', BYTES, job[5], -size_of(id))
-      redis.call('ZREM', owner_key(job[5]), id)
-    end
-    redis.call('DEL', key, key .. ':dependents', 'rq:job::' .. id .. ':dependencies', 'rq:results:' .. id,
-      'rq:executions:' .. id, 'taskdesk:events:' .. id, 'taskdesk:log:' .. id)
+    leave_indexes(id, queue, unpack(job, 3, 6))
+    redis.call('DEL', executions_key(id), events_key(id), unpack(lifelong_keys(id)))
     redis.call('PUBLISH', WAKE, id)
   end
   answer[#answer + 1] = status or ''

@@ -1,14 +1,16 @@
--- The newest entries of indexes, and all members of other sorted sets, as they are at one moment.
--- Not in MULTI: a Redis that is full refuses whatever is queued there, even what only reads.
--- ARGV: the score to begin below; how many entries of each index; how many keys of indexes follow; all keys.
+-- Read the newest entries of indexes, and all members of other sorted sets, at one moment.
+--
+-- A script, as a full Redis refuses every command in MULTI, even one that only reads.
+-- ARGV: 1 the score to begin below, 2 how many entries of each index, 3 how many of the keys are indexes, 4… keys.
 -- Answer: for each index members and scores in turn, for each other set its members.
+local below, count, indexes, keys = ARGV[1], ARGV[2], tonumber(ARGV[3]), {unpack(ARGV, 4)}
 
 local answer = {}
-for n = 4, #ARGV do
-  if n < 4 + ARGV[3] then
-    answer[#answer + 1] = redis.call('ZREVRANGEBYSCORE', ARGV[n], ARGV[1], '-inf', 'WITHSCORES', 'LIMIT', 0, ARGV[2])
+for n, key in ipairs(keys) do
+  if n <= indexes then
+    answer[n] = redis.call('ZREVRANGEBYSCORE', key, below, '-inf', 'WITHSCORES', 'LIMIT', 0, count)
   else
-    answer[#answer + 1] = redis.call('ZRANGE', ARGV[n], 0, -1)
+    answer[n] = redis.call('ZRANGE', key, 0, -1)
   end
 end
 return answer

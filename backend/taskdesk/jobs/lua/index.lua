@@ -1,22 +1,47 @@
--- The index of jobs: sorted sets of ids, from which lists and counts are read. It stands before each script.
+-- The index of jobs: sorted sets of ids, from which lists and counts are read.
 --
--- taskdesk:jobs                    every job, by its number: the order of submitting
--- taskdesk:jobs:<queue>:<status>   by the same number; a job that was queued again has a new one here
--- taskdesk:task:<task>, taskdesk:tag:<tag>, taskdesk:owner:<owner>; their keys are in taskdesk:indexes
--- taskdesk:foreign:<queue>         jobs that were handed back (worker/lua/endings.lua), each as "<wanted> <since> <id>":
---                                  all scores are 0, so those that want the same follow each other, oldest first
+-- jobs by status   by queue and status (index_key), scored by the job's number: the order of submitting. A job that is
+--                  queued again has a new number here. Running jobs are in none of them: rq:wip has them.
+-- all jobs         JOBS; by task, tag and owner: task_key, tag_key, owner_key. Their keys are in INDEXES.
+-- handed back      foreign_key: each job as "<wanted> <since> <id>". All scores are 0, so the jobs that want the same
+--                  follow each other, oldest first.
 --
--- A job that runs is in none of the second kind: rq:wip has it. A job that somebody submitted by RQ's own code has
--- no number (td_seq), and is in no index.
+-- A job that was submitted by RQ's own code has no number, and is in no index.
+--
+-- This is not part of the scripts of the hot paths, which index what they change themselves: to make these tables and
+-- functions takes Redis 1 µs at each call.
 
-local WAKE = 'taskdesk:wake'
-local SEQUENCE = 'taskdesk:sequence'
-local NAMED = 'taskdesk:indexes'
-
-local function index_key(queue, word)
-  return 'taskdesk:jobs:' .. queue .. ':' .. word
+-- The JSON that says why a job was handed back; nil if there is none, or somebody has damaged it.
+local function handed_back(field)
+  local is_whole, state = pcall(cjson.decode, field or '')
+  return is_whole and type(state) == 'table' and type(state.wanted) == 'string' and tonumber(state.since)
+    and tonumber(state.tries) and type(state.refused) == 'string' and state or nil
 end
 
-local function owner_key(owner)
-  return 'taskdesk:owner:' .. owner
+-- The job's entry among those that were handed back.
+local function foreign_entry(id, field)
+  local state = handed_back(field) or {wanted = NAMELESS, since = 0}
+  return state.wanted .. ' ' .. state.since .. ' ' .. id
+end
+
+-- Index a job under the status that it has now. `at_end`: it was put at the end of its queue again.
+local function reindex(id, at_end)
+  local job = redis.call('HMGET', job_key(id), 'origin', 'status', NUMBER, FOREIGN)
+  local queue, rq_status, number, foreign = job[1], job[2], job[3], job[4]
+  if not queue then return end
+  local now_in = STATUS_OF[rq_status]
+  if foreign and rq_status == RQ_SCHEDULED then
+    now_in = WAITING
+    redis.call('ZADD', foreign_key(queue), 0, foreign_entry(id, foreign))
+  elseif foreign then
+    redis.call('ZREM', foreign_key(queue), foreign_entry(id, foreign))
+  end
+  if not number then return end
+  for _, status in ipairs(INDEXED) do
+    if status == now_in then
+      redis.call('ZADD', index_key(queue, status), at_end and redis.call('INCR', SEQUENCE) or number, id)
+    else
+      redis.call('ZREM', index_key(queue, status), id)
+    end
+  end
 end

@@ -1,11 +1,11 @@
--- The keys of the indexes by task, tag and owner. Those that have become empty are forgotten; a submit names them again.
+-- Return the keys of the indexes by task, tag and owner. Empty ones are forgotten: a submit names them again.
 
-local there = {}
-for _, key in ipairs(redis.call('SMEMBERS', 'taskdesk:indexes')) do
+local found = {}
+for _, key in ipairs(redis.call('SMEMBERS', INDEXES)) do
   if redis.call('EXISTS', key) == 1 then
-    there[#there + 1] = key
+    found[#found + 1] = key
   else
-    redis.call('SREM', 'taskdesk:indexes', key)
+    redis.call('SREM', INDEXES, key)
   end
 end
-return there
+return found

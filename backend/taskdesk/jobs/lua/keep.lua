@@ -1,20 +1,18 @@
--- Keep jobs that have ended for ever. ARGV: ids.
--- Answer: for each the status that RQ knows; only of one that has ended something was changed. Empty for none.
+-- Keep jobs that have ended for ever.
+--- @include even_when_full, lifetime
+-- ARGV: ids. Answer: for each job RQ's status, empty for an unknown one. Jobs that have not ended are left alone.
+local ids = ARGV
 
-local REGISTRIES = {finished = 'finished', failed = 'failed', stopped = 'failed', canceled = 'canceled'}
 local answer = {}
-
-for _, id in ipairs(ARGV) do
-  local key = 'rq:job:' .. id
-  local job = redis.call('HMGET', key, 'status', 'origin')
-  local registry = REGISTRIES[job[1] or '']
+for _, id in ipairs(ids) do
+  local job = redis.call('HMGET', job_key(id), 'status', 'origin')
+  local status, queue = job[1] or '', job[2]
+  local registry = FINAL_REGISTRY[status]
   if registry then
-    redis.call('HSET', key, 'td_kept', '1')
-    for _, its in ipairs({key, key .. ':dependents', 'rq:results:' .. id, 'taskdesk:log:' .. id}) do
-      redis.call('PERSIST', its)
-    end
-    redis.call('ZADD', 'rq:' .. registry .. ':' .. job[2], 'XX', '+inf', id)
+    redis.call('HSET', job_key(id), KEPT, '1')
+    expire_job(id, 0)
+    redis.call('ZADD', registry_key(registry, queue), 'XX', '+inf', id)
   end
-  answer[#answer + 1] = job[1] or ''
+  answer[#answer + 1] = status
 end
 return answer

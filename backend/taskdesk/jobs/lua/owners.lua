@@ -1,13 +1,15 @@
--- Count what the jobs of each owner take, and index them by owner: those that an earlier version has submitted are not.
--- ARGV: ids, each after its number. Answer: owners and bytes in turn.
+-- Measure the memory that the jobs of each owner take, and index the jobs by owner: an earlier version did not.
+--- @include even_when_full, bytes
+-- ARGV: for each job its number and its id. Answer: owners and bytes in turn.
+local jobs = ARGV
 
 local sizes, answer = {}, {}
-for i = 1, #ARGV, 2 do
-  local id = ARGV[i + 1]
-  local owner = redis.call('HGET', 'rq:job:' .. id, 'td_owner')
+for i = 1, #jobs, 2 do
+  local number, id = jobs[i], jobs[i + 1]
+  local owner = redis.call('HGET', job_key(id), OWNER)
   if owner then
-    redis.call('ZADD', owner_key(owner), ARGV[i], id)
-    redis.call('SADD', NAMED, owner_key(owner))
+    redis.call('ZADD', owner_key(owner), number, id)
+    redis.call('SADD', INDEXES, owner_key(owner))
     sizes[owner] = (sizes[owner] or 0) + size_of(id)
   end
 end

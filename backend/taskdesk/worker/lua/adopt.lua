@@ -1,39 +1,35 @@
 -- Put a handed-back job that this worker serves to the head of its queue, the one that waits longest, unless a more
--- urgent job waits. cycle.lua stands after this in the same script, and takes the job before anybody else can.
--- KEYS and ARGV: as of cycle.lua; and as the last of ARGV what the worker serves (JSON): a name of a task, or
--- "<name>@<version>", to 1.
+-- urgent job waits. cycle.lua, which follows in the same script (adopt_and_cycle.lua), takes it before any other worker can.
+--- @include is_full, execution, enqueue, wanted
+-- KEYS and ARGV: as of cycle.lua, and after them what the worker serves (JSON): names of tasks, or "<name>@<version>".
+local served, adopt_time = cjson.decode(table.remove(ARGV)), ARGV[2]
 
-local LOOK = 10 -- entries of one task; those that RQ's own tools have moved are removed
+local ADOPT_ENTRIES = 10 -- of one task that are read; those that RQ's own tools have moved are removed
 
-do
-  local served = cjson.decode(table.remove(ARGV))
-
-  local function adopt(queue, wanted)
-    local foreign = foreign_key(queue)
-    for _, entry in ipairs(redis.call('ZRANGEBYLEX', foreign, '[' .. wanted .. ' ', '(' .. wanted .. '!', 'LIMIT', 0, LOOK)) do
-      local id = string.match(entry, '^%S+ %S+ (.*)$')
-      local job = redis.call('HMGET', 'rq:job:' .. id, 'status', 'td_foreign')
-      local due = tonumber(redis.call('ZSCORE', 'rq:scheduled:' .. queue, id) or 0)
-      if job[1] ~= 'scheduled' or not job[2] or foreign_entry(id, job[2]) ~= entry then
-        redis.call('ZREM', foreign, entry)
-      elseif due > now() then -- what is due may be in the hands of a stock scheduler, which would queue it a second time
-        redis.call('ZREM', 'rq:scheduled:' .. queue, id)
-        enqueue(id, queue, 'LPUSH', ARGV[2])
-        return true
-      end
-    end
-  end
-
-  -- While Redis is full, cycle.lua reserves nothing either; it says why this has to be asked before the first write.
-  local is_full = type(redis.pcall('SETRANGE', 'taskdesk:nothing', 0, '')) == 'table'
-  if not is_full and redis.call('EXISTS', 'rq:suspended') == 0 then
-    for _, key in ipairs(KEYS) do
-      local queue = string.sub(key, 10)
-      if redis.call('SISMEMBER', 'taskdesk:paused', queue) == 0 then
-        local is_found = walk_wanted(queue, function(wanted) return served[wanted] and adopt(queue, wanted) end)
-        if is_found or redis.call('LLEN', key) > 0 then break end
-      end
+local function adopt(queue, wanted)
+  local foreign, registry = foreign_key(queue), registry_key(RQ_SCHEDULED, queue)
+  local from, to = '[' .. wanted .. ' ', '(' .. wanted .. '!'
+  for _, entry in ipairs(redis.call('ZRANGEBYLEX', foreign, from, to, 'LIMIT', 0, ADOPT_ENTRIES)) do
+    local id = string.match(entry, '^%S+ %S+ (.*)$')
+    local job = redis.call('HMGET', job_key(id), 'status', FOREIGN)
+    local due = tonumber(redis.call('ZSCORE', registry, id) or 0)
+    if job[1] ~= RQ_SCHEDULED or not job[2] or foreign_entry(id, job[2]) ~= entry then
+      redis.call('ZREM', foreign, entry)
+    elseif due > now() then -- a stock scheduler may hold a job that is due, and would queue it a second time
+      redis.call('ZREM', registry, id)
+      enqueue(id, queue, 'LPUSH', adopt_time)
+      return true
     end
   end
 end
 
+-- While Redis is full, cycle.lua reserves nothing either.
+if not is_full and redis.call('EXISTS', RQ_SUSPENDED) == 0 then
+  for _, key in ipairs(KEYS) do
+    local queue = string.sub(key, #QUEUE_KEY + 1)
+    if redis.call('SISMEMBER', PAUSED, queue) == 0 then
+      local is_found = walk_wanted(queue, function(wanted) return served[wanted] and adopt(queue, wanted) end)
+      if is_found or redis.call('LLEN', key) > 0 then break end
+    end
+  end
+end

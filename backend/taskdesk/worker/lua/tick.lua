@@ -1,95 +1,117 @@
--- What somebody has to do now and then: queue the scheduled jobs that are due, and take the jobs of lost workers.
--- Every worker may call it; Redis runs one at a time, so there is no leader to fence.
--- ARGV: 1 worker, 2 now, 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
+-- Queue the scheduled jobs that are due, and take the jobs of lost workers. Every worker may call this; Redis runs one
+-- script at a time, so no leader has to be fenced.
+--- @include settle, wanted
+-- ARGV: 1 worker, 2 now (as RQ writes it), 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
 -- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues;
 --       failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with its request's id; what
---       the handed-back jobs of these queues want}.
+--       the handed-back jobs of these queues want}. worker/supervisor/settlement.py decodes it.
+local worker_name, now_text, lost_error, lost_traceback, queues = ARGV[1], ARGV[2], ARGV[3], ARGV[4], {unpack(ARGV, 5)}
 
-local SCHEDULER_SECONDS = 4 -- after that another worker takes over a scheduler's lock
-local LEASE, EVERY, GRACE = 30, 4, 15 -- seconds
-local BATCH = 200
+local SCHEDULER_SECONDS = 4 -- after which another worker takes over a scheduler's lock
+local SWEEP_SECONDS = 4 -- between two looks for lost workers
+local GRACE_SECONDS = 15
+local WRITE_SECONDS = 60 -- RQ writes the entry of a scheduled job before the job
+local MAX_JOBS, MAX_WORKERS = 200, 20 -- that one call handles
 
-local me, now_text = ARGV[1], ARGV[2]
 local clock = now()
-local answer = {0, redis.call('SRANDMEMBER', PARENTS, BATCH), {}, {}}
+local schedules, lost, wanted = 0, {}, {}
+local parents = redis.call('SRANDMEMBER', PARENTS, MAX_JOBS)
 
-local locks, registries, foreign = {}, {}, {} -- the locks are RQ's own: a stock scheduler beside us keeps off
-for i = 5, #ARGV do
-  locks[#locks + 1] = 'rq:scheduler-lock:' .. ARGV[i]
-  registries[#registries + 1] = 'rq:scheduled:' .. ARGV[i]
-  foreign[#foreign + 1] = foreign_key(ARGV[i])
+local function keys_of(key_of)
+  local keys = {}
+  for n, queue in ipairs(queues) do keys[n] = key_of(queue) end
+  return keys
 end
-local owners = redis.call('MGET', unpack(locks))
-local is_any_scheduled = redis.call('EXISTS', unpack(registries)) > 0
 
-local function queue_what_is_due(queue, registry)
-  local due = redis.call('ZRANGEBYSCORE', registry, '-inf', clock, 'WITHSCORES', 'LIMIT', 0, BATCH)
+-- Return true if there is more.
+local function queue_what_is_due(queue)
+  local registry = registry_key(RQ_SCHEDULED, queue)
+  local due = redis.call('ZRANGEBYSCORE', registry, '-inf', clock, 'WITHSCORES', 'LIMIT', 0, MAX_JOBS)
   for n = 1, #due, 2 do
     local id, time = due[n], tonumber(due[n + 1])
-    local key = 'rq:job:' .. id
-    local job = redis.call('HMGET', key, 'status', 'enqueue_at_front', 'td_foreign')
-    if job[1] == 'scheduled' then
-      local front = job[2] == '1' and not job[3] -- at the head, its worker would do nothing but hand it back
-      enqueue(id, queue, front and 'LPUSH' or 'RPUSH', now_text)
+    local job = redis.call('HMGET', job_key(id), 'status', 'enqueue_at_front', FOREIGN)
+    if job[1] == RQ_SCHEDULED then
+      local at_front = job[2] == '1' and not job[3] -- at the head, its worker would do nothing but hand it back
+      enqueue(id, queue, at_front and 'LPUSH' or 'RPUSH', now_text)
       redis.call('PUBLISH', WAKE, id)
       redis.call('ZREM', registry, id)
-    elseif clock - time > 60 or redis.call('EXISTS', key) == 1 then -- RQ writes the entry before the job
+    elseif clock - time > WRITE_SECONDS or redis.call('EXISTS', job_key(id)) == 1 then
       redis.call('ZREM', registry, id)
     end
   end
-  return #due == 2 * BATCH
+  return #due == 2 * MAX_JOBS
 end
 
-for n, lock in ipairs(locks) do
-  if not owners[n] or owners[n] == me then
-    answer[1] = math.max(answer[1], 1)
-    redis.call('SET', lock, me, 'EX', SCHEDULER_SECONDS)
-    if is_any_scheduled and queue_what_is_due(ARGV[n + 4], registries[n]) then answer[1] = 2 end
+-- The locks are RQ's own, so a stock scheduler leaves these queues to us.
+local function schedule_queues()
+  local locks = keys_of(scheduler_lock_key)
+  local owners = redis.call('MGET', unpack(locks))
+  local registries = keys_of(function(queue) return registry_key(RQ_SCHEDULED, queue) end)
+  local is_any_scheduled = redis.call('EXISTS', unpack(registries)) > 0
+  for n, queue in ipairs(queues) do
+    if not owners[n] or owners[n] == worker_name then
+      schedules = math.max(schedules, 1)
+      redis.call('SET', locks[n], worker_name, 'EX', SCHEDULER_SECONDS)
+      if is_any_scheduled and queue_what_is_due(queue) then schedules = 2 end
+    end
   end
 end
 
-if redis.call('EXISTS', unpack(foreign)) > 0 then
-  for i = 5, #ARGV do
-    walk_wanted(ARGV[i], function(wanted) answer[4][#answer[4] + 1] = wanted end)
+local function look_for_wanted()
+  if redis.call('EXISTS', unpack(keys_of(foreign_key))) == 0 then return end
+  for _, queue in ipairs(queues) do
+    walk_wanted(queue, function(wish) wanted[#wanted + 1] = wish end)
   end
 end
 
-local last = tonumber(redis.call('GET', 'taskdesk:sweep:last') or 0)
-if clock - last < EVERY and clock >= last then return answer end
-redis.call('SET', 'taskdesk:sweep:last', clock)
-if clock - last > GRACE or clock < last then
-  -- Redis was away, or its clock was set: no worker could say that it lives. Let them first.
-  redis.call('SET', 'taskdesk:sweep:grace', 1, 'EX', GRACE)
+-- Return true if it is time to look for lost workers. If Redis was away, or its clock was set, no worker could send a
+-- heartbeat: wait GRACE_SECONDS until they have.
+local function is_sweep_due()
+  local last = tonumber(redis.call('GET', LAST_TAKEOVER) or 0)
+  if clock - last < SWEEP_SECONDS and clock >= last then return false end
+  redis.call('SET', LAST_TAKEOVER, clock)
+  if clock - last > GRACE_SECONDS or clock < last then redis.call('SET', TAKEOVER_GRACE, 1, 'EX', GRACE_SECONDS) end
+  return redis.call('EXISTS', TAKEOVER_GRACE) == 0
 end
-if redis.call('EXISTS', 'taskdesk:sweep:grace') == 1 then return answer end
 
 local function lose(worker, how, id, execution)
   local status = release({worker = worker, now_text = now_text, how = how, id = id, execution = execution,
-    error = ARGV[3], traceback = ARGV[4]})
+    error = lost_error, traceback = lost_traceback})
   if status and how == 'lost' then
-    table.insert(answer[3], {id, redis.call('HGET', 'rq:job:' .. id, 'td_request') or ''})
+    lost[#lost + 1] = {id, redis.call('HGET', job_key(id), REQUEST) or ''}
   end
 end
 
-for _, worker in ipairs(redis.call('ZRANGEBYSCORE', 'taskdesk:workers', '-inf', clock - LEASE, 'LIMIT', 0, 20)) do
-  local key = 'rq:worker:' .. worker
-  local held = redis.call('HMGET', key, 'current_job', 'td_execution', 'queues', 'td_next')
-  if held[4] then lose(worker, 'put_back', string.match(held[4], '^(.*):([^:]*)$')) end
-  if held[1] and held[2] then lose(worker, 'lost', held[1], held[2]) end
-  redis.call('ZREM', 'taskdesk:workers', worker)
-  redis.call('SREM', 'rq:workers', key)
-  for queue in string.gmatch(held[3] or '', '[^,]+') do redis.call('SREM', 'rq:workers:' .. queue, key) end
+local function take_over(worker)
+  local key = worker_key(worker)
+  local record = redis.call('HMGET', key, 'current_job', EXECUTION, 'queues', PREFETCHED)
+  local current_job, execution, its_queues, prefetched = record[1], record[2], record[3], record[4]
+  if prefetched then lose(worker, 'put_back', string.match(prefetched, '^(.*):([^:]*)$')) end
+  if current_job and execution then lose(worker, 'lost', current_job, execution) end
+  redis.call('ZREM', WORKERS, worker)
+  redis.call('SREM', RQ_WORKERS, key)
+  for queue in string.gmatch(its_queues or '', '[^,]+') do redis.call('SREM', queue_workers_key(queue), key) end
   redis.call('DEL', key)
 end
--- Whose worker left no record: of a stock worker, or of a time when Redis was away for long.
-for i = 5, #ARGV do
-  for _, member in ipairs(redis.call('ZRANGEBYSCORE', 'rq:wip:' .. ARGV[i], '-inf', clock, 'LIMIT', 0, BATCH)) do
+
+-- Jobs whose worker left no record: of a stock worker, or from when Redis was away for long.
+local function take_abandoned(queue)
+  local wip = registry_key(WIP, queue)
+  for _, member in ipairs(redis.call('ZRANGEBYSCORE', wip, '-inf', clock, 'LIMIT', 0, MAX_JOBS)) do
     local id, execution = string.match(member, '^(.*):([^:]*)$')
-    if not id or redis.call('EXISTS', 'rq:job:' .. id) == 0 then
-      redis.call('ZREM', 'rq:wip:' .. ARGV[i], member)
+    if not id or redis.call('EXISTS', job_key(id)) == 0 then
+      redis.call('ZREM', wip, member)
     else
-      lose(redis.call('HGET', 'rq:job:' .. id, 'worker_name') or '', 'lost', id, execution)
+      lose(redis.call('HGET', job_key(id), 'worker_name') or '', 'lost', id, execution)
     end
   end
 end
-return answer
+
+schedule_queues()
+look_for_wanted()
+if is_sweep_due() then
+  local silent = redis.call('ZRANGEBYSCORE', WORKERS, '-inf', clock - LEASE_SECONDS, 'LIMIT', 0, MAX_WORKERS)
+  for _, worker in ipairs(silent) do take_over(worker) end
+  for _, queue in ipairs(queues) do take_abandoned(queue) end
+end
+return {schedules, parents, lost, wanted}

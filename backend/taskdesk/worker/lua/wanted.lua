@@ -1,8 +1,10 @@
--- What the handed-back jobs of a queue want, each once: `visit` gets it, and ends the walk by an answer that is true.
-local MOST_WANTED = 100
+-- What the handed-back jobs of a queue want, each once: `visit` gets it, and ends the walk by returning true.
+
+local MAX_WANTED = 100
+
 local function walk_wanted(queue, visit)
   local from, seen = '-', 0
-  while seen < MOST_WANTED do
+  while seen < MAX_WANTED do
     local entry = redis.call('ZRANGEBYLEX', foreign_key(queue), from, '+', 'LIMIT', 0, 1)[1]
     if not entry then return end
     local wanted = string.match(entry, '^%S+')

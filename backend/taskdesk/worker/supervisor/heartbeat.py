@@ -12,7 +12,7 @@ from taskdesk.jobs.rq_time import now_text
 from taskdesk.service import clock
 from taskdesk.worker.leases import EXECUTION_LEASE_SECONDS, RECORD_TTL_SECONDS
 from taskdesk.worker.process_memory import resident_memory
-from taskdesk.worker.scripts import BEAT
+from taskdesk.worker.scripts import HEARTBEAT
 from taskdesk.worker.shared.activity import Activity, RunningJob
 
 IDLE_SECONDS, BUSY_SECONDS = 10.0, 2.0  # from one heartbeat to the next
@@ -59,7 +59,7 @@ class Heartbeat:
         before = (ending.job_id, ending.execution) if running and ending else ()
         news = (number, jobs, seconds, by_queue, resident_memory(child_pid))
         asked = clock.monotonic()
-        is_whole, verdict, told = BEAT(
+        is_whole, verdict, told = HEARTBEAT(
             self._redis, self._worker_name, now_text(), RECORD_TTL_SECONDS, *news, *job, *before
         )
         clock.adjust(told, asked)

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from taskdesk.jobs.throughput import ended_key
+from taskdesk.jobs.keys import ended_key
 
 
 def test_queues_show_what_waits_runs_and_ended_and_lead_to_the_jobs(client, submit, run_worker, page):

@@ -12,7 +12,7 @@ from taskdesk.worker.child.queue_waiter import QueueWaiter
 from taskdesk.worker.child.sandbox import Sandbox
 from taskdesk.worker.child.script_connection import CHUNK_BYTES, ScriptConnection
 from taskdesk.worker.redis_retry import Interrupted
-from taskdesk.worker.scripts import COUNT
+from taskdesk.worker.scripts import COUNT_SUCCESS
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_wait_for_redis_shows_life_at_each_attempt(show_life, signs):
     )
 
     with pytest.raises(Interrupted):
-        connection.call(COUNT, (), ("default",))
+        connection.call(COUNT_SUCCESS, (), ("default",))
 
     assert len(signs) > 6
 
@@ -53,7 +53,7 @@ def test_a_wait_for_redis_shows_life_at_each_attempt(show_life, signs):
 def test_a_large_result_is_sent_with_signs_of_life(redis, signs, show_life):
     connection = ScriptConnection(redis, 5, give_up=lambda: False, show_life=show_life)
 
-    connection.call(COUNT, (), ("x" * 5 * CHUNK_BYTES,))
+    connection.call(COUNT_SUCCESS, (), ("x" * 5 * CHUNK_BYTES,))
 
     connection.close()
     assert signs.count(0.0) > 5

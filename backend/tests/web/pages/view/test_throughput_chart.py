@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskdesk.jobs.throughput import ended_key
+from taskdesk.jobs.keys import ended_key
 from taskdesk.web.pages.view.throughput_chart import Bar, bars
 
 

@@ -1,0 +1,2 @@
+-- Adopt a handed-back job that this worker serves, then end a job and reserve the next as always.
+--- @include adopt, cycle

@@ -1,0 +1,25 @@
+-- What the scripts of a worker share.
+--
+-- An execution is RQ's record of one attempt at a job. While it lasts, "<job>:<execution>" is in rq:wip:<queue>, the
+-- job's status is "started" and its worker's record names both. Every script that ends it first removes that entry, so
+-- one that comes late changes nothing.
+
+local function now()
+  local time = redis.call('TIME')
+  return tonumber(time[1]) + tonumber(time[2]) / 1000000
+end
+
+local function queue_of(id)
+  return redis.call('HGET', JOB_KEY .. id, 'origin') or ''
+end
+
+-- Remove the execution from the worker's record.
+local function forget(worker, execution)
+  local record = redis.call('HMGET', worker, EXECUTION, PREFETCHED)
+  if record[1] == execution then
+    redis.call('HDEL', worker, 'current_job', EXECUTION)
+    redis.call('HSET', worker, 'state', 'idle', 'current_job_working_time', '0')
+  elseif record[2] and string.match(record[2], '[^:]*$') == execution then
+    redis.call('HDEL', worker, PREFETCHED)
+  end
+end

@@ -1,0 +1,42 @@
+-- Try a job again after an attempt that failed.
+--- @include execution, enqueue
+
+local MAX_ATTEMPTS_KEPT = 10 -- the last ones
+
+-- Decode a list of a field that others may have damaged: an error here would leave the job without an end.
+local function decoded(text)
+  local is_whole, value = pcall(cjson.decode, text or '[]')
+  return is_whole and type(value) == 'table' and value or {}
+end
+
+-- Return the seconds until the next attempt: RQ's Job.get_retry_interval.
+local function retry_interval(key, retries_left)
+  local intervals = decoded(redis.call('HGET', key, 'retry_intervals'))
+  if #intervals == 0 then return 0 end
+  return tonumber(intervals[math.max(#intervals - retries_left, 0) + 1] or intervals[#intervals]) or 0
+end
+
+-- Store what the attempt was, for jobs/job_hash.py.
+local function remember_attempt(key, now_text, error)
+  local job = redis.call('HMGET', key, ATTEMPTS, 'started_at', 'worker_name')
+  local attempts = decoded(job[1])
+  if #attempts == MAX_ATTEMPTS_KEPT then table.remove(attempts, 1) end
+  table.insert(attempts, {started_at = job[2], ended_at = now_text, worker = job[3], error = cjson.decode(error)})
+  redis.call('HSET', key, ATTEMPTS, cjson.encode(attempts))
+end
+
+-- Return the job's new status. A job that lost its process is tried at once, at the head of its queue: nobody has found
+-- anything wrong with the job.
+local function retry(id, queue, retries_left, now_text, error, is_lost)
+  local key = job_key(id)
+  local interval = is_lost and 0 or retry_interval(key, retries_left)
+  remember_attempt(key, now_text, error)
+  redis.call('HSET', key, 'retries_left', retries_left - 1, 'ended_at', now_text, ERROR, error)
+  if interval > 0 then
+    schedule(id, queue, now() + interval)
+    return RQ_SCHEDULED
+  end
+  local at_front = is_lost or redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
+  enqueue(id, queue, at_front and 'LPUSH' or 'RPUSH', now_text)
+  return RQ_QUEUED
+end

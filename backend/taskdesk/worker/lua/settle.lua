@@ -1,0 +1,88 @@
+-- End an execution other than by success.
+--- @include execution, throughput, lifetime, retry, hand_back
+
+-- Add a result to RQ's stream. Empty values are left out.
+local function add_failure(ending)
+  local fields = {'type', 2, 'worker_name', ending.worker}
+  local function add(field, text)
+    if text and text ~= '' then
+      fields[#fields + 1] = field
+      fields[#fields + 1] = text
+    end
+  end
+  add('exc_string', ending.traceback)
+  add('execution_id', ending.execution)
+  add('execution_started_at', ending.began)
+  add('execution_ended_at', ending.ended)
+  redis.call('XADD', results_key(ending.id), 'MAXLEN', '~', 10, '*', unpack(fields))
+end
+
+local function count_for_worker(worker, seconds)
+  if redis.call('EXISTS', worker) == 0 then return end
+  redis.call('HINCRBY', worker, 'failed_job_count', 1)
+  if seconds then redis.call('HINCRBYFLOAT', worker, 'total_working_time', seconds) end
+end
+
+-- Remove the execution. Return false if it is no longer the job's own.
+local function take_away(id, queue, execution, worker)
+  local is_mine = redis.call('ZREM', registry_key(WIP, queue), id .. ':' .. execution) == 1
+  redis.call('DEL', execution_key(id, execution))
+  redis.call('ZREM', executions_key(id), execution)
+  forget(worker, execution)
+  return is_mine and redis.call('HGET', job_key(id), 'status') == RQ_STARTED
+end
+
+-- End the job for good.
+local function fail(ending, queue, status, error)
+  local id, key = ending.id, job_key(ending.id)
+  local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')
+  local ttl = failure_ttl or DEFAULT_FAILURE_TTL
+  redis.call('HSET', key, 'status', status, 'ended_at', ending.now_text, 'last_heartbeat', ending.now_text, ERROR, error)
+  add_failure(ending)
+  expire_job(id, ttl)
+  if not failure_ttl then redis.call('PERSIST', results_key(id)) end -- as RQ does
+  redis.call('ZADD', registry_key(RQ_FAILED, queue), ttl < 0 and ttl or math.floor(now()) + ttl, id)
+  reindex(id)
+  if status == RQ_FAILED then
+    if redis.call('EXISTS', dependents_key(id)) == 1 then redis.call('SADD', PARENTS, id) end
+    count_ended(queue, FAILED, 1)
+  end
+end
+
+-- `how`:
+--   failed    the task raised, or was over a limit: tried again if the job has attempts left
+--   lost      its process died: as failed, but a job that loses MAX_LOSSES processes is not tried again
+--   stopped   somebody stopped the job
+--   put_back  it did not begin, or has to make way: to the head of its queue, and no attempt is charged
+--   foreign   its worker can't run it: handed back, and no attempt is charged; failed if no other could either
+-- Return the job's new status, and how often it was handed back; false if the execution is no longer the job's own.
+local function release(ending)
+  local id, how, error = ending.id, ending.how, ending.error
+  local key, queue, worker = job_key(id), queue_of(id), worker_key(ending.worker)
+  if not take_away(id, queue, ending.execution, worker) then return false end
+  redis.call('PUBLISH', WAKE, id)
+  if redis.call('HEXISTS', key, STOP) == 1 and how ~= 'stopped' then how, error = 'stopped', STOPPED_ERROR end
+
+  local is_over = false
+  if how == 'foreign' then
+    local times, is_expired = hand_back(id, queue, ending.foreign)
+    if times then return RQ_SCHEDULED, times end
+    if is_expired then error, ending.traceback, is_over = ending.foreign.error, ending.foreign.traceback, true end
+  elseif how == 'put_back' then
+    redis.call('HDEL', key, PROGRESS)
+    enqueue(id, queue, 'LPUSH', ending.now_text)
+    return RQ_QUEUED
+  end
+
+  redis.call('HDEL', key, PROGRESS, STOP, FOREIGN)
+  count_for_worker(worker, ending.seconds)
+  local losses = how == 'lost' and redis.call('HINCRBY', key, LOSSES, 1) or 0
+  local is_poison = losses >= MAX_LOSSES
+  local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
+  if how ~= 'stopped' and not is_over and not is_poison and retries_left > 0 then
+    return retry(id, queue, retries_left, ending.now_text, error, how == 'lost')
+  end
+  local status = how == 'stopped' and RQ_STOPPED or RQ_FAILED
+  fail(ending, queue, status, is_poison and POISON_ERROR or error)
+  return status
+end
