@@ -1,1 +1,1 @@
-"""How any process of ours lives: settings, start-up checks, connections, logs, errors."""
+"""What every program of ours needs: settings, start-up checks, connections, logs, errors."""

@@ -1,6 +1,6 @@
-"""Accounts: who may use the desk, by a password or by API tokens. The command line writes them, the web reads them.
+"""Accounts: users with passwords, and their API tokens. The command line writes them, the web reads them.
 
-A password is kept as its scrypt hash; a token as its SHA-256, because nobody can guess 256 random bits.
+A password is stored as its scrypt hash, a token as its SHA-256: nobody can guess the 256 random bits of a token.
 """
 
 from __future__ import annotations
@@ -19,21 +19,21 @@ from werkzeug.security import generate_password_hash
 from taskdesk.service.checks import MIN_PASSWORD_BYTES
 from taskdesk.service.errors import AppError
 
-USERS = "taskdesk:users"  # hash: JSON of a user by name
-TOKENS = "taskdesk:tokens"  # hash: JSON of an API token by the SHA-256 of its text
+USERS_KEY = "taskdesk:users"  # hash: name → the user as JSON
+TOKENS_KEY = "taskdesk:tokens"  # hash: SHA-256 of the token → the token as JSON
 
-ROLES = ("viewer", "user", "operator")  # each may what those before it may
+ROLES = ("viewer", "user", "operator")  # each includes the ones before it
 _NAME = re.compile(r"[0-9A-Za-z._@-]{1,64}")
 
 
 class InvalidAccount(AppError):
-    """Invalid account: a name, a password or a role is not as it has to be."""
+    """Invalid account: the name or the password breaks a rule."""
 
     status = 422
 
 
 class UserNotFound(AppError):
-    """Unknown user: there is none of this name."""
+    """Unknown user: no user has this name."""
 
     status = 404
 
@@ -42,7 +42,7 @@ class UserNotFound(AppError):
 
 
 class TokenNotFound(AppError):
-    """Unknown token: there is none of this id."""
+    """Unknown token: no token has this id."""
 
     status = 404
 
@@ -52,18 +52,18 @@ class TokenNotFound(AppError):
 
 @dataclass(frozen=True)
 class Identity:
-    """Who asks, and by which token, if by one. The name is empty where nobody has to log in."""
+    """The user of a request, and the name of the token, if it has one. `name` is empty where there is no login."""
 
     name: str
     role: str
     token: str = ""
 
     def has_role(self, role: str) -> bool:
-        """Whether this is someone of that role, or of one that may more."""
+        """Return True if the user has this role or a higher one."""
         return ROLES.index(self.role) >= ROLES.index(role)
 
     def may_change(self, owner: str) -> bool:
-        """Whether a job of `owner` may be changed, where its kind of change may be made at all."""
+        """Return True if the user may change a job of `owner`: operators may change all jobs, others only their own."""
         return self.role == "operator" or owner == self.name
 
 
@@ -72,7 +72,7 @@ ANYBODY = Identity("", "operator")
 
 @dataclass(frozen=True)
 class User:
-    """`password` is its hash."""
+    """A user. `password` is the hash of the password."""
 
     name: str
     role: str
@@ -82,7 +82,7 @@ class User:
 
 @dataclass(frozen=True)
 class Token:
-    """`role`: the most that it may; never more than its user."""
+    """An API token. `role` is its highest role; it never has more rights than its user."""
 
     id: str
     user: str
@@ -92,38 +92,40 @@ class Token:
 
 
 class Accounts:
+    """The accounts in Redis."""
+
     def __init__(self, redis: Redis):
         self._redis = redis
 
     def read(self) -> tuple[dict[str, User], dict[str, Token]]:
-        """The users by name, and the tokens by `token_digest`."""
+        """Return the users by name, and the tokens by `token_digest`."""
         with self._redis.pipeline(transaction=False) as pipeline:
-            users, tokens = pipeline.hgetall(USERS).hgetall(TOKENS).execute()
+            users, tokens = pipeline.hgetall(USERS_KEY).hgetall(TOKENS_KEY).execute()
         return (
             {name.decode(): _user(name.decode(), json.loads(stored)) for name, stored in users.items()},
             {digest.decode(): _token(digest.decode(), json.loads(stored)) for digest, stored in tokens.items()},
         )
 
     def put_user(self, name: str, password: str, role: str) -> None:
-        """Add a user, or give one another password and role. Raises InvalidAccount."""
+        """Add a user, or give an existing user a new password and role. Raises InvalidAccount."""
         _check_name(name)
         _check_password(password)
         record = {"password": generate_password_hash(password, "scrypt"), "role": role, "created": _now()}
-        self._redis.hset(USERS, name, json.dumps(record))
+        self._redis.hset(USERS_KEY, name, json.dumps(record))
 
     def remove_user(self, name: str) -> None:
-        """With all tokens of the user. Raises UserNotFound."""
+        """Remove a user and all tokens of the user. Raises UserNotFound."""
         users, tokens = self.read()
         if name not in users:
             raise UserNotFound(name)
-        # The tokens first: what is left of them would be of the next user of this name. A full Redis takes no
-        # transaction.
+        # Tokens go first: one that is left would belong to the next user of this name. It is no transaction, because a
+        # full Redis refuses transactions.
         if digests := [digest for digest, token in tokens.items() if token.user == name]:
-            self._redis.hdel(TOKENS, *digests)
-        self._redis.hdel(USERS, name)
+            self._redis.hdel(TOKENS_KEY, *digests)
+        self._redis.hdel(USERS_KEY, name)
 
     def add_token(self, user: str, name: str, role: str | None = None) -> str:
-        """The token, which is kept nowhere; of the user's role, or of one that may less.
+        """Create a token and return it; only its hash is stored. `role` is its highest role, by default the user's.
 
         Raises UserNotFound, InvalidAccount.
         """
@@ -133,16 +135,16 @@ class Accounts:
             raise UserNotFound(user)
         text = f"td_{secrets.token_urlsafe(32)}"
         record = {"user": user, "name": name, "role": role or users[user].role, "created": _now()}
-        self._redis.hset(TOKENS, token_digest(text), json.dumps(record))
+        self._redis.hset(TOKENS_KEY, token_digest(text), json.dumps(record))
         return text
 
     def revoke_token(self, token_id: str) -> None:
-        """Raises TokenNotFound."""
+        """Revoke a token. Raises TokenNotFound."""
         _, tokens = self.read()
         digests = [digest for digest, token in tokens.items() if token.id == token_id]
         if not digests:
             raise TokenNotFound(token_id)
-        self._redis.hdel(TOKENS, *digests)
+        self._redis.hdel(TOKENS_KEY, *digests)
 
 
 def token_digest(token: str) -> str:
@@ -150,13 +152,13 @@ def token_digest(token: str) -> str:
 
 
 def token_id(token: str) -> str:
-    """What names a token without telling it."""
+    """Return the id of a token, from which nobody can guess the token."""
     return token_digest(token)[:12]
 
 
 def _check_password(password: str) -> None:
     if len(password.encode()) < MIN_PASSWORD_BYTES:
-        raise InvalidAccount(f"A password has at least {MIN_PASSWORD_BYTES} bytes.")
+        raise InvalidAccount(f"A password needs at least {MIN_PASSWORD_BYTES} bytes.")
 
 
 def _check_name(name: str) -> None:

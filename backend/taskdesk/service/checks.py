@@ -1,6 +1,6 @@
-"""What prod refuses to start with: all of it named at once, in sentences, with what to do. Dev takes everything.
+"""Checks at the start. Prod refuses unsafe settings, and names all faults at once, each with what to do.
 
-A Redis that can't be reached is no fault of the settings: a process starts, and waits for it.
+A Redis that can't be reached is not a fault of the settings: a program starts and waits for it.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ MIN_SECRET_BYTES, MIN_PASSWORD_BYTES = 32, 12  # a program keeps a secret, a per
 REDIS_TIMEOUT_SECONDS = 2.0
 SIMILARITY_CUTOFF = 0.88  # of difflib; no two of our own names are this similar
 _REQUIRED = ("secret_key", "dashboard_password")
-_DEFAULTS = re.compile("change.?me|secret|password|passwort|example|default|taskdesk|admin", re.IGNORECASE)
+_GUESSABLE = re.compile("change.?me|secret|password|passwort|example|default|taskdesk|admin", re.IGNORECASE)
 _MAKE_ONE = "make one: openssl rand -hex 32"
 
 
 def exit_if_unsafe(settings: SharedSettings) -> None:
-    """In prod, print what is unsafe about these settings, and end the process with status 2.
+    """In prod, end the process with status 2 and a sentence for each unsafe setting, if there is one.
 
-    In dev, do so with status 3 if Redis wants another password.
+    In dev, only a wrong password for Redis ends it, with status 3.
     """
     if settings.env != "prod":
         exit_if_redis_denies_access(settings.redis_url.get_secret_value())
@@ -43,7 +43,7 @@ def exit_if_unsafe(settings: SharedSettings) -> None:
 
 
 def exit_if_redis_denies_access(url: str) -> None:
-    """End the process with status 3 and a sentence if Redis wants another password. A Redis that is away may come."""
+    """End the process with status 3 and a sentence if Redis wants another password. A Redis that is away does not."""
     try:
         with _connect(url) as redis:
             redis.ping()
@@ -55,62 +55,67 @@ def exit_if_redis_denies_access(url: str) -> None:
 
 
 def explain_denied_access(error: AuthenticationError) -> str:
-    """Return what to do when Redis does not let us in."""
+    """Return a sentence that says which password Redis wants, and where to write it."""
     if error.status_code == "NOAUTH":
         return "Redis wants a password, and REDIS_URL has none: write it as redis://:PASSWORD@HOST:6379/0."
-    return f"Redis refuses the password in REDIS_URL: {str(error).rstrip('.')}. Write Redis's own there (requirepass)."
+    return f"Redis refuses the password in REDIS_URL: {str(error).rstrip('.')}. Use the password in its requirepass."
 
 
 def find_problems(settings: SharedSettings) -> list[str]:
-    """One sentence for each."""
-    return [*_own(settings), *_misspelt(settings), *_of_redis(settings.redis_url.get_secret_value()), *_of_process()]
+    """Return a sentence for each unsafe setting."""
+    return [
+        *_setting_problems(settings),
+        *_misspelled_names(settings),
+        *_redis_problems(settings.redis_url.get_secret_value()),
+        *_process_problems(),
+    ]
 
 
-def _own(settings: SharedSettings) -> Iterator[str]:
-    """Of the values. Which of them there are depends on the role."""
+def _setting_problems(settings: SharedSettings) -> Iterator[str]:
+    """Yield the problems of the values. Each program has settings of its own."""
     values: dict[str, Any] = dict(settings)
     for name, value in values.items():
         if isinstance(value, SecretStr) and name.endswith(("_key", "_password")) and (value or name in _REQUIRED):
-            least = MIN_PASSWORD_BYTES if name.endswith("_password") else MIN_SECRET_BYTES
-            yield from _of_secret(name.upper(), value.get_secret_value(), least)
+            min_bytes = MIN_PASSWORD_BYTES if name.endswith("_password") else MIN_SECRET_BYTES
+            yield from _secret_problems(name.upper(), value.get_secret_value(), min_bytes)
     if values.get("trusted_hosts", True) == ():
-        yield "TRUSTED_HOSTS is empty: name the hosts that people type to come here, as desk.example.org."
+        yield "TRUSTED_HOSTS is empty: list the host names of this desk, such as desk.example.org."
     if values.get("auth", True) in ("off", False):
-        yield "AUTH is off: whoever reaches the desk could run tasks. Remove the line, or set AUTH=on."
+        yield "AUTH is off: everybody who reaches the desk could run tasks. Remove the line, or set AUTH=on."
 
 
-def _of_secret(what: str, value: str, least: int) -> Iterator[str]:
+def _secret_problems(what: str, value: str, min_bytes: int) -> Iterator[str]:
     length = len(value.encode())
     if not value:
         yield f"{what} is missing: {_MAKE_ONE}"
-    elif length < least:
-        yield f"{what} has {length} bytes, and needs {least}: {_MAKE_ONE}"
-    elif _DEFAULTS.search(value) or len(set(value)) < least // 4:
+    elif length < min_bytes:
+        yield f"{what} has {length} bytes, and needs {min_bytes}: {_MAKE_ONE}"
+    elif _GUESSABLE.search(value) or len(set(value)) < min_bytes // 4:
         yield f"{what} can be guessed: {_MAKE_ONE}"
 
 
-def _misspelt(settings: SharedSettings) -> Iterator[str]:
-    """Names that look like settings of this role, and are none."""
+def _misspelled_names(settings: SharedSettings) -> Iterator[str]:
+    """Yield a sentence for each name that looks like a misspelled setting of this program."""
     known = [name.upper() for name in type(settings).model_fields]
     file = settings.model_config.get("env_file")
     given = {*os.environ, *(dotenv_values(file) if isinstance(file, os.PathLike) else ()), *read_named_file()}
     for name in sorted({name.upper() for name in given} - {*known}):
         for meant in get_close_matches(name, known, 1, SIMILARITY_CUTOFF):
-            yield f"{name} is no setting: {meant} is. Correct the name, or remove it."
+            yield f"There is no setting {name}. {meant} is probably meant: correct the name, or remove it."
 
 
-def _of_redis(url: str) -> Iterator[str]:
+def _redis_problems(url: str) -> Iterator[str]:
     try:
-        with _connect(url) as known, _connect(url) as stranger:
+        with _connect(url) as ours, _connect(url) as stranger:
             options = stranger.connection_pool.connection_kwargs
-            yield from _of_secret("The password in REDIS_URL", options.get("password") or "", MIN_SECRET_BYTES)
+            yield from _secret_problems("The password in REDIS_URL", options.get("password") or "", MIN_SECRET_BYTES)
             options |= {"username": None, "password": None}
             is_open = _answers(stranger)
             if is_open:
                 yield "Redis answers without a password: set its requirepass."
-            yield from _of_server(stranger if is_open else known)
+            yield from _server_problems(stranger if is_open else ours)
     except AuthenticationError:
-        yield "Redis refuses the password in REDIS_URL: it has to be Redis's own requirepass."
+        yield "Redis refuses the password in REDIS_URL: use the password in its requirepass."
     except (ConnectionError, TimeoutError):
         return
     except (RedisError, ValueError) as error:
@@ -128,17 +133,17 @@ def _answers(redis: Redis) -> bool:
         return False
 
 
-def _of_server(redis: Redis) -> Iterator[str]:
+def _server_problems(redis: Redis) -> Iterator[str]:
     info = {**redis.info("server"), **redis.info("memory"), **redis.info("persistence")}
     version = str(info["redis_version"])
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < MIN_REDIS_VERSION:
-        yield f"Redis is {version}, and has to be {'.'.join(map(str, MIN_REDIS_VERSION))} or newer."
-    if not info["aof_enabled"] and not info["loading"]:  # while it reads the file it says that it has none
+        yield f"Redis has version {version}, and {'.'.join(map(str, MIN_REDIS_VERSION))} or newer is needed."
+    if not info["aof_enabled"] and not info["loading"]:  # while Redis loads the file, it reports 0
         yield "Redis has no append-only file, and would lose accepted jobs: set its appendonly to yes."
     if info["maxmemory_policy"] != "noeviction":
-        yield f"Redis evicts ({info['maxmemory_policy']}), jobs, too: set its maxmemory-policy to noeviction."
+        yield f"Redis would evict jobs ({info['maxmemory_policy']}): set its maxmemory-policy to noeviction."
 
 
-def _of_process() -> Iterator[str]:
+def _process_problems() -> Iterator[str]:
     if os.geteuid() == 0:
-        yield "The process runs as root: start it as another user. The images have one, uid 10001."
+        yield "The process runs as root: start it as another user. The images use uid 10001."

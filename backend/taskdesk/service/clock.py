@@ -1,7 +1,7 @@
-"""The time by Redis's clock, for whatever one machine writes and another compares: machines differ, and clocks jump.
+"""The time by Redis's clock, for times that one machine writes and another compares: clocks differ, and they jump.
 
-A process hears it now and then, when it talks to Redis anyhow, and goes on from there by a clock that never jumps. The
-processes that it has forked know what it has heard. Until the first has heard something it is this machine's time.
+A process reads Redis's clock when it talks to Redis anyway, and keeps the offset to its own monotonic clock. Forked
+processes share the offset. Before the first reading, the time is that of this machine.
 """
 
 from __future__ import annotations
@@ -17,32 +17,34 @@ _offset = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("d")  # [0]: Unix time b
 
 
 def monotonic() -> float:
-    """Seconds that never jump, for how long something takes."""
+    """Return seconds of a clock that never jumps, to measure durations."""
     return time.clock_gettime(_MONOTONIC)
 
 
 def now() -> float:
-    """Unix time."""
+    """Return the Unix time by Redis's clock."""
     return time.clock_gettime(_MONOTONIC) + _offset[0]
 
 
 def utc_now() -> datetime:
+    """Return the time by Redis's clock."""
     return datetime.fromtimestamp(now(), UTC)
 
 
 def adjust(answer: tuple[int, int], asked: float) -> float:
-    """The Unix time, after Redis's `answer` to TIME, for which it was asked at `asked` (monotonic).
+    """Adjust the clock to Redis's `answer` to TIME, and return the Unix time.
 
-    What we have is right as far as anybody can tell if it is between the question and the answer.
+    `asked` is the `monotonic()` time of the question. Redis read its clock between the question and now, so the offset
+    changes only as far as it contradicts that.
     """
     seconds, microseconds = map(int, answer)
-    told = seconds + microseconds / 1e6
-    _offset[0] = min(max(_offset[0], told - monotonic()), told - asked)
+    time_of_redis = seconds + microseconds / 1e6
+    _offset[0] = min(max(_offset[0], time_of_redis - monotonic()), time_of_redis - asked)
     return now()
 
 
 def sync(redis: Redis) -> float:
-    """The Unix time, fresh from Redis."""
+    """Adjust the clock by asking Redis, and return the Unix time."""
     asked = monotonic()
     return adjust(redis.time(), asked)
 

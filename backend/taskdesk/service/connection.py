@@ -1,9 +1,9 @@
-"""Connections beside redis-py's pool: one for its owner alone, and one that all callers of a process share.
+"""Connections outside redis-py's pool: one for a single owner, and one that all callers of a process share.
 
-redis-py opens them (URL, password, TLS, database) and makes its own Python values and errors of the answers. Between
-that a call is one write and one read. Its own way takes a connection from the pool for each call, and looks whether
-that still lives: under gevent, that is a turn of the event loop for each call. To submit a job takes 83 µs of CPU here,
-and 190 µs by the pool of redis-py 8.1 (111 µs by that of 5.3.1).
+redis-py opens them (URL, password, TLS, database) and turns answers into its own Python values and errors. Everything
+between is one write and one read. redis-py itself takes a connection from the pool for each call and checks whether it
+still works; under gevent, that is a turn of the event loop for each call. A submit takes 83 µs of CPU this way, and
+190 µs by the pool of redis-py 8.1 (111 µs by that of 5.3.1).
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from redis.exceptions import ConnectionError, InvalidResponse, TimeoutError
 
 from taskdesk.service.redis_errors import needs_new_connection
 
-_BUFFER = 65536  # bytes that are read at a time
+_READ_BYTES = 65536  # at a time
 
 
 def open_connection(redis: Redis) -> Connection:
-    """Open a connection beside the pool; the caller closes it. Raises RedisError, OSError.
+    """Open a connection outside the pool; the caller closes it. Raises RedisError, OSError.
 
-    The pool would count each that was ever made, and makes 100 at most.
+    The pool would count every connection that was ever made, and allows 100.
     """
     pool = redis.connection_pool
     connection: Connection = pool.connection_class(**pool.connection_kwargs)
@@ -37,15 +37,15 @@ def open_connection(redis: Redis) -> Connection:
 
 
 class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis
-    """What many callers ask at a time goes to Redis together, in one round trip: a round trip is what costs most.
+    """A client that sends the commands of concurrent callers to Redis in one round trip, which is what costs most.
 
-    A command is sent at once if none is under way; otherwise with all others that came meanwhile. Not for commands
-    that block. Pipelines and subscriptions have connections of their own, as ever.
+    A command is sent at once if none is under way, else together with all others that arrive until then. It must not be
+    used for commands that block. Pipelines and subscriptions have connections of their own, as in redis-py.
     """
 
     def __init__(self, **options: Any):
         super().__init__(**options)
-        self._link = _Link(self)
+        self._serial = _SerialConnection(self)
         self._packer = HiredisRespSerializer()
         self._waiting: deque[_Command] = deque()
         self._sending = threading.Lock()
@@ -54,22 +54,24 @@ class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis
         command = _Command(b"".join(self._packer.pack(*args)))
         self._waiting.append(command)
         with self._sending:
-            if not command.is_done:  # the caller before has not sent it with its own
+            if not command.is_done:  # no other caller has sent it with its own
                 self._send(command)
         return self.parse_response(command, args[0], **options)
 
     def close(self) -> None:
         super().close()
-        self._link.close()
+        self._serial.close()
 
     def _send(self, own: _Command) -> None:
         commands = [self._waiting.popleft() for _ in range(len(self._waiting))]
         try:
-            answers = self._link.ask(b"".join([command.packed for command in commands]), len(commands))
+            answers = self._serial.ask(b"".join([command.packed for command in commands]), len(commands))
         except Exception as error:
-            commands += [self._waiting.popleft() for _ in range(len(self._waiting))]  # nobody waits for two time-outs
+            commands += [
+                self._waiting.popleft() for _ in range(len(self._waiting))
+            ]  # they fail, too: no second time-out
             answers = [error] * len(commands)
-        except BaseException as error:  # this caller's greenlet is ended, and nobody reads the answers of the others
+        except BaseException as error:  # this caller was killed, so the others lose their answers
             lost = ConnectionError("Redis: the answer was not read.")
             answers = [error if command is own else lost for command in commands]
         for command, answer in zip(commands, answers, strict=True):
@@ -83,22 +85,22 @@ class _Command:
     is_done: bool = False
 
     def read_response(self, **_: Any) -> Any:
-        """As a connection of redis-py, whose `parse_response` reads from it."""
+        """Return or raise the answer. redis-py's `parse_response` calls this, as on a connection."""
         if isinstance(self.answer, BaseException):
             raise self.answer
         return self.answer
 
 
-class _Link:
-    """A connection for one caller at a time. One that Redis closed is opened again, once."""
+class _SerialConnection:
+    """A connection for one caller at a time. If Redis has closed it, it is opened again, once."""
 
     def __init__(self, redis: Redis):
         self._redis = redis
         self._connection: Connection | None = None
-        self._buffer = bytearray(_BUFFER)
+        self._buffer = bytearray(_READ_BYTES)
 
     def ask(self, packed: bytes, count: int) -> list[Any]:
-        """Send so many commands; their answers, errors among them. Raises RedisError."""
+        """Send `count` packed commands and return their answers, errors among them. Raises RedisError."""
         connection = self._connection
         if connection and connection.pid == os.getpid():
             try:
@@ -117,7 +119,7 @@ class _Link:
         try:
             self._socket.sendall(packed)
             answers = [self._receive() for _ in range(count)]
-        except BaseException as error:  # the answers that may come yet are nobody's
+        except BaseException as error:  # late answers would be taken for those of the next commands
             self.close()
             if isinstance(error, OSError):
                 kind = TimeoutError if isinstance(error, socket.timeout) else ConnectionError
@@ -132,7 +134,7 @@ class _Link:
             received = self._socket.recv_into(self._buffer)
             if not received:
                 raise ConnectionError("Redis has closed the connection.")
-            self._reader.feed(self._buffer, 0, received)  # type: ignore[arg-type]  # it takes any buffer
+            self._reader.feed(self._buffer, 0, received)  # type: ignore[arg-type]  # any buffer will do
         return answer
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the Redis of `make run` is: its port is free to vary, so it stands in a file beside the data."""
+"""The address of the Redis that `make run` starts. Its port varies: a file next to the data has the address."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def remove_redis_url(data_dir: Path) -> None:
 
 
 def find_redis_url(settings: SharedSettings) -> str:
-    """The address for a program that `make run` has not started: REDIS_URL if it is set, else the embedded one's."""
+    """Return REDIS_URL if it is set, else the address of the Redis that `make run` has started."""
     if "redis_url" not in settings.model_fields_set and _file(settings.data_dir).exists():
         return _file(settings.data_dir).read_text()
     return settings.redis_url.get_secret_value()

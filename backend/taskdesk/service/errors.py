@@ -1,21 +1,21 @@
-"""Errors that a user may see: each is a sentence, and knows the HTTP status that it should become."""
+"""Errors that a user may see: each has a sentence and the HTTP status to answer with."""
 
 from __future__ import annotations
 
 
 class AppError(Exception):
-    """Something that a user did or can mend."""
+    """An error that a user has made or can fix."""
 
     status = 500
 
     @property
     def title(self) -> str:
-        """The kind of error in words, the same for every occurrence."""
+        """Return the kind of error in words: the docstring of the class up to its colon."""
         return (type(self).__doc__ or "").split(":")[0].rstrip(".")
 
 
 class SettingsError(AppError):
-    """Settings are wrong: a process can't start with them."""
+    """Wrong settings: a program can't start with them."""
 
     def __init__(self, problems: list[str]):
         self.problems = problems
@@ -32,13 +32,13 @@ class RedisAway(AppError):
 
 
 class NoRoom(AppError):
-    """No room: it can be done later."""
+    """No room: the same request may succeed later."""
 
     status = 503
 
 
 class RedisFull(NoRoom):
-    """Redis full: what is left of its memory is for the results of jobs."""
+    """Redis full: the rest of its memory is reserved for the results of jobs."""
 
     def __init__(self, used: int = 0, limit: int = 0, share: float = 0):
         figures = ""

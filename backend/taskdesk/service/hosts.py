@@ -1,7 +1,7 @@
-"""Which requests a program that listens here takes for its own: by the name in Host, and by where they come from.
+"""Which requests are meant for us: by the name in their Host header, and by the site that sends them.
 
-A page of another site can give its own name the address of this machine (DNS rebinding): then its requests come from
-"the same origin", and nothing but the name in Host tells them from ours.
+A page of another site can make its own host name lead to this machine (DNS rebinding). The browser then takes its
+requests for requests of the same origin, and only the name in Host shows the difference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 from taskdesk.service.errors import AppError
 
-LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}  # no other site can have these
+LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}  # names that no other site can have
 _HOST = re.compile(r"(\[[^\]]+\]|[^:]+)(:\d*)?")
 
 
@@ -29,8 +29,10 @@ class UnknownHost(AppError):
 
 
 class TrustedHosts:
-    """The names in `trusted`; one that begins with a dot stands for all that end so, and for itself. Also LOOPBACK, and
-    the address that we listen on. If none is given, and others can reach us: any address, and this machine's own name.
+    """The host names that we answer to: those in `trusted`, LOOPBACK, and the address that we listen on.
+
+    A name with a leading dot includes all subdomains. If `trusted` is empty and other machines can reach us, any IP
+    address and the name of this machine are trusted, too.
     """
 
     def __init__(self, trusted: Collection[str], listens_on: str):
@@ -43,7 +45,7 @@ class TrustedHosts:
         self.trusts = lru_cache(256)(self._trusts)
 
     def _trusts(self, host: str) -> bool:
-        """Whether a request with this Host is meant for us."""
+        """Return True if a request with this Host header is meant for us."""
         found = _HOST.fullmatch(host.lower())
         name = found[1].rstrip(".") if found else ""
         if name in self._names or f".{name}".endswith(self._endings):
@@ -52,8 +54,9 @@ class TrustedHosts:
 
 
 def is_foreign(site: str | None, origin: str | None, host: str) -> bool:
-    """Whether a browser says that a page of another site sends this: in Sec-Fetch-Site, or in Origin where it has no
-    such header. Scripts say neither.
+    """Return True if the browser says that a page of another site sends the request.
+
+    `site` is the header Sec-Fetch-Site; old browsers have only `origin`. Scripts send neither.
     """
     if site:
         return site not in ("same-origin", "none")

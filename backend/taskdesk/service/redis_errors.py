@@ -1,7 +1,7 @@
-"""What an error of Redis means: one table, for redis-py's connections and the child's own (child/script_connection.py).
+"""What an error of Redis means: one table, for redis-py's connections and for those of the worker's child.
 
-Both make an answer into redis-py's exception. It has a class for most codes and then removes the code from the
-message; the codes below that have no class stay its first word. Redis 6 says the code of a script's error amid a
+Both turn an error into redis-py's exception. redis-py has a class for most codes, and then removes the code from the
+message; a code without a class stays the first word. Redis 6 puts the code of a script's error in the middle of a
 sentence, and every Redis does so when it discards a transaction.
 """
 
@@ -15,22 +15,21 @@ from taskdesk.service.errors import AppError, RedisAway, RedisFull
 
 OUT_OF_MEMORY, READ_ONLY = "OOM", "READONLY"
 
-# Answers after which the same call may succeed later. Redis is full, loads its file, runs a long script, can't write to
-# its disk, or another server is the master; or an operator has changed the password, and every connection is refused
-# until theirs and ours are the same.
+# After these answers, the same call may succeed later: Redis is full, loads its file, runs a long script, or can't
+# write to its disk; or another server is the master; or an operator is changing the password.
 PASSING = (
     *(OUT_OF_MEMORY, "LOADING", READ_ONLY, "BUSY", "MISCONF", "NOREPLICAS"),
     *("MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOAUTH", "WRONGPASS"),
 )
-# Another server, or another password, may answer on a new connection.
+# The same call may succeed on a new connection: with another server, or after a change of the password.
 _ELSEWHERE = (READ_ONLY, "LOADING", "MASTERDOWN", "CLUSTERDOWN", "NOAUTH", "WRONGPASS")
-# No answer, or one of a server that is not ready.
+# No answer, or that of a server that is not ready.
 _UNREACHED = (ConnectionError, TimeoutError, InvalidResponse, OSError)
 _CODE = re.compile(rf"(?:^|-|: )({'|'.join(PASSING)}) ")
 
 
 def code_of(error: BaseException) -> str:
-    """Return the code of the table that Redis answered with; empty if it is another, or there was no answer."""
+    """Return the code of PASSING that Redis answered with; empty for any other error."""
     code = getattr(error, "status_code", None)
     if code in PASSING:
         return str(code)
@@ -42,12 +41,12 @@ def code_of(error: BaseException) -> str:
 
 
 def is_passing(error: BaseException) -> bool:
-    """Return True if the same call may succeed later, without a change to the call."""
+    """Return True if the same call may succeed later."""
     return isinstance(error, _UNREACHED) or bool(code_of(error))
 
 
 def needs_new_connection(error: BaseException) -> bool:
-    """Return True if the same call may succeed on a new connection, and would not on this one."""
+    """Return True if the same call may succeed on a new connection, and not on this one."""
     return isinstance(error, _UNREACHED) or code_of(error) in _ELSEWHERE
 
 
@@ -56,7 +55,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def as_app_error(error: RedisError) -> AppError | None:
-    """Return what a user is told about it; None if it does not pass: then it is a bug."""
+    """Return the error for the user, or None if the error will not pass: then it is a bug."""
     if is_out_of_memory(error):
         return RedisFull()
     return RedisAway() if is_passing(error) else None

@@ -1,7 +1,7 @@
-"""Unexpected errors, told to Sentry where the setting SENTRY_DSN is. Without it, its library is not even imported.
+"""Reports of unexpected errors to Sentry, if SENTRY_DSN is set. Otherwise Sentry's library is not imported.
 
-What goes out is the kind of error, where in the code it was, and the tags: never a message, a variable, an argument or
-a header, which may hold what people have typed. The job's page and the log have the message, under the ids of the tags.
+A report has the kind of error, the lines of code, and the tags. It never has a message, a variable, an argument or a
+header: they may hold what people have typed. The job's page and the log have the message, under the ids of the tags.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _sentry: ModuleType | None = None
 
 
 def configure_sentry(dsn: SecretStr, env: str, role: str) -> None:
-    """Let this process and its children report, if there is a DSN. Raises SystemExit with status 2 if it is none."""
+    """Make this process and its children report errors, if there is a DSN. Raises SystemExit if the DSN is wrong."""
     global _sentry
     if not dsn.get_secret_value():
         return
@@ -32,7 +32,7 @@ def configure_sentry(dsn: SecretStr, env: str, role: str) -> None:
             dsn.get_secret_value(),
             environment=env,
             release=f"taskdesk@{VERSION}",
-            default_integrations=False,  # they would report what is logged, and add requests and arguments
+            default_integrations=False,  # they would report log lines, and add requests and arguments
             auto_enabling_integrations=False,
             send_default_pii=False,
             include_local_variables=False,
@@ -41,7 +41,7 @@ def configure_sentry(dsn: SecretStr, env: str, role: str) -> None:
             enable_backpressure_handling=False,  # it would start a thread
             send_client_reports=False,
             spotlight=False,
-            before_send=_without_words,
+            before_send=_strip_messages,
         )
     except ValueError as error:
         print(SettingsError([f"SENTRY_DSN: {error}"]), file=sys.stderr)
@@ -50,7 +50,7 @@ def configure_sentry(dsn: SecretStr, env: str, role: str) -> None:
 
 
 def report(error: BaseException, **tags: str) -> None:
-    """Report an error, unless it is one that callers have to expect. A thread sends it."""
+    """Report an error in a thread, unless it is an error of a user."""
     if _sentry and not (isinstance(error, AppError) and error.status < 500):
         _sentry.capture_exception(error, tags={name: value for name, value in tags.items() if value})
 
@@ -61,7 +61,7 @@ def flush_reports() -> None:
         _sentry.flush(timeout=FLUSH_TIMEOUT_SECONDS)
 
 
-def _without_words(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
+def _strip_messages(event: dict[str, Any], hint: dict[str, Any]) -> dict[str, Any]:
     for exception in event.get("exception", {}).get("values", ()):
         exception.pop("value", None)
     return event

@@ -1,7 +1,7 @@
-"""Settings: read once when a process starts, frozen, and handed to whoever needs them.
+"""Settings: read once when a program starts, frozen, and passed to the code that needs them.
 
-The order, first wins: arguments, environment, the file that `FLASK_CONFIG` names (YAML or JSON), `.env`, the files of
-`/run/secrets` (each has the name of a setting, and holds its value), defaults.
+The first source that has a setting wins: arguments, environment, the file that `FLASK_CONFIG` names (YAML or JSON),
+`.env`, files in `/run/secrets` (each has the name of a setting and holds its value), defaults.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from taskdesk.service.errors import SettingsError
 
 _CLONE = Path(__file__).resolve().parents[3]
 ROOT = _CLONE if (_CLONE / "docker-compose.yml").exists() else Path.cwd()  # of `.env` and of relative paths
-SECRETS = Path("/run/secrets")  # where Docker and Kubernetes put them
+SECRETS_FOLDER = Path("/run/secrets")  # where Docker and Kubernetes put secrets
 QUEUE_NAME = r"^[0-9A-Za-z_-]{1,64}$"
 
 
@@ -98,21 +98,18 @@ class SharedSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         sources = init_settings, env_settings, _NamedFile(settings_cls), dotenv_settings
-        return (*sources, SecretsSettingsSource(settings_cls, SECRETS)) if SECRETS.is_dir() else sources
+        return (*sources, SecretsSettingsSource(settings_cls, SECRETS_FOLDER)) if SECRETS_FOLDER.is_dir() else sources
 
 
 Settings = TypeVar("Settings", bound=SharedSettings)
 
 
 def load(settings_class: type[Settings], **overrides: Any) -> Settings:
-    """Read the settings of one role.
-
-    Raises SettingsError, which names everything that is wrong at once.
-    """
+    """Read the settings of one program. Raises SettingsError, which names all faults at once."""
     try:
         return settings_class(**overrides)
     except ValidationError as error:
-        # A default that depends on a setting that is wrong can't be told: only the wrong one is named.
+        # A default that depends on a wrong setting can't be computed. That is no fault of its own.
         wrong = [e for e in error.errors() if e["type"] != "default_factory_not_called"]
         raise SettingsError([_sentence(settings_class, e) for e in wrong]) from None
 
@@ -125,7 +122,7 @@ def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
 
 
 def load_settings_or_exit(settings_class: type[Settings]) -> Settings:
-    """As `load`; on an error it prints the sentences and ends the process with status 2."""
+    """Read the settings of one program, or print what is wrong and end the process with status 2."""
     try:
         return load(settings_class)
     except SettingsError as error:
@@ -142,7 +139,7 @@ class _NamedFile(PydanticBaseSettingsSource):
 
 
 def read_named_file() -> dict[str, Any]:
-    """The settings, by their names in lower case, of the file that the environment variable FLASK_CONFIG names."""
+    """Return the settings of the file that FLASK_CONFIG names, by their names in lower case."""
     name = os.environ.get("FLASK_CONFIG")
     if not name:
         return {}
@@ -151,5 +148,5 @@ def read_named_file() -> dict[str, Any]:
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError([f"FLASK_CONFIG names {name}, which can't be read: {error}"]) from None
     if not isinstance(content, dict):
-        raise SettingsError([f"FLASK_CONFIG names {name}, which is no mapping of settings to values."])
+        raise SettingsError([f"FLASK_CONFIG names {name}, which is not a mapping of settings to values."])
     return {str(key).lower(): value for key, value in content.items()}

@@ -7,7 +7,7 @@ from click.testing import CliRunner
 from werkzeug.security import check_password_hash
 
 from taskdesk.cli import program
-from taskdesk.service.accounts import TOKENS, USERS, Accounts, token_digest
+from taskdesk.service.accounts import TOKENS_KEY, USERS_KEY, Accounts, token_digest
 
 PASSWORD = "correct horse battery"
 
@@ -42,7 +42,7 @@ def test_a_password_is_asked_for_twice_and_not_shown(redis, add_user):
 
 def test_a_password_is_kept_as_a_hash_and_can_be_changed(redis, add_user):
     add_user("ann", "--password-stdin")
-    first = redis.hget(USERS, "ann").decode()
+    first = redis.hget(USERS_KEY, "ann").decode()
     add_user("ann", "--password-stdin", "--role", "viewer", typed="another long one\n")
 
     users, _ = Accounts(redis).read()
@@ -54,7 +54,7 @@ def test_a_password_is_kept_as_a_hash_and_can_be_changed(redis, add_user):
 @pytest.mark.parametrize(("name", "password"), [("ann", "too short"), ("a\x1bb", PASSWORD), ("a" * 65, PASSWORD)])
 def test_a_short_password_or_a_strange_name_is_refused(redis, add_user, name, password):
     assert add_user(name, "--password-stdin", typed=f"{password}\n").exit_code == 2
-    assert redis.hlen(USERS) == 0
+    assert redis.hlen(USERS_KEY) == 0
 
 
 def test_a_token_is_shown_once_listed_by_its_id_and_revoked(run, add_user, redis):
@@ -67,9 +67,9 @@ def test_a_token_is_shown_once_listed_by_its_id_and_revoked(run, add_user, redis
     assert text.startswith("td_")
     assert token_id in made.stderr
     assert f"{token_id}\tann\tci\tuser\t" in listed
-    assert text not in listed + repr(redis.hgetall(TOKENS))
+    assert text not in listed + repr(redis.hgetall(TOKENS_KEY))
     assert run("token", "revoke", token_id).exit_code == 0
-    assert redis.hlen(TOKENS) == 0
+    assert redis.hlen(TOKENS_KEY) == 0
 
 
 def test_the_tokens_of_a_user_go_with_the_user(run, add_user, redis):

@@ -76,8 +76,8 @@ def test_nothing_is_wrong_with_a_redis_and_settings_as_the_documents_say(set_red
     ("options", "sentence"),
     [
         ({"appendonly": "no"}, "Redis has no append-only file"),
-        ({"maxmemory_policy": "allkeys-lru"}, "Redis evicts (allkeys-lru)"),
-        ({"maxmemory_policy": "volatile-ttl"}, "Redis evicts (volatile-ttl)"),
+        ({"maxmemory_policy": "allkeys-lru"}, "Redis would evict jobs (allkeys-lru)"),
+        ({"maxmemory_policy": "volatile-ttl"}, "Redis would evict jobs (volatile-ttl)"),
         ({"requirepass": ""}, "Redis answers without a password"),
         ({"requirepass": "another"}, "Redis refuses the password in REDIS_URL"),
     ],
@@ -93,7 +93,7 @@ def test_an_old_redis_is_refused(set_redis, monkeypatch):
 
     (found,) = problems(set_redis())
 
-    assert found.endswith("and has to be 99.0 or newer.")
+    assert found.endswith("and 99.0 or newer is needed.")
 
 
 def test_all_that_is_wrong_with_a_redis_as_it_comes_is_named_at_once(set_redis, server):
@@ -103,7 +103,7 @@ def test_all_that_is_wrong_with_a_redis_as_it_comes_is_named_at_once(set_redis, 
         "The password in REDIS_URL is missing",
         "Redis answers without a password",
         "Redis has no append-only file, and would lose accepted jobs",
-        "Redis evicts (allkeys-lru), jobs, too",
+        "Redis would evict jobs (allkeys-lru)",
     ]
 
 
@@ -154,7 +154,7 @@ def test_a_misspelt_name_is_refused_wherever_it_stands(set_redis, monkeypatch, t
     monkeypatch.setenv(name, "7")
 
     assert in_file == in_named_file == problems(set_redis())
-    assert in_file[0].startswith(f"{name.upper()} is no setting: ")
+    assert in_file[0].startswith(f"There is no setting {name.upper()}. ")
 
 
 def test_no_setting_of_one_role_looks_like_a_misspelt_one_of_another():

@@ -46,7 +46,7 @@ def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
 def test_a_secret_may_be_a_file_of_its_own(tmp_path, monkeypatch):
     (tmp_path / "redis_url").write_text("redis://:from-a-file@host/0\n")
     monkeypatch.delenv("REDIS_URL", raising=False)
-    monkeypatch.setattr("taskdesk.service.settings.SECRETS", tmp_path)
+    monkeypatch.setattr("taskdesk.service.settings.SECRETS_FOLDER", tmp_path)
 
     assert load(WorkerSettings, _env_file=None).redis_url.get_secret_value() == "redis://:from-a-file@host/0"
 
