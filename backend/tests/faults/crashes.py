@@ -109,22 +109,24 @@ class _Child(Child):
 
     steps: Iterator[Step]
     owner: Supervisor
+    jobs = 0
 
     def _prepare_process(self) -> int:
+        self._attempts.run = self._attempt
         return -1
 
-    def _run(self, job: ReservedJob) -> EndedJob:
+    def _attempt(self, job: ReservedJob) -> EndedJob:
         meddle, succeeds = next(self.steps)
         self.owner.begun.append(job.id)
-        self._has_result = True
+        self._state.has_result = True
         began = time.time()
         meddle(self.owner, job)
-        self._jobs += 1
-        self._needs_recycle = self._jobs >= self.owner.most_jobs
+        self.jobs += 1
+        self._state.needs_recycle = self.jobs >= self.owner.most_jobs
         self._activity.rest()
         failure = None if succeeds else Failure.of(ValueError("so it is"), job.timeout)
         seconds, self.owner.frozen = self.owner.frozen, 0.0
-        return EndedJob(job, began - seconds, began, seconds, b'"done"', '"text"', failure, None)
+        return EndedJob(job, "", began - seconds, began, seconds, b'"done"', '"text"', failure)
 
 
 class _InPlace(ChildProcess):
@@ -172,7 +174,7 @@ class Supervisor(TaskWorker):
             burst=True,
             supervisor=0,
         )
-        child.steps, child.owner, child._pace = iter(steps), self, pace
+        child.steps, child.owner, child._attempts.pace = iter(steps), self, pace
         try:
             status = child.run()
             self._activity.clear()

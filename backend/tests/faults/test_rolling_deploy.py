@@ -205,21 +205,21 @@ def test_a_job_that_is_canceled_or_deleted_while_it_is_handed_back_never_runs(de
 HARM = """
 import os, pathlib, signal, time
 import taskdesk.worker.supervisor.hang_detector, worker
-from taskdesk.worker.child.loop import Child
+from taskdesk.worker.child.completion import Completion
 
 taskdesk.worker.supervisor.hang_detector.HANG_SECONDS = 3
-hand_back, left = Child._hand_back, pathlib.Path(os.environ["HARM"])
+hand_back, left = Completion._hand_back, pathlib.Path(os.environ["HARM"])
 
-def harmed(child, *arguments):
+def harmed(completion, *arguments):
     deaths = left.read_text().splitlines()
     left.write_text("\\n".join(deaths[1:]))
     if deaths and deaths[0] == "dies":
         os.kill(os.getpid(), signal.SIGKILL)
     if deaths and deaths[0] == "hangs":
         time.sleep(100)
-    return hand_back(child, *arguments)
+    return hand_back(completion, *arguments)
 
-Child._hand_back = harmed
+Completion._hand_back = harmed
 raise SystemExit(worker.main())
 """
 

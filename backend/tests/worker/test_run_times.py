@@ -12,7 +12,7 @@ from rq.serializers import JSONSerializer
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import job_key
 from taskdesk.jobs.statistics import Statistics, typical
-from taskdesk.worker.child.loop import Child
+from taskdesk.worker.child.completion import Completion
 from tests.conftest import wait_until
 
 
@@ -57,13 +57,13 @@ def test_many_short_jobs_are_all_counted(submit, run_worker, redis, statistics):
 def test_a_run_counts_though_its_process_is_slow_to_read_that_redis_has_its_end(
     submit, run_worker, statistics, monkeypatch
 ):
-    read = Child._ended
+    read = Completion.confirm
 
-    def read_slowly(child, *arguments):
+    def read_slowly(completion, *arguments):
         time.sleep(0.5)  # in which its supervisor is told that the job does not run
-        return read(child, *arguments)
+        return read(completion, *arguments)
 
-    monkeypatch.setattr(Child, "_ended", read_slowly)
+    monkeypatch.setattr(Completion, "confirm", read_slowly)
     for _ in range(2):
         submit("echo", text="a")
 

@@ -1,14 +1,29 @@
-"""A job in the hands of the worker's child: as it was reserved, and how it has ended."""
+"""Reserve jobs: one call of Redis ends the job before, if that has succeeded, and reserves the next (cycle.lua)."""
 
 from __future__ import annotations
 
+import uuid
+from base64 import b64encode
 from typing import Any, NamedTuple
 
+from taskdesk.jobs.keys import queue_key
+from taskdesk.jobs.rq_time import now_text
+from taskdesk.jobs.scripts import Script
 from taskdesk.service.errors import AppError
-from taskdesk.service.logs import job_fields
+from taskdesk.service.logs import job_fields, set_default_fields
+from taskdesk.worker.child.queue_order import QueueOrder
+from taskdesk.worker.child.script_connection import ScriptConnection
+from taskdesk.worker.child.state import ChildState
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.job_data import reference_of
+from taskdesk.worker.leases import EXECUTION_LEASE_SECONDS
+from taskdesk.worker.scripts import ADOPT, CYCLE
 from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.foreign_jobs import ForeignJobs
+
+ENDED, NOT_OURS, NEEDS_RQ = 1, 0, -1  # what cycle.lua says of the job that has succeeded
+NULL = b"null"  # a result that needs no room
 
 
 class ReservedJob(NamedTuple):
@@ -26,11 +41,11 @@ class ReservedJob(NamedTuple):
 
     @property
     def about(self) -> dict[str, str]:
-        """What a line of the log says it is about."""
+        """The fields by which a line of the log names the job."""
         return job_fields(self.id, self.request_id)
 
     def is_of(self, references: set[str]) -> bool:
-        """Whether its task is one of these."""
+        """Return True if the job's task is one of these."""
         return bool(references) and reference_of(self.data) in references
 
 
@@ -38,18 +53,101 @@ class EndedJob(NamedTuple):
     """How a job has ended, before Redis knows. `content` and `kinds` are JSON; the times are Unix time."""
 
     job: ReservedJob
+    reference: str  # of its task; empty if nobody can tell
     began: float
     ended: float
     seconds: float
-    content: bytes
-    kinds: str
-    failure: Failure | None
-    refusal: AppError | None  # why it did not begin, if another worker may run it; then it has a failure, too
+    content: bytes = b""
+    kinds: str = ""
+    failure: Failure | None = None
+    refusal: AppError | None = None  # why it did not begin, if another worker may run it; then it has a failure, too
 
 
-def reserved(answer: Any, settings: WorkerSettings) -> ReservedJob:
-    """The job of what cycle.lua has answered."""
-    _, _, job_id, execution, queue, fields = answer
+class Reservation(NamedTuple):
+    """What cycle.lua answers.
+
+    `previous`: ENDED, NOT_OURS or NEEDS_RQ; ENDED also if there was no job to end. `job`: the next one; without one,
+    `reason` is b"none", b"again" (ask at once), b"suspended" or b"paused", then with the queues that are.
+    """
+
+    previous: int
+    reason: bytes
+    job: ReservedJob | None = None
+    paused: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, answer: Any, settings: WorkerSettings) -> Reservation:
+        previous, what, *more = answer
+        if what == b"job":
+            return cls(previous, what, _reserved(more, settings))
+        if what == b"paused":
+            return cls(previous, what, paused=frozenset(queue_key(queue.decode()) for queue in more[0]))
+        return cls(previous, what)
+
+
+class Reserver:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        connection: ScriptConnection,
+        *,
+        worker_name: str,
+        order: QueueOrder,
+        activity: Activity,
+        foreign: ForeignJobs,
+        state: ChildState,
+    ):
+        self._settings = settings
+        self._connection = connection
+        self._worker_name = worker_name
+        self._order = order
+        self._activity = activity
+        self._foreign = foreign
+        self._state = state
+        self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
+        self._executions = activity.totals()[0].total()  # a child that runs one job only goes on counting, too
+
+    def reserve(self, ended: EndedJob | None = None) -> Reservation:
+        """End a job, if one has succeeded, and reserve the next, unless this process takes no more."""
+        reservation = Reservation.of(self._connection.call(*self._command(ended)), self._settings)
+        if reservation.previous == NEEDS_RQ:
+            return reservation  # should this process die now, its supervisor has to see which job it was at
+        self._state.has_result = False
+        if not reservation.job:
+            self._activity.clear()
+            set_default_fields({})
+        return reservation
+
+    def send(self, ended: EndedJob | None, begins: ReservedJob) -> bool:
+        """As `reserve`, while job `begins` runs; `receive` has to be called next. False if Redis is away."""
+        return self._connection.send(*self._command(ended, begins))
+
+    def receive(self) -> Reservation:
+        return Reservation.of(self._connection.answer(), self._settings)
+
+    def _command(
+        self, ended: EndedJob | None, begins: ReservedJob | None = None
+    ) -> tuple[Script, tuple[str, ...], tuple[Any, ...]]:
+        self._executions += 1
+        keys = self._order.at(self._executions) if self._state.takes_jobs else ()
+        arguments: tuple[Any, ...] = (
+            *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", EXECUTION_LEASE_SECONDS),
+            *((begins.id, begins.execution) if begins else ("", "")),
+        )
+        if ended:
+            job = ended.job
+            arguments += (
+                *(job.id, job.execution, job.queue),
+                b64encode(ended.content) if ended.content != NULL else b"",
+                *(job.result_ttl, ended.kinds, ended.began, ended.ended),
+            )
+        if self._foreign.are_there:
+            return ADOPT, keys, (*arguments, self._foreign.served)
+        return CYCLE, keys, arguments
+
+
+def _reserved(answer: Any, settings: WorkerSettings) -> ReservedJob:
+    job_id, execution, queue, fields = answer
     data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _, _, enqueued_at, request_id = fields
     ttl = _number(result_ttl, settings.result_ttl)
     return ReservedJob(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from taskdesk.jobs.job import Retention
-from taskdesk.worker.child.loop import OTHER_QUEUE_EVERY
+from taskdesk.worker.child.queue_order import OTHER_ORDER_EVERY
 
 RETENTION = Retention(100, 200)
 
@@ -26,12 +26,12 @@ def test_urgent_jobs_run_first(jobs, registry, run_worker):
 
 
 def test_however_many_urgent_jobs_there_are_each_other_queue_gets_its_share(jobs, registry, run_worker):
-    submit(jobs, registry, "high", 20 * OTHER_QUEUE_EVERY)
+    submit(jobs, registry, "high", 20 * OTHER_ORDER_EVERY)
     for queue in ("default", "low"):
         submit(jobs, registry, queue, 5)
 
     order = run_order(jobs, run_worker)
 
     for queue in ("default", "low"):
-        assert [place for place, found in enumerate(order) if found == queue][-1] <= 11 * OTHER_QUEUE_EVERY
-    assert order[: OTHER_QUEUE_EVERY - 1] == ["high"] * (OTHER_QUEUE_EVERY - 1)
+        assert [place for place, found in enumerate(order) if found == queue][-1] <= 11 * OTHER_ORDER_EVERY
+    assert order[: OTHER_ORDER_EVERY - 1] == ["high"] * (OTHER_ORDER_EVERY - 1)

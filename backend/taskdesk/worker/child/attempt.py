@@ -1,0 +1,110 @@
+"""One attempt at a job: call its task within its limits, see how that ends, and put the process back as it was."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from taskdesk.jobs.errors import InvalidArguments
+from taskdesk.jobs.events import KEPT_SECONDS
+from taskdesk.service import clock
+from taskdesk.service.errors import AppError
+from taskdesk.service.logs import set_default_fields
+from taskdesk.service.sentry import report
+from taskdesk.worker.child.progress_reporter import Reporter
+from taskdesk.worker.child.recycling import Recycling
+from taskdesk.worker.child.reservation import EndedJob, ReservedJob
+from taskdesk.worker.child.resource_limits import ResourceLimits, TimeLimit
+from taskdesk.worker.child.run_counter import RunCounter
+from taskdesk.worker.child.sandbox import Sandbox
+from taskdesk.worker.child.state import ChildState
+from taskdesk.worker.child.task_runner import TaskCall, TaskRunner
+from taskdesk.worker.discovery import TaskRegistry
+from taskdesk.worker.failure import Failure
+from taskdesk.worker.job_data import ForeignJob, reference_of
+from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.shared.activity import Activity
+
+PACE_WINDOW_JOBS = 8  # about so many jobs make the average
+
+
+class _Returned(NamedTuple):
+    """How a call has ended: see EndedJob."""
+
+    reference: str
+    content: bytes = b""
+    kinds: str = ""
+    failure: Failure | None = None
+    refusal: AppError | None = None
+
+
+class AttemptRunner:
+    sandbox: Sandbox
+
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        registry: TaskRegistry,
+        *,
+        task_runner: TaskRunner,
+        reporter: Reporter,
+        time_limit: TimeLimit,
+        activity: Activity,
+        counter: RunCounter,
+        recycling: Recycling,
+        state: ChildState,
+    ):
+        self._task_runner = task_runner
+        self._reporter = reporter
+        self._time_limit = time_limit
+        self._activity = activity
+        self._counter = counter
+        self._recycling = recycling
+        self._state = state
+        self._limits = {name: ResourceLimits.of(task.options, settings) for name, task in registry.tasks.items()}
+        self.pace = 1.0  # seconds that jobs took lately
+
+    def run(self, job: ReservedJob) -> EndedJob:
+        """Run the job, which the shared memory names already."""
+        set_default_fields(job.about)
+        began, since = clock.now(), clock.monotonic()
+        returned = self._call(job)
+        self._activity.rest()
+        self._reporter.end()
+        seconds = clock.monotonic() - since
+        reference = returned.reference or reference_of(job.data)  # its arguments or files may have been refused
+        ended = EndedJob(job, reference, began, began + seconds, round(seconds, 6), *returned[1:])
+        self._state.has_result = True
+        self._tidy_up(ended)
+        return ended
+
+    def _call(self, job: ReservedJob) -> _Returned:
+        reference = ""
+        try:
+            call = self._task_runner.prepare(job.id, job.data, job.request_id)
+            reference = call.task.spec.reference
+            return _Returned(reference, *self._call_within_limits(call, job.timeout))
+        except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
+            failure = Failure.of(error, job.timeout)
+            if not reference and isinstance(error, ForeignJob | InvalidArguments):
+                self._activity.refuse()
+                return _Returned(reference, failure=failure, refusal=error)
+            report(error, task=reference, job_id=job.id, request_id=job.request_id)
+            return _Returned(reference, failure=failure)
+
+    def _call_within_limits(self, call: TaskCall, timeout: int) -> tuple[bytes, str]:
+        self._reporter.begin(call.job_id, ttl=max(timeout, 0) + KEPT_SECONDS)
+        self._time_limit.set(timeout)
+        try:
+            with self._limits[call.task.spec.reference].applied():
+                return self._task_runner.run(call)
+        finally:
+            self.sandbox.end_copy()
+            self._time_limit.unset()
+
+    def _tidy_up(self, ended: EndedJob) -> None:
+        """Put back what the job has changed, count it, and see whether the next one needs a new process."""
+        self.sandbox.restore(ended.seconds)
+        if not ended.refusal:
+            self._counter.count(ended)
+        self.pace += (ended.seconds - self.pace) / PACE_WINDOW_JOBS
+        self._recycling.note(ended, is_dirty=self.sandbox.is_dirty)

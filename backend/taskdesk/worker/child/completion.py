@@ -1,0 +1,136 @@
+"""Tell Redis how a job has ended: success, failure, hand-back to another worker, or the end by RQ's own code."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any, TypeVar
+
+from redis import Redis
+
+from taskdesk.jobs.rq_time import now_text
+from taskdesk.service.errors import AppError
+from taskdesk.service.redis_errors import is_passing
+from taskdesk.worker.child.hand_back import HandBack
+from taskdesk.worker.child.reservation import NEEDS_RQ, NOT_OURS, EndedJob, Reservation, Reserver
+from taskdesk.worker.child.run_counter import RunCounter
+from taskdesk.worker.child.script_connection import ScriptConnection
+from taskdesk.worker.failure import STOPPED, Failure
+from taskdesk.worker.redis_retry import retry_until_redis_answers
+from taskdesk.worker.rq_fallback import RQFallback, Stopped
+from taskdesk.worker.scripts import RELEASE
+from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.meters import Row
+
+DEPENDENTS_SECONDS = 600.0  # that RQ's own code may take to queue very many dependents
+
+_Answer = TypeVar("_Answer")
+
+log = logging.getLogger("worker")
+
+
+class Completion:
+    def __init__(
+        self,
+        redis: Redis,
+        connection: ScriptConnection,
+        *,
+        worker_name: str,
+        reserver: Reserver,
+        rq_fallback: RQFallback,
+        hand_back: HandBack,
+        counter: RunCounter,
+        activity: Activity,
+        meters: Row,
+    ):
+        self._redis = redis
+        self._connection = connection
+        self._worker_name = worker_name
+        self._reserver = reserver
+        self._rq_fallback = rq_fallback
+        self._hand_back_arguments = hand_back.arguments
+        self._counter = counter
+        self._activity = activity
+        self._meters = meters
+
+    def complete(self, ended: EndedJob) -> Reservation:
+        """End the job; return what was reserved after it."""
+        if ended.failure:
+            self._end_unsuccessful(ended, ended.failure)
+        elif ended.job.is_plain:
+            reservation = self._reserver.reserve(ended)
+            if self.confirm(ended, reservation):
+                return reservation
+        else:
+            self._succeed_as_rq(ended)
+        return self._reserver.reserve()
+
+    def confirm(self, ended: EndedJob, reservation: Reservation) -> bool:
+        """See to the rest of a success that cycle.lua was told of. False if RQ's own code had to end the job."""
+        if reservation.previous == NEEDS_RQ:
+            self._succeed_as_rq(ended)
+            return False
+        if reservation.previous == NOT_OURS:
+            extra = {"about": ended.job.about}
+            log.warning("job %s was taken away while it ran: its result is not kept", ended.job.id, extra=extra)
+        else:
+            self._activity.succeeded(ended.job.queue, ended.seconds)
+        return True
+
+    def _succeed_as_rq(self, ended: EndedJob) -> None:
+        job = ended.job
+        result = ended.content, ended.kinds, ended.began, ended.ended
+        try:
+            self._retry(lambda: self._rq_fallback.succeed(job.id, job.execution, *result))
+        except Stopped:
+            log.info("job %s was stopped as it ended", job.id, extra={"about": job.about})
+            self._release(ended, "stopped", STOPPED)
+        except Exception as error:  # in RQ's code, of a damaged job that waits for this one
+            log.exception("job %s can't be ended as RQ does", job.id, extra={"about": job.about})
+            self._fail(ended, Failure.of(error, job.timeout))
+
+    def _end_unsuccessful(self, ended: EndedJob, failure: Failure) -> None:
+        if not (ended.refusal and self._hand_back(ended, failure, ended.refusal)):
+            self._fail(ended, failure)
+
+    def _hand_back(self, ended: EndedJob, failure: Failure, refusal: AppError) -> bool:
+        """Let another worker run the job, uncharged. False if it has to fail: no worker would take its arguments."""
+        job = ended.job
+        arguments = self._retry(lambda: self._hand_back_arguments(job, refusal))
+        if not arguments:
+            self._counter.count(ended)
+            return False
+        answer = self._release(ended, "foreign", failure, *arguments)
+        if answer and answer[4]:
+            self._meters.count("handed_back")
+            if answer[4] == 1:  # it comes back now and then: once is enough
+                log.warning("job %s is handed back: %s", job.id, refusal, extra={"about": job.about})
+        elif answer:
+            log.warning("job %s is %s: %s", job.id, answer[0].decode(), refusal, extra={"about": job.about})
+        return True
+
+    def _fail(self, ended: EndedJob, failure: Failure) -> None:
+        job = ended.job
+        log.warning("job %s failed: %s: %s", job.id, failure.type, failure.log_text, extra={"about": job.about})
+        self._release(ended, "failed", failure)
+
+    def _release(self, ended: EndedJob, how: str, failure: Failure, *hand_back: str | int | bytes) -> Any:
+        """End the job other than by success; return what release.lua answers."""
+        job = ended.job
+        arguments = (
+            *(self._worker_name, now_text(), how, job.id, job.execution),
+            *(failure.error, failure.packed_traceback, ended.began, ended.ended, ended.seconds),
+            *hand_back,
+        )
+        answer = self._connection.call(RELEASE, (), arguments)
+        if answer and answer[0] == b"failed" and answer[2]:
+            with suppress(Exception):  # the supervisor tries, too, and says what is wrong
+                self._retry(lambda: self._rq_fallback.enqueue_dependents(job.id))
+        return answer
+
+    def _retry(self, step: Callable[[], _Answer]) -> _Answer:
+        """No outage costs a job its end: if there is no time left, the supervisor ends the job."""
+        show_life = partial(self._activity.show_life, DEPENDENTS_SECONDS)
+        return retry_until_redis_answers(step, self._redis, is_passing=is_passing, on_attempt=show_life)

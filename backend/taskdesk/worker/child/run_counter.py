@@ -1,0 +1,24 @@
+"""Count the runs of the worker's tasks: for the statistics of each task and for /metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Container
+
+from taskdesk.jobs.statistics import StatisticsWriter, seconds_since
+from taskdesk.worker.child.reservation import EndedJob
+from taskdesk.worker.shared.meters import Row
+
+
+class RunCounter:
+    def __init__(self, tasks: Container[str], statistics: StatisticsWriter, meters: Row):
+        self._tasks = tasks
+        self._statistics = statistics
+        self._meters = meters
+
+    def count(self, ended: EndedJob) -> None:
+        if ended.reference not in self._tasks:
+            return  # others may name anything: there would be statistics of it
+        succeeded = not ended.failure
+        wait = seconds_since(ended.job.enqueued_at, ended.began)
+        self._statistics.add(ended.reference, succeeded=succeeded, run=ended.seconds, wait=wait)
+        self._meters.ran(ended.reference, succeeded=succeeded, seconds=ended.seconds)
