@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -19,12 +18,11 @@ from redis import Redis
 from taskdesk.launcher.run import SOURCES, WATCHED_SUFFIXES
 from taskdesk.service.embedded import find_redis_url
 from taskdesk.service.settings import SharedSettings
+from tests.conftest import BACKEND, free_port, wait_until
 from tests.test_architecture import ENTRIES, MAY_IMPORT
 
-BACKEND = Path(__file__).resolve().parents[1]
 RUN = [sys.executable, "-m", "taskdesk.launcher.run"]
 linux = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="looks at processes in /proc")
-pytestmark = pytest.mark.timeout(120)
 
 
 class Run:
@@ -48,7 +46,7 @@ class Run:
         return self._output.read_text(encoding="utf-8")
 
     def wait_for(self, text: str) -> None:
-        wait_until(lambda: text in self.output or self.process.poll() is not None, text)
+        wait_until(lambda: text in self.output or self.process.poll() is not None, what=text)
         assert text in self.output
 
     def wait_until_up(self) -> Run:
@@ -76,20 +74,6 @@ class Run:
             parents = {pid for pid, parent in parent_by_pid().items() if parent in parents}
             found += [pid for pid in sorted(parents) if script in command_line(pid)]
         return found
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], object], what: str, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            pytest.fail(f"not within {seconds} s: {what}")
-        time.sleep(0.2)  # to look through /proc takes its time, too
 
 
 def parent_by_pid() -> dict[int, int]:
@@ -214,12 +198,14 @@ def test_killed_it_leaves_its_ports_and_its_data_free(start):
     first.stop(signal.SIGKILL)
 
     # The worker takes longer: it looks for its Redis before it gives up.
-    wait_until(lambda: not parent_by_pid().keys() & set(pids), "they are gone")
+    wait_until(lambda: not parent_by_pid().keys() & set(pids), what="they are gone")
     assert start().wait_until_up().is_healthy()
 
 
 @linux
-@pytest.mark.parametrize(("script", "name"), [("server.py", "web"), ("redis", "redis")])
+@pytest.mark.parametrize(
+    ("script", "name"), [("redis", "redis"), pytest.param("server.py", "web", marks=pytest.mark.slow)]
+)
 def test_a_death_stops_all_and_is_named(start, script, name):
     run = start().wait_until_up()
     pids = run.pids()
@@ -228,7 +214,7 @@ def test_a_death_stops_all_and_is_named(start, script, name):
 
     assert run.process.wait(timeout=60) == 1
     assert f"{name} was killed by SIGKILL, so everything was stopped." in run.output
-    wait_until(lambda: not parent_by_pid().keys() & set(pids), "all are gone")
+    wait_until(lambda: not parent_by_pid().keys() & set(pids), what="all are gone")
 
 
 @linux
@@ -242,7 +228,7 @@ def test_in_dev_edited_tasks_are_loaded_again(start, tmp_path):
     (package / "one.py").write_text('def one() -> int:\n    """One."""\n    return 1\n')
 
     run.wait_for("one.py has changed")
-    wait_until(lambda: worker not in run.pids("worker.py") and run.pids("worker.py"), "another worker")
+    wait_until(lambda: worker not in run.pids("worker.py") and run.pids("worker.py"), what="another worker")
     assert run.pids("server.py")[0] == web
 
 

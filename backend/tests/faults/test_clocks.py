@@ -103,7 +103,7 @@ def test_a_worker_that_is_a_day_ahead_empties_no_registry_and_deletes_no_unfinis
     server.stop()
 
 
-@pytest.mark.parametrize("ahead", [120.0, -120.0])
+@pytest.mark.parametrize("ahead", [120.0, pytest.param(-120.0, marks=pytest.mark.slow)])
 def test_a_web_whose_clock_is_wrong_runs_a_job_at_its_time(start_stack, ahead):
     stack = start_stack(server=ahead)
     now = datetime.now(UTC)
@@ -120,7 +120,7 @@ def test_a_web_whose_clock_is_wrong_runs_a_job_at_its_time(start_stack, ahead):
     assert abs(datetime.fromisoformat(soon["created_at"]) - now) < timedelta(seconds=10)
 
 
-@pytest.mark.parametrize("jump", [DAY, -DAY])
+@pytest.mark.parametrize("jump", [DAY, pytest.param(-DAY, marks=pytest.mark.slow)])
 def test_a_clock_that_jumps_while_a_job_runs_shows_nowhere(start_stack, jump):
     stack = start_stack()
     job = stack.ask("/tasks/simple_task/jobs", {"task_arg": "a", "seconds": 2})
@@ -141,7 +141,7 @@ def test_a_clock_that_jumps_while_a_job_runs_shows_nowhere(start_stack, jump):
     assert abs(datetime.fromisoformat(next_one["created_at"]).timestamp() - time.time()) < 10
 
 
-@pytest.mark.parametrize("ahead", [DAY, -DAY])
+@pytest.mark.parametrize("ahead", [DAY, pytest.param(-DAY, marks=pytest.mark.slow)])
 def test_jobs_that_rq_schedules_and_keeps_in_a_worker_whose_clock_is_wrong_are_due_at_their_time(start_stack, ahead):
     stack = start_stack(worker=ahead)
     queue = Queue("default", connection=stack.redis, serializer=JSONSerializer)

@@ -22,7 +22,7 @@ LOSSES = {"WorkerLost", "WorkerStopped", "Poison"}  # errors of a job that lost 
 def test_f30_each_job_ends_once_whatever_happens(assert_kept, seconds):
     """F30: no job is lost or stuck, none fails except by the loss of its worker, and at_most_once holds."""
     with start_rig(SEED + 30) as rig:
-        rig.add_history(size(20_000, 200_000))
+        rig.add_history(size(5_000, 200_000))
         rig.until_online(*rig.fleet.start(CREW))
         nemesis = Nemesis(rig)
         with rig.load((*OFTEN, *ONCE, "effect_once")):

@@ -17,7 +17,7 @@ from tests.conftest import Stack, free_port, wait_until
 from tests.faults.catalog import ONCE
 from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import ACCEPTED, FORGOTTEN
-from tests.faults.scale import ALL, LIMIT, SEED, promised
+from tests.faults.scale import ALL, LIMIT, SEED, promised, size
 
 LOADING = "LOADING Redis is loading the dataset in memory"
 PASSWORD = "NOAUTH Authentication required."
@@ -70,7 +70,11 @@ def assert_succeed(rig: Rig, stack: Stack, jobs: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "seconds"), [(LOADING, 3), (PASSWORD, 3), *([(LOADING, 40), (PASSWORD, 40)] if ALL else [])]
+    ("answer", "seconds"),
+    size(
+        [(LOADING, 3), pytest.param(PASSWORD, 3, marks=pytest.mark.slow)],
+        [(LOADING, 3), (PASSWORD, 3), (LOADING, 40), (PASSWORD, 40)],
+    ),
 )
 def test_f31_while_redis_refuses_every_command_nothing_dies(assert_kept, answer, seconds):
     """F31: Redis was restarted and is loading, or has another password for a while."""

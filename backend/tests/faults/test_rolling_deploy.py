@@ -127,6 +127,7 @@ def test_jobs_of_a_changed_task_run_by_the_version_that_takes_them_and_lose_no_a
     assert_kept(deploy.rig.check("F32 a changed task", once=True, succeed=True))
 
 
+@pytest.mark.slow
 def test_jobs_of_a_removed_task_run_while_an_old_worker_is_there(deploy, assert_kept):
     deploy.start("new")
     ids = deploy.submit("removed", 10)
@@ -138,6 +139,7 @@ def test_jobs_of_a_removed_task_run_while_an_old_worker_is_there(deploy, assert_
     assert_kept(deploy.rig.check("F32 a removed task", once=True, succeed=True))
 
 
+@pytest.mark.slow
 def test_arguments_that_every_version_refuses_fail_at_once(deploy):
     deploy.start("old")
     deploy.start("new")
@@ -148,6 +150,7 @@ def test_arguments_that_every_version_refuses_fail_at_once(deploy):
     assert (job.status, job.error["type"]) == ("failed", "InvalidArguments")
 
 
+@pytest.mark.slow
 def test_a_foreign_job_amid_short_jobs_is_handed_back_and_no_other_is_disturbed(deploy, assert_kept):
     first = deploy.submit("stays", 200)
     foreign = deploy.submit("added", 3)
@@ -186,7 +189,7 @@ def _delete(jobs: Jobs, job_id: str) -> None:
     assert jobs.delete(job_id)
 
 
-@pytest.mark.parametrize("end", [_cancel, _delete])
+@pytest.mark.parametrize("end", [_cancel, pytest.param(_delete, marks=pytest.mark.slow)])
 def test_a_job_that_is_canceled_or_deleted_while_it_is_handed_back_never_runs(deploy, end: Callable[..., None]):
     deploy.start("old")
     gone, stays = deploy.submit("added", 2)
@@ -231,7 +234,7 @@ def _start_harmed(deploy: Deploy, *harm: str) -> None:
     deploy.start("old", program=("-c", HARM), HARM=str(left))
 
 
-@pytest.mark.parametrize("harm", ["dies", "hangs"])
+@pytest.mark.parametrize("harm", ["dies", pytest.param("hangs", marks=pytest.mark.slow)])
 def test_a_child_that_dies_before_it_has_handed_a_job_back_costs_no_attempt(deploy, assert_kept, harm):
     _start_harmed(deploy, harm)
     [job_id] = deploy.submit("added_once")
@@ -245,6 +248,7 @@ def test_a_child_that_dies_before_it_has_handed_a_job_back_costs_no_attempt(depl
     assert_kept(deploy.rig.check(f"F32 the child {harm}", once=True, succeed=True))
 
 
+@pytest.mark.slow
 def test_a_job_that_kills_each_child_that_would_hand_it_back_fails(deploy):
     _start_harmed(deploy, *["dies"] * 9)
     [job_id] = deploy.submit("added")

@@ -64,6 +64,7 @@ def killed_among_short_jobs() -> Iterator[tuple[Rig, int]]:
         yield rig, kills
 
 
+@pytest.mark.slow
 def test_f01_a_job_that_is_prefetched_is_not_in_the_way(killed_among_short_jobs):
     """F01, second part: the same among jobs so short that the next one is prefetched."""
     killed_among_short_jobs[0].until_final(killed_among_short_jobs[0].submit("effect_high"))
@@ -174,6 +175,7 @@ def test_f03_a_job_that_lost_its_supervisor_has_one_end(orphaned, assert_kept):
     assert_kept(_after_leases(orphaned[0]).check("F03 supervisor killed"))
 
 
+@pytest.mark.slow
 def test_f01_a_job_that_was_prefetched_runs_once(killed_among_short_jobs, assert_kept):
     """F01: a job that had begun has failed, because it has no retries; one that was only prefetched runs once."""
     rig, kills = killed_among_short_jobs
