@@ -16,7 +16,7 @@ ERROR = "td_error"  # JSON: type, title, detail
 ATTEMPTS = "td_attempts"  # JSON: the attempts before the last one
 LOSSES = "td_losses"  # how many workers died while they ran it
 STOP = "td_stop"  # there if it was asked to stop while it was running: every end of the job obeys it
-FOREIGN = "td_foreign"  # JSON: why it was handed back, and what it needs; lua/endings.lua writes it
+FOREIGN = "td_foreign"  # JSON: why it was handed back, and what it needs; lua/hand_back.lua writes it
 
 # In the record of a worker
 EXECUTION = "td_execution"  # the execution of its `current_job`

@@ -14,13 +14,13 @@ from redis.client import Pipeline
 from rq import Queue
 from rq.exceptions import NoSuchJobError
 from rq.executions import Execution
-from rq.job import Job
+from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker
 
 from taskdesk.jobs.fields import FOREIGN, RESULT_KINDS, STOP
-from taskdesk.jobs.keys import PARENTS, WAKE, registry_key
-from taskdesk.jobs.scripts import REINDEX
+from taskdesk.jobs.keys import PARENTS, WAKE, events_key, log_key, registry_key
+from taskdesk.jobs.scripts import EXPIRE, REINDEX
 from taskdesk.service import clock
 from taskdesk.worker.scripts import COUNT_SUCCESS
 from taskdesk.worker.settings import WorkerSettings
@@ -94,8 +94,14 @@ class _Worker(BaseWorker):
         if self.execution:
             self.execution.delete(job=job, pipeline=pipeline)
             self.execution = None
-        if job.get_result_ttl(self.default_result_ttl) != 0:
+        result_ttl = job.get_result_ttl(self.default_result_ttl)
+        if result_ttl != 0:
             pipeline.hset(job.key, RESULT_KINDS, self.kinds)
+        status = job.get_status(refresh=False)
+        if status == JobStatus.FINISHED:  # else it repeats
+            pipeline.eval(EXPIRE.source, 0, job.id, result_ttl)
+        elif status == JobStatus.STARTED:  # its result is not kept: RQ has deleted the job
+            pipeline.delete(log_key(job.id), events_key(job.id))
         ahead = round(time.time() - clock.now())
         if ahead:  # RQ has said by this machine's clock when the job expires, or runs again
             for kind in ("finished", "scheduled"):

@@ -2,7 +2,7 @@
 
 A job's task may be in another version of the tasks package (a rolling deploy), in another package on the same queue, or
 of a worker that reads pickles. Nothing of such a job has begun, so it goes back, however few attempts it has:
-lua/endings.lua keeps it for RQ's scheduler, and lua/adopt.lua gives it to a worker that serves it. A worker looks for
+lua/hand_back.lua keeps it for RQ's scheduler, and lua/adopt.lua gives it to a worker that serves it. A worker looks for
 such jobs only while its supervisor has seen some: a worker that serves all that is queued pays nothing for this.
 """
 

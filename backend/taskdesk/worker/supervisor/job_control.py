@@ -21,7 +21,7 @@ log = logging.getLogger("worker")
 
 
 class Ending(NamedTuple):
-    """How a job is to end for which the child was killed. `how`: see lua/endings.lua."""
+    """How a job is to end for which the child was killed. `how`: see lua/settle.lua."""
 
     how: str
     failure: Failure

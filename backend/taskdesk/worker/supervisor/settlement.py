@@ -89,7 +89,7 @@ class Settlement:
             self.release("put_back", None, running)
 
     def release(self, how: str, failure: Failure | None, running: RunningJob | None) -> None:
-        """End the job that runs; without one, all that the worker's record names. `how`: see endings.lua."""
+        """End the job that runs; without one, all that the worker's record names. `how`: see settle.lua."""
         answer = RELEASE(
             self._redis,
             *(self._worker_name, now_text(), how),
