@@ -1,7 +1,7 @@
 """The tasks: every public function that a module of this package defines becomes a form, an API route and a job.
 
 A task's name is its function's name, so `tasks.simple_task` finds the function in whichever module defines it.
-Modules are imported when a name is first asked for; one that cannot be imported does not hide the others.
+Modules are imported when a name is first asked for. A module that cannot be imported does not hide the others.
 """
 
 import inspect
@@ -17,7 +17,7 @@ def __getattr__(name: str) -> Callable[..., Any]:
         for info in iter_modules(__path__, f"{__name__}."):
             try:
                 function = vars(import_module(info.name)).get(name)
-            except Exception as error:  # whatever a module does when imported, the next one may hold the task
+            except Exception as error:  # a module may raise anything, and the next one may have the task
                 broken.append(f"; {info.name} cannot be imported: {error!r}")
                 continue
             if inspect.isfunction(function) and function.__module__ == info.name:
