@@ -1,7 +1,7 @@
-"""rq-dashboard 0.9 as we serve it: what it does wrong is changed around it, without a fork.
+"""rq-dashboard 0.9, made safe without a fork: this package replaces the parts of it that are wrong.
 
-Nothing in a process that imports this package unpickles. RQ's `resolve_serializer(None)` and rq-dashboard, when it is
-imported, take the serializer by these names; so this stands before all else.
+A process that imports this package never unpickles. RQ's `resolve_serializer(None)` and rq-dashboard look up the
+serializer by the names at the end of this file, so they are replaced here, before anything else is imported.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import rq.serializers
 
 
 class LenientSerializer(rq.serializers.JSONSerializer):
-    """JSON; and what is none is shown as text."""
+    """JSON; other data is shown as text."""
 
     @staticmethod
     def loads(s: bytes, *args: Any, **kwargs: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What rq-dashboard's buttons do, under its own addresses: in steps that lose no job, and keep our index right."""
+"""The actions behind rq-dashboard's buttons, under its own addresses. They lose no job and keep our index right."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def delete(job_id: str) -> Response:
 
 
 def requeue(job_id: str) -> Response:
-    """Raises NoSuchJobError; 409 for a job that has not failed."""
+    """Requeue a failed job. Raises NoSuchJobError; answers 409 for a job that has not failed."""
     try:
         _requeue(job_id)
     except InvalidJobOperation:
@@ -53,15 +53,15 @@ def requeue_all(queue_name: str) -> Response:
             _requeue(job_id)
             count += 1
         except (InvalidJobOperation, NoSuchJobError):
-            continue  # another was faster, or it has expired
+            continue  # someone else was faster, or the job has expired
     return jsonify(status="OK", count=count)
 
 
 def empty(queue_name: str, registry_name: str) -> Response:
-    """Jobs that run are left alone."""
+    """Delete the jobs of a queue or registry, except running ones."""
     queue = _queue(queue_name)
     if registry_name == "started":
-        abort(409, "These jobs run, and to delete them would not stop them. Cancel them in Taskdesk.")
+        abort(409, "These jobs are running, and deleting does not stop them. Cancel them in Taskdesk.")
     registry = getattr(queue, f"{registry_name}_job_registry") if registry_name != "queued" else None
     ids = registry.get_job_ids(cleanup=False) if registry else queue.get_job_ids()
     for start in range(0, len(ids), MAX_BATCH):
@@ -69,7 +69,7 @@ def empty(queue_name: str, registry_name: str) -> Response:
         statuses = _jobs().delete(*batch)
         gone = [job_id for job_id, status in zip(batch, statuses, strict=True) if status != "running"]
         if registry and gone:
-            _redis().zrem(registry.key, *gone)  # of what had expired, too
+            _redis().zrem(registry.key, *gone)  # also the ids of expired jobs
     if not registry:
         _remove_gone(queue)
     return jsonify(status="OK")
@@ -86,7 +86,7 @@ def _requeue(job_id: str) -> None:
 
 
 def _remove_gone(queue: Queue) -> None:
-    """Take off a queue what has no job. RQ's own way takes all off first: who dies then, loses them."""
+    """Remove ids without a job from a queue. RQ's own way takes all ids off first, and loses them if it dies then."""
     ids = queue.get_job_ids()
     with _redis().pipeline(transaction=False) as pipeline:
         for job_id in ids:

@@ -1,4 +1,4 @@
-"""The application: rq-dashboard's pages, on one connection to Redis of ours, with what we change of them."""
+"""The application: rq-dashboard's pages with our changes, on our connection to Redis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from taskdesk.service.redis import connect_shared
 
 
 def create_app(settings: DashboardSettings) -> Flask:
-    """One per process: rq-dashboard's modules are changed."""
+    """Make the application, once per process: it changes rq-dashboard's modules."""
     app = Flask(__name__, static_url_path="/taskdesk")  # rq-dashboard has its own files under /static
     app.jinja_loader = ChoiceLoader(
         [EditedTemplates(PackageLoader("rq_dashboard")), PackageLoader("taskdesk.dashboard")]
@@ -39,6 +39,6 @@ def create_app(settings: DashboardSettings) -> Flask:
 
 
 def _without_password(url: str) -> str:
-    """As the pages show it."""
+    """Return the URL as the pages show it."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

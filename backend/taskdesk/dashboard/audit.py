@@ -1,4 +1,4 @@
-"""One log line for each write, as the web has them. Also of one that was refused."""
+"""Audit lines of rq-dashboard: one for each write, also if it was refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from taskdesk.service.audit import write_audit
 
 
 def install(app: Flask) -> None:
-    app.after_request(_note)
+    app.after_request(_audit)
 
 
-def _note(response: Response) -> Response:
+def _audit(response: Response) -> Response:
     if request.method not in ("GET", "HEAD", "OPTIONS"):
         args = request.view_args or {}
         subject = str(args.get("job_id") or args.get("queue_name", ""))

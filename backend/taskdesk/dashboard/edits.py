@@ -1,8 +1,8 @@
-"""rq-dashboard's templates, edited when they are loaded, so that its pages need neither inline scripts nor eval.
+"""Edits of rq-dashboard's templates as they are loaded, so that its pages need neither inline scripts nor eval.
 
-Its pages have Underscore templates, `<script name="x" type="text/template">`, which a browser would compile by eval and
-whose `<%= %>` inserts raw HTML. Here they are compiled beforehand, and all that they insert is escaped. Each script
-that stands in a template gets the nonce of its page; one that gets into a page in another way has none, and won't run.
+Its pages have Underscore templates, `<script name="x" type="text/template">`. A browser would compile them by eval, and
+their `<%= %>` inserts raw HTML. Here they are compiled beforehand, and everything they insert is escaped. Each script
+of a template gets the nonce of its page; a script that gets into the page in any other way has none and does not run.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _EDITS = {
             '</strong>: {{ id }}</h2><p><a href="{{ app_url }}jobs/{{ id }}">This job in Taskdesk</a></p>',
         )
     ],
-    # Escaped by hand, which would make it twice.
+    # These texts are escaped by hand, and would be escaped twice.
     "jobs.html": [
         ("$('<div/>').text(d.description).html()", "d.description"),
         ("$('<div/>').text(d.exc_info).html()", "d.exc_info"),
     ],
-    # A queue's name is in the address, and Jinja escapes nothing in a file that is not HTML.
+    # The name comes from the address, and Jinja does not escape in files other than HTML.
     "scripts/jobs.js": [("'{{ queue.name }}'", "{{ queue.name|tojson }}")],
 }
 _SCRIPT = re.compile("<script(?! name=)")
@@ -59,7 +59,7 @@ class EditedTemplates(BaseLoader):
         source, path, is_fresh = self._theirs.get_source(environment, template)
         for old, new in _EDITS.get(template.removeprefix("rq_dashboard/"), ()):
             if old not in source:
-                raise LookupError(f"{template} has no {old!r}: this rq-dashboard is another one")
+                raise LookupError(f"{template} has no {old!r}: this is another version of rq-dashboard")
             source = source.replace(old, new)
         source = _TEMPLATE.sub(lambda found: f"{found[0]}\n<script>{_assignment(found[1], found[2])}</script>", source)
         return _SCRIPT.sub(r'<script nonce="{{ g.nonce }}"', source), path, is_fresh
@@ -70,7 +70,7 @@ def _assignment(name: str, template: str) -> str:
 
 
 def compile_template(template: str) -> str:
-    """A function in JavaScript that does what Underscore's `_.template(template)` does, and escapes `<%=`, too."""
+    """Return a JavaScript function that does the same as `_.template(template)`, but also escapes `<%=`."""
     statements = []
     for number, part in enumerate(re.split("<%(.*?)%>", template, flags=re.DOTALL)):
         if number % 2 == 0:

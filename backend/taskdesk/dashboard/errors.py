@@ -1,4 +1,4 @@
-"""What is refused or not there is said in a sentence: on a page, and to scripts as JSON."""
+"""Errors as sentences: on a page for people, and as JSON for scripts."""
 
 from __future__ import annotations
 
@@ -17,31 +17,31 @@ Answer = tuple[str | Response, int]
 
 
 def install(app: Flask) -> None:
-    app.register_error_handler(HTTPException, _refused)
-    app.register_error_handler(AppError, _ours)
-    app.register_error_handler(NoSuchJobError, lambda error: _ours(JobNotFound(_job_id())))
-    app.register_error_handler(RedisError, _of_redis)
+    app.register_error_handler(HTTPException, _http_error)
+    app.register_error_handler(AppError, _app_error)
+    app.register_error_handler(NoSuchJobError, lambda error: _app_error(JobNotFound(_job_id())))
+    app.register_error_handler(RedisError, _redis_error)
 
 
-def _refused(error: HTTPException) -> Answer:
+def _http_error(error: HTTPException) -> Answer:
     if unexpected := getattr(error, "original_exception", None):
         report(unexpected, route=request.url_rule.rule if request.url_rule else "")
     return _answer(error.code or 500, error.name, error.description or "")
 
 
-def _of_redis(error: RedisError) -> Answer:
-    told = as_app_error(error)
-    if not told:
+def _redis_error(error: RedisError) -> Answer:
+    known = as_app_error(error)
+    if not known:
         raise error  # a bug, which Flask logs
-    return _ours(told)
+    return _app_error(known)
 
 
-def _ours(error: AppError) -> Answer:
+def _app_error(error: AppError) -> Answer:
     return _answer(error.status, error.title, str(error))
 
 
 def _answer(status: int, title: str, detail: str) -> Answer:
-    """With the address of the job's page in Taskdesk, if it is about a job."""
+    """Return the answer, with the address of the job's page in Taskdesk if it is about a job."""
     page = f"{current_app.jinja_env.globals['app_url']}jobs/{_job_id()}" if _job_id() else None
     if request.method == "POST" or request.path.endswith(".json"):
         return jsonify(detail=detail, page=page), status
@@ -50,7 +50,7 @@ def _answer(status: int, title: str, detail: str) -> Answer:
 
 
 def _frame() -> dict[str, object]:
-    """What rq-dashboard's own views give to the frame of a page."""
+    """Return the values that rq-dashboard's own views pass to the frame of a page."""
     return {
         "rq_url_prefix": url_for("rq_dashboard.queues_overview"),
         "current_instance": 0,

@@ -1,4 +1,4 @@
-"""What every request and answer is held to: who may look, what may write, and what a page may run."""
+"""Checks of every request: login, host name, and origin of writes. Every answer gets the security headers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from itsdangerous import Signer
 from taskdesk.dashboard.settings import DashboardSettings
 from taskdesk.service.hosts import TrustedHosts, UnknownHost, is_foreign
 
-# rq-dashboard's own scripts send a cookie of this name back as this header.
+# rq-dashboard's own scripts send the cookie back as this header.
 _COOKIE, _HEADER = "_csrf_token", "X-CSRFToken"
 _CSP = (
     "default-src 'none'; script-src 'nonce-{nonce}'; style-src 'self'; style-src-attr 'unsafe-inline'; "
@@ -30,7 +30,7 @@ def install(app: Flask, settings: DashboardSettings) -> None:
 
 class _Guard:
     def __init__(self, settings: DashboardSettings):
-        # Of this process, and gone with it: there is one. A page of before a restart is told to load again.
+        # The key is new in each process. A page from before a restart is told to load again.
         self._signer = Signer(secrets.token_bytes(32), salt="csrf")
         self._username = settings.dashboard_username
         self._password = settings.dashboard_password.get_secret_value()
@@ -48,7 +48,7 @@ class _Guard:
         return Response("Please log in.", 401, {"WWW-Authenticate": 'Basic realm="rq-dashboard", charset="UTF-8"'})
 
     def refuse_unknown_host(self) -> None:
-        """A page that has made itself our origin does not know the password: so with one, any name will do."""
+        """Refuse unknown host names, unless there is a password: a page of another site does not know it."""
         host = request.environ.get("HTTP_HOST", "")
         if not self._password and request.endpoint != "healthz" and not self._hosts.trusts(host):
             raise UnknownHost(host, "DASHBOARD_PASSWORD")
@@ -56,13 +56,13 @@ class _Guard:
     def refuse_foreign_writes(self) -> None:
         if request.method in ("GET", "HEAD", "OPTIONS"):
             if request.url_rule and "POST" in (request.url_rule.methods or ()):
-                abort(405)  # rq-dashboard requeues by GET, too
+                abort(405)  # rq-dashboard would also requeue by GET
             return
         if is_foreign(request.headers.get("Sec-Fetch-Site"), request.headers.get("Origin"), request.host):
-            abort(403, "A page of another site can't send this.")
+            abort(403, "A page of another site can't send this request.")
         token = request.headers.get(_HEADER, "")
         if token != request.cookies.get(_COOKIE) or not self._signer.validate(token):
-            abort(403, "This page is too old. Load it again, then repeat.")
+            abort(403, "This page is too old. Reload it, then repeat.")
 
     def finish(self, response: Response) -> Response:
         is_page = response.mimetype == "text/html" and response.status_code != 401

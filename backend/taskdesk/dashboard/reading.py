@@ -1,4 +1,4 @@
-"""What rq-dashboard reads of jobs, where it reads it wrong."""
+"""Corrections of how rq-dashboard reads jobs, workers and registries."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ class ShownJob(Job):
         return [job_id.encode() for job_id in super().dependency_ids]  # rq-dashboard decodes them
 
     def to_dict(self, include_meta: bool = True, include_result: bool = True) -> dict[str, Any]:
-        return super().to_dict(include_meta=False, include_result=False)  # they stay as they are, whatever they are
+        return super().to_dict(include_meta=False, include_result=False)  # neither is parsed: they may be anything
 
     def get_call_string(self) -> str | None:
         try:
             return super().get_call_string()
-        except DeserializationError:  # the job of a worker with another serializer
+        except DeserializationError:  # a job for a worker with another serializer
             return self.description
 
 
@@ -43,7 +43,7 @@ class ShownWorker(Worker):
     job_class = ShownJob
 
     def get_current_job(self) -> Job | None:
-        """None for a job that is gone: RQ's own raises, and one such worker hid all others behind a 404."""
+        """Return None for a job that is gone. RQ raises, and one such worker would make the whole list a 404."""
         with suppress(NoSuchJobError):
             return super().get_current_job()
         return None
@@ -52,7 +52,7 @@ class ShownWorker(Worker):
 def install(app: Flask) -> None:
     web.Job, web.Worker = ShownJob, ShownWorker
     web.get_queue_registry_jobs_count = page_of_jobs
-    web.RedisConnectionError = ()  # it is not caught there: we have an answer for every page
+    web.RedisConnectionError = ()  # not caught there: our error handlers answer for every page
 
     @app.before_request
     def refuse_unknown_addresses() -> None:
@@ -64,7 +64,7 @@ def install(app: Flask) -> None:
 def page_of_jobs(
     queue_name: str, registry_name: str, offset: int, per_page: int, order: str, connection: Redis
 ) -> tuple[int, list[dict[str, Any]]]:
-    """How many jobs there are in all, and those of a page: rq-dashboard's own adds the offset twice."""
+    """Return the number of jobs and the jobs of one page. rq-dashboard's own function adds the offset twice."""
     queue = Queue(queue_name, connection=connection)
     registry = getattr(queue, f"{registry_name}_job_registry") if registry_name != "queued" else None
     total = registry.get_job_count(cleanup=False) if registry else queue.count

@@ -1,4 +1,4 @@
-"""Redis's file after a crash: a transaction that lacks its end is dropped as a whole."""
+"""Repair Redis's append-only file after a crash: drop a last transaction that has no end."""
 
 from __future__ import annotations
 
@@ -6,16 +6,16 @@ import re
 import subprocess
 from pathlib import Path
 
-# Anything but an end that came too early. Redis itself refuses that, and says what to do.
+# Damage other than a missing end. Redis itself refuses such a file, and says what to do.
 _DAMAGED = re.compile(r"Expected prefix|Unexpected|got: (?!00|0d00)")
 _CUT = re.compile(r"from \d+ bytes, with (\d+) bytes")
 
 
 def mend_aof(server: str, folder: Path) -> int:
-    """Drop the last transaction from the file of a stopped Redis 6 if its end is missing; how many bytes that were.
+    """Drop the last transaction from the file of a stopped Redis 6 if its end is missing. Return the dropped bytes.
 
-    Redis 6 would leave the first half of it in the file, and do that half at its next start but one: a job is then in
-    two states, say. Redis 7 does not, and has another file. `server` is redis-server.
+    Redis 6 would keep the first half of the transaction in the file, and run it at its next start but one, which can
+    leave a job in two states. Redis 7 does not, and has another file. `server` is the path of redis-server.
     """
     file = folder / "appendonly.aof"
     if not file.exists() or _DAMAGED.search(_check(server, str(file))):
@@ -25,6 +25,6 @@ def mend_aof(server: str, folder: Path) -> int:
 
 
 def _check(server: str, *arguments: str) -> str:
-    """What the checker says, which is redis-server under another name; it may ask whether it is to cut."""
+    """Return what redis-check-aof prints. It is redis-server under another name; "y" answers its question."""
     command = ["redis-check-aof", *arguments]
     return subprocess.run(command, executable=server, input="y\n", capture_output=True, text=True, check=False).stdout

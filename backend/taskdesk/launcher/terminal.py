@@ -1,4 +1,4 @@
-"""What the person at the terminal reads."""
+"""Output for the person at the terminal."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def say(line: str, name: str = "run", color: int = 1) -> None:
     label = f"{name:<9} |"
     if sys.stdout.isatty() and "NO_COLOR" not in os.environ:
         label = f"\033[{color}m{label}\033[0m"
-    with suppress(OSError):  # the terminal is gone; what runs has to be stopped all the same
+    with suppress(OSError):  # the terminal is gone, and the processes still have to be stopped
         sys.stdout.write(f"{label} {line}\n")
         sys.stdout.flush()
 
