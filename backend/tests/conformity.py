@@ -1,4 +1,4 @@
-"""Every answer that a test gets from the API is held to the description: status, headers, media type, body."""
+"""Check every answer that a test gets from the API against the description: status, headers, media type, body."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ METHODS = {"get", "post", "patch", "delete"}
 
 
 class ConformityClient(FlaskClient):
-    """A client that fails the test when an answer of the API is not as it is documented."""
+    """A client that fails the test if an answer of the API is not as documented."""
 
     def open(self, *args: Any, **kwargs: Any) -> TestResponse:
         answer = super().open(*args, **kwargs)
         try:
             router = self.application.url_map.bind_to_environ(answer.request.environ)
             endpoint, _ = router.match()
-        except HTTPException:  # nothing is there, or not by this method
+        except HTTPException:  # no route, or none for this method
             return answer
         blueprint, _, name = endpoint.rpartition(".")
         if blueprint in ("api", "health", "metrics") and answer.request.method not in ("HEAD", "OPTIONS"):
@@ -33,7 +33,7 @@ class ConformityClient(FlaskClient):
 
 
 def operations(document: dict[str, Any]) -> dict[str, tuple[str, str, dict[str, Any]]]:
-    """Path, method and operation by operationId."""
+    """Return path, method and operation by operationId."""
     return {
         operation["operationId"]: (path, method, operation)
         for path, item in document["paths"].items()
@@ -69,7 +69,7 @@ def resolve(node: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def validator(name: str, status: int, media_type: str) -> Any:
-    """What validates such a body, and refuses members that are not documented."""
+    """Return a validator of such a body that refuses undocumented members."""
     document = closed(deepcopy(static_document()))
     response = operations(document)[name][2]["responses"][str(status)]
     schema = resolve(response)["content"][media_type]["schema"]
@@ -79,7 +79,7 @@ def validator(name: str, status: int, media_type: str) -> Any:
 
 
 def closed(node: Any) -> Any:
-    """A schema in which an object has no other members than those that it names."""
+    """Return the schema with objects that may have no other members than those it names."""
     if isinstance(node, list):
         return [closed(item) for item in node]
     if not isinstance(node, dict):

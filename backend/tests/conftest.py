@@ -1,4 +1,4 @@
-"""What the tests stand on: a real Redis of their own, the application, and real web and worker processes."""
+"""Fixtures of all tests: a real Redis of their own, the application, and real web and worker processes."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ WITH_STACK = ("test_story.py", "test_tutorials.py", "test_program.py", "test_add
 
 
 class Shares(LoadScopeScheduling):
-    """With several processes each takes files; but one takes all that need the stack without a browser, and three
-    share what needs a browser: to start these takes long.
+    """Each process of pytest-xdist takes whole files. One takes all files that need the stack but no browser, and three
+    share those that need a browser, because a stack and a browser take long to start.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -63,9 +63,9 @@ def free_port() -> int:
 
 
 def wait_until(condition: Callable[[], Any], *, seconds: float = 60, what: str = "") -> Any:
-    """Poll until the condition is true; its value. The only waiting that the tests do without an event.
+    """Poll until the condition is true, and return its value. Tests wait for nothing else without an event.
 
-    What takes long is asked less often: to answer takes what we wait for its time, too.
+    The pause grows, because each poll takes time from the process that the test waits for.
     """
     deadline, pause = time.monotonic() + seconds, 0.02
     while time.monotonic() < deadline:
@@ -129,7 +129,7 @@ def redis(redis_url: str) -> Iterator[Redis]:
 
 @pytest.fixture
 def leave(redis: Redis) -> Iterator[Callable[[float], None]]:
-    """Set Redis's limit of memory so that its data take this share of it. They are large beside its buffers."""
+    """Set the memory limit of Redis so that its data take this share of it. The data are larger than its buffers."""
     redis.setrange("ballast", 20_000_000, b"x")
 
     def leave(share: float) -> None:
@@ -151,7 +151,7 @@ def worker_settings(redis_url: str, tmp_path: Path) -> WorkerSettings:
 
 @cache
 def discovered(package: str) -> TaskRegistry:
-    """To describe the tasks of a package takes a tenth of a second."""
+    """Cached, because describing the tasks of a package takes a tenth of a second."""
     return discover(WorkerSettings(tasks=package, _env_file=None))
 
 
@@ -164,7 +164,7 @@ def registry(worker_settings: WorkerSettings, redis: Redis) -> TaskRegistry:
 
 
 class CompiledTemplates(BytecodeCache):
-    """Templates are compiled once, not for each application that a test makes."""
+    """Compile each template once, not for each application that a test makes."""
 
     def __init__(self) -> None:
         self._code: dict[str, bytes] = {}
@@ -178,7 +178,7 @@ class CompiledTemplates(BytecodeCache):
 
 
 class CompiledRule(Rule):
-    """So are the routes: most of what it takes to make an application."""
+    """Compile each route once: most of the time that an application takes to make."""
 
     _builders: ClassVar[dict[tuple[str, str, bool], Callable[..., tuple[str, str]]]] = {}
 
@@ -195,9 +195,9 @@ App.url_rule_class = CompiledRule
 
 @pytest.fixture
 def client(web_settings: WebSettings, registry: TaskRegistry) -> Any:
-    """A client of the application; the sample tasks are announced, and no worker is online.
+    """A client of the application. The sample tasks are announced, and no worker is online.
 
-    It fails the test when an answer of the API is not as the API describes it.
+    It fails the test if an answer of the API differs from the API's own description.
     """
     app = create_app(web_settings)
     app.test_client_class = ConformityClient
@@ -206,7 +206,7 @@ def client(web_settings: WebSettings, registry: TaskRegistry) -> Any:
 
 @pytest.fixture
 def run_worker(worker_settings: WorkerSettings, registry: TaskRegistry, redis: Redis) -> Callable[[], None]:
-    """Let a real worker, which forks for each job, run all that waits."""
+    """Let a real worker run all queued jobs."""
 
     def run() -> None:
         TaskWorker(worker_settings, registry, redis).work(burst=True, logging_level="WARNING")
@@ -266,7 +266,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @contextmanager
 def running(folder: Path, task: str, **settings: str) -> Iterator[Stack]:
-    """Web and worker on a Redis of their own, from when this task is announced; stopped whatever happens."""
+    """Start web and worker on their own Redis, and wait until this task is announced. Stop them at the end."""
     server = RedisServer(folder)
     stack = Stack(server.url, folder, **settings)
     try:
@@ -282,7 +282,7 @@ def running(folder: Path, task: str, **settings: str) -> Iterator[Stack]:
 
 @pytest.fixture(scope="session")
 def start_dashboard() -> Iterator[Callable[..., Stack]]:
-    """Start rq-dashboard on a Redis, and stop it in the end. The desk's address is made up."""
+    """Start rq-dashboard on a Redis, and stop it at the end. The address of the desk is invented."""
     started: list[Stack] = []
 
     def start(folder: Path, redis_url: str, **settings: str) -> Stack:

@@ -1,4 +1,4 @@
-"""What it costs to check a body of JSON, against what it costs to read it: seconds of CPU and bytes of memory.
+"""Compare the costs to check a body of JSON with the costs to read it: seconds of CPU and bytes of memory.
 
 A program, since what Rust takes shows in the peak of a process alone. `python -m tests.costs BYTES` prints as JSON, for
 each case and check: the length of the body, and the costs to read it, and to read and check it.
@@ -29,7 +29,7 @@ class _Row(BaseModel):
     values: list[float]
 
 
-Made = Callable[[int], str]  # JSON of about so many bytes
+Made = Callable[[int], str]  # returns JSON of about this many bytes
 
 
 def _list(entry: str) -> Made:
@@ -104,7 +104,7 @@ def main(size: int) -> None:
 
 
 def _costs(annotation: Any, made: Made, size: int) -> Iterator[tuple[str, Any]]:
-    """Of the arguments of one job in the web and in the worker, and of a thousand jobs."""
+    """Return the checks: arguments of one job in the web and in the worker, and of a thousand jobs."""
 
     def task(x: Any) -> None: ...
 
@@ -123,7 +123,7 @@ def _compared(body: bytes, read: Callable[[bytes], Any], check: Callable[[Any], 
 
 
 def _cost(work: Callable[[], object]) -> tuple[float, int, int]:
-    """Seconds of CPU, bytes at the peak, and how many errors were named: in a process of its own."""
+    """Return CPU seconds, peak bytes and the number of errors named, measured in a process of its own."""
     reading, writing = os.pipe()
     if not os.fork():
         before, began, errors = _peak(), time.process_time(), 0

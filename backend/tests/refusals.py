@@ -1,4 +1,4 @@
-"""A real Redis that refuses: each state by the code of its answer, entered for as long as the block lasts."""
+"""A real Redis that refuses commands: each context manager puts it into a state for as long as the block lasts."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _replica_without_master(redis: Redis) -> Iterator[None]:
 
 
 def _save_failed(redis: Redis) -> Iterator[None]:
-    """Its process that saves is killed, which looks to Redis as a disk that fails."""
+    """Kill the process that saves, which looks to Redis like a failing disk."""
     before = redis.config_get("save")["save"]
     redis.set("something", "to save")
     redis.config_set("save", "3600 1")
@@ -102,7 +102,7 @@ STATES: dict[str, State] = {
 
 @contextmanager
 def refusing(redis: Redis, code: str) -> Iterator[None]:
-    """`redis` has to have one connection of its own."""
+    """`redis` must have one connection of its own."""
     state = STATES[code](redis)
     next(state)
     try:

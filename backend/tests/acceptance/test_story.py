@@ -1,4 +1,4 @@
-"""The main stories, on real processes: as a user has them from the README, with nothing but HTTP."""
+"""The main stories of the README on real processes, with nothing but HTTP."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def test_events_arrive_while_the_job_runs(stack):
 
 @pytest.fixture
 def own_stack(tmp_path):
-    """A stack of this test alone, on a Redis that it may stop."""
+    """A stack for one test, on a Redis that the test may stop."""
     server = RedisServer(tmp_path)
     server.start()
     stack = Stack(server.url, tmp_path, WORKERS="1")
@@ -182,7 +182,7 @@ def test_a_request_that_is_under_way_ends_well_when_the_web_is_stopped(own_stack
 
 
 def _call_events(stack: Stack) -> str:
-    """The address of the events of a job that runs for long."""
+    """Submit a long job, and return the address of its events."""
     job = _call(
         f"{stack.url}/api/v1/tasks/simple_task/jobs",
         b'{"task_arg": "a", "seconds": 50}',
@@ -225,7 +225,7 @@ def test_a_wrong_setting_ends_the_start_with_a_sentence(setting, value, sentence
     assert "Traceback" not in done.stderr
 
 
-def test_a_port_that_is_taken_is_said(stack, redis_url, tmp_path):
+def test_a_taken_port_ends_the_start_with_a_sentence(stack, redis_url, tmp_path):
     environment = {**os.environ, "APP_PORT": str(stack.port), "REDIS_URL": redis_url}
 
     done = subprocess.run(
@@ -237,8 +237,8 @@ def test_a_port_that_is_taken_is_said(stack, redis_url, tmp_path):
     assert "APP_PORT" in done.stderr
 
 
-def test_answers_are_not_held_back_by_nagle():
-    """With Nagle's algorithm on the accepted sockets, each answer on a kept connection waits for 40 ms."""
+def test_nagles_algorithm_is_off():
+    """With it, each answer on a keep-alive connection would wait 40 ms."""
     listener = listen("127.0.0.1", free_port())
     with listener, socket.create_connection(listener.getsockname()):
         wait_until(lambda: select.select([listener], [], [], 1)[0])

@@ -1,4 +1,4 @@
-"""The tutorials' own clients, against the product as it is shipped: its processes, its tasks, and nothing but HTTP."""
+"""The tutorials' own clients against the product as it ships: its processes and tasks, with nothing but HTTP."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_000_a_heavy_task_is_started_asked_for_and_listed(stack):
 
 @pytest.fixture
 def own_stack(redis_url, tmp_path) -> Iterator[Stack]:
-    """One that may be left with a long queue."""
+    """A stack for one test, which may leave it with a long queue."""
     stack = Stack(redis_url, tmp_path)
     stack.start("server")
     stack.start("worker")
@@ -53,7 +53,16 @@ def test_000_every_request_of_its_load_test_is_a_job(own_stack, redis):
     wait_until(lambda: own_stack.answers("/api/v1/tasks/heavy_task"), what="the task is announced")
 
     command = [LOCUST, "-f", BACKEND / "bench" / "locustfile.py", "TutorialUser", "--headless", "--json"]
-    options = ["-H", own_stack.url, "-u", "2", "-r", "2", "-t", "6s"]  # a busy machine takes three to begin
+    options = [
+        "-H",
+        own_stack.url,
+        "-u",
+        "2",
+        "-r",
+        "2",
+        "-t",
+        "6s",
+    ]  # Locust may take three to start
     done = subprocess.run([*command, *options], capture_output=True, text=True, timeout=60)
 
     [heavy] = json.loads(done.stdout)

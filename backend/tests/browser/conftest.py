@@ -1,6 +1,6 @@
-"""A real browser: a Chromium or Chrome that is installed. Where there is none, these tests are skipped, and say so.
+"""A real browser: an installed Chromium or Chrome. Without one, these tests are skipped with a message.
 
-Chromium without windows (Debian: chromium-headless-shell) lays out and runs pages as the other does, in half the time.
+Chromium without windows (Debian: chromium-headless-shell) renders the same pages in half the time.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OPTIONS = (
     "--disable-component-update --disable-sync"
 )
 AXE = Path(__file__).with_name("axe.min.js").read_text()
-expect.set_options(timeout=60_000)  # ms; it is what a busy machine needs, no test waits so long for what it expects
+expect.set_options(timeout=60_000)  # ms; enough for a busy machine, and every wait ends when its condition holds
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 
@@ -49,7 +49,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="session")
 def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A desk of the tests' own tasks, with one worker."""
+    """A stack with the sample tasks and one worker."""
     folder = tmp_path_factory.mktemp("samples")
     with running(folder, "echo", TASKS="tests.sample_tasks", WORKERS="1") as stack:
         yield stack
@@ -57,32 +57,32 @@ def samples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def page(browser: Browser, stack) -> Iterator[Page]:
-    """A page at the desk. What the browser complains of (the policy, a script's error) fails the test."""
+    """A page of the stack. A violation of the policy or an error of a script fails the test."""
     yield from open_page(browser, stack.url)
 
 
 @pytest.fixture
 def sample_page(browser: Browser, samples) -> Iterator[Page]:
-    """As `page`, at the desk of the tests' own tasks."""
+    """Like `page`, on the stack with the sample tasks."""
     yield from open_page(browser, samples.url)
 
 
 @pytest.fixture
 def plain_page(browser: Browser, stack) -> Iterator[Page]:
-    """As `page`, without JavaScript."""
+    """Like `page`, without JavaScript."""
     yield from open_page(browser, stack.url, java_script_enabled=False)
 
 
 @pytest.fixture
 def timed_page(browser: Browser, stack) -> Iterator[Page]:
-    """As `page`, in a context of its own: a clock that was moved stays so for all pages of a context."""
+    """Like `page`, in its own context: a shifted clock holds for all pages of a context."""
     context = browser.new_context(base_url=stack.url, reduced_motion="reduce")
     yield from _open(context, stack.url)
     context.close()
 
 
 def open_page(browser: Browser, url: str, **options: Any) -> Iterator[Page]:
-    """A page at a server. What the browser complains of (the policy, a script's error) fails the test."""
+    """Yield a page at a server. A violation of the policy or an error of a script fails the test."""
     yield from _open(_context(browser, url, **options), url)
 
 
@@ -93,7 +93,7 @@ def _open(context: BrowserContext, url: str) -> Iterator[Page]:
     page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
     yield page
     context.clear_permissions()
-    page.goto("about:blank")  # so that no answer comes any more and leaves a cookie
+    page.goto("about:blank")  # so that no late answer sets a cookie
     context.new_cdp_session(page).send("Storage.clearDataForOrigin", {"origin": url, "storageTypes": "all"})
     page.close()
     assert [text for text in complaints if "status of 4" not in text] == []
@@ -101,16 +101,16 @@ def _open(context: BrowserContext, url: str) -> Iterator[Page]:
 
 @cache
 def _context(browser: Browser, url: str, **options: Any) -> BrowserContext:
-    """The pages at one server share a context: to make one takes more than all that most tests do in it."""
+    """All pages at one server share a context, because making one takes longer than most tests."""
     return browser.new_context(base_url=url, reduced_motion="reduce", **options)
 
 
 @pytest.fixture(scope="session")
 def axe() -> Callable[..., None]:
-    """Let axe-core look at a page as it is now: what breaks a rule of WCAG 2 A or AA, or a best practice, fails."""
+    """Check a page in its current state with axe-core: rules of WCAG 2 A and AA, and best practices."""
 
     def check(page: Page, rules: Sequence[str] = ()) -> None:
-        """With `rules`, these only."""
+        """Fail if the page breaks a rule; with `rules`, only these count."""
         if not page.evaluate("'axe' in window"):
             page.evaluate(AXE)
         only = {"type": "rule", "values": rules} if rules else {"type": "tag", "values": TAGS}

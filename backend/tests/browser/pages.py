@@ -1,4 +1,4 @@
-"""All pages, by name, and the jobs that they show. A page whose address has no parameter is in PAGES by itself."""
+"""All pages by name, and the jobs that they show. A page whose address has no parameter gets into PAGES by itself."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ PAGES = {
 
 
 class Jobs:
-    """One job of each state, made by the API. One worker and the queue `low` are held up until `end`."""
+    """Make a job of each status by the API. One worker and the queue `low` are blocked until `end`."""
 
     def __init__(self, request: APIRequestContext):
         self._request = request
@@ -52,7 +52,7 @@ class Jobs:
         request.post(f"/api/v1/jobs/{self.ids['canceled']}/cancel")
         self._submit("failed", "train_model", "?queue=high", multipart={"data": table, "target": "label"})
         self._submit("succeeded", "kinds_gallery", "", data={})
-        for status, job_id in self.ids.items():  # the one that fails loads its libraries first
+        for status, job_id in self.ids.items():  # the failing one first has to load its libraries
             wait_until(lambda job_id=job_id, status=status: self._status(job_id) == status, seconds=100)
 
     def path(self, page: str) -> str:
@@ -64,7 +64,7 @@ class Jobs:
         self._patch_low(paused=False)
 
     def _cancel_all(self) -> None:
-        """Tests of before may have left jobs that a worker is busy with."""
+        """Wait until no worker is busy with a job of an earlier test."""
         for status in ("queued", "running"):
             for job in self._request.get(f"/api/v1/jobs?status={status}&limit=200").json()["data"]:
                 self._request.post(f"/api/v1/jobs/{job['id']}/cancel")

@@ -1,4 +1,4 @@
-"""A proxy as nginx would be one: what is under PREFIX it takes off the prefix and passes on, all else is not there."""
+"""A proxy like nginx: it passes on requests under PREFIX without the prefix, and answers 404 to all others."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _OF_A_HOP = ("connection", "transfer-encoding", "keep-alive")
 
 @contextmanager
 def proxy(port: int) -> Iterator[str]:
-    """The address of the desk behind a proxy; the desk itself listens on `port`."""
+    """Yield the address of the desk behind a proxy; the desk itself listens on `port`."""
 
     class Handler(BaseHTTPRequestHandler):
         def pass_on(self) -> None:

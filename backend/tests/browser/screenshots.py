@@ -24,7 +24,7 @@ from tests.conftest import BACKEND, RedisServer, Stack, wait_until
 FOLDER = BACKEND.parent / "docs" / "screenshots"
 BOTH = ("light", "dark")
 SHOTS = {  # name: path, height, schemes; all are 1280 wide
-    "training": ("/jobs/{training}", 860, BOTH),  # first: it runs now
+    "training": ("/jobs/{training}", 860, BOTH),  # first, while it is running
     "result": ("/jobs/{trained}", 1560, BOTH),
     "desk": ("/", 1100, BOTH),
     "task": ("/tasks/train_model", 1100, BOTH[:1]),
@@ -68,7 +68,7 @@ def browser() -> Iterator[Browser]:
 
 
 def make_jobs(context: BrowserContext) -> dict[str, str]:
-    """Their ids by what they show."""
+    """Return the ids of the jobs by what they show."""
     table = load_breast_cancer(as_frame=True)
     named = table.frame.assign(diagnosis=table.target_names[table.target]).drop(columns="target")
     file = {"name": "breast_cancer.csv", "mimeType": "text/csv", "buffer": named.to_csv(index=False).encode()}
@@ -89,7 +89,7 @@ def percent(context: BrowserContext, path: str) -> float:
 
 
 def shoot(chromium: Browser, url: str, height: int, scheme: Any) -> bytes:
-    """A page as a PNG of 256 colours, which is a third of the size."""
+    """Return a screenshot as a PNG of 256 colors, which has a third of the size."""
     page = chromium.new_page(viewport={"width": 1280, "height": height}, color_scheme=scheme, reduced_motion="reduce")
     page.goto(url)
     page.wait_for_function("[...document.images].every((image) => image.complete)")

@@ -1,4 +1,4 @@
-"""The desk in a real browser: the form, the bar that moves, the picture, a wrong input, with and without JavaScript."""
+"""A task in a real browser: its form, the progress bar, the picture, a wrong input, with and without JavaScript."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from redis import Redis
 from tests.conftest import wait_until
 
 
-def test_many_tasks_are_searched(sample_page):
+def test_many_tasks_can_be_searched(sample_page):
     page = sample_page
     page.goto("/")
     page.keyboard.press("/")
@@ -29,7 +29,7 @@ def test_many_tasks_are_searched(sample_page):
     expect(page).to_have_url(re.compile("/tasks/count_bytes$"))
 
 
-def test_few_tasks_are_not_searched(page):
+def test_few_tasks_have_no_search(page):
     page.goto("/")
     expect(page.locator(".card").first).to_be_visible()
     expect(page.get_by_role("searchbox")).to_have_count(0)
@@ -55,11 +55,11 @@ def test_a_task_runs_its_bar_moves_and_its_result_appears(page):
     expect(page.get_by_text("prefix___browser")).to_be_visible()
 
 
-def test_a_job_that_waits_for_its_next_try_says_so(sample_page, samples):
+def test_a_job_that_waits_for_its_next_attempt_says_so(sample_page, samples):
     page = sample_page
     location = page.request.post("/api/v1/tasks/stumbles/jobs", data={}).headers["location"]
     tomorrow = {location.rpartition("/")[2]: time.time() + 86400}
-    with Redis.from_url(samples.environment["REDIS_URL"]) as redis:  # as soon as its next try is planned, put it off
+    with Redis.from_url(samples.environment["REDIS_URL"]) as redis:  # postpone the next attempt once it is scheduled
         wait_until(lambda: redis.zadd("rq:scheduled:default", tomorrow, xx=True, ch=True))
 
     page.goto(location.removeprefix("/api/v1"))
@@ -96,7 +96,7 @@ def test_an_uploaded_table_becomes_a_model(page, tmp_path):
     assert download.value.suggested_filename == "model.skops"
 
 
-def test_a_wrong_input_is_named_and_the_chosen_file_stays(page, tmp_path):
+def test_a_wrong_input_is_marked_and_the_chosen_file_stays(page, tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("x,label\n1,a\n")
     page.goto("/tasks/train_model")
@@ -111,11 +111,11 @@ def test_a_wrong_input_is_named_and_the_chosen_file_stays(page, tmp_path):
 
     page.get_by_label("Trees").fill("10")
     page.get_by_role("button", name="Run").click()
-    expect(page.locator("h1")).to_contain_text("failed")  # one row is too few, and the job says so
+    expect(page.locator("h1")).to_contain_text("failed")  # one row is too few
     expect(page.get_by_text("only one class, 'a'").first).to_be_visible()
 
 
-def test_a_file_over_the_limit_is_said_and_what_was_typed_stays(page, tmp_path):
+def test_a_file_over_the_limit_is_refused_and_the_other_inputs_stay(page, tmp_path):
     table = tmp_path / "table.csv"
     table.write_bytes(b"x" * 2_100_000)
     page.goto("/tasks/train_model")
@@ -128,7 +128,7 @@ def test_a_file_over_the_limit_is_said_and_what_was_typed_stays(page, tmp_path):
     expect(page.get_by_role("button", name="Run")).to_be_enabled()
 
 
-def test_every_kind_of_field_has_a_label_and_the_gallery_runs_as_it_is(page):
+def test_every_kind_of_field_has_a_label_and_the_gallery_runs_with_its_defaults(page):
     page.goto("/tasks/kinds_gallery")
     for control in page.locator("main input:not([type=hidden]), main select, main textarea").all():
         named = "element => element.hidden || element.labels.length + element.hasAttribute('aria-label')"
@@ -139,7 +139,7 @@ def test_every_kind_of_field_has_a_label_and_the_gallery_runs_as_it_is(page):
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
 
 
-def test_all_works_without_javascript(plain_page):
+def test_a_job_is_started_and_followed_without_javascript(plain_page):
     page = plain_page
     page.goto("/tasks/simple_task")
     page.locator("#task_arg").fill("plain")
@@ -147,7 +147,7 @@ def test_all_works_without_javascript(plain_page):
     page.locator("main form button").click()
 
     page.wait_for_url(re.compile("/jobs/"))
-    expect(page.get_by_text("prefix___plain")).to_be_visible()  # the page loads itself again
+    expect(page.get_by_text("prefix___plain")).to_be_visible()  # the page reloads itself
 
 
 def test_payloads_are_shown_as_text(page):

@@ -1,4 +1,4 @@
-"""What holds for every page: nobody is shut out, and nothing is wider than a phone, in light and dark."""
+"""Every page is accessible, and fits on a phone, in light and dark."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from tests.browser.pages import PAGES, Jobs
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 320, "height": 640}
 OF_COLOUR_OR_WIDTH = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
 
-QUICK = ("desk", "upload", "succeeded", "jobs")  # those that `make test` looks at
-MORE_OF_A_KIND = "details:nth-of-type(n + 4)"  # axe would look at each for a second
+QUICK = ("desk", "upload", "succeeded", "jobs")  # pages that `make test` checks
+MORE_OF_A_KIND = "details:nth-of-type(n + 4)"  # axe would take a second for each
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +26,7 @@ def jobs(browser, stack):
 
 @pytest.fixture(scope="module")
 def still_page(browser, stack):
-    """A page where nothing moves: what axe looks at has its last colour."""
+    """A page without animations, so that axe sees the final colors."""
     page = browser.new_page(base_url=stack.url, reduced_motion="reduce")
     yield page
     page.close()
@@ -35,7 +35,7 @@ def still_page(browser, stack):
 @pytest.mark.parametrize(
     "name", [name if name in QUICK else pytest.param(name, marks=pytest.mark.slow) for name in PAGES]
 )
-def test_a_page_is_for_everybody_light_or_dark_wide_or_narrow(name, jobs, still_page, axe):
+def test_a_page_is_accessible_in_light_and_dark_wide_and_narrow(name, jobs, still_page, axe):
     still_page.goto(jobs.path(name))
 
     still_page.set_viewport_size(PHONE)
@@ -50,7 +50,7 @@ def test_a_page_is_for_everybody_light_or_dark_wide_or_narrow(name, jobs, still_
 
 
 class Wire:
-    """The bytes that come over the wire for a page, headers included, by kind; pictures are left out."""
+    """Return the bytes received for a page by kind, including headers but no pictures."""
 
     def __init__(self, page):
         self._kinds = {}

@@ -35,7 +35,7 @@ def input_of(page, job_url):
     return page.request.get(re.sub("/jobs/", "/api/v1/jobs/", job_url)).json()["input"]
 
 
-def test_what_is_typed_stands_in_the_calls_and_these_run(page):
+def test_the_code_samples_have_the_typed_values_and_run(page):
     page.goto("/tasks/simple_task")
     page.get_by_label("Task arg").fill("it's typed")
     page.get_by_label("Seconds").fill("0")
@@ -56,7 +56,7 @@ def test_what_is_typed_stands_in_the_calls_and_these_run(page):
     expect(page.get_by_label("Task arg")).to_have_value("it's typed")
 
 
-def test_what_is_wrong_leads_to_its_field_from_the_tab_of_a_call_too(page):
+def test_an_error_leads_to_its_field_from_the_tab_of_a_code_sample_too(page):
     page.goto("/tasks/simple_task?task_arg=a&seconds=-1")
     run(page)
     page.get_by_role("tab", name="curl").click()
@@ -69,7 +69,7 @@ def test_what_is_wrong_leads_to_its_field_from_the_tab_of_a_call_too(page):
     expect(page.get_by_role("tab", name="Form")).to_have_attribute("aria-selected", "true")
 
 
-def test_a_call_is_copied(page):
+def test_a_code_sample_is_copied(page):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     page.goto("/tasks/simple_task")
     page.get_by_role("tab", name="curl").click()
@@ -101,7 +101,7 @@ def test_rows_are_added_removed_and_pasted(page):
     assert (given["words"], given["numbers"]) == (["two", "three", "four", "five"], [])
 
 
-def test_a_dropped_file_is_named_and_one_of_another_kind_is_said_at_once(page):
+def test_a_dropped_file_is_named_and_one_of_a_wrong_kind_is_refused_at_once(page):
     page.goto("/tasks/train_model")
     zone = page.locator("[data-drop]")
     zone.evaluate(DROP, ["notes.txt", "no table"])
@@ -127,7 +127,7 @@ def berlin(browser, stack):
     yield from open_page(browser, stack.url, timezone_id="Europe/Berlin")
 
 
-def test_a_moment_is_typed_in_the_viewers_zone_and_sent_in_utc(berlin):
+def test_a_time_is_typed_in_the_viewers_zone_and_sent_in_utc(berlin):
     berlin.goto("/tasks/kinds_gallery")
     moment = berlin.get_by_label("Moment")
     expect(moment).to_have_value("2026-01-31T13:30")  # 12:30 in UTC

@@ -1,4 +1,4 @@
-"""A job's page in a real browser: it is live, it asks before it does harm, and its result can be handled."""
+"""The page of a job in a real browser: it is live, asks before it cancels or deletes, and its result can be used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PAYLOAD = "<img src=x onerror=\"document.title='owned'\"><script>document.title=
 
 @pytest.fixture
 def submit(samples, sample_page):
-    """Submit a job of a sample task; the address of its page."""
+    """Submit a job of a sample task, and return the address of its page."""
 
     def submit(task, **arguments):
         answer = sample_page.request.post(f"/api/v1/tasks/{task}/jobs", data=arguments)
@@ -60,11 +60,11 @@ def test_a_running_job_is_followed_to_its_end_without_a_reload(sample_page, subm
     expect(page.get_by_text(re.compile("^took"))).to_be_visible()
     expect(cancel).to_have_count(0)
     assert page.evaluate("ends") == [{"id": path.removeprefix("/jobs/"), "task": "recites", "status": "succeeded"}]
-    assert log.evaluate("log => log.scrollTop") == 20  # who reads is not moved
-    assert page.evaluate("document.activeElement.id") == "main-content"  # what had the focus is gone
+    assert log.evaluate("log => log.scrollTop") == 20  # the log does not scroll under a reader
+    assert page.evaluate("document.activeElement.id") == "main-content"  # the element that had the focus is gone
 
 
-def test_a_question_that_the_end_has_answered_goes_with_its_button(sample_page, submit, tmp_path):
+def test_an_open_question_closes_when_its_button_goes(sample_page, submit, tmp_path):
     page = sample_page
     page.goto(submit("wait_for", path=str(tmp_path / "end")))
     expect(page.locator("h1")).to_contain_text("running")
@@ -78,7 +78,7 @@ def test_a_question_that_the_end_has_answered_goes_with_its_button(sample_page, 
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
-def test_the_log_is_whole_at_the_end_though_no_stream_could_be_opened(sample_page, submit, tmp_path):
+def test_the_log_is_complete_at_the_end_although_no_stream_could_be_opened(sample_page, submit, tmp_path):
     page = sample_page
     page.route("**/events", lambda route: route.fulfill(status=429))
     page.goto(submit("recites", folder=str(tmp_path)))
@@ -91,7 +91,7 @@ def test_the_log_is_whole_at_the_end_though_no_stream_could_be_opened(sample_pag
     expect(page.get_by_role("region", name="Log")).to_have_text("ä line")
 
 
-def test_a_bar_that_stands_still_because_redis_does_says_so(sample_page, submit, tmp_path):
+def test_a_progress_bar_says_that_redis_is_away(sample_page, submit, tmp_path):
     page = sample_page
     page.goto(submit("wait_for", path=str(tmp_path / "end")))
     expect(page.locator("h1")).to_contain_text("running")
@@ -111,7 +111,7 @@ def test_a_bar_that_stands_still_because_redis_does_says_so(sample_page, submit,
     (tmp_path / "end").touch()
 
 
-def test_the_progress_of_the_try_before_is_not_shown(sample_page, submit, tmp_path):
+def test_the_progress_of_the_attempt_before_is_not_shown(sample_page, submit, tmp_path):
     page = sample_page
     events = "".join(
         f'id: {number}-0\nevent: progress\ndata: {{"percent": {percent}, "message": "told"}}\n\n'
@@ -128,7 +128,7 @@ def test_the_progress_of_the_try_before_is_not_shown(sample_page, submit, tmp_pa
     (tmp_path / "end").touch()
 
 
-def test_jobs_that_wait_see_their_place_and_are_canceled_when_it_was_meant(sample_page, submit, tmp_path):
+def test_queued_jobs_show_their_position_and_are_canceled_after_a_question(sample_page, submit, tmp_path):
     page = sample_page
     running = submit("wait_for", path=str(tmp_path / "end"))
     first, second = submit("echo", text="a"), submit("echo", text="b")
@@ -155,7 +155,7 @@ def test_jobs_that_wait_see_their_place_and_are_canceled_when_it_was_meant(sampl
     expect(page.get_by_text("The job was stopped.")).to_be_visible()
 
 
-def test_a_job_runs_again_is_kept_and_deleted(sample_page, submit, is_done):
+def test_a_job_is_run_again_kept_and_deleted(sample_page, submit, is_done):
     page = sample_page
     path = submit("echo", text="again")
     assert is_done(path) == "succeeded"
@@ -165,7 +165,7 @@ def test_a_job_runs_again_is_kept_and_deleted(sample_page, submit, is_done):
     page.wait_for_url(lambda url: not url.endswith(path))
     expect(page.get_by_text("a new job with the same input")).to_be_visible()
     expect(page.get_by_role("heading", name="Result")).to_be_visible()
-    assert "?" not in page.url  # so that it can be passed on
+    assert "?" not in page.url  # so that the address can be shared
 
     page.get_by_role("button", name="Keep").click()
     expect(page.get_by_text("The job is kept: it does not expire.")).to_be_visible()
@@ -177,7 +177,7 @@ def test_a_job_runs_again_is_kept_and_deleted(sample_page, submit, is_done):
     assert page.goto(gone).status == 404
 
 
-def test_a_table_is_sorted_and_taken_away_and_json_is_folded(sample_page, submit, is_done, tmp_path):
+def test_a_table_is_sorted_and_downloaded_and_json_is_folded(sample_page, submit, is_done, tmp_path):
     page = sample_page
     (tmp_path / "end").touch()
     path = submit("recites", folder=str(tmp_path))
@@ -193,7 +193,7 @@ def test_a_table_is_sorted_and_taken_away_and_json_is_folded(sample_page, submit
     expect(page.get_by_role("columnheader", name="value")).to_have_attribute("aria-sort", "descending")
     expect(first).to_have_text("row 6")
     page.get_by_role("button", name="formula").click()
-    expect(last).to_have_text("row 3")  # it has none
+    expect(last).to_have_text("row 3")  # the empty cell is last
 
     with page.expect_download() as download:
         page.get_by_role("link", name="Download as CSV").click()
@@ -233,7 +233,7 @@ def test_a_picture_opens_larger(page):
 
 
 @pytest.mark.parametrize(("fail", "places"), [(True, 4), (False, 7)])
-def test_markup_in_anything_that_a_task_says_does_nothing(sample_page, submit, tmp_path, fail, places):
+def test_markup_in_any_text_of_a_task_does_nothing(sample_page, submit, tmp_path, fail, places):
     page = sample_page
     page.goto(submit("repeats", text=PAYLOAD, folder=str(tmp_path), fail=fail))
     expect(page.locator("[data-message]")).to_have_text(PAYLOAD)
@@ -264,7 +264,7 @@ def plain_page(browser, samples):
     yield from open_page(browser, samples.url, java_script_enabled=False)
 
 
-def test_all_of_it_works_without_javascript(plain_page, submit, tmp_path):
+def test_the_page_works_without_javascript(plain_page, submit, tmp_path):
     page = plain_page
     running, waiting = submit("recites", folder=str(tmp_path)), submit("echo", text="never")
 

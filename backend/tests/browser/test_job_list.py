@@ -1,4 +1,4 @@
-"""The page of jobs in a real browser: filters, pages, many at once, live counts, keys, no JavaScript."""
+"""The list of jobs in a real browser: filters, paging, bulk actions, live counts, keys, no JavaScript."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _numbers = count()
 
 @pytest.fixture
 def tag():
-    """A tag of the test's own: the stack is shared."""
+    """A tag for one test, because the stack is shared."""
     return f"story-{next(_numbers)}"
 
 
 @pytest.fixture
 def submit(stack, page, tag):
-    """Submit jobs in one step, of a task that ends at once; their ids, the newest first."""
+    """Submit a batch of jobs that end at once, and return their ids, the newest first."""
 
     def submit(number, **arguments):
         inputs = [{"n": 1} | arguments for _ in range(number)]
@@ -36,7 +36,7 @@ def submit(stack, page, tag):
 
 @pytest.fixture
 def paused(page):
-    """The queue of `fib` does not move."""
+    """The queue of `fib` is paused."""
     page.request.patch("/api/v1/queues/default", data={"paused": True})
     yield lambda flag: page.request.patch("/api/v1/queues/default", data={"paused": flag})
     page.request.patch("/api/v1/queues/default", data={"paused": False})
@@ -80,7 +80,7 @@ def test_times_are_typed_in_the_zone_of_the_place(kolkata):
     expect(page.get_by_label("From", exact=True)).to_have_accessible_description(re.compile("Asia/"))
 
 
-def test_how_long_ago_goes_on_while_the_page_is_open(timed_page, submit, tag):
+def test_relative_times_advance_while_the_page_is_open(timed_page, submit, tag):
     page = timed_page
     submit(1)
     page.clock.install()
@@ -122,7 +122,7 @@ def test_all_that_match_are_canceled_with_the_true_count_in_the_question(page, s
     expect(page).not_to_have_url(re.compile("done="))
 
 
-def test_new_jobs_move_nothing_and_what_is_shown_is_kept_fresh(page, submit, tag, paused):
+def test_new_jobs_move_no_row_and_the_shown_rows_stay_current(page, submit, tag, paused):
     ours = submit(2)
     page.goto(f"/jobs?tag={tag}")
     page.get_by_label(f"Select fib {ours[1][:8]}").check()
@@ -159,7 +159,7 @@ def test_jobs_are_deleted_by_keys_alone(page, submit, tag, axe):
 
 
 @pytest.mark.usefixtures("paused")
-def test_many_are_managed_without_javascript(plain_page, submit, tag):
+def test_many_jobs_are_managed_without_javascript(plain_page, submit, tag):
     submit(3)
     plain = plain_page
     plain.goto("/jobs")

@@ -1,4 +1,4 @@
-"""A notification at a job's end: for who has asked, and may be told."""
+"""A notification at the end of a job: only for a user who asked for it and has not forbidden notifications."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ window.Notification = class extends EventTarget {
   static async requestPermission() { return (this.permission = "granted"); }
   constructor(title, options) { super(); shown.push([title, options.tag]); }
 };
-"""  # it asks its user, and shows it: which no test can see, and one without windows refuses
+"""  # replaces what no test can see: the browser's question, and the notification itself
 
 
 @pytest.fixture
 def page(sample_page, tmp_path):
-    """The page of a job that runs until `end()`."""
+    """The page of a job that is running until `end()`."""
     page = sample_page
     page.add_init_script(BROWSER)
     answer = page.request.post("/api/v1/tasks/wait_for/jobs", data={"path": str(tmp_path / "end"), "seconds": 60})
@@ -28,7 +28,7 @@ def page(sample_page, tmp_path):
 
 @pytest.fixture
 def end(page, tmp_path):
-    """Let the job end, and wait until its page has heard of it."""
+    """Let the job end, and wait until its page shows it."""
 
     def end():
         (tmp_path / "end").touch()
@@ -37,19 +37,19 @@ def end(page, tmp_path):
     return end
 
 
-def test_who_asks_is_told_when_the_job_is_done(page, end):
+def test_a_user_who_asks_is_notified_when_the_job_has_finished(page, end):
     page.get_by_role("button", name="Tell me when it is done").click()
     expect(page.get_by_role("button", name="You will be told")).to_be_disabled()
     end()
     assert page.evaluate("shown") == [["wait_for: succeeded", page.url.rpartition("/")[2]]]
 
 
-def test_who_does_not_ask_is_not_told(page, end):
+def test_a_user_who_does_not_ask_is_not_notified(page, end):
     end()
     assert page.evaluate("shown") == []
 
 
-def test_who_has_forbidden_it_is_not_asked(page):
+def test_a_user_who_has_forbidden_notifications_is_not_asked(page):
     page.add_init_script("Object.defineProperty(Notification, 'permission', { get: () => 'denied' })")
     page.reload()
 

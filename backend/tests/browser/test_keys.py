@@ -1,4 +1,4 @@
-"""The keys, in a real browser: none acts while somebody types, or has Ctrl down."""
+"""Keyboard shortcuts in a real browser: none acts in a text field or together with Ctrl."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def focused(page):
     return page.evaluate("document.activeElement.id || document.activeElement.getAttribute('href')")
 
 
-def test_a_question_mark_shows_the_keys_of_this_desk_and_escape_hides_them(page, axe):
+def test_a_question_mark_shows_the_keys_and_escape_hides_them(page, axe):
     page.goto("/docs")
     page.keyboard.press("?")
 
@@ -54,7 +54,7 @@ def test_j_and_k_move_through_the_rows_and_enter_opens_one(page, path, rows):
     page.wait_for_url("**" + links[0])
 
 
-def test_what_is_typed_into_a_field_is_text_and_ctrl_is_the_browser_s(page):
+def test_keys_in_a_field_are_text_and_with_ctrl_are_the_browsers(page):
     page.goto("/")
     page.get_by_label("A text for").focus()
     page.keyboard.type("gd/?jk")
@@ -67,7 +67,7 @@ def test_what_is_typed_into_a_field_is_text_and_ctrl_is_the_browser_s(page):
     expect(page.get_by_role("dialog")).to_have_count(0)
 
 
-def test_a_slash_is_for_search_here_or_in_the_jobs(page):
+def test_a_slash_searches_this_page_or_the_jobs(page):
     page.goto("/")
     page.keyboard.press("/")
     page.wait_for_url("**/jobs#search")
@@ -78,7 +78,7 @@ def test_a_slash_is_for_search_here_or_in_the_jobs(page):
     expect(page.get_by_role("searchbox")).to_be_focused()
 
 
-def test_a_slash_goes_to_the_first_field_where_nothing_can_be_searched(page):
+def test_a_slash_goes_to_the_first_field_of_a_page_without_search(page):
     page.goto("/")
     page.evaluate("document.querySelector('[data-go=j]').remove()")
     page.keyboard.press("/")

@@ -1,4 +1,4 @@
-"""What all pages share, in a real browser: the theme, the keys, and what there is to see while Redis is away."""
+"""The layout of all pages in a real browser: the theme, the navigation, and the message while Redis is away."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def test_a_chosen_theme_stays_and_is_there_before_the_page_is_drawn(page):
     assert background(page) == BACKGROUNDS["light"]  # the system's again
 
 
-def test_without_javascript_the_theme_is_the_system_s_and_no_switch_is_shown(plain_page):
+def test_without_javascript_the_theme_is_that_of_the_system_and_no_switch_is_shown(plain_page):
     page = plain_page
     page.emulate_media(color_scheme="dark")
     page.goto("/")
@@ -68,7 +68,7 @@ def test_a_page_comes_back_by_itself_when_redis_does(browser, tmp_path):
     server.stop()
 
 
-def test_a_live_page_says_when_it_is_not_up_to_date(browser, stack):
+def test_a_live_page_says_that_it_is_not_up_to_date(browser, stack):
     page = browser.new_page(base_url=stack.url)
     page.clock.install()
     page.goto("/queues")
@@ -89,7 +89,7 @@ def test_a_live_page_says_when_it_is_not_up_to_date(browser, stack):
     page.close()
 
 
-def test_a_live_page_waits_as_long_as_it_is_told(browser, stack):
+def test_a_live_page_waits_as_long_as_retry_after_says(browser, stack):
     page = browser.new_page(base_url=stack.url)
     page.clock.install()
     page.goto("/queues")

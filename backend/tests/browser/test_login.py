@@ -1,4 +1,4 @@
-"""Somebody logs in, runs a task, watches it end, and logs out."""
+"""A user logs in, runs a task, watches it end, and logs out."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PASSWORD = "correct horse battery"
 
 @pytest.fixture(scope="module")
 def locked(tmp_path_factory):
-    """A desk with a login, which ann knows, and one worker."""
+    """A stack with the user ann and one worker."""
     folder = tmp_path_factory.mktemp("locked")
     server = RedisServer(folder)
     server.start()

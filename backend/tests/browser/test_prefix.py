@@ -19,7 +19,7 @@ ADDRESSES = """['href', 'src', 'action', 'formaction']
 
 @pytest.fixture(scope="module")
 def behind(browser, stack):
-    """A page behind the proxy; beside it, the addresses that were asked for and are not there."""
+    """A page behind the proxy, and the list of the addresses that were not found."""
     shared = stack.environment
     second = Stack(shared["REDIS_URL"], Path(shared["DATA_DIR"]), TRUSTED_PROXIES="1")
     second.start("server")
@@ -62,7 +62,7 @@ def test_a_job_is_started_followed_and_found_under_the_prefix(behind):
     page.wait_for_url(f"**{PREFIX}/jobs")
 
 
-def test_who_is_not_trusted_can_not_move_the_desk(stack, browser):
+def test_a_client_that_is_no_trusted_proxy_cannot_set_the_prefix(stack, browser):
     page = browser.new_page(base_url=stack.url, extra_http_headers={"X-Forwarded-Prefix": "/elsewhere"})
     page.goto("/")
 

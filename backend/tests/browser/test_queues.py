@@ -1,4 +1,4 @@
-"""The queues and the workers in a real browser: what one sees changes by itself."""
+"""The pages of queues and workers in a real browser: they update themselves."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def figure(panel, label):
 
 
 def eventually(page, condition):
-    """Let the page's time pass until it shows what it has to: it looks every few seconds."""
+    """Let the clock of the page run, which polls every few seconds, until the condition holds."""
     for _ in range(40):
         with page.expect_response(page.url):
             page.clock.fast_forward(5000)
@@ -39,7 +39,7 @@ def eventually(page, condition):
     pytest.fail("the page never showed it")
 
 
-def test_a_queue_is_paused_its_job_waits_and_runs_when_it_goes_on(page, default):
+def test_a_paused_queue_holds_its_job_until_it_is_resumed(page, default):
     default.get_by_role("button", name="Pause default").click()
     expect(default).to_contain_text("Those that run go on")
     default.get_by_role("button", name="Yes, pause it").click()
@@ -58,7 +58,7 @@ def test_a_queue_is_paused_its_job_waits_and_runs_when_it_goes_on(page, default)
     assert figure(default, "Waiting").inner_text().split()[0] == "0"
 
 
-def test_an_open_question_stays_while_the_page_is_kept_as_it_is_now(page, default):
+def test_an_open_question_stays_while_the_page_updates(page, default):
     default.get_by_role("button", name="Pause default").click()
     page.locator("h1").click()
     for _ in range(2):

@@ -16,19 +16,19 @@ from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
 from tests.browser.conftest import open_page
 
-# For HTML, for an attribute, and for a string of a script: a queue's name is in the address (so it has no slash).
+# It would break out of HTML, an attribute and a string of a script. No slash, because a queue's name is in addresses.
 PAYLOAD = """<img src=x onerror="document.title='owned'">"'><u>u');document.title='owned';('"""
 
 
 @pytest.fixture
 def page(browser: Browser, dashboard) -> Iterator[Page]:
-    """What the policy had to hold back was not escaped: it fails the test."""
+    """A page. A violation of the policy fails the test: the text was not escaped."""
     yield from open_page(browser, dashboard.url)
 
 
 @pytest.fixture
 def hostile(redis) -> None:
-    """A queue whose jobs and worker have the payload wherever there is a text."""
+    """A queue whose jobs and worker have the payload in every text."""
     queue = Queue(PAYLOAD, connection=redis, serializer=JSONSerializer)
 
     def enqueue(job_id: str) -> Job:
@@ -80,7 +80,7 @@ def job_id(redis, registry) -> str:
     return Jobs(redis, ["default"]).submit(registry.catalog.tasks["raises"], {}, Retention(100, 100)).id
 
 
-def test_the_buttons_work_and_what_is_refused_is_said(page, redis, job_id, run_worker):
+def test_the_buttons_work_and_a_refusal_is_shown(page, redis, job_id, run_worker):
     run_worker()
     page.goto(f"/0/view/job/{job_id}")
     with page.expect_response("**/requeue"):
@@ -110,7 +110,7 @@ def test_the_buttons_work_and_what_is_refused_is_said(page, redis, job_id, run_w
 
 
 def test_a_page_of_another_site_changes_nothing(page, dashboard, redis, job_id):
-    page.goto("/")  # so the browser has the cookie
+    page.goto("/")  # gives the browser the cookie
     page.goto(
         f"data:text/html,<form method=post action='{dashboard.url}/job/{job_id}/delete'><button>Win</button></form>"
     )

@@ -20,16 +20,16 @@ from tests.conftest import wait_until
 
 RunWorker = Callable[[WorkerSettings, TaskRegistry, Redis, bool], None]
 
-# Forked, so that the sample tasks need no second import; in a process of its own, because a worker takes the signals
-# of its process, and the alarm that limits a test.
+# A worker needs its own process, because it takes the signals of its process and the alarm that limits a test. The
+# process is forked, so that the sample tasks are not imported again.
 FORK = multiprocessing.get_context("fork")
 
 
 def run_stock_worker(settings: WorkerSettings, registry: TaskRegistry, redis: Redis, burst: bool) -> None:
-    """RQ's own worker, told to keep results as long as ours. A burst queues the scheduled jobs that are due first."""
+    """Run RQ's own worker, which keeps results as long as ours. A burst first queues scheduled jobs that are due."""
     queues = list(settings.queues)
     worker = Worker(queues, connection=redis, serializer=JSONSerializer, default_result_ttl=settings.result_ttl)
-    worker.unsubscribe = lambda: None  # the last thing it does; one time in six it waits a second for a thread there
+    worker.unsubscribe = lambda: None  # at its end, one time in six, RQ waits a second for a thread there
     worker.work(burst=burst, with_scheduler=burst, logging_level="WARNING")
 
 
@@ -38,6 +38,8 @@ def run_our_worker(settings: WorkerSettings, registry: TaskRegistry, redis: Redi
 
 
 class RqStack:
+    """Queues of plain RQ on a real Redis, and a worker class that runs their jobs."""
+
     def __init__(
         self, run_worker: RunWorker, settings: WorkerSettings, registry: TaskRegistry, redis: Redis, folder: Path
     ):
@@ -59,13 +61,13 @@ class RqStack:
         return self.job(job_id)
 
     def run_worker(self) -> None:
-        """Let a worker run all that is due."""
+        """Let a worker run all jobs that are due."""
         with self.worker():
             pass
 
     @contextmanager
     def worker(self, *, burst: bool = True) -> Iterator[None]:
-        """Let a worker run beside the block. At its end a burst is waited for; another worker is told to stop."""
+        """Run a worker beside the block. At the end of the block, wait for a burst, or stop the worker."""
         process = FORK.Process(target=self._work, args=(burst,))
         process.start()
         try:
@@ -79,6 +81,6 @@ class RqStack:
             process.join()
 
     def _work(self, burst: bool) -> None:
-        os.setpgrp()  # what a worker kills is its own group, never that of the tests
+        os.setpgrp()  # a worker kills its process group, which must not be that of the tests
         with Redis.from_url(self._settings.redis_url.get_secret_value()) as redis:
             self._run_worker(self._settings, self._registry, redis, burst)

@@ -1,4 +1,4 @@
-"""What can happen to a job. Each scenario enqueues with plain RQ, lets a worker run, and may act meanwhile."""
+"""Scenarios of what can happen to a job. Each enqueues with plain RQ, runs a worker, and may act meanwhile."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def a_job_has_wrong_arguments(rq: RqStack) -> None:
     rq.run_worker()
 
 
-# Another try
+# Another attempt
 
 
 @scenario
@@ -139,7 +139,7 @@ def a_job_repeats_after_an_interval(rq: RqStack) -> None:
     rq.run_worker()
 
 
-# How long it is kept, and what is kept with it
+# How long a job is kept, and with which data
 
 
 @scenario
@@ -176,8 +176,8 @@ def a_job_with_a_limit_in_the_queue_is_kept_once_it_started(rq: RqStack) -> None
 
 @scenario
 def meta_is_kept(rq: RqStack) -> None:
-    rq.queue.enqueue(ECHO, "ab", meta={"colour": "blue"}, description="to echo", job_id="one")
-    rq.queue.enqueue(RAISES, meta={"colour": "red"}, job_id="two")
+    rq.queue.enqueue(ECHO, "ab", meta={"color": "blue"}, description="to echo", job_id="one")
+    rq.queue.enqueue(RAISES, meta={"color": "red"}, job_id="two")
     rq.run_worker()
 
 
@@ -299,7 +299,7 @@ def a_scheduled_job_goes_to_the_front(rq: RqStack) -> None:
     rq.run_worker()
 
 
-# Somebody interferes
+# A user interferes
 
 
 @scenario
@@ -321,7 +321,7 @@ def a_stopped_job_has_a_child_that_allows_failure(rq: RqStack) -> None:
 
 
 @scenario
-def a_queued_job_is_cancelled(rq: RqStack) -> None:
+def a_queued_job_is_canceled(rq: RqStack) -> None:
     job = rq.queue.enqueue(ECHO, "ab", job_id="one")
     rq.queue.enqueue(ECHO, "ab", depends_on=job, job_id="child")
     job.cancel()
@@ -329,7 +329,7 @@ def a_queued_job_is_cancelled(rq: RqStack) -> None:
 
 
 @scenario
-def a_running_job_is_cancelled(rq: RqStack) -> None:
+def a_running_job_is_canceled(rq: RqStack) -> None:
     rq.queue.enqueue(WAIT_FOR, str(rq.folder / "go"), job_id="one")
     with rq.worker():
         rq.wait_for("one", "started").cancel()
@@ -345,7 +345,7 @@ def a_running_job_is_deleted(rq: RqStack) -> None:
 
 
 @scenario
-def a_queued_job_is_gone(rq: RqStack) -> None:
+def the_hash_of_a_queued_job_is_gone(rq: RqStack) -> None:
     job = rq.queue.enqueue(ECHO, "ab", job_id="one")
     rq.queue.enqueue(ECHO, "ab", job_id="two")
     rq.redis.delete(job.key)

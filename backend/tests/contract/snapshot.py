@@ -1,8 +1,9 @@
-"""What RQ has in Redis, as a flat dictionary that two runs can be compared by.
+"""A snapshot of what RQ has in Redis: a flat dictionary, so that two runs can be compared.
 
     {"rq:job:one": "hash, kept 100 s", "rq:job:one status": "finished", "rq:finished:default one": "in 100 s", …}
 
-What differs from run to run is masked, and what is ours (`taskdesk:*`, fields `td_*`, a worker's `catalog`) left out.
+Values that differ from run to run are masked. Our own data (`taskdesk:*`, fields `td_*`, a worker's `catalog`) are left
+out.
 """
 
 from __future__ import annotations
@@ -51,7 +52,7 @@ def snapshot(redis: Redis) -> dict[str, Any]:
 
 
 def _jobs_by_start(redis: Redis) -> list[str]:
-    """As RQ itself reads it, so what it can't read is seen here."""
+    """Return the ids of the jobs in the order of their start. RQ reads them: a job that it cannot read raises here."""
     ids = [key.decode().removeprefix("rq:job:") for key in redis.scan_iter("rq:job:*") if redis.type(key) == b"hash"]
     jobs = Job.fetch_many(ids, connection=redis, serializer=JSONSerializer)
     return [job.id for job in sorted((job for job in jobs if job.started_at), key=lambda job: job.started_at)]
@@ -69,7 +70,7 @@ def _stream(redis: Redis, key: bytes) -> Iterator[tuple[str, Any]]:
 
 
 def _sorted_set(redis: Redis, key: bytes) -> Iterator[tuple[str, Any]]:
-    """The scores are times in the future, or infinity. A started job's member is its id and that of its execution."""
+    """The scores are times in the future, or infinity. The member of a started job is its id and its execution's."""
     now = time.time()
     for member, score in redis.zrange(key, 0, -1, withscores=True):
         yield re.sub(":.+", ":<execution>", member.decode()), f"in {_rounded(score - now)}"
@@ -126,7 +127,7 @@ def _masked(text: str) -> str:
 
 
 def _rounded(seconds: float) -> str:
-    """Upwards, as time has passed since the whole number was set. Redis says -0.001 where there is no limit."""
+    """Round up, because time has passed since the whole number was set. -0.001 and infinity mean no limit."""
     if seconds in (-0.001, math.inf):
         return "for ever"
     return f"{math.ceil(seconds / ROUNDED_TO) * ROUNDED_TO} s"

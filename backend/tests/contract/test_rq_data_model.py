@@ -14,17 +14,15 @@ from tests.contract.snapshot import snapshot
 
 
 class Difference(NamedTuple):
-    """What may differ: the scenario, what the snapshot calls it (both may hold `*`), and why."""
+    """An allowed difference: the scenario, the name in the snapshot (both may hold `*`), and the reason."""
 
     scenario: str
     what: str
     reason: str
 
 
-STALE = "RQ's parent process saves the job as it was before its run, and so forgets this"
-ENDED = (
-    "who cancels or deletes a job has the last word: RQ makes it finished when it ends, and a deleted one comes back"
-)
+STALE = "RQ's parent process saves the job as it was before its run, and so overwrites this"
+ENDED = "a canceled or deleted job stays so; with RQ it becomes finished at its end, and a deleted one comes back"
 KILLED = [  # scenario, job
     ("a_job_kills_its_process", "one"),
     ("every_retry_kills_its_process", "one"),
@@ -39,7 +37,7 @@ DIFFERENCES = [
     Difference(
         "a_job_names_a_function_that_is_nowhere",
         "*",
-        "RQ tries to import the name, and fails the job; we hand it back, for a worker that serves it",
+        "RQ tries to import the name, and fails the job; we hand the job back for a worker that serves it",
     ),
     Difference(
         "a_job_has_wrong_arguments",
@@ -55,12 +53,12 @@ DIFFERENCES = [
         for scenario, job in jobs
         for field in fields
     ],
-    *[Difference(scenario, f"rq:results:{job} 0 exc_string", "we say it in words") for scenario, job in KILLED],
+    *[Difference(scenario, f"rq:results:{job} 0 exc_string", "our message is a sentence") for scenario, job in KILLED],
     *[Difference(scenario, f"rq:results:{job} 0 execution_ended_at", "RQ leaves it out") for scenario, job in STOPPED],
-    Difference(STOPPED[2][0], "rq:worker:<name> total_working_time", "RQ leaves the time of a stopped job out"),
+    Difference(STOPPED[2][0], "rq:worker:<name> total_working_time", "RQ does not count the time of a stopped job"),
     *[
         Difference(scenario, what, ENDED)
-        for scenario in ("a_running_job_is_cancelled", "a_running_job_is_deleted")
+        for scenario in ("a_running_job_is_canceled", "a_running_job_is_deleted")
         for what in ("rq:finished:default*", "rq:job:one*", "rq:results:one*", "rq:worker:<name> *")
     ],
     Difference("a_running_job_is_deleted", "(jobs by their start)", ENDED),
@@ -73,10 +71,10 @@ DIFFERENCES = [
 
 @pytest.fixture
 def play(worker_settings, registry, redis, tmp_path):
-    """Play a scenario on an empty Redis with a worker of this class; what is there then."""
+    """Play a scenario on an empty Redis with a worker of this class. Return the snapshot after it."""
 
     def play(scenario: str, run_worker: RunWorker) -> dict[str, Any]:
-        folder = tmp_path / "scenario"  # the same one each time: its name is an argument of jobs
+        folder = tmp_path / "scenario"  # the same for both: its name is an argument of jobs
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         redis.flushall()
@@ -96,7 +94,9 @@ def test_redis_holds_the_same_as_after_rqs_own_worker(play, scenario):
     unlisted = {name for name in differing if not any(fnmatchcase(name, what) for what in listed)}
 
     assert _only(unlisted, ours) == _only(unlisted, stock)
-    assert [what for what in listed if not any(fnmatchcase(name, what) for name in differing)] == [], "differs no more"
+    assert [what for what in listed if not any(fnmatchcase(name, what) for name in differing)] == [], (
+        "listed, but does not differ"
+    )
 
 
 def test_a_listed_difference_names_a_scenario():

@@ -1,4 +1,4 @@
-"""A job that we schedule is one that RQ has scheduled: in Redis, to its tools, and to its worker."""
+"""A job that we schedule is a scheduled job of RQ: in Redis, for RQ's tools, and for its worker."""
 
 from __future__ import annotations
 

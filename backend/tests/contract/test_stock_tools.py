@@ -1,4 +1,4 @@
-"""While our worker runs a job, RQ's own tools show it, and can stop it."""
+"""While our worker runs a job, RQ's own tools show the job and can stop it."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def rq(worker_settings, registry, redis, tmp_path) -> RqStack:
 
 @pytest.fixture
 def long_job(rq) -> Iterator[Job]:
-    """A job that a worker of ours is running; it ends when the test does, or when its file is there."""
+    """A job that our worker is running. It ends with the test, or when its file `go` exists."""
     rq.queue.enqueue(WAIT_FOR, str(rq.folder / "go"), job_id="long")
     with rq.worker(burst=False):
         try:
