@@ -23,7 +23,7 @@ from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
 from taskdesk.jobs.parsing import read_texts
-from taskdesk.jobs.representations import job_object
+from taskdesk.jobs.representations import job_object, no_worker
 from taskdesk.jobs.strict_json import parse_json
 from taskdesk.service import clock
 
@@ -70,7 +70,7 @@ def submit(
     if not as_json:
         click.echo(job.id)
     if not desk.catalog.read().workers_online(job.queue):
-        say(f"No worker serves the queue {job.queue}. The job waits until one does.")
+        say(no_worker(job.queue))
     if wait:
         job = follow(desk, job.id, None if as_json else err)
     if as_json:

@@ -23,7 +23,7 @@ def tasks(session: Session, as_json: bool) -> None:
     rows = [(spec.name, _parameters(spec), spec.queue, spec.title) for spec in announced.tasks.values()]
     print_table(("TASK", "PARAMETERS", "QUEUE", "TITLE"), rows)
     for module in announced.broken:
-        say(f"{module.module} can't be used: {module.error}")
+        say(f"Could not load {module.module}: {module.error}")
 
 
 def _parameters(spec: TaskSpec) -> str:

@@ -78,6 +78,11 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
     return shown
 
 
+def no_worker(queue: str) -> str:
+    """The sentence of pages and command line for a queue without a worker."""
+    return f"No worker serves the queue {queue}. Its jobs wait until one does."
+
+
 def reason(desk: Desk, job: Job) -> str | None:
     """Why a job waits that a worker has handed back; None of any other."""
     its = job.handed_back

@@ -22,7 +22,7 @@ def test_many_tasks_can_be_searched(sample_page):
     page.keyboard.type("COUNT bytes")
     expect(page.locator(".card:visible")).to_have_count(1)
     page.keyboard.type(" nothing")
-    expect(page.get_by_text("No task has these words.")).to_be_visible()
+    expect(page.get_by_text("No task matches.")).to_be_visible()
     field.fill("count_bytes")
     page.keyboard.press("Enter")
 
@@ -66,7 +66,7 @@ def test_a_job_that_waits_for_its_next_attempt_says_so(sample_page, samples):
     replayed = "new EventSource(document.querySelector('[data-job]').dataset.events)"
     page.evaluate(f"new Promise((done) => {replayed}.addEventListener('progress', () => done()))")
 
-    expect(page.get_by_text("Failed, and is tried again soon")).to_be_visible()
+    expect(page.get_by_text("Retrying soon")).to_be_visible()
     expect(page.get_by_text("nobody answers", exact=True)).to_be_visible()
     expect(page.get_by_text("25 %")).to_have_count(0)
 
@@ -123,7 +123,7 @@ def test_a_file_over_the_limit_is_refused_and_the_other_inputs_stay(page, tmp_pa
     page.get_by_label("Target").fill("label")
     page.get_by_role("button", name="Run").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("2,000,000 bytes are allowed in all")
+    expect(page.get_by_role("alert")).to_contain_text("Too large: the limit is 2 MB in all.")
     expect(page.get_by_label("Target")).to_have_value("label")
     expect(page.get_by_role("button", name="Run")).to_be_enabled()
 

@@ -105,10 +105,10 @@ def test_a_dropped_file_is_named_and_one_of_a_wrong_kind_is_refused_at_once(page
     page.goto("/tasks/train_model")
     zone = page.locator("[data-drop]")
     zone.evaluate(DROP, ["notes.txt", "no table"])
-    expect(page.get_by_text("notes.txt does not end in .csv: is it the right file?")).to_be_visible()
+    expect(page.get_by_text("notes.txt does not end in .csv. Is it the right file?")).to_be_visible()
 
     zone.evaluate(DROP, ["table.csv", CSV])
-    expect(page.get_by_text("is it the right file?")).to_be_hidden()
+    expect(page.get_by_text("Is it the right file?")).to_be_hidden()
     expect(page.get_by_text(f"table.csv, {len(CSV)} byte")).to_be_visible()
     page.get_by_label("Target").fill("label")
     page.get_by_label("Trees").fill("10")
@@ -169,7 +169,7 @@ def test_without_javascript_the_whole_page_works(plain_page):
     page = plain_page
     page.goto("/tasks/kinds_gallery")
     expect(page.get_by_role("tab")).to_have_count(0)
-    for heading in ("By curl", "By Python"):
+    for heading in ("With curl", "In Python"):
         expect(page.get_by_role("heading", name=heading)).to_be_visible()
     page.locator("#words").fill("uno\ndue\n\ntre")
     page.locator("#bounded_whole").fill("500")

@@ -134,10 +134,10 @@ def test_queued_jobs_show_their_position_and_are_canceled_after_a_question(sampl
     first, second = submit("echo", text="a"), submit("echo", text="b")
 
     page.goto(second)
-    expect(page.get_by_text("Place 2 in the queue default")).to_be_visible()
+    expect(page.get_by_text("Place 2 in queue default")).to_be_visible()
     page.evaluate("isSamePage = true")
     page.request.post(f"/api/v1{first}/cancel")
-    expect(page.get_by_text("Next in the queue default")).to_be_visible()
+    expect(page.get_by_text("Next in queue default")).to_be_visible()
     assert page.evaluate("isSamePage")
 
     page.get_by_role("button", name="Cancel").click()

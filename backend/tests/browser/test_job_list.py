@@ -71,7 +71,7 @@ def kolkata(browser, stack):
 def test_times_are_typed_in_the_zone_of_the_place(kolkata):
     page = kolkata
     page.goto("/jobs")
-    page.get_by_label("Submitted").select_option("Between …")
+    page.get_by_label("Submitted").select_option("Custom range …")
     page.get_by_label("From", exact=True).fill("2026-01-01T05:30")
     page.get_by_role("button", name="Filter", exact=True).click()
 
@@ -118,7 +118,7 @@ def test_all_that_match_are_canceled_with_the_true_count_in_the_question(page, s
     expect(page.get_by_role("heading", name=f"Cancel 5 queued jobs tagged {tag}?")).to_be_visible()
     page.get_by_role("button", name="Cancel 5 jobs").click()
     expect(page.get_by_role("status").first).to_have_text("5 canceled.")
-    expect(page.get_by_text("No job matches.")).to_be_visible()
+    expect(page.get_by_text("No jobs match.")).to_be_visible()
     expect(page).not_to_have_url(re.compile("done="))
 
 
@@ -129,12 +129,12 @@ def test_new_jobs_move_no_row_and_the_shown_rows_stay_current(page, submit, tag,
     before = page.locator("tbody").bounding_box()
     submit(3)
 
-    expect(page.get_by_role("link", name="3 new jobs: show")).to_be_visible()
+    expect(page.get_by_role("link", name="Show 3 new jobs")).to_be_visible()
     assert (shown(page), page.locator("tbody").bounding_box()) == (ours, before)
     paused(False)
     expect(page.locator("tbody .badge.succeeded")).to_have_count(2)
     expect(page.get_by_label(f"Select fib {ours[1][:8]}")).to_be_checked()
-    page.get_by_role("link", name="3 new jobs: show").click()
+    page.get_by_role("link", name="Show 3 new jobs").click()
     expect(page.locator("[name=id]")).to_have_count(5)
 
 

@@ -38,8 +38,8 @@ def end(page, tmp_path):
 
 
 def test_a_user_who_asks_is_notified_when_the_job_has_finished(page, end):
-    page.get_by_role("button", name="Tell me when it is done").click()
-    expect(page.get_by_role("button", name="You will be told")).to_be_disabled()
+    page.get_by_role("button", name="Notify me when done").click()
+    expect(page.get_by_role("button", name="You will be notified")).to_be_disabled()
     end()
     assert page.evaluate("shown") == [["wait_for: succeeded", page.url.rpartition("/")[2]]]
 

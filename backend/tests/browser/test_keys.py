@@ -14,7 +14,7 @@ def test_a_question_mark_shows_the_keys_and_escape_hides_them(page, axe):
     page.goto("/docs")
     page.keyboard.press("?")
 
-    expect(page.get_by_role("dialog", name="Keys")).to_contain_text("gdDesk")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("gdDesk")
     expect(page.get_by_role("dialog")).to_contain_text("gaAPI")
     axe(page)
     page.keyboard.press("?")
@@ -22,7 +22,7 @@ def test_a_question_mark_shows_the_keys_and_escape_hides_them(page, axe):
     page.keyboard.press("Escape")
     expect(page.get_by_role("dialog")).to_have_count(0)
 
-    page.get_by_role("button", name="Keys").click()
+    page.get_by_role("button", name="Keyboard shortcuts").click()
     page.get_by_role("button", name="Close").click()
     expect(page.get_by_role("dialog")).to_have_count(0)
 

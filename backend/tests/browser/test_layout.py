@@ -59,7 +59,7 @@ def test_a_page_comes_back_by_itself_when_redis_does(browser, tmp_path):
 
     answer = page.goto("/jobs")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-    expect(page.get_by_role("heading", name="can’t reach its store")).to_be_visible()
+    expect(page.get_by_role("heading", name="can’t reach Redis")).to_be_visible()
     server.start()
     expect(page.get_by_role("heading", name="Jobs")).to_be_visible()
 
@@ -72,7 +72,7 @@ def test_a_live_page_says_that_it_is_not_up_to_date(browser, stack):
     page = browser.new_page(base_url=stack.url)
     page.clock.install()
     page.goto("/queues")
-    said = page.get_by_text("Live updates are paused, reconnecting …")
+    said = page.get_by_text("Live updates are paused. Reconnecting …")
     expect(said).to_be_hidden()
 
     page.route("/queues", lambda route: route.fulfill(status=503))

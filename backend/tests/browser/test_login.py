@@ -60,7 +60,7 @@ def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
 
     page.goto("/queues")
     page.context.clear_cookies()
-    again = page.get_by_role("link", name="sign in again")
+    again = page.get_by_role("link", name="Log in again")
     expect(again).to_be_visible()
     assert again.get_attribute("href").endswith("/login?next=/queues")
     again.click()

@@ -101,8 +101,8 @@ def test_the_queues_show_how_full_they_are(client, full):
     markup = client.get("/queues").text
     limits = [queue["limit"] for queue in client.get("/api/v1/queues").json["data"]]
 
-    assert markup.count("over that, new ones are refused") == 1
-    assert "2 jobs wait here, scheduled ones included, and the queue takes 2" in markup
+    assert markup.count("over it, new jobs are refused") == 1
+    assert "2 jobs wait here, scheduled jobs included. The limit is 2" in markup
     assert limits == [PLACES] * 3
     assert 'taskdesk_queue_limit{queue="default"} 2.0' in client.get("/metrics").text
 
@@ -127,7 +127,7 @@ def test_when_redis_is_full_every_submit_says_so_and_the_desk_tells_it(client, p
     with client.get(f"/api/v1/jobs/{full}/events") as events:
         assert "event: end" in events.text
     leave(0.9)
-    assert "no new jobs are taken until there is room" in client.get("/").text
+    assert "New jobs are refused until there is room" in client.get("/").text
 
 
 def test_while_redis_is_full_jobs_and_queues_are_changed_by_the_api(client, post, full, leave):
@@ -144,7 +144,7 @@ def test_while_redis_is_full_jobs_and_queues_are_changed_by_the_api(client, post
 
 def test_the_desk_says_nothing_while_there_is_room(client):
     assert "until there is room" not in client.get("/").text
-    assert "no uploads are taken" not in client.get("/").text
+    assert "Uploads are refused" not in client.get("/").text
 
 
 @pytest.fixture
@@ -190,7 +190,7 @@ def test_a_form_says_that_there_is_no_room_for_its_file_and_keeps_the_rest(small
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
     assert "There is no room for 1,048,576 bytes more" in page.text
     assert 'value="precious"' in page.text
-    assert "no uploads are taken" in small.get("/").text
+    assert "Uploads are refused" in small.get("/").text
     assert small.post("/api/v1/tasks/echo/jobs", json={"text": "a"}).status_code == 202
 
 

@@ -58,7 +58,7 @@ def test_what_only_an_older_version_takes_is_accepted_while_that_is_online(clien
 def test_its_page_says_why_it_waits(client, job_id):
     page = client.get(f"/jobs/{job_id}").text
 
-    assert "Waits for a worker" in page
+    assert "Waiting for a worker" in page
     assert REASON in page
 
 

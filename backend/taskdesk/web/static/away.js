@@ -1,11 +1,11 @@
-// The store is away: ask whether it is back, and then load the page again.
-const EVERY = 2000; // ms
+// Redis is away. Ask until it is back, then reload the page.
+const POLL_MS = 2000;
 const { ready } = document.querySelector("[data-ready]").dataset;
 
 async function ask() {
   const answer = document.hidden ? null : await fetch(ready).catch(() => null);
   if (answer?.ok) location.reload();
-  else setTimeout(ask, EVERY);
+  else setTimeout(ask, POLL_MS);
 }
 
-setTimeout(ask, EVERY);
+setTimeout(ask, POLL_MS);

@@ -1,4 +1,4 @@
-// Buttons that copy: a text, what an address gives, or what an element holds. app.css hides them until this is loaded.
+// Buttons that copy a text, the answer of an address, or the text of an element. app.css hides them until this is loaded.
 async function textOf({ copy, copyUrl, copyOf }) {
   return copy ?? (copyUrl ? (await fetch(copyUrl)).text() : document.getElementById(copyOf).textContent);
 }

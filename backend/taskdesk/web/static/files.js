@@ -1,4 +1,4 @@
-// A file can be dropped on its field, which tells its name and size, and at once if it can't be right.
+// Drop zones for files. A field shows the name and size of its file, and at once a problem with it.
 export function addDropZones(root) {
   for (const zone of root.querySelectorAll("[data-drop]")) {
     const input = zone.querySelector("input");
@@ -23,7 +23,7 @@ export function addDropZones(root) {
   }
 }
 
-// A file that misses its field would open in the place of the page, and what was typed would be gone.
+// Without this, a file dropped beside its field would replace the page, and what was typed would be lost.
 for (const type of ["dragover", "drop"]) {
   document.addEventListener(type, (event) => {
     if (event.dataTransfer?.types.includes("Files")) event.preventDefault();
@@ -45,12 +45,12 @@ function say(input, problem) {
 function problemOf({ name, size }, input) {
   const extensions = input.accept.split(",").filter(Boolean);
   if (extensions.length && !extensions.some((extension) => name.toLowerCase().endsWith(extension.toLowerCase())))
-    return `${name} does not end in ${extensions.join(" or ")}: is it the right file?`;
-  return size ? "" : "The file is empty: choose one that has content.";
+    return `${name} does not end in ${extensions.join(" or ")}. Is it the right file?`;
+  return size ? "" : "The file is empty. Choose one that has content.";
 }
 
 // 1 kB is 1000 bytes, as the server has it.
-function sizeInWords(bytes) {
+export function sizeInWords(bytes) {
   const unit = bytes < 1e3 ? "byte" : bytes < 1e6 ? "kilobyte" : "megabyte";
   const shown = bytes / { byte: 1, kilobyte: 1e3, megabyte: 1e6 }[unit];
   return shown.toLocaleString("en", { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 });

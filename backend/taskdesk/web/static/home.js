@@ -1,4 +1,4 @@
-// The desk: its numbers and lists are kept as they are now, and its form is sent once.
+// The desk: keep its numbers and lists fresh, and send its form once.
 import { keepFresh } from "./refresh.js";
 import { filterTasks } from "./tasks.js";
 import { setBusy } from "./time.js";

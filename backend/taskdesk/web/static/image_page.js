@@ -7,13 +7,13 @@ async function poll() {
   if (answer?.ok) {
     const { state, progress } = await answer.json();
     if (state === "SUCCESS") return show();
-    if (state === "FAILURE" || state === "REVOKED") return say("There is no picture: the page of the job says why.");
+    if (state === "FAILURE" || state === "REVOKED") return say("There is no picture. The page of the job says why.");
     if (progress !== undefined) {
       panel.querySelector("progress").value = progress;
       say(`${Math.round(100 * progress)} %`);
     }
-  } else if (answer?.status === 404 || answer?.status === 410) return say("This job is gone.");
-  else say("No answer; asking again.");
+  } else if (answer?.status === 404 || answer?.status === 410) return say("This job no longer exists.");
+  else say("No answer. Trying again.");
   setTimeout(poll, 500);
 }
 

@@ -1,34 +1,34 @@
-// Follow a job: its bar and its log by events. When its state changes, the page's regions are taken anew from the server.
+// Follow a job: events move its bar and its log. When its status changes, the regions of the page are fetched again.
 import { readLog } from "./log.js";
 import { showStale } from "./refresh.js";
 import { settle } from "./regions.js";
 import "./result.js";
 import { about, duration, setBusy } from "./time.js";
 
-const PLACES = 2000; // ms between two looks at the place of a job that waits
-const SILENCE = 40_000; // ms: a stream that lives says so every 15 s
+const POLL_MS = 2000; // between two looks at the place of a queued job
+const SILENCE_MS = 40_000; // the stream sends a heartbeat every 15 s
 const job = document.querySelector("[data-job]");
 const find = (name) => job.querySelector(`[data-${name}]`);
 const status = () => find("status").textContent;
 const isFinal = () => job.dataset.final === "yes";
 
-const address = new URL(location); // a notice in it is shown again as long as it is true; a question is not
+const address = new URL(location); // a notice is shown again while it is true, a question is not
 address.searchParams.delete("confirm");
 history.replaceState(null, "", location.pathname);
 
-let progress = null; // the last that was told of this try
-let beginning = NaN; // of the run, by our own clock
+let progress = null; // the last event of this attempt
+let beginning = NaN; // of the attempt, by the clock of this page
 let turn = 0;
 let isStale = false;
-let heard = 0; // when the stream told something last
-let isPutOff = false; // a question is open: what it stands in is taken anew when it is answered
+let heard = 0; // when the last event came
+let isPutOff = false; // a question is open: its region is replaced once it is answered
 
-// Take the page as it is now. The last one that was asked for wins.
+// Fetch the page and replace the regions. The last request wins.
 async function refresh() {
   const mine = ++turn;
   const answer = await fetch(address, { headers: { Accept: "text/html" } }).catch(() => null);
-  if ([401, 404, 410].includes(answer?.status)) return location.reload(); // it has gone, or its viewer has to log in
-  if (!answer?.ok) return showStale((isStale = true)); // Redis or the network is away: the next look may do
+  if ([401, 404, 410].includes(answer?.status)) return location.reload(); // the job is gone, or the viewer has to log in
+  if (!answer?.ok) return showStale((isStale = true)); // Redis or the network is away; the next look may succeed
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   if (mine !== turn) return;
   showStale((isStale = false));
@@ -50,7 +50,7 @@ function end(fresh) {
   document.dispatchEvent(new CustomEvent("job:end", { detail }));
 }
 
-// What counts from the beginning of the run.
+// Restart the clocks that count from the beginning of the attempt.
 function begin() {
   const live = find("live");
   beginning = live ? performance.now() - 1000 * live.dataset.elapsed : NaN;
@@ -92,13 +92,13 @@ function follow() {
     refresh();
   });
   on("progress", (told, id) => {
-    if (parseInt(id) < Date.parse(find("live")?.dataset.since)) return; // of the try before
+    if (parseInt(id) < Date.parse(find("live")?.dataset.since)) return; // of the attempt before
     progress = told;
-    if (find("live")) showProgress(told); // else the page does not know yet that it runs
+    if (find("live")) showProgress(told); // otherwise the page does not show yet that the job is running
   });
   on("log", log.add);
   on("heartbeat", ({ live }) => showStale((isStale = !live)));
-  source.onerror = () => showStale((isStale = true)); // it tries again by itself
+  source.onerror = () => showStale((isStale = true)); // the browser reconnects by itself
   on("end", () => {
     source.close();
     refresh();
@@ -106,10 +106,10 @@ function follow() {
   return source;
 }
 
-// An answer that is an error ends a stream for good. Then, and while the job waits, the page itself is asked.
+// An error answer closes a stream for good. Then, and while the job waits, the page itself is fetched.
 const look = () => {
-  if (Date.now() - heard > SILENCE && events.readyState !== EventSource.CLOSED) {
-    showStale((isStale = true)); // it is dead, though nobody has said so
+  if (Date.now() - heard > SILENCE_MS && events.readyState !== EventSource.CLOSED) {
+    showStale((isStale = true)); // it is dead, though no error event came
     events.close();
     events = follow();
   }
@@ -119,7 +119,7 @@ const look = () => {
 const log = isFinal() ? null : readLog(job);
 let events = isFinal() ? null : follow();
 const clock = isFinal() ? 0 : setInterval(tick, 1000);
-const looks = isFinal() ? 0 : setInterval(look, PLACES);
+const looks = isFinal() ? 0 : setInterval(look, POLL_MS);
 begin();
 
 job.addEventListener("submit", (event) => setBusy(event.target, true));

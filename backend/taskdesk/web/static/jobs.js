@@ -1,4 +1,4 @@
-// The list of jobs: the rows stay where they are, and their states, the counts and the number of new jobs are kept fresh.
+// The list of jobs: rows keep their places; their statuses, the counts and the number of new jobs are kept fresh.
 import { keepFresh } from "./refresh.js";
 import { addZones } from "./zone.js";
 
@@ -10,13 +10,13 @@ const hasEnded = (box) => FINAL.includes(box.closest("tr").querySelector("[data-
 
 keepLive();
 pickPages();
-addZones(document.querySelector("main")); // of the first form there
+addZones(document.querySelector("main")); // of its first form
 forgetWhatWasDone();
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
 function keepLive() {
   const { live, cursor, later } = list.dataset;
-  if (!live) return; // the filter is wrong
+  if (!live) return; // a filter is not valid
   keepFresh(() => {
     const body = new URLSearchParams({ moving: ids(boxes.filter((box) => !hasEnded(box))) });
     if (later === undefined) body.set("shown", ids(boxes)); // new jobs come on the first page only

@@ -1,15 +1,15 @@
-// Keys for all pages. What pages there are, and by which key, says the navigation: `g`, then an entry's `data-go`.
+// Keyboard shortcuts on all pages. `g` and then the key in `data-go` opens an entry of the navigation.
 const KEYS = [
-  ["/", "Search, or the first field"],
+  ["/", "Search, or go to the first field"],
   ["j", "Next row"],
-  ["k", "Row before"],
+  ["k", "Previous row"],
   ["Enter", "Open the row"],
   ["?", "This help"],
 ];
 const ACTIONS = { "/": search, j: () => move(1), k: () => move(-1), "?": help, g: () => (goBefore = Date.now() + 1500) };
 const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const FIELDS = "main :is(input:not([type=hidden], [type=checkbox], [type=radio]), textarea, select)";
-let goBefore = 0; // until then a key is that of a page
+let goBefore = 0; // until this time a key opens a page
 
 document.addEventListener("keydown", (event) => {
   const { key, ctrlKey, metaKey, altKey, isComposing, target } = event;
@@ -27,7 +27,7 @@ function entry(key) {
   return [...document.querySelectorAll("[data-go]")].find((link) => link.dataset.go === key);
 }
 
-// The search field of the page; where there is none, that of the jobs; where there are no jobs, the first field.
+// Go to the search field of the page, else to that of the jobs, else to the first field.
 function search() {
   const field = document.querySelector("main input[type=search]");
   const jobs = entry("j");
@@ -36,7 +36,7 @@ function search() {
   (field ?? first)?.focus();
 }
 
-// The focus is on the row's first link, so the browser itself shows it, and opens it at Enter.
+// Focus the first link of the row: the browser marks it, and opens it on Enter.
 function move(step) {
   const rows = [...document.querySelectorAll("[data-row], ul.jobs > li")].filter((row) => row.checkVisibility());
   const row = rows[rows.findIndex((one) => one.contains(document.activeElement)) + step];
@@ -51,9 +51,9 @@ function help() {
   ]);
   const close = make("button", "Close");
   close.className = "outline secondary";
-  const dialog = make("dialog", make("article", make("h2", "Keys"), make("dl", ...rows), close));
+  const dialog = make("dialog", make("article", make("h2", "Keyboard shortcuts"), make("dl", ...rows), close));
   dialog.className = "keys";
-  dialog.setAttribute("aria-label", "Keys");
+  dialog.setAttribute("aria-label", "Keyboard shortcuts");
   dialog.addEventListener("click", ({ target }) => (target === dialog || target === close) && dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -1,4 +1,4 @@
-// A page that shows how things are is kept as they are now.
+// Keep the numbers of a page fresh.
 import { keepFresh } from "./refresh.js";
 
 keepFresh(() => fetch(location.href, { headers: { Accept: "text/html" } }));

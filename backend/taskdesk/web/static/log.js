@@ -1,24 +1,24 @@
-// The log of a job that runs: it follows while its end is in view, can be paused, and holds its last part only.
-const KEPT = 100_000; // characters, as the server sends
+// The log of a running job. It follows while its end is in view, can be paused, and keeps only the last part.
+const MAX_CHARACTERS = 100_000; // as many as the server sends
 
 export function readLog(job) {
   const find = (name) => job.querySelector(`[data-${name}]`);
   const log = find("log");
   const pause = find("pause");
-  let known = Number(log.dataset.size); // bytes; the stream begins with what is on the page already
-  let held = null; // what came since it was paused
+  let known = Number(log.dataset.size); // bytes that are on the page; the stream starts with them again
+  let held = null; // what came after it was paused
   const toEnd = () => (log.scrollTop = log.scrollHeight);
 
   const show = (text) => {
     const following = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
     find("no-log")?.remove();
     log.append(text);
-    if (!following) return; // who reads further up is not moved
+    if (!following) return; // do not move who is reading further up
     cut();
     toEnd();
   };
   const cut = () => {
-    const surplus = log.textContent.length - KEPT;
+    const surplus = log.textContent.length - MAX_CHARACTERS;
     if (surplus <= 0) return;
     log.normalize();
     log.firstChild.deleteData(0, log.textContent.indexOf("\n", surplus) + 1 || surplus);
@@ -49,7 +49,7 @@ export function readLog(job) {
     const lines = held.split("\n").length - 1;
     pause.textContent = `Resume (${lines} new ${lines === 1 ? "line" : "lines"})`;
   };
-  // What the page of an ended job has, and the stream has not brought: it was closed before, or there was none.
+  // Add what the page of an ended job has and the stream has not brought, because it closed early.
   const catchUp = ({ dataset, textContent }) => {
     const missing = Number(dataset.size) - known;
     const bytes = new TextEncoder().encode(textContent);
@@ -58,13 +58,13 @@ export function readLog(job) {
 
   return {
     add,
-    // Nothing more comes. What is held stays so until its reader wants it.
+    // Nothing more comes. What is held back stays so until the reader resumes.
     end(whole) {
       if (whole) catchUp(whole);
       if (held === null) pause.hidden = true;
       else pause.addEventListener("click", () => (pause.hidden = true));
       const empty = find("no-log");
-      if (empty) empty.textContent = "The task printed nothing.";
+      if (empty) empty.textContent = "No output.";
     },
   };
 }

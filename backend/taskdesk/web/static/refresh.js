@@ -1,17 +1,17 @@
-// Keep what is marked with data-refresh as it is now. What has the focus, is selected or is open is left alone.
+// Keep the elements with data-refresh fresh, but those that have the focus, a selection or something open.
 import { showTimes } from "./time.js";
 
-const EVERY = 4000; // ms
+const POLL_MS = 4000;
 const NEVER = Infinity;
 
-// In how many ms to look again.
+// Refresh once. Return the milliseconds until the next time.
 async function refresh(ask) {
-  if (document.hidden) return EVERY;
+  if (document.hidden) return POLL_MS;
   const answer = await ask().catch(() => null);
-  if (answer?.status === 401) return showSignedOut();
+  if (answer?.status === 401) return showLoggedOut();
   showStale(!answer?.ok);
   if (answer?.ok) await take(answer);
-  return Math.max(EVERY, 1000 * (Number(answer?.headers.get("Retry-After")) || 0)); // where it is away, or has too much to do
+  return Math.max(POLL_MS, 1000 * (Number(answer?.headers.get("Retry-After")) || 0)); // the server is away or too busy
 }
 
 async function take(answer) {
@@ -31,9 +31,9 @@ function isInUse(part) {
   return isSelected || part.contains(document.activeElement) || part.querySelector("[open]");
 }
 
-function showSignedOut() {
+function showLoggedOut() {
   showStale(false);
-  document.querySelector("[data-signed-out]").hidden = false;
+  document.querySelector("[data-logged-out]").hidden = false;
   return NEVER;
 }
 
@@ -41,11 +41,11 @@ export function showStale(isStale) {
   document.querySelector("[data-stale]").hidden = !isStale;
 }
 
-// `ask` fetches a page that has the same parts as they are by then.
+// `ask` fetches a page with the same elements.
 export function keepFresh(ask) {
   const look = async () => {
-    const pause = await refresh(ask).catch(() => showStale(true) ?? EVERY); // it went away amid the answer: the next time may do
+    const pause = await refresh(ask).catch(() => showStale(true) ?? POLL_MS); // the connection broke amid the answer; the next try may succeed
     if (pause !== NEVER) setTimeout(look, pause);
   };
-  setTimeout(look, EVERY);
+  setTimeout(look, POLL_MS);
 }

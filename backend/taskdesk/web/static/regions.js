@@ -1,13 +1,13 @@
-// Put the regions of a page in place of the old ones, so that nobody loses the place where they read or type.
+// Replace the regions of a page without moving what somebody reads or types.
 import { makeSortable } from "./result.js";
 import { showTimes } from "./time.js";
 
-const PATIENCE = 3000; // ms to wait for pictures
+const PICTURES_MS = 3000; // to wait for pictures
 
-// Whether one of them was left, as it asks something.
+// Return true if a region was left as it is, because a question is open in it.
 export async function settle(job, fresh) {
   const pictures = [...fresh.querySelectorAll("[data-region] img")];
-  await Promise.race([Promise.all(pictures.map(measure)), new Promise((done) => setTimeout(done, PATIENCE))]);
+  await Promise.race([Promise.all(pictures.map(measure)), new Promise((done) => setTimeout(done, PICTURES_MS))]);
   const badge = job.querySelector("[data-status]");
   const now = fresh.querySelector("[data-status]");
   const hasChanged = badge.textContent !== now.textContent;
@@ -25,7 +25,7 @@ export async function settle(job, fresh) {
   return regions.some(isAsking);
 }
 
-// With its size known, a picture takes its place at once.
+// A picture whose size is known does not move the page when it loads.
 async function measure(picture) {
   const ready = Object.assign(new Image(), { src: picture.src });
   await ready.decode().catch(() => {});

@@ -1,4 +1,4 @@
-// What one can do with a job's page without the server: sort a table, look at a picture closely, be asked first.
+// The page of a job without the server: sort tables, enlarge pictures, ask before an action.
 import "./copy.js";
 
 const words = new Intl.Collator(undefined, { numeric: true });
@@ -19,7 +19,7 @@ function sort(head) {
   const value = (row) => (isNumber ? parseFloat(cell(row).title || cell(row).textContent) : cell(row).textContent);
   const compare = isNumber ? (a, b) => a - b : words.compare;
   const rows = [...body.rows].map((row) => [value(row), row]);
-  const isGap = (value) => value === "–" || Number.isNaN(value); // no value: at the end either way
+  const isGap = (value) => value === "–" || Number.isNaN(value); // no value: last in both directions
   rows.sort(([a], [b]) => isGap(a) - isGap(b) || (isGap(a) ? 0 : isDown ? compare(b, a) : compare(a, b)));
   for (const other of head.parentElement.cells) other.ariaSort = other === head ? (isDown ? "descending" : "ascending") : null;
   body.append(...rows.map(([, row]) => row));

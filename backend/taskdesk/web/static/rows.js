@@ -1,12 +1,12 @@
-// A list as rows that can be added and removed. The textarea, an entry per line, stays what is sent; a long list stays
-// as it is.
-const MOST = 50;
+// A list as rows that can be added and removed. The textarea with an entry per line is still what is sent. A long list
+// stays a textarea.
+const MAX_ROWS = 50;
 
 export function addRows(root) {
   for (const group of root.querySelectorAll("[data-rows]")) {
     const text = group.querySelector("textarea");
     const entries = text.value.split("\n").filter((line) => line.trim());
-    if (entries.length <= MOST) makeRows(group, text, entries);
+    if (entries.length <= MAX_ROWS) makeRows(group, text, entries);
   }
 }
 
@@ -20,7 +20,7 @@ function makeRows(group, text, entries) {
   const update = () => {
     text.value = inputs().map((input) => input.value).join("\n");
     inputs().forEach((input, n) => {
-      input.id = n ? `${id}-${n + 1}` : id; // the label, and the list of errors, lead to the first
+      input.id = n ? `${id}-${n + 1}` : id; // the label and the list of errors link to the first
       input.setAttribute("aria-label", `${label.firstChild.textContent.trim()}, entry ${n + 1}`);
     });
   };
@@ -32,9 +32,9 @@ function makeRows(group, text, entries) {
     return row;
   };
   const remove = (row) => {
-    const neighbour = row.previousElementSibling?.matches(".row") ? row.previousElementSibling : row.nextElementSibling;
+    const neighbor = row.previousElementSibling?.matches(".row") ? row.previousElementSibling : row.nextElementSibling;
     row.remove();
-    (neighbour.matches(".row") ? neighbour : add("")).firstElementChild.focus(); // one is always there
+    (neighbor.matches(".row") ? neighbor : add("")).firstElementChild.focus(); // one is always there
   };
 
   group.addEventListener("input", update);

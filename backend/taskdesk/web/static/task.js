@@ -1,7 +1,7 @@
 // The form of a task: as tabs with the same request in curl and Python, with rows, dropped files and local times;
 // how far an upload is; and it is sent only once. Without this script the form works all the same.
 import "./copy.js";
-import { addDropZones } from "./files.js";
+import { addDropZones, sizeInWords } from "./files.js";
 import { addRows } from "./rows.js";
 import { addTabs } from "./tabs.js";
 import { setBusy } from "./time.js";
@@ -24,7 +24,7 @@ document.addEventListener("submit", (event) => {
   const limit = Number(form.getAttribute("data-max-bytes")); // a field may be called "dataset" or "action"
   if (size > limit) {
     event.preventDefault();
-    return say(`The file is too large: ${limit.toLocaleString("en")} bytes are allowed in all.`);
+    return say(`Too large: the limit is ${sizeInWords(limit)} in all.`);
   }
   setBusy(form, true);
   if (size) {
@@ -45,7 +45,7 @@ function upload(form) {
     stop(form, answer?.querySelector("h1 + p")?.textContent ?? `The server answered ${request.status} ${request.statusText}`);
   };
   request.onerror = () =>
-    stop(form, "The connection ended before an answer came. Send it again: if the job is there already, no other is made.");
+    stop(form, "The connection ended before an answer came. Send it again; no second job is made.");
   request.open("POST", url);
   request.send(new FormData(form));
 }

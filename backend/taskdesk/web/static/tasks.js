@@ -1,4 +1,4 @@
-// Of many tasks, those that have all words that are typed. Enter opens the first.
+// Show only the tasks that have all the words that are typed. Enter opens the first.
 export function filterTasks(field) {
   const cards = [...document.querySelectorAll(".cards > li")];
   const texts = cards.map((card) => card.textContent.toLowerCase());

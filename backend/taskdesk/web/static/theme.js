@@ -1,4 +1,4 @@
-// The theme: the system's, or the one that the viewer has chosen. It runs before anything is drawn, so nothing flashes.
+// The theme: that of the system, or the viewer's choice. It runs before anything is drawn, so that nothing flashes.
 // Pico.css and app.css follow [data-theme]; without it, the system.
 {
   const THEMES = ["system", "light", "dark"];

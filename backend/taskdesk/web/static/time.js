@@ -46,7 +46,7 @@ export function setBusy(form, busy) {
   button.setAttribute("aria-busy", busy);
 }
 
-// Who comes back to a form and sends it again means another job: once.py.
+// Somebody who comes back to a form and sends it again wants another job: see form_token.py.
 addEventListener("pageshow", () => {
   for (const key of document.querySelectorAll("input[name='-once']")) {
     key.value = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,10 +1,10 @@
-// Dates with a time, in the viewer's zone on the page and in UTC on the wire.
+// Fields for date and time: in the viewer's time zone on the page, sent in UTC.
 const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
 
 export function addZones(root) {
   const inputs = root.querySelectorAll("input[type=datetime-local]");
   for (const input of inputs) {
-    // The browser puts back what was typed before a page is loaded again: that is local already.
+    // After a reload the browser restores what was typed, which is local already.
     if (input.value === input.defaultValue) input.value = localOf(input.value);
     document.getElementById(`${input.id}-hint`).querySelector("[data-zone]").textContent = `In your time zone, ${zone}.`;
   }

@@ -82,7 +82,7 @@ def test_the_desk_leads_to_what_it_counts_and_tells_how_tasks_do(client, page, s
 
     text, markup = page("/"), client.get("/").text
 
-    assert "Completed 1 Failed, last hour 1 Workers 0" in text
+    assert "Succeeded 1 Failed, last hour 1 Workers 0" in text
     assert re.search(r"echo queue default · usually (\d+ ms|under 1 ms)", text)
     assert re.search(r"raises queue default · 100&nbsp;% failed", text)
     for link in ("/queues", "/jobs?status=running", "/jobs?status=succeeded", "/jobs?status=failed", "/workers"):

@@ -38,8 +38,8 @@ def text_of(client):
 def test_a_job_that_waits_tells_its_place_and_that_nobody_serves_its_queue(submit, text_of):
     first, second = submit("echo", text="a"), submit("echo", text="b")
 
-    assert "Next in the queue default" in text_of(first)
-    assert "Place 2 in the queue default 1 job runs before it" in text_of(second)
+    assert "Next in queue default" in text_of(first)
+    assert "Place 2 in queue default 1 job ahead" in text_of(second)
     assert "No worker serves the queue default" in text_of(second)
 
 
@@ -63,8 +63,10 @@ def test_a_job_that_is_tried_again_tells_of_each_try(submit, text_of, run_worker
     run_worker()
     waiting = text_of(path)
 
-    assert "Failed, and is tried again soon Next try at 20" in waiting
-    assert re.search(r"Attempt 1 of 2 .* Failed .* ValueError: the first time Attempt 2 of 2, planned for 20", waiting)
+    assert "Retrying soon Next attempt at 20" in waiting
+    assert re.search(
+        r"Attempt 1 of 2 .* Failed .* ValueError: the first time Attempt 2 of 2, scheduled for 20", waiting
+    )
 
 
 # What can be done
@@ -95,12 +97,12 @@ def test_a_job_runs_again_with_the_same_input(client, submit, text_of, run_worke
 def test_a_kept_job_does_not_expire_any_more(client, submit, text_of, run_worker):
     path = submit("echo", text="a")
     run_worker()
-    assert "Kept until 20" in text_of(path)
+    assert "Expires 20" in text_of(path)
 
     sent = client.post(f"{path}/keep")
 
     assert "The job is kept: it does not expire." in text_of(sent.location)
-    assert "Kept It does not expire." in text_of(path)
+    assert "Expires never" in text_of(path)
     assert f'action="{path}/keep"' not in client.get(path).text
 
 
@@ -162,19 +164,19 @@ def test_an_error_is_a_sentence_with_a_hint_and_its_traceback_folded(client, sub
     assert "Time limit The job ran longer than its limit of 1 s. If it needs longer" in text_of(timed_out)
 
 
-def test_of_a_planned_job_the_timeline_has_what_happened_and_when_it_is_planned_for(client, text_of):
+def test_the_timeline_of_a_scheduled_job_has_its_past_and_its_start(client, text_of):
     at = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
     job = client.post(f"/api/v1/tasks/echo/jobs?at={at}", json={"text": "a"}).json
 
     text = text_of(f"/jobs/{job['id']}")
 
-    assert re.search(rf"Timeline Created .* UTC Planned for {at[:10]} {at[11:19]} UTC", text)
+    assert re.search(rf"Timeline Created .* UTC Scheduled for {at[:10]} {at[11:19]} UTC", text)
     assert "Started" not in text
-    assert "Ends" not in text
+    assert "Finishes" not in text
 
 
 def test_the_timeline_of_a_job_that_waits_says_what_is_still_to_come(submit, text_of):
-    assert "Starts not yet Ends not yet" in text_of(submit("echo", text="a"))
+    assert "Starts not yet Finishes not yet" in text_of(submit("echo", text="a"))
 
 
 def test_the_timeline_tells_who_ran_it_how_long_it_waited_and_took(submit, text_of, run_worker):

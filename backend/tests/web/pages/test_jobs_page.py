@@ -137,7 +137,7 @@ def test_a_wrong_filter_is_named_where_it_stands(page, submit, query, at, senten
         re.search(rf'id="(?:{at}-problem|by-{at}-hint)">(?:<span class="error">)?([^<]*)<', text)[1] if at else text
     )
     assert rows(text) == []
-    assert "No list for this." in text
+    assert "These filters are not valid." in text
 
 
 def test_pages_lose_and_repeat_nothing(client, page, submit):
@@ -159,10 +159,10 @@ def test_pages_lose_and_repeat_nothing(client, page, submit):
     ("query", "sentence"),
     [
         ("", "No jobs yet."),
-        ("?status=failed&since=1d", "Nothing failed in the last day."),
-        ("?status=queued", "Nothing waits."),
-        ("?status=running", "There are no running jobs at the moment."),
-        ("?task=echo&status=failed", "No job matches."),
+        ("?status=failed&since=1d", "No failures in the last day."),
+        ("?status=queued", "No jobs are waiting."),
+        ("?status=running", "There are no running jobs."),
+        ("?task=echo&status=failed", "No jobs match."),
     ],
 )
 def test_an_empty_list_says_what_to_do_next(page, query, sentence):
@@ -239,7 +239,7 @@ def test_when_the_number_has_changed_the_question_comes_again(client, page, subm
     done = answer(again)
 
     assert (again.status_code, done.status_code) == (409, 200)
-    assert "There is now 1 queued job. Nothing was done. Confirm again." in again.text
+    assert "There is now 1 queued job. Nothing was changed. Confirm again." in again.text
     assert "1 canceled." in done.text
 
 
@@ -251,7 +251,7 @@ def test_when_none_is_left_there_is_nothing_to_confirm(client, submit, answer):
     again = answer(question)
 
     assert again.status_code == 409
-    assert "No such jobs are left. Nothing was done." in again.text
+    assert "These jobs no longer exist. Nothing was changed." in again.text
     assert "Cancel 0 jobs" not in again.text
 
 
@@ -306,7 +306,7 @@ def test_the_live_part_has_the_counts_the_rows_that_moved_and_how_many_are_new(c
 
     part = client.post(live, data={"shown": moving, "moving": f"{moving} a:b"}).text
 
-    assert "1 new job: show" in part
+    assert "Show 1 new job" in part
     assert f'data-refresh="state-{moving}"' in part
     assert "data-status>failed</span>" in part
     assert tabs(part)["failed"] == "1"
@@ -320,7 +320,7 @@ def test_the_desk_leads_to_the_lists(client, submit):
     text = client.get("/").text
 
     assert link(text, "and 2 more") == "/jobs?status=queued"
-    assert link(text, "Completed") == "/jobs?status=succeeded"
+    assert link(text, "Succeeded") == "/jobs?status=succeeded"
     assert link(text, "night") == "/jobs?tag=night"
 
 

@@ -117,7 +117,7 @@ def test_a_page_says_in_words_that_redis_is_away_and_is_tried_again(away_client)
     assert '<noscript><meta http-equiv="refresh"' in page.text
     assert "Traceback" not in page.text
     assert "refresh" not in sent.text  # that would not send it again
-    assert "go back, and send it again" in sent.text
+    assert "Go back, and send it again" in sent.text
 
 
 def test_a_page_that_is_not_there_says_what_to_do_next(client, redis):
@@ -126,8 +126,8 @@ def test_a_page_that_is_not_there_says_what_to_do_next(client, redis):
     pages = [client.get(path, headers={"Accept": "text/html"}) for path in ("/jobs/nothing", expired)]
 
     assert [page.status_code for page in pages] == [404, 410]
-    assert 'href="/jobs">the list of jobs' in pages[0].text
-    assert "run again" in pages[1].text
+    assert 'href="/jobs">all jobs' in pages[0].text
+    assert "run the task again" in pages[1].text
 
 
 def test_the_form_keeps_what_was_typed_while_redis_is_away(away_client):

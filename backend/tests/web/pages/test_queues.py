@@ -21,7 +21,7 @@ def test_queues_show_what_waits_runs_and_ended_and_lead_to_the_jobs(client, subm
     assert text.index("high") < text.index("default") < text.index("low")
     assert "/jobs?status=queued&amp;queue=default" in markup
     assert len(re.findall(r'<rect class="good"', markup)) == len(re.findall(r'<rect class="bad"', markup)) == 1
-    assert text.count("None has ended in the last hour") == 2
+    assert text.count("No job ended in the last hour") == 2
 
 
 def test_a_queue_that_no_worker_serves_says_what_to_do(page, online, submit):
@@ -30,17 +30,17 @@ def test_a_queue_that_no_worker_serves_says_what_to_do(page, online, submit):
 
     text = page("/queues")
 
-    assert text.count("No worker serves this queue") == 1
+    assert text.count("No worker serves the queue") == 1
     assert "QUEUES=low python worker.py" in text
 
 
 def test_a_queue_says_when_it_will_be_empty(page, online, submit, redis):
     online("one")
     submit("echo", {"text": "a"})
-    assert "done in about" not in page("/queues")
+    assert "empty in about" not in page("/queues")
     redis.hset(ended_key("default"), f"{redis.time()[0] // 60} succeeded", 1)
 
-    assert re.search(r"Waiting 1 of 100,000, done in about (1 min|\d+(\.\d)? s)", page("/queues"))
+    assert re.search(r"Waiting 1 of 100,000, empty in about (1 min|\d+(\.\d)? s)", page("/queues"))
 
 
 def test_a_queue_is_paused_by_a_form_and_goes_on(client, page, submit, run_worker, redis):

@@ -283,7 +283,7 @@ def test_the_page_tells_what_a_run_usually_takes_and_what_waits(client, run_work
     page = client.get("/tasks/echo").text
 
     assert re.search(r"Usually takes</dt>\s*<dd>(under\s)?\d+\sms", page)
-    assert "0 of 1 run<" in page
+    assert "0 of 1 job<" in page
     assert "1 waiting, 0 running" in page
     assert "paused" in page
 

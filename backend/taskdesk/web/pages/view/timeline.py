@@ -41,7 +41,7 @@ def timeline(job: Job, max_attempts: int) -> list[Step]:
 
 def _last_attempt(job: Job, max_attempts: int) -> list[Step]:
     if job.status == "scheduled":
-        title = f"{_started(job.attempt, max_attempts)}, planned for" if job.attempts else "Planned for"
+        title = f"{_started(job.attempt, max_attempts)}, scheduled for" if job.attempts else "Scheduled for"
         return [Step(title, job.scheduled_at, is_planned=True)]
     has_begun = job.is_final or job.status == "running"
     started_at = job.started_at if has_begun else None  # a job that waits for its retry has one from before
@@ -55,7 +55,7 @@ def _last_attempt(job: Job, max_attempts: int) -> list[Step]:
         mark = {"succeeded": "good", "failed": "bad"}.get(job.status, "warn")
         steps.append(Step(_ENDS[job.status], job.ended_at, _took(started_at, job.ended_at), mark))
     else:
-        steps.append(Step("Ends", None, is_to_come=True))
+        steps.append(Step("Finishes", None, is_to_come=True))
     return steps
 
 
