@@ -1,7 +1,7 @@
 """Files that go into a job or come out of it, in a folder that web and worker share.
 
-`ArtifactStore` is the one interface. A file has two names: that under which it is stored is ours, and never a client's
-(an upload is stored as `input-<parameter><extension>`); the other is for people, who save it under that.
+`ArtifactStore` is the interface. A file has two names: Taskdesk chooses the one under which it is stored (an upload is
+`input-<parameter><extension>`), so a client never does; the other is for people, and a download has it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from typing import Any, BinaryIO, Protocol
 
 from taskdesk.jobs.errors import ArtifactNotFound, DiskFull
 
-RESERVE_SHARE, RESERVE_BYTES = 0.05, 1 << 30  # of the disk stay free: the lesser of these
+RESERVE_SHARE, RESERVE_BYTES = 0.05, 1 << 30  # the lesser of these stays free on the disk
 
 _SAFE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SAFE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_. -]{0,99}")
@@ -29,7 +29,7 @@ _NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 @dataclass(frozen=True)
 class Artifact:
-    """What stands in a job's input or result for a file. `size` is in bytes."""
+    """A file, as a job's input or result names it. `size` is in bytes."""
 
     artifact: str
     media_type: str
@@ -61,24 +61,24 @@ class UploadedFile:
 
 @dataclass(frozen=True)
 class Disk:
-    """Bytes that are free where the files are, and how many of them stay so."""
+    """The disk of the files: bytes that are free, and how many of them have to stay free."""
 
     free: int
     reserve: int
 
     @property
     def is_short(self) -> bool:
-        """Whether no more files are taken."""
+        """True while no more files are stored."""
         return self.free <= self.reserve
 
 
 def stored_name(filename: str, taken: Collection[str]) -> str:
-    """A name for the store, and none of these, for a file of a result that people know as `filename`.
+    """Return the name under which to store a file of a result that people know as `filename`; none that is `taken`.
 
-    Raises ValueError if that is no name of a file but a path, or can't be written.
+    Raises ValueError if `filename` is a path, or contains characters that a file's name can't have.
     """
     if filename in ("", ".", "..") or len(filename) > 255 or _NO_NAME.search(filename):
-        raise ValueError(f"{filename!r} can't be a file's name: a slash, a control character, '..' or nothing is none.")
+        raise ValueError(f"{filename!r} can't be a file's name: leave out slashes and control characters.")
     if _SAFE_NAME.fullmatch(filename) and not filename.startswith("input-") and filename not in taken:
         return filename
     extension = _EXTENSION.search(filename)
@@ -88,31 +88,28 @@ def stored_name(filename: str, taken: Collection[str]) -> str:
 
 class ArtifactStore(Protocol):
     def save(self, job_id: str, name: str, content: BinaryIO) -> int:
-        """Store all of `content`, whole or not at all; return its size in bytes.
-
-        Raises ValueError on a bad name, DiskFull.
-        """
+        """Store `content`, whole or not at all; return its size in bytes. Raises DiskFull, ValueError on a bad name."""
 
     def check_room(self, size: int) -> None:
         """Raises DiskFull unless there is room for so many bytes more."""
 
     def disk(self) -> Disk:
-        """How much room there is."""
+        """Return how much room there is."""
 
     def open(self, job_id: str, name: str) -> BinaryIO:
-        """The file, for reading. Raises ArtifactNotFound."""
+        """Open the file for reading. Raises ArtifactNotFound."""
 
     def local_path(self, job_id: str, name: str) -> Path:
-        """A path that holds the file, for a task to read. Raises ArtifactNotFound."""
+        """Return a path of the file, for a task to read. Raises ArtifactNotFound."""
 
     def remove(self, job_id: str, name: str) -> None:
-        """Remove a file of a job; none is fine."""
+        """Remove a file of a job, if it exists."""
 
     def delete(self, job_id: str) -> None:
-        """Remove all files of a job; none is fine."""
+        """Remove all files of a job, if there are any."""
 
     def job_ids(self) -> Iterator[tuple[str, float]]:
-        """Every job that has files, with the seconds since its last change by the store's own clock."""
+        """Yield each job that has files, with the seconds since its folder changed, by the store's own clock."""
 
 
 class FolderStore:
@@ -161,7 +158,7 @@ class FolderStore:
             path = self._path(job_id, name)
         except ValueError:
             raise ArtifactNotFound(job_id, name) from None
-        # A task may have put links there, to what only the web may read.
+        # A task may have put a link there, to a file that only the web may read.
         if not path.is_file() or path.resolve() != self._folder.resolve() / path.relative_to(self._folder):
             raise ArtifactNotFound(job_id, name)
         return path
@@ -180,7 +177,7 @@ class FolderStore:
                     yield folder.name, now - folder.stat().st_mtime
 
     def _now(self) -> float:
-        """As the file system has it, which may be another machine's: the time at which a file is changed now."""
+        """Return the time of the file system, which may be on another machine: that of a file that is written now."""
         if not self._folder.exists():
             return 0.0
         touched = self._folder / ".now"

@@ -1,7 +1,7 @@
-"""What happens to a job while somebody watches: a small stream per job, its log (joblog.py), and a channel to wake.
+"""The events of a job for those who watch it: a capped stream per job, its log (joblog.py), and a channel that wakes.
 
-The worker writes, the web reads. The stream is capped, and gone an hour after the job's end; a message on the
-channel only says that a job has news, so a lost one costs a delay and never an event.
+The worker writes, the web reads. A stream expires an hour after the job's end. A message on the channel only says that
+a job has news, so a lost one costs a delay and never an event.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from taskdesk.jobs import joblog
 from taskdesk.jobs.fields import FOREIGN
 from taskdesk.jobs.keys import WAKE, events_key, job_key
 
-STREAM_EVENTS = 500
-KEPT_SECONDS = 3600
+MAX_EVENTS = 500
+EVENTS_TTL_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -31,24 +31,24 @@ class Event:
     data: dict[str, Any]
 
 
-def emit(pipeline: Pipeline, job_id: str, type: str, data: dict[str, Any], *, ttl: int = KEPT_SECONDS) -> None:
-    """Add an event, and wake who watches. `ttl` (seconds) must outlast the job."""
+def emit(pipeline: Pipeline, job_id: str, type: str, data: dict[str, Any], *, ttl: int = EVENTS_TTL_SECONDS) -> None:
+    """Add an event and wake the watchers. `ttl` (seconds) must outlast the job."""
     key = events_key(job_id)
-    pipeline.xadd(key, {"type": type, "data": json.dumps(data)}, maxlen=STREAM_EVENTS, approximate=True)
+    pipeline.xadd(key, {"type": type, "data": json.dumps(data)}, maxlen=MAX_EVENTS, approximate=True)
     pipeline.expire(key, ttl)
     pipeline.publish(WAKE, job_id)
 
 
 def read(redis: Redis, job_id: str, after: str = "0-0") -> list[Event]:
-    """The events of a job that follow the event `after`, oldest first."""
+    """Return the events of a job after the event `after`, oldest first."""
     return _restore(redis.xrange(events_key(job_id), f"({after}"))
 
 
 def news_of(redis: Redis, job_id: str, after: str) -> tuple[tuple[bytes, bytes | None] | None, list[Event]]:
-    """What tells the status of a job (status.status_of; None: there is no such job), and as `read` its events, each log
-    event with its `text`.
+    """Return the arguments for `status_of` (None if there is no such job), and its events after `after`. Each log event
+    has its `text`.
 
-    Two round trips, however many events there are. The status is read first: a final one has no events after these.
+    Two round trips, however many events there are. The status is read first: if it is final, no more events follow.
     """
     with redis.pipeline(transaction=False) as pipeline:
         pipeline.hmget(job_key(job_id), "status", FOREIGN)
@@ -66,7 +66,7 @@ def _restore(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Event]:
 
 
 def append_log(redis: Redis, job_id: str, content: bytes, *, offset: int, ttl: int) -> int:
-    """Add what was printed from position `offset` on to a job's log; its new size."""
+    """Add what was printed from position `offset` on to a job's log. Return the log's new size."""
     with redis.pipeline() as pipeline:
         joblog.write(pipeline, job_id, content, offset=offset, ttl=ttl)
         emit(pipeline, job_id, "log", {"offset": offset, "size": len(content)}, ttl=ttl)

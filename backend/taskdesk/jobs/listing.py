@@ -1,8 +1,8 @@
-"""Lists of jobs: filtered, newest first, by page, at a cost that does not grow with the number of jobs.
+"""Lists of jobs: filtered, newest first, in pages, at a cost that does not grow with the number of jobs.
 
-A page is read from the index (lua/index.lua) that has the fewest entries of those that the filter names; what else it
-names is looked at job by job. So that no request takes long, one looks at EXAMINED jobs at most. The pages that follow
-read the same index: a job that was queued again has another number in one than in the others.
+A page is read from one index (lua/index.lua): the smallest of those that the filter names. The other conditions are
+checked job by job, for MAX_EXAMINED jobs per request at most. The next pages read the same index, because a job that
+was queued again has another number in one index than in the others.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from taskdesk.jobs.keys import JOBS, index_key, job_key, owner_key, registry_key
 from taskdesk.jobs.scripts import ENTRIES, REINDEX
 from taskdesk.jobs.status import INDEXED, Status
 
-EXAMINED = 2_000
-_CHUNK = 200
-_MOST_AGAIN = 250  # so that a cursor fits into an address; of more such jobs the oldest may be repeated
-_CURSOR = re.compile(rf"([a-z]{{1,6}})\.([0-9]{{1,15}})((?:\.[0-9]{{1,15}}){{0,{_MOST_AGAIN}}})")
+MAX_EXAMINED = 2_000
+_CHUNK_ENTRIES = 200
+_MAX_AGAIN = 250  # so that a cursor fits into an address; with more such jobs, the oldest may be shown twice
+_CURSOR = re.compile(rf"([a-z]{{1,6}})\.([0-9]{{1,15}})((?:\.[0-9]{{1,15}}){{0,{_MAX_AGAIN}}})")
 
 
 @dataclass(frozen=True)
 class Filter:
-    """What the jobs of a list have in common; None for whatever. `since` ≤ submitted < `until`; `prefix`: of the id."""
+    """What the jobs of a list have in common; None for any. `since` ≤ submitted < `until`; `prefix`: of the id."""
 
     status: Status | None = None
     task: str | None = None
@@ -54,12 +54,12 @@ class Filter:
         )
 
     def is_before(self, job: Job) -> bool:
-        """Whether the job, and so each that follows it in a list, was submitted too early."""
+        """Return True if the job, and so each that follows it in a list, was submitted too early."""
         return self.since is not None and job.created_at is not None and job.created_at < self.since
 
 
 class Entry(NamedTuple):
-    """An entry of an index: the number by which it is ordered, and the queue and status that it stands for, if any."""
+    """An entry of an index: its score, and the queue and status of an index by status."""
 
     number: int
     id: str
@@ -67,14 +67,14 @@ class Entry(NamedTuple):
     status: Status | None = None
 
 
-Sources = dict[str, tuple[str | None, Status | None]]  # keys of an index, with the queue and status of their jobs
+Sources = dict[str, tuple[str | None, Status | None]]  # the keys of an index, with the queue and status of each
 Found = list[tuple[Entry, Job]]
 
 
 class Cursor(NamedTuple):
-    """Where a list goes on: in which index, before which number.
+    """Where a list goes on: in which index, below which number.
 
-    `again`: the numbers, lower than that, of jobs that were shown under a newer one, as they had been queued again.
+    `again`: the own numbers, lower than that, of jobs that were shown under a newer one because they were queued again.
     """
 
     source: str
@@ -82,7 +82,7 @@ class Cursor(NamedTuple):
     again: frozenset[int] = frozenset()
 
     def __str__(self) -> str:
-        again = sorted((number for number in self.again if number < self.before), reverse=True)[:_MOST_AGAIN]
+        again = sorted((number for number in self.again if number < self.before), reverse=True)[:_MAX_AGAIN]
         return ".".join(map(str, (self.source, self.before, *again)))
 
 
@@ -105,12 +105,12 @@ class Listing:
         """As `Jobs.arrivals`."""
         choices = self._choices(matching)
         source, lowest, _ = self._start(cursor, choices)
-        entries = self._entries(choices[source], self._running(source, matching), math.inf, len(shown) + _CHUNK)
+        entries = self._entries(choices[source], self._running(source, matching), math.inf, len(shown) + _CHUNK_ENTRIES)
         others = [entry for entry in entries if entry.id not in shown and (cursor is None or entry.number > lowest)]
-        return sum(matching.matches(job) for _, job in self._jobs(others[:_CHUNK], matching))
+        return sum(matching.matches(job) for _, job in self._jobs(others[:_CHUNK_ENTRIES], matching))
 
     def _find(self, limit: int, start: Cursor, sources: Sources, matching: Filter) -> tuple[Found, int | None]:
-        """What matches from there on, and before which number to go on: None at the end."""
+        """Return the jobs that match from there on, and the number below which to go on: None at the end."""
         queues = self._running(start.source, matching)
         found: Found = []
         seen: set[str] = set()
@@ -121,7 +121,7 @@ class Listing:
                 if matching.is_before(job) and not _is_queued_again(entry, job):
                     return found, None
                 if matching.matches(job) and job.id not in seen and entry.number not in start.again:
-                    if len(found) == limit:  # there is one more than is shown, so there is a next page
+                    if len(found) == limit:  # one more than is shown, so there is a next page
                         return found, found[-1][0].number
                     found.append((entry, job))
                     seen.add(job.id)
@@ -129,12 +129,12 @@ class Listing:
             if len(entries) < chunk:
                 return found, None
             before = entries[-1].number
-            chunk = max(chunk, _CHUNK)  # what is looked for is not in every entry
-            if examined >= EXAMINED:
+            chunk = max(chunk, _CHUNK_ENTRIES)  # the filter passes few entries
+            if examined >= MAX_EXAMINED:
                 return found, entries[-1].number
 
     def load(self, job_ids: Sequence[str]) -> list[Job | None]:
-        """The jobs of these ids, without their input."""
+        """Return the jobs of these ids, without their input; None for a job that is gone."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.hmget(job_key(job_id), LISTED)
@@ -152,7 +152,7 @@ class Listing:
             return list(pipeline.execute())
 
     def _choices(self, matching: Filter) -> dict[str, Sources]:
-        """The indexes that may be read, by name."""
+        """Return the indexes that may be read, by name."""
         choices: dict[str, Sources] = {}
         if matching.status or matching.queue:
             queues = (matching.queue,) if matching.queue else self._queues
@@ -169,13 +169,13 @@ class Listing:
         return choices or {"all": {JOBS: (None, None)}}
 
     def _start(self, cursor: str | None, choices: dict[str, Sources]) -> Cursor:
-        """Raises InvalidArguments."""
+        """Return where to begin. Raises InvalidArguments for a cursor that is none of such a list."""
         if cursor is None:
             return Cursor(self._smallest(choices))
         parts = _CURSOR.fullmatch(cursor)
         if not parts or parts[1] not in choices:
             raise InvalidArguments(
-                [FieldError("/cursor", "This is no cursor of such a list: use the next_cursor of a page.")]
+                [FieldError("/cursor", "This is not a cursor of this list: use the next_cursor of a page.")]
             )
         return Cursor(parts[1], int(parts[2]), frozenset(map(int, parts[3].split(".")[1:])))
 
@@ -190,13 +190,13 @@ class Listing:
         return min(choices, key=lambda source: sum(next(sizes) for _ in choices[source]))
 
     def _running(self, source: str, matching: Filter) -> Sequence[str]:
-        """The queues of which the jobs that run are read, too: they are in no index by status."""
+        """Return the queues whose running jobs have to be read, too: they are in no index by status."""
         if source != "status" or matching.status not in (Status.RUNNING, None):
             return ()
         return (matching.queue,) if matching.queue else self._queues
 
     def _entries(self, sources: Sources, running: Sequence[str], before: float, count: int) -> list[Entry]:
-        """The newest `count` entries before a number, and of what runs in these queues, as they were at one moment."""
+        """Return the newest `count` entries below a number, with the jobs that run in these queues, at one moment."""
         others = [registry_key("wip", queue) for queue in running]
         answers = ENTRIES(self._redis, f"({before}", count, len(sources), *sources, *others)
         entries = [
@@ -209,7 +209,7 @@ class Listing:
         return sorted({entry.id: entry for entry in entries}.values(), reverse=True)[:count]
 
     def _numbers(self, job_ids: Sequence[str]) -> list[tuple[str, int]]:
-        """The number that each job got when it was submitted; what RQ's own code has submitted has none."""
+        """Return the number that each job got when it was submitted. A job that RQ's own code submitted has none."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.zscore(JOBS, job_id)
@@ -217,12 +217,12 @@ class Listing:
         return [(job_id, int(number)) for job_id, number in zip(job_ids, numbers, strict=True) if number is not None]
 
     def _own_numbers(self, found: Found) -> list[int]:
-        """The numbers under which jobs that are queued again will stand when they have begun, or are put back."""
+        """Return the own numbers of jobs that are queued again: the index has these again once the jobs begin."""
         again = [job.id for entry, job in found if _is_queued_again(entry, job)]
         return [number for _, number in self._numbers(again)]
 
     def _jobs(self, entries: list[Entry], matching: Filter) -> Iterator[tuple[Entry, Job]]:
-        """The jobs of these entries that are still there. What RQ's own tools have moved is indexed anew."""
+        """Yield the jobs of these entries that are still there. Reindex the jobs that RQ's own tools have moved."""
         if matching.prefix:
             entries = [entry for entry in entries if entry.id.startswith(matching.prefix)]
         astray: list[str] = []
@@ -236,5 +236,5 @@ class Listing:
 
 
 def _is_queued_again(entry: Entry, job: Job) -> bool:
-    """Whether it may stand under a newer number than its own."""
+    """Return True if the job may stand under a newer number than its own."""
     return entry.status == Status.QUEUED and job.enqueued_at != job.created_at

@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from taskdesk.jobs import fields, keys
-from taskdesk.jobs.events import KEPT_SECONDS
+from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.jobs.job_hash import NAMELESS
 from taskdesk.jobs.keys import LEASE_SECONDS, registry_key
 from taskdesk.jobs.status import BY_RQ_WORD, FINAL_REGISTRY, INDEXED, Status
@@ -72,7 +72,7 @@ CONSTANTS: dict[str, Any] = {
     "FINAL_REGISTRY": FINAL_REGISTRY,
     "NAMELESS": NAMELESS,
     "LEASE_SECONDS": LEASE_SECONDS,
-    "EVENTS_SECONDS": KEPT_SECONDS,
+    "EVENTS_TTL_SECONDS": EVENTS_TTL_SECONDS,
     "DEFAULT_FAILURE_TTL": 365 * 24 * 3600,  # seconds: RQ's, for jobs that name none
 }
 

@@ -1,4 +1,7 @@
-"""Queues: how much waits in each, since when, and whether it is paused. All of it is O(1) or O(log n) to read."""
+"""The queues: how many jobs each holds, since when the next one waits, and if the queue is paused.
+
+Reading them costs O(1) or O(log n), however many jobs there are.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ from taskdesk.service import clock
 
 @dataclass(frozen=True)
 class Queue:
-    """`jobs`: how many of each status; `oldest_at`: when the next job to run was put on the queue.
+    """A queue at one moment. `jobs`: how many by status; `oldest_at`: when the job that is next was queued.
 
-    `handed_back`: how many of those that are waiting wait for a worker that can run them.
+    `handed_back`: how many of the waiting jobs wait for a worker that can run them.
     """
 
     name: str
@@ -34,14 +37,14 @@ class Queue:
 
     @property
     def drains_in(self) -> float | None:
-        """Seconds until none of its jobs waits, if they go on to end as they did since the next one waits.
+        """Seconds until the queue is empty, at the rate at which jobs ended since the next one was queued.
 
-        None if it is paused, or none has ended since.
+        None if the queue is paused, or no job has ended since.
         """
         if not self.jobs[Status.QUEUED]:
             return 0.0
-        pace = self.last_hour.pace(self.oldest_at.timestamp()) if self.oldest_at else 0
-        return self.jobs[Status.QUEUED] / pace if pace and not self.is_paused else None
+        rate = self.last_hour.jobs_per_second(self.oldest_at.timestamp()) if self.oldest_at else 0
+        return self.jobs[Status.QUEUED] / rate if rate and not self.is_paused else None
 
 
 class Queues:
@@ -50,7 +53,7 @@ class Queues:
         self.names = names
 
     def read(self) -> list[Queue]:
-        """All of them, the most urgent first."""
+        """Return all queues, the most urgent first."""
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.smembers(PAUSED)
             pipeline.time()
@@ -74,17 +77,17 @@ class Queues:
         ]
 
     def get(self, name: str) -> Queue:
-        """Raises QueueNotFound."""
+        """Return the queue of this name. Raises QueueNotFound."""
         self._check(name)
         return next(queue for queue in self.read() if queue.name == name)
 
     def pause(self, name: str) -> None:
-        """Let no job of the queue begin; those that run go on. Raises QueueNotFound."""
+        """Start no more jobs of the queue. Running jobs go on. Raises QueueNotFound."""
         self._check(name)
         ALWAYS_RUN(self._redis, "SADD", PAUSED, name)
 
     def resume(self, name: str) -> None:
-        """Raises QueueNotFound."""
+        """Start jobs of the queue again. Raises QueueNotFound."""
         self._check(name)
         self._redis.srem(PAUSED, name)
 

@@ -1,7 +1,7 @@
 """Kinds of results that a task may return, besides JSON and text.
 
-A task returns one of these, a matplotlib figure, PNG or SVG bytes, a `Path` to a file, or a dict whose values
-are any of them: the parts of the result, each shown under its name.
+A task returns one of these, a matplotlib figure, PNG or SVG bytes, a `Path` to a file, or a dict of any of them: the
+parts of the result, each shown under its name.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ class Table:
 
 @dataclass(frozen=True)
 class Markdown:
-    """Text that the page renders as Markdown; any HTML in it is shown as text."""
+    """Text that the page renders as Markdown. HTML in it is shown as text."""
 
     text: str
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """How the result looks in the catalog: it is kept as the text alone."""
+        """Return the schema that the catalog shows: Redis holds only the text."""
         return {"type": "string", "contentMediaType": "text/markdown"}
 
 
@@ -42,7 +42,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class File:
-    """A file to download: content, or the path of a file that the task wrote. `name` is what the user saves it as."""
+    """A file to download. `content`: bytes, or the path of a file of the task; `name`: its name for the user."""
 
     name: str
     content: bytes | Path

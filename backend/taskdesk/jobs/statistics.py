@@ -1,14 +1,14 @@
-"""What the runs of a task took: the worker writes it, the web reads it.
+"""Statistics of a task: how long its attempts took and waited, and how they ended. Workers write, the web reads.
 
-Per task, by its reference, Redis has a hash of counters, the run times of the last runs that succeeded, and how the
-last runs ended (1 for one that failed, else 0). All go 30 days after the last run. The fields of the hash: `succeeded`
-and `failed` count runs; `run_sum` and `wait_sum` are seconds; `run:<bound>` and `wait:<bound>` count the runs that
-took, or waited, up to so many seconds and longer than the bound before. A job that is tried again counts each of its
-runs; a run's wait is that since the job was queued last.
+Redis has three keys per task (by its reference): a hash of counters; the run times of the last attempts that
+succeeded; how the last attempts ended (1 for a failed one, else 0). All expire 30 days after the last attempt. The
+fields of the hash: `succeeded` and `failed` count attempts; `run_sum` and `wait_sum` are seconds; `run:<bound>` and
+`wait:<bound>` count the attempts that took, or waited, up to so many seconds and longer than the bound before. An
+attempt waits from the time at which its job was queued last.
 
 The writer adds up in memory and writes once a second, so a child that is killed loses about a second of statistics,
-and more only if Redis was away. If Redis took them and the answer is lost, they count twice. A run that was lost with
-its process or its worker has failed: a supervisor counts it.
+and more only if Redis was away. If Redis took them and the answer is lost, they count twice. An attempt that was lost
+with its process or its worker has failed: a supervisor counts it.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from taskdesk.jobs.keys import outcomes_key, run_times_key, statistics_key
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, math.inf)
 LAST_RUNS = 100
-KEPT_SECONDS = 30 * 24 * 3600
-INTERVAL = 1.0  # seconds between two writes, at least
-PAUSE = 10.0  # seconds until the next, when Redis did not answer
+STATISTICS_TTL_SECONDS = 30 * 24 * 3600
+WRITE_SECONDS = 1.0  # at least, between two writes
+RETRY_SECONDS = 10.0  # until the next write when Redis did not answer
 
 _RUN, _WAIT = ([f"{kind}:{bound:g}" for bound in BOUNDS] for kind in ("run", "wait"))
 
@@ -41,7 +41,7 @@ log = logging.getLogger("statistics")
 
 
 class _Tally:
-    """The runs of one task that Redis does not have yet. However many there are, it does not grow."""
+    """The attempts of one task that Redis does not have yet. It has the same size for any number of them."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = defaultdict(int)
@@ -51,7 +51,7 @@ class _Tally:
 
 
 class StatisticsWriter:
-    """One for all runs of a process. Nothing is raised, and nobody waits longer than the connection's time-out."""
+    """The statistics of one process. Nothing is raised, and no caller waits longer than the connection's time-out."""
 
     def __init__(self, redis: Redis):
         self._redis = redis
@@ -59,7 +59,7 @@ class StatisticsWriter:
         self._due = 0.0
 
     def add(self, task: str, *, succeeded: bool, run: float | None, wait: float | None) -> None:
-        """A run has ended. It took `run` seconds, and its job had waited `wait` seconds; None if nobody knows."""
+        """Count an attempt that took `run` seconds after it had waited `wait` seconds; None if that is unknown."""
         tally = self._tallies[task]
         tally.counts["succeeded" if succeeded else "failed"] += 1
         tally.outcomes.append(int(not succeeded))
@@ -73,23 +73,25 @@ class StatisticsWriter:
             tally.last.append(run)
 
     def due_in(self) -> float:
-        """Seconds until there is something to write, at most 0 if it is time; infinite if there is nothing."""
+        """Return the seconds until `write` is due: at most 0 if it is, infinite if there is nothing to write."""
         return self._due - time.monotonic() if self._tallies else math.inf
 
     def write(self) -> None:
-        """Write what there is, in one round trip. What Redis did not take is kept for the next time."""
+        """Write all counts in one round trip. Counts that Redis did not take are kept for the next time."""
         if not self._tallies:
             return
         try:
             with self._redis.pipeline() as pipeline:
                 for task, tally in self._tallies.items():
                     _write(pipeline, task, tally)
-                pipeline.execute(raise_on_error=False)  # a damaged key: the others are written, and must not be again
+                pipeline.execute(
+                    raise_on_error=False
+                )  # if a key is damaged, the others are written and must not be written again
             self._tallies.clear()
-            pause = INTERVAL
+            pause = WRITE_SECONDS
         except (RedisError, OSError) as error:
-            log.warning("the statistics of jobs have to wait: %s", error)
-            pause = PAUSE
+            log.warning("Redis did not take the statistics of jobs, which are sent again later: %s", error)
+            pause = RETRY_SECONDS
         self._due = time.monotonic() + pause
 
 
@@ -99,23 +101,23 @@ def _write(pipeline: Pipeline, task: str, tally: _Tally) -> None:
         pipeline.hincrby(key, field, count)
     for field, seconds in tally.seconds.items():
         pipeline.hincrbyfloat(key, field, round(seconds, 6))
-    pipeline.expire(key, KEPT_SECONDS)
+    pipeline.expire(key, STATISTICS_TTL_SECONDS)
     for key, last in ((run_times_key(task), tally.last), (outcomes_key(task), tally.outcomes)):
         if last:
             pipeline.lpush(key, *last)
             pipeline.ltrim(key, 0, LAST_RUNS - 1)
-        pipeline.expire(key, KEPT_SECONDS)
+        pipeline.expire(key, STATISTICS_TTL_SECONDS)
 
 
 class Histogram(NamedTuple):
-    """`counts`: for each of BOUNDS, the runs of up to so many seconds; the last is their number. `sum` in seconds."""
+    """`counts`: for each of BOUNDS, the attempts of up to so many seconds; the last counts all. `sum` in seconds."""
 
     counts: list[int]
     sum: float
 
 
 class Statistics(NamedTuple):
-    """All runs of a task: how many there were of either end, and what they took and had waited."""
+    """All attempts of a task: how many succeeded and failed, how long they ran and waited."""
 
     succeeded: int
     failed: int
@@ -124,7 +126,7 @@ class Statistics(NamedTuple):
 
     @staticmethod
     def ask(pipeline: Pipeline, task: str) -> None:
-        """`of` makes statistics of the answer."""
+        """Ask for the answer that `of` takes."""
         pipeline.hgetall(statistics_key(task))
 
     @classmethod
@@ -143,7 +145,7 @@ def _cumulative(values: dict[str, float], fields: list[str]) -> list[int]:
 
 
 class Typical(NamedTuple):
-    """What the last runs took that succeeded, in seconds; `runs`: how many these are, at most LAST_RUNS."""
+    """Run times of the last attempts that succeeded, in seconds. `runs`: how many these are, at most LAST_RUNS."""
 
     median: float
     p95: float
@@ -151,7 +153,7 @@ class Typical(NamedTuple):
 
 
 def typical(redis: Redis, *tasks: str) -> list[Typical | None]:
-    """What a run of each of these tasks (by reference) usually takes; None if none has succeeded lately."""
+    """Return the usual run times of each of these tasks (by reference); None if no attempt succeeded lately."""
     with redis.pipeline(transaction=False) as pipeline:
         for task in tasks:
             pipeline.lrange(run_times_key(task), 0, -1)
@@ -163,14 +165,14 @@ def _typical(times: list[float]) -> Typical | None:
 
 
 class LastRuns(NamedTuple):
-    """How the last runs of a task ended: LAST_RUNS at most."""
+    """How the last attempts of a task ended, LAST_RUNS at most."""
 
     succeeded: int
     failed: int
 
 
 def last_runs(redis: Redis, *tasks: str) -> list[LastRuns]:
-    """Of each of these tasks (by reference)."""
+    """Return how the last attempts of each of these tasks (by reference) ended."""
     with redis.pipeline(transaction=False) as pipeline:
         for task in tasks:
             pipeline.lrange(outcomes_key(task), 0, -1)
@@ -178,7 +180,7 @@ def last_runs(redis: Redis, *tasks: str) -> list[LastRuns]:
 
 
 def seconds_since(text: bytes | None, now: float) -> float | None:
-    """Seconds from a time as RQ writes it until `now` (Unix), never below 0; None if there is no such time."""
+    """Return the seconds from a time as RQ writes it until `now` (Unix), never below 0; None if it is unreadable."""
     if not text or not text.endswith(b"Z"):
         return None
     try:

@@ -1,7 +1,7 @@
-"""How many jobs of a queue have ended in each minute of the last hour, as worker/lua/throughput.lua counts them.
+"""How many jobs of a queue ended in each minute of the last hour. worker/lua/throughput.lua counts them.
 
-A job counts once, when it has ended for good. One that was canceled or stopped does not, nor one of a stock worker.
-Its worker tells of one that has succeeded within two seconds; if the worker is killed before, that job does not count.
+A job counts once, when it has ended for good. Canceled and stopped jobs do not count, nor do those of a stock worker. A
+worker reports its successes with a heartbeat, within two seconds; if it is killed before, they do not count.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 MINUTES = 60
-PACE_MINUTES = 10
+RATE_MINUTES = 10
 
 
 @dataclass(frozen=True)
 class LastHour:
-    """Jobs that ended in each of MINUTES minutes, the oldest first; the last is not over at `until` (Unix time)."""
+    """Jobs that ended in each of MINUTES minutes, oldest first. The last minute is not over at `until` (Unix time)."""
 
     until: float
     succeeded: list[int]
@@ -23,7 +23,7 @@ class LastHour:
 
     @classmethod
     def of(cls, fields: Mapping[bytes, bytes], now: float) -> LastHour:
-        """What the hash at `ended_key` says; `now` by Redis's clock, as its minutes are."""
+        """Return the counts of the hash at `ended_key`. `now` has to be by Redis's clock, as the minutes are."""
         this = int(now // 60)
         succeeded, failed = (
             [int(fields.get(f"{minute} {outcome}".encode(), 0)) for minute in range(this - MINUTES + 1, this + 1)]
@@ -33,11 +33,11 @@ class LastHour:
 
     @property
     def since(self) -> float:
-        """When the first of these minutes began (Unix time)."""
+        """Unix time at which the first of these minutes began."""
         return (self.until // 60 - MINUTES + 1) * 60
 
-    def pace(self, since: float) -> float:
-        """Jobs that ended per second, from the minute of `since` (Unix time) on, over PACE_MINUTES at most."""
-        minutes = max(1, min(PACE_MINUTES, int(self.until // 60 - since // 60) + 1))
+    def jobs_per_second(self, since: float) -> float:
+        """Return the rate from the minute of `since` (Unix time) on, over RATE_MINUTES at most."""
+        minutes = max(1, min(RATE_MINUTES, int(self.until // 60 - since // 60) + 1))
         seconds = self.until % 60 + (minutes - 1) * 60
         return (sum(self.succeeded[-minutes:]) + sum(self.failed[-minutes:])) / max(seconds, 1)

@@ -1,10 +1,11 @@
-"""The workers that are online, from the records that RQ's workers keep."""
+"""The workers that are online, from the records that RQ's workers keep in Redis."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from redis import Redis
 
@@ -13,19 +14,13 @@ from taskdesk.jobs.job import Job
 from taskdesk.jobs.keys import worker_key
 from taskdesk.jobs.listing import Listing
 
-_FIELDS = (
-    *("queues", "state", "current_job", "hostname", "pid", "birth", "last_heartbeat", "version", "python_version"),
-    *("successful_job_count", "failed_job_count", "total_working_time", MEMORY),
-    *(VERSION, "catalog"),
-)
-
 
 @dataclass(frozen=True)
 class Worker:
-    """`working_seconds`: how long it has run jobs since `started_at`; `version` is RQ's.
+    """A worker at one moment. `working_seconds`: how long it has run jobs since `started_at`; `version` is RQ's.
 
-    `memory`: bytes that its child has in memory. It, `taskdesk_version` and `catalog` (the hash of the catalog that
-    it serves) are None for a stock worker.
+    `memory`: bytes that its child holds. For a stock worker `memory`, `taskdesk_version` and `catalog` (the hash of the
+    catalog that it serves) are None.
     """
 
     name: str
@@ -48,43 +43,66 @@ class Worker:
     catalog: str | None
 
 
+class _Record(NamedTuple):
+    """The texts of a worker's hash, empty where it has none. The names are RQ's, but for those in `_OURS`."""
+
+    queues: str
+    state: str
+    current_job: str
+    hostname: str
+    pid: str
+    birth: str
+    last_heartbeat: str
+    version: str
+    python_version: str
+    successful_job_count: str
+    failed_job_count: str
+    total_working_time: str
+    catalog: str
+    memory: str
+    taskdesk_version: str
+
+
+_OURS = {"memory": MEMORY, "taskdesk_version": VERSION}
+_FIELDS = [_OURS.get(name, name) for name in _Record._fields]
+
+
 def read_workers(redis: Redis, names: Iterable[str]) -> list[Worker]:
-    """The workers of these names; one that has left meanwhile is left out."""
+    """Return the workers of these names, without those that have left meanwhile."""
     names = list(names)
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.hmget(worker_key(name), _FIELDS)
         answers = pipeline.execute()
-    found = {
-        name: [(value or b"").decode() for value in values]
-        for name, values in zip(names, answers, strict=True)
-        if values[0]
-    }
-    ids = [job_id for row in found.values() if (job_id := row[2])]
+    records = [_Record(*((value or b"").decode() for value in values)) for values in answers]
+    found = {name: record for name, record in zip(names, records, strict=True) if record.queues}
+    ids = [record.current_job for record in found.values() if record.current_job]
     jobs = {job.id: job for job in Listing(redis, ()).load(ids) if job}
-    return [_worker(name, jobs.get(row[2]), *row) for name, row in found.items()]
+    return [_worker(name, record, jobs.get(record.current_job)) for name, record in found.items()]
 
 
-def _worker(name: str, runs: Job | None, queues: str, state: str, job: str, hostname: str, pid: str, birth: str,
-            seen: str, version: str, python: str, succeeded: str, failed: str, seconds: str, memory: str,
-            taskdesk: str, catalog: str) -> Worker:  # fmt: skip
+def _worker(name: str, record: _Record, running: Job | None) -> Worker:
     return Worker(
         name=name,
-        state=state,
-        queues=tuple(queues.split(",")),
-        current_job=job or None,
-        current_task=runs.task if runs else None,
-        current_job_started_at=runs.started_at if runs else None,
-        hostname=hostname,
-        pid=int(pid or 0),
-        started_at=datetime.fromisoformat(birth) if birth else None,
-        last_seen_at=datetime.fromisoformat(seen) if seen else None,
-        succeeded=int(succeeded or 0),
-        failed=int(failed or 0),
-        working_seconds=float(seconds or 0),
-        memory=int(memory or 0) or None,
-        taskdesk_version=taskdesk or None,
-        version=version,
-        python_version=python,
-        catalog=catalog or None,
+        state=record.state,
+        queues=tuple(record.queues.split(",")),
+        current_job=record.current_job or None,
+        current_task=running.task if running else None,
+        current_job_started_at=running.started_at if running else None,
+        hostname=record.hostname,
+        pid=int(record.pid or 0),
+        started_at=_time(record.birth),
+        last_seen_at=_time(record.last_heartbeat),
+        succeeded=int(record.successful_job_count or 0),
+        failed=int(record.failed_job_count or 0),
+        working_seconds=float(record.total_working_time or 0),
+        memory=int(record.memory or 0) or None,
+        taskdesk_version=record.taskdesk_version or None,
+        version=record.version,
+        python_version=record.python_version,
+        catalog=record.catalog or None,
     )
+
+
+def _time(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None

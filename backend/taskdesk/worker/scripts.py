@@ -7,9 +7,11 @@ from pathlib import Path
 
 from taskdesk.jobs.losses import MAX_LOSSES, POISON, STOPPED
 from taskdesk.jobs.scripts import Script
+from taskdesk.jobs.throughput import MINUTES
 from taskdesk.worker.leases import RECORD_TTL_SECONDS
 
 CONSTANTS = {
+    "MINUTES_KEPT": MINUTES,
     "MAX_LOSSES": MAX_LOSSES,
     "POISON_ERROR": json.dumps(POISON.error),
     "STOPPED_ERROR": json.dumps(STOPPED.error),

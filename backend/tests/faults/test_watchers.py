@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
-from taskdesk.jobs.events import STREAM_EVENTS, Progress, append_log, emit
+from taskdesk.jobs.events import MAX_EVENTS, Progress, append_log, emit
 from taskdesk.jobs.keys import WAKE, job_key
 from taskdesk.web.streams.event_feed import KEPT_MESSAGES
 from tests.conftest import Stack, wait_until
@@ -121,7 +121,7 @@ def test_f25_a_watcher_misses_nothing_when_the_web_is_killed(running, web):
     for client in clients:
         client.join(60)
 
-    assert len(writer.lines) < STREAM_EVENTS  # the stream has not dropped any
+    assert len(writer.lines) < MAX_EVENTS  # the stream has not dropped any
     assert all(client.lines == writer.lines for client in clients)
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 from taskdesk.jobs.events import append_log, news_of
-from taskdesk.jobs.joblog import HEAD, LOG_BYTES, TAIL, log_size, read_log
+from taskdesk.jobs.joblog import HEAD_BYTES, MAX_LOG_BYTES, TAIL_BYTES, log_size, read_log
 
 LEFT_OUT = 50_000
 LINE = f"\n… {LEFT_OUT:,} bytes left out …\n"
-WHOLE = b"".join(b"%09d\n" % n for n in range((LOG_BYTES + LEFT_OUT) // 10 + 1))[: LOG_BYTES + LEFT_OUT]
-KEPT = WHOLE[:HEAD].decode() + LINE + WHOLE[-TAIL:].decode()
+WHOLE = b"".join(b"%09d\n" % n for n in range((MAX_LOG_BYTES + LEFT_OUT) // 10 + 1))[: MAX_LOG_BYTES + LEFT_OUT]
+KEPT = WHOLE[:HEAD_BYTES].decode() + LINE + WHOLE[-TAIL_BYTES:].decode()
 
 
-@pytest.fixture(params=[999, 30_000, TAIL + 5, len(WHOLE)])
+@pytest.fixture(params=[999, 30_000, TAIL_BYTES + 5, len(WHOLE)])
 def printed(request, redis):
     """A log that is too long, printed in pieces of so many bytes."""
     offset = 0
@@ -35,15 +35,15 @@ def test_a_piece_of_the_log_that_is_sent_again_is_there_once(redis):
 def test_of_a_long_log_the_beginning_and_the_end_are_kept(printed):
     assert read_log(printed, "job") == (KEPT, len(WHOLE))
     assert log_size(printed, "job") == len(WHOLE)
-    assert printed.strlen("taskdesk:log:job") == LOG_BYTES + 20
+    assert printed.strlen("taskdesk:log:job") == MAX_LOG_BYTES + 20
 
 
 @pytest.mark.parametrize(
     ("offset", "text"),
     [
-        (HEAD - 10, WHOLE[HEAD - 10 : HEAD].decode() + LINE + WHOLE[-TAIL:].decode()),
-        (HEAD + 1000, f"\n… {LEFT_OUT - 1000:,} bytes left out …\n" + WHOLE[-TAIL:].decode()),
-        (len(WHOLE) - TAIL, WHOLE[-TAIL:].decode()),
+        (HEAD_BYTES - 10, WHOLE[HEAD_BYTES - 10 : HEAD_BYTES].decode() + LINE + WHOLE[-TAIL_BYTES:].decode()),
+        (HEAD_BYTES + 1000, f"\n… {LEFT_OUT - 1000:,} bytes left out …\n" + WHOLE[-TAIL_BYTES:].decode()),
+        (len(WHOLE) - TAIL_BYTES, WHOLE[-TAIL_BYTES:].decode()),
         (len(WHOLE) - 7, WHOLE[-7:].decode()),
         (len(WHOLE), ""),
         (len(WHOLE) + 9, ""),

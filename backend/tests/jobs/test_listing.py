@@ -199,8 +199,8 @@ def test_older_jobs_than_a_page_shows_have_not_come_since(submit, jobs):
 
 
 def test_a_search_that_finds_little_goes_on_with_the_next_page(submit, ids, monkeypatch):
-    monkeypatch.setattr(listing, "EXAMINED", 4)
-    monkeypatch.setattr(listing, "_CHUNK", 2)
+    monkeypatch.setattr(listing, "MAX_EXAMINED", 4)
+    monkeypatch.setattr(listing, "_CHUNK_ENTRIES", 2)
     wanted = submit(tags=["rare"])
     others = [submit() for _ in range(30)]
 

@@ -10,9 +10,9 @@ import pytest
 from taskdesk.jobs.keys import outcomes_key, run_times_key, statistics_key
 from taskdesk.jobs.statistics import (
     BOUNDS,
-    INTERVAL,
-    KEPT_SECONDS,
     LAST_RUNS,
+    STATISTICS_TTL_SECONDS,
+    WRITE_SECONDS,
     Statistics,
     StatisticsWriter,
     last_runs,
@@ -107,7 +107,7 @@ def test_the_statistics_of_a_task_go_thirty_days_after_its_last_run(redis, write
         redis.ttl(statistics_key(TASK))
         == redis.ttl(run_times_key(TASK))
         == redis.ttl(outcomes_key(TASK))
-        == KEPT_SECONDS
+        == STATISTICS_TTL_SECONDS
         == 30 * 86400
     )
 
@@ -119,7 +119,7 @@ def test_it_is_time_to_write_once_a_second_and_only_if_there_is_something(redis,
     writer.write()
     assert writer.due_in() == float("inf")
     succeed(writer, 1.0)
-    assert 0.9 * INTERVAL < writer.due_in() <= INTERVAL
+    assert 0.9 * WRITE_SECONDS < writer.due_in() <= WRITE_SECONDS
 
 
 def test_a_write_is_one_round_trip(redis):

@@ -33,7 +33,7 @@ def test_each_minute_has_its_place_and_those_before_the_hour_have_none():
 
 
 @pytest.mark.parametrize(
-    ("since", "pace"),
+    ("since", "rate"),
     [
         (NOON + 10, 30 / 30),  # the minute that has begun counts from its beginning
         (NOON - 1, 90 / 90),
@@ -41,12 +41,12 @@ def test_each_minute_has_its_place_and_those_before_the_hour_have_none():
         (NOON - 3000, 150 / 570),  # ten minutes at most
     ],
 )
-def test_the_pace_is_that_of_the_last_minutes(since, pace):
+def test_the_rate_is_that_of_the_last_minutes(since, rate):
     ended = fields(
         (0, "succeeded", 20), (0, "failed", 10), (1, "succeeded", 60), (9, "failed", 60), (10, "failed", 999)
     )
 
-    assert LastHour.of(ended, NOON + 30).pace(since) == pytest.approx(pace)
+    assert LastHour.of(ended, NOON + 30).jobs_per_second(since) == pytest.approx(rate)
 
 
 def test_what_is_counted_adds_up_and_is_forgotten_after_an_hour(count, redis):

@@ -9,5 +9,5 @@ local function expire_job(id, ttl)
   for _, key in ipairs(lifelong_keys(id)) do
     if ttl > 0 then redis.call('EXPIRE', key, ttl) else redis.call('PERSIST', key) end
   end
-  if ttl > 0 and ttl < EVENTS_SECONDS then redis.call('EXPIRE', events_key(id), ttl) end -- they never live longer
+  if ttl > 0 and ttl < EVENTS_TTL_SECONDS then redis.call('EXPIRE', events_key(id), ttl) end -- they never live longer
 end

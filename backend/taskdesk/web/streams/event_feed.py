@@ -13,12 +13,12 @@ from typing import Any, Protocol
 
 from redis import Redis
 
-from taskdesk.jobs.events import STREAM_EVENTS, news_of
+from taskdesk.jobs.events import MAX_EVENTS, news_of
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.status import FINAL, status_of
 from taskdesk.service.errors import AppError
 
-KEPT_MESSAGES = 2 * STREAM_EVENTS  # messages: more than one read can bring, so only who is slow falls behind
+KEPT_MESSAGES = 2 * MAX_EVENTS  # messages: more than one read can bring, so only who is slow falls behind
 BATCH_MESSAGES = 32  # messages that are sent at once: what is held for a reader that stalls
 
 

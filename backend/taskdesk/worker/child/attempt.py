@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from taskdesk.jobs.errors import InvalidArguments
-from taskdesk.jobs.events import KEPT_SECONDS
+from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.service import clock
 from taskdesk.service.errors import AppError
 from taskdesk.service.logs import set_default_fields
@@ -92,7 +92,7 @@ class AttemptRunner:
             return _Returned(reference, failure=failure)
 
     def _call_within_limits(self, call: TaskCall, timeout: int) -> tuple[bytes, str]:
-        self._reporter.begin(call.job_id, ttl=max(timeout, 0) + KEPT_SECONDS)
+        self._reporter.begin(call.job_id, ttl=max(timeout, 0) + EVENTS_TTL_SECONDS)
         self._time_limit.set(timeout)
         try:
             with self._limits[call.task.spec.reference].applied():

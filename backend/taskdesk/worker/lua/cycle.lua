@@ -45,7 +45,7 @@ if finished then
       redis.call('EXPIRE', results, ttl)
       redis.call('EXPIRE', key, ttl)
       redis.call('EXPIRE', LOG_KEY .. finished, ttl)
-      if ttl < EVENTS_SECONDS then redis.call('EXPIRE', EVENTS_KEY .. finished, ttl) end
+      if ttl < EVENTS_TTL_SECONDS then redis.call('EXPIRE', EVENTS_KEY .. finished, ttl) end
     else
       redis.call('PERSIST', LOG_KEY .. finished)
     end

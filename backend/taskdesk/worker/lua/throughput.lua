@@ -4,13 +4,11 @@
 -- To count each success, too, would cost Redis 5 % of the time that it has for a job: a worker adds up its successes and
 -- tells them at each heartbeat.
 
-local HOUR_SECONDS = 3600
-
 local function count_ended(queue, outcome, number)
   local key, minute = ended_key(queue), math.floor(redis.call('TIME')[1] / 60)
   if redis.call('HINCRBY', key, minute .. ' ' .. outcome, number) > number then return end
-  redis.call('EXPIRE', key, HOUR_SECONDS) -- the first of a minute removes the minutes that are over an hour old
+  redis.call('EXPIRE', key, MINUTES_KEPT * 60) -- the first job of a minute removes the counts that are too old
   for _, field in ipairs(redis.call('HKEYS', key)) do
-    if tonumber(string.match(field, '^%d+')) <= minute - HOUR_SECONDS / 60 then redis.call('HDEL', key, field) end
+    if tonumber(string.match(field, '^%d+')) <= minute - MINUTES_KEPT then redis.call('HDEL', key, field) end
   end
 end

@@ -13,7 +13,7 @@ import threading
 from redis import Redis
 
 from taskdesk.jobs.events import append_log
-from taskdesk.jobs.joblog import LOG_BYTES, kept_spans, log_size, places
+from taskdesk.jobs.joblog import MAX_LOG_BYTES, kept_spans, log_size, places
 
 _UNKNOWN = -1
 
@@ -23,7 +23,7 @@ class _Buffer(ctypes.Structure):
         ("size_before", ctypes.c_int64),  # of the log when the job began, or _UNKNOWN
         ("printed", ctypes.c_uint64),  # bytes since then
         ("sent", ctypes.c_uint64),  # those of them that Redis has
-        ("log", ctypes.c_ubyte * LOG_BYTES),
+        ("log", ctypes.c_ubyte * MAX_LOG_BYTES),
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from taskdesk.jobs.events import KEPT_SECONDS
+from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.jobs.keys import PARENTS, job_key
 from taskdesk.jobs.losses import PROCESS_CRASHED, PROCESS_EXITED, PROCESS_KILLED, WORKER_LOST, WORKER_STOPPED, Loss
 from taskdesk.jobs.rq_time import now_text
@@ -74,7 +74,7 @@ class Settlement:
     def send_output(self, running: RunningJob) -> None:
         """What it has printed and Redis does not have yet. If Redis is full, its last words are lost: it has to end."""
         try:
-            self._output.send(self._redis, running.job_id, ttl=int(running.timeout) + KEPT_SECONDS)
+            self._output.send(self._redis, running.job_id, ttl=int(running.timeout) + EVENTS_TTL_SECONDS)
         except ResponseError as error:
             if not is_out_of_memory(error):
                 raise

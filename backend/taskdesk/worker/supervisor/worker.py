@@ -21,6 +21,7 @@ from rq.scheduler import RQScheduler, release_lock
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
+from taskdesk.jobs import fields
 from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.catalog import announce
 from taskdesk.jobs.keys import WORKERS
@@ -198,7 +199,7 @@ class TaskWorker(BaseWorker):
     # The worker's record, as RQ's code writes it
 
     def serialize(self) -> dict[str, Any]:
-        return {**super().serialize(), "catalog": self._registry.catalog.digest, "td_version": VERSION}
+        return {**super().serialize(), "catalog": self._registry.catalog.digest, fields.VERSION: VERSION}
 
     def register_birth(self) -> None:
         announce(self.connection, self._registry.catalog)
