@@ -61,6 +61,7 @@ class Session:
         for subject in subjects:
             write_audit(f"cli:{os.getuid()}", what, subject)
         handler.close()
+        log.handlers, log.propagate = [], True
 
     def _connect(self) -> Redis:
         try:

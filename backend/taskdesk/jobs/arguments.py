@@ -11,7 +11,7 @@ from typing import Any
 
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
+from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
 from taskdesk.jobs.schema import Schema
 from taskdesk.jobs.schema_rules import sentence
 
@@ -27,11 +27,11 @@ class Arguments:
 
 
 def check(spec: TaskSpec, values: dict[str, Any], uploads: Mapping[str, UploadedFile] | None = None) -> None:
-    """Raises InvalidArguments, which names the wrong fields, and looks for MOST_ERRORS of them at most.
+    """Raises InvalidArguments, which names the wrong fields, and looks for MAX_ERRORS of them at most.
 
     Arguments that only an older online version accepts are right: its worker runs the job. Files go to the newest only.
     """
-    errors = list(islice(_errors(spec, values, uploads or {}), MOST_ERRORS))
+    errors = list(islice(_errors(spec, values, uploads or {}), MAX_ERRORS))
     if errors and (uploads or not _suits_another(spec, values)):
         raise InvalidArguments(errors)
 
@@ -43,7 +43,7 @@ def check_many(spec: TaskSpec, inputs: Sequence[Any], at: str = "") -> None:
         for index, values in enumerate(inputs)
         for error in ([] if _suits_another(spec, values) else _errors(spec, values, {}))
     )
-    errors = list(islice(every, MOST_ERRORS))
+    errors = list(islice(every, MAX_ERRORS))
     if errors:
         raise InvalidArguments(errors)
 

@@ -8,7 +8,7 @@ from itertools import islice
 
 from taskdesk.service.errors import AppError, NoRoom
 
-MOST_ERRORS = 50  # wrong fields that are named at once
+MAX_ERRORS = 50  # wrong fields that one answer names
 _LONGEST_TEXT = 1000  # characters
 
 
@@ -49,7 +49,7 @@ class NoResult(AppError):
 
 
 class NotEnded(AppError):
-    """Not ended: this can be done when the job has ended."""
+    """Not ended: this is allowed when the job has ended."""
 
     status = 409
 
@@ -67,13 +67,13 @@ class JobRunning(AppError):
 
 
 class CountDiffers(AppError):
-    """Count differs: not as many jobs match as was expected."""
+    """Count differs: another number of jobs match than the client expects."""
 
     status = 409
 
     def __init__(self, expected: int, count: int):
         self.count = count
-        super().__init__(f"{count:,} jobs match, and not {expected:,}. Nothing was done.")
+        super().__init__(f"{count:,} jobs match, not {expected:,}. Nothing was done.")
 
 
 class QueueNotFound(AppError):
@@ -82,26 +82,28 @@ class QueueNotFound(AppError):
     status = 404
 
     def __init__(self, name: str, names: Sequence[str]):
-        super().__init__(f"There is no queue {name!r}: QUEUES names {', '.join(names)}.")
+        super().__init__(f"There is no queue {name!r}. QUEUES names: {', '.join(names)}.")
 
 
 class IdempotencyKeyReused(AppError):
-    """Idempotency key reused: an earlier request of this key asked for something else."""
+    """Idempotency key reused: an earlier request with this key was a different one."""
 
     status = 422
 
     def __init__(self, key: str):
-        super().__init__(f"The Idempotency-Key {key!r} came with another request before: use a new key for each.")
+        super().__init__(
+            f"The Idempotency-Key {key!r} belongs to an earlier, different request. Use a new key for each request."
+        )
 
 
 class IdempotentJobGone(AppError):
-    """Job is gone: the request of this Idempotency-Key was done before, and its job was deleted or has expired."""
+    """Job is gone: an earlier request with this Idempotency-Key made it, and it was deleted or has expired."""
 
     status = 409
 
     def __init__(self, key: str, job_id: str):
         super().__init__(
-            f"The Idempotency-Key {key!r} made job {job_id}, which is gone: use a new key to run it again."
+            f"The Idempotency-Key {key!r} belongs to job {job_id}, which is gone. Use a new key to run it again."
         )
 
 
@@ -111,7 +113,7 @@ class UnreadableInput(AppError):
     status = 409
 
     def __init__(self, job_id: str):
-        super().__init__(f"Job {job_id} was not made by Taskdesk, and its input can't be read: submit it anew.")
+        super().__init__(f"Job {job_id} was not made by Taskdesk, and its input can't be read. Submit a new job.")
 
 
 class ArtifactNotFound(AppError):
@@ -131,20 +133,20 @@ class NotJson(AppError):
 
 @dataclass(frozen=True)
 class FieldError:
-    """One wrong field: `pointer` is a JSON Pointer (RFC 6901) into the arguments."""
+    """A wrong field: `pointer` is a JSON Pointer (RFC 6901) into the arguments."""
 
     pointer: str
     detail: str
 
 
 class InvalidArguments(AppError):
-    """Invalid arguments: the task does not take these."""
+    """Invalid arguments: the task does not accept them."""
 
     status = 422
 
     def __init__(self, errors: Iterable[FieldError]):
-        """Takes MOST_ERRORS at most, and of each as much as a person reads: a client chooses how much is wrong."""
-        self.errors = [FieldError(_cut(error.pointer), _cut(error.detail)) for error in islice(errors, MOST_ERRORS)]
+        """Keep MAX_ERRORS errors and cut each text: the client decides how much is wrong."""
+        self.errors = [FieldError(_cut(error.pointer), _cut(error.detail)) for error in islice(errors, MAX_ERRORS)]
         super().__init__(
             "; ".join(f"{error.pointer.lstrip('/') or 'the arguments'}: {error.detail}" for error in self.errors)
         )
@@ -155,45 +157,45 @@ def _cut(text: str) -> str:
 
 
 class QueueFull(NoRoom):
-    """Queue full: as many jobs wait in it as may."""
+    """Queue full: MAX_QUEUED jobs wait in it."""
 
     status = 429
 
     def __init__(self, queue: str, waiting: int, most: int):
         super().__init__(
-            f"The queue {queue} is full: {waiting:,} jobs wait in it, and it takes {most:,} (MAX_QUEUED). "
-            "Nothing was added: try again when some have run, or choose another queue."
+            f"The queue {queue} is full: {waiting:,} jobs wait in it, and {most:,} may (MAX_QUEUED). "
+            "No job was added. Try again later, or choose another queue."
         )
 
 
 class OwnerFull(NoRoom):
-    """Share used up: the jobs of this user take as much of Redis's memory as those of one user may."""
+    """Share used up: the jobs of this user fill the share of Redis's memory that one user may have."""
 
     status = 429
 
     def __init__(self, owner: str, held: int, most: int):
         super().__init__(
-            f"The jobs of {owner} take {held / 1e6:,.1f} MB of Redis's memory, and with these they would take more "
-            f"than the {most / 1e6:,.1f} MB that one user may fill now: the rest is for others. Nothing was added: "
-            f"delete jobs that are not needed any more (/jobs?owner={owner}), or try again when some have expired."
+            f"The jobs of {owner} take {held / 1e6:,.1f} MB of Redis's memory. One user may take {most / 1e6:,.1f} MB "
+            f"now, and these jobs would go over it. No job was added. Delete jobs that you no longer need "
+            f"(/jobs?owner={owner}), or try again when some have expired."
         )
 
 
 class DiskFull(NoRoom):
-    """Disk full: what is left of it stays free."""
+    """Disk full: the rest of it stays free."""
 
     def __init__(self, size: int, free: int, reserve: int):
         super().__init__(
-            f"There is no room for {size:,} bytes more: the disk of DATA_DIR has {free / 1e6:,.1f} MB free, "
-            f"and {reserve / 1e6:,.1f} MB stay so. Try again later. An operator makes room by deleting jobs."
+            f"There is no room for {size:,} more bytes: the disk of DATA_DIR has {free / 1e6:,.1f} MB left, and "
+            f"{reserve / 1e6:,.1f} MB stay free. Try again later. An operator makes room by deleting jobs."
         )
 
 
 class TooManyStreams(AppError):
-    """Too many event streams: the process, or this client, has as many open as it may."""
+    """Too many event streams: this process or this client has too many of them open."""
 
     status = 503
 
 
 class UnstorableResult(AppError):
-    """Unstorable result: the task returned what can't be kept as JSON, a table, a picture or a file."""
+    """Unstorable result: the task returned something that is no JSON, table, picture or file."""

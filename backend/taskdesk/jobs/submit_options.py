@@ -1,4 +1,4 @@
-"""What a submit may say besides its arguments."""
+"""The options of a submit: everything but the arguments of the task."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TypedDict
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.service import clock
 
-MOST_DAYS = 366  # that a job may be scheduled ahead
+MAX_DAYS_AHEAD = 366  # for which a job may be scheduled
 
 
 class SubmitOptions(TypedDict, total=False):
-    """`queue`: its task's unless told. `at`, with a zone: when it is queued; now, if that is over.
+    """`queue` replaces the queue of the task. `at`, with a zone: when the job is queued; a time in the past means now.
 
-    `tags`: see arguments.py. `retry_of`: the id of another job. `owner`: the name of who asks, if known.
+    `tags`: see arguments.py. `retry_of`: the id of the job that is run again. `owner`: the name of the user, or empty.
     """
 
     queue: str | None
@@ -27,12 +27,12 @@ class SubmitOptions(TypedDict, total=False):
 
 
 def check_submit_options(queues: Sequence[str], options: SubmitOptions) -> None:
-    """Raises InvalidArguments, whose pointers are `/queue` and `/at`."""
+    """Raise InvalidArguments, at the pointers `/queue` and `/at`."""
     errors = []
     queue, at = options.get("queue"), options.get("at")
     if queue is not None and queue not in queues:
-        errors.append(FieldError("/queue", f"There is no queue {queue!r}: choose one of {', '.join(queues)}."))
-    if at and at > clock.utc_now() + timedelta(days=MOST_DAYS):
-        errors.append(FieldError("/at", f"This is more than {MOST_DAYS} days ahead: choose an earlier time."))
+        errors.append(FieldError("/queue", f"There is no queue {queue!r}. Choose one of: {', '.join(queues)}."))
+    if at and at > clock.utc_now() + timedelta(days=MAX_DAYS_AHEAD):
+        errors.append(FieldError("/at", f"This is more than {MAX_DAYS_AHEAD} days ahead. Choose an earlier time."))
     if errors:
         raise InvalidArguments(errors)

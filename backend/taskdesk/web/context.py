@@ -61,5 +61,5 @@ def _owner(exchange: Exchange) -> str:
 
 
 def desk() -> WebDesk:
-    """The desk of the application that handles this request."""
+    """Return the desk of the application that handles this request."""
     return cast(WebDesk, current_app.extensions["desk"])

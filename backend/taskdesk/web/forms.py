@@ -1,4 +1,4 @@
-"""From a request to the checked arguments of a task: JSON, multipart, and the forms of pages."""
+"""Read and check the arguments of a task from a request: JSON, multipart, or the form of a page."""
 
 from __future__ import annotations
 
@@ -20,43 +20,48 @@ from taskdesk.jobs.strict_json import parse_json
 from taskdesk.jobs.submission import MAX_BATCH
 from taskdesk.service.errors import AppError
 
-_EMPTY_INPUT = "application/octet-stream"  # what a browser sends for a file input with no file chosen
+_EMPTY_INPUT = "application/octet-stream"  # what a browser sends for a file input without a file
 
-JSON_BYTES = 1_000_000  # the largest body of JSON
-BATCH_BYTES = 16_000_000  # and of a batch
+JSON_BYTES = 1_000_000  # the largest JSON body
+BATCH_BYTES = 16_000_000  # the largest JSON body of a batch
 
 
 class UnsupportedMediaType(AppError):
-    """Unsupported media type: arguments come as JSON or as multipart/form-data."""
+    """Unsupported media type: send arguments as JSON or as multipart/form-data."""
 
     status = 415
 
 
 def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
-    """The checked arguments that an API request brings. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
+    """Return the checked arguments of an API request. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
     if request.mimetype == "application/x-www-form-urlencoded" and next(iter(request.form), "").startswith("{"):
-        raise UnsupportedMediaType("The body looks like JSON: say so with the header Content-Type: application/json.")
+        raise UnsupportedMediaType("The body looks like JSON. Add the header Content-Type: application/json.")
     if request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):
         return _checked(spec, read_texts(spec, _texts(request.form)), request.files)
     if request.mimetype != "application/json" and request.get_data(cache=True):
-        raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no type'}: send JSON or multipart/form-data.")
+        raise UnsupportedMediaType(
+            f"The media type is {request.mimetype or 'missing'}. Send JSON or multipart/form-data."
+        )
     return json_arguments(spec, request.get_data(cache=True))
 
 
 def json_arguments(spec: TaskSpec, body: bytes) -> Arguments:
-    """The checked arguments of a body of JSON. Raises NotJson, InvalidArguments."""
+    """Return the checked arguments of a JSON body. Raises NotJson, InvalidArguments."""
     values = _json_object(body)
     files = [name for name in spec.file_parameters if values.get(name) is not None]
     if files:
         raise InvalidArguments(
-            [FieldError(f"/{name}", "is a file: send the request as multipart/form-data.") for name in files]
+            [FieldError(f"/{name}", "This is a file. Send the request as multipart/form-data.") for name in files]
         )
     check(spec, values)
     return Arguments(values)
 
 
 def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]]:
-    """The checked inputs of a batch, `{"inputs": [{…}, …]}`. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
+    """Return the checked inputs of a batch, `{"inputs": [{…}, …]}`.
+
+    Raises NotJson, UnsupportedMediaType, InvalidArguments.
+    """
     inputs = json_object(request, BATCH_BYTES).get("inputs")
     if (
         not isinstance(inputs, list)
@@ -67,17 +72,17 @@ def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]
             [FieldError("/inputs", f"This has to be a list of 1 to {MAX_BATCH:,} objects of arguments.")]
         )
     if spec.file_parameters:
-        raise InvalidArguments([FieldError("/inputs", "A task that takes a file takes one job at a time.")])
+        raise InvalidArguments([FieldError("/inputs", "This task takes a file. Submit one job at a time.")])
     check_many(spec, inputs, "/inputs")
     return inputs
 
 
-def json_object(request: Request, most: int = JSON_BYTES) -> dict[str, Any]:
-    """The object that is the body of a request, of at most so many bytes. Raises NotJson, UnsupportedMediaType."""
-    request.max_content_length = most
+def json_object(request: Request, max_bytes: int = JSON_BYTES) -> dict[str, Any]:
+    """Return the JSON object in a request. Raises NotJson, UnsupportedMediaType, or 413 over `max_bytes`."""
+    request.max_content_length = max_bytes
     body = request.get_data(cache=True)
     if request.mimetype != "application/json":
-        raise UnsupportedMediaType(f"The body is {request.mimetype or 'of no type'}: send JSON.")
+        raise UnsupportedMediaType(f"The media type is {request.mimetype or 'missing'}. Send JSON.")
     return _json_object(body)
 
 
@@ -87,18 +92,18 @@ def arguments_from_page(
     files: MultiDict[str, FileStorage],
     kept: Mapping[str, UploadedFile] = MappingProxyType({}),
 ) -> Arguments:
-    """The checked arguments of a page's form. Of `kept` are the files that were not sent. Raises InvalidArguments.
+    """Return the checked arguments of a page's form. `kept` has the files that an earlier request sent.
 
-    A name with a hyphen in front is no parameter, but something else that the form asks.
+    A field whose name starts with a hyphen is no parameter of the task. Raises InvalidArguments.
     """
     texts = {name: given for name, given in _texts(form).items() if not name.startswith("-")}
     for name in spec.file_parameters:
-        texts.pop(name, None)  # without JavaScript an empty file input may come as text
+        texts.pop(name, None)  # without JavaScript, an empty file input may arrive as text
     return _checked(spec, read_fields(spec, texts), files, kept)
 
 
 def _texts(form: MultiDict[str, str]) -> dict[str, list[str]]:
-    """The texts of a form, which may be JSON: in all they are no longer than a body of it. Raises 413."""
+    """Return the texts of a form. Raises 413 if they are longer together than a JSON body may be."""
     texts = dict(form.lists())
     if sum(len(text) for given in texts.values() for text in given) > JSON_BYTES:
         raise RequestEntityTooLarge
@@ -128,5 +133,5 @@ def _json_object(body: bytes) -> dict[str, Any]:
 
 
 def _last_part(filename: str) -> str:
-    """The name of an uploaded file: some browsers send a path."""
+    """Return the name of an uploaded file without its path, which some browsers send."""
     return re.split(r"[/\\]", filename)[-1][:200]

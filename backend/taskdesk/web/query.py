@@ -1,4 +1,4 @@
-"""What a query, of the API or of a page, may say: filters, limits, options of a submit. Whatever is wrong is named."""
+"""Read the query of a request: filters, limits, and the options of a submit. Errors name each wrong parameter."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from taskdesk.jobs.arguments import check_tags
-from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
+from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.parsing import read_moment
 from taskdesk.jobs.status import Status
@@ -22,7 +22,7 @@ PAGED = ("limit", "cursor")
 
 
 def page_limit(query: Mapping[str, str], default: int) -> int:
-    """The query's `limit`, from 1 to MAX_PAGE. Raises InvalidArguments."""
+    """Return the query's `limit`, from 1 to MAX_PAGE. Raises InvalidArguments."""
     text = query.get("limit", str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MAX_PAGE):
         raise InvalidArguments([FieldError("/limit", f"This has to be a whole number from 1 to {MAX_PAGE}.")])
@@ -30,15 +30,15 @@ def page_limit(query: Mapping[str, str], default: int) -> int:
 
 
 def once_each(query: MultiDict[str, str]) -> dict[str, str]:
-    """The query, in which nothing may stand twice: one of the two would be ignored. Raises InvalidArguments."""
+    """Return the query. Raises InvalidArguments if a parameter comes twice: one of them would be ignored."""
     twice = [name for name, values in query.lists() if len(values) > 1]
     if twice:
-        raise InvalidArguments([FieldError(f"/{name}", "This stands there twice: say it once.") for name in twice])
+        raise InvalidArguments([FieldError(f"/{name}", "This parameter comes twice. Send it once.") for name in twice])
     return query.to_dict()
 
 
 def submit_options(query: MultiDict[str, str]) -> SubmitOptions:
-    """What `Desk.submit` is told besides the arguments: queue, at, tags. Raises InvalidArguments."""
+    """Return the queue, the time and the tags of a submit. Raises InvalidArguments."""
     at = query.get("at")
     try:
         moment = None if at is None else read_moment(at)
@@ -48,13 +48,13 @@ def submit_options(query: MultiDict[str, str]) -> SubmitOptions:
 
 
 def job_filter(query: Mapping[str, Any], at: str = "", besides: Collection[str] = ()) -> Filter:
-    """The filter that a query, or an object of JSON at the pointer `at`, stands for; `besides` may stand there, too.
+    """Return the filter of a query, or of a JSON object at the pointer `at`. It may also have the names in `besides`.
 
-    Raises InvalidArguments, for a name that is none, too: a typo would reach too far.
+    Raises InvalidArguments, also for an unknown name: with a typo the filter would match too many jobs.
     """
-    unknown = sorted(query.keys() - FILTERS.keys() - set(besides))[:MOST_ERRORS]
+    unknown = sorted(query.keys() - FILTERS.keys() - set(besides))[:MAX_ERRORS]
     errors = [
-        FieldError(f"{at}/{name}", f"There is no such filter: known are {', '.join(FILTERS)}.") for name in unknown
+        FieldError(f"{at}/{name}", f"There is no such filter. Use one of: {', '.join(FILTERS)}.") for name in unknown
     ]
     found = {}
     for name, read in FILTERS.items():
@@ -76,7 +76,7 @@ def _status(text: str) -> Status:
 
 def _text(text: str) -> str:
     if not isinstance(text, str) or not 1 <= len(text) <= 200:
-        raise ValueError("This has to be a text of 1 to 200 characters; leave it out for all.")
+        raise ValueError("This has to be a text of 1 to 200 characters. Leave it out to match all jobs.")
     return text
 
 
@@ -85,20 +85,20 @@ def _task(text: str) -> str:
 
 
 def _moment(text: Any) -> datetime:
-    """A moment, or how long ago it was. Raises ValueError."""
+    """Return a time, which may be given as how long ago it was. Raises ValueError."""
     ago = _AGO.fullmatch(text) if isinstance(text, str) else None
     if ago:
         return clock.utc_now() - int(ago[1]) * _UNITS[ago[2]]
     try:
         return read_moment(text)
     except ValueError as error:
-        raise ValueError(f"{error} Or so long ago: 30m, 12h, 7d.") from None
+        raise ValueError(f"{error} Or say how long ago: 30m, 12h, 7d.") from None
 
 
 _AGO = re.compile(r"([0-9]{1,4})([mhd])")
 _UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
-FILTERS: dict[str, Callable[[Any], Any]] = {  # in this order
+FILTERS: dict[str, Callable[[Any], Any]] = {  # the pages show them in this order
     "status": _status,
     "task": _task,
     "queue": _text,

@@ -241,10 +241,10 @@ def test_a_job_is_submitted_to_another_queue_and_for_later(run):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--queue", "nothing"], "queue: There is no queue 'nothing': choose one of high, default, low."),
+        (["--queue", "nothing"], "queue: There is no queue 'nothing'. Choose one of: high, default, low."),
         (["--at", "2026-12-01T08:00"], "This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z."),
-        (["--at", "2126-12-01T08:00Z"], "at: This is more than 366 days ahead: choose an earlier time."),
-        (["--in", "400d"], "at: This is more than 366 days ahead: choose an earlier time."),
+        (["--at", "2126-12-01T08:00Z"], "at: This is more than 366 days ahead. Choose an earlier time."),
+        (["--in", "400d"], "at: This is more than 366 days ahead. Choose an earlier time."),
         (["--in", "soon"], "This has to be a number with s, m, h or d, such as 10m."),
         (["--in", "1h", "--at", "2026-12-01T08:00Z"], "--at and --in can't be combined: choose one."),
     ],

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import pytest
 from pydantic import AnyUrl, Field
 
-from taskdesk.jobs.arguments import MOST_ERRORS, check, check_many
+from taskdesk.jobs.arguments import MAX_ERRORS, check, check_many
 from taskdesk.jobs.errors import InvalidArguments
 from tests.jobs.test_parsing import spec
 
@@ -78,8 +78,8 @@ def test_of_many_wrong_arguments_some_are_named():
     with pytest.raises(InvalidArguments) as caught:
         check_many(spec(x=(int, ...)), [{}] * 1000, "/inputs")
 
-    assert len(caught.value.errors) == MOST_ERRORS
-    assert caught.value.errors[-1].pointer == f"/inputs/{MOST_ERRORS - 1}/x"
+    assert len(caught.value.errors) == MAX_ERRORS
+    assert caught.value.errors[-1].pointer == f"/inputs/{MAX_ERRORS - 1}/x"
 
 
 def test_the_arguments_of_many_jobs_are_checked_at_once():

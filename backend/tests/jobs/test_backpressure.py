@@ -56,7 +56,7 @@ def test_a_full_queue_says_how_many_wait_and_nothing_is_done(capped, echo, keys)
     capped.submit_many(echo, [{"text": "a"}] * 9, RETENTION)
     before = keys()
 
-    with pytest.raises(QueueFull, match="queue default is full: 9 jobs wait in it, and it takes 10"):
+    with pytest.raises(QueueFull, match="queue default is full: 9 jobs wait in it, and 10 may"):
         capped.submit_many(echo, [{"text": "a"}] * 2, RETENTION, idempotency=Idempotency("key", "digest"))
 
     assert keys() == before

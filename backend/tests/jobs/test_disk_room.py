@@ -20,7 +20,7 @@ def store(small_disk):
 def test_five_percent_of_a_small_disk_stay_free(store, small_disk):
     assert store.save("job-1", "most", io.BytesIO(b"x" * 7 * MB)) == 7 * MB
 
-    with pytest.raises(DiskFull, match=r"no room for 819,200 bytes more: .* has 1\.0 MB free, and 0\.4 MB stay so"):
+    with pytest.raises(DiskFull, match=r"no room for 819,200 more bytes: .* has 1\.0 MB left, and 0\.4 MB stay free"):
         store.save("job-1", "more", io.BytesIO(b"x" * (800 << 10)))
     assert not store.disk().is_short
     assert store.save("job-1", "less", io.BytesIO(b"x" * (614 << 10))) == 614 << 10

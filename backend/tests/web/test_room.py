@@ -67,9 +67,7 @@ def test_every_way_to_submit_is_refused_by_a_full_queue(client, post, full):
     ]
 
     for answer in ways:
-        assert_refused(
-            answer, 429, "Queue full", "queue default is full: 2 jobs wait in it, and it takes 2 (MAX_QUEUED)"
-        )
+        assert_refused(answer, 429, "Queue full", "queue default is full: 2 jobs wait in it, and 2 may (MAX_QUEUED)")
     assert client.get("/api/v1/queues/default").json["jobs"]["queued"] == PLACES
 
 
@@ -188,7 +186,7 @@ def test_a_form_says_that_there_is_no_room_for_its_file_and_keeps_the_rest(small
     page = small.post("/tasks/count_bytes", **upload(MB, **{"-tag": "precious"}), headers=HTML)
 
     assert (page.status_code, page.headers["Retry-After"]) == (503, "5")
-    assert "There is no room for 1,048,576 bytes more" in page.text
+    assert "There is no room for 1,048,576 more bytes" in page.text
     assert 'value="precious"' in page.text
     assert "Uploads are refused" in small.get("/").text
     assert small.post("/api/v1/tasks/echo/jobs", json={"text": "a"}).status_code == 202
@@ -202,7 +200,7 @@ def test_an_upload_is_refused_before_its_bytes_are_sent(small, connect, serve):
         answer = client.send(head + "Content-Type: multipart/form-data; boundary=x\r\n\r\n").answer()
 
     assert answer.startswith(b"HTTP/1.1 503 ")
-    assert b"There is no room for 50,000,000 bytes more" in answer
+    assert b"There is no room for 50,000,000 more bytes" in answer
 
 
 def test_a_temporary_folder_that_is_full_is_said_and_is_no_bug(redis_url, registry, small_disk, tmp_path):

@@ -1,1 +1,1 @@
-"""Who may do what: login, tokens, roles, trusted hosts, rate limits, audit."""
+"""Access: login, tokens, roles, forms, rate limits and the audit lines."""

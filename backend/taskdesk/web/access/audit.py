@@ -7,7 +7,7 @@ from taskdesk.web.exchange import Exchange
 
 
 def audit(exchange: Exchange, status: int) -> None:
-    """Log who has written what, if the request is a write."""
+    """Log the user, the action and its subject, if the request is a write."""
     if not exchange.access.writes:
         return
     user, ids, args = exchange.user, exchange.job_ids, exchange.view_args

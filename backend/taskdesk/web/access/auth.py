@@ -26,15 +26,15 @@ _FIELD = "-csrf"  # no parameter of a task can have this name
 
 
 class StaleForm(AppError):
-    """Stale form: what was sent is of a page of another session, or of no page of ours."""
+    """Stale form: it comes from a page of another session, or from another site."""
 
     status = 403
 
     def __init__(self, has_cookie: bool) -> None:
         super().__init__(
-            "The form is of an earlier session: load the page again, and send it once more."
+            "The form comes from an earlier session. Load the page again, and send the form once more."
             if has_cookie
-            else "No cookie of this desk came with the form: allow cookies. In production they need HTTPS."
+            else "The form came without a cookie of this desk. Allow cookies; in production they need HTTPS."
         )
 
 
@@ -74,18 +74,18 @@ def identify(exchange: Exchange, authenticator: Authenticator) -> Identity | Non
 
 
 def login_check() -> Callable[[], bool] | None:
-    """Whether who sent this request is still let in: to be asked when it is long over. None where nobody logs in."""
-    known = authenticator()
-    if not known.is_on:
+    """Return a function that tells, after the request, whether its user is still logged in. None if AUTH is off."""
+    users = authenticator()
+    if not users.is_on:
         return None
     if header := request.headers.get("Authorization"):
-        return lambda: known.by_header({"HTTP_AUTHORIZATION": header}) is not None
+        return lambda: users.by_header({"HTTP_AUTHORIZATION": header}) is not None
     user, mark, since = session["user"], session["mark"], session["since"]
-    return lambda: _lasts(since) and known.by_session(user, mark) is not None
+    return lambda: _lasts(since) and users.by_session(user, mark) is not None
 
 
 def log_in(user: User) -> None:
-    """Begin a new session: nothing of one that came with the request stays."""
+    """Start a new session, and discard the one that came with the request."""
     session.clear()
     session.permanent = True
     session.update(user=user.name, mark=authenticator().mark(user), since=int(clock.now()))
@@ -93,8 +93,8 @@ def log_in(user: User) -> None:
 
 
 def check_csrf() -> None:
-    """Raises StaleForm unless the request has the token of its session, as a field or in the header X-CSRFToken."""
-    if not authenticator().is_on:  # no sessions
+    """Raise StaleForm unless the request has the token of its session, in a field or in the header X-CSRFToken."""
+    if not authenticator().is_on:  # there are no sessions
         return
     try:
         current_app.extensions["csrf"].protect()
@@ -106,15 +106,15 @@ def _have_sessions(app: Flask, settings: WebSettings) -> None:
     is_prod = settings.env == "prod"
     app.config.update(
         SECRET_KEY=settings.secret_key.get_secret_value(),
-        SESSION_COOKIE_NAME="__Host-taskdesk" if is_prod else "taskdesk",  # the former no other host can set
+        SESSION_COOKIE_NAME="__Host-taskdesk" if is_prod else "taskdesk",  # no other host can set a __Host- cookie
         SESSION_COOKIE_SECURE=is_prod,
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=SESSION_SECONDS,
-        WTF_CSRF_CHECK_DEFAULT=False,  # admit_user knows when
+        WTF_CSRF_CHECK_DEFAULT=False,  # admit_user calls check_csrf
         WTF_CSRF_FIELD_NAME=_FIELD,
-        WTF_CSRF_TIME_LIMIT=None,  # it ends with the session
-        WTF_CSRF_SSL_STRICT=False,  # protection.py has looked at where the request comes from
+        WTF_CSRF_TIME_LIMIT=None,  # the token is valid as long as the session
+        WTF_CSRF_SSL_STRICT=False,  # protection.py has checked the origin
     )
     app.session_interface = Sessions()
     CSRFProtect(app)
@@ -141,27 +141,27 @@ def _ask_to_log_in(error: NotLoggedIn) -> BaseResponse:
 
 def _check_owner(exchange: Exchange, user: Identity) -> None:
     job_id = exchange.view_args.get("job_id")
-    if not job_id or not is_job_id(job_id) or user.role == "operator":  # what is no id, the view refuses
+    if not job_id or not is_job_id(job_id) or user.role == "operator":  # the view refuses an invalid id
         return
     [owner] = desk().jobs.owners([job_id])
     if owner is not None and not user.may_change(owner):
-        raise NotAllowed(f"Job {job_id} belongs to {owner or 'nobody'}: only its owner and operators may change it.")
+        raise NotAllowed(f"Job {job_id} belongs to {owner or 'nobody'}. Only its owner and operators may change it.")
 
 
 def _csrf_field() -> Markup:
-    """For each form that is sent by POST. Where nobody logs in there are no sessions, and it is empty."""
+    """Return the hidden field for a form that is sent by POST; empty if AUTH is off, because there are no sessions."""
     if not authenticator().is_on:
         return Markup()
     return Markup('<input type="hidden" name="{}" value="{}">').format(_FIELD, _form_token())
 
 
 def _form_token() -> str:
-    """The same for the whole session: a part of a page that is fetched again has not changed by it."""
+    """Return the token of the session: always the same, so that a page that is fetched again has not changed."""
     if "form" not in session:
         session["form"] = generate_csrf()
     return str(session["form"])
 
 
 def keep_private(response: Response) -> None:
-    """Where users log in, let no cache that they share keep an answer."""
+    """Let no shared cache keep an answer to a user."""
     response.headers.setdefault("Cache-Control", "private, no-cache")

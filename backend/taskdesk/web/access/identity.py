@@ -1,4 +1,4 @@
-"""Who asks: by the token of a request, or by the session of a browser."""
+"""Identify the user of a request, by a token or by the session of a browser."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from werkzeug.security import check_password_hash, generate_password_hash
 from taskdesk.service.accounts import ANYBODY, ROLES, Accounts, Identity, Token, User, token_digest
 from taskdesk.web.settings import WebSettings
 
-ADMIN = "admin"  # who exists by the setting ADMIN_PASSWORD alone
-FRESH_SECONDS = 5.0  # for which users and tokens that were read count as current
-_HASHING = 2  # passwords at a time: each takes 32 MB and a tenth of a second of a processor
+ADMIN = "admin"  # the user that the setting ADMIN_PASSWORD makes
+FRESH_SECONDS = 5.0  # for how long users and tokens are not read again
+_HASHING = 2  # passwords at the same time: each takes 32 MB and 0.1 s of CPU
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class _Snapshot:
 
 
 class Authenticator:
-    """Users and tokens as they were at most FRESH_SECONDS ago: to know who asks costs no round trip to Redis."""
+    """Identifies users without a round trip to Redis: users and tokens are at most FRESH_SECONDS old."""
 
     def __init__(self, accounts: Accounts, settings: WebSettings):
         self.is_on = settings.auth
@@ -42,7 +42,7 @@ class Authenticator:
             self._some_hash = generate_password_hash(self._admin_password or secrets.token_hex())
 
     def by_header(self, environ: dict[str, Any]) -> Identity | None:
-        """Whose token the request has. Without a login it is anybody, who may all."""
+        """Return the user whose token the request has. If AUTH is off, return ANYBODY, who may do everything."""
         if not self.is_on:
             return ANYBODY
         scheme, _, text = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
@@ -51,7 +51,7 @@ class Authenticator:
         digest = token_digest(text.strip())
         snapshot = self._read()
         if digest not in snapshot.tokens:
-            snapshot = self._read(max_age=1)  # it may be new
+            snapshot = self._read(max_age=1)  # the token may be new
         token = snapshot.tokens.get(digest)
         user = snapshot.users.get(token.user) if token else None
         if not (token and user):
@@ -59,27 +59,27 @@ class Authenticator:
         return Identity(user.name, min(token.role, user.role, key=ROLES.index), token.name)
 
     def by_session(self, name: str, mark: str) -> Identity | None:
-        """Who logged in as `name`, if that is still so: `mark` is that of then."""
+        """Return the user of a session, None if `mark` is no longer valid: the password was changed since."""
         user = self._read().users.get(name)
         if user is None or not hmac.compare_digest(self.mark(user), mark):
             return None
         return Identity(user.name, user.role)
 
     def by_password(self, name: str, password: str) -> User | None:
-        """It takes as long for a name that nobody has."""
+        """Return the user if the password is right. An unknown name takes as long, so that nobody can tell."""
         user = self._read(max_age=0).users.get(name)
         stored = user.password if user else self._some_hash
-        fits = self._threads.apply(check_password_hash, (stored, password))  # other requests go on meanwhile
+        fits = self._threads.apply(check_password_hash, (stored, password))  # in a thread: other requests continue
         return user if fits else None
 
     def mark(self, user: User) -> str:
-        """What a session of this user has, until the password is changed. It tells nothing of the password."""
+        """Return the mark of this user's sessions, valid until the password changes, which it does not reveal."""
         is_admin = self._admin_password and user.name == ADMIN
         secret = self._admin_password if is_admin else user.password
         return hmac.new(self._key, f"session\n{user.name}\n{secret}".encode(), "sha256").hexdigest()[:32]
 
     def _read(self, max_age: float = FRESH_SECONDS) -> _Snapshot:
-        """While one caller reads, or Redis is away, the others have what was read before."""
+        """Return users and tokens. While another caller reads them, or Redis is away, return what was read before."""
         snapshot, now = self._snapshot, time.monotonic()
         if snapshot and now - snapshot.read_at <= max_age:
             return snapshot
@@ -98,12 +98,12 @@ class Authenticator:
 
 
 def authenticator() -> Authenticator:
-    """That of the application that handles this request."""
+    """Return the authenticator of the application that handles this request."""
     found: Authenticator = current_app.extensions["authenticator"]
     return found
 
 
 def current_user() -> Identity | None:
-    """Who sent this request; None before it is identified, or without a valid login."""
+    """Return the user of this request; None before it is identified, or without a valid login."""
     exchange = g.get("exchange")
     return exchange.user if exchange else None

@@ -1,4 +1,4 @@
-"""The page to log in, and the way out."""
+"""Log in and log out."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from taskdesk.web.access.roles import needs, public
 from taskdesk.web.exchange import current_exchange
 
 bp = Blueprint("login", __name__)
-_LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")  # browsers take // and /\ for the beginning of another host
+_LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")  # browsers read // and /\ as another host
 
 
 @bp.get("/login")
@@ -50,6 +50,6 @@ def _page(problem: str = "") -> str:
 
 
 def _next() -> str:
-    """Where the visitor was going, if that is a page of this desk."""
+    """Return the address that the user came from, if it is a page of this desk."""
     target = request.values.get("next", "")
     return target if _LOCAL.fullmatch(target) else url_for("pages.home")

@@ -1,4 +1,4 @@
-"""What every request and answer is held to: no writes from other sites, no open-ended bodies, safe headers."""
+"""Rules for every request and answer: no writes from other sites, readable forms, safe headers."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CSP = "; ".join(
         "default-src 'none'",
         "script-src 'self'",
         "style-src 'self'",
-        "img-src 'self' data:",  # Pico.css draws its arrows and ticks from data: pictures
+        "img-src 'self' data:",  # the arrows and ticks of Pico.css are data: pictures
         "connect-src 'self'",
         "form-action 'self'",
         "base-uri 'none'",
@@ -34,13 +34,13 @@ SAFE_HEADERS = [
 
 
 class UnreadableForm(AppError):
-    """Unreadable form: the parts of the body can't be told apart, or have no name."""
+    """Unreadable form: its parts can't be separated, or have no name."""
 
     status = 400
 
 
 class StrictRequest(Request):
-    """A request whose form has to be readable; Werkzeug takes one that is not as empty, and a job would run on that.
+    """A request that refuses an unreadable form. Werkzeug treats it as empty, and a job would run without arguments.
 
     Reading `form` or `files` raises UnreadableForm.
     """
@@ -55,7 +55,7 @@ class StrictRequest(Request):
             super()._load_form_data()
         except ValueError:
             raise UnreadableForm(
-                "The form can't be read: let your client make body and Content-Type, as curl -F does."
+                "The form can't be read. Let your client write the body and the Content-Type, as curl -F does."
             ) from None
         if None in self.form or None in self.files:
             raise UnreadableForm("A part of the form has no name.")
@@ -74,4 +74,4 @@ def refuse_foreign_request(environ: dict[str, Any]) -> None:
     """
     site, origin = environ.get("HTTP_SEC_FETCH_SITE"), environ.get("HTTP_ORIGIN")
     if (site or origin) and is_foreign(site, origin, get_host(environ)):
-        abort(403, "A page of another site can't send this.")
+        abort(403, "A page of another site may not send this request.")

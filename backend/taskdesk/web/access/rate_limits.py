@@ -1,6 +1,6 @@
-"""Rate limits for logins (brute force) and for writes (`RATE_LIMIT`). The counts are in Redis.
+"""Rate limits for logins (brute force) and for writes (`RATE_LIMIT`).
 
-While Redis is away each process counts for itself.
+The counts are in Redis. While Redis is away, each process counts for itself.
 """
 
 from __future__ import annotations
@@ -18,20 +18,20 @@ from redis.exceptions import RedisError
 from taskdesk.service.errors import AppError
 from taskdesk.web.exchange import Exchange
 
-LOGINS = "10/minute"  # from an address, and with a name
+LOGINS = "10/minute"  # for each address, and for each name
 _SCOPE = "taskdesk"
 
 log = logging.getLogger("web")
 
 
 class TooManyRequests(AppError):
-    """Too many requests: this client sends more than its share."""
+    """Too many requests: the client is over its rate limit."""
 
     status = 429
 
     def __init__(self, seconds: int):
         self.headers = {"Retry-After": str(seconds)}
-        super().__init__(f"That is too often: try again in {seconds} s.")
+        super().__init__(f"Too many requests. Try again in {seconds} s.")
 
 
 class RateLimit:
@@ -58,6 +58,6 @@ class RateLimit:
 
 
 def client_of(exchange: Exchange) -> str:
-    """Return whose requests are counted together: those of a user's token or session, else those of an address."""
+    """Return the key under which requests are counted: the user and the token, or else the address."""
     user = exchange.user
     return f"{user.name}/{user.token}" if user and user.name else exchange.client

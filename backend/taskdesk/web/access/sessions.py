@@ -1,5 +1,6 @@
-"""Sessions in signed cookies, as Flask has them, but dated by Redis's clock: another web process may have signed them,
-and Flask takes one from the future for expired.
+"""Flask's sessions in signed cookies, but dated by the clock of Redis.
+
+Another web process may have signed a cookie, and Flask treats a cookie from the future as expired.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
 from taskdesk.jobs.actions import ACTIONS, Action, act_on_one
-from taskdesk.jobs.errors import MOST_ERRORS, FieldError, InvalidArguments
+from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
 from taskdesk.web.access.roles import needs
 from taskdesk.web.api.tasks import accepted, idempotency_key
 from taskdesk.web.bulk import act_on_all, matching_ids
@@ -54,7 +54,7 @@ def bulk() -> dict[str, Any]:
     """Do `action` with each job that `filter` matches, if they are `expected_count`."""
     body = json_object(request)
     action, expected = cast(Any, body.get("action")), cast(Any, body.get("expected_count"))
-    unknown = sorted(body.keys() - _MEMBERS)[:MOST_ERRORS]
+    unknown = sorted(body.keys() - _MEMBERS)[:MAX_ERRORS]
     errors = [FieldError(f"/{name}", "There is no such member.") for name in unknown]
     if not (isinstance(action, str) and action in ACTIONS):
         errors.append(FieldError("/action", f"This has to be one of: {', '.join(ACTIONS)}."))

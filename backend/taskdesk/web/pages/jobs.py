@@ -1,4 +1,4 @@
-"""The page of jobs: filtered, by page, kept as it is now without moving what one reads."""
+"""The list of jobs: filtered, in pages, and kept up to date without moving the rows that somebody reads."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def list_jobs() -> str | Response | tuple[str, int]:
-    """The list that the query asks for, in the words of the API; what the form says otherwise is sent on to these."""
+    """Show the jobs that match the query, in the words of the API. Redirect the words of the form to these."""
     words = tidy(request.args)
     if "q" in words:
         return redirect(_sought(words))
@@ -46,7 +46,7 @@ def list_jobs() -> str | Response | tuple[str, int]:
 
 @reads
 def show_live() -> str:
-    """What may have changed of a list: the counts, how many jobs are new, and the rows that had not ended."""
+    """Return what may have changed in a list: the counts, the number of new jobs, and the rows that had not ended."""
     matching = job_filter(once_each(request.args))
     form, new = request.form, 0
     if "shown" in form:  # the first page
@@ -59,7 +59,7 @@ def show_live() -> str:
 
 
 def _sought(words: dict[str, str]) -> str:
-    """Where the search box leads: to the jobs of this task, to the job of this id, to those whose id begins so."""
+    """Return where a search leads: to the jobs of a task, to the job with this id, or to the ids that start so."""
     text = words["q"]
     others = filters_of(words)
     if text in desk().catalog.glance().tasks:
@@ -69,7 +69,7 @@ def _sought(words: dict[str, str]) -> str:
     except JobNotFound:
         return list_url({**others, "id": text})
     except JobExpired:
-        pass  # its page says so
+        pass  # the page of the job says so
     return url_for("pages.show_job", job_id=text)
 
 
@@ -106,7 +106,7 @@ def _offered(status: str | None) -> list[Action]:
 
 
 def _choices(filters: Mapping[str, str]) -> dict[str, Collection[str]]:
-    """What the form of the filters has to choose from."""
+    """Return the choices in the form of the filters."""
     return {
         "tasks": _with(desk().catalog.glance().tasks, filters.get("task")),
         "queues": _with(desk().settings.queues, filters.get("queue")),
@@ -125,7 +125,7 @@ def _addresses(words: Mapping[str, str], following: str | None) -> dict[str, str
 
 
 def took(job: Job) -> str:
-    """How long it ran, or runs, in words; empty before it began."""
+    """Return how long the job ran, or has been running, in words; empty before it started."""
     ended_at = job.ended_at if job.is_final else clock.utc_now() if job.status == "running" else None
     return duration((ended_at - job.started_at).total_seconds()) if job.started_at and ended_at else ""
 
@@ -140,5 +140,5 @@ def _tabs(words: dict[str, str]) -> list[Tab]:
 
 
 def _with(names: Iterable[str], chosen: str | None) -> list[str]:
-    """The names to choose from, and the one that is chosen though it is none of them."""
+    """Return the names to choose from, and the chosen one if it is none of them."""
     return list(dict.fromkeys([*names, *filter(None, [chosen])]))

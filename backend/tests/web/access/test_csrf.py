@@ -17,7 +17,7 @@ def test_a_form_without_the_token_of_its_session_is_refused(signed_in, data):
     answer = ann.post("/tasks/echo", data={"text": "a", **data}, headers=HTML)
 
     assert answer.status_code == 403
-    assert "of an earlier session" in answer.text
+    assert "from an earlier session" in answer.text
 
 
 def test_a_login_of_another_site_is_refused(client):
@@ -29,7 +29,7 @@ def test_a_login_of_another_site_is_refused(client):
 def test_a_browser_that_keeps_no_cookie_is_told_why(app):
     client = app.test_client(use_cookies=False)
 
-    assert "In production they need HTTPS." in log_in(client).text
+    assert "in production they need HTTPS." in log_in(client).text
 
 
 def test_the_token_of_another_session_is_refused(signed_in):

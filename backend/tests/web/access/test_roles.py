@@ -76,7 +76,7 @@ def test_another_users_job_is_left_alone(bearer, root, action, redis):
     answer = bearer("bob").open(path, method=method)
 
     assert answer.status_code == 403
-    assert "belongs to ann: only its owner and operators" in answer.text
+    assert "belongs to ann. Only its owner and operators" in answer.text
     assert redis.hget(f"rq:job:{job_id}", "status") == b"queued"
 
 

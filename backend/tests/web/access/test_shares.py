@@ -67,7 +67,7 @@ def test_who_floods_is_refused_with_a_remedy_and_others_submit_and_run(redis, be
     assert (refused.status_code, refused.headers["Retry-After"]) == (429, "5")
     assert refused.json["title"] == "Share used up"
     assert "The jobs of ann take 1" in refused.json["detail"]
-    assert "delete jobs that are not needed any more (/jobs?owner=ann)" in refused.json["detail"]
+    assert "Delete jobs that you no longer need (/jobs?owner=ann)" in refused.json["detail"]
     assert 0.6 * 20 * MB < taken(redis, "ann") < 0.9 * 20 * MB
     bobs = [job_of(bearer("bob")) for _ in range(20)]
     assert bearer("bob").post(MANY, json=BATCH).status_code == 202

@@ -186,7 +186,7 @@ def test_a_field_of_a_multipart_list_is_one_entry_even_with_lines_in_it(client):
         ("every_kind", {"maybe": "x"}, "/maybe", "This has to be a whole number."),
         ("every_kind", {"note": "abcdef"}, "/note", "This has to have at most 5 characters."),
         ("every_kind", {"note": "A"}, "/note", "This has to match the pattern ^[a-z]*$."),
-        ("count_bytes", {"data": "text"}, "/data", "is a file: send the request as multipart/form-data."),
+        ("count_bytes", {"data": "text"}, "/data", "This is a file. Send the request as multipart/form-data."),
         ("count_bytes", {}, "/data", "This is required."),
     ],
 )
@@ -259,7 +259,7 @@ def test_a_form_that_can_not_be_read_is_refused_and_not_taken_as_empty(client, b
 
     assert (answer.status_code, answer.json["title"]) == (400, "Unreadable form")
     assert answer.json["detail"] in (
-        "The form can't be read: let your client make body and Content-Type, as curl -F does.",
+        "The form can't be read. Let your client write the body and the Content-Type, as curl -F does.",
         "A part of the form has no name.",
     )
 

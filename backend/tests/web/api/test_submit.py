@@ -285,11 +285,11 @@ def test_a_scheduled_job_outlives_a_restart_of_redis(client, post, redis_server,
 @pytest.mark.parametrize(
     ("query", "pointer", "detail"),
     [
-        ("queue=nothing", "/queue", "There is no queue 'nothing': choose one of high, default, low."),
-        ("queue=", "/queue", "There is no queue '': choose one of high, default, low."),
+        ("queue=nothing", "/queue", "There is no queue 'nothing'. Choose one of: high, default, low."),
+        ("queue=", "/queue", "There is no queue ''. Choose one of: high, default, low."),
         ("at=2026-12-01T08:00:00", "/at", MOMENT),
         ("at=tomorrow", "/at", MOMENT),
-        ("at=2126-12-01T08:00:00Z", "/at", "This is more than 366 days ahead: choose an earlier time."),
+        ("at=2126-12-01T08:00:00Z", "/at", "This is more than 366 days ahead. Choose an earlier time."),
     ],
 )
 def test_a_wrong_option_is_named_with_what_to_do(client, post, batch, query, pointer, detail):

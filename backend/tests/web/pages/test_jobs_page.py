@@ -124,7 +124,7 @@ def test_a_whole_id_in_the_search_box_leads_to_its_job(client, submit):
         ("limit=0", "", "limit: This has to be a whole number from 1 to 200"),
         ("cursor=5", "", "cursor: This is no cursor"),
         ("stauts=failed", "", "stauts: There is no such filter"),
-        ("status=failed&status=queued", "", "This stands there twice"),
+        ("status=failed&status=queued", "", "This parameter comes twice"),
         ("_external=1&_scheme=javascript", "", "_external: There is no such filter"),
     ],
 )
