@@ -1,12 +1,12 @@
 #!/bin/sh
-# Put back what deploy/backup.sh saved, into volumes that are empty:    deploy/restore.sh .env.prod /backups/monday
-# Then start as ever.
+# Restore a backup of deploy/backup.sh into empty volumes:    deploy/restore.sh .env.prod /backups/monday
+# Then start the stack as always.
 set -eu
 compose="docker compose --env-file $1"
 [ -s "$2/redis.tar" ] && [ -s "$2/app.tar" ] || { echo "There is no backup in $2." >&2; exit 1; }
-[ -z "$($compose ps -q)" ] || { echo "Stop it first: $compose down" >&2; exit 1; }
+[ -z "$($compose ps -q)" ] || { echo "Stop the stack first: $compose down" >&2; exit 1; }
 
-fill() { # the service whose /data it is, the file
+fill() { # fill SERVICE FILE: unpack a file into /data of a service
     $compose run --rm --no-deps -T --entrypoint sh "$1" -c \
         'test -z "$(ls -A /data)" || { echo "The volume is not empty." >&2; exit 1; }; tar -C /data -xf -' <"$2"
 }
