@@ -8,7 +8,8 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from taskdesk.jobs.actions import ACTIONS, Action, Effect
+from taskdesk.jobs.action import Action, Effect
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.status import Status
 
 

@@ -11,7 +11,8 @@ from taskdesk.cli.param_types import Duration
 from taskdesk.cli.program import exit_status_for
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import format_duration, format_time, json_flag, print_json, print_table, say
-from taskdesk.jobs.actions import ACTIONS, Action, ActionOutcome, act
+from taskdesk.jobs.action import Action, ActionOutcome, act
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.listing import Filter
@@ -78,16 +79,21 @@ def action_command(action: Action) -> click.Command:
     @click.pass_context
     def command(ctx: click.Context, session: Session, job_ids: str | Sequence[str], as_json: bool) -> None:
         ids = [job_ids] if isinstance(job_ids, str) else job_ids
-        outcomes = list(zip(ids, act(session.desk, action, ids), strict=True))
-        done = [(job_id, outcome) for job_id, outcome in outcomes if not outcome.error]
-        (_print_new_jobs if action.makes_job else _print_outcomes)(session.desk, done, as_json)
-        session.audit(f"{action.name}_job", *[job_id for job_id, _ in done])
-        errors = [outcome.error for _, outcome in outcomes if outcome.error]
-        for error in errors:
-            say(str(error))
-        ctx.exit(max(map(exit_status_for, errors), default=0))
+        ctx.exit(_act(session, action, ids, as_json))
 
     return command
+
+
+def _act(session: Session, action: Action, ids: Sequence[str], as_json: bool) -> int:
+    """Do the action, print what became of each job, and return the exit status: that of the worst error."""
+    outcomes = list(zip(ids, act(session.desk, action, ids), strict=True))
+    done = [(job_id, outcome) for job_id, outcome in outcomes if not outcome.error]
+    (_print_new_jobs if action.makes_job else _print_outcomes)(session.desk, done, as_json)
+    session.audit(f"{action.name}_job", *[job_id for job_id, _ in done])
+    errors = [outcome.error for _, outcome in outcomes if outcome.error]
+    for error in errors:
+        say(str(error))
+    return max(map(exit_status_for, errors), default=0)
 
 
 def _help(action: Action) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -70,23 +70,10 @@ def send(
 
     `common` are the fields that all jobs have, `jobs` the other fields by id. Raises IdempotencyKeyReused, NoRoom.
     """
-    record: tuple[Any, ...] = ("", "", 0)
-    if idempotency:
-        record = (
-            idempotency_key(idempotency.key, idempotency.owner),
-            f"{idempotency.digest} {' '.join(jobs)}",
-            IDEMPOTENCY_SECONDS,
-        )
+    record = _record(idempotency, jobs) if idempotency else ("", "", 0)
     names = next(iter(jobs.values())).keys()
-    arguments: list[Any] = [
-        common["origin"],
-        spec.name,
-        common.get(TAGS, ""),
-        common.get(OWNER, ""),
-        *record,
-        due or "",
-    ]
-    arguments += (max_queued or "", JOBS_SHARE, 2 * len(common), len(names))
+    arguments: list[Any] = [common["origin"], spec.name, common.get(TAGS, ""), common.get(OWNER, ""), *record]
+    arguments += (due or "", max_queued or "", JOBS_SHARE, 2 * len(common), len(names))
     for field in common.items():
         arguments += field
     arguments += names
@@ -95,6 +82,12 @@ def send(
         arguments += own.values()
     answer = _run_submit(redis, max_queued, arguments)
     return ids_of_earlier(idempotency, answer) if idempotency and answer else list(jobs)
+
+
+def _record(idempotency: Idempotency, job_ids: Iterable[str]) -> tuple[str, str, int]:
+    """Return the key, the value and the lifetime of what Redis keeps of a request, for ids_of_earlier."""
+    key = idempotency_key(idempotency.key, idempotency.owner)
+    return key, f"{idempotency.digest} {' '.join(job_ids)}", IDEMPOTENCY_SECONDS
 
 
 def _run_submit(redis: Redis, max_queued: int | None, arguments: list[Any]) -> bytes | None:

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from taskdesk.jobs.actions import Action, act
+from taskdesk.jobs.action import Action, act
 from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.submission import MAX_BATCH

@@ -9,7 +9,8 @@ from typing import Any
 from flask import request, url_for
 
 from taskdesk.jobs import representations
-from taskdesk.jobs.actions import ACTIONS, Action, Effect
+from taskdesk.jobs.action import Action, Effect
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job

@@ -6,7 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from taskdesk.jobs.actions import CANCEL, DELETE, act
+from taskdesk.jobs.action import act
+from taskdesk.jobs.actions import CANCEL, DELETE
 from taskdesk.jobs.arguments import Arguments
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import IdempotencyKeyReused, InvalidArguments

@@ -8,7 +8,8 @@ from typing import Any, cast
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 
-from taskdesk.jobs.actions import ACTIONS, Action, act_on_one
+from taskdesk.jobs.action import Action, act_on_one
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
 from taskdesk.web.access.roles import needs
 from taskdesk.web.api.tasks import accepted, idempotency_key

@@ -1,4 +1,4 @@
-"""Jobs: find them, follow them, fetch what they made."""
+"""Jobs: list them, follow them, fetch their results, logs and files."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from taskdesk.web.links import RETRY_AFTER, job_object, plain_result, result_par
 from taskdesk.web.query import PAGED, job_filter, once_each, page_limit
 from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
 
-_SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # never SVG or HTML: they can carry scripts
+_SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # not SVG or HTML: they may have scripts
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -44,17 +44,17 @@ def list_jobs() -> tuple[dict[str, Any], int, dict[str, str]]:
 
 
 def count_jobs() -> dict[str, int]:
-    """How many jobs match: what a bulk action with this filter expects."""
+    """Return how many jobs match: the `expected_count` of a bulk action with this filter."""
     return {"count": len(matching_ids(job_filter(once_each(request.args))))}
 
 
 def show_job(job_id: str) -> Response:
-    """The job, when it has ended if the client prefers to wait; 304 if it is as the client has it."""
+    """Return the job, or 304 if the client has this version. If the client prefers to wait, wait for the job's end."""
     seconds = preferred_wait(request)
     job = wait_for_end(job_id, seconds) if seconds else desk().jobs.get(job_id)
     shown = job_object(job, whole=True)
     response = jsonify(shown)
-    timeless = json.dumps({**shown, "expires_at": None})  # it is told from the time that is left, to the millisecond
+    timeless = json.dumps({**shown, "expires_at": None})  # it differs by milliseconds each time
     response.set_etag(hashlib.sha256(timeless.encode()).hexdigest()[:24])
     response.headers["Cache-Control"] = "no-cache"
     if seconds:
@@ -66,17 +66,17 @@ def show_job(job_id: str) -> Response:
 
 
 def job_log(job_id: str) -> Response:
-    """What the task printed and logged, from a byte on; where the next byte will be is in a header."""
+    """Return what the task printed and logged, from a byte on; a header has the offset of the next byte."""
     offset = request.args.get("offset", "0")
     if not (offset.isascii() and offset.isdecimal() and len(offset) < 16):
-        raise InvalidArguments([FieldError("/offset", "This has to be a whole number of bytes, from 0.")])
+        raise InvalidArguments([FieldError("/offset", "This has to be a whole number of bytes, 0 or more.")])
     desk().jobs.get(job_id)
     log = read_log(desk().redis, job_id, int(offset))
     return Response(log.text, content_type="text/plain; charset=utf-8", headers={"Next-Offset": str(log.size)})
 
 
 def job_result(job_id: str) -> Response:
-    """The result itself, with its media type."""
+    """Return the result with its media type."""
     job = desk().jobs.get(job_id)
     value = desk().jobs.result(job)
     if isinstance(job.result_kinds, dict):
@@ -107,7 +107,7 @@ def job_events(job_id: str) -> Response:
         after = "0-0"
     events = desk().streams.open(job_id, after, request.remote_addr or "", login_check())
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    # passed through: the server holds the watcher alone, not the response
+    # with direct_passthrough the server holds the watcher alone, and not the response
     return Response(events, mimetype="text/event-stream", headers=headers, direct_passthrough=True)
 
 
@@ -116,7 +116,7 @@ def _json(value: Any) -> Response:
 
 
 def _send(job: Job, file: dict[str, Any]) -> Response:
-    """A stored file. Pictures are shown; all else is a download, in a sandbox."""
+    """Return a stored file: a picture is shown, anything else is a download. No script in it runs."""
     media_type = file["media_type"]
     inline = media_type in _SHOWN_INLINE and not request.args.get("download")
     response = send_file(desk().artifacts.open(job.id, file["artifact"]), mimetype=media_type, max_age=3600)

@@ -1,4 +1,4 @@
-"""The description of the API, as OpenAPI 3.1: what openapi.yaml says, and the tasks that are announced."""
+"""The OpenAPI 3.1 document: openapi.yaml, the actions of jobs/actions.py, and the tasks of the catalog."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from urllib.parse import quote
 import yaml
 from flask import Blueprint, Response, json, request
 
-from taskdesk.jobs.actions import ACTIONS, Action
+from taskdesk.jobs.action import Action
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.catalog import Announced, TaskSpec
 from taskdesk.jobs.schema_rules import is_file
 from taskdesk.web.context import desk
@@ -44,7 +45,7 @@ def _rendered(announced: Announced, queues: tuple[str, ...], root: str) -> tuple
 
 @lru_cache(maxsize=4)
 def document(announced: Announced, queues: tuple[str, ...], root: str) -> dict[str, Any]:
-    """The document, for reading only. `root` is the path under which the application is mounted."""
+    """Return the document; do not change it. `root` is the path under which the application is mounted."""
     shared = static_document()
     paths, schemas = dict(shared["paths"]), dict(shared["components"]["schemas"])
     for spec in announced.tasks.values():
@@ -58,7 +59,7 @@ def document(announced: Announced, queues: tuple[str, ...], root: str) -> dict[s
 
 @lru_cache(maxsize=1)
 def static_document() -> dict[str, Any]:
-    """What is the same whatever tasks there are, for reading only."""
+    """Return the part of the document that does not depend on the catalog; do not change it."""
     description: dict[str, Any] = yaml.safe_load(_YAML.read_text())
     del description["x-shared"]
     parts = description.pop("x-actions")
@@ -70,7 +71,7 @@ def static_document() -> dict[str, Any]:
 
 
 def _action(action: Action, parts: dict[str, Any]) -> dict[str, Any]:
-    """The operation of one action."""
+    """Return the operation of an action."""
     made = parts["makes_job"] if action.makes_job else {"parameters": [], "responses": {}}
     responses = {**parts["any"]["responses"], **(parts["refusal"] if action.refusal else {}), **made["responses"]}
     if not action.makes_job:
@@ -87,7 +88,7 @@ def _action(action: Action, parts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _name_actions(description: dict[str, Any]) -> None:
-    """Write the names of the actions, and of their outcomes, where the document speaks of all of them."""
+    """Write the names of all actions and outcomes where the document lists them."""
     words = {effect.word: None for action in ACTIONS.values() for effect in action.effects.values()}
     description["components"]["schemas"]["Bulk"]["properties"]["action"] = {"enum": list(ACTIONS)}
     outcomes = description["components"]["schemas"]["BulkOutcome"]["properties"]["outcomes"]
@@ -98,7 +99,7 @@ def _name_actions(description: dict[str, Any]) -> None:
 
 
 def _paths(spec: TaskSpec, shared: dict[str, Any]) -> dict[str, Any]:
-    """The paths of one task, made of those for any task."""
+    """Return the paths of one task, made from those of any task."""
     own = {_JOBS: _submit(spec, shared[_JOBS]["post"])}
     if not spec.file_parameters:
         own[_BATCH] = _submit_many(spec, shared[_BATCH]["post"])
@@ -148,7 +149,7 @@ def _schemas(spec: TaskSpec) -> dict[str, Any]:
 
 
 def _form(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of the arguments as a form: it has no null, and its files are not empty."""
+    """Return the schema of a form: its fields are never null, and its files never empty."""
     return {**schema, "properties": {name: _field(field) for name, field in schema.get("properties", {}).items()}}
 
 
@@ -164,5 +165,5 @@ def _reference(spec: TaskSpec, what: str) -> dict[str, str]:
 
 
 def _schema_name(spec: TaskSpec, what: str) -> str:
-    """The name of a function may have letters that the name of a schema may not."""
+    """Return the name of a schema; a function's name may have letters that are not allowed there."""
     return f"{quote(spec.name).replace('%', '.')}.{what}"

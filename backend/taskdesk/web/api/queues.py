@@ -1,4 +1,4 @@
-"""Queues and workers: what waits, who works, and pausing."""
+"""Queues and workers: list them, and pause queues."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def show_queue(name: str) -> dict[str, Any]:
 
 @needs("operator")
 def change_queue(name: str) -> dict[str, Any]:
-    """`{"paused": true}`: no job of it begins; those that run go on."""
+    """Pause a queue with `{"paused": true}`: none of its jobs starts, running jobs continue."""
     queue = desk().queues.get(name)
     paused = json_object(request).get("paused")
     if not isinstance(paused, bool):
@@ -49,7 +49,7 @@ def list_workers() -> dict[str, Any]:
 
 
 def show_stats() -> dict[str, Any]:
-    """How many jobs there are of each status, how many ended in the last hour, how many workers are in each state."""
+    """Return the number of jobs by status, of jobs that ended in the last hour, and of workers by state."""
     jobs: Counter[str] = Counter()
     last_hour = {"succeeded": 0, "failed": 0}
     for queue in desk().queues.read():

@@ -1,4 +1,4 @@
-"""Tasks: what can be run, and running it."""
+"""Tasks: list them, and submit jobs."""
 
 from __future__ import annotations
 
@@ -42,13 +42,13 @@ def show_task(name: str) -> dict[str, Any]:
 
 @needs("user")
 def create_job(name: str) -> Answer:
-    """202 and the job as it is now; 200 if the client preferred to wait and it has ended."""
+    """Return 202 and the job as it is now, or 200 if the client preferred to wait and the job has ended."""
     spec = desk().catalog.task(name)
     seconds = preferred_wait(request)
     key = idempotency_key(request)
     if request.mimetype != "multipart/form-data":
         request.max_content_length = JSON_BYTES
-    elif spec.file_parameters and not key:  # with a key it may be done already: that can be told from the files only
+    elif spec.file_parameters and not key:  # with a key the job may exist already, which only the files can tell
         desk().artifacts.check_room(request.content_length or 0)
     arguments = arguments_from_request(spec, request)
     job = desk().submit(spec, arguments, key=key, **submit_options(request.args))
@@ -56,10 +56,10 @@ def create_job(name: str) -> Answer:
 
 
 def accepted(job: Job, seconds: int) -> Answer:
-    """The answer to a request that has made a job, when it has ended or after these seconds."""
+    """Return the answer to a request that made a job, when the job has ended or after these seconds."""
     headers = {}
     if seconds:
-        with suppress(RedisError, JobNotFound, JobExpired):  # it was accepted, whatever came then
+        with suppress(RedisError, JobNotFound, JobExpired):  # the job was accepted, whatever happens then
             job = wait_for_end(job.id, seconds)
         headers["Preference-Applied"] = f"wait={seconds}"
     shown = job_object(job, whole=job.is_final)
@@ -69,7 +69,7 @@ def accepted(job: Job, seconds: int) -> Answer:
 
 @needs("user")
 def create_jobs(name: str) -> Answer:
-    """Up to 1,000 jobs in one step; none if one of the inputs is wrong."""
+    """Submit up to 1,000 jobs in one step, or none if one of the inputs is wrong."""
     spec = desk().catalog.task(name)
     inputs = inputs_from_request(spec, request)
     ids = desk().submit_many(spec, inputs, key=idempotency_key(request), **submit_options(request.args))

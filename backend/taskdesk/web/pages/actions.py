@@ -7,7 +7,8 @@ from collections.abc import Callable
 from flask import Blueprint, redirect, url_for
 from werkzeug.wrappers import Response
 
-from taskdesk.jobs.actions import ACTIONS, Action, act_on_one
+from taskdesk.jobs.action import Action, act_on_one
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.job import Job
 from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk

@@ -9,7 +9,8 @@ from typing import Any
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from taskdesk.jobs.actions import ACTIONS, Action
+from taskdesk.jobs.action import Action
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
 from taskdesk.jobs.job_id import is_job_id
 from taskdesk.service import clock

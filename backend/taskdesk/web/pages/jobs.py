@@ -8,7 +8,8 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from taskdesk.jobs import representations
-from taskdesk.jobs.actions import ACTIONS, Action
+from taskdesk.jobs.action import Action
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.service import clock

@@ -1,0 +1,116 @@
+"""An action on jobs: for which statuses it is allowed, what it does, and its words. actions.py has the table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from taskdesk.jobs.desk import Desk
+from taskdesk.jobs.errors import JobNotFound
+from taskdesk.jobs.job import Job
+from taskdesk.jobs.status import Status
+from taskdesk.service.errors import AppError, NoRoom
+
+
+@dataclass(frozen=True)
+class Question:
+    """What the page of a job asks before an action, and its two buttons."""
+
+    heading: str
+    text: str
+    yes: str
+    no: str
+
+
+@dataclass(frozen=True)
+class Effect:
+    """What an action does to a job of one status.
+
+    `word` stands in JSON and on the command line, `many` after a number of jobs, `answer` in the OpenAPI document.
+    `is_pending`: a worker still has to do it. `question`: None if the action is done without asking.
+    """
+
+    word: str
+    many: str
+    answer: str
+    question: Question | None = None
+    is_pending: bool = False
+
+
+@dataclass(frozen=True)
+class ActionOutcome:
+    """What an action did with one job: its effect, or None if it left the job as it was, and the error that this is.
+
+    `status`: that of the job before, empty if it is unknown. `new_job`: the job that a retry made.
+    """
+
+    status: str = ""
+    effect: Effect | None = None
+    error: AppError | None = None
+    new_job: Job | None = None
+
+    @property
+    def word(self) -> str:
+        """The word under which outcomes are counted. A job is "refused" if there was no room: it can be done later."""
+        if self.effect:
+            return self.effect.word
+        return "refused" if isinstance(self.error, NoRoom) else "skipped"
+
+
+@dataclass(frozen=True)
+class Action:
+    """A row of the table. `effects` has what the action does for each status that it is allowed for.
+
+    `run(action, desk, job_ids, **keys)` does it. `keys` are the `key` and the `form_token` of Desk.retry.
+    """
+
+    name: str
+    label: str  # the button on the page of a job
+    summary: str
+    consequences: str  # on the page that asks before it is done with many jobs
+    effects: Mapping[Status, Effect]
+    run: Callable[..., list[ActionOutcome]]
+    skipped: str  # after a number of jobs: why these were left as they are
+    refusal: Callable[[str, str], AppError] | None = None  # for a job of another status; None if that is no error
+    notice: Callable[[Job], str] = lambda job: ""  # on the page of the job, after the action
+    unless: Callable[[Job], bool] = lambda job: False  # the action would change nothing, so it is not offered
+    role: str = "user"
+    makes_job: bool = False
+    removes_job: bool = False
+
+    def fits(self, job: Job) -> bool:
+        """Return True if the action is offered for this job."""
+        return job.status in self.effects and not self.unless(job)
+
+    def outcome(self, job_id: str, status: str) -> ActionOutcome:
+        """Return what the action did with a job that had this status, empty for an unknown job."""
+        if not status:
+            return ActionOutcome(error=JobNotFound(job_id))
+        effect = self.effects.get(Status(status))
+        error = self.refusal(job_id, status) if self.refusal and not effect else None
+        return ActionOutcome(status, effect, error)
+
+
+def act(desk: Desk, action: Action, job_ids: Sequence[str], **keys: Any) -> list[ActionOutcome]:
+    """Do an action with each of these jobs. Raises RedisError."""
+    return action.run(action, desk, job_ids, **keys) if job_ids else []
+
+
+def act_on_one(desk: Desk, action: Action, job_id: str, **keys: Any) -> ActionOutcome:
+    """Do an action with one job. Raises JobNotFound, JobExpired, and the error of the outcome."""
+    desk.jobs.get(job_id)  # raises JobExpired, which the outcome can't tell from JobNotFound
+    [outcome] = act(desk, action, [job_id], **keys)
+    if outcome.error:
+        raise outcome.error
+    return outcome
+
+
+def changing(change: Callable[..., list[str]]) -> Callable[..., list[ActionOutcome]]:
+    """Return the `run` of an action whose `change` takes ids and returns the status that each job had."""
+
+    def run(action: Action, desk: Desk, job_ids: Sequence[str], **_keys: Any) -> list[ActionOutcome]:
+        statuses = change(desk, *job_ids)
+        return [action.outcome(job_id, status) for job_id, status in zip(job_ids, statuses, strict=True)]
+
+    return run
