@@ -1,4 +1,4 @@
-"""The arguments of a job to be, checked by its task's JSON Schema: each wrong field is named, with what to do."""
+"""Check the arguments of a new job against the JSON Schema of its task. Each wrong field gets a sentence."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ MAX_TAGS = 10
 
 @dataclass
 class Arguments:
-    """JSON values, and the files by parameter."""
+    """JSON values, and the uploaded files by parameter."""
 
     values: dict[str, Any]
     uploads: dict[str, UploadedFile] = field(default_factory=dict)
 
 
 def check(spec: TaskSpec, values: dict[str, Any], uploads: Mapping[str, UploadedFile] | None = None) -> None:
-    """Raises InvalidArguments, which names the wrong fields, and looks for MAX_ERRORS of them at most.
+    """Raise InvalidArguments, with MAX_ERRORS errors at most, if the arguments do not fit.
 
-    Arguments that only an older online version accepts are right: its worker runs the job. Files go to the newest only.
+    Arguments that only an older online version of the task accepts are valid, as its worker runs the job. Files are
+    accepted by the newest version only.
     """
     errors = list(islice(_errors(spec, values, uploads or {}), MAX_ERRORS))
     if errors and (uploads or not _suits_another(spec, values)):
@@ -37,7 +38,7 @@ def check(spec: TaskSpec, values: dict[str, Any], uploads: Mapping[str, Uploaded
 
 
 def check_many(spec: TaskSpec, inputs: Sequence[Any], at: str = "") -> None:
-    """As `check`, for the arguments of many jobs, which stand at the pointer `at`: `/inputs/3/text`, say."""
+    """As `check`, for the arguments of many jobs. `at` is the pointer of their list: errors are at `/inputs/3/text`."""
     every = (
         FieldError(f"{at}/{index}{error.pointer}", error.detail)
         for index, values in enumerate(inputs)
@@ -49,7 +50,7 @@ def check_many(spec: TaskSpec, inputs: Sequence[Any], at: str = "") -> None:
 
 
 def check_tags(tags: Sequence[str]) -> tuple[str, ...]:
-    """The tags of a job to be, each once. Raises InvalidArguments."""
+    """Return the tags without repetitions. Raises InvalidArguments."""
     wrong = [tag for tag in tags if not (1 <= len(tag) <= 64 and tag.isprintable() and " " not in tag)]
     if wrong or len(tags) > MAX_TAGS:
         detail = f"A job may have {MAX_TAGS} tags, each a word of up to 64 characters."
@@ -83,7 +84,7 @@ def _file_errors(
 ) -> Iterator[FieldError]:
     for name, upload in uploads.items():
         if name not in files:
-            yield FieldError(f"/{name}", "is no file parameter of this task.")
+            yield FieldError(f"/{name}", "The task has no such file parameter.")
         elif upload.is_empty():
             yield FieldError(f"/{name}", "The file is empty: choose one that has content.")
     for name in files:

@@ -1,7 +1,7 @@
-"""The catalog, as it crosses Redis: the worker announces, the web reads.
+"""The catalog of tasks in Redis: workers announce it, the web reads it.
 
-A catalog is stored once under the hash of its content, and each worker's own RQ record names the hash that
-it serves (field `catalog`). So liveness is RQ's, and a reader may keep what it has read for ever.
+A catalog is stored once, under the hash of its content. The RQ record of each worker names the hash that it serves
+(field `catalog`). So RQ tells which workers are online, and a reader may cache a catalog for ever.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ CATALOG_CACHE_SECONDS = 1.0  # a reader asks Redis at most this often
 
 
 class TaskSpec(BaseModel):
-    """What the world may know of a task. `input_schema` is a JSON Schema (2020-12) of its arguments, without `$ref`s.
+    """The public description of a task. `input_schema` is a JSON Schema (2020-12) of its arguments, without `$ref`s.
 
     A parameter that takes an uploaded file has `"format": "binary"`. `output_schema` is the JSON Schema of the result,
-    None where it is no JSON or of no known type.
+    or None if the result is no JSON or its type is unknown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -50,7 +50,7 @@ class TaskSpec(BaseModel):
 
     @cached_property
     def version(self) -> str:
-        """The same for all announcements of this task that take the same arguments."""
+        """A hash of the arguments that the task takes."""
         return hashlib.sha256(json.dumps(self.input_schema, sort_keys=True).encode()).hexdigest()[:12]
 
     @property
@@ -90,7 +90,7 @@ class Catalog(BaseModel):
 
 
 def announce(redis: Redis, catalog: Catalog, *, again: bool = False) -> None:
-    """Store the catalog, and keep it for its time from now. It is the newest, unless it is announced `again`."""
+    """Store the catalog for CATALOG_TTL_SECONDS. It becomes the newest, unless it is announced `again`."""
     with redis.pipeline() as pipeline:
         pipeline.set(catalog_key(catalog.digest), catalog.model_dump_json(), ex=CATALOG_TTL_SECONDS)
         pipeline.set(LATEST_CATALOG, catalog.digest, ex=CATALOG_TTL_SECONDS, nx=again)
@@ -108,7 +108,7 @@ class OnlineWorker:
 
 @dataclass(frozen=True)
 class Announced:
-    """All that the workers announce at one time. Two are equal if they are made of the same catalogs."""
+    """Everything that the online workers announce. Two of these are equal if their catalogs are the same."""
 
     digests: tuple[str, ...]
     tasks: dict[str, TaskSpec] = field(compare=False)
@@ -117,7 +117,7 @@ class Announced:
     catalogs: dict[str, Catalog] = field(compare=False)
 
     def task(self, name: str) -> TaskSpec:
-        """The task of this name or full reference ("simple_task", "tasks.simple_task").
+        """Return the task of a name or full reference ("simple_task", "tasks.simple_task").
 
         Raises TaskNotFound.
         """
@@ -130,7 +130,7 @@ class Announced:
         return sum(queue in worker.queues for worker in self.workers)
 
     def versions_online(self, reference: str, queue: str) -> list[str]:
-        """The versions of a task that workers of this queue serve, each once."""
+        """Return the different versions of a task that workers of this queue serve."""
         name = reference.rpartition(".")[2]
         serving = (self.catalogs.get(worker.catalog) for worker in self.workers if queue in worker.queues)
         specs = (catalog.tasks.get(name) for catalog in serving if catalog)
@@ -138,7 +138,7 @@ class Announced:
 
 
 class CatalogReader:
-    """Reads what is announced, at most once a second; while one caller reads, the others have what was read before."""
+    """Reads the announced tasks at most once a second. While one caller reads, others get the last reading."""
 
     def __init__(self, redis: Redis):
         self._redis = redis
@@ -150,7 +150,7 @@ class CatalogReader:
         if current and time.monotonic() - current[0] <= max_age:
             return current[1]
         if current:
-            self._current = (time.monotonic(), current[1])  # the others need not read, too
+            self._current = (time.monotonic(), current[1])  # other callers do not read meanwhile
         try:
             announced = self._read()
         except RedisError:
@@ -160,7 +160,7 @@ class CatalogReader:
         return announced
 
     def glance(self) -> Announced:
-        """As `read`, but while Redis is away what was read last will do."""
+        """As `read`, but return the last reading while Redis is away."""
         try:
             return self.read()
         except RedisError:
@@ -169,14 +169,14 @@ class CatalogReader:
             return self._current[1]
 
     def task(self, name: str) -> TaskSpec:
-        """As `Announced.task`; a worker that has announced it this second counts."""
+        """As `Announced.task`. Finds a task that was announced within the last second, too."""
         try:
             return self.read().task(name)
         except TaskNotFound:
             return self.read(max_age=0.2).task(name)
 
     def known_task(self, name: str) -> TaskSpec:
-        """As `task`, but while Redis is away what was read last will do."""
+        """As `task`, but use the last reading while Redis is away."""
         try:
             return self.task(name)
         except RedisError:
@@ -184,7 +184,7 @@ class CatalogReader:
 
     @property
     def last_read(self) -> Announced:
-        """What was read last, however old; there has to be something."""
+        """The last reading, however old; the first one if there is none."""
         return self._current[1] if self._current else self.read()
 
     def _read(self) -> Announced:
@@ -212,7 +212,7 @@ class CatalogReader:
             told, *answers = pipeline.execute()
         now = clock.adjust(told, asked)
         for name, (queues, state, catalog, death), beat in zip(names, answers[::2], answers[1::2], strict=True):
-            is_silent = beat is not None and now - beat > LEASE_SECONDS  # a stock worker has no beat
+            is_silent = beat is not None and now - beat > LEASE_SECONDS  # a stock RQ worker sends no heartbeat of ours
             if queues is not None and death is None and not is_silent:
                 yield OnlineWorker(
                     name, frozenset(queues.decode().split(",")), (state or b"").decode(), (catalog or b"").decode()
@@ -228,7 +228,7 @@ class CatalogReader:
 
 
 def _newest(catalogs: Sequence[Catalog]) -> dict[str, TaskSpec]:
-    """Every task of these catalogs, the newest first: as its newest announcement has it, which knows the others."""
+    """Return every task of these catalogs, which come newest first, in its newest version with the others in it."""
     versions: dict[str, dict[tuple[str, str], TaskSpec]] = {}
     for catalog in catalogs:
         for name, spec in catalog.tasks.items():

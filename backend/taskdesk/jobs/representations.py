@@ -1,4 +1,4 @@
-"""Jobs, tasks, queues and workers as JSON shows them: the API adds links, the command line prints them as they are."""
+"""Jobs, tasks, queues and workers as JSON objects. The API adds links; the command line prints them as they are."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from taskdesk.jobs.throughput import LastHour
 from taskdesk.jobs.workers import Worker
 from taskdesk.service import clock
 
-INLINE_BYTES = 64 * 1024
+MAX_INLINE_BYTES = 64 * 1024
 _ACRONYMS = {"csv", "html", "id", "json", "mae", "pdf", "png", "rmse", "roc", "svg", "url", "xml"}
 
 
@@ -46,7 +46,7 @@ def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None, runs: LastRuns
 
 
 def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
-    """`whole`: with what a list leaves out, and its result's value if that is small."""
+    """Return the JSON object of a job. If `whole`, it has what lists leave out, and the value of a small result."""
     shown: dict[str, Any] = {
         "id": job.id,
         "task": job.task,
@@ -70,7 +70,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
     }
     if job.input is not None:
         shown["input"] = job.input
-    if job.error or job.status == "canceled":  # a job that waits for its next try has one, too
+    if job.error or job.status == "canceled":  # a job that waits for its retry has an error, too
         shown["error"] = job.error
     if whole:
         shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
@@ -84,7 +84,7 @@ def no_worker(queue: str) -> str:
 
 
 def reason(desk: Desk, job: Job) -> str | None:
-    """Why a job waits that a worker has handed back; None of any other."""
+    """Return why a job waits that a worker has handed back, None for any other job."""
     its = job.handed_back
     if its and its.reference and desk.catalog.glance().versions_online(its.reference, job.queue):
         return f"It waits for a worker that serves {its.reference}."
@@ -97,7 +97,7 @@ def _attempt_object(attempt: Attempt) -> dict[str, Any]:
 
 
 def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
-    """What takes more reading: what it returned; or where it stands, and what it will probably take."""
+    """Return what costs more reads: the result, the traceback, or the place in the queue and the estimate."""
     if job.status == "succeeded":
         return {"result": _result_object(job, desk.jobs.result(job))}
     if job.status == "failed":
@@ -112,9 +112,9 @@ def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
 
 
 def _estimate(job: Job, place: Place | None, queue: dict[str, Any], usual: Typical | None) -> dict[str, float] | None:
-    """In how many seconds the job probably begins and ends: as if all jobs before it took what its own task takes.
+    """Return in how many seconds the job probably starts and ends, as if all jobs before it were of its task.
 
-    None if nobody serves its queue, or nobody knows what its task takes.
+    None if no worker serves its queue, or the usual duration of the task is unknown.
     """
     if not usual or not queue["workers_online"]:
         return None
@@ -167,7 +167,7 @@ def worker_object(worker: Worker) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Part:
-    """One thing that a job returned. `kind` is text, json, table, markdown; picture or file, whose value names it."""
+    """A part of a result. `kind` is text, json, table or markdown; or picture or file, whose value names the file."""
 
     name: str
     kind: str
@@ -187,16 +187,16 @@ class Part:
         return self.kind in ("file", "picture")
 
     def as_dict(self) -> dict[str, Any]:
-        """A value over INLINE_BYTES is left out, and only its size is told."""
+        """Return the JSON object of the part. A value over MAX_INLINE_BYTES is left out; its size stands instead."""
         shown = {"name": self.name, "kind": self.kind}
         if self.is_file:
             return {**shown, **self.value}
         size = len(json.dumps(self.value))
-        return {**shown, "value": self.value} if size <= INLINE_BYTES else {**shown, "size": size}
+        return {**shown, "value": self.value} if size <= MAX_INLINE_BYTES else {**shown, "size": size}
 
 
 def result_parts(job: Job, value: Any) -> list[Part]:
-    """The parts of a result, in the task's order; one part named "result" where there are no names."""
+    """Return the parts of a result in the task's order. A result without parts is one part named "result"."""
     kinds = job.result_kinds or ("text" if isinstance(value, str) else "json")
     if not isinstance(kinds, dict):
         return [Part("result", kinds, value)]
@@ -204,5 +204,5 @@ def result_parts(job: Job, value: Any) -> list[Part]:
 
 
 def time_text(moment: datetime | None) -> str | None:
-    """RFC 3339, in UTC."""
+    """Return the time in RFC 3339, in UTC."""
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

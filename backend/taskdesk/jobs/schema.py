@@ -1,8 +1,8 @@
-"""What is wrong in a value by its JSON Schema, found piece by piece: the first fifty errors cost fifty errors.
+"""Check a value against a JSON Schema, and find its errors one by one.
 
-jsonschema-rs tells at a few nanoseconds a value whether all is right. But it lists errors only all at once, each with
-copies of what it is about: 1 MB of wrong entries took 13 s and 2 GB. So it is asked nothing but yes or no here, on the
-way down to what is wrong.
+jsonschema-rs takes a few nanoseconds per value to tell whether a value is valid. But it lists errors only all at once,
+each with copies of the value: 1 MB of wrong entries took 13 s and 2 GB. So it only answers yes or no here, on the way
+down to each error, and fifty errors cost no more than fifty.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 from taskdesk.jobs.errors import FieldError
 from taskdesk.jobs.schema_rules import ANNOTATIONS, FORMATS, sentence
 
-_LONGEST_NAME = 100
-_AT_ONCE = 1000  # members or entries that one question is about
+_MAX_NAME_CHARACTERS = 100  # of a client's name in a pointer
+_CHUNK_SIZE = 1000  # members or entries that are checked at once
 _BY_MEMBER = ("properties", "patternProperties", "additionalProperties")
 STRUCTURE = {*_BY_MEMBER, "required", "allOf", "anyOf", "prefixItems", "items"}  # keywords that lead to the parts
-_NOT_ALONE = {"contains", "if", "unevaluatedItems", "unevaluatedProperties"}  # other rules change what they mean
-_LINEAR = RegexOptions()  # the engine whose time grows with the text alone, whatever the pattern
+_NOT_ALONE = {"contains", "if", "unevaluatedItems", "unevaluatedProperties"}  # their meaning depends on other keywords
+_LINEAR = RegexOptions()  # its time grows with the text only, whatever the pattern
 
 
 class Schema:
-    """A JSON Schema (2020-12) without `$ref`s. Its parts are compiled when something in them is wrong."""
+    """A JSON Schema (2020-12) without `$ref`s. Its parts are compiled only to find an error in them."""
 
     def __init__(self, document: Any):
         self._document: dict[str, Any] = document if isinstance(document, dict) else {} if document else {"not": {}}
@@ -35,11 +35,11 @@ class Schema:
     def is_valid(self) -> Callable[[Any], bool]:
         try:
             return _compiled(self._document).is_valid
-        except ValidationError:  # a pattern that only Python can read: the worker checks it
+        except ValidationError:  # a pattern that only Python can read; the worker checks it
             return _compiled(_without_python_patterns(self._document)).is_valid
 
     def errors(self, value: Any, at: str = "") -> Iterator[FieldError]:
-        """What is wrong in the value at this pointer. Each error is looked for when it is asked for."""
+        """Yield the errors of the value at the pointer `at`. Each is searched for only when it is asked for."""
         if self.is_valid(value):
             return
         found = chain(self._own(value, at), self._of_choices(value, at), self._inner(value, at))
@@ -58,7 +58,7 @@ class Schema:
         for part in self._every:
             yield from part.errors(value, at)
         if not any(choice.is_valid(value) for choice in self._choices):
-            # Of several types the first counts, as on the form; null is no help to anybody.
+            # Of several types the first counts, as on the form. An error about null helps nobody.
             for choice in [one for one in self._choices if one._document.get("type") != "null"][:1]:
                 yield from choice.errors(value, at)
 
@@ -74,7 +74,7 @@ class Schema:
 
     def _wrong_members(self, value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         members = iter(value.items())
-        while some := dict(islice(members, _AT_ONCE)):
+        while some := dict(islice(members, _CHUNK_SIZE)):
             if not self._members.is_valid(some):
                 yield from (one for one in some.items() if not self._members.is_valid(dict([one])))
 
@@ -88,8 +88,8 @@ class Schema:
             yield FieldError(at, "The task has no such parameter.")
 
     def _wrong_entries(self, value: list[Any]) -> Iterator[int]:
-        for start in range(len(self._first), len(value), _AT_ONCE):
-            some = value[start : start + _AT_ONCE]
+        for start in range(len(self._first), len(value), _CHUNK_SIZE):
+            some = value[start : start + _CHUNK_SIZE]
             if not self._entries.is_valid(some):
                 yield from (place for place, entry in enumerate(some, start) if not self._entry.is_valid(entry))
 
@@ -155,7 +155,7 @@ def _without_python_patterns(schema: Any) -> Any:
 
 
 def _is_readable(pattern: Any) -> bool:
-    """Whether it is a pattern for the validator, or none at all: a parameter may have that name."""
+    """Return True if the validator can read the pattern. A value that is no text is a parameter of that name."""
     try:
         return not isinstance(pattern, str) or bool(_compiled({"pattern": pattern}))
     except ValidationError:
@@ -163,6 +163,6 @@ def _is_readable(pattern: Any) -> bool:
 
 
 def _escaped(name: str) -> str:
-    """As a part of a pointer, in which each level has but so much room: the names are a client's."""
-    short = name if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]}…"
+    """Return the name as a part of a pointer, cut if it is long."""
+    short = name if len(name) <= _MAX_NAME_CHARACTERS else f"{name[:_MAX_NAME_CHARACTERS]}…"
     return short.replace("~", "~0").replace("/", "~1")

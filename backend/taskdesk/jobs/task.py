@@ -1,6 +1,6 @@
-"""What the author of a task may use: the decorator, progress, the place where the job runs, and kinds of files.
+"""The names for authors of tasks: the decorator, progress, the running job, and types of files.
 
-All of it works without Redis and without a worker, so a task stays a function that a shell or a unit test can call.
+They work without Redis and without a worker, so that a shell or a unit test can call a task as a function.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 @dataclass(frozen=True)
 class TaskOptions:
-    """What `@task` sets. None means: what the worker's settings say."""
+    """The options of `@task`. None stands for the worker's setting."""
 
     queue: str = "default"
     timeout: int | None = None  # seconds
@@ -46,11 +46,11 @@ def task(
     cpu: int | None = None,
     file_size: int | None = None,
 ) -> Callable[[Function], Function]:
-    """Say where and how a task runs. Optional: every public function of the tasks package is a task.
+    """Set where and how a task runs. Every public function of the tasks package is a task, also without this.
 
-    `at_most_once`: a job that has begun never begins again, but fails if its worker is stopped or lost.
-    A worker's process runs many jobs; `isolated` gives each job of this task a process of its own. `memory` (MB that
-    the job may add), `cpu` (seconds) and `file_size` (MB) are its limits; 0 is none.
+    `at_most_once`: a job that has started never starts again; it fails if its worker is stopped or lost.
+    `isolated`: each job of this task gets a process of its own, where otherwise one process runs many jobs.
+    `memory` (MB that the job may add), `cpu` (seconds) and `file_size` (MB) limit a job; 0 is no limit.
     """
     options = TaskOptions(queue, timeout, retries, at_most_once, isolated, memory, cpu, file_size)
 
@@ -63,13 +63,13 @@ def task(
 
 @dataclass(frozen=True)
 class Upload:
-    """Marks a `Path` parameter as an uploaded file. The task receives the path of a local copy."""
+    """Marks a `Path` parameter as an uploaded file. The task gets the path of a local copy."""
 
     media_type: str = "application/octet-stream"
     extensions: tuple[str, ...] = ()
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """How the parameter looks in the catalog: binary, with the media type and the extensions that fit."""
+        """Return the schema of the parameter: binary, with the media type and the extensions of its files."""
         return {
             "type": "string",
             "format": FILE_FORMAT,
@@ -85,7 +85,7 @@ LongText = Annotated[str, Field(json_schema_extra={"format": LONG_TEXT_FORMAT})]
 
 @dataclass
 class JobContext:
-    """Where a task is: its job, and what it may tell about itself. The worker puts a real one in place."""
+    """The job that a task runs for, and how it reports. The worker sets a real one."""
 
     job_id: str = "local"
     request_id: str = ""
@@ -99,7 +99,7 @@ _context: ContextVar[JobContext | None] = ContextVar("job_context", default=None
 
 
 def current_job() -> JobContext:
-    """The job that is running; outside a worker, a stand-in with the id "local"."""
+    """Return the running job; outside a worker, a stand-in with the id "local"."""
     context = _context.get()
     if context is None:
         context = JobContext()
@@ -108,17 +108,17 @@ def current_job() -> JobContext:
 
 
 def enter_job(context: JobContext) -> None:
-    """Make `context` the current job of this process (the worker calls this, once per job)."""
+    """Make `context` the current job of this process. The worker calls this once per job."""
     _context.set(context)
 
 
 def progress(current: float, total: float = 1, message: str = "") -> None:
-    """Tell how far the job is: `current` of `total`, and a sentence. Cheap to call often."""
+    """Report the progress of the job: `current` of `total`, and a sentence. It is cheap to call often."""
     current_job().report(current, total, message)
 
 
 def temporary_folder() -> Path:
-    """A folder of this job alone. The worker removes it when the job has ended."""
+    """Return a folder for this job only. The worker removes it when the job has ended."""
     context = current_job()
     if context.folder is None:
         context.folder = Path(tempfile.mkdtemp(prefix="task-"))

@@ -1,4 +1,4 @@
-"""The desk: tutorial 003's form, what waits, what is done, and every task."""
+"""The desk: the form of tutorial 003, every task, the queued, succeeded and newest jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from taskdesk.web.links import job_object, plain_result
 from taskdesk.web.query import page_limit
 
 FORM_TASK = "simple_task"
-SHOWN = 10
+MAX_LISTED_JOBS = 10
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -34,13 +34,13 @@ def add_routes(bp: Blueprint) -> None:
 def home() -> str:
     try:
         return _page(added=desk().jobs.get(request.args.get("added", "")))
-    except AppError:  # no job was added, or it is gone by now
+    except AppError:  # no job was added, or it no longer exists
         return _page()
 
 
 @needs("user")
 def add_job() -> BaseResponse | tuple[str, int]:
-    """Run `tasks.simple_task` on the field `task_param`; other fields are its other parameters."""
+    """Run `tasks.simple_task` with the field `task_param`. Other fields are its other parameters."""
     try:
         form = MultiDict(request.form)
         text = form.pop("task_param", "")
@@ -59,7 +59,7 @@ def add_job() -> BaseResponse | tuple[str, int]:
 
 @reads
 def finished_tasks() -> Response:
-    """`[[id, result], …]`, newest first; `?limit=`, and `?detail=1` for whole jobs. A file stands as its link."""
+    """Answer `[[id, result], …]`, newest first; with `?detail=1`, whole jobs. A file stands as its link."""
     jobs, _ = desk().jobs.succeeded(page_limit(request.args, 100))
     results = desk().jobs.results([job.id for job in jobs])
     rows: list[Any] = []
@@ -72,7 +72,7 @@ def finished_tasks() -> Response:
 
 
 def _page(added: Job | None = None, error: str = "") -> str:
-    """The desk. With an error it comes even while Redis is away, with what was typed."""
+    """Render the desk. With an error it shows what was typed, even while Redis is away."""
     try:
         content = _content()
     except RedisError:
@@ -84,9 +84,9 @@ def _page(added: Job | None = None, error: str = "") -> str:
 
 def _content() -> dict[str, Any]:
     announced = desk().catalog.read()
-    queued, queued_count = desk().jobs.queued(SHOWN)
-    finished, finished_count = desk().jobs.succeeded(SHOWN)
-    newest, _ = desk().jobs.page(SHOWN)
+    queued, queued_count = desk().jobs.queued(MAX_LISTED_JOBS)
+    finished, finished_count = desk().jobs.succeeded(MAX_LISTED_JOBS)
+    newest, _ = desk().jobs.page(MAX_LISTED_JOBS)
     queues = desk().queues.read()
     references = [spec.reference for spec in announced.tasks.values()]
     runs = zip(typical(desk().redis, *references), last_runs(desk().redis, *references), strict=True)

@@ -85,7 +85,7 @@ def test_a_job_that_waits_for_its_next_try_tells_why(client, post, run_worker, t
     job = client.get(location).json
 
     assert (job["status"], job["error"]["detail"], job["ended_at"]) == ("scheduled", "the first time", None)
-    assert "is tried again soon" in client.get(f"/jobs/{job['id']}").text
+    assert "Retrying soon" in client.get(f"/jobs/{job['id']}").text
 
 
 def test_a_job_that_succeeds_the_second_time_shows_no_error(finished, tmp_path):
@@ -212,7 +212,7 @@ def test_all_wrong_arguments_are_named_at_once(post):
         (
             {"data": (io.BytesIO(b"x"), "a.csv"), "nothing": (io.BytesIO(b"x"), "b")},
             "/nothing",
-            "is no file parameter of this task.",
+            "The task has no such file parameter.",
         ),
     ],
 )

@@ -122,7 +122,7 @@ def test_a_whole_id_in_the_search_box_leads_to_its_job(client, submit):
         ("task=" + "x" * 300, "task", "This has to be a text of 1 to 200 characters"),
         ("id=" + "x" * 300, "id", "This has to be a text of 1 to 200 characters"),
         ("limit=0", "", "limit: This has to be a whole number from 1 to 200"),
-        ("cursor=5", "", "cursor: This is no cursor"),
+        ("cursor=5", "", "cursor: This is not a cursor"),
         ("stauts=failed", "", "stauts: There is no such filter"),
         ("status=failed&status=queued", "", "This parameter comes twice"),
         ("_external=1&_scheme=javascript", "", "_external: There is no such filter"),

@@ -1,4 +1,4 @@
-"""What a form would send, as a call of the API: by curl, and by Python with `requests`."""
+"""The request that a form sends, as code: with curl, and in Python with `requests`."""
 
 from __future__ import annotations
 
@@ -38,11 +38,9 @@ print(job["status"], job.get("result") or job.get("error"))"""
 def code_samples(
     spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str, query: str = "", login: bool = False
 ) -> dict[str, str]:
-    """The texts by "curl" and "python". `files` are names of files by parameter, `api` is the address of the API.
+    """Return the code for "curl" and "python". `files` are file names by parameter, `api` is the address of the API.
 
-    With a `login` the token is taken from the environment.
-
-    What is required and missing stands there as an example.
+    With `login` the token comes from the environment. A required parameter that is missing gets an example.
     """
     required = spec.input_schema.get("required", [])
     texts, uploads = {}, {}
@@ -75,18 +73,18 @@ def _curl(address: str, values: Mapping[str, Any], files: Mapping[str, str], log
 
 
 def _file_name(name: str) -> str:
-    """curl reads a comma or a semicolon in a name as the end of it, unless it is quoted."""
+    """Quote the name if needed: curl ends an unquoted name at a comma or a semicolon."""
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
     return name if _PLAIN_NAME.fullmatch(name) else f'"{escaped}"'
 
 
 def _option(text: str) -> str:
-    """With -F a text may name a file, and its type after a semicolon."""
+    """Return the option for a text. With -F it could name a file, and a type after a semicolon."""
     return "--form-string" if text.startswith(("@", "<")) or ";" in text else "-F"
 
 
 def _texts(value: Any) -> list[str]:
-    """A value as the texts of a multipart form, which has no null."""
+    """Return a value as the texts of a multipart form, which has no null."""
     entries = value if isinstance(value, list) else [value]
     return [entry if isinstance(entry, str) else _json(entry) for entry in entries if entry is not None]
 
@@ -118,13 +116,13 @@ def _argument(name: str, items: Mapping[str, str]) -> list[str]:
 
 
 def _field(value: Any) -> str:
-    """A value as a field of a multipart form: what is neither text nor a number goes as JSON."""
+    """Return a value as a literal for a multipart form. All but texts and numbers are sent as JSON."""
     is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
     return _literal(value if is_plain else _texts(value) if isinstance(value, list) else _json(value))
 
 
 def _literal(value: Any) -> str:
-    """As Python writes it, with double quotes."""
+    """Return a value as a literal of Python, with double quotes."""
     if isinstance(value, str):
         return _json(value)
     if isinstance(value, list):

@@ -1,4 +1,4 @@
-"""Seconds in words, which a line does not break; static/time.js says them so, too."""
+"""Seconds in words, with no line break in them. static/time.js has the same words."""
 
 from __future__ import annotations
 
@@ -22,7 +22,9 @@ def duration(seconds: float) -> str:
     if seconds < 0.1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return f"{round(seconds, 1)} s" if seconds < 10 else f"{seconds:.0f} s"  # 5 of a limit, 5.0 of a clock
+        return (
+            f"{round(seconds, 1)} s" if seconds < 10 else f"{seconds:.0f} s"
+        )  # a limit is "5 s", a measured time "5.0 s"
     minutes, rest = divmod(int(seconds), 60)
     return _pair(minutes, "min", rest, "s") if minutes < 60 else _pair(minutes // 60, "h", minutes % 60, "min")
 
@@ -37,7 +39,7 @@ def about(seconds: float) -> str:
 
 
 def usual(seconds: float) -> str:
-    """What runs take: 12 ms, 8.2 s, 45 s, 4 min"""
+    """A usual duration: 12 ms, 8.2 s, 45 s, 4 min"""
     return duration(seconds) if seconds < 10 else about(seconds)
 
 

@@ -13,7 +13,7 @@ from taskdesk.jobs.schema_rules import attributes, limits_in_words, plain_schema
 
 Texts = Mapping[str, Sequence[str]]
 
-_IN_A_ROW = {"text", "number", "date", "select"}  # the controls that an entry of a list may have
+_ENTRY_CONTROLS = {"text", "number", "date", "select"}  # that an entry of a list may have
 _NOTHING = {"": "–"}
 _TRUE = ("on", "true", "1", "yes")
 
@@ -23,7 +23,7 @@ class FormField:
     """One field. `control` is text, multiline, number, checkbox, select, choices, date, datetime, list, json or file.
 
     `values` are its texts: one, or those of a list. `bounds` are its limits in words, `limits` as HTML attributes.
-    `options` are what can be chosen, with the words for it. `entry` is one entry of a list.
+    `options` are the choices with their labels. `entry` is an entry of a list.
     """
 
     name: str
@@ -48,7 +48,7 @@ class FormField:
 
 
 def form_fields(spec: TaskSpec, texts: Texts | None = None, errors: Mapping[str, str] | None = None) -> list[FormField]:
-    """`texts` is what the fields hold (None: the defaults); `errors` is a sentence per wrong field."""
+    """Return the fields of a task with their texts (None: the defaults), and a sentence for each wrong field."""
     given = texts_of(defaults(spec)) if texts is None else texts
     required = spec.input_schema.get("required", [])
     return [
@@ -62,7 +62,7 @@ def defaults(spec: TaskSpec) -> dict[str, Any]:
 
 
 def texts_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Values as the texts of a form, those of a list one by one: what `taskdesk.jobs.parsing.read_fields` reads."""
+    """Return values as the texts of a form, one for each entry of a list. `parsing.read_fields` reads them back."""
     return {
         name: [_text(one) for one in (value if isinstance(value, list) else [value])] for name, value in values.items()
     }
@@ -72,7 +72,7 @@ def _field(name: str, schema: dict[str, Any], required: bool, texts: Sequence[st
     plain = plain_schema(schema)
     is_optional = plain is not schema
     control = _control(plain, is_optional)
-    is_open = control == "select" and (is_optional or required)  # nothing is chosen yet
+    is_open = control == "select" and (is_optional or required)  # starts with no choice
     options = _options(plain) if control in ("select", "choices") else {}
     return FormField(
         name=name,
@@ -92,7 +92,7 @@ def _field(name: str, schema: dict[str, Any], required: bool, texts: Sequence[st
 def _entry(schema: dict[str, Any]) -> FormField:
     plain = plain_schema(schema)
     control = _control(plain, is_optional=True)
-    control = control if control in _IN_A_ROW else "text"
+    control = control if control in _ENTRY_CONTROLS else "text"
     return FormField("", "", control, limits=_limits(control, plain), options=_NOTHING | _options(plain))
 
 
@@ -115,7 +115,7 @@ def _is_enumeration(schema: dict[str, Any]) -> bool:
 
 
 def _options(plain: dict[str, Any]) -> dict[str, str]:
-    """What can be chosen, of a list its entries."""
+    """Return the choices with their labels: for a list, those of its entries."""
     if plain.get("type") == "boolean":
         return {"true": "yes", "false": "no"}
     chosen = plain_schema(plain["items"]) if "items" in plain else plain
@@ -136,12 +136,15 @@ def _shown(control: str, texts: Sequence[str]) -> Sequence[str]:
 
 
 def as_local(text: str) -> str:
-    """A date-time as a browser's control has it, in UTC; static/zone.js makes it that of the viewer. Empty for none."""
+    """Return a date-time for a browser's control, in UTC, or an empty text if it is none.
+
+    static/zone.js changes it to the viewer's time zone.
+    """
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo:
             moment = moment.astimezone(UTC).replace(tzinfo=None)
-    except (ValueError, OverflowError):  # the first day of the year 1, seen from a zone ahead of UTC
+    except (ValueError, OverflowError):  # the first day of the year 1 in a zone ahead of UTC
         return ""
     return moment.isoformat(timespec="milliseconds" if moment.second or moment.microsecond else "minutes")
 

@@ -1,4 +1,4 @@
-"""The filters of the page of jobs: what its form says becomes the words of the API, and these become chips and tabs."""
+"""The filters of the list of jobs: its form becomes a query of the API, and this becomes chips and tabs."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from taskdesk.web.query import FILTERS
 
 RANGES = {"1h": "last hour", "1d": "last day", "7d": "last week"}
 TABS = ("queued", "running", "scheduled", "waiting", "succeeded", "failed", "canceled")
-_RARE = "waiting"  # only of jobs that depend on others: a tab of it is there when there are such
+_RARE = "waiting"  # has a tab only if there are such jobs
 _TIMES = ("since", "until")
 
 
 @dataclass(frozen=True)
 class Tab:
-    """`status` is empty for all jobs; `count` is None where it would take long to know."""
+    """`status` is empty for all jobs; `count` is None if it would take long to count them."""
 
     status: str
     count: int | None
@@ -38,7 +38,7 @@ class Chip:
 
 
 def tidy(query: MultiDict[str, str]) -> dict[str, str]:
-    """The query as links have it: nothing that is empty, and times as the API reads them.
+    """Return the query as links have it: without empty filters, and with times as the API reads them.
 
     The form's own word is `range`: how long ago, or "custom" for `since` and `until`, which are in UTC without a zone.
     """
@@ -55,13 +55,13 @@ def filters_of(words: Mapping[str, str]) -> dict[str, str]:
 
 
 def list_url(words: Mapping[str, str | None], endpoint: str = "pages.list_jobs") -> str:
-    """The address of a list. What a client sent is never an argument of `url_for`, which has names of its own."""
+    """Return the address of a list. `url_for` gets no names from a client, as some mean something to it."""
     query = urlencode({name: text for name, text in words.items() if text})
     return url_for(endpoint) + (f"?{query}" if query else "")
 
 
 def tabs(words: Mapping[str, str], queues: Sequence[Queue]) -> list[Tab]:
-    """Of all filters, only a queue leaves counts that cost nothing."""
+    """Return the tabs. They have counts only if no filter but a queue is set: others would cost too much."""
     others = {name: text for name, text in filters_of(words).items() if name != "status"}
     counts = None if others.keys() - {"queue"} else _counts(queues, others.get("queue"))
     current = words.get("status", "")
@@ -73,20 +73,20 @@ def tabs(words: Mapping[str, str], queues: Sequence[Queue]) -> list[Tab]:
 
 
 def _counts(queues: Sequence[Queue], name: str | None) -> dict[str, int]:
-    """How many jobs there are of each status, and "" of all; of the queue of this name, or of all."""
+    """Count the jobs of each status, and all under "", in the queue of this name or in all queues."""
     counted = [queue.jobs for queue in queues if name in (None, queue.name)]
     counts = {status: sum(jobs[status] for jobs in counted) for status in TABS}
     return {"": sum(counts.values()), **counts}
 
 
 def chips(words: Mapping[str, str]) -> list[Chip]:
-    """The filters but the status, which the tabs show."""
+    """Return a chip for each filter but the status, which the tabs show."""
     found = filters_of(words)
     return [Chip(name, text, list_url({**found, name: None})) for name, text in found.items() if name != "status"]
 
 
 def in_words(words: Mapping[str, str], count: int) -> str:
-    """So many of the jobs that these filters are about: "1,234 failed jobs of train_model"."""
+    """Return the number of jobs and their filters in words: "1,234 failed jobs of train_model"."""
     phrases = {
         "task": "of {}",
         "queue": "in the queue {}",
@@ -102,7 +102,7 @@ def in_words(words: Mapping[str, str], count: int) -> str:
 
 
 def range_in_words(since: str) -> str:
-    """`since` of a query: "in the last hour", "since 2026-03-31T12:00:00Z"."""
+    """Return a query's `since` in words: "in the last hour", "since 2026-03-31T12:00:00Z"."""
     if since in RANGES:
         return f"in the {RANGES[since]}"
     return f"in the last {since}" if re.fullmatch(r"\d+[mhd]", since) else f"since {since}"

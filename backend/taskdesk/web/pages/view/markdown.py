@@ -1,4 +1,4 @@
-"""Markdown as HTML that may stand on a page, whoever wrote it."""
+"""Markdown as HTML that is safe on a page, whoever wrote it."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table").disable("i
 
 
 def to_html(markdown: str, under: int) -> Markup:
-    """HTML in it is shown as text, and it can't load pictures from elsewhere.
+    """Return HTML. Tags in the Markdown are shown as text, and it can't load pictures from elsewhere.
 
-    Its headings come under one of level `under`.
+    Its headings are below a heading of level `under`.
     """
     tokens = _MARKDOWN.parse(markdown)
     for token in tokens:

@@ -1,4 +1,4 @@
-"""A table of a result: on the page its beginning, as CSV all of it."""
+"""A table of a result: its first rows for the page, and all of it as CSV."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Column:
 
 @dataclass(frozen=True)
 class TableView:
-    """What a page shows of a table; the counts are those of the whole."""
+    """The part of a table that a page shows. The counts are those of the whole table."""
 
     columns: list[Column]
     rows: list[list[Any]]
@@ -44,7 +44,7 @@ def _is_numeric(values: list[Any]) -> bool:
 
 
 def as_csv(table: dict[str, Any]) -> str:
-    """RFC 4180. It begins with a byte order mark, or a spreadsheet takes UTF-8 for something else.
+    """Return CSV as in RFC 4180, with a byte order mark, without which spreadsheets misread UTF-8.
 
     Text that a spreadsheet would run as a formula gets an apostrophe in front, as OWASP advises: what stands in a
     result may come from anybody's upload. Programs that want the text unchanged have the JSON.

@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-MAX_NODES = 2_000  # of one document; the rest is told by its number
-MAX_ENTRIES = 200  # of one object or list
+MAX_NODES = 2_000  # of one document; the rest is only counted
+MAX_ENTRIES = 200  # of one object or list; the rest is only counted
 MAX_DEPTH = 20
 MAX_TEXT = 2_000  # characters
-ON_A_LINE = 72  # characters that a small object or list may have to stand on one line
+MAX_LINE = 72  # characters of an object or list that stands on one line
 
 
 @dataclass
@@ -32,7 +32,7 @@ class Node:
 
 
 def tree(value: Any) -> Node:
-    """Level by level, so that what is left out of a large document is what lies deep."""
+    """Return the tree. It is built level by level, so that a large document loses its deepest nodes."""
     root = _node("", value, 0)
     groups = deque([(root, value)] if root.kind == "group" else [])
     room = MAX_NODES
@@ -69,7 +69,7 @@ def _kind(value: Any) -> str:
 
 def _is_short(value: dict[str, Any] | list[Any]) -> bool:
     entries = value.values() if isinstance(value, dict) else value
-    return len(value) < ON_A_LINE and not any(map(_is_full, entries)) and len(json_text(value)) <= ON_A_LINE
+    return len(value) < MAX_LINE and not any(map(_is_full, entries)) and len(json_text(value)) <= MAX_LINE
 
 
 def _is_full(value: Any) -> bool:
