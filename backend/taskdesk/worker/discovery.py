@@ -1,4 +1,4 @@
-"""Find the tasks of a package, and describe them: signatures become JSON Schemas.
+"""Find the tasks of a package and describe them: signatures become JSON Schemas.
 
 A file that can't be imported, or a function that can't be a task, is announced as broken with the reason; the
 others work.
@@ -33,7 +33,7 @@ AroundJob = Callable[[], AbstractContextManager[Any]]
 
 @dataclass(frozen=True)
 class LoadedTask:
-    """A task that this process can run. `validate` makes its arguments from what came from Redis."""
+    """A task that this process can run. `validate` turns JSON values into its arguments, or raises InvalidArguments."""
 
     spec: TaskSpec
     function: Callable[..., Any]
@@ -51,7 +51,7 @@ class LoadedTask:
 
 @dataclass(frozen=True)
 class TaskRegistry:
-    """All that this worker may run, by reference ("tasks.simple_task")."""
+    """Every task that this worker may run, by reference ("tasks.simple_task")."""
 
     tasks: dict[str, LoadedTask]
     catalog: Catalog
@@ -59,7 +59,7 @@ class TaskRegistry:
 
 
 def discover(settings: WorkerSettings) -> TaskRegistry:
-    """Import the package of tasks, and describe every public function that is defined in it."""
+    """Import the package of tasks and describe every public function that is defined in it."""
     package_name = settings.tasks
     tasks: dict[str, LoadedTask] = {}
     broken: list[BrokenModule] = []
@@ -71,8 +71,8 @@ def discover(settings: WorkerSettings) -> TaskRegistry:
             try:
                 loaded = _describe(package_name, function, settings)
                 if loaded.spec.reference in tasks:
-                    raise ValueError(f"another module has a task of the name {function.__name__!r} already: rename one")
-            except Exception as error:  # whatever is wrong with one task must not hide the others
+                    raise ValueError(f"another module has a task named {function.__name__!r}, too: rename one")
+            except Exception as error:  # one broken task must not hide the others
                 broken.append(BrokenModule(module=f"{module.__name__}.{function.__name__}", error=str(error)))
             else:
                 tasks[loaded.spec.reference] = loaded
@@ -95,7 +95,7 @@ def _modules(package_name: str, broken: list[BrokenModule]) -> Iterator[ModuleTy
 
 
 def _import_error(error: BaseException) -> str:
-    """The error in one line, and where it is, in the author's own file."""
+    """Return the error in one line, with the place in the author's own file."""
     if isinstance(error, SyntaxError):
         return f"{type(error).__name__}: {error.msg} ({Path(error.filename or '?').name}, line {error.lineno})"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
@@ -115,7 +115,7 @@ def _describe(package_name: str, function: Callable[..., Any], settings: WorkerS
     if options.queue not in settings.queues:
         raise ValueError(f"its queue {options.queue!r} is none of {', '.join(settings.queues)} (setting QUEUES)")
     if options.at_most_once and options.retries:
-        raise ValueError("it is to run at most once, and to be tried again: remove at_most_once or retries")
+        raise ValueError("it has both at_most_once and retries: remove one of them")
     if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
         raise ValueError("it is async: make it a plain function, and call asyncio.run in it")
     title, _, description = (inspect.getdoc(function) or function.__name__.replace("_", " ").capitalize()).partition(
@@ -152,17 +152,17 @@ def _arguments_model(function: Callable[..., Any]) -> type[BaseModel]:
 
 
 def _output_schema(function: Callable[..., Any]) -> dict[str, Any] | None:
-    """The JSON Schema of what the function says to return; None if it says nothing, or a file or a picture."""
+    """Return the JSON Schema of the return annotation; None if there is none, or it is a file or a picture."""
     returned = inspect.signature(function, eval_str=True).return_annotation
     try:
         schema = _inline_references(TypeAdapter(returned).json_schema(mode="serialization"))
-    except Exception:  # a class that pydantic does not know, a type that contains itself, …: the task runs all the same
+    except Exception:  # pydantic does not know the class, a type contains itself, …: the task runs all the same
         return None
     return None if _formats(schema) & PATH_FORMATS else schema or None
 
 
 def _refuse_paths(schema: dict[str, Any]) -> dict[str, Any]:
-    """Only an upload may become a path: a client could name any file of the worker with another."""
+    """Raise ValueError for a path that is no upload: with it, a client could name any file of the worker."""
     for name, parameter in schema.get("properties", {}).items():
         inner = [choice for choice in parameter.get("anyOf", [parameter]) if not is_file(choice)]
         if _formats(inner) & PATH_FORMATS:
@@ -174,7 +174,7 @@ def _refuse_paths(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _formats(node: Any) -> set[str]:
-    """Every format that occurs in a schema, however deep."""
+    """Return every format that occurs in a schema, at any depth."""
     if isinstance(node, list):
         return set().union(*map(_formats, node))
     if not isinstance(node, dict):
@@ -184,7 +184,7 @@ def _formats(node: Any) -> set[str]:
 
 
 def _inline_references(schema: dict[str, Any]) -> dict[str, Any]:
-    """Put each `$defs` entry where it is referred to. Arguments that contain themselves are not supported."""
+    """Replace each `$ref` by its `$defs` entry. Raise ValueError for a type that contains itself."""
     definitions = schema.pop("$defs", {})
 
     def inline(node: Any, inside: tuple[str, ...] = ()) -> Any:

@@ -1,4 +1,4 @@
-"""The worker's program: settings, discover the tasks, run jobs."""
+"""The worker's program: read the settings, discover the tasks, and run jobs in a pool of worker processes."""
 
 import logging
 import sys
@@ -17,11 +17,11 @@ def main() -> int:
     log = logging.getLogger("worker")
 
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # no task fails for what it prints
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a task may print anything
     registry = discover(settings)
     for broken in registry.catalog.broken:
         log.error("%s can't be used: %s", broken.module, broken.error)
-    log.info("%d tasks on queues %s", len(registry.tasks), ", ".join(settings.queues))
+    log.info("the worker serves %d tasks on queues %s", len(registry.tasks), ", ".join(settings.queues))
 
     meters = Meters(registry.tasks, settings.workers)
     listener = listen(settings.worker_metrics) if settings.worker_metrics else None

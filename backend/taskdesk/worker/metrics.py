@@ -1,6 +1,6 @@
-"""`/metrics` of the worker's program, for Prometheus: what its own processes do. What Redis knows, the web shows.
+"""`/metrics` of the worker's program, for Prometheus: figures of its own processes. The web has those of Redis.
 
-A process of its own answers, so no worker process has a thread, and a slow client keeps none from its jobs.
+A process of its own answers. So no worker process needs a thread, and a slow client keeps none from its jobs.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REQUEST_SECONDS = 5  # for a client to send its request; nobody else is answered
 
 
 class Figures:
-    """A collector for Prometheus."""
+    """A collector for prometheus-client."""
 
     def __init__(self, meters: Meters):
         self._meters = meters
@@ -39,10 +39,10 @@ class Figures:
         yield info
         alive = [row for row in meters.rows if _is_alive(row["pid"])]
         gauges = {
-            "start_time_seconds": ("When the program was started, in Unix time.", meters.began),
-            "processes": ("Worker processes that live.", len(alive)),
-            "running_jobs": ("Jobs that run now.", sum(row["running"] for row in alive)),
-            "redis_up": ("Whether Redis answers all worker processes: 1, else 0.", all(r["redis_up"] for r in alive)),
+            "start_time_seconds": ("Unix time at which the program started.", meters.began),
+            "processes": ("Worker processes that are alive.", len(alive)),
+            "running_jobs": ("Jobs that are running.", sum(row["running"] for row in alive)),
+            "redis_up": ("1 if Redis answers all worker processes, else 0.", all(r["redis_up"] for r in alive)),
             "resident_bytes": (
                 "Memory of the worker processes and their children.",
                 sum(resident_memory(row[name]) for row in alive for name in ("pid", "child") if row[name]),
@@ -55,20 +55,23 @@ class Figures:
 
     def _counters(self) -> Iterator[Metric]:
         total = self._meters.total
-        outages = "Times that a worker process found Redis away."
-        yield CounterMetricFamily("taskdesk_worker_redis_outages", outages, value=total("redis_outages"))
-        rescued = "Jobs that were taken from workers which were lost."
-        yield CounterMetricFamily("taskdesk_worker_rescued_jobs", rescued, value=total("rescued"))
-        handed_back = "Jobs that it could not run and handed back, each time."
-        yield CounterMetricFamily("taskdesk_worker_handed_back_jobs", handed_back, value=total("handed_back"))
+        counters = {
+            "redis_outages": ("Times that Redis stopped answering a worker process.", total("redis_outages")),
+            "rescued_jobs": ("Jobs that were taken from lost workers.", total("rescued")),
+            "handed_back_jobs": ("Times that a job was handed back for another worker.", total("handed_back")),
+        }
+        for name, (text, value) in counters.items():
+            yield CounterMetricFamily(f"taskdesk_worker_{name}", text, value=value)
         children = CounterMetricFamily("taskdesk_worker_children", "Child processes that ended.", labels=("end",))
         for end in ("recycled", "killed", "lost"):
             children.add_metric((end,), total(end))
         yield children
 
     def _runs(self) -> Iterator[Metric]:
-        jobs = CounterMetricFamily("taskdesk_worker_jobs", "Runs that have ended.", labels=("task", "outcome"))
-        runs = HistogramMetricFamily("taskdesk_worker_job_run_seconds", "Seconds that a run took.", labels=("task",))
+        jobs = CounterMetricFamily("taskdesk_worker_jobs", "Attempts that have ended.", labels=("task", "outcome"))
+        runs = HistogramMetricFamily(
+            "taskdesk_worker_job_run_seconds", "Seconds that an attempt took.", labels=("task",)
+        )
         for reference, its in self._meters.runs():
             task = reference.rpartition(".")[2]
             jobs.add_metric((task, "succeeded"), its.succeeded)
@@ -81,18 +84,23 @@ class Figures:
 
 
 def listen(address: str) -> socket.socket:
-    """A socket that listens at `host:port`. Raises SystemExit with status 2, and a sentence, if it can't."""
+    """Return a socket that listens at `host:port`. If it can't, print a sentence and raise SystemExit with status 2."""
     host, _, port = address.partition(":")
     try:
         return socket.create_server((host, int(port)))
     except (OSError, OverflowError) as error:
-        print(f"Can't listen on {address}: {error}. Set WORKER_METRICS to another, or to none.", file=sys.stderr)
+        print(
+            f"Can't listen on {address}: {error}. Set WORKER_METRICS to another address, or to an empty one.",
+            file=sys.stderr,
+        )
         raise SystemExit(2) from None
 
 
 def serve_metrics(listener: socket.socket, meters: Meters) -> None:
     """Answer until SIGTERM ends this process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # of a terminal: the pool sends its own signal
+    signal.signal(
+        signal.SIGINT, signal.SIG_IGN
+    )  # Ctrl-C in a terminal reaches all processes: the pool sends its own signal
     registry = CollectorRegistry()
     registry.register(Figures(meters))
     handler = MetricsHandler.factory(registry)
@@ -104,11 +112,11 @@ def serve_metrics(listener: socket.socket, meters: Meters) -> None:
 
 
 def _is_alive(pid: int) -> bool:
-    """Whether one of our own processes is there; 0 is none."""
+    """Return True if one of our own processes is there; 0 stands for none."""
     if not pid:
         return False
     try:
         os.kill(pid, 0)
-    except OSError:  # it has ended; its number may be another user's by now
+    except OSError:  # it has ended; its pid may be another user's by now
         return False
     return True

@@ -1,7 +1,7 @@
-"""The worker's own check of arguments, which plain RQ may have put in Redis without any.
+"""The worker's own check of arguments: plain RQ programs submit jobs without any.
 
-pydantic names all that is wrong: 1 MB of wrong entries took 200 to 700 MB. Here it stops at the first wrong entry of a
-list or an object, so that what an error costs depends on the task's signature alone.
+pydantic reports every wrong entry: 1 MB of them took 200 to 700 MB. Here it stops at the first wrong entry of a list or
+an object, so the cost of an error depends on the task's signature alone.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from pydantic_core import SchemaValidator
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 
 _CONTAINERS = {"list", "tuple", "set", "frozenset", "deque", "dict", "frozendict", "ordered-dict", "counter"}
-_NO_SCHEMAS = {"config", "default", "expected", "metadata"}  # members of a schema that may look like one
+_NO_SCHEMAS = {"config", "default", "expected", "metadata"}  # their values may look like schemas and are none
 
 
 def validator_of(model: type[BaseModel]) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    """A function that makes the arguments of a task from values of JSON. It raises InvalidArguments."""
+    """Return a function that turns JSON values into the arguments of a task. It raises InvalidArguments."""
     names = model.model_fields.keys()
-    # A class that has a validator of its own would be validated by that, in full.
+    # With prebuilt validators, a class that has its own would be validated by that one, which reports all.
     validator = SchemaValidator(_stopping_early(model.__pydantic_core_schema__), _use_prebuilt=False)
 
     def validate(values: dict[str, Any]) -> dict[str, Any]:
@@ -43,7 +43,7 @@ def _unknown(name: str) -> FieldError:
 
 
 def _stopping_early(schema: Any) -> Any:
-    """A copy of this core schema in which each container fails at its first wrong entry."""
+    """Return a copy of this core schema in which each container fails at its first wrong entry."""
     if isinstance(schema, (list, tuple)):
         return type(schema)(map(_stopping_early, schema))
     if not isinstance(schema, dict):

@@ -111,10 +111,10 @@ def test_a_catalog_from_before_results_were_announced_can_be_read(discover_sourc
         ("from taskdesk import task\n@task(queue='nowhere')\ndef f(): ...", "its queue 'nowhere' is none of high"),
         (
             "from taskdesk import task\n@task(at_most_once=True, retries=1)\ndef f(): ...",
-            "remove at_most_once or ret",
+            "both at_most_once and retries",
         ),
         ("def f(x: 'Undefined'): ...", "Undefined"),
-        ("def works(): ...", "another module has a task of the name 'works'"),
+        ("def works(): ...", "another module has a task named 'works'"),
     ],
 )
 def test_what_is_broken_is_announced_with_the_reason_and_the_others_work(discover_source, source, reason):

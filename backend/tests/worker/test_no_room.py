@@ -90,7 +90,7 @@ def test_while_redis_is_full_a_job_that_runs_is_canceled(jobs, reciting, leave, 
     wait_until(lambda: jobs.get(reciting).status == "canceled", what="the job is canceled")
 
     assert time.monotonic() - since < 5
-    assert "no room for the last words" in worker_process.log("worker")
+    assert "the last output of job" in worker_process.log("worker")
     assert jobs.delete(reciting) == ["canceled"]
 
 

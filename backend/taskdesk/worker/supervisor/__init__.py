@@ -1,1 +1,1 @@
-"""The process that watches: it registers, sends heartbeats, takes commands, and never runs a job."""
+"""The process that forks the child and watches it. It registers, sends heartbeats, obeys commands, and runs no job."""

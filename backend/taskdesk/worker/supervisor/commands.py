@@ -1,4 +1,4 @@
-"""What RQ's tools send to a worker: stop a job, shut down, kill the child."""
+"""The commands that RQ's tools send to a worker: stop a job, shut down, kill the child."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Commands:
         self._pubsub.subscribe(self._channel)
 
     def read(self) -> Iterator[tuple[str, str]]:
-        """Those that have come: their name and, if they are about a job, its id. What can't be read is passed over.
+        """Return the name of each command that has arrived, and the id of its job or "". Skip what is unreadable.
 
         Raises RedisError.
         """
@@ -34,7 +34,7 @@ class Commands:
                 command = json.loads(message["data"])
                 name, job_id = command["command"], command.get("job_id")
             except (ValueError, TypeError, KeyError, AttributeError):
-                log.warning("a command can't be read: %.100r", message["data"])
+                log.warning("a command to this worker is unreadable and ignored: %.100r", message["data"])
             else:
                 yield name, job_id or ""
 

@@ -1,11 +1,11 @@
-"""Detect a child that shows no sign of life while no function runs. No time limit would end it.
+"""Detect a child that hangs while no function runs: no time limit would end it.
 
-A thread that a task has left may hold the GIL in C, a log handler of a library may never return, somebody may have
-stopped the process. The child writes into shared memory at each step (activity.py), and whenever it wakes up while it
-waits for a job or for Redis, so one that only waits is never silent for long.
+A thread that a task has left may hold the GIL in C, a log handler of a library may never return, or somebody may have
+stopped the process. The child writes a sign of life into shared memory (activity.py) at each step, and whenever it
+wakes up while it waits for a job or for Redis. So a child that only waits is never silent for long.
 
-Only time that the supervisor has seen counts: if it was stopped itself, its child may have had no chance to run. Nor
-does a time count in which Redis did not answer.
+Time counts only while the supervisor looks, since its child may have been stopped together with it, and while Redis
+answers.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ class HangDetector:
         self.begin()
 
     def begin(self) -> None:
-        """Count anew."""
+        """Start to count from zero."""
         self._sign = self._activity.sign_of_life()
         self._looked = time.monotonic()
         self._seconds = 0.0
 
     def is_too_long(self, running: RunningJob | None, *, is_redis_away: bool) -> bool:
-        """Return True if the child has to be killed. To be asked at each look at the child."""
+        """Return True if the child has to be killed. Call this at each look at the child."""
         if is_redis_away or self.is_broken() or (running and running.is_at_work):
             self.begin()
             return False

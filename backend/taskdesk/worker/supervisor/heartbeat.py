@@ -1,4 +1,4 @@
-"""The worker's sign of life: that it lives, what it runs, and what has succeeded since the last."""
+"""The worker's heartbeat. It tells Redis which job runs, and how many have succeeded since the last heartbeat."""
 
 from __future__ import annotations
 
@@ -20,7 +20,11 @@ REPORT_AFTER_SECONDS = 0.1  # shorter jobs are in no heartbeat
 
 
 class Verdict(NamedTuple):
-    """What Redis answers. `job`: "go on", "stop" or "drop". Not `is_whole`: our record was lost, or taken for dead."""
+    """What Redis answers.
+
+    `is_whole`: the worker's record is there; otherwise it was lost, or others took the worker for lost. `job`: "go on",
+    "stop", or "drop" if the running job is no longer this worker's.
+    """
 
     is_whole: bool
     job: bytes

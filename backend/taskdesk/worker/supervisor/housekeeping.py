@@ -1,4 +1,4 @@
-"""What somebody has to do now and then: tidy RQ's registries, keep the catalog, remove what has expired."""
+"""Housekeeping, by one worker at a time: tidy RQ's registries, keep the catalog alive, remove what has expired."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from taskdesk.jobs.catalog import Catalog, announce
 from taskdesk.service import clock
 from taskdesk.worker.supervisor.retention import Sweeper
 
-STUCK_SECONDS = 60
+STUCK_SECONDS = 60  # after a stock worker has popped a job and not begun it
 INTERVAL_SECONDS = 30.0
 BEHIND_SECONDS = 2.0  # instead, while there is more to do
 
@@ -24,7 +24,7 @@ log = logging.getLogger("worker")
 
 
 class _IntermediateQueue(IntermediateQueue):
-    """Where stock workers keep what they have just popped. Workers tell each other by Redis's clock since when."""
+    """Jobs that stock workers have just popped. The time since when is by Redis's clock, for all workers."""
 
     def set_first_seen(self, job_id: str) -> bool:
         return bool(self.connection.set(self.get_first_seen_key(job_id), clock.now(), nx=True, ex=24 * 3600))
@@ -51,17 +51,17 @@ class Housekeeping:
                 self._next = time.monotonic() + BEHIND_SECONDS
         except RedisError:
             raise
-        except Exception:  # in RQ's code, of a damaged job: no reason to end a worker
+        except Exception:  # RQ's code has found a damaged job: no reason to end a worker
             log.exception("housekeeping failed")
 
     def _do(self) -> bool:
-        """The registries of one queue at a time; whether there is more to sweep.
+        """Sweep, and tidy the registries of the next queue; return True if there is more to sweep.
 
-        To sweep comes first: it makes room, and the rest needs some.
+        The sweep comes first: it makes the room that the rest needs.
         """
         is_behind = self._sweeper.sweep()
         queue, redis = next(self._queues), self._worker.connection
-        now = clock.sync(redis)  # by its own clock a worker that is a day ahead would empty them
+        now = clock.sync(redis)  # by its own clock, a worker that is a day ahead would empty the registries
         queue.finished_job_registry.cleanup(now)
         queue.failed_job_registry.cleanup(now)
         worker_registration.clean_worker_registry(queue)

@@ -1,7 +1,7 @@
-"""Forget what has expired: index entries whose job is gone, files whose job is gone, jobs over the cap.
+"""Remove the index entries and files of jobs that are gone, and the oldest jobs over MAX_JOBS.
 
-Redis removes an expired job by itself; this removes what belonged to it. One worker at a time does it, in slices, so
-that no pass is long however many jobs there are.
+Redis itself removes an expired job; this removes what belonged to it. One worker at a time does it, in slices, so no
+sweep takes long however many jobs there are.
 """
 
 from __future__ import annotations
@@ -35,25 +35,25 @@ class Sweeper:
         self._store = store
         self._settings = settings
         self._steps = self._rounds()
-        self._folders = store.job_ids()  # those of a round through the store that are left
-        self._orphans: list[str] = []  # jobs that are gone, and their files not yet
-        self._gone = 0  # that this sweep has removed
+        self._folders = store.job_ids()  # the rest of a round through the store
+        self._orphans: list[str] = []  # jobs that are gone, and whose files are not
+        self._removed = 0  # entries, jobs and folders, by this sweep
 
     def sweep(self) -> bool:
         """Return True if a full batch was removed and the next run should come soon."""
         if not ALWAYS_RUN(self._redis, "SET", SWEEP_LOCK, "1", "NX", "EX", 20):
             return False
-        self._gone = 0
+        self._removed = 0
         until = time.monotonic() + SWEEP_SECONDS
         for is_round_over in self._steps:
             if is_round_over or time.monotonic() > until:
                 break
         else:
-            self._steps = self._rounds()  # an error has ended it: a generator that has raised gives nothing any more
+            self._steps = self._rounds()  # a generator that has raised yields nothing any more
         while self._enforce_cap() and time.monotonic() < until:
             pass
         self._remove_orphaned_files()
-        is_behind = self._gone >= SLICE_ENTRIES or bool(self._orphans)
+        is_behind = self._removed >= SLICE_ENTRIES or bool(self._orphans)
         if is_behind:
             self._redis.expire(SWEEP_LOCK, 1)
         return is_behind
@@ -86,14 +86,14 @@ class Sweeper:
 
     def _forget_gone(self, index: str, job_ids: Sequence[str]) -> None:
         gone = self._without_job(job_ids)
-        self._gone += len(gone)
+        self._removed += len(gone)
         if gone and index == JOBS:
             self._remember(gone)
         if gone:
             self._redis.zrem(index, *gone)
 
     def _add_by_owner(self, taken: Counter[bytes], entries: Sequence[tuple[bytes, float]]) -> None:
-        """Add the bytes of these jobs to what their owners' take; index them by owner."""
+        """Add the bytes of these jobs to the sums of their owners, and index the jobs by owner."""
         for start in range(0, len(entries), _COUNTED_JOBS):
             part = entries[start : start + _COUNTED_JOBS]
             answer = OWNERS(self._redis, *[word for job_id, number in part for word in (number, job_id)])
@@ -101,14 +101,14 @@ class Sweeper:
                 taken[owner] += size
 
     def _tell_of_owners(self, taken: Counter[bytes], owners: Sequence[bytes]) -> None:
-        """Let submits know what was counted; `owners` had jobs before."""
+        """Write the sums, by which submits are limited. Forget those of `owners` that have no job any more."""
         for owner, size in taken.items():
             ALWAYS_RUN(self._redis, "HSET", BYTES, owner, size)
         if gone := [owner for owner in owners if owner not in taken]:
             self._redis.hdel(BYTES, *gone)
 
     def _remember(self, job_ids: Sequence[str]) -> None:
-        """Let it be known for some time that these jobs were there."""
+        """Note the ids of jobs that are gone, so that the web can answer 410."""
         now = clock.now()
         for start in range(0, len(job_ids), MAX_BATCH):
             entries = [part for job_id in job_ids[start : start + MAX_BATCH] for part in (now, job_id)]
@@ -133,9 +133,9 @@ class Sweeper:
         return [JOBS, *by_status, *(registry_key(Status.CANCELED.rq, queue) for queue in self._settings.queues), *named]
 
     def _enforce_cap(self) -> bool:
-        """Over MAX_JOBS that have ended, those that would expire first go now; whether there are more of them.
+        """Remove the ended jobs over MAX_JOBS that would expire first; return True if more are left.
 
-        Kept ones are not touched. RQ scores canceled jobs by their end: they go before all others.
+        Kept jobs stay. RQ scores canceled jobs by their end, so they go before all others.
         """
         registries = [registry_key(status.rq, queue) for status in FINAL for queue in self._settings.queues]
         with self._redis.pipeline(transaction=False) as pipeline:
@@ -151,19 +151,19 @@ class Sweeper:
         if ids:
             DELETE(self._redis, *ids)
             for registry in registries:
-                self._redis.zrem(registry, *ids)  # of a job that had gone before
+                self._redis.zrem(registry, *ids)  # also the entry of a job that was gone already
             self._remember(ids)
-        self._gone += len(ids)
+        self._removed += len(ids)
         return len(ids) == MAX_BATCH
 
     def _remove_orphaned_files(self) -> None:
-        """Go on with the round through the store for a moment: who sweeps has to beat, too."""
+        """Go on with the round through the store, for a moment only: this worker's heartbeats have to go on."""
         until = time.monotonic() + SWEEP_FILES_SECONDS
         if not self._orphans:
             self._orphans = self._without_job(self._next_folders(until))
         while self._orphans and time.monotonic() < until + SWEEP_FILES_SECONDS:
             self._store.delete(self._orphans.pop())
-            self._gone += 1
+            self._removed += 1
 
     def _next_folders(self, until: float) -> list[str]:
         old = []

@@ -1,4 +1,4 @@
-"""How jobs end that neither their task nor the child that ran them has ended: that has died, or a worker was lost."""
+"""End jobs whose child has died before it could end them, and those of lost workers."""
 
 from __future__ import annotations
 
@@ -35,8 +35,6 @@ log = logging.getLogger("worker")
 
 
 class Settlement:
-    """Of the jobs that this worker's supervisor ends: those of its child, and those of lost workers."""
-
     def __init__(
         self,
         redis: Redis,
@@ -64,7 +62,7 @@ class Settlement:
     # What the child has left
 
     def end_unconfirmed(self, loss: Loss, *, has_to_make_way: bool) -> None:
-        """The job before the one that runs, if Redis may not know how that has ended."""
+        """End the job before the one that runs, if Redis may not know how it has ended."""
         ending = self._activity.read_unconfirmed()
         if ending and has_to_make_way:
             self.make_way(ending)
@@ -72,16 +70,16 @@ class Settlement:
             self.release("lost", Failure.of_loss(loss), ending)
 
     def send_output(self, running: RunningJob) -> None:
-        """What it has printed and Redis does not have yet. If Redis is full, its last words are lost: it has to end."""
+        """Send what the job has printed and Redis does not have yet. If Redis is full, the job ends without it."""
         try:
             self._output.send(self._redis, running.job_id, ttl=int(running.timeout) + EVENTS_TTL_SECONDS)
         except ResponseError as error:
             if not is_out_of_memory(error):
                 raise
-            log.warning("Redis has no room for the last words of job %s", running.job_id)
+            log.warning("Redis is full: the last output of job %s is lost", running.job_id)
 
     def make_way(self, running: RunningJob) -> None:
-        """The job's time to end before its worker does is over: it goes back, unless it is to run at most once."""
+        """Requeue a job whose worker stops now. A job that is to run at most once fails instead."""
         task = self._task_of(running.job_id)
         if task and task.options.at_most_once:
             self.release("failed", Failure.of_loss(WORKER_STOPPED), running)
@@ -114,7 +112,10 @@ class Settlement:
     # What is due, and what lost workers have left
 
     def tick(self) -> int:
-        """Queue what is due, and take over what lost workers held; what tick.lua answers."""
+        """Queue the jobs that are due, take those of lost workers, tell dependents.
+
+        Return 1 if this worker schedules, 2 if more is due now, else 0.
+        """
         lost = Failure.of_loss(WORKER_LOST)
         schedules, parents, jobs, wanted = TICK(
             self._redis, self._worker_name, now_text(), lost.error, lost.packed_traceback, *self._queues
@@ -152,7 +153,7 @@ class Settlement:
                 self._redis.srem(PARENTS, job_id)
 
     def _count_failure(self, job_id: str, seconds: float | None) -> None:
-        """For the statistics of its task: a child that died could not."""
+        """Count the failure in the statistics of the job's task: a child that has died could not."""
         if task := self._task_of(job_id):
             self._statistics.add(task.spec.reference, succeeded=False, run=seconds, wait=None)
             self._statistics.write()

@@ -1,4 +1,4 @@
-"""The supervisor's signals: they set a flag, and wake up who waits."""
+"""The supervisor's signals: they set a flag, and wake up a select."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Any
 
 
 class StopSignals:
-    """`is_set`: the worker is to stop. Within the block SIGTERM and SIGINT set it."""
+    """`is_set`: the worker has to stop. SIGTERM and SIGINT set it within the block."""
 
     def __init__(self) -> None:
         self.is_set = False
 
     def __enter__(self) -> int:
-        """A descriptor that can be read when a signal has come, that of a child that has ended, too."""
+        """Return a descriptor that can be read when a signal has come, including SIGCHLD."""
         self._ends = os.pipe()
         for end in self._ends:
             os.set_blocking(end, False)
