@@ -35,7 +35,7 @@ def test_a_file_for_which_there_is_no_room_fails_its_job_alone(jobs, registry, r
 
     assert jobs.get(without.id).status == "succeeded"
     assert jobs.get(with_files.id).error["title"] == "Disk full"
-    assert "There is no room for 13 bytes more" in jobs.get(with_files.id).error["detail"]
+    assert "There is no room for 13 more bytes" in jobs.get(with_files.id).error["detail"]
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["ballast"]
 
 
@@ -47,7 +47,7 @@ def test_a_result_whose_last_files_find_no_room_leaves_none(jobs, registry, run_
     run_worker()
 
     assert jobs.get(job.id).error["title"] == "Disk full"
-    assert "There is no room for 13 bytes more" not in jobs.get(job.id).error["detail"]  # the first had some
+    assert "There is no room for 13 more bytes" not in jobs.get(job.id).error["detail"]  # the first had some
     assert [path.name for path in small_disk.rglob("*") if path.is_file()] == ["ballast"]
 
 
