@@ -43,7 +43,7 @@ NEVER_IMPORTS = {
     "web.access": {"web.api", "web.pages"},
     "web.metrics": {"web.api", "web.pages"},
     "web.api": {"web.pages"},
-    "web.pages.view": {"web.api", "web.access"},
+    "web.pages.view": {"web.api", "web.access", "web.context", "web.links"},
 }
 # The module that forks the child, and what it runs there.
 MAY_CROSS = {"taskdesk.worker.supervisor.worker": "taskdesk.worker.child.loop"}
@@ -110,6 +110,14 @@ def test_each_part_of_the_package_is_on_the_map():
     }
 
     assert parts == set(MAY_IMPORT)
+
+
+def test_no_page_imports_another():
+    pages = sorted((BACKEND / "taskdesk/web/pages").glob("[a-z]*.py"))
+    found = {(path.name, name) for path in pages for name in _imports(path) if name.startswith("taskdesk.web.pages.")}
+
+    assert len(pages) >= 10
+    assert {(page, name) for page, name in found if not name.startswith("taskdesk.web.pages.view")} == set()
 
 
 @pytest.mark.parametrize("folder", NEVER_IMPORTS)

@@ -77,7 +77,7 @@ def test_jobs_of_a_list_that_find_no_room_are_told_from_those_that_can_not_be_re
     page = client.post("/jobs", data={"action": "retry", "expected_count": "1", "id": full}, follow_redirects=True)
 
     assert done.json["outcomes"] == {"refused": 1, "skipped": 2}
-    assert "1 found no room: try again later." in page.text
+    assert "1 refused for lack of room; try again later." in page.text
 
 
 def test_what_was_accepted_and_other_queues_are_answered_all_the_same(post, full):

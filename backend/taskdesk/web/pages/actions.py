@@ -9,7 +9,6 @@ from werkzeug.wrappers import Response
 
 from taskdesk.jobs.action import Action, act_on_one
 from taskdesk.jobs.actions import ACTIONS
-from taskdesk.jobs.job import Job
 from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
@@ -28,8 +27,3 @@ def _view(action: Action) -> Callable[[str], Response]:
         return redirect(url_for("pages.show_job", job_id=shown, done=action.name), 303)
 
     return act_on_job
-
-
-def notice(job: Job, done: str) -> str:
-    """Return a sentence for the action that was done, if the job shows it: anybody can write an address."""
-    return ACTIONS[done].notice(job) if done in ACTIONS else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from typing import Any
 
@@ -18,11 +17,10 @@ from taskdesk.web.access.roles import needs
 from taskdesk.web.bulk import act_on_all, matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.pages.view.filters import filters_of, in_words, list_url, tidy
+from taskdesk.web.pages.view.outcomes import DONE_PARAMETER
 from taskdesk.web.query import job_filter
 
-DONE_PARAMETER = "done"  # in the query of the list: what was done, as "cancel.canceled-12.skipped-1"
 NAMED_JOBS = 10  # of which the question shows the names
-_COUNTED = re.compile(r"(\w+)-([0-9]{1,9})")
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -48,20 +46,6 @@ def act_on_jobs() -> Response | str | tuple[str, int]:
     outcomes = [f"{word}-{count}" for word, count in act_on_all(action, ids).items()]
     done = ".".join([action.name, *outcomes])
     return redirect(list_url({**tidy(request.args), DONE_PARAMETER: done}), 303)
-
-
-def done_in_words(done: str) -> str:
-    """ "1,230 deleted, 4 running or gone already."; empty if nothing was done."""
-    name, _, outcomes = done.partition(".")
-    action = ACTIONS.get(name)
-    if action is None:
-        return ""
-    if not outcomes:
-        return "No job was chosen."
-    words = {effect.word: effect.many for effect in action.effects.values()}
-    words |= {"refused": "found no room: try again later", "skipped": action.skipped}
-    told = [f"{int(count):,} {words[word]}" for word, count in _COUNTED.findall(outcomes) if word in words]
-    return f"{', '.join(told)}." if told else ""
 
 
 def _expected(text: str | None) -> int | None:

@@ -12,10 +12,10 @@ from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
 from taskdesk.web.context import desk
 from taskdesk.web.links import job_object, result_parts
-from taskdesk.web.pages.actions import notice
 from taskdesk.web.pages.view.downloads import forms_of
 from taskdesk.web.pages.view.hints import hint_for
 from taskdesk.web.pages.view.markdown import to_html
+from taskdesk.web.pages.view.outcomes import notice
 from taskdesk.web.pages.view.progress_estimate import progress_estimate
 from taskdesk.web.pages.view.tables import table_view
 from taskdesk.web.pages.view.timeline import timeline

@@ -15,10 +15,10 @@ from taskdesk.jobs.job import Job
 from taskdesk.service import clock
 from taskdesk.web.access.roles import reads
 from taskdesk.web.context import desk
-from taskdesk.web.pages.bulk import DONE_PARAMETER, done_in_words
 from taskdesk.web.pages.view.durations import duration
 from taskdesk.web.pages.view.fields import as_local
 from taskdesk.web.pages.view.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
+from taskdesk.web.pages.view.outcomes import DONE_PARAMETER, done_in_words
 from taskdesk.web.query import MAX_PAGE, PAGED, job_filter, once_each, page_limit
 
 ROWS = 50
