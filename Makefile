@@ -21,7 +21,7 @@ PYTEST = cd backend && env -u FAULTS ../$(VENV)/bin/python -m pytest -n 4 --no-l
 test: $(VENV)/dev.stamp ## run the tests that fit into four minutes; make test ARGS="-k word" runs some
 	$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: $(VENV)/dev.stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
+test-all: $(VENV)/dev.stamp .venv-rq2/stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
 	$(PYTEST) $(ARGS)
 
 check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
@@ -69,9 +69,10 @@ lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade 
 	cd backend && $(COMPILE) pyproject.toml --extra dashboard -c requirements/dev.txt -o requirements/dashboard.txt
 	cd backend && $(COMPILE) pyproject.toml --extra reload -c requirements/dev.txt -o requirements/reload.txt
 	cd backend && $(COMPILE) requirements/bench.in -o requirements/bench.txt
+	cd backend && $(COMPILE) requirements/rq2.in -o requirements/rq2.txt
 
 clean: ## remove the virtual environment and caches; data/ stays
-	rm -rf $(VENV) .venv-bench
+	rm -rf $(VENV) .venv-bench .venv-rq2
 	find backend -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -rf backend/.pytest_cache backend/.mypy_cache backend/.ruff_cache backend/.hypothesis
 
@@ -85,10 +86,10 @@ $(VENV)/%.stamp: $(LOCKS)/%.txt $(VENV)/uv.stamp
 	  || $(VENV)/bin/python -m pip install -q --no-deps --no-build-isolation -e backend
 	@touch $@
 
-.venv-bench/stamp: $(LOCKS)/bench.txt $(VENV)/uv.stamp
-	@$(PYTHON) -m venv --clear .venv-bench
-	@VIRTUAL_ENV=.venv-bench $(UV) pip install -q --require-hashes -r $< \
-	  || .venv-bench/bin/python -m pip install -q --require-hashes -r $<
+.venv-%/stamp: $(LOCKS)/%.txt $(VENV)/uv.stamp
+	@$(PYTHON) -m venv --clear $(@D)
+	@VIRTUAL_ENV=$(@D) $(UV) pip install -q --require-hashes -r $< \
+	  || $(@D)/bin/python -m pip install -q --require-hashes -r $<
 	@touch $@
 
 $(VENV)/uv.stamp: $(LOCKS)/uv.txt

@@ -7,7 +7,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -32,6 +31,7 @@ from taskdesk.worker.discovery import TaskRegistry, discover
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.supervisor.worker import TaskWorker
 from tests.conformity import ConformityClient
+from tests.waiting import wait_until as wait_until
 
 BACKEND = Path(__file__).resolve().parents[1]
 
@@ -60,21 +60,6 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
-
-
-def wait_until(condition: Callable[[], Any], *, seconds: float = 60, what: str = "") -> Any:
-    """Poll until the condition is true, and return its value. Tests wait for nothing else without an event.
-
-    The pause grows, because each poll takes time from the process that the test waits for.
-    """
-    deadline, pause = time.monotonic() + seconds, 0.02
-    while time.monotonic() < deadline:
-        value = condition()
-        if value:
-            return value
-        time.sleep(pause)
-        pause = min(pause * 1.2, 0.2)
-    pytest.fail(f"not within {seconds} s: {what or condition}")
 
 
 class RedisServer:

@@ -192,7 +192,7 @@ def test_what_is_not_json_is_shown_as_text_and_never_loaded(get, submit, redis, 
     redis.xadd(f"rq:results:{job_id}", {"type": 1, "return_value": base64.b64encode(pickled + b"\xff")})
     worker = Worker(["default"], connection=redis, name="stock")
     worker.register_birth()
-    worker.set_current_job_id(job_id)
+    redis.hset(worker.key, "current_job", job_id)
 
     shown = get(f"/0/data/job/{job_id}.json").json
     listed = get("/0/data/jobs/default/finished/8/asc/1.json").json["jobs"]

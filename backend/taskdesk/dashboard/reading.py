@@ -11,6 +11,7 @@ from redis import Redis
 from rq import Queue, Worker
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
+from rq.utils import as_text
 from rq_dashboard import web
 
 REGISTRIES = ("scheduled", "deferred", "started", "finished", "failed", "canceled")
@@ -43,8 +44,15 @@ class ShownWorker(Worker):
     job_class = ShownJob
 
     def get_current_job(self) -> Job | None:
-        """Return None for a job that is gone. RQ raises, and one such worker would make the whole list a 404."""
+        """Return the job that a worker of RQ 2 or 3, or one of ours, is running; None for a job that is gone.
+
+        Only RQ 3 has an index of executions. RQ 2 and our workers name the job in the worker's record. For a job that
+        is gone RQ raises, and one such worker would make the whole list a 404.
+        """
         with suppress(NoSuchJobError):
+            job_id = self.connection.hget(self.key, "current_job")
+            if job_id:
+                return self.job_class.fetch(as_text(job_id), self.connection, self.serializer)
             return super().get_current_job()
         return None
 

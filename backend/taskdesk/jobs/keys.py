@@ -26,6 +26,7 @@ RQ_QUEUES = "rq:queues"  # set: the keys of RQ's queues
 RQ_WORKERS = "rq:workers"  # set: the keys of RQ's workers
 RQ_SUSPENDED = "rq:suspended"  # string: there while `rq suspend` holds all workers
 WIP = "wip"  # RQ's registry of the jobs that are running
+READY = "ready"  # RQ's registry of the jobs whose dependencies are met and that have not been queued yet
 
 LEASE_SECONDS = 30  # without a heartbeat, after which a worker counts as lost
 
@@ -100,6 +101,11 @@ def foreign_key(queue: str) -> str:
 
 def worker_key(name: str) -> str:
     return f"rq:worker:{name}"
+
+
+def worker_executions_key(worker: str) -> str:
+    """Set: "<job>:<execution>" of what the worker is running, since RQ 3."""
+    return f"rq:worker:{worker}:executions"
 
 
 def commands_key(worker: str) -> str:

@@ -25,7 +25,7 @@ class Status(StrEnum):
     RUNNING = "running", "started"
     SUCCEEDED = "succeeded", "finished"
     FAILED = "failed", "failed"
-    WAITING = "waiting", "deferred"
+    WAITING = "waiting", "deferred", "ready_to_enqueue", "rate_limited"
     SCHEDULED = "scheduled", "scheduled"
     CANCELED = "canceled", "canceled", "stopped"
 

@@ -20,12 +20,14 @@ from rq.worker import BaseWorker
 
 from taskdesk.jobs.fields import FOREIGN, RESULT_KINDS, STOP
 from taskdesk.jobs.keys import PARENTS, WAKE, events_key, log_key, registry_key
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import EXPIRE, REINDEX
 from taskdesk.service import clock
-from taskdesk.worker.scripts import COUNT_SUCCESS
+from taskdesk.worker.scripts import COUNT_SUCCESS, ENQUEUE_READY
 from taskdesk.worker.settings import WorkerSettings
 
-SLICE_DEPENDENTS = 500  # queued in one transaction, which takes about 0.3 s
+SLICE_DEPENDENTS = 500  # moved in one transaction, which takes about 0.3 s
+READY_BATCH = 100  # jobs that one script queues
 
 
 class TaskJob(Job):
@@ -45,16 +47,8 @@ class Stopped(Exception):
     """Stopped: the job was asked to stop before Redis heard of its success, so it does not count as one."""
 
 
-class _ClockedQueue(Queue):
-    """What it queues is queued by Redis's clock, as all other jobs."""
-
-    def _prepare_for_queue(self, job: Job) -> None:
-        super()._prepare_for_queue(job)
-        job.enqueued_at = clock.utc_now()
-
-
 def _only(wanted: Set[str]) -> type[TaskJob]:
-    """Return a class that fetches these jobs only: RQ queues all dependents that it can fetch, in one transaction."""
+    """Return a class that fetches these jobs only: RQ moves all dependents that it can fetch, in one transaction."""
 
     class SliceJob(TaskJob):
         @classmethod
@@ -64,25 +58,36 @@ def _only(wanted: Set[str]) -> type[TaskJob]:
     return SliceJob
 
 
-class _OwnedQueue(_ClockedQueue):
-    """RQ asks it for dependents within the transaction that ends a job: here we check that the job is still ours and
-    was not asked to stop.
-    """
+class _Queue(Queue):
+    """The queue of a job that ends."""
 
     job_class = TaskJob
-    check: Callable[[Pipeline], None]
+    check: Callable[[Pipeline], None] = staticmethod(lambda pipeline: None)
 
-    def enqueue_dependents(self, job: Job, pipeline: Pipeline | None = None, *args: Any, **kwargs: Any) -> None:
+    def move_dependents_to_ready(
+        self,
+        job: Job,
+        pipeline: Pipeline | None = None,
+        exclude_job_id: str | None = None,
+        refresh_job_status: bool = True,
+    ) -> dict[str, list[str]]:
+        """Check first that the job is still ours: RQ calls this within the transaction that ends the job."""
         if pipeline is not None:
             self.check(pipeline)
-        super().enqueue_dependents(job, pipeline, *args, **kwargs)
+        return super().move_dependents_to_ready(job, pipeline, exclude_job_id, refresh_job_status)
+
+    def enqueue_ready_jobs_by_queue(self, job_ids_by_queue_name: dict[str, list[str]]) -> None:
+        """Queue them a hundred in one step, by Redis's clock and indexed. RQ needs a transaction for each job."""
+        for queue, job_ids in job_ids_by_queue_name.items():
+            for start in range(0, len(job_ids), READY_BATCH):
+                ENQUEUE_READY(self.connection, now_text(), queue, *job_ids[start : start + READY_BATCH])
 
 
 class _Worker(BaseWorker):
     connection_timeout = 1  # seconds, at least; RQ would wait as long as a worker may be idle
     kinds = ""
 
-    def cleanup_execution(self, job: Job, pipeline: Pipeline) -> None:
+    def cleanup_execution(self, job: Job, pipeline: Pipeline, execution: Execution | None = None) -> None:
         """As RQ's own, but for the worker's record, which our scripts keep. It is within the transaction.
 
         So is what we add: if the answer is lost, nobody could add it later.
@@ -91,9 +96,8 @@ class _Worker(BaseWorker):
         pipeline.eval(COUNT_SUCCESS.source, 0, job.origin)
         pipeline.eval(REINDEX.source, 0, job.origin, job.id)
         pipeline.publish(WAKE, job.id)
-        if self.execution:
-            self.execution.delete(job=job, pipeline=pipeline)
-            self.execution = None
+        if execution:
+            execution.delete(job=job, pipeline=pipeline)
         result_ttl = job.get_result_ttl(self.default_result_ttl)
         if result_ttl != 0:
             pipeline.hset(job.key, RESULT_KINDS, self.kinds)
@@ -102,6 +106,8 @@ class _Worker(BaseWorker):
             pipeline.eval(EXPIRE.source, 0, job.id, result_ttl)
         elif status == JobStatus.STARTED:  # its result is not kept: RQ has deleted the job
             pipeline.delete(log_key(job.id), events_key(job.id))
+        elif status == JobStatus.QUEUED:  # it repeats at once
+            pipeline.hset(job.key, "enqueued_at", now_text())
         ahead = round(time.time() - clock.now())
         if ahead:  # RQ has said by this machine's clock when the job expires, or runs again
             for kind in ("finished", "scheduled"):
@@ -130,30 +136,25 @@ class RQFallback:
             return
         execution = Execution(execution_id, job_id, self._redis, self._worker.name)
         execution.created_at = datetime.fromtimestamp(began, UTC)
-        repeats_left = job.repeats_left
         job.ended_at = datetime.fromtimestamp(ended, UTC)
         job.started_at = job.started_at or execution.created_at
         job.last_heartbeat = job.ended_at
         job._result = json.loads(content)
 
         def check(pipeline: Pipeline) -> None:
-            # RQ tries again if a beat has changed the job meanwhile, and would go on with what it has counted before.
-            self._worker.execution, job.repeats_left = execution, repeats_left
             pipeline.watch(job.key)
             mine = pipeline.zscore(job.started_job_registry.key, execution.composite_key) is not None
             status, stop = pipeline.hmget(job.key, "status", STOP)
             if not mine or status != b"started":
                 raise NotOurs
             if stop:
-                # RQ plans a repetition outside of its transaction, which a cancel may have undone.
-                pipeline.zrem(queue.scheduled_job_registry.key, job.id)
                 raise Stopped
 
-        queue = _OwnedQueue(job.origin, connection=self._redis, serializer=JSONSerializer)
+        queue = _Queue(job.origin, connection=self._redis, serializer=JSONSerializer)
         queue.check = check
         self._worker.kinds = kinds
         with suppress(NotOurs):
-            self._worker.handle_job_success(job, queue, job.started_job_registry)
+            self._worker.handle_job_success(job, queue, job.started_job_registry, execution)
 
     def enqueue_dependents(self, job_id: str) -> None:
         """Queue the jobs that waited for the end of this one."""
@@ -166,7 +167,7 @@ class RQFallback:
             job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
             waiting = [dependent.decode() for dependent in self._redis.smembers(job.dependents_key)]
             for start in range(0, len(waiting), SLICE_DEPENDENTS):
-                queue = _ClockedQueue(job.origin, connection=self._redis, serializer=JSONSerializer)
+                queue = _Queue(job.origin, connection=self._redis, serializer=JSONSerializer)
                 queue.job_class = _only(set(waiting[start : start + SLICE_DEPENDENTS]))
                 queue.enqueue_dependents(job)
                 yield

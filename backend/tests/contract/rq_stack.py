@@ -1,54 +1,28 @@
-"""Plain RQ in front of a real Redis, and a worker of one class behind it."""
+"""Plain RQ in front of a real Redis. This module imports nothing of ours, so RQ 2 can play the scenarios, too."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from redis import Redis
-from rq import Queue, Worker
+from rq import Queue
 from rq.job import Job
 from rq.serializers import JSONSerializer
 
-from taskdesk.worker.discovery import TaskRegistry
-from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.supervisor.worker import TaskWorker
-from tests.conftest import wait_until
-
-RunWorker = Callable[[WorkerSettings, TaskRegistry, Redis, bool], None]
-
-# A worker needs its own process, because it takes the signals of its process and the alarm that limits a test. The
-# process is forked, so that the sample tasks are not imported again.
-FORK = multiprocessing.get_context("fork")
-
-
-def run_stock_worker(settings: WorkerSettings, registry: TaskRegistry, redis: Redis, burst: bool) -> None:
-    """Run RQ's own worker, which keeps results as long as ours. A burst first queues scheduled jobs that are due."""
-    queues = list(settings.queues)
-    worker = Worker(queues, connection=redis, serializer=JSONSerializer, default_result_ttl=settings.result_ttl)
-    worker.unsubscribe = lambda: None  # at its end, one time in six, RQ waits a second for a thread there
-    worker.work(burst=burst, with_scheduler=burst, logging_level="WARNING")
-
-
-def run_our_worker(settings: WorkerSettings, registry: TaskRegistry, redis: Redis, burst: bool) -> None:
-    TaskWorker(settings, registry, redis).work(burst=burst)
+from tests.waiting import wait_until
 
 
 class RqStack:
-    """Queues of plain RQ on a real Redis, and a worker class that runs their jobs."""
+    """Queues of plain RQ on a real Redis, and a worker that runs their jobs."""
 
-    def __init__(
-        self, run_worker: RunWorker, settings: WorkerSettings, registry: TaskRegistry, redis: Redis, folder: Path
-    ):
+    def __init__(self, redis: Redis, folder: Path, start_worker: Callable[[bool], AbstractContextManager[None]]):
+        """`start_worker`: starts a worker, told whether to end when the queues are empty, and ends it at last."""
         self.redis = redis
         self.folder = folder
         self.queue = self.queue_named("default")
-        self._run_worker = run_worker
-        self._settings = settings
-        self._registry = registry
+        self._start_worker = start_worker
 
     def queue_named(self, name: str) -> Queue:
         return Queue(name, connection=self.redis, serializer=JSONSerializer)
@@ -65,22 +39,6 @@ class RqStack:
         with self.worker():
             pass
 
-    @contextmanager
-    def worker(self, *, burst: bool = True) -> Iterator[None]:
+    def worker(self, *, burst: bool = True) -> AbstractContextManager[None]:
         """Run a worker beside the block. At the end of the block, wait for a burst, or stop the worker."""
-        process = FORK.Process(target=self._work, args=(burst,))
-        process.start()
-        try:
-            yield
-            if not burst:
-                process.terminate()
-            process.join(timeout=60)
-            assert process.exitcode == 0
-        finally:
-            process.kill()
-            process.join()
-
-    def _work(self, burst: bool) -> None:
-        os.setpgrp()  # a worker kills its process group, which must not be that of the tests
-        with Redis.from_url(self._settings.redis_url.get_secret_value()) as redis:
-            self._run_worker(self._settings, self._registry, redis, burst)
+        return self._start_worker(burst)

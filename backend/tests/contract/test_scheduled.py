@@ -16,8 +16,9 @@ from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
-from tests.contract.rq_stack import RqStack, run_our_worker, run_stock_worker
+from tests.contract.rq_stack import RqStack
 from tests.contract.snapshot import snapshot
+from tests.contract.workers import run_our_worker, run_stock_worker, starter
 
 AT = datetime.now(UTC).replace(microsecond=0) + timedelta(hours=1)
 
@@ -62,7 +63,7 @@ def test_rqs_tools_show_it(redis, redis_url, submit):
 @pytest.mark.parametrize("run_worker", [run_stock_worker, run_our_worker])
 def test_a_worker_runs_it_when_it_is_due(redis, worker_settings, registry, tmp_path, submit, run_worker):
     submit()
-    rq = RqStack(run_worker, worker_settings, registry, redis, tmp_path)
+    rq = RqStack(redis, tmp_path, starter(run_worker, worker_settings, registry))
 
     rq.run_worker()
     assert rq.job("one").get_status() == JobStatus.SCHEDULED

@@ -17,13 +17,14 @@ from rq.suspension import resume, suspend
 from rq.worker import BaseWorker
 
 from tests.conftest import wait_until
-from tests.contract.rq_stack import RqStack, run_our_worker, run_stock_worker
+from tests.contract.rq_stack import RqStack
 from tests.contract.scenarios import ECHO, WAIT_FOR
+from tests.contract.workers import run_our_worker, run_stock_worker, starter
 
 
 @pytest.fixture
 def rq(worker_settings, registry, redis, tmp_path) -> RqStack:
-    return RqStack(run_our_worker, worker_settings, registry, redis, tmp_path)
+    return RqStack(redis, tmp_path, starter(run_our_worker, worker_settings, registry))
 
 
 @pytest.fixture
@@ -50,8 +51,10 @@ def test_the_job_names_its_worker_and_its_start(rq, long_job):
 
 def test_the_worker_is_busy_with_the_job(rq, long_job):
     assert only_worker(rq).get_state() == "busy"
-    assert only_worker(rq).get_current_job_id() == long_job.id
+    wait_until(lambda: only_worker(rq).get_current_job_id() == long_job.id, what="RQ shows what the worker runs")
     assert only_worker(rq).get_current_job() == long_job
+    [execution] = only_worker(rq).get_current_executions()
+    assert execution.job_id == long_job.id
 
 
 def test_the_worker_is_idle_after_the_job(rq, long_job):
@@ -124,7 +127,7 @@ def test_a_suspended_worker_ends_its_job_and_takes_none_until_it_is_resumed(rq, 
 def test_a_stock_worker_shares_the_queue(rq, long_job, worker_settings, registry):
     rq.queue.enqueue(ECHO, "ab", job_id="theirs")
 
-    RqStack(run_stock_worker, worker_settings, registry, rq.redis, rq.folder).run_worker()
+    RqStack(rq.redis, rq.folder, starter(run_stock_worker, worker_settings, registry)).run_worker()
     (rq.folder / "go").touch()
     rq.wait_for(long_job.id, "finished")
     rq.queue.enqueue(ECHO, "cd", job_id="ours")

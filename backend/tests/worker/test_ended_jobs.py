@@ -83,8 +83,8 @@ def test_a_beat_while_rq_ends_a_job_that_repeats_takes_no_repeat_from_it(redis, 
     queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, repeat=Repeat(times=2, interval=60), job_id="one")
     end, beats = _Worker.cleanup_execution, iter(["a beat"])
 
-    def end_beside_a_beat(worker, job, pipeline):
-        end(worker, job, pipeline)
+    def end_beside_a_beat(worker, job, pipeline, execution):
+        end(worker, job, pipeline, execution)
         for _ in beats:
             redis.hset("rq:job:one", "last_heartbeat", now_text())  # it makes RQ try its transaction again
 
@@ -101,8 +101,8 @@ def test_a_cancel_while_rq_ends_a_job_that_repeats_is_obeyed(redis, jobs, run_wo
     queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, repeat=Repeat(times=2, interval=60), job_id="one")
     end, cancels = _Worker.cleanup_execution, iter(["a cancel"])
 
-    def end_beside_a_cancel(worker, job, pipeline):
-        end(worker, job, pipeline)
+    def end_beside_a_cancel(worker, job, pipeline, execution):
+        end(worker, job, pipeline, execution)
         for _ in cancels:
             assert jobs.cancel("one") == ["running"]
 
@@ -124,8 +124,8 @@ def test_a_dependent_that_is_canceled_or_deleted_while_rq_queues_it_never_runs(
         queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "b"}, depends_on=first, job_id=name)
     end, actions = _Worker.cleanup_execution, iter([getattr(jobs, action)])
 
-    def end_beside_an_action(worker, job, pipeline):
-        end(worker, job, pipeline)
+    def end_beside_an_action(worker, job, pipeline, execution):
+        end(worker, job, pipeline, execution)
         for act in actions:
             act("one")  # RQ has read the dependents, and has not queued them yet
 

@@ -73,7 +73,8 @@ if not record[5] then -- another worker took this one for lost: what it is given
   redis.call('ZADD', WORKERS, clock, worker_name)
 end
 if finished and record[4] == finished_execution then
-  redis.call('DEL', EXECUTION_KEY .. finished .. ':' .. finished_execution, EXECUTIONS_KEY .. finished)
+  redis.call('DEL', EXECUTION_KEY .. finished .. ':' .. finished_execution, EXECUTIONS_KEY .. finished,
+    worker_executions_key(worker_name))
 end
 
 local function deliver(id, execution, queue, fields)

@@ -18,7 +18,7 @@ local function forget(worker, execution)
   local record = redis.call('HMGET', worker, EXECUTION, PREFETCHED)
   if record[1] == execution then
     redis.call('HDEL', worker, 'current_job', EXECUTION)
-    redis.call('HSET', worker, 'state', 'idle', 'current_job_working_time', '0')
+    redis.call('HSET', worker, 'state', 'idle')
   elseif record[2] and string.match(record[2], '[^:]*$') == execution then
     redis.call('HDEL', worker, PREFETCHED)
   end

@@ -30,12 +30,14 @@ end
 
 -- Keep RQ's records of the execution, which RQ's tools show.
 local function show_execution()
-  redis.call('HSET', worker, 'current_job_working_time', seconds, SHOWN, execution)
+  redis.call('HSET', worker, SHOWN, execution)
   local key = execution_key(id, execution)
-  redis.call('HSET', key, 'id', execution, 'created_at', began, 'last_heartbeat', clock, 'worker_name', worker_name)
+  redis.call('HSET', key, 'id', execution, 'job_id', id, 'created_at', began, 'last_heartbeat', clock, 'worker_name', worker_name)
   redis.call('EXPIRE', key, lease)
   redis.call('ZADD', executions_key(id), math.floor(clock) + lease + 60, execution)
   redis.call('EXPIRE', executions_key(id), lease + 60)
+  redis.call('SADD', worker_executions_key(worker_name), id .. ':' .. execution)
+  redis.call('EXPIRE', worker_executions_key(worker_name), lease + 60)
 end
 
 -- Return "drop" if the job was canceled, deleted, or given to another worker.

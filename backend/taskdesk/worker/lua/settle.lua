@@ -24,11 +24,12 @@ local function count_for_worker(worker, seconds)
 end
 
 -- Remove the execution. Return false if it is no longer the job's own.
-local function take_away(id, queue, execution, worker)
+local function take_away(id, queue, execution, worker_name)
   local is_mine = redis.call('ZREM', registry_key(WIP, queue), id .. ':' .. execution) == 1
   redis.call('DEL', execution_key(id, execution))
   redis.call('ZREM', executions_key(id), execution)
-  forget(worker, execution)
+  redis.call('SREM', worker_executions_key(worker_name), id .. ':' .. execution)
+  forget(worker_key(worker_name), execution)
   return is_mine and redis.call('HGET', job_key(id), 'status') == RQ_STARTED
 end
 
@@ -59,7 +60,7 @@ end
 local function release(ending)
   local id, how, error = ending.id, ending.how, ending.error
   local key, queue, worker = job_key(id), queue_of(id), worker_key(ending.worker)
-  if not take_away(id, queue, ending.execution, worker) then return false end
+  if not take_away(id, queue, ending.execution, ending.worker) then return false end
   redis.call('PUBLISH', WAKE, id)
   if redis.call('HEXISTS', key, STOP) == 1 and how ~= 'stopped' then how, error = 'stopped', STOPPED_ERROR end
 

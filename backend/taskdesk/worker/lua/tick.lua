@@ -1,6 +1,6 @@
 -- Queue the scheduled jobs that are due, and take the jobs of lost workers. Every worker may call this; Redis runs one
 -- script at a time, so no leader has to be fenced.
---- @include settle, wanted
+--- @include settle, wanted, ready
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
 -- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues;
 --       failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with its request's id; what
@@ -91,7 +91,7 @@ local function take_over(worker)
   redis.call('ZREM', WORKERS, worker)
   redis.call('SREM', RQ_WORKERS, key)
   for queue in string.gmatch(its_queues or '', '[^,]+') do redis.call('SREM', queue_workers_key(queue), key) end
-  redis.call('DEL', key)
+  redis.call('DEL', key, worker_executions_key(worker))
 end
 
 -- Jobs whose worker left no record: of a stock worker, or from when Redis was away for long.
@@ -112,6 +112,11 @@ look_for_wanted()
 if is_sweep_due() then
   local silent = redis.call('ZRANGEBYSCORE', WORKERS, '-inf', clock - LEASE_SECONDS, 'LIMIT', 0, MAX_WORKERS)
   for _, worker in ipairs(silent) do take_over(worker) end
-  for _, queue in ipairs(queues) do take_abandoned(queue) end
+  for _, queue in ipairs(queues) do
+    take_abandoned(queue)
+    for _, id in ipairs(redis.call('ZRANGE', registry_key(READY, queue), 0, MAX_JOBS - 1)) do
+      enqueue_ready(id, queue, now_text)
+    end
+  end
 end
 return {schedules, parents, lost, wanted}

@@ -58,12 +58,12 @@ class Duties:
         self._housekeeping.do_if_due()
 
     def obey_commands(self, running: RunningJob | None) -> None:
-        for name, job_id in self._commands.read():
-            if name == "shutdown":
+        for command in self._commands.read():
+            if command.name == "shutdown":
                 self._signals.is_set = True
-            elif name == "kill-horse" and running:
+            elif command.name == "kill-horse" and running:
                 self._control.kill(running, "lost", Failure.of_loss(KILL_COMMAND))
-            elif name == "stop-job" and running and running.job_id == job_id:
+            elif running and command.is_to_stop(running.job_id, running.execution):
                 self._control.stop(running)
 
     def send_heartbeat(self, running: RunningJob | None) -> None:
