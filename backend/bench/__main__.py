@@ -1,6 +1,6 @@
 """Run the benchmarks of the worker and of the web, and write bench/RESULTS.md: `make bench`.
 
-All contenders run on one Redis, in turns, so that what else the machine does meets all of them; the medians count.
+All contenders run in turns on one Redis, so that other load of the machine affects all of them. The medians count.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""From the submission of a job to its start, as its submitter sees it. The peers' environment runs this, too."""
+"""Measure the time from the submission of a job to its start. The peers' environment runs this, too."""
 
 import random
 import time
@@ -8,17 +8,17 @@ from redis import Redis
 
 from bench.tasks import ARRIVED
 
-WARM_UP = 10  # jobs: the first ones open connections
-PAUSE = (0.04, 0.06)  # seconds: the worker is idle again, and no rhythm of its own can hide
+WARM_UP_JOBS = 10  # the first ones open connections
+PAUSE_SECONDS = (0.04, 0.06)  # random, so that it matches no rhythm of the worker, which is idle again
 
 
 def latencies(redis: Redis, submit_arrival: Callable[[], object], number: int) -> list[float]:
-    """Seconds from just before the submission to the start of the task, one job after the other, without warm-up."""
-    return [_latency(redis, submit_arrival) for _ in range(WARM_UP + number)][WARM_UP:]
+    """Return the seconds from just before each submission to the start of its task, one job after the other."""
+    return [_latency(redis, submit_arrival) for _ in range(WARM_UP_JOBS + number)][WARM_UP_JOBS:]
 
 
 def _latency(redis: Redis, submit_arrival: Callable[[], object]) -> float:
-    time.sleep(random.uniform(*PAUSE))
+    time.sleep(random.uniform(*PAUSE_SECONDS))
     submitted = time.time()
     submit_arrival()
     arrived = redis.blpop([ARRIVED], timeout=60)

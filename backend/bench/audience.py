@@ -1,7 +1,7 @@
 """Clients that watch one job over plain sockets, in a process of their own.
 
-`python -m bench.audience HOST PORT PATH WATCHERS EVENTS` says "ready" when each watcher has its first message, and ends
-with a JSON list: for each progress event (`current` counts them from 1) when the last watcher had it, in Unix seconds.
+`python -m bench.audience HOST PORT PATH WATCHERS EVENTS` prints "ready" when each watcher has its first message,
+and in the end a JSON list: for each progress event the Unix time at which the last watcher had it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections import Counter
 
 from taskdesk.web.server.serve import allow_files
 
-# As a browser says it: what a request brings is what the server may have to keep.
+# The headers of a browser, because the server may keep them in memory.
 REQUEST = (
     "GET {path} HTTP/1.1\r\nHost: {host}:{port}\r\nConnection: keep-alive\r\n"
     "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/131.0 Safari/537.36\r\n"
@@ -25,16 +25,16 @@ REQUEST = (
     "Sec-Fetch-Dest: empty\r\nReferer: http://{host}:{port}/jobs/5f0c1b1e-6d2a-4c53-9d07-0a6a7c1e2b11\r\n"
     "Accept-Encoding: gzip, deflate, br, zstd\r\nAccept-Language: en-GB,en;q=0.9,de;q=0.8\r\n\r\n"
 )
-AT_ONCE = 200  # connections that are opened before their answers are read
+BURST = 200  # connections that are opened before their answers are read
 CURRENT = re.compile(rb'"current": (\d+)')
 
 
 def connect(host: str, port: int, path: str, count: int) -> dict[int, socket.socket]:
-    """Watchers by file descriptor, each with its first message read."""
+    """Return the watchers by descriptor, each with its first message read."""
     request = REQUEST.format(host=host, port=port, path=path).encode()
     watchers: dict[int, socket.socket] = {}
-    for begun in range(0, count, AT_ONCE):
-        some = [socket.create_connection((host, port), timeout=30) for _ in range(min(AT_ONCE, count - begun))]
+    for begun in range(0, count, BURST):
+        some = [socket.create_connection((host, port), timeout=30) for _ in range(min(BURST, count - begun))]
         for watcher in some:
             watcher.sendall(request)
         for watcher in some:
@@ -49,6 +49,7 @@ def connect(host: str, port: int, path: str, count: int) -> dict[int, socket.soc
 
 
 def collect(watchers: dict[int, socket.socket], events: int) -> list[float]:
+    """Return the Unix time at which the last watcher had each event."""
     poll = select.epoll()
     for descriptor in watchers:
         poll.register(descriptor, select.EPOLLIN)
@@ -71,4 +72,4 @@ if __name__ == "__main__":
     watchers = connect(host, int(port), path, int(count))
     print("ready", flush=True)
     print(json.dumps(collect(watchers, int(events))), flush=True)
-    sys.stdin.read()  # they stay until nobody needs them any longer
+    sys.stdin.read()  # until the watchers are not needed any more

@@ -1,7 +1,7 @@
 """Compare the speed of two checkouts of this project in one interleaved run: `python -m bench.compare OLD [NEW]`.
 
 Every measurement runs in a process of its own, with this interpreter, on the code and the benchmarks of its checkout.
-The checkouts take turns, and each round changes who begins, so that what else the machine does meets both of them.
+The checkouts take turns, and each round changes the order, so that other load of the machine affects both.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bench.watchers import watching
 
 WATCHERS, EVENTS = 2_000, 10
 
-Figures = dict[str, float]  # less is better in all of them
+Figures = dict[str, float]  # by name; in all of them less is better
 
 
 def _drain(server: RedisServer, folder: Path) -> Figures:
@@ -61,7 +61,7 @@ def _measure(name: str) -> None:
 
 
 def _measured(checkout: Path, name: str) -> Figures:
-    """The figures of a benchmark on a checkout. -P keeps the folder of this file off the path of imports."""
+    """Run a benchmark on a checkout. -P keeps the folder of this file off the path of imports."""
     command = [sys.executable, "-P", __file__, "--measure", name, str(checkout)]
     environment = {**os.environ, "PYTHONPATH": str(checkout / "backend")}
     done = subprocess.run(command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True)
@@ -80,7 +80,7 @@ def _compare(old: Path, new: Path, names: list[str], rounds: int) -> None:
 
 
 def _show(figure: str, old: list[float], new: list[float]) -> None:
-    """Print the medians, and the median and the quartiles of the rounds' ratios: above 1, the new checkout is worse."""
+    """Print the medians, and the median and quartiles of the ratios per round: above 1, the new checkout is slower."""
     ratios = [after / before for before, after in zip(old, new, strict=True)]
     first, _, third = quantiles(ratios, n=4, method="inclusive")
     spread = f"new/old {median(ratios):.3f} (quartiles {first:.3f} to {third:.3f})"

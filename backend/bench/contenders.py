@@ -1,4 +1,4 @@
-"""What is compared: Taskdesk and its peers, each with its own way to start workers and to submit jobs."""
+"""The contenders: Taskdesk and its peers, each with its own way to start workers and to submit jobs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RETENTION = Retention(result_ttl=7 * 86400, failure_ttl=30 * 86400)
 
 
 class Contender(Protocol):
-    """`jobs` is about what one process drains in 2 to 4 seconds."""
+    """`jobs` is about the number that one process drains in 2 to 4 seconds."""
 
     @property
     def name(self) -> str: ...
@@ -39,14 +39,14 @@ class Contender(Protocol):
     def start(self, url: str, processes: int) -> Processes: ...
 
     def submit(self, url: str, number: int) -> None:
-        """Put this number of jobs that count into its queue."""
+        """Queue this number of jobs of the task `count`."""
 
     def latencies(self, url: str, number: int) -> list[float]:
-        """As `arrivals.latencies`, while a worker runs."""
+        """Return the same as `arrivals.latencies`, while a worker runs."""
 
 
 class Taskdesk:
-    """The product as it is started in production: `worker.py`, and jobs submitted through `taskdesk.jobs`."""
+    """The product as in production: `worker.py`, and jobs submitted through `taskdesk.jobs`."""
 
     name = "Taskdesk"
     jobs = 10_000
@@ -80,7 +80,7 @@ class Taskdesk:
             return latencies(redis, lambda: jobs.submit(spec, {}, RETENTION), number)
 
     def _spec(self, url: str, task: str) -> TaskSpec:
-        """The task as a worker announces it; the first time, a worker is started for that."""
+        """Return the task as a worker announces it. The first time, start a worker for that."""
         if task not in self._specs:
             with Redis.from_url(url) as redis, self.start(url, 1) as worker:
                 catalog = CatalogReader(redis)
@@ -95,9 +95,9 @@ class Taskdesk:
 
 @dataclass(frozen=True)
 class Peer:
-    """A library of the peers' environment. `module` is its module in bench/peers, `options` its command line.
+    """A library in the peers' environment. `module` is its module in bench/peers, `options` its command line.
 
-    `{processes}` stands for the number of worker processes. A library without such an option is started that often.
+    `{processes}` stands for the number of worker processes. Without it, the command is started that often.
     """
 
     name: str
@@ -121,7 +121,7 @@ class Peer:
 
 
 def contenders(folder: Path) -> list[Contender]:
-    """Taskdesk first. They keep logs and data in the folder."""
+    """Return all contenders, Taskdesk first. They keep logs and data in the folder."""
     rq = "rq.cli worker --url {url} --quiet --worker-class"
     dramatiq = "dramatiq bench.peers.dramatiq --processes {processes} --threads 1"
     huey = "huey.bin.huey_consumer bench.peers.huey.huey -w {processes} -k process --quiet"
@@ -131,7 +131,7 @@ def contenders(folder: Path) -> list[Contender]:
         Taskdesk(folder),
         Peer("rq.Worker", 200, "rq", f"{rq} rq.Worker bench", folder),
         Peer("rq.SimpleWorker", 800, "rq", f"{rq} rq.SimpleWorker bench", folder),
-        # with its default, a prefetch of 2 per thread, it sleeps most of the time: a single thread drains 260 jobs/s
+        # with its default prefetch of 2 per thread it mostly sleeps: a single thread drains 260 jobs/s
         Peer("dramatiq", 4000, "dramatiq", dramatiq, folder, {"dramatiq_queue_prefetch": "100"}),
         Peer("huey", 4000, "huey", huey, folder),
         Peer("taskiq", 4000, "taskiq", taskiq, folder),

@@ -1,7 +1,7 @@
-"""How fast a full queue is drained, and what that costs.
+"""Measure how fast a full queue is drained, and the CPU time per job.
 
-The jobs are queued first, while no worker runs; then the worker processes start. The clock starts when they have
-counted the first jobs, so the time they need to start is left out.
+The jobs are queued before the worker processes start. The clock starts when the first jobs are done, so the start
+of the workers is not measured.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from bench.contenders import Contender
 from bench.processes import Processes
 from bench.redis_server import RedisServer
 
-POLL = 0.002  # seconds
-LIMIT = 30.0  # seconds: a drain that takes longer is cut short; what it has drained counts
-START_LIMIT = 60.0  # seconds to the first job
-WARM_UP = 0.05  # of the jobs: the clock starts when these are done, and the second of two workers runs, too
+POLL_SECONDS = 0.002
+DRAIN_SECONDS = 30.0  # a longer drain is cut short, and the jobs so far count
+START_SECONDS = 60.0  # limit for the first job
+WARM_UP = 0.05  # share of the jobs: the clock starts when these are done, and both workers run by then
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,10 @@ def drain(server: RedisServer, contender: Contender, processes: int, jobs: int) 
     server.client.flushall()
     contender.submit(server.url, jobs)
     with contender.start(server.url, processes) as workers:
-        begin = _Sample.take(server, workers, wait_for_done(server, workers, max(1, int(jobs * WARM_UP)), START_LIMIT))
-        end = _Sample.take(server, workers, wait_for_done(server, workers, jobs, LIMIT))
+        begin = _Sample.take(
+            server, workers, wait_for_done(server, workers, max(1, int(jobs * WARM_UP)), START_SECONDS)
+        )
+        end = _Sample.take(server, workers, wait_for_done(server, workers, jobs, DRAIN_SECONDS))
     done = end.done - begin.done
     if not done:
         raise RuntimeError(f"{contender.name} drained {jobs} jobs at once or none: too few to measure, or it hangs")
@@ -46,14 +48,14 @@ def drain(server: RedisServer, contender: Contender, processes: int, jobs: int) 
 
 
 def wait_for_done(server: RedisServer, workers: Processes, jobs: int, seconds: float) -> int:
-    """Wait until this number of jobs was counted, or the time is up. How many were."""
+    """Wait until this many jobs are done, or the time is up. Return how many are."""
     deadline = time.monotonic() + seconds
     while True:
         done = server.jobs_done()
         if done >= jobs or time.monotonic() > deadline:
             return done
         workers.check()
-        time.sleep(POLL)
+        time.sleep(POLL_SECONDS)
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""A long drain: whether speed and memory stay what they are."""
+"""A long drain, which shows whether speed and memory stay the same."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from bench.contenders import Taskdesk
-from bench.drain import START_LIMIT, wait_for_done
+from bench.drain import START_SECONDS, wait_for_done
 from bench.redis_server import RedisServer
 
 STEPS = 10
@@ -14,7 +14,7 @@ STEPS = 10
 
 @dataclass(frozen=True)
 class Step:
-    """After so many jobs: the rate since the step before, and bytes in memory of the worker process and its child."""
+    """State after `jobs` jobs: the rate since the step before, and the memory of supervisor and child in bytes."""
 
     jobs: int
     rate: float
@@ -28,12 +28,12 @@ class Endurance:
 
 
 def endurance(server: RedisServer, taskdesk: Taskdesk, jobs: int) -> Endurance:
-    """Drain so many jobs with one worker process, in ten steps; its child is not replaced meanwhile."""
+    """Drain this many jobs with one worker process, in ten steps, without replacing its child."""
     server.client.flushall()
     empty = server.used_memory()
     taskdesk.submit(server.url, jobs)
     with taskdesk.start(server.url, 1, RECYCLE_JOBS=str(2 * jobs)) as workers:
-        done, at = wait_for_done(server, workers, 1, START_LIMIT), time.perf_counter()
+        done, at = wait_for_done(server, workers, 1, START_SECONDS), time.perf_counter()
         steps = []
         for number in range(1, STEPS + 1):
             before, since = done, at

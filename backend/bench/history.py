@@ -1,7 +1,7 @@
-"""Lists and pages over a short and a long history of finished jobs; and what a finished job takes of Redis.
+"""Measure lists and pages over a short and a long history of finished jobs, and the memory of a finished job in Redis.
 
-The first jobs are real ones, submitted by HTTP's own way and run by a worker. All others are copies that Redis makes of
-one of these: every key that has its id in its name, and its place in every sorted set, with the number of a new job.
+The first jobs are real ones that a worker runs. All others are copies of one of them that Redis makes: of every key
+with its id in the name, and of its place in every sorted set, under the number of a new job.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 from redis import Redis
 
 from bench.contenders import QUEUES, RETENTION, Taskdesk
-from bench.drain import START_LIMIT
+from bench.drain import START_SECONDS
 from bench.http_load import Load, load, request
 from bench.paint import first_paints
 from bench.redis_server import RedisServer
@@ -53,9 +53,9 @@ end
 
 @dataclass(frozen=True)
 class History:
-    """How long each list takes, by its path, with so many finished jobs, of which each takes so many bytes of Redis.
+    """The load times of each list, by path, with this many finished jobs.
 
-    `paints`: seconds until a browser shows something of a page; nothing without one.
+    `paints`: seconds until a browser paints something of a page; empty without a browser.
     """
 
     jobs: int
@@ -65,7 +65,7 @@ class History:
 
 
 def histories(server: RedisServer, worker: Taskdesk, folder: Path, jobs: int) -> list[History]:
-    """With REAL jobs, then with copies of one of them up to `jobs`."""
+    """Measure with REAL jobs, then with copies of one of them up to `jobs`."""
     server.client.flushall()
     site = taskdesk(folder)
     with site.start(server.url):
@@ -79,7 +79,7 @@ def histories(server: RedisServer, worker: Taskdesk, folder: Path, jobs: int) ->
 
 def _run_jobs(server: RedisServer, worker: Taskdesk) -> None:
     Jobs(server.client, QUEUES).submit_many(CatalogReader(server.client).task(TASK), [INPUT] * REAL, RETENTION)
-    deadline = time.monotonic() + START_LIMIT
+    deadline = time.monotonic() + START_SECONDS
     with worker.start(server.url, 1):
         while server.client.zcard("rq:finished:default") < REAL:
             if time.monotonic() > deadline:

@@ -1,4 +1,4 @@
-"""A load on one HTTP server, by a process of its own: `python -m bench.http_load`, with its settings as JSON.
+"""A load on one HTTP server, from a process of its own: `python -m bench.http_load`, with its settings as JSON.
 
 Every connection sends a request, waits for the whole answer, and sends the next. The client does as little as it can
 on one epoll loop, about 20 µs of CPU for a request: it shares the machine with what it measures.
@@ -18,16 +18,16 @@ from dataclasses import asdict, dataclass
 from statistics import quantiles
 
 CONNECTIONS = 32
-WARM_UP = 0.5  # seconds that do not count
-LEAST = 64  # answers: a slow server is given more time
-PATIENCE = 30.0  # seconds that an answer may take
+WARM_UP_SECONDS = 0.5  # not measured
+MIN_ANSWERS = 64  # a slow server gets more time
+ANSWER_SECONDS = 30.0  # an answer may take at most this long
 _LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 _CLOSES = re.compile(rb"\r\nconnection: *close", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Load:
-    """What clients saw: answers per second, and seconds from sending a request to the end of its answer."""
+    """What the clients measured: answers per second, and seconds from sending a request to the end of its answer."""
 
     rate: float
     p50: float
@@ -36,7 +36,7 @@ class Load:
 
 
 def request(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
-    """A request of HTTP/1.1, as a client that is neither a browser nor sparing sends it."""
+    """Return a request of HTTP/1.1 as a typical client sends it that is no browser."""
     fields = {"Host": "127.0.0.1", "User-Agent": "bench", "Accept": "*/*", **(headers or {})}
     if body:
         fields["Content-Length"] = str(len(body))
@@ -47,7 +47,7 @@ def request(method: str, path: str, body: bytes = b"", headers: Mapping[str, str
 def load(port: int, content: bytes, seconds: float, *, connections: int = CONNECTIONS, keep_alive: bool = True) -> Load:
     """Send this request again and again; without `keep_alive`, each on a new connection.
 
-    Raises RuntimeError if an answer is not of the 200s, or takes longer than PATIENCE.
+    Raises RuntimeError if an answer is not of the 200s, or takes longer than ANSWER_SECONDS.
     """
     settings = [port, content.decode("latin-1"), seconds, connections, keep_alive]
     command = [sys.executable, "-m", "bench.http_load", json.dumps(settings)]
@@ -65,7 +65,7 @@ class _Connection:
         self._socket: socket.socket | None = None
 
     def send(self) -> int:
-        """Send the request; the file number that tells when there is an answer."""
+        """Send the request. Return the descriptor that can be read when there is an answer."""
         self.began = time.perf_counter()
         self._answer, self._expected = b"", 0
         if self._socket is None:
@@ -76,7 +76,7 @@ class _Connection:
         return self._socket.fileno()
 
     def receive(self) -> bool:
-        """Read what is there; whether the answer is complete."""
+        """Read what has come. Return True if the answer is complete."""
         assert self._socket
         part = self._socket.recv(262144)
         self._answer += part
@@ -93,13 +93,13 @@ class _Connection:
 
 
 def _size(answer: bytes) -> int:
-    """Of the whole answer, in bytes; 0 while its head is not complete."""
+    """Return the size of the whole answer in bytes, or 0 while its headers are not complete."""
     end = answer.find(b"\r\n\r\n")
     if end < 0:
         return 0
     length = _LENGTH.search(answer, 0, end)
     if not answer.startswith(b"HTTP/1.1 2") or not length:
-        raise RuntimeError(f"not the answer that was hoped for: {answer[:500]!r}")
+        raise RuntimeError(f"an unexpected answer: {answer[:500]!r}")
     return end + 4 + int(length[1])
 
 
@@ -107,13 +107,13 @@ def _run(port: int, content: bytes, seconds: float, connections: int, keep_alive
     poll = select.epoll()
     clients = [_Connection(("127.0.0.1", port), content, keep_alive, poll) for _ in range(connections)]
     waiting = {client.send(): client for client in clients}
-    begin = time.perf_counter() + WARM_UP
+    begin = time.perf_counter() + WARM_UP_SECONDS
     end = begin + seconds
     times: list[float] = []
-    while (now := time.perf_counter()) < end or len(times) < LEAST:
-        ready = poll.poll(PATIENCE)
+    while (now := time.perf_counter()) < end or len(times) < MIN_ANSWERS:
+        ready = poll.poll(ANSWER_SECONDS)
         if not ready:
-            raise RuntimeError(f"no answer within {PATIENCE} s")
+            raise RuntimeError(f"no answer within {ANSWER_SECONDS} s")
         for number, _ in ready:
             client = waiting[number]
             if client.receive():

@@ -1,4 +1,4 @@
-"""How soon an idle worker starts a job."""
+"""Measure how soon an idle worker starts a job."""
 
 from __future__ import annotations
 

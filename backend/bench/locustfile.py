@@ -1,6 +1,6 @@
-"""The load that `make load` puts on a Taskdesk that runs.
+"""The load that `make load` puts on a running Taskdesk.
 
-Locust runs this file, and nobody imports it: to import Locust is to patch the process.
+Only Locust runs this file. Do not import it, because importing Locust patches the process.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ POLL_SECONDS = 0.1
 
 
 class TutorialUser(HttpUser):
-    """As tutorial 000 has it. Each request starts a job of 1 to 3 seconds, so the queue gets long."""
+    """The user of tutorial 000. Each request starts a job of 1 to 3 seconds, so the queue gets long."""
 
     @task
     def start_heavy_tasks(self) -> None:
@@ -22,7 +22,7 @@ class TutorialUser(HttpUser):
 
 
 class ApiUser(HttpUser):
-    """Submits a job that does not wait, and asks for it until it has ended."""
+    """Submits a short job, and polls it until it has ended."""
 
     @task
     def run_a_job(self) -> None:

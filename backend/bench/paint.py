@@ -1,4 +1,4 @@
-"""When a browser that has nothing of the desk yet shows something of a page: the first contentful paint."""
+"""Measure the first contentful paint of pages in a browser with an empty cache."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ _PAINT = """new Promise((done) =>
 
 
 def first_paints(address: str, paths: list[str]) -> dict[str, float]:
-    """Seconds from the call of a page to its first paint, by its path; nothing where no Chromium is installed."""
+    """Return the seconds from the request of a page to its first paint, by path; empty if no Chromium is installed."""
     program = next(filter(None, map(shutil.which, _PROGRAMS)), None)
     if not program:
         return {}
     with sync_playwright() as playwright:
         page = playwright.chromium.launch(executable_path=program, args=_OPTIONS.split()).new_page()
         network = page.context.new_cdp_session(page)
-        page.goto(address + paths[0])  # the browser itself is warm then
+        page.goto(address + paths[0])  # warms up the browser
         return {path: median(_first_paint(page, network, address + path) for _ in range(LOADS)) for path in paths}
 
 

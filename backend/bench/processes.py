@@ -1,4 +1,4 @@
-"""The processes of a contender: started, measured with all that they fork, and ended. Linux only: reads /proc."""
+"""Start, measure and end the processes of a contender, with all that they fork. Linux only: it reads /proc."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 
 BACKEND = Path(__file__).resolve().parents[1]
 TICKS = os.sysconf("SC_CLK_TCK")
-PATIENCE = 3  # seconds that processes have to end; what is measured is measured by then
+STOP_SECONDS = 3  # processes that have not ended by then are killed; all is measured before
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Of all processes of a contender, in bytes. `pss` counts a page that n processes share as 1/n."""
+    """The memory of all processes of a contender, in bytes. `pss` counts a page that n processes share as 1/n."""
 
     processes: int
     rss: int
@@ -26,7 +26,7 @@ class Memory:
 
 
 class Processes:
-    """Runs the commands, each in a session of its own, for as long as the `with` block lasts."""
+    """Run the commands, each in a session of its own, while the `with` block lasts."""
 
     def __init__(self, commands: Sequence[Sequence[str]], environment: Mapping[str, str], log: Path):
         self._log = log
@@ -50,7 +50,7 @@ class Processes:
     def __exit__(self, *exc_info: object) -> None:
         for process in self._started:
             process.terminate()
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + STOP_SECONDS
         for process in self._started:
             with suppress(subprocess.TimeoutExpired):
                 process.wait(timeout=max(0.0, deadline - time.monotonic()))
@@ -61,12 +61,12 @@ class Processes:
             process.wait()
 
     def check(self) -> None:
-        """Raises RuntimeError with the end of the log when one of the commands has ended."""
+        """Raise RuntimeError with the end of the log if one of the commands has ended."""
         if any(process.poll() is not None for process in self._started):
             raise RuntimeError(f"a worker ended: {self._log.read_text()[-2000:]}")
 
     def cpu_seconds(self) -> float:
-        """Of all processes, those included that have ended and that a living one has waited for."""
+        """Return the CPU seconds of all processes, including ended ones that a living one has waited for."""
         total = 0
         for pid in self._pids():
             with suppress(OSError):
@@ -81,7 +81,7 @@ class Processes:
         return Memory(len(sizes), sum(size["Rss"] for size in sizes), sum(size["Pss"] for size in sizes))
 
     def _pids(self) -> Iterator[int]:
-        """Every process of our sessions. A child may have a process group of its own; its session is its parent's."""
+        """Yield every process of our sessions. A child may have its own process group, but not its own session."""
         sessions = {process.pid for process in self._started}
         for pid in (int(entry.name) for entry in Path("/proc").glob("[0-9]*")):
             with suppress(OSError):
@@ -90,11 +90,11 @@ class Processes:
 
 
 def _stat(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat from the third on: the name before them may contain anything."""
+    """Return the fields of /proc/<pid>/stat from the third on; the name before them may contain anything."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
 def _rollup(pid: int) -> dict[str, int]:
-    """Bytes, by name, of /proc/<pid>/smaps_rollup."""
+    """Return the sizes in /proc/<pid>/smaps_rollup by name, in bytes."""
     lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
     return {name: int(size) * 1024 for name, size, _ in (line.replace(":", "").split() for line in lines)}

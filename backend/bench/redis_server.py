@@ -1,4 +1,4 @@
-"""The Redis of the benchmark: one server for all, on loopback TCP, in memory alone, empty before each measurement."""
+"""The Redis of the benchmarks: one server, on loopback TCP, in memory only, empty before each measurement."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ from taskdesk.launcher.redis_server import find_redis
 
 
 class RedisServer:
-    """A redis-server process of our own, and what it tells about itself."""
+    """A redis-server process, and what it reports about itself."""
 
     def __init__(self, folder: Path):
         self.port = free_port()
         self.url = self.database(0)
         self.client = Redis.from_url(self.url)
         self._asked = 0
-        # What Taskdesk sets for its Redis: without the first each result of RQ takes 4 kB more, without the second
-        # each job 1 kB.
+        # As Taskdesk sets them: without the first, a result of RQ takes 4 kB more; without the second, a job 1 kB.
         lean = "--stream-node-max-bytes 256 --hash-max-ziplist-value 512"
         options = f"--port {self.port} --bind 127.0.0.1 --save  --appendonly no {lean}".split(" ")
         self._process = subprocess.Popen([find_redis(folder), *options], cwd=folder, stdout=subprocess.DEVNULL)
@@ -43,7 +42,7 @@ class RedisServer:
         return str(self.client.info("server")["redis_version"])
 
     def database(self, number: int) -> str:
-        """The URL of another database; `url` is that of 0."""
+        """Return the URL of another database; `url` is that of 0."""
         return f"redis://127.0.0.1:{self.port}/{number}"
 
     def cpu_seconds(self) -> float:
@@ -51,16 +50,16 @@ class RedisServer:
         return float(cpu["used_cpu_sys"]) + float(cpu["used_cpu_user"])
 
     def used_memory(self) -> int:
-        """Bytes."""
+        """Return the memory that Redis uses, in bytes."""
         return int(self.client.info("memory")["used_memory"])
 
     def jobs_done(self) -> int:
-        """How many jobs have counted themselves."""
+        """Return how many jobs have counted themselves."""
         self._asked += 1
         return int(self.client.get(DONE) or 0)
 
     def commands(self) -> int:
-        """How many commands others have had run, those inside of scripts included: all but `jobs_done` and INFO."""
+        """Return how many commands ran, including those inside scripts, but without `jobs_done` and INFO."""
         stats = self.client.info("commandstats")
         return sum(stat["calls"] for name, stat in stats.items() if name != "cmdstat_info") - self._asked
 

@@ -31,7 +31,7 @@ class Report:
     def __init__(self, redis_version: str):
         versions = ", ".join(f"{name} {version}" for name, version in peers_versions().items())
         self._parts = [
-            "# What the worker and the web do in a second, and what it costs",
+            "# Speed and costs of the worker and the web",
             f"`make bench` on {date.today()}: {os.cpu_count()} cores, Python {platform.python_version()}, "
             f"Redis {redis_version}. Peers: {versions}.",
         ]
@@ -67,7 +67,7 @@ class Report:
 
     def traffic(self, per_job: dict[str, Traffic], idle: dict[int, Traffic]) -> None:
         self._parts += [
-            "## What is asked of Redis",
+            "## Traffic with Redis",
             "Round trips are counted by a proxy; commands are those that Redis has run, inside of scripts, too.",
         ]
         rows = [[f"{name}, per job", f"{t.round_trips:.2f}", f"{t.commands:.1f}"] for name, t in per_job.items()]

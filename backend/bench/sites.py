@@ -24,7 +24,7 @@ from taskdesk.worker.settings import WorkerSettings
 TASK = "simple_task"
 INPUT = {"task_arg": "a text"}
 HISTORY = 100  # finished jobs that tutorial 003's server lists with each answer
-START_LIMIT = 30.0  # seconds
+START_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -40,21 +40,21 @@ class Site:
     port: int = field(default_factory=free_port)
 
     def start(self, url: str) -> Processes:
-        """Its processes, which answer."""
+        """Start its processes, and return them when they answer."""
         command = [part.format(port=self.port) for part in self.command]
         environment = {"REDIS_URL": url, "APP_PORT": str(self.port), "PYTHONWARNINGS": "ignore", **self.environment}
         processes = Processes([command], environment, self.folder / f"{self.name}.log")
-        deadline = time.monotonic() + START_LIMIT
+        deadline = time.monotonic() + START_SECONDS
         while not _listens(self.port):
             processes.check()
             if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.name} does not answer within {START_LIMIT} s")
+                raise TimeoutError(f"{self.name} does not answer within {START_SECONDS} s")
             time.sleep(0.05)
         return processes
 
 
 def taskdesk(folder: Path, processes: int = 1) -> Site:
-    """`server.py`; its tasks are announced, and no worker runs."""
+    """Return `server.py`. Its tasks are announced, and no worker runs."""
     name = f"Taskdesk, {processes} process{'es' * (processes > 1)}"
     environment = {"DATA_DIR": str(folder / "data"), "WEB_PROCESSES": str(processes)}
     submit = _post(f"/api/v1/tasks/{TASK}/jobs", INPUT)
@@ -62,7 +62,7 @@ def taskdesk(folder: Path, processes: int = 1) -> Site:
 
 
 def sites(folder: Path) -> list[Site]:
-    """Taskdesk first, with one process and with two."""
+    """Return all sites: first Taskdesk with one process, then with two."""
     flask_rq = [PEERS_PYTHON, "-m", "bench.peers.flask_rq", "{port}"]
     falcon = [PEERS_PYTHON, "-m", "gunicorn", "--bind", "127.0.0.1:{port}", "--log-level", "warning"]
     form = request("POST", "/", b"task_param=a+text", {"Content-Type": "application/x-www-form-urlencoded"})
@@ -82,14 +82,14 @@ def sites(folder: Path) -> list[Site]:
 
 
 def announce_tasks(url: str) -> None:
-    """Nothing else is in that Redis then."""
+    """Announce the tasks of the benchmark in an empty Redis."""
     with Redis.from_url(url) as redis:
         redis.flushdb()
         announce(redis, discover(WorkerSettings(tasks="bench.tasks")).catalog)
 
 
 def batch(jobs: int) -> bytes:
-    """The request that submits this number of jobs to Taskdesk."""
+    """Return the request that submits this number of jobs to Taskdesk."""
     return _post(f"/api/v1/tasks/{TASK}/jobs:batch", {"inputs": [{"task_arg": f"text {n}"} for n in range(jobs)]})
 
 

@@ -1,4 +1,4 @@
-"""How many jobs a web server takes in a second, and how long a client waits."""
+"""Measure how many jobs a web server accepts per second, and how long a client waits."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SECONDS = 2.0  # of one measurement
 
 @dataclass(frozen=True)
 class Submits:
-    """One measurement of a site: connections that stay, and a new one for each call."""
+    """One measurement of a site: `kept` with keep-alive connections, `new` with a new one for each request."""
 
     site: str
     kept: Load
@@ -25,7 +25,7 @@ class Submits:
 
 
 def submits(server: RedisServer, sites: Sequence[Site], rounds: int) -> Iterator[Submits]:
-    """Put a load on each of them in turns, so many rounds. All run meanwhile; who has no load sleeps.
+    """Put a load on each site in turn, for this many rounds. All sites run all the time; those without load sleep.
 
     Each has a database of its own: requests that a load has left under way fill none of another.
     """
@@ -42,7 +42,7 @@ def submits(server: RedisServer, sites: Sequence[Site], rounds: int) -> Iterator
 
 
 def batches(server: RedisServer, folder: Path) -> Load:
-    """Calls with MAX_BATCH jobs each, over two connections, to one web process of Taskdesk."""
+    """Measure calls with MAX_BATCH jobs each, over two connections, to one web process of Taskdesk."""
     server.client.flushall()
     site = taskdesk(folder)
     site.prepare(server.url)

@@ -1,4 +1,4 @@
-"""What a worker asks of Redis: round trips and commands per job, and commands per second while it is idle."""
+"""Measure the traffic of a worker with Redis: round trips and commands per job, and per second while it is idle."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 
 from bench.contenders import Contender, Taskdesk
-from bench.drain import LIMIT, START_LIMIT, wait_for_done
+from bench.drain import DRAIN_SECONDS, START_SECONDS, wait_for_done
 from bench.redis_server import RedisServer
 
-SETTLE = 5.0  # seconds after its start until a worker is idle
+SETTLE_SECONDS = 5.0  # after its start, until a worker is idle
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """Per job, without the one round trip and the one command of the task itself; or per second."""
+    """Traffic per second, or per job without the round trip and the command of the task itself."""
 
     round_trips: float
-    commands: float  # those inside of scripts included
+    commands: float  # including those inside scripts
 
 
 def traffic(server: RedisServer, contender: Contender, jobs: int) -> Traffic:
@@ -30,9 +30,9 @@ def traffic(server: RedisServer, contender: Contender, jobs: int) -> Traffic:
     server.client.flushall()
     contender.submit(server.url, jobs)
     with CountingProxy(server.port) as proxy, contender.start(proxy.url, 1) as workers:
-        before = wait_for_done(server, workers, max(1, jobs // 20), START_LIMIT)
+        before = wait_for_done(server, workers, max(1, jobs // 20), START_SECONDS)
         trips, commands = proxy.round_trips, server.commands()
-        done = wait_for_done(server, workers, jobs, LIMIT) - before
+        done = wait_for_done(server, workers, jobs, DRAIN_SECONDS) - before
         return Traffic(
             round_trips=(proxy.round_trips - trips) / done - 1,
             commands=(server.commands() - commands) / done - 1,
@@ -40,11 +40,11 @@ def traffic(server: RedisServer, contender: Contender, jobs: int) -> Traffic:
 
 
 def idle_traffic(server: RedisServer, taskdesk: Taskdesk, queues: int, seconds: float) -> Traffic:
-    """What an idle worker that listens on this number of queues asks, per second."""
+    """Return the traffic per second of an idle worker that listens on this number of queues."""
     server.client.flushall()
     names = ("default", *(f"queue{number}" for number in range(2, queues + 1)))
     with CountingProxy(server.port) as proxy, taskdesk.start(proxy.url, 1, QUEUES=",".join(names)) as workers:
-        time.sleep(SETTLE)
+        time.sleep(SETTLE_SECONDS)
         workers.check()
         trips, commands = proxy.round_trips, server.commands()
         time.sleep(seconds)
@@ -52,7 +52,7 @@ def idle_traffic(server: RedisServer, taskdesk: Taskdesk, queues: int, seconds: 
 
 
 class CountingProxy(ThreadingTCPServer):
-    """Passes on what Redis and its clients say. A round trip: a client speaks, in one part or more, then Redis does."""
+    """A proxy that counts round trips: a client sends, in one part or more, then Redis answers."""
 
     daemon_threads = True
 

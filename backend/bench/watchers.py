@@ -1,4 +1,4 @@
-"""Many watchers of one running job on one web process: what each costs, and how soon the last one knows."""
+"""Measure many watchers of one job on one web process: memory of each, and delay until the last one has an event."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.keys import job_key
 
 HOST = "127.0.0.1"
-INTERVAL = 0.5  # seconds between two events
-PROBE = 0.005  # seconds between two requests that are timed
-TTL = 600
+EVENT_SECONDS = 0.5  # between two events
+PROBE_SECONDS = 0.005  # between two timed requests
+TTL_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Watching:
 
 
 def watching(server: RedisServer, folder: Path, watchers: int = 5_000, events: int = 20) -> Watching:
-    """Have the watchers connect to a web process of their own; emit the events, and time `GET /healthz` meanwhile."""
+    """Connect the watchers to a web process of their own, emit the events, and time `GET /healthz` meanwhile."""
     server.client.flushall()
     job_id, port = new_job_id(), free_port()
     call = json.dumps(("bench.tasks.count", None, [], {}))
@@ -57,7 +57,7 @@ def watching(server: RedisServer, folder: Path, watchers: int = 5_000, events: i
         _wait_until_it_answers(port, web)
         before = web.memory().rss
         with _audience(port, f"/api/v1/jobs/{job_id}/events", watchers, events) as audience:
-            _line(audience)  # all are there
+            _line(audience)  # all are connected
             with Health(port) as health:
                 emitted = [_emit(server.client, job_id, number, events) for number in range(1, events + 1)]
                 arrived = json.loads(_line(audience))
@@ -68,7 +68,7 @@ def watching(server: RedisServer, folder: Path, watchers: int = 5_000, events: i
 
 
 class Health:
-    """Times `GET /healthz` on one connection, for as long as the `with` block lasts."""
+    """Time `GET /healthz` on one connection while the `with` block lasts."""
 
     def __init__(self, port: int):
         self.seconds: list[float] = []
@@ -86,7 +86,7 @@ class Health:
         self._connection.close()
 
     def _ask(self) -> None:
-        while not self._stopped.wait(PROBE):
+        while not self._stopped.wait(PROBE_SECONDS):
             self.seconds.append(_time_health(self._connection))
 
 
@@ -98,7 +98,7 @@ def _time_health(connection: http.client.HTTPConnection) -> float:
 
 
 def _wait_until_it_answers(port: int, web: Processes) -> None:
-    """Its first answers are more than a sign of life: they load what every request needs."""
+    """Wait for 20 answers: the first ones load what every request needs."""
     answers = 0
     while answers < 20:
         with suppress(ConnectionError), closing(http.client.HTTPConnection(HOST, port, timeout=30)) as connection:
@@ -114,7 +114,7 @@ def _audience(port: int, path: str, watchers: int, events: int) -> Iterator[subp
     arguments = [HOST, str(port), path, str(watchers), str(events)]
     command = [sys.executable, "-m", "bench.audience", *arguments]
     with subprocess.Popen(command, cwd=BACKEND, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as audience:
-        yield audience  # it ends when its standard input does
+        yield audience  # it ends when its standard input is closed
 
 
 def _line(audience: subprocess.Popen[str]) -> str:
@@ -126,10 +126,16 @@ def _line(audience: subprocess.Popen[str]) -> str:
 
 
 def _emit(redis: Redis, job_id: str, number: int, events: int) -> float:
-    """Emit an event as a worker does; when (Unix seconds)."""
-    time.sleep(INTERVAL)
+    """Emit an event as a worker does, and return when (Unix seconds)."""
+    time.sleep(EVENT_SECONDS)
     emitted = time.time()
     with redis.pipeline() as pipeline:
-        emit(pipeline, job_id, "progress", Progress(number, events, f"step {number} of {events}").as_dict(), ttl=TTL)
+        emit(
+            pipeline,
+            job_id,
+            "progress",
+            Progress(number, events, f"step {number} of {events}").as_dict(),
+            ttl=TTL_SECONDS,
+        )
         pipeline.execute()
     return emitted

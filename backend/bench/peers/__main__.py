@@ -1,4 +1,4 @@
-"""What the benchmark asks of a peer: `python -m bench.peers huey submit 1000`, `… huey latencies 300`, `… versions`,
+"""Commands of the benchmark to a peer: `python -m bench.peers huey submit 1000`, `… huey latencies 300`, `… versions`,
 `… flask_rq finish 100`."""
 
 import json

@@ -1,4 +1,4 @@
-"""Tutorial 004's server: Falcon under gunicorn, and a task of Celery."""
+"""The server of tutorial 004: Falcon under gunicorn, and a Celery task."""
 
 import falcon
 

@@ -1,4 +1,4 @@
-"""Tutorial 003's server: Flask on gevent, a new connection to Redis for each call, and its page shows all that is done.
+"""The server of tutorial 003: Flask on gevent, a Redis connection per request, and a page of all finished jobs.
 
 `python -m bench.peers.flask_rq <port>` serves it.
 """
@@ -44,7 +44,7 @@ def index() -> str:
 
 
 def finish(number: int) -> None:
-    """Have this number of jobs run to their end; nothing else is in Redis then."""
+    """Run this number of jobs to their end, in an empty Redis."""
     queue = Queue(connection=connect())
     queue.connection.flushdb()
     for text in range(number):

@@ -1,4 +1,4 @@
-"""The tasks that every library runs. The peers' environment has no Taskdesk: this needs `redis` alone."""
+"""The tasks that every library runs. They need only `redis`, because the peers' environment has no Taskdesk."""
 
 import os
 import time
@@ -11,25 +11,22 @@ ARRIVED = "bench:arrived"  # list: when a job started (Unix seconds)
 
 
 def count() -> int:
-    """Do nothing but count.
-
-    Returns how many jobs have run, this one included.
-    """
+    """Count this job, and return how many have run."""
     return int(_redis().incr(DONE))
 
 
 def arrive() -> None:
-    """Tell when this job started."""
+    """Record when this job started."""
     _redis().rpush(ARRIVED, time.time())
 
 
 def simple_task(task_arg: str, seconds: int = 0) -> str:
-    """Give the text back with a prefix."""
+    """Return the text with a prefix."""
     time.sleep(seconds)
     return f"prefix___{task_arg}"
 
 
 @cache
 def _redis() -> Redis:
-    """One connection for each process: a process that forks has never called this itself."""
+    """Return the connection of this process. A process that forks has never called this itself."""
     return Redis.from_url(os.environ["REDIS_URL"])
