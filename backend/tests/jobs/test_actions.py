@@ -42,7 +42,7 @@ def test_a_job_that_has_ended_stays_as_it_is(jobs, submit, run_worker):
 
 @pytest.mark.parametrize("end", [Jobs.cancel, Jobs.delete])
 @pytest.mark.parametrize("ahead", [[], ["by-RQ-1", "by-RQ-2"]], ids=["alone", "behind jobs without a number"])
-def test_many_leave_their_queue_and_the_others_keep_their_order(jobs, echo, redis, end, ahead):
+def test_many_jobs_leave_their_queue_and_the_others_keep_their_order(jobs, echo, redis, end, ahead):
     ids = jobs.submit_many(echo, [{"text": "a"}] * 1_000, RETENTION)
     for job_id in ahead:
         redis.hset(f"rq:job:{job_id}", mapping={"status": "queued", "origin": "default"})
@@ -88,7 +88,7 @@ def test_a_deleted_job_leaves_nothing(jobs, submit, run_worker, redis):
     assert list(Snapshot(redis).astray()) == []
 
 
-def test_a_position_counts_those_that_run_before(jobs, registry, submit, run_worker):
+def test_a_position_counts_the_jobs_that_run_before(jobs, registry, submit, run_worker):
     urgent = registry.catalog.tasks["every_kind"]  # on the queue high
     first, second, third = submit(), submit(), submit()
     jobs.submit(urgent, {}, RETENTION)
@@ -101,7 +101,7 @@ def test_a_position_counts_those_that_run_before(jobs, registry, submit, run_wor
     assert (after.position, after.ahead) == (2, 2)
 
 
-def test_no_job_of_a_paused_queue_begins_until_it_goes_on(jobs, submit, run_worker, redis, registry):
+def test_no_job_of_a_paused_queue_starts_until_it_is_resumed(jobs, submit, run_worker, redis, registry):
     queues = Queues(redis, ("high", "default", "low"))
     paused = submit()
     queues.pause("default")
@@ -117,7 +117,7 @@ def test_no_job_of_a_paused_queue_begins_until_it_goes_on(jobs, submit, run_work
     assert jobs.get(paused).status == "succeeded"
 
 
-def test_workers_go_on_by_themselves_when_a_queue_is_resumed(jobs, submit, redis, redis_url, tmp_path):
+def test_workers_continue_when_a_queue_is_resumed(jobs, submit, redis, redis_url, tmp_path):
     queues = Queues(redis, ("high", "default", "low"))
     queues.pause("default")
     stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
@@ -132,7 +132,7 @@ def test_workers_go_on_by_themselves_when_a_queue_is_resumed(jobs, submit, redis
     stack.stop()
 
 
-def test_an_expired_job_is_told_from_one_that_was_deleted(jobs, submit, redis):
+def test_an_expired_job_differs_from_a_deleted_one(jobs, submit, redis):
     expired, deleted = submit(), submit()
     redis.delete(f"rq:job:{expired}")
     jobs.delete(deleted)

@@ -1,4 +1,4 @@
-"""Jobs in Redis: submit, find, list, forget."""
+"""Jobs in Redis: submit, find, list, expire."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_submitting_is_one_round_trip(redis, jobs, echo):
     assert calls == 13  # one EVALSHA, and the twelve commands inside it
 
 
-def test_the_job_that_a_submit_gives_is_the_one_that_is_found_then(jobs, echo):
+def test_a_submit_returns_the_job_that_is_found_later(jobs, echo):
     job = jobs.submit(echo, {"text": "a (b)"}, RETENTION, tags=["red", "blue"], retry_of="before")
 
     assert jobs.get(job.id) == job
@@ -50,7 +50,7 @@ def test_rq_sees_a_submitted_job_as_if_it_had_enqueued_it(redis, jobs, echo):
     assert queue.job_ids == [theirs.id, ours.id]
 
 
-def test_submitting_twice_under_one_id_is_one_job(redis, jobs, echo):
+def test_two_submits_with_one_id_make_one_job(redis, jobs, echo):
     for _ in range(2):
         jobs.submit(echo, {"text": "a"}, RETENTION, job_id="same")
 
@@ -72,7 +72,7 @@ def test_a_batch_may_be_empty_and_has_a_limit(jobs, echo):
         jobs.submit_many(echo, [{"text": "a"}] * 1_001, RETENTION)
 
 
-def test_retries_wait_longer_each_time_and_not_alike(redis, jobs, registry):
+def test_each_retry_waits_longer_and_a_random_time(redis, jobs, registry):
     spec = registry.catalog.tasks["fails_once"]
 
     waits = [
@@ -118,7 +118,7 @@ def test_a_job_that_waits_has_no_result(jobs, echo):
         jobs.result(job)
 
 
-def test_over_the_cap_the_oldest_ended_jobs_go(redis, jobs, echo, run_worker, worker_settings, tmp_path):
+def test_over_the_cap_the_oldest_ended_jobs_are_removed(redis, jobs, echo, run_worker, worker_settings, tmp_path):
     ids = []
     for n in range(3):
         ids.append(jobs.submit(echo, {"text": str(n)}, Retention(100 + n, 100)).id)
@@ -132,7 +132,7 @@ def test_over_the_cap_the_oldest_ended_jobs_go(redis, jobs, echo, run_worker, wo
         jobs.get(ids[0])
 
 
-def test_what_is_gone_leaves_every_index(redis, jobs, echo, worker_settings, tmp_path):
+def test_an_expired_job_leaves_every_index(redis, jobs, echo, worker_settings, tmp_path):
     ids = [jobs.submit(echo, {"text": "a"}, RETENTION, tags=[f"t{n}"], owner="ann").id for n in range(20)]
     jobs.cancel(ids[0])
     redis.delete(*(f"rq:job:{job_id}" for job_id in ids), "rq:queue:default")
@@ -188,7 +188,7 @@ def test_files_whose_job_is_gone_are_removed_and_others_stay(redis, jobs, echo, 
     assert {job_id for job_id, _ in store.job_ids()} == {kept, "young"}
 
 
-def test_while_much_has_expired_the_next_sweep_is_soon(redis, worker_settings, tmp_path):
+def test_the_next_sweep_comes_soon_while_many_jobs_have_expired(redis, worker_settings, tmp_path):
     sweeper = Sweeper(redis, FolderStore(tmp_path), worker_settings)
     redis.zadd(JOBS, {f"gone-{n}": n for n in range(SLICE_ENTRIES)})
 

@@ -30,7 +30,7 @@ def test_a_request_with_a_key_is_done_once(jobs, submit):
         submit(idempotency=Idempotency("the key", "another digest"))
 
 
-def test_of_two_hundred_requests_at_once_with_twenty_keys_twenty_are_done(redis_url, echo, jobs):
+def test_two_hundred_concurrent_requests_with_twenty_keys_make_twenty_jobs(redis_url, echo, jobs):
     """F21."""
     ids: dict[int, set[str]] = {key: set() for key in range(20)}
 

@@ -1,4 +1,4 @@
-"""Which queue, and when: what a submit may say besides its arguments."""
+"""The options of a submit: its queue and its time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def ids(redis, key):
     return [job_id.decode() for job_id in read(key, 0, -1)]
 
 
-def test_a_job_goes_to_the_queue_that_is_named_and_else_to_its_tasks(desk, redis, echo):
+def test_a_job_goes_to_the_given_queue_or_else_to_that_of_its_task(desk, redis, echo):
     urgent, plain = desk.submit(echo, A, queue="high"), desk.submit(echo, A)
     many = desk.submit_many(echo, [{"text": "b"}] * 2, queue="low")
 
@@ -59,7 +59,7 @@ def test_a_time_between_two_seconds_is_never_early(desk, echo):
     assert job.scheduled_at == TOMORROW + timedelta(seconds=1)
 
 
-def test_a_time_that_is_over_is_now(desk, redis, echo):
+def test_a_time_in_the_past_means_now(desk, redis, echo):
     job = desk.submit(echo, A, at=datetime(2020, 1, 1, tzinfo=UTC))
 
     assert (job.status, job.scheduled_at, ids(redis, "rq:queue:default")) == ("queued", None, [job.id])
@@ -127,7 +127,7 @@ def test_a_retry_keeps_the_queue_and_forgets_the_time(desk, echo, run_worker):
     assert (again.queue, again.status) == ("low", "queued")
 
 
-def test_a_retry_of_a_job_whose_queue_is_no_more_goes_to_its_tasks(desk, redis, echo, run_worker):
+def test_a_retry_goes_to_the_queue_of_its_task_if_the_old_queue_is_gone(desk, redis, echo, run_worker):
     job = desk.submit(echo, A, queue="low")
     run_worker()
     redis.hset(f"rq:job:{job.id}", "origin", "abandoned")

@@ -46,13 +46,13 @@ def app(make_app, accounts):
 
 @pytest.fixture
 def client(app):
-    """Nobody."""
+    """A client without credentials."""
     return app.test_client()
 
 
 @pytest.fixture
 def bearer(app, accounts):
-    """A client for each user, by a token."""
+    """Return a client for a user, with a token."""
     tokens = {name: accounts.add_token(name, "test") for name in USERS}
 
     def client(name):
@@ -65,7 +65,7 @@ def bearer(app, accounts):
 
 @pytest.fixture
 def signed_in(app):
-    """A client for each user, by a session."""
+    """Return a client for a user, with a session."""
 
     def client(name):
         made = app.test_client()

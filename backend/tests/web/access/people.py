@@ -1,4 +1,4 @@
-"""Who uses the desk in these tests, and what they do."""
+"""The users of the desk in these tests, and their requests."""
 
 from __future__ import annotations
 

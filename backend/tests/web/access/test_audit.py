@@ -1,4 +1,4 @@
-"""The log: who did what from where, and no secret."""
+"""The log has user, action, subject and client of each write, and no secret."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def audit_lines(log):
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Anything": "not the short way"}])
-def test_a_write_leaves_a_line_that_says_who_did_what_from_where(bearer, log, headers):
+def test_a_write_is_logged_with_user_action_subject_and_client(bearer, log, headers):
     job = bearer("ann").post(ECHO, json={"text": "a"}, headers=headers)
     [line] = audit_lines(log)
 
@@ -38,7 +38,7 @@ def test_a_write_leaves_a_line_that_says_who_did_what_from_where(bearer, log, he
     assert [part for part in (*said, f"request_id={request_id}") if part not in line] == []
 
 
-def test_what_was_refused_leaves_a_line_and_reading_none(bearer, log):
+def test_a_refused_write_is_logged_and_a_read_is_not(bearer, log):
     vic = bearer("vic")
     vic.get("/api/v1/jobs")
     vic.patch("/api/v1/queues/low", json={"paused": True})
@@ -47,7 +47,7 @@ def test_what_was_refused_leaves_a_line_and_reading_none(bearer, log):
     assert all(part in line for part in ("who=vic", "what=change_queue", "subject=low", "status=403"))
 
 
-def test_no_secret_stands_in_a_log(make_app, accounts, capsys, log):
+def test_no_log_has_a_secret(make_app, accounts, capsys, log):
     app = make_app(admin_password=SecretStr("admin-pass-word"))
     token = accounts.add_token("ann", "ci")
     client = app.test_client()

@@ -1,4 +1,4 @@
-"""A form of another site does nothing here."""
+"""A form from another site is refused."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def test_a_form_without_the_token_of_its_session_is_refused(signed_in, data):
     assert "from an earlier session" in answer.text
 
 
-def test_a_login_of_another_site_is_refused(client):
+def test_a_login_form_from_another_site_is_refused(client):
     client.get("/login", headers=HTML)
 
     assert client.post("/login", data={"name": "ann", "password": PASSWORD}, headers=HTML).status_code == 403
 
 
-def test_a_browser_that_keeps_no_cookie_is_told_why(app):
+def test_a_browser_without_cookies_is_told_why_it_is_refused(app):
     client = app.test_client(use_cookies=False)
 
     assert "in production they need HTTPS." in log_in(client).text

@@ -1,4 +1,4 @@
-"""Settings that are not safe are refused."""
+"""Unsafe settings of the login are refused at start."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_setting_that_is_not_safe_is_refused(settings, sentence):
     assert "short-s3cre" not in str(refused.value)
 
 
-def test_prod_has_a_login_and_refuses_to_start_without():
+def test_prod_needs_a_login_and_refuses_to_start_without_its_settings():
     assert WebSettings(_env_file=None, env="prod").auth
     assert not WebSettings(_env_file=None).auth
     assert "AUTH is off" in " ".join(find_problems(WebSettings(_env_file=None, env="prod", auth="off")))

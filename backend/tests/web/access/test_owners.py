@@ -1,4 +1,4 @@
-"""The owner of jobs: they are listed, counted and changed by it."""
+"""Jobs are listed, counted and changed by their owner."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BULK = "/api/v1/jobs:bulk"
 
 @pytest.fixture
 def jobs_of(bearer):
-    """The ids of jobs that each of these users has submitted."""
+    """Submit a job as each of these users; return the ids."""
     return {name: [job_of(bearer(name)) for _ in range(3)] for name in ("ann", "bob")}
 
 
@@ -49,7 +49,7 @@ def test_the_page_of_jobs_filters_by_owner_and_deletes_what_matches(signed_in, j
     assert [job["owner"] for job in ops.get("/api/v1/jobs").json["data"]] == ["bob"] * 3
 
 
-def test_a_job_that_is_retried_belongs_to_who_retried_it(bearer, jobs_of, run_worker):
+def test_a_retry_belongs_to_the_user_who_retried(bearer, jobs_of, run_worker):
     run_worker()
 
     again = bearer("bob").post(f"/api/v1/jobs/{jobs_of['bob'][0]}/retry").json["id"]

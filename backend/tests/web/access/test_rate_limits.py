@@ -1,4 +1,4 @@
-"""How often one may write."""
+"""RATE_LIMIT limits the writes of a user."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_writes_are_limited_and_reads_are_not(make_app, accounts):
     assert [app.test_client().get("/api/v1/jobs", headers=tokens["ann"]).status_code for _ in range(5)] == [200] * 5
 
 
-def test_without_a_login_the_limit_is_each_addresss(make_app):
+def test_without_a_login_each_address_has_the_limit(make_app):
     app = make_app(auth=False, rate_limit="1/minute")
 
     def submit(address):
@@ -32,7 +32,7 @@ def test_without_a_login_the_limit_is_each_addresss(make_app):
 
 
 @pytest.mark.parametrize("auth", [True, False])
-def test_both_ways_of_a_submit_count_together_and_a_refused_one_once(make_app, accounts, auth):
+def test_both_ways_of_a_submit_share_one_count(make_app, accounts, auth):
     app = make_app(auth=auth, rate_limit="5/minute;100/day")
     token = {"Authorization": f"Bearer {accounts.add_token('ann', 'a')}"}
 

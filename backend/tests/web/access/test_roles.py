@@ -1,4 +1,4 @@
-"""Nobody does what a role does not allow, or to what is another's."""
+"""No user does what the role does not allow, or changes a job of another user."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_viewer_reads_and_writes_nothing(app, bearer, redis):
     assert [vic.get(path).status_code for path in ("/", "/jobs", "/queues", "/api/v1/jobs", "/docs")] == [200] * 5
 
 
-def test_no_read_writes_anything(app, bearer, redis, run_worker):
+def test_a_read_writes_nothing(app, bearer, redis, run_worker):
     ann = bearer("ann")
     ended = ann.post(ECHO, json={"text": "a"}).json["id"]
     run_worker()
@@ -99,7 +99,7 @@ def test_a_bulk_action_skips_the_jobs_of_others(bearer):
     assert bob.get(f"/api/v1/jobs/{own[0]}").json["status"] == "canceled"
 
 
-def test_a_retry_belongs_to_who_asked_for_it(bearer, run_worker):
+def test_a_retry_belongs_to_the_user_who_asked(bearer, run_worker):
     job_id = job_of(bearer("ann"))
     run_worker()
 
@@ -113,7 +113,7 @@ def test_queues_are_paused_by_operators_only(bearer):
     assert (pause("ann"), pause("ops")) == (403, 200)
 
 
-def test_an_idempotency_key_is_its_owners(bearer):
+def test_two_users_may_use_the_same_idempotency_key(bearer):
     headers = {"Idempotency-Key": "one"}
     ids = [bearer(name).post(ECHO, json={"text": "a"}, headers=headers).json["id"] for name in ("ann", "bob", "ann")]
 

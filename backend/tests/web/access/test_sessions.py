@@ -1,4 +1,4 @@
-"""Sessions: how they begin and end, and that nobody gets in by guessing."""
+"""Sessions: how they start and end, and that passwords can't be guessed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_user_logs_in_submits_and_logs_out(signed_in):
     assert ann.get("/", headers=HTML).status_code == 302
 
 
-def test_a_task_s_page_says_where_a_token_for_its_calls_comes_from(signed_in):
+def test_the_page_of_a_task_says_how_to_make_a_token(signed_in):
     page = signed_in("ann").get("/tasks/echo", headers=HTML).text
 
     assert page.count("taskdesk token add --user ann") == 2
@@ -63,7 +63,7 @@ def test_a_login_begins_a_new_session(client):
 
 
 @pytest.mark.parametrize("change", [{"user": "ops"}, {"mark": "0" * 32}, {"since": 0}, {"since": 1e12}])
-def test_a_session_that_does_not_fit_is_none(signed_in, change):
+def test_an_unknown_session_is_no_login(signed_in, change):
     ann = signed_in("ann")
     with ann.session_transaction() as session:  # as if the key were known
         session.update(change)
@@ -71,7 +71,7 @@ def test_a_session_that_does_not_fit_is_none(signed_in, change):
     assert ann.get("/", headers=HTML).status_code == 302
 
 
-def test_a_session_that_was_tampered_with_is_none(signed_in):
+def test_a_changed_session_cookie_is_no_login(signed_in):
     ann = signed_in("ann")
     cookie = ann.get_cookie("taskdesk")
     ann.set_cookie("taskdesk", f"{cookie.value[:-2]}xx")

@@ -1,4 +1,4 @@
-"""One user who submits more than there is room for leaves room for others."""
+"""A user who submits more jobs than fit leaves room for other users."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ BATCH = {"inputs": [{"path": "a" * 100_000, "seconds": 0}] * 10}  # their result
 
 @pytest.fixture
 def room(redis):
-    """Leave room for jobs of so many bytes."""
+    """Leave room for this many bytes of jobs."""
 
     def room(size):
         redis.config_set("maxmemory", int((Memory.of(redis.info("memory")).used + size) / 0.8))
@@ -33,7 +33,7 @@ def room(redis):
 
 @pytest.fixture
 def flood(bearer):
-    """Let a user submit batches until one is refused; the refusal."""
+    """Let a user submit batches until one is refused; return the refusal."""
 
     def flood(name):
         client = bearer(name)
@@ -59,7 +59,7 @@ def taken(redis, owner):
     return int(redis.hget(BYTES, owner) or 0)
 
 
-def test_who_floods_is_refused_with_a_remedy_and_others_submit_and_run(redis, bearer, flood, room, run_worker):
+def test_a_user_who_floods_is_refused_with_a_hint_and_others_submit_and_run(redis, bearer, flood, room, run_worker):
     room(20 * MB)
 
     refused = flood("ann")
@@ -77,7 +77,7 @@ def test_who_floods_is_refused_with_a_remedy_and_others_submit_and_run(redis, be
     assert len(bobs) == 20
 
 
-def test_of_several_who_flood_each_leaves_room_for_the_next(flood, room, bearer):
+def test_each_user_who_floods_leaves_room_for_the_next(flood, room, bearer):
     room(40 * MB)
 
     assert [flood(name).status_code for name in ("ann", "bob")] == [429] * 2
@@ -102,7 +102,7 @@ def test_an_operator_deletes_what_a_user_has_and_the_user_submits_again(redis, f
     assert bearer("ann").post(MANY, json=BATCH).status_code == 202
 
 
-def test_what_a_users_jobs_take_is_counted_anew_by_a_sweep(redis, bearer, sweep, run_worker):
+def test_a_sweep_counts_the_bytes_of_a_users_jobs_again(redis, bearer, sweep, run_worker):
     job_of(bearer("bob"))
     large = bearer("ann").post("/api/v1/tasks/large/jobs", json={}).json["id"]  # its result has 70,000 bytes
     before = taken(redis, "ann")
@@ -121,7 +121,7 @@ def test_what_a_users_jobs_take_is_counted_anew_by_a_sweep(redis, bearer, sweep,
     assert redis.hkeys(BYTES) == [b"bob"]
 
 
-def test_what_a_submit_and_a_deletion_count_is_about_what_a_sweep_counts(redis, bearer, sweep):
+def test_submits_and_deletions_count_about_the_bytes_that_a_sweep_counts(redis, bearer, sweep):
     ids = bearer("ann").post(MANY, json=BATCH).json["ids"]
     ids += [job_of(bearer("ann")) for _ in range(50)]
     of_submits = taken(redis, "ann")

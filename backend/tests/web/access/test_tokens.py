@@ -1,4 +1,4 @@
-"""API tokens: what they may, and when they end."""
+"""API tokens: their roles, and when they stop working."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_a_token_ends_when_it_is_revoked_and_with_its_user(always_fresh, account
     assert ann.get("/api/v1/jobs").status_code == ann.post(ECHO, json={"text": "a"}).status_code == 401
 
 
-def test_a_token_may_less_than_its_user_and_never_more(app, accounts):
+def test_a_token_may_have_a_lower_role_than_its_user_and_never_a_higher_one(app, accounts):
     def submit(token):
         headers = {"Authorization": f"Bearer {token}"}
         return app.test_client().post(ECHO, json={"text": "a"}, headers=headers).status_code
@@ -43,7 +43,7 @@ def test_an_event_stream_ends_with_its_token_or_session(always_fresh, app, accou
     assert b"no longer valid" in b"".join(events)
 
 
-def test_who_asks_costs_no_round_trip_to_redis(bearer, redis):
+def test_identifying_a_user_costs_no_round_trip_to_redis(bearer, redis):
     ann = bearer("ann")
     job_of(ann)
     before = redis.info("commandstats")["cmdstat_hgetall"]["calls"]

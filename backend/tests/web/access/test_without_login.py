@@ -1,4 +1,4 @@
-"""Nothing without a login, and no way around."""
+"""Without a login nothing is shown or done."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 from tests.web.access.people import HTML, OPEN, log_in, requests_of
 
 
-def test_without_credentials_no_route_tells_or_does_anything(app, client, redis):
+def test_without_credentials_no_route_shows_or_does_anything(app, client, redis):
     before = redis.dbsize()
     for headers in ({}, HTML, {"Authorization": "Bearer td_wrong"}, {"Authorization": "Basic YWRtaW46YWRtaW4="}):
         for method, path, endpoint in requests_of(app):
@@ -24,7 +24,7 @@ def test_the_crawl_has_seen_the_routes(app):
     assert len(list(requests_of(app))) > 60
 
 
-def test_an_unknown_address_tells_nothing_either(client):
+def test_an_unknown_address_shows_nothing(client):
     assert client.get("/nothing").status_code == client.get("/api/v1/nothing").status_code == 401
 
 
@@ -50,11 +50,11 @@ def test_a_page_leads_to_the_login_and_from_there_back(client):
     assert client.get(back.location, headers=HTML).status_code == 200
 
 
-def test_what_a_script_of_a_page_asks_for_is_an_error_and_no_login_page(client):
+def test_a_script_of_a_page_gets_an_error_and_no_login_page(client):
     assert client.get("/jobs", headers={**HTML, "Sec-Fetch-Mode": "cors"}).status_code == 401
 
 
-def test_the_login_knows_the_prefix(client):
+def test_the_login_works_under_a_prefix(client):
     sent = client.get("/jobs", headers=HTML, base_url="http://localhost/desk")
 
     assert sent.location == "/desk/login?next=/desk/jobs"

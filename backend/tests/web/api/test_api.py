@@ -23,7 +23,7 @@ def post(client):
 
 @pytest.fixture
 def finished(client, post, run_worker):
-    """Run a task to its end; the job as the API shows it."""
+    """Run a task to its end; return the job as the API shows it."""
 
     def finished(task: str, **arguments):
         location = post(task, arguments).location
@@ -78,7 +78,7 @@ def test_a_failed_job_says_why(finished, client):
     assert client.get(job["links"]["self"] + "/result").status_code == 409
 
 
-def test_a_job_that_waits_for_its_next_try_tells_why(client, post, run_worker, tmp_path):
+def test_a_job_that_waits_for_its_next_attempt_says_why(client, post, run_worker, tmp_path):
     location = post("fails_once", {"path": str(tmp_path / "seen")}).location
     run_worker()
 
@@ -95,7 +95,7 @@ def test_a_job_that_succeeds_the_second_time_shows_no_error(finished, tmp_path):
     assert "error" not in job
 
 
-def test_a_job_that_was_tried_again_tells_of_the_first_try(finished, tmp_path):
+def test_a_job_that_was_tried_again_shows_the_first_attempt(finished, tmp_path):
     job = finished("fails_once", path=str(tmp_path / "seen"))
 
     [first] = job["attempts"]
@@ -104,7 +104,7 @@ def test_a_job_that_was_tried_again_tells_of_the_first_try(finished, tmp_path):
     assert job["created_at"] < first["started_at"] <= first["ended_at"] < job["started_at"]
 
 
-def test_every_kind_of_result_comes_back_as_what_it_is(finished, client):
+def test_every_kind_of_result_has_its_media_type(finished, client):
     parts = {part["name"]: part for part in finished("parts")["result"]["parts"]}
 
     kinds = {name: part["kind"] for name, part in parts.items()}
@@ -265,7 +265,7 @@ def test_a_form_that_can_not_be_read_is_refused_and_not_taken_as_empty(client, b
 
 
 @pytest.mark.parametrize("path", ["tasks/nothing", "tasks/os.system", "jobs/nothing", "jobs/a:b", "nothing"])
-def test_what_is_not_there_is_404(client, path):
+def test_an_unknown_address_is_404(client, path):
     answer = client.get(f"/api/v1/{path}")
 
     assert (answer.status_code, answer.json["status"]) == (404, 404)
@@ -342,7 +342,7 @@ def test_events_replay_what_happened_and_end(client, finished):
     assert "printed line" in "".join(texts)
 
 
-def test_events_go_on_after_the_last_one_seen(client, finished):
+def test_events_continue_after_the_last_one_seen(client, finished):
     events = finished("talk")["links"]["events"]
     said = _told_once(client.get(events).text)
 

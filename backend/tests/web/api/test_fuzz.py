@@ -1,4 +1,4 @@
-"""Schemathesis plays with each call of the API, by its description: right and wrong input, other methods.
+"""Schemathesis calls each operation of the OpenAPI document with valid and invalid input, and with other methods.
 
 To import it takes a second, so that only the process that runs this does it.
 """
@@ -33,7 +33,7 @@ CONFIG = {
 
 @pytest.fixture
 def few(registry, redis):
-    """A few of the sample tasks, announced."""
+    """Announce a few of the sample tasks."""
     tasks = {name: registry.catalog.tasks[name] for name in TASKS}
     redis.flushall()
     registry = dataclasses.replace(registry, catalog=registry.catalog.model_copy(update={"tasks": tasks}))
@@ -48,7 +48,7 @@ def app(web_settings, few):
 
 @pytest.fixture
 def job_ids(app, few, worker_settings, redis):
-    """Of two jobs that have ended, and of one that waits."""
+    """Return the ids of two jobs that have ended, and of one that waits."""
 
     def submit(task, **arguments):
         return app.test_client().post(f"/api/v1/tasks/{task}/jobs", json=arguments).json["id"]
@@ -60,7 +60,7 @@ def job_ids(app, few, worker_settings, redis):
 
 @pytest.fixture
 def _reach_jobs(job_ids):
-    """Every second id is one of a job that is there, each key is new, and nobody waits."""
+    """Make every second id that of a known job and each key new, and let no request wait."""
     import schemathesis
 
     numbers = itertools.count()
@@ -85,7 +85,7 @@ def _reach_jobs(job_ids):
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("examples", [2, pytest.param(20, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("_reach_jobs")
-def test_every_call_does_as_it_is_described(app, examples):
+def test_every_operation_does_as_it_is_described(app, examples):
     import schemathesis
     from schemathesis.config import SchemathesisConfig
     from schemathesis.engine import events, from_schema

@@ -1,4 +1,4 @@
-"""Managing jobs by the API: find, cancel, retry, keep, delete, one or many; queues and workers."""
+"""The API finds and changes jobs, one or many, queues and workers."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def ids(answer):
     return [job["id"] for job in answer.json["data"]]
 
 
-def test_jobs_are_found_by_what_the_query_says(get, submit, run_worker):
+def test_jobs_are_found_by_each_filter(get, submit, run_worker):
     failed = submit("raises", {}, tag="night")
     run_worker()
     queued = submit(tag="day")
@@ -39,7 +39,7 @@ def test_jobs_are_found_by_what_the_query_says(get, submit, run_worker):
     assert ids(get("/jobs?until=2020-01-01T00:00:00%2B01:00")) == ids(get("/jobs?tag=nothing")) == []
 
 
-def test_a_time_may_be_told_as_how_long_ago_it_was(get, submit, redis):
+def test_a_time_may_be_given_as_how_long_ago(get, submit, redis):
     old, new = submit(), submit()
     redis.hset(f"rq:job:{old}", "created_at", "2026-01-01T00:00:00.000000Z")
 
@@ -47,7 +47,7 @@ def test_a_time_may_be_told_as_how_long_ago_it_was(get, submit, redis):
     assert ids(get("/jobs?until=30m")) == [old]
 
 
-def test_what_matches_is_counted_as_a_bulk_action_expects_it(get, submit, bulk):
+def test_the_count_is_the_expected_count_of_a_bulk_action(get, submit, bulk):
     submit(tag="night"), submit(tag="night"), submit()
 
     count = get("/jobs:count?tag=night&status=queued").json["count"]
@@ -103,7 +103,7 @@ def test_a_job_that_has_not_changed_is_not_sent_again(get, submit, run_worker):
     assert [answer.status_code for answer in (unchanged, changed, again)] == [304, 200, 304]
 
 
-def test_a_job_that_waits_says_where_it_stands(get, submit):
+def test_a_queued_job_shows_its_position(get, submit):
     submit()
     second = submit()
     submit("every_kind", {})  # on a more urgent queue
@@ -113,7 +113,7 @@ def test_a_job_that_waits_says_where_it_stands(get, submit):
     assert (queue["name"], queue["workers_online"], queue["position"], queue["ahead"]) == ("default", 0, 2, 2)
 
 
-def test_a_job_tells_what_it_will_probably_take(client, get, submit, redis, redis_url, tmp_path):
+def test_a_job_estimates_its_start_and_its_end(client, get, submit, redis, redis_url, tmp_path):
     redis.lpush("taskdesk:run-times:tests.sample_tasks.wait_for", 2, 4, 6)
     redis.sadd("taskdesk:paused", "default")
     first, second = (submit("wait_for", {"path": str(tmp_path / "never")}) for _ in range(2))
@@ -152,7 +152,7 @@ def test_a_log_is_read_from_any_byte(get, submit, run_worker):
     assert get(f"/jobs/{job_id}/logs?offset=-1").status_code == 422
 
 
-def test_a_job_that_waits_is_canceled_and_says_so(client, get, submit, run_worker):
+def test_a_waiting_job_is_canceled_and_says_so(client, get, submit, run_worker):
     job_id = submit()
 
     first, again = (client.post(f"/api/v1/jobs/{job_id}/cancel") for _ in range(2))
@@ -163,7 +163,7 @@ def test_a_job_that_waits_is_canceled_and_says_so(client, get, submit, run_worke
     assert get(f"/jobs/{job_id}/result").status_code == 409
 
 
-def test_a_job_that_runs_is_stopped(client, get, submit, registry, redis_url, tmp_path):
+def test_a_running_job_is_stopped(client, get, submit, registry, redis_url, tmp_path):
     workers = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
     workers.start("worker")
     try:
@@ -275,7 +275,7 @@ def test_an_unknown_job_is_not_found(client, method, path):
         assert client.open(f"/api/v1/jobs/{unknown}{path}", method=method).status_code == 404
 
 
-def test_all_that_match_are_retried_kept_canceled_and_deleted(bulk, submit, run_worker, get):
+def test_all_jobs_that_match_are_retried_kept_canceled_and_deleted(bulk, submit, run_worker, get):
     for _ in range(3):
         submit("raises", {})
     run_worker()
@@ -292,7 +292,7 @@ def test_all_that_match_are_retried_kept_canceled_and_deleted(bulk, submit, run_
     assert ids(get("/jobs")) == []
 
 
-def test_nothing_is_done_if_not_as_many_match_as_expected(bulk, submit, get):
+def test_nothing_is_done_if_another_number_of_jobs_match(bulk, submit, get):
     submit()
 
     answer = bulk("cancel", 5, status="queued")
@@ -314,14 +314,14 @@ def test_nothing_is_done_if_not_as_many_match_as_expected(bulk, submit, get):
         ({"action": "keep", "expected_count": 0, "filter": {}, "dry_run": True}, {"/dry_run"}),
     ],
 )
-def test_a_bulk_action_that_can_not_be_read_is_named(client, body, pointers):
+def test_each_fault_of_a_bulk_action_is_named(client, body, pointers):
     answer = client.post("/api/v1/jobs:bulk", json=body)
 
     assert answer.status_code == 422
     assert {error["pointer"] for error in answer.json["errors"]} == pointers
 
 
-def test_a_queue_is_paused_and_goes_on(client, get, submit, run_worker):
+def test_a_queue_is_paused_and_resumed(client, get, submit, run_worker):
     paused = client.patch("/api/v1/queues/default", json={"paused": True}).json
     job_id = submit()
     run_worker()
@@ -334,7 +334,7 @@ def test_a_queue_is_paused_and_goes_on(client, get, submit, run_worker):
     assert client.patch("/api/v1/queues/default", json={"paused": "yes"}).json["errors"][0]["pointer"] == "/paused"
 
 
-def test_queues_tell_what_is_in_them(get, submit, run_worker):
+def test_queues_count_their_jobs(get, submit, run_worker):
     submit()
     submit("raises", {})
     run_worker()
@@ -354,7 +354,7 @@ def test_queues_tell_what_is_in_them(get, submit, run_worker):
     }
 
 
-def test_a_task_tells_how_its_last_runs_ended(get, submit, run_worker):
+def test_a_task_shows_how_its_last_attempts_ended(get, submit, run_worker):
     submit("raises", {})
     run_worker()
 

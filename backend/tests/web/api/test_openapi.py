@@ -1,4 +1,4 @@
-"""The description of the API: it is whole, it is valid, and each announced task is in it."""
+"""The OpenAPI document is complete and valid, and has each task of the catalog."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def test_a_finished_job_is_as_its_task_announced(client, description, run_worker
         assert not jsonschema_rs.is_valid(schema, wrong)
 
 
-def test_it_is_sent_again_only_when_the_tasks_have_changed(client, registry, redis):
+def test_it_is_sent_again_only_if_the_catalog_has_changed(client, registry, redis):
     tag = client.get("/api/v1/openapi.json").headers["ETag"]
     same = client.get("/api/v1/openapi.json", headers={"If-None-Match": tag})
 

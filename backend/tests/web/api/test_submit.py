@@ -1,4 +1,4 @@
-"""Submitting by the API: waiting for the end, never twice, many at once, tags."""
+"""Submits by the API: waiting for the end, idempotency keys, batches, queues, times and tags."""
 
 from __future__ import annotations
 
@@ -36,14 +36,14 @@ def worker(redis_url, tmp_path):
     stack.stop()
 
 
-def test_who_prefers_to_wait_is_given_the_job_when_it_has_ended(post, worker):
+def test_a_client_that_prefers_to_wait_gets_the_job_when_it_has_ended(post, worker):
     answer = post(Prefer="respond-async, Wait=20")
 
     assert (answer.status_code, answer.json["status"], answer.json["result"]["value"]) == (200, "succeeded", "a")
     assert answer.headers["Preference-Applied"] == "wait=20"
 
 
-def test_a_job_that_takes_longer_than_the_client_waits_is_accepted_as_ever(post):
+def test_a_job_that_takes_longer_than_the_client_waits_is_accepted(post):
     began = time.monotonic()
 
     answer = post(Prefer="wait=1")
@@ -61,7 +61,7 @@ def test_a_job_can_be_waited_for_later(client, post, worker):
 
 
 @pytest.mark.parametrize("prefer", ["wait=soon", "wait=-1", "wait=1.5", "wait="])
-def test_a_wait_that_is_no_number_is_named(client, post, prefer):
+def test_a_wait_that_is_not_a_number_is_named(client, post, prefer):
     location = post().location
 
     answers = [post(Prefer=prefer), client.get(location, headers={"Prefer": prefer})]
@@ -70,7 +70,7 @@ def test_a_wait_that_is_no_number_is_named(client, post, prefer):
     assert answers[0].json["errors"][0]["pointer"] == "/Prefer"
 
 
-def test_the_same_request_with_the_same_key_is_the_same_job(client, post):
+def test_the_same_request_with_the_same_key_gets_the_same_job(client, post):
     first = post(Idempotency_Key="k-1")
     again = post(Idempotency_Key="k-1")
 
@@ -105,7 +105,7 @@ def test_a_key_whose_job_was_deleted_says_so(client, post):
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "é"])
-def test_a_key_that_is_none_is_named(post, key):
+def test_an_invalid_key_is_named(post, key):
     answer = post(Idempotency_Key=key)
 
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/Idempotency-Key")
@@ -131,7 +131,7 @@ def test_many_jobs_are_accepted_in_one_request(client, batch, run_worker):
     assert (job["result"]["value"], job["tags"]) == ("7", ["night"])
 
 
-def test_of_a_batch_with_a_wrong_input_nothing_is_accepted(client, batch):
+def test_no_job_of_a_batch_with_a_wrong_input_is_accepted(client, batch):
     answer = batch({"inputs": [{"text": "a"}, {"text": 5}, {"txet": "a"}]})
 
     assert answer.status_code == 422
@@ -146,7 +146,7 @@ def test_of_a_batch_with_a_wrong_input_nothing_is_accepted(client, batch):
 @pytest.mark.parametrize(
     "body", [{}, {"inputs": []}, {"inputs": "a"}, {"inputs": ["a"]}, {"inputs": [{"text": "a"}] * 1_001}]
 )
-def test_a_batch_that_is_none_is_refused(batch, body):
+def test_an_invalid_batch_is_refused(batch, body):
     answer = batch(body)
 
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/inputs")
@@ -170,7 +170,7 @@ def test_a_wrong_tag_is_named(post, query):
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/tag")
 
 
-def test_a_job_that_was_accepted_is_told_though_redis_goes_away_while_the_client_waits(post, redis_server):
+def test_an_accepted_job_is_answered_though_redis_goes_away_while_the_client_waits(post, redis_server):
     stop = threading.Timer(0.5, redis_server.stop)
     stop.start()
     try:
@@ -182,7 +182,7 @@ def test_a_job_that_was_accepted_is_told_though_redis_goes_away_while_the_client
     assert (answer.status_code, answer.json["status"]) == (202, "queued")
 
 
-def test_a_body_that_looks_like_json_and_says_it_is_a_form_is_named(client):
+def test_a_json_body_that_is_sent_as_a_form_is_named(client):
     answer = client.post(
         "/api/v1/tasks/echo/jobs", data='{"text": "a"}', content_type="application/x-www-form-urlencoded"
     )
@@ -190,13 +190,13 @@ def test_a_body_that_looks_like_json_and_says_it_is_a_form_is_named(client):
     assert (answer.status_code, "Content-Type: application/json" in answer.json["detail"]) == (415, True)
 
 
-def test_of_a_thousand_wrong_entries_some_are_named(post):
+def test_some_of_a_thousand_wrong_entries_are_named(post):
     answer = post("every_kind", {"numbers": ["x"] * 10_000})
 
     assert (answer.status_code, len(answer.json["errors"])) == (422, 50)
 
 
-def test_a_body_of_json_has_a_limit(client, post):
+def test_a_json_body_has_a_limit(client, post):
     assert post(arguments={"text": "x" * 1_100_000}).status_code == 413
     assert client.get("/api/v1/jobs").json["data"] == []
 
@@ -231,7 +231,7 @@ def test_a_job_goes_to_the_queue_that_is_asked_for(client, post, batch):
     assert client.get("/api/v1/jobs?queue=low").json["data"][0]["id"] == ids[0]
 
 
-def test_a_job_that_is_to_run_later_is_scheduled_and_tells_when(client, post, batch):
+def test_a_job_that_runs_later_is_scheduled_and_shows_when(client, post, batch):
     job = post(query=f"?at={TOMORROW}")
     [other] = batch({"inputs": [{"text": "a"}]}, query_string={"at": TOMORROW}).json["ids"]
 
@@ -292,7 +292,7 @@ def test_a_scheduled_job_outlives_a_restart_of_redis(client, post, redis_server,
         ("at=2126-12-01T08:00:00Z", "/at", "This is more than 366 days ahead. Choose an earlier time."),
     ],
 )
-def test_a_wrong_option_is_named_with_what_to_do(client, post, batch, query, pointer, detail):
+def test_a_wrong_option_is_named_with_a_hint(client, post, batch, query, pointer, detail):
     answers = post(query=f"?{query}"), batch({"inputs": [{"text": "a"}]}, query_string=query)
 
     assert [(answer.status_code, answer.json["errors"]) for answer in answers] == [
@@ -302,7 +302,7 @@ def test_a_wrong_option_is_named_with_what_to_do(client, post, batch, query, poi
 
 
 @pytest.mark.parametrize("address", ["/api/v1/tasks/every_kind/jobs", "/tasks/every_kind"])
-def test_the_texts_of_a_form_are_no_longer_in_all_than_json_may_be(client, address):
+def test_the_texts_of_a_form_are_limited_as_a_json_body(client, address):
     field = 'Content-Disposition: form-data; name="numbers"\r\n\r\n' + "1" * 600_000
     form = f"--b\r\n{field}\r\n--b\r\n{field}\r\n--b--\r\n"
 
@@ -311,7 +311,7 @@ def test_the_texts_of_a_form_are_no_longer_in_all_than_json_may_be(client, addre
     assert answer.status_code == 413
 
 
-def test_of_a_megabyte_of_wrong_arguments_fifty_are_named_and_no_long_text_comes_back(client, post):
+def test_fifty_of_many_wrong_arguments_are_named_and_long_texts_are_cut(client, post):
     wrong = {"numbers": ["x" * 10_000] * 90, "k" * 9_000: 1}
     answers = [
         post("every_kind", wrong),

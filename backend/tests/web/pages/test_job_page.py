@@ -1,4 +1,4 @@
-"""The page of a job, without JavaScript: where it stands, what it made, what can be done with it."""
+"""The page of a job, without JavaScript: its status, its result and its actions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from taskdesk.jobs.keys import run_times_key
 
 @pytest.fixture
 def submit(client):
-    """Submit a job of a sample task; the address of its page."""
+    """Submit a job of a sample task; return the address of its page."""
     return lambda task, **arguments: client.post(f"/api/v1/tasks/{task}/jobs", json=arguments).location.removeprefix(
         "/api/v1"
     )
@@ -23,7 +23,7 @@ def submit(client):
 
 @pytest.fixture
 def text_of(client):
-    """The words of a page's main part."""
+    """Return the text of a page's main part."""
 
     def text_of(path):
         main = client.get(path).text.partition("<main")[2]
@@ -35,7 +35,7 @@ def text_of(client):
 # While it waits
 
 
-def test_a_job_that_waits_tells_its_place_and_that_nobody_serves_its_queue(submit, text_of):
+def test_a_queued_job_shows_its_position_and_that_no_worker_serves_its_queue(submit, text_of):
     first, second = submit("echo", text="a"), submit("echo", text="b")
 
     assert "Next in queue default" in text_of(first)
@@ -43,7 +43,7 @@ def test_a_job_that_waits_tells_its_place_and_that_nobody_serves_its_queue(submi
     assert "No worker serves the queue default" in text_of(second)
 
 
-def test_a_paused_queue_is_said(client, submit, text_of):
+def test_the_page_says_that_the_queue_is_paused(client, submit, text_of):
     client.patch("/api/v1/queues/default", json={"paused": True})
 
     assert "The queue default is paused" in text_of(submit("echo", text="a"))
@@ -52,13 +52,13 @@ def test_a_paused_queue_is_said(client, submit, text_of):
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.0004, "under 1 ms"), (0.012, "12 ms"), (8.24, "8.2 s"), (45.1, "45 s"), (180, "3 min")]
 )
-def test_what_its_task_usually_takes_is_said(submit, text_of, redis, seconds, words):
+def test_the_page_says_how_long_the_task_usually_takes(submit, text_of, redis, seconds, words):
     redis.lpush(run_times_key("tests.sample_tasks.echo"), *(seconds,) * 9, 300)
 
     assert f"Usually takes {words} " in text_of(submit("echo", text="a")) + " "
 
 
-def test_a_job_that_is_tried_again_tells_of_each_try(submit, text_of, run_worker, tmp_path):
+def test_the_page_shows_each_attempt(submit, text_of, run_worker, tmp_path):
     path = submit("fails_once", path=str(tmp_path / "seen"))
     run_worker()
     waiting = text_of(path)
@@ -72,7 +72,7 @@ def test_a_job_that_is_tried_again_tells_of_each_try(submit, text_of, run_worker
 # What can be done
 
 
-def test_a_job_that_waits_is_canceled_and_its_page_says_so(client, submit, text_of):
+def test_a_waiting_job_is_canceled_and_its_page_says_so(client, submit, text_of):
     path = submit("echo", text="a")
 
     sent = client.post(f"{path}/cancel")
@@ -106,7 +106,7 @@ def test_a_kept_job_does_not_expire_any_more(client, submit, text_of, run_worker
     assert f'action="{path}/keep"' not in client.get(path).text
 
 
-def test_a_deleted_job_is_gone_and_said_to_be(client, submit, text_of):
+def test_the_page_says_that_the_job_was_deleted(client, submit, text_of):
     path = submit("echo", text="a")
 
     sent = client.post(f"{path}/delete")
@@ -116,7 +116,7 @@ def test_a_deleted_job_is_gone_and_said_to_be(client, submit, text_of):
     assert client.get(sent.location).status_code == client.get(path, headers={"Accept": "text/html"}).status_code == 404
 
 
-def test_a_question_comes_before_what_can_not_be_undone(client, submit):
+def test_the_page_asks_before_an_action_that_can_not_be_undone(client, submit):
     path = submit("echo", text="a")
 
     plain, asking = client.get(path).text, client.get(f"{path}?confirm=cancel").text
@@ -137,7 +137,7 @@ def test_no_page_of_another_site_and_no_link_does_anything(client, submit, actio
 
 
 @pytest.mark.parametrize("action", ["retry", "keep"])
-def test_what_can_not_be_done_yet_is_told_in_words(client, submit, action):
+def test_an_action_that_is_not_allowed_is_refused_with_a_sentence(client, submit, action):
     answer = client.post(f"{submit('echo', text='a')}/{action}", headers={"Accept": "text/html"})
 
     assert answer.status_code == 409
@@ -175,11 +175,11 @@ def test_the_timeline_of_a_scheduled_job_has_its_past_and_its_start(client, text
     assert "Finishes" not in text
 
 
-def test_the_timeline_of_a_job_that_waits_says_what_is_still_to_come(submit, text_of):
+def test_the_timeline_of_a_waiting_job_shows_the_next_steps(submit, text_of):
     assert "Starts not yet Finishes not yet" in text_of(submit("echo", text="a"))
 
 
-def test_the_timeline_tells_who_ran_it_how_long_it_waited_and_took(submit, text_of, run_worker):
+def test_the_timeline_shows_the_worker_the_wait_and_the_duration(submit, text_of, run_worker):
     path = submit("echo", text="a")
     run_worker()
 
@@ -188,7 +188,7 @@ def test_the_timeline_tells_who_ran_it_how_long_it_waited_and_took(submit, text_
     )
 
 
-def test_a_table_comes_as_csv_without_formulas(client, submit, run_worker, tmp_path):
+def test_a_table_is_downloaded_as_csv_without_formulas(client, submit, run_worker, tmp_path):
     (tmp_path / "end").touch()
     path = submit("recites", folder=str(tmp_path))
     run_worker()
@@ -202,7 +202,7 @@ def test_a_table_comes_as_csv_without_formulas(client, submit, run_worker, tmp_p
     assert rows[3:6] == [["row 2", "0.5", "'=1+2"], ["row 3", "0.75", ""], ["row 4", "1.0", "'=1+4"]]
 
 
-def test_text_and_json_are_downloads_too_and_what_is_not_there_is_not(client, submit, run_worker):
+def test_text_and_json_can_be_downloaded_and_unknown_parts_can_not(client, submit, run_worker):
     path = submit("parts")
     run_worker()
 

@@ -1,4 +1,4 @@
-"""The page of jobs, without JavaScript: filters, pages, what is said where nothing is, one action on many jobs."""
+"""The list of jobs, without JavaScript: filters, pages, empty lists, one action on many jobs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from taskdesk.web import bulk
 
 @pytest.fixture
 def page(client):
-    """The page of jobs for a query, as text; with other status than 200 the test fails."""
+    """Return the list for a query as text; fail unless the status is 200."""
 
     def page(query="", status=200):
         answer = client.get(f"/jobs{query}")
@@ -33,11 +33,11 @@ def tabs(text):
 
 
 def link(text, words):
-    """The address of the link with these words."""
+    """Return the address of the link with this text."""
     return unescape(re.search(rf'href="([^"]*)"[^>]*>{words}<', text)[1])
 
 
-def test_the_newest_jobs_come_first_with_what_they_were_given(page, submit):
+def test_the_newest_jobs_come_first_with_their_input(page, submit):
     first, second = submit(), submit(arguments={"text": "<b>bold</b>"}, tag="night")
 
     text = page()
@@ -48,7 +48,7 @@ def test_the_newest_jobs_come_first_with_what_they_were_given(page, submit):
     assert 'href="/jobs?tag=night"' in text
 
 
-def test_the_tabs_count_by_status_and_queue_and_do_not_guess_with_other_filters(page, submit, run_worker):
+def test_the_tabs_count_by_status_and_queue_and_not_with_other_filters(page, submit, run_worker):
     submit("raises", {})
     run_worker()
     submit(), submit(), submit("every_kind", {})
@@ -85,7 +85,7 @@ def test_each_filter_is_a_chip_with_a_link_to_the_list_without_it(page, submit):
         ("q=12ab&_external=1&_scheme=evil", "id=12ab"),
     ],
 )
-def test_what_the_form_sends_becomes_the_words_of_the_api(client, sent, words):
+def test_the_form_redirects_to_the_words_of_the_api(client, sent, words):
     location = urlsplit(client.get(f"/jobs?{sent}").location)
 
     assert (location.scheme, location.path, parse_qs(location.query)) == ("", "/jobs", parse_qs(words))
@@ -100,7 +100,7 @@ def test_what_the_form_sends_becomes_the_words_of_the_api(client, sent, words):
         ("yesterday", ""),
     ],
 )
-def test_the_field_of_a_time_holds_the_whole_of_it_in_utc(client, since, value):
+def test_the_field_of_a_time_has_the_whole_time_in_utc(client, since, value):
     text = client.get(f"/jobs?since={since}").text
 
     assert re.search(r'name="since" value="([^"]*)"', text)[1] == value
@@ -128,7 +128,7 @@ def test_a_whole_id_in_the_search_box_leads_to_its_job(client, submit):
         ("_external=1&_scheme=javascript", "", "_external: There is no such filter"),
     ],
 )
-def test_a_wrong_filter_is_named_where_it_stands(page, submit, query, at, sentence):
+def test_a_wrong_filter_is_named_beside_its_field(page, submit, query, at, sentence):
     submit()
 
     text = page(f"?{query}", status=422)
@@ -180,7 +180,7 @@ def test_an_empty_list_says_what_to_do_next(page, query, sentence):
         ("?status=failed", ["retry", "keep", "delete"]),
     ],
 )
-def test_only_what_makes_sense_is_offered(page, submit, run_worker, query, actions):
+def test_the_list_offers_the_actions_of_its_status(page, submit, run_worker, query, actions):
     submit("raises", {})
     run_worker()
     submit()
@@ -190,7 +190,7 @@ def test_only_what_makes_sense_is_offered(page, submit, run_worker, query, actio
 
 @pytest.fixture
 def answer(client):
-    """Send the form of the question, perhaps changed; the page that comes then."""
+    """Send the form of the question, perhaps changed; return the next page."""
 
     def answer(question, **changes):
         form = question.text.partition("<form")[2]
@@ -243,7 +243,7 @@ def test_when_the_number_has_changed_the_question_comes_again(client, page, subm
     assert "1 canceled." in done.text
 
 
-def test_when_none_is_left_there_is_nothing_to_confirm(client, submit, answer):
+def test_when_no_job_is_left_there_is_nothing_to_confirm(client, submit, answer):
     job_id = submit()
     question = client.post("/jobs?status=queued", data={"action": "cancel", "all": "1"})
     client.post(f"/api/v1/jobs/{job_id}/cancel")
@@ -255,7 +255,7 @@ def test_when_none_is_left_there_is_nothing_to_confirm(client, submit, answer):
     assert "Cancel 0 jobs" not in again.text
 
 
-def test_what_comes_after_the_question_is_not_meant(client, page, submit, answer):
+def test_jobs_that_arrive_after_the_question_are_left_alone(client, page, submit, answer):
     submit()
     question = client.post("/jobs", data={"action": "cancel", "all": "1"})
     late = submit()
@@ -265,7 +265,7 @@ def test_what_comes_after_the_question_is_not_meant(client, page, submit, answer
     assert rows(page("?status=queued")) == [late]
 
 
-def test_what_could_not_be_done_is_told(client, submit, answer):
+def test_the_list_says_how_many_jobs_were_skipped(client, submit, answer):
     ours = [submit(), submit()]
     question = client.post("/jobs", data={"action": "delete", "id": ours})
     client.delete(f"/api/v1/jobs/{ours[0]}")
@@ -282,7 +282,7 @@ def test_nothing_ticked_does_nothing_and_says_so(client, submit):
     assert client.post("/jobs", data={"action": "explode", "all": "1"}).status_code == 422
 
 
-def test_too_many_are_refused_in_words(client, submit, monkeypatch):
+def test_too_many_jobs_are_refused_with_a_sentence(client, submit, monkeypatch):
     monkeypatch.setattr(bulk, "MAX_BULK", 1)
     submit(), submit()
 
@@ -297,7 +297,7 @@ def test_a_forged_notice_says_nothing(page):
     assert 'class="notice' not in page("?done=explode.deleted-3")
 
 
-def test_the_live_part_has_the_counts_the_rows_that_moved_and_how_many_are_new(client, page, submit, run_worker):
+def test_the_live_part_has_the_counts_the_changed_rows_and_the_number_of_new_jobs(client, page, submit, run_worker):
     moving = submit("raises", {})
     text = page("?queue=default")
     live = unescape(re.search('data-live="([^"]*)"', text)[1])
