@@ -28,6 +28,8 @@ EXPIRED_IDS_SECONDS = 30 * 24 * 3600  # that the id of an expired job is known: 
 MAX_EXPIRED_IDS = 100_000
 UPLOAD_GRACE_SECONDS = 3600  # a younger file may belong to a request whose job is not in Redis yet
 
+Entries = Sequence[tuple[bytes, float]]  # of a sorted set: member, score
+
 
 class Sweeper:
     def __init__(self, redis: Redis, store: ArtifactStore, settings: WorkerSettings):
@@ -61,38 +63,56 @@ class Sweeper:
     def _rounds(self) -> Iterator[bool]:
         """Remove index entries of jobs that are gone, one slice per step; yield True after a full round."""
         while True:
-            now = clock.sync(self._redis)
-            self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_IDS_SECONDS)
-            self._redis.zremrangebyrank(EXPIRED, 0, -MAX_EXPIRED_IDS - 1)
-            owners = self._redis.hkeys(BYTES)
-            taken: Counter[bytes] = Counter()
+            self._trim_expired_ids()
+            yield from self._sweep_jobs()
             for index in self._indexes():
-                start = "-inf"
-                while entries := self._redis.zrangebyscore(index, start, "+inf", 0, SLICE_ENTRIES, withscores=True):
-                    self._forget_gone(index, [job_id.decode() for job_id, _ in entries])
-                    if index == JOBS:
-                        self._add_by_owner(taken, entries)
-                    start = f"({entries[-1][1]}"
-                    yield False
-                if index == JOBS:
-                    self._tell_of_owners(taken, owners)
+                yield from self._sweep_index(index)
             for queue in self._settings.queues:
-                after = b"-"
-                while foreign := self._redis.zrangebylex(foreign_key(queue), after, b"+", 0, SLICE_ENTRIES):
-                    self._forget_moved(foreign_key(queue), foreign)
-                    after = b"(" + foreign[-1]
-                    yield False
+                yield from self._sweep_handed_back(foreign_key(queue))
             yield True
 
-    def _forget_gone(self, index: str, job_ids: Sequence[str]) -> None:
-        gone = self._without_job(job_ids)
+    def _trim_expired_ids(self) -> None:
+        now = clock.sync(self._redis)
+        self._redis.zremrangebyscore(EXPIRED, "-inf", now - EXPIRED_IDS_SECONDS)
+        self._redis.zremrangebyrank(EXPIRED, 0, -MAX_EXPIRED_IDS - 1)
+
+    def _sweep_jobs(self) -> Iterator[bool]:
+        """Sweep the index of all jobs, and count on the way what the jobs of each owner take."""
+        owners = self._redis.hkeys(BYTES)
+        taken: Counter[bytes] = Counter()
+        for entries in self._slices(JOBS):
+            self._forget_gone(JOBS, entries)
+            self._add_by_owner(taken, entries)
+            yield False
+        self._tell_of_owners(taken, owners)
+
+    def _sweep_index(self, index: str) -> Iterator[bool]:
+        for entries in self._slices(index):
+            self._forget_gone(index, entries)
+            yield False
+
+    def _sweep_handed_back(self, foreign: str) -> Iterator[bool]:
+        after = b"-"
+        while entries := self._redis.zrangebylex(foreign, after, b"+", 0, SLICE_ENTRIES):
+            self._forget_moved(foreign, entries)
+            after = b"(" + entries[-1]
+            yield False
+
+    def _slices(self, index: str) -> Iterator[Entries]:
+        start = "-inf"
+        while entries := self._redis.zrangebyscore(index, start, "+inf", 0, SLICE_ENTRIES, withscores=True):
+            yield entries
+            start = f"({entries[-1][1]}"
+
+    def _forget_gone(self, index: str, entries: Entries) -> None:
+        gone = self._without_job([job_id.decode() for job_id, _ in entries])
         self._removed += len(gone)
         if gone and index == JOBS:
             self._remember(gone)
         if gone:
             self._redis.zrem(index, *gone)
 
-    def _add_by_owner(self, taken: Counter[bytes], entries: Sequence[tuple[bytes, float]]) -> None:
+    def _add_by_owner(self, taken: Counter[bytes], entries: Entries) -> None:
         """Add the bytes of these jobs to the sums of their owners, and index the jobs by owner."""
         for start in range(0, len(entries), _COUNTED_JOBS):
             part = entries[start : start + _COUNTED_JOBS]
@@ -127,10 +147,10 @@ class Sweeper:
             self._redis.zrem(foreign, *moved)
 
     def _indexes(self) -> list[str]:
-        """Every sorted set that may hold a job which has expired. RQ has no clean-up for canceled jobs."""
+        """Return every other sorted set that may hold an expired job. RQ has no clean-up for canceled jobs."""
         named = [name.decode() for name in NAMED_INDEXES(self._redis)]
         by_status = [index_key(queue, status) for queue in self._settings.queues for status in INDEXED]
-        return [JOBS, *by_status, *(registry_key(Status.CANCELED.rq, queue) for queue in self._settings.queues), *named]
+        return [*by_status, *(registry_key(Status.CANCELED.rq, queue) for queue in self._settings.queues), *named]
 
     def _enforce_cap(self) -> bool:
         """Remove the ended jobs over MAX_JOBS that would expire first; return True if more are left.
@@ -138,16 +158,8 @@ class Sweeper:
         Kept jobs stay. RQ scores canceled jobs by their end, so they go before all others.
         """
         registries = [registry_key(status.rq, queue) for status in FINAL for queue in self._settings.queues]
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for registry in registries:
-                pipeline.zcard(registry)
-            surplus = min(sum(pipeline.execute()) - self._settings.max_jobs, MAX_BATCH)
-            if surplus <= 0:
-                return False
-            for registry in registries:
-                pipeline.zrangebyscore(registry, "-inf", "(+inf", 0, surplus, withscores=True)
-            entries = sorted((entry for part in pipeline.execute() for entry in part), key=lambda entry: entry[1])
-        ids = [job_id.decode() for job_id, _ in entries[:surplus]]
+        surplus = min(self._count(registries) - self._settings.max_jobs, MAX_BATCH)
+        ids = self._first_to_expire(registries, surplus) if surplus > 0 else []
         if ids:
             DELETE(self._redis, *ids)
             for registry in registries:
@@ -155,6 +167,19 @@ class Sweeper:
             self._remember(ids)
         self._removed += len(ids)
         return len(ids) == MAX_BATCH
+
+    def _count(self, registries: Sequence[str]) -> int:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for registry in registries:
+                pipeline.zcard(registry)
+            return sum(pipeline.execute())
+
+    def _first_to_expire(self, registries: Sequence[str], count: int) -> list[str]:
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for registry in registries:
+                pipeline.zrangebyscore(registry, "-inf", "(+inf", 0, count, withscores=True)
+            entries = sorted((entry for part in pipeline.execute() for entry in part), key=lambda entry: entry[1])
+        return [job_id.decode() for job_id, _ in entries[:count]]
 
     def _remove_orphaned_files(self) -> None:
         """Go on with the round through the store, for a moment only: this worker's heartbeats have to go on."""
