@@ -20,7 +20,7 @@ from pydantic_core import from_json
 from taskdesk.jobs.arguments import check, check_many
 from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.strict_json import parse_json
-from taskdesk.worker.discovery import _describe
+from taskdesk.worker.discovery import describe
 from taskdesk.worker.settings import WorkerSettings
 
 
@@ -109,7 +109,7 @@ def _costs(annotation: Any, made: Made, size: int) -> Iterator[tuple[str, Any]]:
     def task(x: Any) -> None: ...
 
     task.__annotations__ = {"x": annotation}
-    loaded = _describe("tests", task, WorkerSettings(_env_file=None))
+    loaded = describe(task, WorkerSettings(tasks="tests", _env_file=None))
     one = f'{{"x":{made(size)}}}'.encode()
     part = f'{{"x":{made(size // 1000)}}}'
     many = f"[{','.join([part] * 1000)}]".encode()

@@ -73,7 +73,7 @@ def discover(settings: WorkerSettings) -> TaskRegistry:
 
 
 def _add(function: Callable[..., Any], tasks: dict[str, LoadedTask], settings: WorkerSettings) -> None:
-    loaded = _describe(function, settings)
+    loaded = describe(function, settings)
     if loaded.spec.reference in tasks:
         raise ValueError(f"another module has a task named {function.__name__!r}, too: rename one")
     tasks[loaded.spec.reference] = loaded
@@ -109,7 +109,8 @@ def _public_functions(module: ModuleType) -> Iterator[Callable[..., Any]]:
             yield function
 
 
-def _describe(function: Callable[..., Any], settings: WorkerSettings) -> LoadedTask:
+def describe(function: Callable[..., Any], settings: WorkerSettings) -> LoadedTask:
+    """Return the function as a task. Raise an error with a sentence for the author if it can't be one."""
     options: TaskOptions = getattr(function, "task_options", TaskOptions())
     _check(function, options, settings.queues)
     documentation = inspect.getdoc(function) or function.__name__.replace("_", " ").capitalize()
