@@ -80,7 +80,7 @@ class RedisServer:
         wait_until(self.answers, what="Redis answers")
 
     def answers(self) -> bool:
-        with suppress(RedisError), Redis.from_url(self.url, socket_timeout=1) as redis:
+        with suppress(RedisError), Redis.from_url(self.url, socket_timeout=5) as redis:
             return bool(redis.ping())
         return False
 
@@ -230,7 +230,7 @@ class Stack:
         return (self._data_dir / f"{program}.log").read_text()
 
     def answers(self, path: str = "/healthz") -> bool:
-        with suppress(OSError), urllib.request.urlopen(self.url + path, timeout=2) as answer:
+        with suppress(OSError), urllib.request.urlopen(self.url + path, timeout=10) as answer:
             return bool(answer.status == 200)
         return False
 

@@ -112,7 +112,7 @@ def own_stack(tmp_path):
 
 def _status(url: str) -> int:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=10) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         return error.code
@@ -217,7 +217,7 @@ def test_a_wrong_setting_ends_the_start_with_a_sentence(setting, value, sentence
     environment = {**os.environ, "DATA_DIR": str(tmp_path), setting: value}
 
     done = subprocess.run(
-        [sys.executable, "server.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=20
+        [sys.executable, "server.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=60
     )
 
     assert done.returncode == 2
@@ -229,7 +229,7 @@ def test_a_taken_port_ends_the_start_with_a_sentence(stack, redis_url, tmp_path)
     environment = {**os.environ, "APP_PORT": str(stack.port), "REDIS_URL": redis_url}
 
     done = subprocess.run(
-        [sys.executable, "server.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=20
+        [sys.executable, "server.py"], cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=60
     )
 
     assert done.returncode == 2

@@ -19,7 +19,7 @@ COMMAND = [sys.executable, "-m", "taskdesk"]
 def taskdesk(stack):
     def taskdesk(*arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [*COMMAND, *arguments], cwd=BACKEND, env=stack.environment, capture_output=True, text=True, timeout=50
+            [*COMMAND, *arguments], cwd=BACKEND, env=stack.environment, capture_output=True, text=True, timeout=60
         )
 
     return taskdesk

@@ -42,7 +42,7 @@ def assert_away(app, method, path, headers=None):
         "Queue unavailable",
     ), (method, path, answer.text)
     assert answer.headers["Retry-After"] == "5"
-    assert time.monotonic() - began < 3, (method, path)
+    assert time.monotonic() - began < 10, (method, path)
 
 
 def test_nobody_listens(tmp_path):

@@ -208,7 +208,7 @@ def test_a_temporary_folder_that_is_full_is_said_and_is_no_bug(redis_url, regist
     web.start("server")
 
     def send():
-        return requests.post(web.url + COUNT, files={"data": ("table.csv", b"x" * 2 * MB)}, timeout=10)
+        return requests.post(web.url + COUNT, files={"data": ("table.csv", b"x" * 2 * MB)}, timeout=60)
 
     try:
         wait_until(web.answers, what="the web answers")
@@ -217,7 +217,7 @@ def test_a_temporary_folder_that_is_full_is_said_and_is_no_bug(redis_url, regist
             while True:
                 ballast.write(b"x" * MB)
         answer = send()
-        after = [requests.get(web.url + path, timeout=10).status_code for path in ("/", "/queues", "/jobs", "/metrics")]
+        after = [requests.get(web.url + path, timeout=60).status_code for path in ("/", "/queues", "/jobs", "/metrics")]
     finally:
         web.stop()
 
@@ -244,7 +244,7 @@ def test_a_large_upload_takes_little_memory(redis_url, registry, tmp_path):
         before = largest()
         size = sum(map(len, body()))
         headers = {"Content-Type": "multipart/form-data; boundary=x", "Content-Length": str(size)}
-        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=40)
+        connection = http.client.HTTPConnection("127.0.0.1", stack.port, timeout=60)
         with closing(connection):
             connection.request("POST", COUNT, body(), headers)
             assert connection.getresponse().status == 202

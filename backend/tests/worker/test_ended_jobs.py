@@ -165,11 +165,11 @@ def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, 
     monkeypatch.setattr(_Worker, "handle_job_success", end_and_lose_the_answer)
     with redis.pubsub() as news:
         news.subscribe(WAKE)
-        news.get_message(timeout=10)
+        news.get_message(timeout=30)
         with pytest.raises(ConnectionError):
             RQFallback(redis, "someone", worker_settings).succeed(job_id, "e1", b'"a"', "", time.time(), time.time())
 
-        assert news.get_message(timeout=10)["data"] == job_id.encode()
+        assert news.get_message(timeout=30)["data"] == job_id.encode()
     assert [job.id for job in jobs.page(9, None, Filter(status="succeeded"))[0]] == [job_id]
 
 

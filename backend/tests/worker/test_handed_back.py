@@ -283,7 +283,7 @@ def test_a_worker_that_starts_takes_what_was_handed_back(foreign, run_worker, jo
 
 def test_an_idle_worker_takes_what_another_hands_back_before_it_is_due(submit, worker_process, jobs, redis):
     first = submit()
-    wait_until(lambda: jobs.get(first).status == "succeeded", seconds=30, what="the worker works")
+    wait_until(lambda: jobs.get(first).status == "succeeded", what="the worker works")
     time.sleep(1.5)  # its statistics are written: from now on it waits for a job, and for nothing else
     job_id = submit(at=datetime.now(UTC) + timedelta(hours=1))
     state = {"wanted": TASK, "since": "1.000000", "tries": 1, "refused": "", "reason": "No worker here serves it."}
@@ -291,7 +291,7 @@ def test_an_idle_worker_takes_what_another_hands_back_before_it_is_due(submit, w
 
     REINDEX(redis, "default", job_id)
 
-    wait_until(lambda: jobs.get(job_id).status == "succeeded", seconds=10, what="it is taken")
+    wait_until(lambda: jobs.get(job_id).status == "succeeded", what="it is taken")
 
 
 def test_what_is_due_is_left_to_the_scheduler(submit, redis, reserve, hand_back):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 from contextlib import suppress
 
 import pytest
@@ -84,12 +83,10 @@ def test_while_redis_is_full_a_job_that_runs_is_canceled(jobs, reciting, leave, 
         os.mkfifo(tmp_path / verse)
         with (tmp_path / verse).open("w") as pipe:  # opens when the job reads: of the second, it has printed the first
             pipe.write("words that find no room\n")
-    since = time.monotonic()
 
     assert jobs.cancel(reciting) == ["running"]
     wait_until(lambda: jobs.get(reciting).status == "canceled", what="the job is canceled")
 
-    assert time.monotonic() - since < 5
     assert "the last output of job" in worker_process.log("worker")
     assert jobs.delete(reciting) == ["canceled"]
 
@@ -107,7 +104,7 @@ def test_while_redis_is_full_a_job_is_canceled_though_no_message_tells_its_worke
 
     assert jobs.cancel(reciting) == ["running"]
 
-    wait_until(lambda: jobs.get(reciting).status == "canceled", seconds=10, what="the job is canceled")
+    wait_until(lambda: jobs.get(reciting).status == "canceled", what="the job is canceled")
 
 
 def test_while_redis_is_full_what_has_expired_is_swept(redis, jobs, registry, worker_settings, leave, small_disk):

@@ -253,7 +253,7 @@ def test_a_job_that_rq_scheduled_runs_at_its_time(worker_process, redis, jobs, r
     scheduled = queue.enqueue_in(timedelta(seconds=1), "tests.sample_tasks.echo", kwargs={"text": "a"})
 
     assert jobs.get(scheduled.id).status == "scheduled"
-    wait_until(lambda: jobs.get(scheduled.id).status == "succeeded", seconds=30)
+    wait_until(lambda: jobs.get(scheduled.id).status == "succeeded")
 
 
 def test_a_command_that_can_not_be_read_harms_nobody(worker_process, redis, jobs, registry):

@@ -49,7 +49,7 @@ def test_a_job_that_takes_longer_than_the_client_waits_is_accepted(post):
     answer = post(Prefer="wait=1")
 
     assert (answer.status_code, answer.json["status"], answer.headers["Retry-After"]) == (202, "queued", "1")
-    assert 0.9 < time.monotonic() - began < 5
+    assert 0.9 < time.monotonic() - began < 30
 
 
 def test_a_job_can_be_waited_for_later(client, post, worker):
@@ -213,7 +213,7 @@ def test_two_hundred_requests_at_once_with_twenty_keys_make_twenty_jobs(client):
     threads = [threading.Thread(target=request, args=(number,)) for number in range(200)]
     for thread in threads:
         thread.start()
-    wait_until(lambda: not any(thread.is_alive() for thread in threads), seconds=40)
+    wait_until(lambda: not any(thread.is_alive() for thread in threads))
 
     assert [len(found) for found in ids.values()] == [1] * 20
     assert len(client.get("/api/v1/jobs").json["data"]) == 20

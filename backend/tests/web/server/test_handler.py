@@ -35,7 +35,7 @@ def talk(serve, echo):
             clients.append(client)
             handlers.append(gevent.spawn(server.handle, connection, ("127.0.0.1", 1)))
             handlers[-1].link(lambda _, connection=connection: connection.close())
-        gevent.joinall(handlers, timeout=10, raise_error=True)
+        gevent.joinall(handlers, timeout=60, raise_error=True)
         answers = []
         for client in clients:
             answers.append(list(iter(lambda client=client: client.recv(1 << 20), b"")))

@@ -58,7 +58,7 @@ def test_a_head_that_comes_byte_by_byte_is_cut_off(connect, limit, seen):
     assert answer.startswith(b"HTTP/1.1 408 Request Timeout\r\n")
     assert b"\r\nConnection: close\r\n" in answer
     assert answer.endswith(b"}")
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 30
     assert seen == []
     dripping.kill()
 

@@ -104,7 +104,7 @@ def test_a_stop_waits_for_requests_under_way_and_says_that_the_connection_ends(s
         answer = client.read()
         assert answer.startswith(b"HTTP/1.1 200 ")
         assert b"\r\nConnection: close\r\n" in answer
-    stopping.join(5)
+    stopping.join(30)
     assert stopping.ready()
     assert refuses(slow.address[1])
 
@@ -133,7 +133,7 @@ def test_a_request_that_was_on_its_way_at_a_stop_is_answered(serve, echo, connec
     gevent.sleep(0.1)
     for client in (used, waiting, in_backlog):
         assert client.send(GET.format("/")).answer().startswith(b"HTTP/1.1 200 ")
-    stopping.join(5)
+    stopping.join(30)
 
     assert stopping.ready()
 
@@ -152,7 +152,7 @@ def test_a_stream_that_is_asked_for_at_a_stop_begins_and_ends_so_the_client_come
     assert text.startswith(b"HTTP/1.1 200 ")
     assert b"event: state" in text
     assert b"event: end" not in text
-    stopping.join(5)
+    stopping.join(30)
 
 
 def test_a_stop_waits_no_longer_than_it_should(slow, connect):

@@ -160,7 +160,7 @@ def test_a_job_that_has_forked_is_stopped_as_any_other(worker_process, jobs, reg
 
     jobs.cancel(job_id)
 
-    wait_until(lambda: jobs.get(job_id).status == "canceled", seconds=20)
+    wait_until(lambda: jobs.get(job_id).status == "canceled")
 
 
 def test_a_process_that_a_job_has_forked_ends_when_it_is_told_to(results):

@@ -26,7 +26,7 @@ class _Short(OutputBuffer):
 
 @pytest.fixture
 def sees(redis):
-    return lambda text: wait_until(lambda: read_log(redis, "one").text == text, seconds=10, what="it is in the log")
+    return lambda text: wait_until(lambda: read_log(redis, "one").text == text, what="it is in the log")
 
 
 def test_an_error_while_it_is_sent_ends_no_live_output(redis, sees):
