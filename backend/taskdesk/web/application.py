@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, Response
 from werkzeug.datastructures import Headers
@@ -66,6 +66,14 @@ class Answer(Response):
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         """Werkzeug looks for a Location that is not ASCII and for a length that is not set. Here both are right."""
         return super().get_wsgi_headers(environ) if self.status_code in (204, 304) else self.headers
+
+    def get_app_iter(self, environ: dict[str, Any]) -> Iterable[bytes]:
+        """Hand over a body of bytes as it is. Werkzeug wraps each body, to call at its end what nobody has set here."""
+        body = self.response
+        is_plain = type(body) is list and len(body) == 1 and type(body[0]) is bytes and not self._on_close
+        if is_plain and environ["REQUEST_METHOD"] != "HEAD" and self.status_code not in (204, 304):
+            return cast(Iterable[bytes], body)
+        return super().get_app_iter(environ)
 
     def get_wsgi_response(self, environ: dict[str, Any]) -> tuple[Iterable[bytes], str, list[tuple[str, str]]]:
         body, status, headers = super().get_wsgi_response(environ)

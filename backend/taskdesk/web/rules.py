@@ -48,7 +48,7 @@ class Rules:
         set_retry_after(response)
         if self._authenticator.is_on:
             keep_private(response)
-        response.headers["X-Request-ID"] = exchange.request_id
+        response.headers.add("X-Request-ID", exchange.request_id)
         audit(exchange, response.status_code)
         seconds = time.perf_counter() - exchange.started
         requests_of(exchange.method, exchange.route, response.status_code).observe(seconds)
