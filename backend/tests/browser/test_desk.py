@@ -37,11 +37,11 @@ def test_few_tasks_have_no_search(page):
 
 def test_the_form_of_the_tutorial(page):
     page.goto("/")
-    page.get_by_label("A text for").fill("abc")
-    page.get_by_role("button", name="Add task").click()
+    page.get_by_label("Text for").fill("abc")
+    page.get_by_role("button", name="Run", exact=True).click()
 
     expect(page.get_by_role("status")).to_contain_text("Added task to queue default")
-    expect(page.get_by_role("heading", name="Completed tasks")).to_be_visible()
+    expect(page.get_by_role("heading", name="Succeeded jobs")).to_be_visible()
 
 
 def test_a_task_runs_its_bar_moves_and_its_result_appears(page):

@@ -56,9 +56,9 @@ def test_j_and_k_move_through_the_rows_and_enter_opens_one(page, path, rows):
 
 def test_keys_in_a_field_are_text_and_with_ctrl_are_the_browsers(page):
     page.goto("/")
-    page.get_by_label("A text for").focus()
+    page.get_by_label("Text for").focus()
     page.keyboard.type("gd/?jk")
-    expect(page.get_by_label("A text for")).to_have_value("gd/?jk")
+    expect(page.get_by_label("Text for")).to_have_value("gd/?jk")
 
     page.locator("main").focus()
     page.keyboard.press("Control+j")

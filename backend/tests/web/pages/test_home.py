@@ -25,15 +25,15 @@ def test_the_form_of_the_tutorial_adds_a_job_and_says_so(desk_client):
 
     assert sent.status_code == 303
     assert "Added task to queue default" in page.text
-    assert "Tasks in queue" in page.text
+    assert "Queued jobs" in page.text
 
 
 def test_the_form_of_the_tutorial_is_there_with_its_task(desk_client):
-    assert "A text for" in desk_client.get("/").text
+    assert "Text for" in desk_client.get("/").text
 
 
 def test_the_form_of_the_tutorial_is_not_there_where_other_tasks_are(client):
-    assert "A text for" not in client.get("/").text
+    assert "Text for" not in client.get("/").text
 
 
 def test_finished_tasks_are_pairs_of_id_and_result_newest_first(client, run_worker):

@@ -63,7 +63,7 @@ def test_the_page_shows_each_attempt(submit, text_of, run_worker, tmp_path):
     run_worker()
     waiting = text_of(path)
 
-    assert "Retrying soon Next attempt at 20" in waiting
+    assert "Retrying soon Next attempt 20" in waiting
     assert re.search(
         r"Attempt 1 of 2 .* Failed .* ValueError: the first time Attempt 2 of 2, scheduled for 20", waiting
     )
