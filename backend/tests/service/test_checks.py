@@ -219,7 +219,7 @@ def test_dev_takes_everything(role):
 def loading(set_redis):
     """The address of a right Redis that reads its file, of commands, as slowly as the test likes."""
     url = set_redis()
-    with Redis.from_url(url) as redis, Redis.from_url(url) as reader, ThreadPoolExecutor() as pool:
+    with Redis.from_url(url) as redis, Redis.from_url(url, socket_timeout=60) as reader, ThreadPoolExecutor() as pool:
         redis.config_set("aof-use-rdb-preamble", "no")
         redis.execute_command("DEBUG", "POPULATE", 30_000)
         redis.bgrewriteaof()
@@ -228,7 +228,7 @@ def loading(set_redis):
         loaded = pool.submit(reader.execute_command, "DEBUG", "LOADAOF")
         wait_until(lambda: redis.info("persistence")["loading"])
         yield url
-        loaded.result(timeout=30)
+        loaded.result(timeout=60)
         redis.config_set("key-load-delay", 0)
         redis.flushall()
 
