@@ -1,4 +1,4 @@
-"""What a task prints and logs: it goes to the job's log, and to the worker's own output, in which it forges nothing."""
+"""Copy what a task prints and logs to the job's log, and to the worker's own output, where it can forge no line."""
 
 from __future__ import annotations
 
@@ -12,17 +12,20 @@ from typing import TextIO
 from taskdesk.service.logs import escape_controls, formatter_for
 from taskdesk.worker.child.progress_reporter import Reporter
 
-LONGEST = 8192  # characters of a line of the worker's output; what is longer goes on in the next
+MAX_LINE_CHARS = 8192  # of a JSON line in the worker's output; a longer text goes on in the next line
 
 
 class Tee(io.TextIOBase):
-    """Standard output of a task. `as_log`: each line is one of the worker's JSON log, and names the job."""
+    """Standard output or standard error of a task.
+
+    `as_log`: each line that the task prints becomes a line of the worker's JSON log, which names the job.
+    """
 
     def __init__(self, reporter: Reporter, original: TextIO, *, as_log: bool):
         self._reporter = reporter
         self._original = original
         self._formatter = formatter_for("prod") if as_log else None
-        self._lock = threading.Lock()  # around the line that has no end yet
+        self._lock = threading.Lock()  # around `_rest`, the line that has no end yet
         self._rest = ""
 
     def writable(self) -> bool:
@@ -34,7 +37,7 @@ class Tee(io.TextIOBase):
         return len(text)
 
     def end_line(self) -> None:
-        """The job has ended: what the next one prints is a line of its own."""
+        """End the last line of a job, so that the next job begins a new one."""
         if self._rest:
             self._pass_on(self._as_log("\n"))
 
@@ -53,7 +56,7 @@ class Tee(io.TextIOBase):
     def _as_log(self, text: str) -> str:
         with self._lock:
             *lines, self._rest = (self._rest + text).split("\n")
-            if len(self._rest) > LONGEST:
+            if len(self._rest) > MAX_LINE_CHARS:
                 lines, self._rest = [*lines, self._rest], ""
         return "".join(map(self._line, lines))
 
@@ -73,7 +76,7 @@ class _LogHandler(logging.Handler):
 
 
 def capture_output(reporter: Reporter, *, as_log: bool) -> tuple[Tee, Tee]:
-    """From now on, copy what this process prints and logs to the log of the job that runs. The new streams."""
+    """Copy what this process prints and logs from now on to the log of the running job; return the new streams."""
     streams = Tee(reporter, sys.stdout, as_log=as_log), Tee(reporter, sys.stderr, as_log=as_log)
     sys.stdout, sys.stderr = streams
     handler = _LogHandler(reporter)

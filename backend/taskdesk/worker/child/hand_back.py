@@ -1,4 +1,4 @@
-"""Hand back a job that this worker can't run and another may: what release.lua has to know."""
+"""Hand back a job that this worker can't run and another may: what release.lua has to know for that."""
 
 from __future__ import annotations
 
@@ -14,15 +14,13 @@ from taskdesk.worker.job_data import ForeignJob, reference_of
 
 
 class HandBack:
-    """What release.lua has to know of a job that is to be handed back."""
-
     def __init__(self, redis: Redis, registry: TaskRegistry, ttl: int):
         self._catalog = CatalogReader(redis)
         self._registry = registry
         self._ttl = ttl
 
     def arguments(self, job: ReservedJob, refusal: AppError) -> tuple[str | int | bytes, ...]:
-        """The last arguments of the script; none if every worker that is online would refuse the job as this one does.
+        """Return the last arguments of release.lua; none if every online worker would refuse the job as this one does.
 
         Raises RedisError.
         """
@@ -37,7 +35,7 @@ class HandBack:
         return self._arguments(reference, version, others, reason)
 
     def _others(self, reference: str, version: str, queue: str) -> list[str]:
-        """The other versions of the task that are online. Before the answer is none, Redis is asked anew."""
+        """Return the other versions of the task that are online. If the cache names none, ask Redis."""
         for max_age in (CATALOG_CACHE_SECONDS, 0):
             versions = self._catalog.read(max_age=max_age).versions_online(reference, queue)
             if others := [one for one in versions if one != version]:

@@ -28,7 +28,7 @@ _SET_IF_THERE = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', K
 
 
 class _Job:
-    """One that runs: what it has said of its progress and Redis does not have yet."""
+    """The running job, and its latest progress that Redis does not have yet."""
 
     def __init__(self, job_id: str, ttl: int):
         self.id = job_id
@@ -38,12 +38,12 @@ class _Job:
 
 
 class Reporter:
-    """One for all jobs of a process; `begin` and `end` stand around each of them."""
+    """Reports for all jobs of a process; call `begin` and `end` around each of them."""
 
     def __init__(self, redis: Redis, output: OutputBuffer):
         self._redis = redis
         self._output = output
-        self._pid = os.getpid()  # what a job forks has no thread that sends, and must not end it
+        self._pid = os.getpid()  # a process that a job forks has no thread that sends, and ends no log
         self._lock = threading.Lock()  # around a job's progress
         self._sending = threading.Lock()
         self._news = threading.Event()
@@ -51,26 +51,26 @@ class Reporter:
         self._job: _Job | None = None
 
     def begin(self, job_id: str, *, ttl: int) -> None:
-        """From now on, what is said belongs to this job; it is kept for `ttl` seconds."""
+        """Progress and output belong to this job from now on; Redis keeps them for `ttl` seconds."""
         self._job = _Job(job_id, ttl)
 
     def end(self) -> None:
-        """Send what is left."""
+        """Send the rest, and wait for that no longer than LAST_LINES_SECONDS."""
         job, self._job = self._job, None
         if job is None or os.getpid() != self._pid:
             return
         if job.progress or not self._output.is_sent():
-            self._send_patiently(job)
+            self._send_last_lines(job)
         with self._sending:
             job.is_over = True
             self._output.clear()
 
-    def _send_patiently(self, job: _Job) -> None:
+    def _send_last_lines(self, job: _Job) -> None:
         deadline = time.monotonic() + LAST_LINES_SECONDS
         while True:
             try:
                 return self._send(job)
-            except Exception:  # it may have taken all memory; but it has ended, whatever becomes of its words
+            except Exception:  # no memory, say; the job has ended, whether its last lines arrive or not
                 if time.monotonic() > deadline:
                     return
                 time.sleep(INTERVAL_SECONDS)
@@ -95,7 +95,7 @@ class Reporter:
     def _wake(self) -> None:
         if self._thread is None:
             thread = threading.Thread(target=self._send_for_ever, name="reporter", daemon=True)
-            with suppress(RuntimeError):  # no memory for it: the next word tries again, and the job's end sends all
+            with suppress(RuntimeError):  # no memory for a thread: the next call tries again, and `end` sends the rest
                 thread.start()
                 self._thread = thread
         self._news.set()
@@ -108,12 +108,12 @@ class Reporter:
                 job = self._job
                 if job:
                     self._send(job)
-            except Exception:  # Redis is away, or the job has taken all memory: later jobs are to be heard, too
+            except Exception:  # Redis is away, or no memory is left: go on for this job and later ones
                 self._news.set()
             time.sleep(INTERVAL_SECONDS)
 
     def _send(self, job: _Job) -> None:
-        """Send what there is; what Redis did not take stays for the next time."""
+        """Send output and progress; what Redis did not take stays for the next time."""
         with self._sending:
             if job.is_over:
                 return

@@ -1,4 +1,4 @@
-"""Wait until a queue has a job."""
+"""Wait until one of several queues has a job, without polling."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from redis.exceptions import RedisError
 from taskdesk.service.connection import open_connection
 from taskdesk.worker.child.script_connection import CONNECT_SECONDS, ShowLife
 
-PAUSED_CHECK_SECONDS = 1.0  # seconds until a worker looks whether a paused queue goes on
-SIGN_OF_LIFE_SECONDS = 10.0  # seconds: who waits for a job shows at least so often that it lives
+PAUSED_CHECK_SECONDS = 1.0  # until a worker looks whether a paused queue was resumed
+SIGN_OF_LIFE_SECONDS = 10.0  # from one sign of life to the next, at most, while the child waits
+
+ANSWER_SECONDS = 3.0  # that Redis may take for an answer when a command has blocked for its time
 
 log = logging.getLogger("worker")
 
 
 class QueueWaiter:
-    """Waits until one of several queues has a job, without taking it: one blocked connection per queue.
+    """Waits for a job without taking it: one blocked connection per queue.
 
     `BLMOVE queue queue LEFT LEFT` changes nothing, and answers as soon as the queue has an element, whoever put it
     there. So any number of queues is watched without polling, which a blocking pop of many queues can only do by
@@ -34,43 +36,45 @@ class QueueWaiter:
         self._redis = redis
         self._show_life = show_life
         self._queues = queue_keys
-        self._seconds = max(5.0, len(queue_keys) / 0.6)  # all of them together: at most 0.6 commands a second
+        self._seconds = max(
+            5.0, len(queue_keys) / 0.6
+        )  # that a command blocks: all queues together, at most 0.6 commands a second
         self._connections: dict[str, Connection] = {}
-        self._asked: dict[str, float] = {}  # when; an answer may have come while a job ran
+        self._asked: dict[str, float] = {}  # monotonic; the answer may come while a job runs
 
     def wait(self, wakeup: int, seconds: float, paused: Collection[str] = ()) -> None:
-        """Return when a queue has a job or Redis is away, when `wakeup` (a descriptor) can be read, after `seconds`.
+        """Return when a queue has a job or Redis is away, when `wakeup` (a descriptor) can be read, or after `seconds`.
 
-        Queues that are paused are not watched, and nothing tells when they go on: then this returns
-        after PAUSED_CHECK_SECONDS.
+        Nothing tells when a paused queue is resumed: if there is one, this returns after PAUSED_CHECK_SECONDS.
         """
         until = time.monotonic() + (min(seconds, PAUSED_CHECK_SECONDS) if paused else seconds)
         try:
-            while True:
-                for queue in self._queues:
-                    if queue not in self._asked and queue not in paused:
-                        self._ask(queue)
-                overdue = min(self._asked.values(), default=math.inf) + self._seconds + 3
-                sockets = {self._connections[queue]._sock: queue for queue in self._asked}
-                left = max(0.0, min(until, overdue) - time.monotonic())
-                self._show_life()
-                ready, _, _ = select.select([wakeup, *sockets], [], [], min(left, SIGN_OF_LIFE_SECONDS))
-                if not ready and left > SIGN_OF_LIFE_SECONDS:
-                    continue
-                if not ready and until < overdue:
-                    return
-                if not ready:
-                    raise TimeoutError("Redis does not answer")
-                answered = [self._has_job(sockets[socket]) for socket in ready if socket in sockets]
-                if wakeup in ready:
-                    os.read(wakeup, 1024)
-                if wakeup in ready or any(answered):
-                    return
+            while not self._is_over(wakeup, until, paused):
+                pass
         except (RedisError, OSError) as error:
             log.debug("the queues can't be watched: %s", error)
             self.close()
             if select.select([wakeup], [], [], 0.2)[0]:
                 os.read(wakeup, 1024)
+
+    def _is_over(self, wakeup: int, until: float, paused: Collection[str]) -> bool:
+        """Watch the queues until the next sign of life is due. Return True if there is nothing to wait for any more."""
+        for queue in self._queues:
+            if queue not in self._asked and queue not in paused:
+                self._ask(queue)
+        overdue = min(self._asked.values(), default=math.inf) + self._seconds + ANSWER_SECONDS
+        sockets = {self._connections[queue]._sock: queue for queue in self._asked}
+        left = max(0.0, min(until, overdue) - time.monotonic())
+        self._show_life()
+        ready, _, _ = select.select([wakeup, *sockets], [], [], min(left, SIGN_OF_LIFE_SECONDS))
+        if not ready:
+            if left <= SIGN_OF_LIFE_SECONDS and overdue <= until:
+                raise TimeoutError("Redis does not answer")
+            return left <= SIGN_OF_LIFE_SECONDS
+        answered = [self._has_job(sockets[socket]) for socket in ready if socket in sockets]
+        if wakeup in ready:
+            os.read(wakeup, 1024)
+        return wakeup in ready or any(answered)
 
     def _ask(self, queue: str) -> None:
         connection = self._connections.get(queue)

@@ -1,4 +1,4 @@
-"""What a job may use: time, memory, CPU time, size of a file. What is over is stopped, and says so."""
+"""Limits of a job: time, memory, CPU time, size of a file. A job over one fails with a sentence that names it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OverLimit(AppError):
 
 @dataclass(frozen=True)
 class ResourceLimits:
-    """Of one task; 0 is no limit. Memory and file size in MB, CPU time in seconds."""
+    """Limits of one task; 0 is no limit. Memory and file size in MB, CPU time in seconds."""
 
     memory: int
     cpu: int
@@ -42,7 +42,7 @@ class ResourceLimits:
         )
 
     def applied(self) -> AbstractContextManager[None]:
-        """Hold a block to these limits. It raises OverLimit."""
+        """Return a context in which these limits hold. It raises OverLimit."""
         return self._applied() if self.memory or self.cpu or self.file_size else _UNLIMITED
 
     @contextmanager
@@ -89,12 +89,12 @@ class TimeLimit:
         self._seconds = 0
 
     def install(self) -> None:
-        """Take the signals."""
+        """Install the handlers of the signals."""
         signal.signal(signal.SIGALRM, self._out_of_time)
         signal.signal(signal.SIGXCPU, self._out_of_cpu)
 
     def set(self, seconds: int) -> None:
-        """From now on; below 1 is no limit."""
+        """Start the clock; below 1 is no limit."""
         self._seconds = seconds
         signal.setitimer(signal.ITIMER_REAL, max(0, seconds))
 

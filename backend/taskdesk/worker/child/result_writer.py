@@ -1,6 +1,6 @@
-"""Turn what a task returns into what is kept: JSON in Redis, files in the artifact store.
+"""Store what a task returns: JSON in Redis, files in the artifact store.
 
-What can't be kept makes the job fail with a sentence; it is never replaced by a placeholder.
+A value that can't be stored makes the job fail with a sentence; no placeholder ever stands for it.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class ResultWriter:
 
 
 def _as_filename(label: str) -> str:
-    """A name for what a dict has under any key."""
+    """Return a name of a file for a part of the result, whose label may be any text."""
     return re.sub(r"[^\w .-]+", "_", label)[:100].strip(" ._") or "file"
 
 
@@ -114,7 +114,7 @@ def _is_special(value: Any) -> bool:
 
 
 def _is_figure(value: Any) -> bool:
-    """A matplotlib figure, told without importing matplotlib."""
+    """Return True for a matplotlib figure, without importing matplotlib."""
     return hasattr(value, "savefig") and type(value).__module__.startswith("matplotlib.")
 
 
@@ -133,9 +133,9 @@ def _as_picture(value: Any) -> Picture | None:
 
 
 def _as_json(label: str, value: Any) -> Any:
-    """JSON of plain data, dates, enums, sets, dataclasses and pydantic models.
+    """Return plain data, dates, enums, sets, dataclasses and pydantic models as JSON values.
 
-    What JSON does not have (an open file, NaN) is refused.
+    Raises UnstorableResult for a value that JSON does not have: an open file, NaN.
     """
     try:
         plain = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64")
@@ -143,7 +143,7 @@ def _as_json(label: str, value: Any) -> Any:
     except PydanticSerializationError as error:
         raise UnstorableResult(f"The {label} can't be kept as JSON: {error}. {_REMEDY}") from None
     except UnicodeEncodeError:
-        raise UnstorableResult(f"The {label} holds half of a surrogate pair, which is no text.") from None
+        raise UnstorableResult(f"The {label} holds half of a surrogate pair, which is not valid text.") from None
     except (ValueError, RecursionError):
         raise UnstorableResult(
             f"The {label} holds NaN, an infinity or a cycle, which JSON does not have. {_REMEDY}"

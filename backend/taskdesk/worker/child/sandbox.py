@@ -1,4 +1,4 @@
-"""The process as each job finds it: folders, output, signals. What a job has changed, the next one does not see."""
+"""Give each job the process as it was before the last one: folders, output, signals."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from pathlib import Path
 from taskdesk.worker.child.capture import capture_output
 from taskdesk.worker.child.progress_reporter import Reporter
 
+SHORT_JOB_SECONDS = 0.001  # to install the signal handlers again would double the time of a shorter job
+
 log = logging.getLogger("worker")
 
 
@@ -27,9 +29,9 @@ class Sandbox:
         *,
         as_log: bool,
     ):
-        """Make `folder` the one for temporary files; what is printed and logged is the job's log. `as_log`: see Tee.
+        """Use `folder` for temporary files, and copy output to the job's log. `as_log`: see Tee.
 
-        `show_life` is called while files are removed, of which a job may leave millions.
+        `show_life` is called while files are removed: a job may leave millions.
         """
         self.is_dirty = False
         self._show_life = show_life
@@ -42,13 +44,14 @@ class Sandbox:
         take_signals()
 
     def end_copy(self) -> None:
-        """End this process if the job has forked it, and both have come back from the job."""
+        """End this process if it is a copy that the job has forked, and that has returned from the task as well."""
         if os.getpid() != self._pid:
             os._exit(1)
 
     def restore(self, seconds: float) -> None:
-        """Put all back after a job that took so long. What can't be put back makes `is_dirty` true: for the next job
-        another process is needed.
+        """Restore the process after a job that took so many seconds.
+
+        If that fails, `is_dirty` becomes True: the next job needs a new process.
         """
         sys.stdout, sys.stderr = self._streams
         for stream in self._streams:
@@ -57,11 +60,11 @@ class Sandbox:
             logging.disable(logging.NOTSET)
         tempfile.tempdir = self._folder
         try:
-            if seconds > 0.001:  # it costs as much as the shortest jobs, which have other things to do
+            if seconds > SHORT_JOB_SECONDS:
                 self._take_signals()
             self._restore_folders()
         except OSError as error:
-            log.error("what a job has changed can't be put back: %s", error)
+            log.error("the changes of a job can't be undone, so another process runs the next one: %s", error)
             self.is_dirty = True
 
     def _restore_folders(self) -> None:
@@ -72,14 +75,14 @@ class Sandbox:
             self._make_folder()
 
     def _make_folder(self) -> None:
-        with suppress(FileNotFoundError):  # but there is something if a job has left what the supervisor can't remove
+        with suppress(FileNotFoundError):  # a job may have left files that nobody could remove
             os.rename(self._folder, f"{self._folder}-{os.getpid()}")
         os.makedirs(self._folder, mode=0o700, exist_ok=True)
         tempfile.tempdir = os.environ["TMPDIR"] = self._folder
         os.utime(self._folder, (0, 0))
 
     def _empty_folder(self) -> None:
-        if os.stat(self._folder).st_mtime == 0:  # untouched since we set that
+        if os.stat(self._folder).st_mtime == 0:  # unchanged since we set this time
             return
         with os.scandir(self._folder) as entries:
             for entry in entries:
@@ -93,7 +96,7 @@ class Sandbox:
         os.utime(self._folder, (0, 0))
 
     def _remove_files(self, folder: str) -> None:
-        """Remove what takes the time: shutil.rmtree shows no life, however many files there are."""
+        """Remove the files, which take most of the time: shutil.rmtree shows no sign of life meanwhile."""
         with suppress(OSError):  # a folder that can't be read
             for _, _, files, descriptor in os.fwalk(folder):
                 for name in files:

@@ -1,4 +1,4 @@
-"""One connection to Redis for a worker's cycle: the least work per call, and patience when Redis is away.
+"""One connection to Redis for the scripts of the child: little work per call, and retries while Redis is away.
 
 redis-py opens the connection (its URL, password, TLS, database); after that a call is one write and one read, without
 the pool, the probe for a dead socket and the objects that a general client needs.
@@ -24,8 +24,8 @@ from taskdesk.service.connection import open_connection
 from taskdesk.service.redis_errors import is_passing
 from taskdesk.worker.redis_retry import LONGEST_PAUSE_SECONDS, SHORTEST_PAUSE_SECONDS, Interrupted
 
-CHUNK_BYTES = 1 << 20  # bytes of a large command that are sent between two signs of life
-CONNECT_SECONDS = 120.0  # seconds that a name server which does not answer may hold up a new connection
+CHUNK_BYTES = 1 << 20  # of a large command, sent between two signs of life
+CONNECT_SECONDS = 120.0  # that a silent name server may hold up a new connection
 
 log = logging.getLogger("worker")
 
@@ -35,8 +35,9 @@ class ShowLife(Protocol):
 
 
 class ScriptConnection:
-    """Calls a script again and again until Redis has answered; `give_up` says when to stop trying, and `show_life` is
-    called at each step (see activity.py).
+    """Calls scripts, each until Redis has answered or `give_up` returns True.
+
+    `show_life` is called at each step (see shared/activity.py). `timeout`: seconds for an answer.
     """
 
     def __init__(self, redis: Redis, timeout: int, give_up: Callable[[], bool], show_life: ShowLife):
@@ -49,12 +50,12 @@ class ScriptConnection:
         self._buffer = bytearray(65536)
 
     def call(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
-        """What the script answers. Raises Interrupted, RedisError."""
+        """Return what the script answers. Raises Interrupted, RedisError."""
         self.send(script, keys, arguments)
         return self.answer()
 
     def send(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> bool:
-        """Let Redis begin; `answer` has to be called next. False if there is no connection now."""
+        """Send the call, whose answer `answer` reads; it has to be called next. False if there is no connection now."""
         self._script = script
         self._command = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
         self._is_sent = False
@@ -66,7 +67,7 @@ class ScriptConnection:
         return self._is_sent
 
     def answer(self) -> Any:
-        """What the script that was sent answers; it is sent again if need be. Raises Interrupted, RedisError."""
+        """Return what the script that was sent answers; send it again if need be. Raises Interrupted, RedisError."""
         pause = SHORTEST_PAUSE_SECONDS
         while True:
             try:
@@ -124,7 +125,7 @@ class ScriptConnection:
             timeout = struct.pack("@ll", self._timeout, 0)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout)
             self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, timeout)
-        # Closed, it is silent at once: else the kernel would go on sending a command whose job we gave up.
+        # Closed, it is silent at once. Else the kernel would go on to send a command that we have given up.
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("@ii", 1, 0))
         self._reader = Reader(protocolError=ConnectionError, replyError=DefaultParser.parse_error)
         self._connection = connection

@@ -1,4 +1,4 @@
-"""Call the task of one job, in the worker's child: check it, give it its context, keep what it returns."""
+"""Call the task of a job: validate the arguments, set the job's context, store what the task returns."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.job_data import ForeignJob, read_job_data
 from taskdesk.worker.settings import WorkerSettings
 
-Report = Callable[[float, float, str], None]
+ReportProgress = Callable[[float, float, str], None]  # current, total, message
 
 
 class TaskCall(NamedTuple):
@@ -27,9 +27,7 @@ class TaskCall(NamedTuple):
 
 
 class TaskRunner:
-    """What a worker process needs to run the jobs of its catalog."""
-
-    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, store: ArtifactStore, report: Report):
+    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, store: ArtifactStore, report: ReportProgress):
         self._settings = settings
         self._registry = registry
         self._store = store
@@ -37,7 +35,7 @@ class TaskRunner:
         self._signatures = {name: inspect.signature(task.function) for name, task in registry.tasks.items()}
 
     def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> TaskCall:
-        """What the job calls. Nothing is imported for it, whatever its data names.
+        """Return the call that the job asks for. Nothing is imported for it, whatever its data names.
 
         Raises TaskRefused, ForeignJob, InvalidArguments.
         """
@@ -48,7 +46,7 @@ class TaskRunner:
         return TaskCall(job_id, task, self._bind(job_id, task, positional, named), request_id)
 
     def run(self, call: TaskCall) -> tuple[bytes, str]:
-        """Call the task; return the result and the kinds of its parts, both as JSON. Whatever goes wrong is raised."""
+        """Call the task; return the result and the kinds of its parts, both as JSON. Raises what the task raises."""
         task = call.task
         enter_job(
             JobContext(
@@ -64,7 +62,7 @@ class TaskRunner:
         return ResultWriter(self._store, call.job_id, self._settings.max_result_bytes).write(returned)
 
     def _bind(self, job_id: str, task: LoadedTask, positional: list[Any], named: dict[str, Any]) -> dict[str, Any]:
-        """The arguments as Python values: checked again, with a local path for each uploaded file."""
+        """Return the arguments as Python values: validated again, with a local path for each uploaded file."""
         raw = named
         if positional:  # from plain RQ
             try:

@@ -19,8 +19,6 @@ from taskdesk.worker.discovery import TaskRegistry
 
 
 class ForeignJobs:
-    """Tell the child whether a handed-back job waits that this worker serves."""
-
     def __init__(self, registry: TaskRegistry):
         versions = [f"{reference}@{task.spec.version}" for reference, task in registry.tasks.items()]
         self._served = dict.fromkeys((*registry.tasks, *versions), 1)
@@ -36,9 +34,9 @@ class ForeignJobs:
         return self._page[0] == 1
 
     def look(self, wanted: Iterable[bytes]) -> None:
-        """Tell the child of them: what tick.lua answers that handed-back jobs want."""
+        """Tell the child whether this worker serves one of these tasks of handed-back jobs (see tick.lua)."""
         are_there = any(one.decode() in self._served for one in wanted)
         self._page[0] = are_there
         if are_there:
-            with suppress(BlockingIOError):  # it has not read what was written before
+            with suppress(BlockingIOError):  # the child has not read the last one
                 os.write(self.wakeup[1], b".")
