@@ -86,7 +86,7 @@ def operator(redis_url):
 def answering(proxy, code):
     proxy.refuse(ANSWERS[code])
     yield
-    proxy.let_in()
+    proxy.stop_refusing()
 
 
 @pytest.fixture
