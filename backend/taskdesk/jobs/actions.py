@@ -62,7 +62,7 @@ CANCEL = Action(
             word="canceled",
             many="canceled",
             answer="The job is canceled, or had ended before",
-            question=Question("Cancel this job?", "It will not run.", yes="Cancel the job", no="Let it wait"),
+            question=Question("Cancel this job?", "It will not run.", yes="Cancel the job", no="Keep waiting"),
         ),
     )
     | {
@@ -71,10 +71,10 @@ CANCEL = Action(
             many="being stopped",
             answer="The job is running; its worker stops it within 5 seconds",
             question=Question(
-                "Stop this job?",
-                "It is running: what it has done so far is lost, and it is not tried again.",
-                yes="Stop it",
-                no="Let it run",
+                "Cancel this job?",
+                "It is running. Its progress is lost, and it is not retried.",
+                yes="Cancel the job",
+                no="Keep running",
             ),
             is_pending=True,
         )
@@ -82,7 +82,7 @@ CANCEL = Action(
     run=changing(_cancel),
     skipped="had ended already",
     notice=lambda job: (
-        "The job is being stopped: its worker ends it within 5 seconds."
+        "The job is being stopped. Its worker ends it within 5 seconds."
         if job.status == Status.RUNNING
         else "The job had ended before it could be canceled."
         if job.status in (Status.SUCCEEDED, Status.FAILED)
@@ -91,12 +91,12 @@ CANCEL = Action(
 )
 RETRY = Action(
     name="retry",
-    label="Run again",
-    summary="Run a job that has ended again, as a new job with the same input, files, tags and queue",
-    consequences="Each job is run again as a new job, with the same input and files.",
-    effects=dict.fromkeys(FINAL, Effect(word="retried", many="run again, as new jobs", answer="The new job")),
+    label="Retry",
+    summary="Retry a job that has ended, as a new job with the same input, files, tags and queue",
+    consequences="Each job is retried as a new job, with the same input and files.",
+    effects=dict.fromkeys(FINAL, Effect(word="retried", many="retried as new jobs", answer="The new job")),
     run=_retry,
-    skipped="could not be run again",
+    skipped="could not be retried",
     refusal=NotEnded,
     notice=lambda job: "This is a new job with the same input." if job.retry_of else "",
     makes_job=True,
@@ -105,12 +105,12 @@ KEEP = Action(
     name="keep",
     label="Keep",
     summary="Let a job that has ended never expire",
-    consequences="The jobs do not expire: they stay until you delete them.",
+    consequences="The jobs do not expire. They stay until you delete them.",
     effects=dict.fromkeys(FINAL, Effect(word="kept", many="kept until you delete them", answer="The job")),
     run=changing(_keep),
     skipped="had not ended",
     refusal=NotEnded,
-    notice=lambda job: "The job is kept: it does not expire." if job.is_kept else "",
+    notice=lambda job: "The job is kept. It does not expire." if job.is_kept else "",
     unless=lambda job: job.is_kept,
 )
 DELETE = Action(
@@ -130,7 +130,7 @@ DELETE = Action(
                 "Delete this job?",
                 "Its log, its result and its files are deleted, too. This can’t be undone.",
                 yes="Delete",
-                no="Keep it",
+                no="Go back",
             ),
         ),
     )
@@ -144,7 +144,7 @@ DELETE = Action(
                 "Delete this job?",
                 "It will not run, and its input and files are deleted. This can’t be undone.",
                 yes="Delete",
-                no="Let it wait",
+                no="Keep waiting",
             ),
         ),
     ),

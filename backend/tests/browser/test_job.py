@@ -72,9 +72,9 @@ def test_an_open_question_closes_when_its_button_goes(sample_page, submit, tmp_p
 
     (tmp_path / "end").touch()
     expect(page.locator("h1")).to_contain_text("succeeded")
-    page.get_by_role("button", name="Let it run").click()
+    page.get_by_role("button", name="Keep running").click()
 
-    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
@@ -141,7 +141,7 @@ def test_queued_jobs_show_their_position_and_are_canceled_after_a_question(sampl
     assert page.evaluate("isSamePage")
 
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("button", name="Let it wait").click()
+    page.get_by_role("button", name="Keep waiting").click()
     expect(page.get_by_role("alertdialog")).to_have_count(0)
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Cancel the job").click()
@@ -150,7 +150,7 @@ def test_queued_jobs_show_their_position_and_are_canceled_after_a_question(sampl
 
     page.goto(running)
     page.get_by_role("button", name="Cancel").click()
-    page.get_by_role("button", name="Stop it").click()
+    page.get_by_role("button", name="Cancel the job").click()
     expect(page.locator("h1")).to_contain_text("canceled")
     expect(page.get_by_text("The job was stopped.")).to_be_visible()
 
@@ -161,14 +161,14 @@ def test_a_job_is_run_again_kept_and_deleted(sample_page, submit, is_done):
     assert is_done(path) == "succeeded"
 
     page.goto(path)
-    page.get_by_role("button", name="Run again").click()
+    page.get_by_role("button", name="Retry").click()
     page.wait_for_url(lambda url: not url.endswith(path))
     expect(page.get_by_text("a new job with the same input")).to_be_visible()
     expect(page.get_by_role("heading", name="Result")).to_be_visible()
     assert "?" not in page.url  # so that the address can be shared
 
     page.get_by_role("button", name="Keep").click()
-    expect(page.get_by_text("The job is kept: it does not expire.")).to_be_visible()
+    expect(page.get_by_text("The job is kept. It does not expire.")).to_be_visible()
 
     gone = page.url
     page.get_by_role("button", name="Delete").click()
@@ -240,7 +240,7 @@ def test_markup_in_any_text_of_a_task_does_nothing(sample_page, submit, tmp_path
     expect(page.get_by_role("region", name="Log")).to_have_text(PAYLOAD)
 
     (tmp_path / "end").touch()
-    expect(page.get_by_role("button", name="Run again")).to_be_visible()
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
     page.reload()
 
     assert page.locator("main").inner_text().count(PAYLOAD) == places

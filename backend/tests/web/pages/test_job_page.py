@@ -101,7 +101,7 @@ def test_a_kept_job_does_not_expire_any_more(client, submit, text_of, run_worker
 
     sent = client.post(f"{path}/keep")
 
-    assert "The job is kept: it does not expire." in text_of(sent.location)
+    assert "The job is kept. It does not expire." in text_of(sent.location)
     assert "Expires never" in text_of(path)
     assert f'action="{path}/keep"' not in client.get(path).text
 

@@ -225,7 +225,7 @@ def test_all_that_match_are_retried_with_the_true_count_in_the_question(client, 
     done = answer(question)
 
     assert "<h1>Retry 3 failed jobs tagged night submitted in the last hour?</h1>" in question.text
-    assert "3 run again, as new jobs." in done.text
+    assert "3 retried as new jobs." in done.text
     assert len(rows(page("?status=queued"))) == 3
 
 

@@ -7,8 +7,8 @@ from taskdesk.jobs.losses import loss_of
 _HINTS = {
     "OverLimit": "If it needs more, raise the limit: @task(memory=…, cpu=…, file_size=…), or JOB_MEMORY, JOB_CPU, "
     "JOB_FILE_SIZE for all tasks.",
-    "TaskRefused": "Submit it anew.",
-    "InvalidArguments": "The task takes other arguments than it did: run it with other input.",
+    "TaskRefused": "Submit it again.",
+    "InvalidArguments": "The arguments of the task have changed. Run it with other input.",
 }
 
 
