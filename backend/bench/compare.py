@@ -1,6 +1,7 @@
 """Compare the speed of two checkouts of this project in one interleaved run: `python -m bench.compare OLD [NEW]`.
 
-Every measurement runs in a process of its own, with this interpreter, on the code and the benchmarks of its checkout.
+Every measurement runs in a process of its own: the code, the benchmarks and the virtual environment of its checkout
+(`make .venv/dev.stamp`).
 The checkouts take turns, and each round changes the order, so that other load of the machine affects both.
 """
 
@@ -10,7 +11,6 @@ import argparse
 import json
 import os
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -62,7 +62,7 @@ def _measure(name: str) -> None:
 
 def _measured(checkout: Path, name: str) -> Figures:
     """Run a benchmark on a checkout. -P keeps the folder of this file off the path of imports."""
-    command = [sys.executable, "-P", __file__, "--measure", name, str(checkout)]
+    command = [str(checkout / ".venv/bin/python"), "-P", __file__, "--measure", name, str(checkout)]
     environment = {**os.environ, "PYTHONPATH": str(checkout / "backend")}
     done = subprocess.run(command, cwd=checkout, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     figures: Figures = json.loads(done.stdout)
