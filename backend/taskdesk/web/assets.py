@@ -1,6 +1,6 @@
-"""The files of web/static, from memory. Each is compressed once, and a browser asks for it once.
+"""Serve the files of web/static from memory. Each is compressed once, and a browser loads it once.
 
-Their version, a hash of all of them, stands in the path before the name: so the imports of a script have it, too.
+Their version, a hash of all files, is a folder in the path, so that the imports inside a script have it, too.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 
 def install(app: Flask) -> None:
-    """Routes for `url_for("static", filename=…)`, and for a page that another version of us has made."""
+    """Add the routes for `url_for("static", filename=…)`, and for pages of another version during a deploy."""
     files = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
     version = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
 

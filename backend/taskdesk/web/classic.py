@@ -1,6 +1,6 @@
-"""The routes of the tutorials that Taskdesk grew out of, so that their own clients still work: see docs/tutorials.md.
+"""The routes of the tutorials that Taskdesk grew out of, for the tutorials' own clients: see docs/tutorials.md.
 
-They keep the tutorials' paths, names and words, over the same jobs as the API.
+They keep the tutorials' paths, names and words. Their jobs are the same as the API's.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from taskdesk.web.forms import JSON_BYTES
 from taskdesk.web.links import job_object, plain_result
 
 NEWEST_JOBS = 100
-_NEARLY_DONE = 0.98  # tutorial 001 asks for the picture from 0.99 on, and then it has to be there
+_NEARLY_DONE = 0.98  # tutorial 001 fetches the picture from 0.99 on, when it has to exist
 _CELERY = {"running": "STARTED", "succeeded": "SUCCESS", "failed": "FAILURE", "canceled": "REVOKED"}
 
 bp = Blueprint("classic", __name__)
@@ -55,7 +55,7 @@ def newest_tasks() -> dict[str, Any]:
         "data": [
             {"task_id": job.id, "date_done": job_object(job)["ended_at"], **_status_and_result(job, value)}
             for job, (found, value) in zip(jobs, results, strict=True)
-            if found or job.status != "succeeded"  # it expired between the two reads
+            if found or job.status != "succeeded"  # else its result expired between the two reads
         ]
     }
 
@@ -140,7 +140,7 @@ def ping() -> Response:
 
 
 def _start(task: str, **texts: str | None) -> Job:
-    """Run a task; some routes do that on a GET, too, so a page of another site is refused here."""
+    """Submit a job. Some routes do so on a GET, so a page of another site is refused here."""
     refuse_foreign_request(request.environ)
     spec = desk().catalog.task(task)
     values = read_texts(spec, {name: [text] for name, text in texts.items() if text is not None})
@@ -149,7 +149,7 @@ def _start(task: str, **texts: str | None) -> Job:
 
 
 def _number() -> str | None:
-    """The `number` of a JSON body, whatever its media type says (the tutorial's server does not look), or of a form."""
+    """Return the `number` of a JSON body, of any media type as in the tutorial, or of a form."""
     request.max_content_length = JSON_BYTES
     body = request.get_json(force=True, silent=True)
     number = body.get("number") if isinstance(body, dict) else request.form.get("number")
@@ -162,7 +162,7 @@ def _read(task_id: str) -> tuple[Job, Any]:
 
 
 def _status_and_result(job: Job, value: Any) -> dict[str, Any]:
-    """As Celery has them: the result of a job that failed is its error."""
+    """Return them as Celery does: the result of a failed job is its error."""
     error = job_object(job).get("error") or {}
     return {
         "status": _state(job),
@@ -171,5 +171,5 @@ def _status_and_result(job: Job, value: Any) -> dict[str, Any]:
 
 
 def _state(job: Job) -> str:
-    """Celery's word for the job's status."""
+    """Return Celery's word for the job's status."""
     return _CELERY.get(job.status) or ("RETRY" if job.error else "PENDING")

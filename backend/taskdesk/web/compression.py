@@ -1,4 +1,4 @@
-"""Texts go out compressed, if the client takes that: those that are long enough to gain, and do not hold up others."""
+"""Compress text for clients that accept gzip, if it is long enough to gain and short enough not to delay others."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from flask import Response
 from werkzeug.datastructures import Accept
 from werkzeug.http import parse_accept_header
 
-MIN_BYTES, MAX_BYTES = 1024, 1_000_000  # bytes; a million take 20 ms, in which nobody else is answered
-_LEVEL = 5  # from here on a page gets hardly smaller, and takes longer
+MIN_BYTES, MAX_BYTES = 1024, 1_000_000  # a million bytes take 20 ms, in which no other request is answered
+_LEVEL = 5  # higher levels take longer and make a page hardly smaller
 _TYPES = {"application/json", "application/problem+json"}
 
 
@@ -20,7 +20,7 @@ def takes_gzip(environ: dict[str, Any]) -> bool:
 
 def compress(response: Response, environ: dict[str, Any]) -> None:
     """Compress the body with gzip if that pays and the client accepts it."""
-    length = int(response.headers.get("Content-Length", 0))  # a stream has none
+    length = int(response.headers.get("Content-Length", 0))  # an event stream has none
     if not MIN_BYTES <= length <= MAX_BYTES or not _is_plain_text(response):
         return
     response.vary.add("Accept-Encoding")
@@ -29,7 +29,7 @@ def compress(response: Response, environ: dict[str, Any]) -> None:
         response.headers["Content-Encoding"] = "gzip"
         tag, _ = response.get_etag()
         if tag:
-            response.set_etag(tag, weak=True)  # no longer byte by byte the same
+            response.set_etag(tag, weak=True)  # the compressed bytes may differ
 
 
 def _is_plain_text(response: Response) -> bool:

@@ -1,4 +1,4 @@
-"""Errors become answers in one place: problem+json (RFC 9457) for the API, a page in words for people."""
+"""The error handlers: problem+json (RFC 9457) for the API, a page for people."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def install(app: Flask) -> None:
 
 
 def problem(status: int, title: str, detail: str, **members: Any) -> Response:
-    """A problem document. `request_id` stands in the log, too."""
+    """Return a problem document. Its `request_id` is also in the log."""
     body = {
         "type": "about:blank",
         "title": title,
@@ -63,7 +63,7 @@ def _redis_error(error: RedisError) -> Response:
 
 
 def _os_error(error: OSError) -> Response:
-    """A temporary folder that is full is nobody's bug: large uploads lie there until they are read."""
+    """Answer 503 if the disk is full: large uploads lie in the temporary folder until they are read."""
     if not is_disk_full(error):
         return _bug(error)
     log.error("disk: %s", error)

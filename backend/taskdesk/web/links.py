@@ -1,4 +1,4 @@
-"""Jobs, tasks, queues and results as the API and the pages show them: with links."""
+"""Add links to the JSON of jobs, tasks, queues and results, for the API and the pages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.representations import Part
 from taskdesk.web.context import desk
 
-RETRY_AFTER = {"Retry-After": "1"}  # seconds: with a job that has not ended
+RETRY_AFTER = {"Retry-After": "1"}  # seconds; for a job that has not ended
 
 
 def task_objects(specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
@@ -73,7 +73,7 @@ def status_of_effect(action: Action, effect: Effect) -> int:
 
 @dataclass(frozen=True)
 class LinkedPart(Part):
-    """A part of a result; `url` is where its file is, if it is one."""
+    """A part of a result, with the `url` of its file if it is one."""
 
     url: str | None = None
 
@@ -86,7 +86,7 @@ def result_parts(job: Job, value: Any) -> list[LinkedPart]:
 
 
 def plain_result(job: Job, value: Any) -> Any:
-    """The result as plain JSON: a file or a picture stands as its link."""
+    """Return the result as plain JSON, with links instead of files and pictures."""
     parts = result_parts(job, value)
     if isinstance(job.result_kinds, dict):
         return {part.name: part.url or part.value for part in parts}

@@ -1,1 +1,1 @@
-"""What the web says of itself: metrics for Prometheus, health checks, the log of requests."""
+"""How the web is observed: metrics for Prometheus, health checks, the log of requests."""

@@ -1,4 +1,4 @@
-"""Is the process alive, can it do its work, and what is it?"""
+"""Health checks and the version, for load balancers and operators."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ bp = Blueprint("health", __name__)
 @bp.get("/healthz")
 @public
 def healthz() -> dict[str, str]:
-    """The process answers."""
+    """Answer as long as the process is alive."""
     return {"status": "ok"}
 
 
 @bp.get("/readyz")
 @public
 def readyz() -> dict[str, Any]:
-    """Redis answers, too: a job would be accepted. 503 otherwise."""
+    """Answer if Redis does, so that a job would be accepted; else 503."""
     desk().redis.ping()
     return {"status": "ok", "workers_online": len(desk().catalog.read().workers)}
 

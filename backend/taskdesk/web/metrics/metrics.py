@@ -1,8 +1,7 @@
-"""`/metrics`, for Prometheus: what Redis has of queues, workers and tasks, and what the web processes have counted.
+"""`/metrics`, for Prometheus: what Redis knows of queues, workers and tasks, and what the web processes have counted.
 
-Redis is read at each scrape, by commands whose cost does not depend on the number of jobs. With several web processes
-on one socket each keeps its own counts in a file of the folder PROMETHEUS_MULTIPROC_DIR, and whoever is asked adds
-them up. Labels are queues, tasks of the catalog, routes: never what a client has sent.
+The processes on one socket keep their counts in files of one folder (folder.py); the one that is scraped adds them up.
+Labels are queues, tasks of the catalog and routes, never text from a client.
 """
 
 from __future__ import annotations
@@ -24,8 +23,8 @@ bp = Blueprint("metrics", __name__)
 
 @bp.get("/metrics")
 def metrics() -> Response:
-    """All figures. It answers while Redis is away, too, with those of HTTP."""
-    registry = CollectorRegistry()  # of this scrape: the collector of several processes knows no other collectors
+    """Return all metrics; while Redis is away, those of HTTP."""
+    registry = CollectorRegistry()  # for this scrape: the collector of several processes takes a registry of its own
     if folder := find_folder():
         delete_gauges_of_dead_processes(folder)
         MultiProcessCollector(registry, str(folder))
@@ -37,7 +36,7 @@ def metrics() -> Response:
 
 
 class _DiskMetrics:
-    """A collector: a Gauge would write into the folder of the processes, too, and stay when they have ended."""
+    """A collector, because a Gauge would write to the folder of the processes, and stay when they have ended."""
 
     def collect(self) -> Iterator[Metric]:
         disk = desk().artifacts.disk()

@@ -1,4 +1,4 @@
-"""What a web process counts itself: `/metrics` shows the sum of all processes on the socket."""
+"""Metrics that each web process counts itself; `/metrics` shows the sum of all processes on the socket."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 
-disable_created_metrics()  # one more line for each label, which says only when the process first saw it
+disable_created_metrics()  # each adds a line per series that only says when it began
 PROCESS_METRICS = CollectorRegistry()
 
 REQUESTS = Histogram(
@@ -25,6 +25,6 @@ OPEN_STREAMS = Gauge(
 _METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
-@lru_cache(maxsize=1000)  # a client may send any method
+@lru_cache(maxsize=1000)  # bounded: a client may send any method
 def requests_of(method: str, route: str, status: int) -> Histogram:
     return REQUESTS.labels(method if method in _METHODS else "other", route, status)

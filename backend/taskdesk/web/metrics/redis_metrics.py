@@ -1,6 +1,6 @@
-"""What Redis says of queues, workers and tasks, as metrics: a few round trips.
+"""Metrics of queues, workers and tasks, read from Redis in a few round trips at each scrape.
 
-All reads cost the same however many jobs there are, and clean nothing up: what has expired is counted out.
+The reads cost the same however many jobs there are. They delete nothing: what has expired is not counted.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from taskdesk.jobs.statistics import BOUNDS, Histogram, Statistics
 from taskdesk.service import clock
 from taskdesk.service.redis import JOBS_SHARE, Memory
 
-WORKER_STATES = ("started", "suspended", "busy", "idle")  # of a worker, as RQ has them
+WORKER_STATES = ("started", "suspended", "busy", "idle")  # RQ's words
 
 log = logging.getLogger("web")
 
 
 class RedisMetrics:
-    """A collector, for the registry of one scrape."""
+    """A Prometheus collector for the registry of one scrape."""
 
     def __init__(self, desk: Desk):
         self._desk = desk

@@ -1,4 +1,4 @@
-"""One log line per request, with the request's id, which the answer carries, too."""
+"""One log line per request, with the id that the answer has as `X-Request-ID`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""HTTP/1.1 on gevent: strict requests, time limits, one packet per answer."""
+"""The HTTP/1.1 server on gevent: strict parsing, time limits, one packet per answer."""

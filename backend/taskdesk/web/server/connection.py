@@ -1,6 +1,6 @@
-"""A connection of a client: what comes in, what goes out, and until when either may take.
+"""A client's connection: reading and writing, each with a deadline.
 
-No timer is set for that: a connection knows its deadline, and the server's sweeper ends the waiting that is past it.
+A connection has no timer of its own: the server's sweeper ends every wait whose deadline has passed.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-IDLE_SECONDS = 75  # between two requests: longer than nginx keeps a connection to us (60), so it is the one that closes
+IDLE_SECONDS = 75  # between two requests; more than nginx's 60, so that nginx closes first and never meets a close
 HEAD_SECONDS = 10  # from the first byte of a request to the end of its head
-BODY_SECONDS = 30  # for a piece of a body that is waited for, and with each BODY_BYTES_PER_SECOND bytes of it one more
+BODY_SECONDS = 30  # for the next read of a body, and one more second for every BODY_BYTES_PER_SECOND that arrive
 BODY_BYTES_PER_SECOND = 500
-SEND_SECONDS = 60  # in which a client has to take something of an answer
-LINGER_SECONDS = 2  # that a client has to read a refusal, and bytes that it may send until then
-LINGER_BYTES = 64_000_000
+SEND_SECONDS = 60  # until a client has to accept more of an answer
+LINGER_SECONDS = 2  # that a client has to read a refusal before the connection is closed
+LINGER_BYTES = 64_000_000  # that it may send meanwhile
 _NEVER = float("inf")
 _RESET = struct.pack("ii", 1, 0)
 
@@ -26,10 +26,10 @@ _RESET = struct.pack("ii", 1, 0)
 class Connection(io.RawIOBase):
     def __init__(self, sock: Any):
         self.socket = sock
-        self.deadline = _NEVER  # by the monotonic clock
-        self.is_idle = False  # no byte of the next request has come
+        self.deadline = _NEVER  # on the monotonic clock
+        self.is_idle = False  # no byte of the next request has arrived
         self.has_expired = False
-        self._credit = 0.0  # seconds that a byte adds to the deadline
+        self._credit = 0.0  # seconds that each byte adds to the deadline
         self._sends = False
 
     def readable(self) -> bool:
@@ -52,13 +52,13 @@ class Connection(io.RawIOBase):
         self.deadline = monotonic() + BODY_SECONDS
 
     def await_nothing(self) -> None:
-        """The application works; it takes the time that it takes."""
+        """Set no deadline: the application is at work."""
         self.is_idle = False
         self._credit = 0.0
         self.deadline = _NEVER
 
     def send(self, data: bytes) -> None:
-        """Raises OSError."""
+        """Send all of it. Raises OSError."""
         rest = memoryview(data)
         self._sends = True
         while rest:
@@ -68,7 +68,7 @@ class Connection(io.RawIOBase):
         self.deadline = _NEVER
 
     def linger(self) -> None:
-        """Let the client read the answer. To close while it sends would be a reset, which takes the answer from it."""
+        """Read on until the client has the answer: a close while it sends would be a reset, and lose the answer."""
         left = LINGER_BYTES
         self.deadline = monotonic() + LINGER_SECONDS
         with suppress(OSError):
@@ -77,15 +77,15 @@ class Connection(io.RawIOBase):
                 left -= len(received)
 
     def end_soon(self, seconds: float) -> None:
-        """If no request comes. The next one is on its way, it may be."""
+        """Give an idle connection these seconds: its next request may be on the way."""
         if self.is_idle:
             self.deadline = min(self.deadline, monotonic() + seconds)
 
     def expire(self) -> None:
-        """End the waiting: who waits for bytes finds their end, once what has come is read; who sends, an error."""
+        """End the wait: a reader gets what has arrived and then the end of the stream, a sender gets an error."""
         self.has_expired, self.deadline = True, _NEVER
         with suppress(OSError):
-            if self._sends:  # to somebody who reads nothing: the kernel, too, shall keep nothing for him
+            if self._sends:  # the client reads nothing: drop what the kernel still holds for it
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            # gevent's own shutdown would raise an error in who reads, even if something has come.
+            # gevent's own shutdown would raise an error in the reader, even if bytes have arrived.
             self.socket._sock.shutdown(socket.SHUT_RDWR if self._sends else socket.SHUT_RD)

@@ -1,4 +1,4 @@
-"""The body of a request: it has to come in time, and what is left unread of it is skipped only if it is little."""
+"""The body of a request: it has to arrive in time, and an unread rest is skipped only if it is small."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from gevent.pywsgi import Input
 from taskdesk.web.server.connection import Connection
 from taskdesk.web.server.request_parser import Refusal
 
-MAX_SKIPPED_BYTES = 65_536  # bytes that are cheaper read than a new connection is made
+MAX_SKIPPED_BYTES = 65_536  # up to here, reading the rest is cheaper than a new connection
 
 
 class RequestBody(Input):
-    """`length` bytes. If `expected` (Expect: 100-continue), the client sends them when it is told that they are read.
+    """A body of `length` bytes. With `expected` (Expect: 100-continue), the client sends it after an interim answer.
 
-    Reading raises Refusal if they do not come.
+    Reading raises Refusal if the body does not arrive.
     """
 
     __slots__ = ("_connection",)
@@ -27,12 +27,12 @@ class RequestBody(Input):
 
     @property
     def left(self) -> int:
-        """How many bytes were not read."""
+        """Return the number of bytes that were not read."""
         return int(self.content_length - self.position)
 
     @property
     def is_skippable(self) -> bool:
-        """Whether the next request can be reached by reading what is left; a client that waits would not send it."""
+        """Return True if the rest can be read to reach the next request: it is small, and the client sends it."""
         may_come = self.socket is None and not self._connection.has_expired
         return not self.left or (self.left <= MAX_SKIPPED_BYTES and may_come)
 
@@ -49,7 +49,7 @@ class RequestBody(Input):
         return content
 
     def _discard(self) -> None:
-        """pywsgi does so after each answer, however much is left."""
+        """Skip the rest if it is small. pywsgi calls this after each answer and would read any rest."""
         if self.is_skippable:
             with suppress(Refusal):
                 super()._discard()

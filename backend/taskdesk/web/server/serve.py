@@ -1,4 +1,4 @@
-"""Serve a WSGI application with gevent: N processes on one socket, which are replaced if they die."""
+"""Serve a WSGI application with gevent: several processes on one socket; one that dies is replaced."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from flask import Flask
 from taskdesk.service.pool import Pool
 from taskdesk.web.server.wsgi import Server
 
-STOP_SECONDS = 8  # that requests under way have at a stop; `make run` waits for 9, compose for 15
+STOP_SECONDS = 8  # until requests under way are cut off at a stop; `make run` waits 9 s, compose 15 s
 BACKLOG_CONNECTIONS = 1024
 MAX_UNSENT_BYTES = 131_072  # that the kernel buffers for a client that does not read; by default, megabytes
-MAX_OPEN_FILES = 20_000  # of one process: connections, and event streams, which give their place among these away
+MAX_OPEN_FILES = 20_000  # per process: connections, and event streams, which do not count as connections
 
 log = logging.getLogger("web")
 
 
 def serve(host: str, port: int, processes: int, make_app: Callable[[], Flask]) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit status. A port that is taken is said in a sentence: status 2."""
+    """Serve until SIGTERM or SIGINT, and return the exit status: 2, with a sentence, if the port is taken."""
     try:
         listener = listen(host, port)
     except OSError as error:
@@ -37,16 +37,17 @@ def serve(host: str, port: int, processes: int, make_app: Callable[[], Flask]) -
     if processes == 1:
         _serve_here(listener, make_app)
         return 0
-    # Let go of, the socket is closed with the last process that serves: nobody connects to what will not answer.
+    # At a stop the parent closes its copy of the socket, so the socket closes with the last process that serves, and no
+    # client can connect to a server that will not answer.
     return Pool("web process", processes, lambda _: _serve_here(listener, make_app), before_stop=listener.close).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens. Raises OSError."""
+    """Return a listening socket. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # Accepted sockets inherit it. Without it Nagle holds every keep-alive answer back for 40 ms.
+    # Accepted sockets inherit it. Without it, Nagle's algorithm delays every keep-alive answer by 40 ms.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_NOTSENT_LOWAT"):
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, MAX_UNSENT_BYTES)
@@ -63,17 +64,20 @@ def allow_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if wanted < MAX_OPEN_FILES:
-        log.warning("the system allows %s open files: no more connections than that (ulimit -Hn)", f"{wanted:,}")
+        log.warning(
+            "the system allows %s open files, which limits the connections: raise the hard limit (ulimit -Hn)",
+            f"{wanted:,}",
+        )
 
 
 def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
-    gevent.reinit()  # this may be a fork
+    gevent.reinit()  # this may be a forked process
     app = make_app()
     server = Server(listener, app, shut_down=app.extensions["desk"].shut_down)
     gc.collect()
-    gc.freeze()  # the application stays: no collection need look at it again,
-    gc.set_threshold(20_000)  # nor after a handful of requests: together 6 % of a submit
-    server.start()  # before a signal may stop it
+    gc.freeze()  # the application is never garbage: collections skip it
+    gc.set_threshold(20_000)  # and come less often; both save 6 % of a submit
+    server.start()  # before a signal can stop it
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, lambda: gevent.spawn(server.stop, STOP_SECONDS))
     log.info("serving on http://%s:%s", *listener.getsockname()[:2])

@@ -1,4 +1,4 @@
-"""gevent's WSGI server, with a limit of its connections and a stop that loses no request."""
+"""gevent's WSGI server, with a limit for connections and a shutdown that loses no request."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from gevent.pywsgi import WSGIServer
 from taskdesk.web.server.handler import Handler
 from taskdesk.web.server.request_parser import Refusal
 
-MAX_CONNECTIONS = 10_000  # event streams do not count: their connections are given away
-MAX_REFUSALS = 1_000  # more that are open to be told so; beyond these, connections wait in the backlog
-SPARE_FILES = 200  # that are for others than clients
-SWEEP_SECONDS = 0.25  # seconds
-STOP_IDLE_SECONDS = 0.2  # seconds in which a request that was under way may still come at a stop
+MAX_CONNECTIONS = 10_000  # without event streams, whose connections are handed over
+MAX_REFUSALS = 1_000  # further connections that get a 503; beyond these, connections wait in the backlog
+SPARE_FILES = 200  # kept free for everything but clients
+SWEEP_SECONDS = 0.25  # between two looks at the deadlines
+STOP_IDLE_SECONDS = 0.2  # for which idle connections stay open at a stop: a request may be on the way
 
 
 class Server(WSGIServer):
-    """Serves `application` on `listener`. At a stop `shut_down` is called, which shall end what waits without end."""
+    """Serve `application` on `listener`. At a stop, call `shut_down`, which has to end requests that would wait on."""
 
     def __init__(self, listener: socket.socket, application: Any, shut_down: Callable[[], None] = lambda: None):
-        # With a pool, and only then, gevent lets requests end when it stops.
+        # Only with a pool does gevent let requests finish when it stops.
         super().__init__(
             listener,
             application,
@@ -50,7 +50,7 @@ class Server(WSGIServer):
 
     def handle(self, sock: Any, address: Any) -> None:
         handler = Handler(sock, address, self)
-        # A file has the lowest number that is free.
+        # The system gives each file the lowest free number.
         is_full = len(self._served) >= MAX_CONNECTIONS or sock.fileno() > self._last_file
         company = self._refused if is_full else self._served
         company.add(handler)
@@ -63,10 +63,10 @@ class Server(WSGIServer):
             company.discard(handler)
 
     def stop(self, timeout: float | None = None) -> None:
-        """Take no more connections; let requests that are under way end within `timeout` seconds."""
+        """Accept no more connections; give requests under way `timeout` seconds to finish."""
         if not self.is_stopping:
             self.is_stopping = True
-            self._do_read()  # whoever has connected already
+            self._do_read()  # accept those that have connected already
             self.stop_accepting()
             gevent.sleep(0)
             self._shut_down()

@@ -1,1 +1,1 @@
-"""Server-sent events: news of jobs, from Redis to every client that watches."""
+"""Server-Sent Events: news of jobs, from Redis to every client that watches one."""

@@ -1,6 +1,6 @@
-"""What a job's watchers are told, read and formatted once for all watchers of this process.
+"""The events of one job, read from Redis and formatted once for all watchers of this process.
 
-A feed mirrors the job's stream in Redis: it reads all of it when it begins, so it has the past for who comes later.
+A feed mirrors the job's stream in Redis. It reads all of it at the start, so it can replay the past to later watchers.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.status import FINAL, status_of
 from taskdesk.service.errors import AppError
 
-KEPT_MESSAGES = 2 * MAX_EVENTS  # messages: more than one read can bring, so only who is slow falls behind
-BATCH_MESSAGES = 32  # messages that are sent at once: what is held for a reader that stalls
+KEPT_MESSAGES = 2 * MAX_EVENTS  # more than one read can bring, so only slow watchers fall behind
+BATCH_MESSAGES = 32  # sent at once, and held in memory for a client that stalls
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`after` is the id of the event that it is, or that came before it."""
+    """`after` is the id of its event, or of the last event before it."""
 
     after: tuple[int, int]
     text: bytes
@@ -42,14 +42,14 @@ class Listener(Protocol):
 
 
 class EventFeed:
-    """The messages of one job, numbered from 0; the oldest are forgotten. At its end it is `over`, with last words."""
+    """The messages of one job, numbered from 0; the oldest are dropped. When the job ends, `over` is set."""
 
     def __init__(self, redis: Redis, jobs: Jobs, job_id: str):
         self.job_id = job_id
         self.status = ""
-        self.is_live = True  # Redis has answered when it was asked last
+        self.is_live = True  # the last read reached Redis
         self.over = False
-        self.last_words = b""
+        self.last_words = b""  # the `end` message
         self.news = threading.Event()
         self.watchers: set[Listener] = set()
         self._redis = redis
@@ -60,17 +60,17 @@ class EventFeed:
 
     @property
     def end(self) -> int:
-        """The number that the next message will have."""
+        """Return the number of the next message."""
         return self._first + len(self._messages)
 
     def number_after(self, event_id: str) -> int:
-        """The number of the first message that follows the event."""
+        """Return the number of the first message after the event."""
         return self._first + bisect_right(self._messages, _order(event_id), key=lambda message: message.after)
 
     def take(self, number: int, joined: int) -> tuple[bytes, int]:
-        """Some messages from this number on, and the number of the next. States before `joined` are no news: left out.
+        """Return some messages from this number on, and the number of the next. Leave out states before `joined`.
 
-        Raises LookupError if the message is forgotten already.
+        Raises LookupError if the message has been dropped.
         """
         if number < self._first:
             raise LookupError(number)
@@ -80,7 +80,7 @@ class EventFeed:
         return b"".join(told), number + len(part)
 
     def read(self) -> bool:
-        """Read what is new in Redis; whether there is something. Raises RedisError."""
+        """Read new events from Redis, and return True if there are any. Raises RedisError."""
         if len(self._messages) > 2 * KEPT_MESSAGES:
             self._first += len(self._messages) - KEPT_MESSAGES
             del self._messages[:-KEPT_MESSAGES]
@@ -102,7 +102,7 @@ class EventFeed:
         return self.over or self.end > before
 
     def heartbeat(self) -> bytes:
-        """No event of the job: it has no id."""
+        """Return a heartbeat. It is not an event of the job, so it has no id."""
         return b'event: heartbeat\ndata: {"live": %s}\n\n' % (b"true" if self.is_live else b"false")
 
     def _say_gone(self) -> bool:

@@ -1,6 +1,6 @@
-"""Server-Sent Events of one job: progress, log and state, with replay after `Last-Event-ID`.
+"""All event streams of this process: progress, log and state of jobs, with replay after `Last-Event-ID`.
 
-One greenlet per watched job reads Redis and tells the job's watchers; no watcher asks Redis for anything.
+One greenlet per watched job reads Redis and notifies the job's watchers; no watcher asks Redis for anything.
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from taskdesk.web.streams.event_feed import EventFeed, Listener
 from taskdesk.web.streams.job_notifier import RECONNECT_SECONDS, JobNotifier
 from taskdesk.web.streams.watcher import Watcher
 
-HEARTBEAT_SECONDS = 15.0  # seconds
-WATCHERS_PER_TURN = 100  # watchers that are told at once; other requests have their turn in between
-TURN_SECONDS = 1e-6  # seconds: with 0 gevent would go on before it looks at its sockets
+HEARTBEAT_SECONDS = 15.0
+WATCHERS_PER_TURN = 100  # notified without a break; then other requests get a turn
+TURN_SECONDS = 1e-6  # with 0 gevent would go on without a look at its sockets
 
 
 class EventStreams:
-    """All watchers of this process, and the feeds of the jobs that they watch."""
+    """The watchers of this process, and one feed for each job that they watch."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class EventStreams:
         self._most = most
         self._most_per_client = most_per_client
         self._heartbeat = heartbeat
-        self._lock = threading.Lock()  # of all that follows; never held while Redis is asked
+        self._lock = threading.Lock()  # for the fields below; never held during a call to Redis
         self._clients: Counter[str] = Counter()
         self._count = 0
         self._feeds: dict[str, EventFeed] = {}
@@ -52,7 +52,7 @@ class EventStreams:
         return self._count
 
     def open(self, job_id: str, last_id: str, client: str, is_allowed: Callable[[], bool] | None = None) -> Watcher:
-        """Watch a job while `is_allowed`: it is asked at each heartbeat, and must cost no round trip.
+        """Watch a job as long as `is_allowed`, which is called at each heartbeat and must need no round trip.
 
         Raises TooManyStreams, JobNotFound, JobExpired, RedisError.
         """
@@ -64,7 +64,7 @@ class EventStreams:
             self._jobs.get(job_id)
             fresh = EventFeed(self._redis, self._jobs, job_id)
             fresh.read()
-            with self._lock:  # somebody else may have been faster
+            with self._lock:  # another request may have been faster
                 feed = fresh if fresh.over else self._feeds.setdefault(job_id, fresh)
                 watcher = self._join(feed, last_id, client, is_allowed)
             if feed is fresh and not fresh.over:
@@ -75,17 +75,17 @@ class EventStreams:
             raise
 
     def close(self) -> None:
-        """End all streams, with no last words: their clients come again, and go on where they were."""
+        """End all streams without an `end` message: their clients reconnect, and continue where they were."""
         with self._lock:
             feeds = list(self._feeds.values())
         for feed in feeds:
-            for watcher in _in_slices(feed.watchers):
+            for watcher in _in_turns(feed.watchers):
                 watcher.close()
 
     def _admit(self, client: str) -> None:
         with self._lock:
             if self._count >= self._most:
-                raise TooManyStreams(f"This process has {self._most:,} event streams open, and no room for more.")
+                raise TooManyStreams(f"This process has reached its limit of {self._most:,} event streams.")
             if self._clients[client] >= self._most_per_client:
                 raise TooManyStreams(f"You have {self._most_per_client:,} event streams open: close one first.")
             self._count += 1
@@ -119,34 +119,28 @@ class EventStreams:
             del self._feeds[feed.job_id]
 
     def _run(self, feed: EventFeed) -> None:
-        """Read for a job and tell its watchers, until it is final or nobody watches any longer."""
+        """Read a job's events and notify its watchers, until the job is final or has no watcher."""
         feed.news = self._notifier.add(feed.job_id)
         try:
-            pause, told = 0.0, time.monotonic()  # no pause at first: there may be news since the feed was read
-            checked = told
+            pause = 0.0  # no pause at first: there may be news since the feed was read
+            sent = checked = time.monotonic()
             while feed.watchers and not feed.over:
                 feed.news.wait(pause)
                 feed.news.clear()
                 was_live = feed.is_live
                 has_news, pause = self._read(feed)
                 if has_news:
-                    told = time.monotonic()
-                    for watcher in _in_slices(feed.watchers):
-                        watcher.wake()
-                if feed.is_live != was_live or time.monotonic() - told >= self._heartbeat:
-                    told = time.monotonic()
-                    for watcher in _in_slices(feed.watchers):
-                        watcher.beat()
+                    sent = _to_all(feed, lambda watcher: watcher.wake())
+                if feed.is_live != was_live or time.monotonic() - sent >= self._heartbeat:
+                    sent = _to_all(feed, lambda watcher: watcher.beat())
                 if time.monotonic() - checked >= self._heartbeat:
-                    checked = time.monotonic()
-                    for watcher in _in_slices(feed.watchers):
-                        watcher.check()
+                    checked = _to_all(feed, lambda watcher: watcher.check())
         finally:
             self._notifier.remove(feed.job_id, feed.news)
             self._end(feed)
 
     def _read(self, feed: EventFeed) -> tuple[bool, float]:
-        """Whether there are news, and the seconds until the next look if no wake-up comes before."""
+        """Return True if there is news, and the seconds until the next read if no notification comes before."""
         try:
             has_news = feed.read()
             feed.is_live = True
@@ -158,12 +152,20 @@ class EventStreams:
     def _end(self, feed: EventFeed) -> None:
         with self._lock:
             self._forget(feed)
-        feed.over = True  # after an error, too: the clients come again
-        for watcher in _in_slices(feed.watchers):
+        feed.over = True  # after an error, too: the clients reconnect
+        for watcher in _in_turns(feed.watchers):
             watcher.wake()
 
 
-def _in_slices(watchers: Collection[Listener]) -> Iterator[Listener]:
+def _to_all(feed: EventFeed, notify: Callable[[Listener], None]) -> float:
+    """Notify all watchers of the feed, and return the time."""
+    now = time.monotonic()
+    for watcher in _in_turns(feed.watchers):
+        notify(watcher)
+    return now
+
+
+def _in_turns(watchers: Collection[Listener]) -> Iterator[Listener]:
     for number, watcher in enumerate(tuple(watchers), 1):
         yield watcher
         if number % WATCHERS_PER_TURN == 0:

@@ -1,6 +1,7 @@
-"""Wakes who waits for news of a job. One Redis subscriber per process serves all of them, and starts with the first.
+"""Notify the requests and event streams that wait for news of a job.
 
-What is read is the job in Redis: a wake-up that was missed only delays.
+One Redis subscriber per process serves all of them; it starts with the first. They then read the job from Redis, so a
+notification that gets lost only delays them.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from redis.exceptions import ConnectionError, RedisError
 from taskdesk.jobs.keys import WAKE
 from taskdesk.service.redis import connect_with_timeout
 
-SILENCE_SECONDS = 5.0  # seconds of silence after which Redis is asked whether it is there, and then has for its answer
-RECONNECT_SECONDS = 1.0  # seconds until the next try to reach Redis
+SILENCE_SECONDS = 5.0  # after so long a silence ping Redis, and wait as long for the pong
+RECONNECT_SECONDS = 1.0  # until the next try to reach Redis
 
 log = logging.getLogger("stream")
 
@@ -31,7 +32,7 @@ class JobNotifier:
         self._lost = False
 
     def add(self, job_id: str) -> threading.Event:
-        """An event that is set whenever the job has news, or may have had some; the caller clears it."""
+        """Return an event that is set when the job has news, or may have had some. The caller clears it."""
         news = threading.Event()
         with self._lock:
             self._waiting[job_id].add(news)
@@ -55,8 +56,11 @@ class JobNotifier:
             try:
                 self._listen(redis)
             except (RedisError, OSError) as error:
-                if not self._lost:  # once, however long it lasts
-                    log.warning("lost the channel of events (%s); who waits polls until it is back", error)
+                if not self._lost:  # log it once, however long it lasts
+                    log.warning(
+                        "lost the channel of events in Redis (%s); streams and waiting requests poll until it is back",
+                        error,
+                    )
                 self._lost = True
                 time.sleep(RECONNECT_SECONDS)
 
@@ -70,7 +74,7 @@ class JobNotifier:
                     if asked:
                         raise ConnectionError("Redis is silent")
                     pubsub.ping()
-                elif message["type"] == "subscribe":  # after a reconnect, too: what came meanwhile was missed
+                elif message["type"] == "subscribe":  # also after a reconnect, when news may have been missed
                     self._lost = False
                     self.wake_all()
                 elif message["type"] == "message":

@@ -1,4 +1,4 @@
-"""`Prefer: wait=N`: the answer comes when the job has ended, or after N seconds. Who waits is a sleeping greenlet."""
+"""`Prefer: wait=N`: answer when the job has ended, or after N seconds. A waiting request is a sleeping greenlet."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.web.context import desk
 
-MAX_WAIT_SECONDS = 60  # seconds
-_RETRY_SECONDS = 1.0  # seconds until the next look, when Redis did not answer
-_POLL_SECONDS = 5.0  # seconds after which a waiter looks by itself: a message may have been lost
+MAX_WAIT_SECONDS = 60
+_RETRY_SECONDS = 1.0  # until the next read if Redis did not answer
+_POLL_SECONDS = 5.0  # between two reads without a notification: one may have been lost
 
 
 def preferred_wait(request: Request) -> int:
@@ -30,7 +30,7 @@ def preferred_wait(request: Request) -> int:
 
 
 def wait_for_end(job_id: str, seconds: int) -> Job:
-    """The job when it has ended, or as it is after these seconds, or at a stop.
+    """Return the job when it has ended, else as it is after these seconds or when the process stops.
 
     Raises JobNotFound, JobExpired, RedisError.
     """
@@ -43,7 +43,7 @@ def wait_for_end(job_id: str, seconds: int) -> Job:
                 if desk().jobs.has_ended(job_id):
                     break
                 news.wait(min(left, _POLL_SECONDS))
-            except RedisError:  # it may be back before the time is over
+            except RedisError:  # Redis may be back before the time is over
                 time.sleep(min(left, _RETRY_SECONDS))
     finally:
         desk().notifier.remove(job_id, news)

@@ -1,7 +1,7 @@
-"""One watcher of a job: its place in the job's feed.
+"""One watcher of a job: its place in the job's feed, and its socket.
 
-While it has heard all, it is nothing but that and its socket, to which the feed's greenlet writes: no thread, no
-greenlet, no buffer. A client that takes less than is sent gets a greenlet until it has caught up, or is too far behind.
+While it is up to date it needs nothing else, no greenlet and no buffer: the feed's greenlet writes to the socket. A
+client that reads more slowly than we send gets a greenlet until it has caught up, or is too far behind.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from collections.abc import Callable
 from taskdesk.web.streams.event_feed import EventFeed, format_message
 
 LOGGED_OUT = "Your login or your token is no longer valid."
-BATCH_TIMEOUT_SECONDS = 60.0  # seconds that a client may take for one batch of messages
+BATCH_TIMEOUT_SECONDS = 60.0  # that a client may take for one batch of messages
 
 log = logging.getLogger("stream")
 
 
 class Watcher:
-    """The events of a job as text/event-stream: a `state` first, then what comes, then `end`.
+    """The events of a job as text/event-stream: a `state` first, then the events, then `end`.
 
     A WSGI server may iterate over it, or hand its socket over with `follow`.
     """
@@ -52,7 +52,7 @@ class Watcher:
     ):
         self.feed = feed
         self.client = client
-        self.done = False  # nothing follows what was taken
+        self.done = False  # nothing more is to be sent
         self._first = b"retry: 2000\n\n" + format_message("state", {"status": feed.status}, last_id)
         self._next = feed.number_after(last_id)
         self._joined = feed.end
@@ -80,13 +80,13 @@ class Watcher:
                 return self.feed.heartbeat()
 
     def follow(self, connection: socket.socket) -> None:
-        """Send to this socket from now on, and close it at the end. Returns when all is sent that was told so far."""
+        """Send to this socket from now on, and close it at the end. Return when all messages so far are sent."""
         self._socket = connection
         self._busy = True
         self._catch_up(b"")
 
     def wake(self) -> None:
-        """The feed has more to tell."""
+        """Send the feed's new messages."""
         if self._socket:
             while not self._busy and (text := self._take()):
                 self._send(text)
@@ -96,7 +96,7 @@ class Watcher:
             self._news.set()
 
     def beat(self) -> None:
-        """Show the client that we live, and find out whether it does."""
+        """Send a heartbeat, or close if the client has gone."""
         if self._socket and not self._busy:
             if self._has_gone(self._socket):
                 self.close()
@@ -104,13 +104,13 @@ class Watcher:
                 self._send(self.feed.heartbeat())
 
     def check(self) -> None:
-        """End it with a word if who watches may no longer."""
+        """End the stream with a message if its user is no longer allowed to watch."""
         if self._is_allowed and not self._is_allowed():
             self._farewell = format_message("end", {"status": "refused", "detail": LOGGED_OUT}, "")
             self.wake()
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching, and close the socket."""
         self.done = True
         leave, self._leave = self._leave, None
         if leave:
@@ -119,19 +119,19 @@ class Watcher:
             self._socket.close()
 
     def _take(self) -> bytes:
-        """What is to be sent next; empty if there is nothing for the moment, or ever if it is done."""
+        """Return the text to send next; empty if there is none at the moment, or, once `done`, ever."""
         if self._first:
             first, self._first = self._first, b""
             return first
         if self._farewell and not self.done:
             self.done = True
             return self._farewell
-        over = self.feed.over  # looked at before its messages: when it is over, none is added
+        over = self.feed.over  # read before the messages: a feed that is over gets no more
         while not self.done and self._next < self.feed.end:
             try:
                 text, self._next = self.feed.take(self._next, self._joined)
             except LookupError:
-                log.info("a watcher of job %s is dropped: it reads too slowly", self.feed.job_id)
+                log.info("closed an event stream of job %s: its client reads too slowly", self.feed.job_id)
                 self.done = True
                 return b""
             if text:
@@ -142,7 +142,7 @@ class Watcher:
         return b""
 
     def _has_gone(self, connection: socket.socket) -> bool:
-        """A client has nothing to say, so what can be read is its end. To write would tell us only the second time."""
+        """Return True if the client has closed: it sends nothing else. Of two writes only the second would fail."""
         try:
             return not connection.recv(1024)
         except BlockingIOError:
@@ -172,7 +172,7 @@ class Watcher:
                 text = b""
             self._socket.setblocking(False)
             self._busy = False
-        except OSError:  # the client has gone, or takes nothing
+        except OSError:  # the client has gone, or reads nothing
             self.done = True
         if self.done:
             self.close()

@@ -232,7 +232,7 @@ def test_over_the_cap_a_client_is_asked_to_come_again_later(running, web_setting
     assert (first.status_code, head.status_code, again.status_code) == (200, 200, 200)
     assert (refused.status_code, refused.content_type) == (503, "application/problem+json")
     assert refused.headers["Retry-After"]
-    assert refused.json["detail"] == "This process has 1 event streams open, and no room for more."
+    assert refused.json["detail"] == "This process has reached its limit of 1 event streams."
 
 
 def test_a_quiet_stream_shows_that_it_lives(streams):
