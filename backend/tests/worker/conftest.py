@@ -8,6 +8,8 @@ from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
 from tests.conftest import Stack
 
+RETENTION = Retention(result_ttl=100, failure_ttl=200)
+
 
 @pytest.fixture
 def jobs(redis):
@@ -16,8 +18,7 @@ def jobs(redis):
 
 @pytest.fixture
 def submit(jobs, registry):
-    retention = Retention(result_ttl=100, failure_ttl=200)
-    return lambda task, **arguments: jobs.submit(registry.catalog.tasks[task], arguments, retention).id
+    return lambda task, **arguments: jobs.submit(registry.catalog.tasks[task], arguments, RETENTION).id
 
 
 @pytest.fixture
@@ -27,3 +28,20 @@ def worker_process(redis_url, tmp_path):
     stack.start("worker")
     yield stack
     stack.stop()
+
+
+@pytest.fixture
+def run(jobs, registry, run_worker):
+    """Let one worker run jobs, one after the other; the jobs after that."""
+
+    def run(*calls):
+        ids = [jobs.submit(registry.catalog.tasks[name], arguments, RETENTION).id for name, arguments in calls]
+        run_worker()
+        return [jobs.get(job_id) for job_id in ids]
+
+    return run
+
+
+@pytest.fixture
+def results(run, jobs):
+    return lambda *calls: [jobs.result(job) for job in run(*calls)]

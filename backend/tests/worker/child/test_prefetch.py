@@ -15,6 +15,7 @@ from taskdesk.jobs.rq_time import now_text
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.scripts import RELEASE
 from taskdesk.worker.settings import WorkerSettings
+from tests.conftest import wait_until
 from tests.faults.catalog import QUEUES
 from tests.faults.crashes import CUT_AFTER, CUT_BEFORE, KILLED_SENT, LOST, Fate, Killed, Supervisor, connect
 
@@ -192,3 +193,18 @@ def test_a_job_that_is_canceled_while_it_runs_is_canceled_however_it_ends(worker
     assert (status("one"), status("two")) == (b"stopped", b"finished")
     assert not redis.exists("rq:finished:default") or redis.zrange("rq:finished:default", 0, -1) == [b"two"]
     assert redis.zcard("rq:wip:default") == redis.zcard("rq:scheduled:default") == 0
+
+
+def test_a_job_prefetched_behind_a_long_one_makes_way(worker_process, jobs, registry, redis, tmp_path):
+    tasks = registry.catalog.tasks
+    jobs.submit_many(tasks["echo"], [{"text": "a"}] * 300, Retention(result_ttl=100, failure_ttl=200))
+    long = jobs.submit(tasks["wait_for"], {"path": str(tmp_path / "go")}, Retention(result_ttl=100, failure_ttl=200)).id
+    after = jobs.submit_many(tasks["echo"], [{"text": "b"}] * 2, Retention(result_ttl=100, failure_ttl=200))
+
+    # The first of them may be reserved for a moment, before it is known how long the long one takes.
+    wait_until(lambda: jobs.get(long).status == "running")
+    wait_until(lambda: [jobs.get(job_id).status for job_id in after] == ["queued", "queued"])
+
+    assert redis.lrange("rq:queue:default", 0, -1) == [job_id.encode() for job_id in after]
+    (tmp_path / "go").touch()
+    wait_until(lambda: all(jobs.get(job_id).status == "succeeded" for job_id in [long, *after]))
