@@ -150,6 +150,7 @@ class Supervisor(TaskWorker):
         self.is_dead = False
         self.begun = begun
         self.most_jobs = 0
+        self.exit_status = -9  # of a child that is killed
         self.frozen = 0.0  # seconds, while the job ran
 
     def be_born(self) -> None:
@@ -179,7 +180,7 @@ class Supervisor(TaskWorker):
             status = child.run()
             self._activity.clear()
         except Killed:
-            status = -9
+            status = self.exit_status
         child._connection.close()
         if not self.is_dead:
             self._exit.count(status)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
@@ -10,6 +11,7 @@ from typing import Any, TypeVar
 
 from redis import Redis
 
+from taskdesk.jobs.losses import log_text
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.service.errors import AppError
 from taskdesk.service.redis_errors import is_passing
@@ -108,7 +110,8 @@ class Completion:
             if answer[4] == 1:  # it comes back now and then: once is enough
                 log.warning("job %s is handed back: %s", job.id, refusal, extra={"about": job.about})
         elif answer:
-            log.warning("job %s is %s: %s", job.id, answer[0].decode(), refusal, extra={"about": job.about})
+            why = log_text(json.loads(answer[5]))
+            log.warning("job %s is %s: %s", job.id, answer[0].decode(), why, extra={"about": job.about})
         return True
 
     def _fail(self, ended: EndedJob, failure: Failure) -> None:

@@ -8,7 +8,7 @@
 --       No job: all that the worker's record names. No job but an execution: what is prefetched after it, while it is
 --       what the record says that the worker runs.
 -- Answer: nothing if there was nothing to end; else {the job's new status, job, 1 if its dependents have to hear of it, id
---       of its request, how often it was handed back}. worker/scripts.py decodes it.
+--       of its request, how often it was handed back, the error that the job shows now (JSON, or empty)}. worker/scripts.py decodes it.
 local worker_name, now_text, how, job, job_execution, error, traceback, began, ended, seconds,
   reference, version, others, reason, foreign_ttl, foreign_error, foreign_traceback = unpack(ARGV)
 
@@ -17,12 +17,13 @@ local foreign = reference and {reference = reference, version = version, others 
   ttl = tonumber(foreign_ttl), error = foreign_error, traceback = foreign_traceback}
 
 local function end_one(id, execution)
-  local status, times = release({
+  local status, times, stored_error = release({
     worker = worker_name, now_text = now_text, how = how, id = id, execution = execution, error = error,
     traceback = traceback, foreign = foreign, began = began, ended = ended, seconds = seconds ~= '' and seconds or nil,
   })
   if status then
-    answer = {status, id, redis.call('SISMEMBER', PARENTS, id), redis.call('HGET', job_key(id), REQUEST) or '', times or 0}
+    answer = {status, id, redis.call('SISMEMBER', PARENTS, id), redis.call('HGET', job_key(id), REQUEST) or '', times or 0,
+      stored_error or ''}
   end
 end
 

@@ -56,7 +56,8 @@ end
 --   stopped   somebody stopped the job
 --   put_back  it did not begin, or has to make way: to the head of its queue, and no attempt is charged
 --   foreign   its worker can't run it: handed back, and no attempt is charged; failed if no other could either
--- Return the job's new status, and how often it was handed back; false if the execution is no longer the job's own.
+-- Return the job's new status, how often it was handed back, and the error that the job shows now; false if the
+-- execution is no longer the job's own.
 local function release(ending)
   local id, how, error = ending.id, ending.how, ending.error
   local key, queue, worker = job_key(id), queue_of(id), worker_key(ending.worker)
@@ -81,9 +82,10 @@ local function release(ending)
   local is_poison = losses >= MAX_LOSSES
   local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
   if how ~= 'stopped' and not is_over and not is_poison and retries_left > 0 then
-    return retry(id, queue, retries_left, ending.now_text, error, how == 'lost')
+    return retry(id, queue, retries_left, ending.now_text, error, how == 'lost'), 0, error
   end
   local status = how == 'stopped' and RQ_STOPPED or RQ_FAILED
-  fail(ending, queue, status, is_poison and POISON_ERROR or error)
-  return status
+  if is_poison then error = POISON_ERROR end
+  fail(ending, queue, status, error)
+  return status, 0, error
 end

@@ -3,7 +3,7 @@
 --- @include settle, wanted, ready
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
 -- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues;
---       failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with its request's id; what
+--       failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with its request's id and its error; what
 --       the handed-back jobs of these queues want}. worker/supervisor/settlement.py decodes it.
 local worker_name, now_text, lost_error, lost_traceback, queues = ARGV[1], ARGV[2], ARGV[3], ARGV[4], {unpack(ARGV, 5)}
 
@@ -75,10 +75,10 @@ local function is_sweep_due()
 end
 
 local function lose(worker, how, id, execution)
-  local status = release({worker = worker, now_text = now_text, how = how, id = id, execution = execution,
+  local status, _, stored_error = release({worker = worker, now_text = now_text, how = how, id = id, execution = execution,
     error = lost_error, traceback = lost_traceback})
   if status and how == 'lost' then
-    lost[#lost + 1] = {id, redis.call('HGET', job_key(id), REQUEST) or ''}
+    lost[#lost + 1] = {id, redis.call('HGET', job_key(id), REQUEST) or '', stored_error}
   end
 end
 

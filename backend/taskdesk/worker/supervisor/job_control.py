@@ -92,11 +92,11 @@ class JobControl:
         with self._process.held():
             if self._hang_detector.is_broken():
                 return
+            log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
+            if running:
+                self.ending = Ending("lost", Failure.of_loss(PROCESS_HUNG), running)
             self._process.kill()
         self._hang_detector.begin()
-        if running:
-            self.ending = Ending("lost", Failure.of_loss(PROCESS_HUNG), running)
-        log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
 
     def _if_still_at_work(self, running: RunningJob, act: Callable[[], None]) -> bool:
         """Act if the function of this job has not ended, and return True then. The child is held while we look.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import signal
 import time
@@ -12,7 +13,15 @@ from redis.exceptions import RedisError, ResponseError
 
 from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.jobs.keys import PARENTS, job_key
-from taskdesk.jobs.losses import PROCESS_CRASHED, PROCESS_EXITED, PROCESS_KILLED, WORKER_LOST, WORKER_STOPPED, Loss
+from taskdesk.jobs.losses import (
+    PROCESS_CRASHED,
+    PROCESS_EXITED,
+    PROCESS_KILLED,
+    WORKER_LOST,
+    WORKER_STOPPED,
+    Loss,
+    log_text,
+)
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.logs import job_fields
@@ -96,10 +105,13 @@ class Settlement:
             *((running.began, running.began + running.seconds, round(running.seconds, 6)) if running else ("", "", "")),
         )
         if not answer:
+            if failure and running and running.is_at_work:
+                log.warning("job %s is no longer this worker's: %s", running.job_id, failure.log_text)
             return
         status, job_id, request_id = (answer[n].decode() for n in (0, 1, 3))
         extra = {"about": job_fields(job_id, request_id)}
-        log.warning("job %s is %s%s", job_id, status, f": {failure.log_text}" if failure else " again", extra=extra)
+        why = f": {_log_text(answer[5])}" if answer[5] else " again"
+        log.warning("job %s is %s%s", job_id, status, why, extra=extra)
         if how in ("lost", "failed") and running:
             self._count_failure(job_id, running.seconds)
         if answer[2]:  # others wait for it
@@ -122,9 +134,9 @@ class Settlement:
         )
         self._foreign.look(wanted)
         self._meters.count("rescued", len(jobs))
-        for job_id, request_id in jobs:
+        for job_id, request_id, error in jobs:
             extra = {"about": job_fields(job_id.decode(), request_id.decode())}
-            log.warning("job %s is taken from its worker: %s", job_id.decode(), lost.log_text, extra=extra)
+            log.warning("job %s is taken from its worker: %s", job_id.decode(), _log_text(error), extra=extra)
             self._count_failure(job_id.decode(), None)
         return MORE_IS_DUE if self._tell_dependents(parents) else int(schedules)
 
@@ -160,6 +172,10 @@ class Settlement:
 
     def _task_of(self, job_id: str) -> LoadedTask | None:
         return self._registry.tasks.get(reference_of(self._redis.hget(job_key(job_id), "data")))
+
+
+def _log_text(error: bytes) -> str:
+    return log_text(json.loads(error))
 
 
 def death_of(status: int) -> Loss:
