@@ -74,14 +74,14 @@ class Action:
     skipped: str  # after a number of jobs: why these were left as they are
     refusal: Callable[[str, str], AppError] | None = None  # for a job of another status; None if that is no error
     notice: Callable[[Job], str] = lambda job: ""  # on the page of the job, after the action
-    unless: Callable[[Job], bool] = lambda job: False  # the action would change nothing, so it is not offered
+    unless: Callable[[Job], bool] | None = None  # the action would change nothing, so it is not offered
     role: str = "user"
     makes_job: bool = False
     removes_job: bool = False
 
     def fits(self, job: Job) -> bool:
         """Return True if the action is offered for this job."""
-        return job.status in self.effects and not self.unless(job)
+        return job.status in self.effects and not (self.unless and self.unless(job))
 
     def outcome(self, job_id: str, status: str) -> ActionOutcome:
         """Return what the action did with a job that had this status, empty for an unknown job."""

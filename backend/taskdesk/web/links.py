@@ -16,6 +16,7 @@ from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.representations import Part
+from taskdesk.jobs.status import Status
 from taskdesk.web.context import desk
 
 RETRY_AFTER = {"Retry-After": "1"}  # seconds; for a job that has not ended
@@ -54,16 +55,24 @@ def linked_job(desk: Desk, job: Job, root: str, *, whole: bool = False) -> dict[
 def job_links(job: Job, root: str) -> dict[str, str]:
     """Return the address of the job, and of all that can be done with it now. `root` is the prefix of all addresses."""
     here = f"{root}/api/v1/jobs/{job.id}"
-    names = ["events", "logs"]
-    if job.status == "succeeded":
-        names.append("result")
-    links = {"self": here, **{name: f"{here}/{name}" for name in names}}
-    return links | {name: action_address(action, here)[1] for name, action in ACTIONS.items() if action.fits(job)}
+    links = {"self": here, "events": f"{here}/events", "logs": f"{here}/logs"}
+    if job.status is Status.SUCCEEDED:
+        links["result"] = f"{here}/result"
+    for action, path in _ACTIONS_BY_STATUS[job.status]:
+        if not (action.unless and action.unless(job)):
+            links[action.name] = here + path
+    return links
 
 
 def action_address(action: Action, job_address: str) -> tuple[str, str]:
     """Return the method and the address in the API of an action on a job."""
     return ("DELETE", job_address) if action.removes_job else ("POST", f"{job_address}/{action.name}")
+
+
+_ACTIONS_BY_STATUS = {  # for each submit: job_links is on its way
+    status: [(action, action_address(action, "")[1]) for action in ACTIONS.values() if status in action.effects]
+    for status in Status
+}
 
 
 def status_of_effect(action: Action, effect: Effect) -> int:
