@@ -85,7 +85,7 @@ class ValueType:
 TYPES = {
     "string": ValueType("text", "text", is_emptiable=True),
     "integer": ValueType("a whole number", 1, "number", _integer, attributes={"step": 1}),
-    "number": ValueType("a number", 1, "number", _number, attributes={"step": "any"}),
+    "number": ValueType("a number", 0.5, "number", _number, attributes={"step": "any"}),
     "boolean": ValueType("true or false", True, "checkbox", _boolean),
     "array": ValueType("a list", [], "list", _json),
     "object": ValueType("an object", {}, "json", _json),
@@ -194,8 +194,12 @@ KEYWORDS = {
     "format": Keyword("This has to be {}.", words=_format_in_words),
     "minimum": _number_limit("at least {}", "min", max, upper="maximum"),
     "maximum": _number_limit("at most {}", "max", min),
-    "exclusiveMinimum": _number_limit("greater than {}", "", lambda example, low: max(example, low + 1)),
-    "exclusiveMaximum": _number_limit("less than {}", "", lambda example, high: min(example, high - 1)),
+    "exclusiveMinimum": _number_limit(
+        "greater than {}", "", lambda example, low: example if example > low else low + 1
+    ),
+    "exclusiveMaximum": _number_limit(
+        "less than {}", "", lambda example, high: example if example < high else high - 1
+    ),
     "multipleOf": _number_limit("a multiple of {}", "step", lambda example, of: of * math.ceil(example / of)),
     "minLength": _count_limit(
         "at least {}", _CHARACTERS, "maxLength", trivial=1, attributes=_MIN_LENGTH, limits=str, fit=str.ljust
@@ -213,6 +217,7 @@ KEYWORDS = {
     "oneOf": Keyword("This has to fit exactly one of the types that the task's input_schema allows."),
 }
 _UPPER_LIMITS = {row.upper for row in KEYWORDS.values()}
+_HINTED = [name for name, row in KEYWORDS.items() if row.hint and name not in _UPPER_LIMITS]
 # Keywords that describe a value and limit nothing.
 ANNOTATIONS = {
     "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "discriminator", "extensions",
@@ -221,13 +226,13 @@ ANNOTATIONS = {
 
 
 def plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
-    """The schema of a parameter without "or null"; of several types the first."""
+    """Return the schema of a parameter without "or null"; of several types, the first."""
     choices = [choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"]
     return {**schema, **choices[0]} if choices else schema
 
 
 def value_type(schema: dict[str, Any]) -> ValueType:
-    """The row for a plain schema: that of its format, else that of its type."""
+    """Return the row for a plain schema: that of its format, or else of its type."""
     if "format" in schema and schema.get("type", "string") == "string":
         return FORMATS.get(schema["format"]) or ValueType(_format_in_words(schema["format"]), "text")
     return TYPES.get(str(schema.get("type")), _ANY)
@@ -238,7 +243,7 @@ def is_file(schema: dict[str, Any]) -> bool:
 
 
 def sentence(keyword: str, limit: Any) -> str:
-    """The error of a value that breaks this rule."""
+    """Return the error for a value that breaks this rule."""
     row = KEYWORDS.get(keyword)
     if not row:
         return f"This breaks the rule {keyword} of the task's input_schema."
@@ -246,9 +251,8 @@ def sentence(keyword: str, limit: Any) -> str:
 
 
 def limits_in_words(schema: dict[str, Any]) -> str:
-    """All limits of a plain schema, empty if there are none: '1 to 2000, a multiple of 5'."""
-    begins = (name for name, row in KEYWORDS.items() if row.hint and name not in _UPPER_LIMITS)
-    return ", ".join(filter(None, (_limit_in_words(name, schema) for name in begins)))
+    """Return all limits of a plain schema, an empty text if there are none: '1 to 2000, a multiple of 5'."""
+    return ", ".join(filter(None, (_limit_in_words(name, schema) for name in _HINTED)))
 
 
 def _limit_in_words(name: str, schema: dict[str, Any]) -> str:
@@ -264,14 +268,14 @@ def _limit_in_words(name: str, schema: dict[str, Any]) -> str:
 
 
 def attributes(control: str, schema: dict[str, Any]) -> dict[str, Any]:
-    """The limits of a plain schema as HTML attributes of a control."""
+    """Return the limits of a plain schema as HTML attributes of a control."""
     own = value_type(schema)
-    rows = ((row.attributes.get(control), schema[name]) for name, row in KEYWORDS.items() if name in schema)
+    rows = ((KEYWORDS[name].attributes.get(control), limit) for name, limit in schema.items() if name in KEYWORDS)
     return {**(own.attributes if own.control == control else {}), **{name: limit for name, limit in rows if name}}
 
 
 def example_value(schema: dict[str, Any]) -> Any:
-    """A value that fits the schema of a parameter, but maybe not its pattern."""
+    """Return a value that fits the schema of a parameter, but maybe not its pattern."""
     schema = plain_schema(schema)
     for key in ("default", "const"):
         if key in schema:

@@ -111,6 +111,7 @@ def test_every_limit_and_format_that_stands_in_pydantic_has_a_row():
         {"type": "integer", "multipleOf": 7},
         {"type": "integer", "minimum": 5, "maximum": 9, "multipleOf": 3},
         {"type": "number", "minimum": 0.5, "maximum": 0.9},
+        {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
         {"type": "string", "minLength": 9},
         {"type": "string", "maxLength": 2},
         {"type": "string", "minLength": 1, "maxLength": 1},
