@@ -32,7 +32,7 @@ REQUEST_ID = "of-one-request"
 # One id from the request to the task's own lines
 
 
-@pytest.mark.parametrize("more", [{}, {"X-Anything": "takes Flask's way"}])
+@pytest.mark.parametrize("more", [{}, {"X-Anything": "leaves the fast path"}])
 def test_a_job_names_the_request_that_submitted_it(client, registry, more):
     headers = {"X-Request-ID": REQUEST_ID, **more}
     job = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}, headers=headers).json

@@ -15,7 +15,7 @@ from taskdesk.web.access import auth, login
 from taskdesk.web.access.protection import SAFE_HEADERS, StrictRequest
 from taskdesk.web.access.rate_limits import LOGINS, RateLimit
 from taskdesk.web.context import WebDesk
-from taskdesk.web.express import Express
+from taskdesk.web.fast_path import FastPath
 from taskdesk.web.metrics import health, metrics
 from taskdesk.web.rules import Rules
 from taskdesk.web.settings import WebSettings
@@ -24,6 +24,19 @@ from taskdesk.web.settings import WebSettings
 def create_app(settings: WebSettings) -> Flask:
     """Create the application from `settings` alone. It does not touch Redis before the first request."""
     app = App("taskdesk.web", static_folder=None)
+    app.extensions["desk"] = WebDesk(settings)
+    _configure(app, settings)
+    auth.install(app, settings)
+    rules.install(app, _rules(app, settings))
+    errors.install(app)
+    _add_routes(app, settings)
+    app.wsgi_app = FastPath(app)  # type: ignore[method-assign]
+    if proxies := settings.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, proxies, proxies)  # type: ignore[method-assign]
+    return app
+
+
+def _configure(app: Flask, settings: WebSettings) -> None:
     app.config.update(
         MAX_CONTENT_LENGTH=settings.max_upload_bytes,
         MAX_FORM_MEMORY_SIZE=1_000_000,
@@ -33,25 +46,17 @@ def create_app(settings: WebSettings) -> Flask:
     app.jinja_env.globals["dashboard_url"] = settings.dashboard_url
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.policies["json.dumps_kwargs"] = {"sort_keys": False}
-    app.extensions["desk"] = WebDesk(settings)
 
-    auth.install(app, settings)
-    rules.install(app, _rules(app, settings))
-    errors.install(app)
+
+def _add_routes(app: Flask, settings: WebSettings) -> None:
     assets.install(app)
-    app.register_blueprint(metrics.bp)
-    app.register_blueprint(health.bp)
-    app.register_blueprint(api.bp)
-    app.register_blueprint(pages.bp)
+    for bp in (metrics.bp, health.bp, api.bp, pages.bp):
+        app.register_blueprint(bp)
     if settings.classic_routes:
         app.register_blueprint(classic.bp)
     if settings.auth:
         app.extensions["login_limit"] = RateLimit(app.extensions["desk"].redis.connection_pool, LOGINS)
         app.register_blueprint(login.bp)
-    app.wsgi_app = Express(app)  # type: ignore[method-assign]
-    if proxies := settings.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, proxies, proxies, proxies, proxies, proxies)  # type: ignore[method-assign]
-    return app
 
 
 def _rules(app: Flask, settings: WebSettings) -> Rules:
@@ -61,10 +66,10 @@ def _rules(app: Flask, settings: WebSettings) -> Rules:
 
 
 class Answer(Response):
-    """An answer whose headers go out as they were set, and SAFE_HEADERS with them where it has none of that name."""
+    """An answer that adds the SAFE_HEADERS that it does not set itself."""
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
-        """Werkzeug looks for a Location that is not ASCII and for a length that is not set. Here both are right."""
+        """Skip Werkzeug's search for a Location beyond ASCII and for a missing length: here both are right."""
         return super().get_wsgi_headers(environ) if self.status_code in (204, 304) else self.headers
 
     def get_app_iter(self, environ: dict[str, Any]) -> Iterable[bytes]:
@@ -82,9 +87,11 @@ class Answer(Response):
 
 
 class App(Flask):
+    """Flask without the work that it does in each request for features which are not used here."""
+
     request_class = StrictRequest
     response_class = Answer
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """No view is a coroutine: Flask need not look again, six times in a request."""
+        """Skip Flask's check, six times in a request, whether a function is a coroutine: none is."""
         return func

@@ -1,4 +1,4 @@
-"""A request and what is known of its answer, as the rules see them: Flask's hooks make one, and the short way does."""
+"""A request and what is known of its answer, as the rules see them: Flask's hooks make one, and the fast path does."""
 
 from __future__ import annotations
 

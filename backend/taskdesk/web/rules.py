@@ -1,7 +1,6 @@
-"""The rules that hold for every request, whichever way it takes through the web.
+"""The rules that hold for every request, whether Flask or the fast path for submits handles it.
 
-Flask's hooks and the short way for submits call the same two functions, `admit` and `finish`. So a rule that is added
-here holds for both.
+Both call the same two functions, `admit` and `finish`, so a rule that is added here holds for both.
 """
 
 from __future__ import annotations

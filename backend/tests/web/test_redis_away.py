@@ -52,7 +52,7 @@ def test_nobody_listens(tmp_path):
         assert_away(app, method, path)
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Anything": "a header that the short way does not know"}])
+@pytest.mark.parametrize("headers", [{}, {"X-Anything": "a header that the fast path does not know"}])
 def test_nobody_listens_and_a_token_can_not_be_looked_up(tmp_path, headers):
     app = application(free_port(), tmp_path, auth=True, secret_key="a-secret-of-more-than-32-bytes-for-tests")
 

@@ -58,7 +58,7 @@ def assert_refused(answer, status, title, says):
 def test_every_way_to_submit_is_refused_by_a_full_queue(client, post, full):
     tomorrow = datetime.now(UTC) + timedelta(days=1)
     ways = [
-        post("echo/jobs"),  # the short way
+        post("echo/jobs"),  # the fast path
         post("echo/jobs", headers={"X-Anything": "by Flask's"}),
         post("echo/jobs", headers={"Idempotency-Key": "new"}),
         post(f"echo/jobs?at={quote(tomorrow.isoformat())}"),

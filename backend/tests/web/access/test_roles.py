@@ -45,14 +45,14 @@ def test_a_read_writes_nothing(app, bearer, redis, run_worker):
     assert {key: redis.dump(key) for key in redis.scan_iter()} == before
 
 
-def test_a_viewer_is_refused_on_the_short_way_too(bearer):
+def test_a_viewer_is_refused_on_the_fast_path_too(bearer):
     answer = bearer("vic").post(ECHO, json={"text": "a"})
 
     assert (answer.status_code, answer.json["title"]) == (403, "Not allowed")
     assert "vic may not do this: it needs the role user" in answer.json["detail"]
 
 
-@pytest.mark.parametrize("headers", [{}, {"X-Anything": "not the short way"}])
+@pytest.mark.parametrize("headers", [{}, {"X-Anything": "not the fast path"}])
 def test_a_job_has_its_owner(bearer, headers):
     job = bearer("ann").post(ECHO, json={"text": "a"}, headers=headers).json
     page = bearer("vic").get(f"/jobs/{job['id']}")

@@ -1,4 +1,4 @@
-"""The short way of a plain submit: nobody can tell it from Flask's way, by the answer or by what is recorded."""
+"""The fast path for plain submits differs from Flask neither in its answers nor in what it records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from werkzeug.security import generate_password_hash
 
 from taskdesk.service.accounts import Accounts
-from taskdesk.web import application, express
+from taskdesk.web import application, fast_path
 from taskdesk.web.exchange import Exchange
 from taskdesk.web.metrics.process_metrics import REQUESTS
 from tests.web.access.people import ECHO, SECRET, USERS
@@ -91,34 +91,34 @@ REQUESTS_SENT = {
 
 
 class TwoWays:
-    """The same application twice, once without the short way, on one Redis."""
+    """The same application twice on one Redis, once without the fast path."""
 
     def __init__(self, settings, tokens, caplog, monkeypatch):
-        self.short = application.create_app(settings)
+        self.fast = application.create_app(settings)
         with monkeypatch.context() as patched:
-            patched.setattr(application, "Express", lambda app: app.wsgi_app)
+            patched.setattr(application, "FastPath", lambda app: app.wsgi_app)
             self.flask = application.create_app(settings)
-        self.took_short_way = False
+        self.took_fast_path = False
         self._tokens, self._caplog = tokens, caplog
-        monkeypatch.setattr(express, "Exchange", self._note)
+        monkeypatch.setattr(fast_path, "Exchange", self._note)
 
     def _note(self, *args):
-        self.took_short_way = True
+        self.took_fast_path = True
         return Exchange(*args)
 
     def send(self, headers=None, login="ann", **request):
-        """What the client gets and what is recorded, by the short way and by Flask's."""
-        self.took_short_way = False
-        return self.one(self.short, login, headers, **request), self.one(self.flask, login, headers, **request)
+        """What the client gets and what is recorded, by the fast path and by Flask."""
+        self.took_fast_path = False
+        return self.one(self.fast, login, headers, **request), self.one(self.flask, login, headers, **request)
 
-    def takes_short_way(self, request):
+    def takes_fast_path(self, request):
         self.send(**request)
-        return self.took_short_way
+        return self.took_fast_path
 
     def differences(self, requests):
-        """The answers of those of these requests that both ways do not answer alike."""
+        """The requests whose answers differ, with both answers."""
         answers = {name: self.send(**request) for name, request in requests.items()}
-        return {name: (short, flask) for name, (short, flask) in answers.items() if short != flask}
+        return {name: (fast, flask) for name, (fast, flask) in answers.items() if fast != flask}
 
     def one(self, app, login="ann", headers=None, **request):
         headers = {**self._tokens.get(login, {}), **(headers or {})}
@@ -228,7 +228,7 @@ def test_both_ways_answer_alike_whoever_sends_it(two_ways, settings):
     assert ways.differences(combined) == {}
 
 
-def test_a_plain_submit_takes_the_short_way_also_if_it_is_refused(two_ways):
+def test_a_plain_submit_takes_the_fast_path_also_if_it_is_refused(two_ways):
     ways = two_ways(**AUTH)
     plain = [
         *({"headers": HEADERS[name]} for name in ("nothing", "Accept-Encoding", "X-Request-ID", "Host unknown")),
@@ -238,7 +238,7 @@ def test_a_plain_submit_takes_the_short_way_also_if_it_is_refused(two_ways):
         {"path": "/api/v1/tasks/nothing/jobs"},
     ]
 
-    assert [request for request in plain if not ways.takes_short_way(request)] == []
+    assert [request for request in plain if not ways.takes_fast_path(request)] == []
 
 
 @pytest.mark.parametrize(
@@ -249,16 +249,16 @@ def test_a_plain_submit_takes_the_short_way_also_if_it_is_refused(two_ways):
         (AUTH, ("Cache-Control", "private, no-cache")),
     ],
 )
-def test_the_short_way_has_the_headers_that_the_hooks_promise(two_ways, settings, expected):
+def test_the_fast_path_has_the_headers_that_the_hooks_promise(two_ways, settings, expected):
     ways = two_ways(**settings)
 
     (status, headers, *_), _ = ways.send(headers={"Accept-Encoding": "gzip"}, data=LONG)
 
-    assert (status, ways.took_short_way) == ("202 ACCEPTED", True)
+    assert (status, ways.took_fast_path) == ("202 ACCEPTED", True)
     assert expected in headers
 
 
-def test_the_short_way_is_counted_logged_and_audited(two_ways):
+def test_the_fast_path_is_counted_logged_and_audited(two_ways):
     ways = two_ways(**AUTH)
 
     (_, _, _, (audit, line), counts), _ = ways.send()
@@ -273,7 +273,7 @@ def test_the_short_way_is_counted_logged_and_audited(two_ways):
 def test_both_ways_refuse_what_is_over_the_limit(two_ways, redis, settings, rates):
     ways = two_ways(rate_limit=rates, **settings)
     answers = []
-    for app in (ways.short, ways.flask):
+    for app in (ways.fast, ways.flask):
         answers.append([ways.one(app) for _ in range(3)])
         redis.delete(*redis.keys("LIMITS*"))
 
@@ -285,20 +285,20 @@ def test_both_ways_refuse_a_submit_to_a_full_queue(two_ways):
     ways = two_ways(max_queued=1)
     ways.one(ways.flask)
 
-    short, flask = ways.send()
+    fast, flask = ways.send()
 
-    assert short == flask
-    assert short[0] == "429 TOO MANY REQUESTS"
+    assert fast == flask
+    assert fast[0] == "429 TOO MANY REQUESTS"
 
 
 def test_both_ways_refuse_a_submit_while_redis_is_full(two_ways, leave):
     ways = two_ways()
     leave(1.1)
 
-    short, flask = ways.send()
+    fast, flask = ways.send()
 
-    assert short == flask
-    assert short[0] == "503 SERVICE UNAVAILABLE"
+    assert fast == flask
+    assert fast[0] == "503 SERVICE UNAVAILABLE"
 
 
 @WITH_OR_WITHOUT_LOGIN
@@ -309,19 +309,19 @@ def test_both_ways_refuse_a_submit_while_redis_is_away(two_ways, redis_server, s
         ways.send()
     redis_server.stop()
     try:
-        short, flask = ways.send()
+        fast, flask = ways.send()
     finally:
         redis_server.start()
 
-    assert short == flask
-    assert short[0] == "503 SERVICE UNAVAILABLE"
+    assert fast == flask
+    assert fast[0] == "503 SERVICE UNAVAILABLE"
 
 
 def test_both_ways_answer_a_bug_alike(two_ways, redis):
     ways = two_ways()
     redis.set("taskdesk:jobs", "no sorted set")
 
-    short, flask = ways.send()
+    fast, flask = ways.send()
 
-    assert short == flask
-    assert short[0] == "500 INTERNAL SERVER ERROR"
+    assert fast == flask
+    assert fast[0] == "500 INTERNAL SERVER ERROR"

@@ -1,8 +1,9 @@
-"""The short way for the most frequent call, a submit of plain JSON: it saves Flask's routing, contexts and views.
-Measured with 32 keep-alive clients: 4,670 submits in a second of CPU time, by Flask's way 2,990.
+"""The fast path for the most frequent call, a submit of plain JSON: it skips Flask's routing, contexts and views.
+
+Measured with 32 keep-alive clients: 4,670 submits per second of CPU time; through Flask 2,990.
 
 It takes only requests that it understands completely, and leaves the others to Flask: another path, a query, a header
-that might mean something. Both ways apply the same rules (rules.py), and Flask's error handlers answer every error.
+that might mean something. The rules are the same (rules.py), and Flask's error handlers answer every error.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ _HARMLESS = {f"HTTP_{name}" for name in (*_OF_CLIENTS, *_OF_PROXIES)}
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
-class Express:
+class FastPath:
     """A WSGI application around Flask's."""
 
     def __init__(self, app: Flask):
@@ -66,7 +67,7 @@ class Express:
 
 
 def _task(environ: dict[str, Any]) -> str:
-    """Return the task of a request that can go the short way; empty for any other."""
+    """Return the task of a request that can go the fast path; empty for any other."""
     if environ["REQUEST_METHOD"] != "POST" or environ.get("CONTENT_TYPE") != "application/json":
         return ""
     found = _PATH.fullmatch(environ["PATH_INFO"])
