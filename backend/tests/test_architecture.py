@@ -1,9 +1,10 @@
-"""Who may import whom. This file is the map: each arrow of the README's drawing is a line here."""
+"""The map of imports (each arrow of the README's drawing is a line here), and the size of files and functions."""
 
 from __future__ import annotations
 
 import ast
 import graphlib
+import statistics
 import subprocess
 import sys
 from pathlib import Path
@@ -47,6 +48,7 @@ NEVER_IMPORTS = {
 }
 # The module that forks the child, and what it runs there.
 MAY_CROSS = {"taskdesk.worker.supervisor.worker": "taskdesk.worker.child.loop"}
+MAX_FILE_LINES = 300
 PUBLIC = {"taskdesk", *(f"taskdesk.{name}" for name in taskdesk.__all__)}
 FILES = [
     *(BACKEND / f"{name}.py" for name in ENTRIES),
@@ -162,3 +164,16 @@ def test_the_web_process_loads_no_task_code_and_no_library_of_tasks():
 
     assert {"taskdesk.web", "taskdesk.jobs", "flask"} <= modules
     assert not loaded & {"tasks", "worker", "sklearn", "skops", "matplotlib", "pandas", "numpy"}
+
+
+def test_files_are_short():
+    lengths = {str(path.relative_to(BACKEND)): len(path.read_text().splitlines()) for path in FILES}
+
+    assert {path: lines for path, lines in lengths.items() if lines > MAX_FILE_LINES} == {}
+
+
+def test_functions_are_short():
+    lengths = [function.end_lineno - function.lineno + 1 for path in FILES for function in _functions(path)]
+
+    assert statistics.median(lengths) <= 6
+    assert statistics.quantiles(lengths, n=10)[-1] <= 15  # nine of ten
