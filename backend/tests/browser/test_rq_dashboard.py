@@ -43,7 +43,7 @@ def hostile(redis) -> None:
     worker = Worker([queue], connection=redis)
     worker.name = PAYLOAD
     worker.register_birth()
-    worker.set_current_job_id("waits")
+    redis.hset(worker.key, "current_job", "waits")
 
 
 @pytest.mark.slow
@@ -100,7 +100,7 @@ def test_the_buttons_work_and_a_refusal_is_shown(page, redis, job_id, run_worker
     page.context.clear_cookies()
     page.get_by_role("link", name="Delete").click()
     page.get_by_role("button", name="Yes").click()
-    expect(page.get_by_role("alert")).to_contain_text("Load it again")
+    expect(page.get_by_role("alert")).to_contain_text("Reload it")
 
     page.reload()
     page.get_by_role("link", name="Delete").click()
