@@ -42,7 +42,7 @@ def log_event(log: logging.Logger, event: str, **fields: Any) -> None:
     It takes a fifth less CPU than `log.info`, which looks for its caller; each request writes one or two such lines.
     """
     if log.isEnabledFor(logging.INFO):
-        log.handle(log.makeRecord(log.name, logging.INFO, "", 0, event, (), None, extra={"about": fields}))
+        log.handle(log.makeRecord(log.name, logging.INFO, "", 0, event, (), None, extra={"fields": fields}))
 
 
 def job_fields(job_id: str, request_id: str) -> dict[str, str]:
@@ -53,7 +53,7 @@ def job_fields(job_id: str, request_id: str) -> dict[str, str]:
 def set_default_fields(fields: dict[str, str]) -> None:
     """Add these fields to every line of this process, from any thread, that has none of its own.
 
-    A line brings its own by `extra={"about": {…}}`.
+    A line brings its own by `extra={"fields": {…}}`.
     """
     global _default_fields
     _default_fields = fields
@@ -104,7 +104,7 @@ class _JsonLines(logging.Formatter):
 
 
 def _fields_of(record: logging.LogRecord) -> dict[str, Any]:
-    return getattr(record, "about", _default_fields)
+    return getattr(record, "fields", _default_fields)
 
 
 def _quoted(value: Any) -> str:

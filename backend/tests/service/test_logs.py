@@ -64,7 +64,7 @@ def test_a_line_of_dev_names_its_fields(log_in):
 def test_no_text_forges_a_line_or_steers_the_terminal(log_in, env):
     log, lines = log_in(env)
 
-    log.warning("it said %s", FORGED, extra={"about": {"word": FORGED}})
+    log.warning("it said %s", FORGED, extra={"fields": {"word": FORGED}})
 
     assert len(lines) == 1
     assert not any(character in lines[0] for character in "\n\x1b")
@@ -76,6 +76,6 @@ def test_a_line_has_the_default_fields_unless_it_brings_its_own(log_in, monkeypa
     logs.set_default_fields(logs.job_fields("7", "r1"))
 
     log.info("plain")
-    log.info("own", extra={"about": logs.job_fields("8", "")})
+    log.info("own", extra={"fields": logs.job_fields("8", "")})
 
     assert lines == ["INFO plain job_id=7 request_id=r1", "INFO own job_id=8"]

@@ -130,7 +130,8 @@ class TwoWays:
         if answer.headers.get("Content-Encoding") == "gzip":
             body = gzip.decompress(body)
             answer.headers["Content-Length"] = "that of this time and id"
-        lines = [(line.name, line.levelname, line.getMessage(), getattr(line, "about", {})) for line in self._records()]
+        records = self._records()
+        lines = [(line.name, line.levelname, line.getMessage(), getattr(line, "fields", {})) for line in records]
         job_id = (answer.headers.get("Location") or "/").rpartition("/")[2]
 
         def without_own(text):

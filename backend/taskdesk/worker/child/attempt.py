@@ -65,7 +65,7 @@ class AttemptRunner:
 
     def run(self, job: ReservedJob) -> EndedJob:
         """Run the job, which the shared memory names already."""
-        set_default_fields(job.about)
+        set_default_fields(job.log_fields)
         began, since = clock.now(), clock.monotonic()
         returned = self._call(job)
         self._activity.rest()

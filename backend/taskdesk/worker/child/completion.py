@@ -75,7 +75,7 @@ class Completion:
             self._succeed_as_rq(ended)
             return False
         if reservation.previous == NOT_OURS:
-            extra = {"about": ended.job.about}
+            extra = {"fields": ended.job.log_fields}
             log.warning("job %s was taken away while it ran: its result is not kept", ended.job.id, extra=extra)
         else:
             self._activity.succeeded(ended.job.queue, ended.seconds)
@@ -87,10 +87,10 @@ class Completion:
         try:
             self._retry(lambda: self._rq_fallback.succeed(job.id, job.execution, *result))
         except Stopped:
-            log.info("job %s was stopped as it ended", job.id, extra={"about": job.about})
+            log.info("job %s was stopped as it ended", job.id, extra={"fields": job.log_fields})
             self._release(ended, "stopped", STOPPED)
         except Exception as error:  # in RQ's code, of a damaged job that waits for this one
-            log.exception("job %s can't be ended as RQ does", job.id, extra={"about": job.about})
+            log.exception("job %s can't be ended as RQ does", job.id, extra={"fields": job.log_fields})
             self._fail(ended, Failure.of(error, job.timeout))
 
     def _end_unsuccessful(self, ended: EndedJob, failure: Failure) -> None:
@@ -108,15 +108,15 @@ class Completion:
         if answer and answer[4]:
             self._meters.count("handed_back")
             if answer[4] == 1:  # it comes back now and then: once is enough
-                log.warning("job %s is handed back: %s", job.id, refusal, extra={"about": job.about})
+                log.warning("job %s is handed back: %s", job.id, refusal, extra={"fields": job.log_fields})
         elif answer:
             why = log_text(json.loads(answer[5]))
-            log.warning("job %s is %s: %s", job.id, answer[0].decode(), why, extra={"about": job.about})
+            log.warning("job %s is %s: %s", job.id, answer[0].decode(), why, extra={"fields": job.log_fields})
         return True
 
     def _fail(self, ended: EndedJob, failure: Failure) -> None:
         job = ended.job
-        log.warning("job %s failed: %s: %s", job.id, failure.type, failure.log_text, extra={"about": job.about})
+        log.warning("job %s failed: %s: %s", job.id, failure.type, failure.log_text, extra={"fields": job.log_fields})
         self._release(ended, "failed", failure)
 
     def _release(self, ended: EndedJob, how: str, failure: Failure, *hand_back: str | int | bytes) -> Any:

@@ -40,7 +40,7 @@ class ReservedJob(NamedTuple):
     request_id: str
 
     @property
-    def about(self) -> dict[str, str]:
+    def log_fields(self) -> dict[str, str]:
         """The fields by which a line of the log names the job."""
         return job_fields(self.id, self.request_id)
 

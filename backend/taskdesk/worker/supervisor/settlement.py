@@ -109,7 +109,7 @@ class Settlement:
                 log.warning("job %s is no longer this worker's: %s", running.job_id, failure.log_text)
             return
         status, job_id, request_id = (answer[n].decode() for n in (0, 1, 3))
-        extra = {"about": job_fields(job_id, request_id)}
+        extra = {"fields": job_fields(job_id, request_id)}
         why = f": {_log_text(answer[5])}" if answer[5] else " again"
         log.warning("job %s is %s%s", job_id, status, why, extra=extra)
         if how in ("lost", "failed") and running:
@@ -135,7 +135,7 @@ class Settlement:
         self._foreign.look(wanted)
         self._meters.count("rescued", len(jobs))
         for job_id, request_id, error in jobs:
-            extra = {"about": job_fields(job_id.decode(), request_id.decode())}
+            extra = {"fields": job_fields(job_id.decode(), request_id.decode())}
             log.warning("job %s is taken from its worker: %s", job_id.decode(), _log_text(error), extra=extra)
             self._count_failure(job_id.decode(), None)
         return MORE_IS_DUE if self._tell_dependents(parents) else int(schedules)

@@ -33,7 +33,7 @@ def test_the_client_is_whom_the_last_proxy_names(behind, caplog):
 
     behind.get("/healthz", headers=FORWARDED)
 
-    assert [record.about["client"] for record in caplog.records if record.msg == "request"] == ["192.0.2.2"]
+    assert [record.fields["client"] for record in caplog.records if record.msg == "request"] == ["192.0.2.2"]
 
 
 def test_without_proxies_nothing_of_it_is_believed(client, caplog):
@@ -42,4 +42,4 @@ def test_without_proxies_nothing_of_it_is_believed(client, caplog):
     sent = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}, headers=FORWARDED)
 
     assert sent.location == f"/api/v1/jobs/{sent.json['id']}"
-    assert {record.about["client"] for record in caplog.records if record.msg == "request"} == {"127.0.0.1"}
+    assert {record.fields["client"] for record in caplog.records if record.msg == "request"} == {"127.0.0.1"}
