@@ -47,7 +47,7 @@ NEVER_IMPORTS = {
     "web.pages.view": {"web.api", "web.access", "web.context", "web.links"},
 }
 # The module that forks the child, and what it runs there.
-MAY_CROSS = {"taskdesk.worker.supervisor.worker": "taskdesk.worker.child.loop"}
+MAY_CROSS = {"taskdesk.worker.supervisor.worker": "taskdesk.worker.child.assembly"}
 MAX_FILE_LINES = 300
 PUBLIC = {"taskdesk", *(f"taskdesk.{name}" for name in taskdesk.__all__)}
 FILES = [

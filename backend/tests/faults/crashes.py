@@ -17,9 +17,12 @@ from redis import Redis
 from redis.connection import Connection
 
 from taskdesk.service.redis import connect_with_timeout
+from taskdesk.worker.child.assembly import assemble
 from taskdesk.worker.child.loop import Child
+from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.failure import Failure
+from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.worker import TaskWorker
 
@@ -104,28 +107,37 @@ Meddle = Callable[["Supervisor", ReservedJob], None]
 Step = tuple[Meddle, bool]  # what happens while a job runs, and whether it succeeds then
 
 
-class _Child(Child):
-    """A child that calls no task: the steps say what happens instead."""
+class _NoProcess(JobProcess):
+    """The child runs in the process of its supervisor, which it leaves as it is."""
 
-    steps: Iterator[Step]
-    owner: Supervisor
-    jobs = 0
+    def __init__(self) -> None:
+        pass
 
-    def _prepare_process(self) -> int:
-        self._attempts.run = self._attempt
+    def prepare(self) -> int:
         return -1
 
-    def _attempt(self, job: ReservedJob) -> EndedJob:
-        meddle, succeeds = next(self.steps)
-        self.owner.begun.append(job.id)
-        self._state.has_result = True
+
+class _Attempts:
+    """They call no task: the steps say what happens instead."""
+
+    def __init__(self, child: Child, owner: Supervisor, steps: list[Step], pace: float):
+        self._child = child
+        self._owner = owner
+        self._steps = iter(steps)
+        self._left = len(steps)
+        self.pace = pace
+
+    def run(self, job: ReservedJob) -> EndedJob:
+        meddle, succeeds = next(self._steps)
+        self._owner.begun.append(job.id)
+        self._child.state.has_result = True
         began = time.time()
-        meddle(self.owner, job)
-        self.jobs += 1
-        self._state.needs_recycle = self.jobs >= self.owner.most_jobs
-        self._activity.rest()
+        meddle(self._owner, job)
+        self._left -= 1
+        self._child.state.needs_recycle = not self._left
+        self._child.activity.rest()
         failure = None if succeeds else Failure.of(ValueError("so it is"), job.timeout)
-        seconds, self.owner.frozen = self.owner.frozen, 0.0
+        seconds, self._owner.frozen = self._owner.frozen, 0.0
         return EndedJob(job, "", began - seconds, began, seconds, b'"done"', '"text"', failure)
 
 
@@ -149,7 +161,6 @@ class Supervisor(TaskWorker):
         super().__init__(settings, registry, redis)
         self.is_dead = False
         self.begun = begun
-        self.most_jobs = 0
         self.exit_status = -9  # of a child that is killed
         self.frozen = 0.0  # seconds, while the job ran
 
@@ -158,30 +169,24 @@ class Supervisor(TaskWorker):
 
     def run(self, steps: list[Step], *, pace: float) -> None:
         """Run one child, which runs one job for each step, as long as there are jobs. `pace`: what recent jobs took."""
-        self.most_jobs = len(steps)
         self._activity.clear()
         self._control.begin()
-        child = _Child(
-            self._settings,
-            self._registry,
-            self._store,
+        child = assemble(
+            *(self._settings, self._registry, self._store, self.connection),
+            SharedMemory(self._activity, self._meters, self._output, self._foreign),
             worker_name=self.name,
-            redis=self.connection,
-            activity=self._activity,
-            meters=self._meters,
-            output=self._output,
-            foreign=self._foreign,
             folder=self._folder.path / "job",
             burst=True,
             supervisor=0,
         )
-        child.steps, child.owner, child._attempts.pace = iter(steps), self, pace
+        child.process = _NoProcess()
+        child.attempts = child.prefetch._attempts = _Attempts(child, self, steps, pace)
         try:
             status = child.run()
             self._activity.clear()
         except Killed:
             status = self.exit_status
-        child._connection.close()
+        child.reserver._connection.close()
         if not self.is_dead:
             self._exit.count(status)
             self._dying(partial(self._exit.settle, status))

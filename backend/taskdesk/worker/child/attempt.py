@@ -10,18 +10,16 @@ from taskdesk.service import clock
 from taskdesk.service.errors import AppError
 from taskdesk.service.logs import set_default_fields
 from taskdesk.service.sentry import report
+from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.progress_reporter import Reporter
 from taskdesk.worker.child.recycling import Recycling
 from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.child.resource_limits import ResourceLimits, TimeLimit
 from taskdesk.worker.child.run_counter import RunCounter
-from taskdesk.worker.child.sandbox import Sandbox
 from taskdesk.worker.child.state import ChildState
 from taskdesk.worker.child.task_runner import TaskCall, TaskRunner
-from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.job_data import ForeignJob, reference_of
-from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import Activity
 
 PACE_WINDOW_JOBS = 8  # about so many jobs make the average
@@ -38,29 +36,29 @@ class _Returned(NamedTuple):
 
 
 class AttemptRunner:
-    sandbox: Sandbox
-
     def __init__(
         self,
-        settings: WorkerSettings,
-        registry: TaskRegistry,
-        *,
         task_runner: TaskRunner,
-        reporter: Reporter,
+        limits: dict[str, ResourceLimits],
+        *,
         time_limit: TimeLimit,
+        reporter: Reporter,
+        process: JobProcess,
         activity: Activity,
         counter: RunCounter,
         recycling: Recycling,
         state: ChildState,
     ):
+        """`limits`: those of each task."""
         self._task_runner = task_runner
-        self._reporter = reporter
+        self._limits = limits
         self._time_limit = time_limit
+        self._reporter = reporter
+        self._process = process
         self._activity = activity
         self._counter = counter
         self._recycling = recycling
         self._state = state
-        self._limits = {name: ResourceLimits.of(task.options, settings) for name, task in registry.tasks.items()}
         self.pace = 1.0  # seconds that jobs took lately
 
     def run(self, job: ReservedJob) -> EndedJob:
@@ -98,13 +96,14 @@ class AttemptRunner:
             with self._limits[call.task.spec.reference].applied():
                 return self._task_runner.run(call)
         finally:
-            self.sandbox.end_copy()
+            self._process.sandbox.end_copy()
             self._time_limit.unset()
 
     def _tidy_up(self, ended: EndedJob) -> None:
         """Put back what the job has changed, count it, and see whether the next one needs a new process."""
-        self.sandbox.restore(ended.seconds)
+        sandbox = self._process.sandbox
+        sandbox.restore(ended.seconds)
         if not ended.refusal:
             self._counter.count(ended)
         self.pace += (ended.seconds - self.pace) / PACE_WINDOW_JOBS
-        self._recycling.note(ended, is_dirty=self.sandbox.is_dirty)
+        self._recycling.note(ended, is_dirty=sandbox.is_dirty)

@@ -23,8 +23,7 @@ from taskdesk.worker.failure import STOPPED, Failure
 from taskdesk.worker.redis_retry import retry_until_redis_answers
 from taskdesk.worker.rq_fallback import RQFallback, Stopped
 from taskdesk.worker.scripts import RELEASE
-from taskdesk.worker.shared.activity import Activity
-from taskdesk.worker.shared.meters import Row
+from taskdesk.worker.shared.memory import SharedMemory
 
 DEPENDENTS_SECONDS = 600.0  # that RQ's own code may take to queue very many dependents
 
@@ -38,24 +37,23 @@ class Completion:
         self,
         redis: Redis,
         connection: ScriptConnection,
+        reserver: Reserver,
+        shared: SharedMemory,
         *,
         worker_name: str,
-        reserver: Reserver,
         rq_fallback: RQFallback,
         hand_back: HandBack,
         counter: RunCounter,
-        activity: Activity,
-        meters: Row,
     ):
         self._redis = redis
         self._connection = connection
-        self._worker_name = worker_name
         self._reserver = reserver
+        self._activity = shared.activity
+        self._meters = shared.meters
+        self._worker_name = worker_name
         self._rq_fallback = rq_fallback
         self._hand_back_arguments = hand_back.arguments
         self._counter = counter
-        self._activity = activity
-        self._meters = meters
 
     def complete(self, ended: EndedJob) -> Reservation:
         """End the job; return what was reserved after it."""

@@ -37,11 +37,11 @@ class Prefetch:
         attempts: AttemptRunner,
         reserver: Reserver,
         completion: Completion,
-        *,
-        never: set[str],
         activity: Activity,
         statistics: StatisticsWriter,
         state: ChildState,
+        *,
+        never: set[str],
     ):
         """`never`: the tasks whose jobs are not prefetched."""
         self._attempts = attempts

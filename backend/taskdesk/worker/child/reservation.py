@@ -19,8 +19,7 @@ from taskdesk.worker.job_data import reference_of
 from taskdesk.worker.leases import EXECUTION_LEASE_SECONDS
 from taskdesk.worker.scripts import ADOPT, CYCLE
 from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.shared.activity import Activity
-from taskdesk.worker.shared.foreign_jobs import ForeignJobs
+from taskdesk.worker.shared.memory import SharedMemory
 
 ENDED, NOT_OURS, NEEDS_RQ = 1, 0, -1  # what cycle.lua says of the job that has succeeded
 NULL = b"null"  # a result that needs no room
@@ -66,23 +65,28 @@ class EndedJob(NamedTuple):
 class Reservation(NamedTuple):
     """What cycle.lua answers.
 
-    `previous`: ENDED, NOT_OURS or NEEDS_RQ; ENDED also if there was no job to end. `job`: the next one; without one,
-    `reason` is b"none", b"again" (ask at once), b"suspended" or b"paused", then with the queues that are.
+    `previous`: ENDED, NOT_OURS or NEEDS_RQ; ENDED also if there was no job to end. `job`: the next one, if any.
+    `paused`: keys of queues from which none is taken.
     """
 
     previous: int
-    reason: bytes
     job: ReservedJob | None = None
+    is_to_ask_again: bool = False
+    is_suspended: bool = False
     paused: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, answer: Any, settings: WorkerSettings) -> Reservation:
         previous, what, *more = answer
         if what == b"job":
-            return cls(previous, what, _reserved(more, settings))
-        if what == b"paused":
-            return cls(previous, what, paused=frozenset(queue_key(queue.decode()) for queue in more[0]))
-        return cls(previous, what)
+            return cls(previous, _reserved(more, settings))
+        paused = more[0] if what == b"paused" else ()
+        return cls(
+            previous,
+            is_to_ask_again=what == b"again",
+            is_suspended=what == b"suspended",
+            paused=frozenset(queue_key(queue.decode()) for queue in paused),
+        )
 
 
 class Reserver:
@@ -90,22 +94,20 @@ class Reserver:
         self,
         settings: WorkerSettings,
         connection: ScriptConnection,
-        *,
         worker_name: str,
         order: QueueOrder,
-        activity: Activity,
-        foreign: ForeignJobs,
+        shared: SharedMemory,
         state: ChildState,
     ):
         self._settings = settings
         self._connection = connection
         self._worker_name = worker_name
         self._order = order
-        self._activity = activity
-        self._foreign = foreign
+        self._activity = shared.activity
+        self._foreign = shared.foreign
         self._state = state
         self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
-        self._executions = activity.totals()[0].total()  # a child that runs one job only goes on counting, too
+        self._executions = self._activity.totals()[0].total()  # a child that runs one job only goes on counting, too
 
     def reserve(self, ended: EndedJob | None = None) -> Reservation:
         """End a job, if one has succeeded, and reserve the next, unless this process takes no more."""

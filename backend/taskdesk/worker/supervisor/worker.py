@@ -28,7 +28,7 @@ from taskdesk.jobs.keys import WORKERS
 from taskdesk.service import clock
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.version import VERSION
-from taskdesk.worker.child.loop import Child
+from taskdesk.worker.child.assembly import assemble
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.exit_status import EXIT_FINISHED
 from taskdesk.worker.leases import RECORD_TTL_SECONDS
@@ -37,6 +37,7 @@ from taskdesk.worker.rq_fallback import TaskJob
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import Activity
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
+from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.shared.meters import Meters, Row
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 from taskdesk.worker.supervisor.child_exit import ChildExit
@@ -178,16 +179,11 @@ class TaskWorker(BaseWorker):
 
     def _run_child(self, burst: bool, supervisor: int) -> int:
         """Run jobs in the child's process; return its exit status."""
-        child = Child(
-            self._settings,
-            self._registry,
-            self._store,
+        child = assemble(
+            *(self._settings, self._registry, self._store),
+            connect_with_timeout(self._settings.redis_url.get_secret_value(), timeout=5),
+            SharedMemory(self._activity, self._meters, self._output, self._foreign),
             worker_name=self.name,
-            redis=connect_with_timeout(self._settings.redis_url.get_secret_value(), timeout=5),
-            activity=self._activity,
-            meters=self._meters,
-            output=self._output,
-            foreign=self._foreign,
             folder=self._folder.path / "job",
             burst=burst,
             supervisor=supervisor,

@@ -1,0 +1,17 @@
+"""All that supervisor and child map."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.foreign_jobs import ForeignJobs
+from taskdesk.worker.shared.meters import Row
+from taskdesk.worker.shared.output_buffer import OutputBuffer
+
+
+class SharedMemory(NamedTuple):
+    activity: Activity
+    meters: Row
+    output: OutputBuffer
+    foreign: ForeignJobs
