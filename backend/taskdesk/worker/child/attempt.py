@@ -66,7 +66,6 @@ class AttemptRunner:
         set_default_fields(job.log_fields)
         began, since = clock.now(), clock.monotonic()
         returned = self._call(job)
-        self._activity.rest()
         self._reporter.end()
         seconds = clock.monotonic() - since
         reference = returned.reference or reference_of(job.data)  # its arguments or files may have been refused
@@ -88,6 +87,8 @@ class AttemptRunner:
                 return _Returned(reference, failure=failure, refusal=error)
             report(error, task=reference, job_id=job.id, request_id=job.request_id)
             return _Returned(reference, failure=failure)
+        finally:
+            self._activity.rest()  # while the arguments are there: it may take for ever to drop them
 
     def _call_within_limits(self, call: TaskCall, timeout: int) -> tuple[bytes, str]:
         self._reporter.begin(call.job_id, ttl=max(timeout, 0) + EVENTS_TTL_SECONDS)
