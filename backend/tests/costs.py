@@ -56,7 +56,7 @@ def _long_name(size: int) -> str:
     return f'{{"{"k" * (size // 2)}":{_object(json.dumps("x"))(size // 2)}}}'
 
 
-_Colour = Literal[tuple(f"colour-{n:05}" for n in range(5000))]  # type: ignore[valid-type]
+_Color = Literal[tuple(f"color-{n:05}" for n in range(5000))]  # type: ignore[valid-type]
 _Short = Annotated[str, Field(pattern=r"^(a+)+$", max_length=10)]
 
 # The type of a parameter, and a value for it.
@@ -67,7 +67,7 @@ WRONG: dict[str, tuple[Any, Made]] = {
     "list or null": (list[int] | None, _list('"x"')),
     "list of lists": (list[list[int]], _list('["x"]')),
     "list of constants": (list[Literal["a", "b"]], _list('"x"')),
-    "list of one of many": (list[_Colour], _list('"colour-x"')),
+    "list of one of many": (list[_Color], _list('"color-x"')),
     "list of objects": (list[_Row], _list('{"name":1,"values":["x"]}')),
     "list of empty objects": (list[_Row], _list("{}")),
     "list in an object": (_Row, lambda size: f'{{"name":1,"values":{_list("null")(size)}}}'),
@@ -85,7 +85,7 @@ WRONG: dict[str, tuple[Any, Made]] = {
 RIGHT: dict[str, tuple[Any, Made]] = {
     "list": (list[int], _list("1")),
     "list of a number or null": (list[int | None], _list("null")),
-    "list of one of many": (list[_Colour], _list('"colour-04999"')),
+    "list of one of many": (list[_Color], _list('"color-04999"')),
     "list of objects": (list[_Row], _list('{"name":"1","values":[1]}')),
     "set": (set[int], _numbers),
     "object of lists": (dict[str, list[int | None]], _object("[1]")),

@@ -228,7 +228,7 @@ class CatalogReader:
 
 
 def _newest(catalogs: Sequence[Catalog]) -> dict[str, TaskSpec]:
-    """Return every task of these catalogs, which come newest first, in its newest version with the others in it."""
+    """Return each task in its newest version, which holds the older ones. The newest catalog comes first."""
     versions: dict[str, dict[tuple[str, str], TaskSpec]] = {}
     for catalog in catalogs:
         for name, spec in catalog.tasks.items():

@@ -9,7 +9,7 @@ import pytest
 from tests.browser.pages import PAGES, Jobs
 
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 320, "height": 640}
-OF_COLOUR_OR_WIDTH = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
+OF_COLOR_OR_WIDTH = ["color-contrast", "link-in-text-block", "target-size", "scrollable-region-focusable"]
 
 QUICK = ("desk", "upload", "succeeded", "jobs")  # pages that `make test` checks
 MORE_OF_A_KIND = "details:nth-of-type(n + 4)"  # axe would take a second for each
@@ -45,7 +45,7 @@ def test_a_page_is_accessible_in_light_and_dark_wide_and_narrow(name, jobs, stil
     axe(still_page)
     still_page.set_viewport_size(WIDE)
     still_page.emulate_media(color_scheme="dark")
-    axe(still_page, OF_COLOUR_OR_WIDTH)
+    axe(still_page, OF_COLOR_OR_WIDTH)
     still_page.emulate_media(color_scheme="light")
 
 

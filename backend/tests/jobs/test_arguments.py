@@ -34,7 +34,7 @@ def errors(type: Any, value: Any) -> list[tuple[str, str]]:
         (int | None, None),
     ],
 )
-def test_what_the_worker_takes_is_taken(type, value):
+def test_values_that_the_worker_accepts_are_accepted(type, value):
     assert errors(type, value) == []
 
 
@@ -59,7 +59,7 @@ def test_what_the_worker_takes_is_taken(type, value):
         (Annotated[list[int], Field(min_length=11)], [], "This has to have at least 11 entries."),
     ],
 )
-def test_what_does_not_fit_is_said(type, value, sentence):
+def test_a_wrong_value_gets_a_sentence(type, value, sentence):
     assert errors(type, value) == [("/x", sentence)]
 
 
@@ -74,7 +74,7 @@ def test_a_pattern_that_only_python_reads_is_left_to_the_worker():
     assert errors(python, "abc") == [("/x", "This has to have at most 2 characters.")]
 
 
-def test_of_many_wrong_arguments_some_are_named():
+def test_only_some_of_many_wrong_arguments_are_named():
     with pytest.raises(InvalidArguments) as caught:
         check_many(spec(x=(int, ...)), [{}] * 1000, "/inputs")
 
@@ -112,11 +112,11 @@ def test_the_arguments_of_many_jobs_are_checked_at_once():
         (dict[str, int], {"k" * 200: "x"}, f"/x/{'k' * 100}…", "This has to be a whole number."),
     ],
 )  # fmt: skip
-def test_what_is_wrong_is_found_at_its_place(type, value, pointer, sentence):
+def test_an_error_points_to_its_place(type, value, pointer, sentence):
     assert errors(type, value) == [(pointer, sentence)]
 
 
-def test_a_pattern_that_may_take_for_ever_is_left_to_the_worker_and_leaves_the_others_in_force():
+def test_a_slow_pattern_is_left_to_the_worker_and_others_are_checked():
     slow = Annotated[str, Field(pattern=re.compile(r"^(a+)+\1b$"))]
     task = spec(x=(slow, ...), y=(Annotated[str, Field(pattern="^b")], ...), z=(dict[slow, int], {}))
 

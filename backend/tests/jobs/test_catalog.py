@@ -1,4 +1,4 @@
-"""What the web knows of the tasks."""
+"""How the web reads the catalog."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from taskdesk.jobs.catalog import CatalogReader
 from tests.conftest import wait_until
 
 
-def test_while_one_request_reads_the_catalog_the_others_take_what_was_read_before(redis, registry):
+def test_while_one_request_reads_the_catalog_others_get_the_last_reading(redis, registry):
     reader = CatalogReader(redis)
     before = reader.read()
     redis.client_pause(3_000)

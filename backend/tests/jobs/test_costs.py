@@ -1,4 +1,4 @@
-"""Whatever a client sends: what it costs to check it depends on its size, not on how much of it is wrong."""
+"""The cost of checking a request depends on its size, not on how much of it is wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts become values: of an API's form, of a page's."""
+"""Texts of a form or of a command line become JSON values."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from taskdesk.jobs.parsing import read_fields, read_texts
 
 
 def spec(**parameters: Any) -> TaskSpec:
-    """A task with these parameters: each is its type and its default, `...` for none."""
+    """Return a task with these parameters. Each is its type and its default, `...` for none."""
     schema = create_model("Arguments", **parameters).model_json_schema()
     return TaskSpec(
         name="a", reference="t.a", title="", description="", queue="default", timeout=1, retries=0, input_schema=schema
@@ -75,5 +75,5 @@ def test_an_empty_field_of_a_page_is_null_only_where_that_is_allowed(type, defau
     assert read_fields(spec(x=(type, default)), {"x": [""]}) == values
 
 
-def test_an_unticked_box_is_no():
+def test_an_unchecked_box_is_false():
     assert read_fields(spec(x=(bool, True)), {}) == {"x": False}

@@ -1,4 +1,4 @@
-"""The table of the rules: it has a row for all that pydantic emits, and its examples keep the rules."""
+"""The table of rules has a row for everything that pydantic emits, and its examples keep the rules."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ PARAMETERS = [
 
 
 def parts(schema: Any) -> Iterator[dict[str, Any]]:
-    """A schema and all that it is made of."""
+    """Yield a schema and all its parts."""
     if not isinstance(schema, dict):
         return
     yield schema

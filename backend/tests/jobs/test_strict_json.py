@@ -1,4 +1,4 @@
-"""What is no JSON is refused in a sentence."""
+"""Text that is no JSON is refused with a sentence."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from taskdesk.jobs.strict_json import parse_json
         (b"[" * 200_000, "This is nested deeper than 20 levels."),
     ],
 )
-def test_what_is_no_json_is_said_in_our_words(text, sentence):
+def test_text_that_is_no_json_is_refused_with_a_sentence(text, sentence):
     with pytest.raises(NotJson) as raised:
         parse_json(text)
 

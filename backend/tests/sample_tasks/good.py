@@ -14,7 +14,7 @@ from pydantic import Field
 from taskdesk import AnyFile, CsvFile, File, Markdown, Picture, Table, current_job, progress, task, temporary_folder
 
 
-class Colour(Enum):
+class Color(Enum):
     RED = "red"
     BLUE = "blue"
 
@@ -26,7 +26,7 @@ def echo(text: str, times: Annotated[int, Field(ge=1, le=3, description="How oft
 
 @task(queue="high", timeout=30)
 def every_kind(
-    colour: Colour = Colour.RED,
+    color: Color = Color.RED,
     size: Literal["small", "large"] = "small",
     day: date = date(2026, 1, 2),
     numbers: list[int] = [1, 2],  # noqa: B006  (a default on the form)
@@ -40,7 +40,7 @@ def every_kind(
     And say what came.
     """
     return {
-        "colour": colour.name,
+        "color": color.name,
         "size": size,
         "day": day.isoformat(),
         "numbers": sum(numbers),

@@ -72,14 +72,14 @@ def test_the_model_file_loads_with_the_types_that_the_docstring_names_and_predic
 
 
 def test_words_and_missing_values_are_used(table):
-    rows = ["size,colour,empty,label"]
+    rows = ["size,color,empty,label"]
     rows += [f"{'' if n % 7 == 0 else n},{'red' if n % 2 else ''},,{'odd' if n % 2 else 'even'}" for n in range(40)]
 
     result = train_model(table("\n".join([*rows, "1,red,,"])), "label", **QUICK)
 
     assert result["accuracy"] == 1
     assert "1 rows without a target were left out." in result["summary"]
-    assert result["feature_importances"].rows[0][0] == "colour"
+    assert result["feature_importances"].rows[0][0] == "color"
 
 
 @pytest.mark.parametrize(

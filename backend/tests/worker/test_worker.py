@@ -53,10 +53,10 @@ def test_rq_itself_reads_the_job_and_its_result(run, redis):
 
 
 def test_arguments_become_python_values(run, jobs):
-    job = run("every_kind", colour="blue", day="2026-03-04", numbers=[3, 4])
+    job = run("every_kind", color="blue", day="2026-03-04", numbers=[3, 4])
 
     assert jobs.result(job) == {
-        "colour": "BLUE",
+        "color": "BLUE",
         "size": "small",
         "day": "2026-03-04",
         "numbers": 7,

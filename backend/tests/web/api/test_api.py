@@ -150,13 +150,13 @@ def test_a_file_is_uploaded_with_its_text_fields(client, run_worker):
 
 
 def test_text_fields_of_a_multipart_request_are_read_by_the_schema(client, run_worker):
-    form = {"numbers": ["4", "5"], "sure": "false", "share": "0.25", "maybe": "7", "colour": "blue"}
+    form = {"numbers": ["4", "5"], "sure": "false", "share": "0.25", "maybe": "7", "color": "blue"}
 
     accepted = client.post("/api/v1/tasks/every_kind/jobs", data=form, content_type="multipart/form-data")
     run_worker()
 
     value = client.get(accepted.location).json["result"]["value"]
-    assert (value["numbers"], value["sure"], value["share"], value["maybe"], value["colour"]) == (
+    assert (value["numbers"], value["sure"], value["share"], value["maybe"], value["color"]) == (
         9,
         False,
         0.25,
@@ -180,7 +180,7 @@ def test_a_field_of_a_multipart_list_is_one_entry_even_with_lines_in_it(client):
         ("echo", {"text": "a", "times": 4}, "/times", "This has to be at most 3."),
         ("echo", {"text": "a", "times": 0}, "/times", "This has to be at least 1."),
         ("echo", {"text": "a", "other": 1}, "/other", "The task has no such parameter."),
-        ("every_kind", {"colour": "green"}, "/colour", "This has to be one of: red, blue."),
+        ("every_kind", {"color": "green"}, "/color", "This has to be one of: red, blue."),
         ("every_kind", {"day": "soon"}, "/day", "This has to be a date such as 2026-03-31."),
         ("every_kind", {"numbers": [1, "x"]}, "/numbers/1", "This has to be a whole number."),
         ("every_kind", {"maybe": "x"}, "/maybe", "This has to be a whole number."),

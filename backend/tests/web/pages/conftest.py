@@ -1,4 +1,4 @@
-"""What the tests of several pages need."""
+"""Fixtures for the tests of several pages."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pytest
 
 @pytest.fixture
 def page(client):
-    """The text of a page as one reads it: no markup, and one space between words."""
+    """Return the text of a page: without markup, with one space between words."""
     return lambda path: " ".join(re.sub(r"<[^>]*>", " ", client.get(path).text).split())
 
 
 @pytest.fixture
 def online(redis):
-    """Let a worker say that it is there."""
+    """Announce a worker."""
 
     def online(name: str, **fields) -> None:
         now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,4 +1,4 @@
-"""The page of the API: every call and every task is on it, with a line of curl that works as it stands."""
+"""The page of the API: it has every operation and every task, each with a line of curl that works as it stands."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def page(client):
     return client.get("/docs").text
 
 
-def test_every_call_and_every_task_is_on_the_page(client, page):
+def test_every_operation_and_every_task_is_on_the_page(client, page):
     paths = client.get("/api/v1/openapi.json").json["paths"]
 
     assert [
@@ -46,7 +46,7 @@ def test_the_page_is_small_and_strict(client):
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
 
 
-def test_the_line_of_each_call_can_be_copied(page):
+def test_the_curl_line_of_each_operation_works_as_it_stands(page):
     lines = [html.unescape(line) for line in re.findall(r"<code>(curl .*?)</code>", page)]
 
     assert len(lines) == page.count('<span class="method')

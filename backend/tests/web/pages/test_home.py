@@ -14,7 +14,7 @@ from taskdesk.worker.settings import WorkerSettings
 
 @pytest.fixture
 def desk_client(web_settings, redis):
-    """A client of the product's own desk: the tasks that ship are announced."""
+    """A client of a desk that has the tasks of the product."""
     announce(redis, discover(WorkerSettings(_env_file=None)).catalog)
     return create_app(web_settings).test_client()
 
@@ -47,7 +47,7 @@ def test_finished_tasks_are_pairs_of_id_and_result_newest_first(client, run_work
     assert client.get("/finished_tasks?detail=1").json[0]["task"] == "echo"
 
 
-def test_finished_tasks_live_through_a_job_that_expires_under_them(client, run_worker, redis):
+def test_a_job_that_expires_meanwhile_is_left_out_of_the_finished_tasks(client, run_worker, redis):
     for text in ("a", "b"):
         client.post("/api/v1/tasks/echo/jobs", json={"text": text})
         run_worker()
@@ -68,14 +68,14 @@ def test_a_file_in_finished_tasks_is_a_link(client, run_worker):
 
 
 @pytest.mark.parametrize("typed", ["", "   "])
-def test_an_empty_text_is_named(desk_client, typed):
+def test_an_empty_text_is_refused_with_a_sentence(desk_client, typed):
     page = desk_client.post("/", data={"task_param": typed})
 
     assert page.status_code == 422
     assert "Type a text first." in page.text
 
 
-def test_the_desk_leads_to_what_it_counts_and_tells_how_tasks_do(client, page, submit, run_worker):
+def test_the_desk_links_its_numbers_and_shows_the_statistics_of_tasks(client, page, submit, run_worker):
     submit("raises", {})
     submit("echo", {"text": "a"})
     run_worker()

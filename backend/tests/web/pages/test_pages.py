@@ -1,4 +1,4 @@
-"""The pages, without JavaScript: the form, what was typed, the result, and nothing that a user sent as markup."""
+"""All pages, without JavaScript: errors, headers, escaped input, and Redis away."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from taskdesk.worker.settings import WorkerSettings
 from tests.conftest import free_port
 
 
-def test_a_job_page_shows_what_came_as_text_never_as_markup(client, run_worker):
+def test_a_job_page_shows_results_as_text_never_as_markup(client, run_worker):
     sent = client.post("/tasks/parts")
     run_worker()
 
@@ -45,7 +45,7 @@ def test_a_failed_job_shows_its_sentence_and_its_traceback(client, run_worker):
     assert "Traceback" in page
 
 
-def test_a_job_that_runs_is_reloaded_where_there_is_no_javascript(client):
+def test_the_page_of_a_running_job_reloads_itself_without_javascript(client):
     sent = client.post("/tasks/echo", data={"text": "a", "times": "1"})
 
     assert '<noscript><meta http-equiv="refresh"' in client.get(sent.location).text
@@ -67,7 +67,7 @@ def test_a_broken_module_is_shown_and_the_others_work(web_settings, redis, tmp_p
     assert "/tasks/works" in page
 
 
-def test_no_worker_is_said(client):
+def test_the_desk_says_that_no_worker_is_online(client):
     client.post("/tasks/echo", data={"text": "a", "times": "1"})
 
     assert "no worker" in client.get("/tasks/echo").text.lower()
@@ -108,7 +108,7 @@ def test_redis_away_is_503_with_retry_after(away_client, path):
     assert away_client.get("/healthz").status_code == 200
 
 
-def test_a_page_says_in_words_that_redis_is_away_and_is_tried_again(away_client):
+def test_a_page_says_that_redis_is_away_and_reloads_itself(away_client):
     page = away_client.get("/jobs/some-id", headers={"Accept": "text/html"})
     sent = away_client.post("/tasks/echo", data={"text": "a"}, headers={"Accept": "text/html"})
 
@@ -120,7 +120,7 @@ def test_a_page_says_in_words_that_redis_is_away_and_is_tried_again(away_client)
     assert "Go back, and send it again" in sent.text
 
 
-def test_a_page_that_is_not_there_says_what_to_do_next(client, redis):
+def test_a_missing_page_says_what_to_do_next(client, redis):
     expired = client.post("/tasks/echo", data={"text": "a", "times": "1"}).location
     redis.delete(f"rq:job:{expired.rpartition('/')[2]}")
     pages = [client.get(path, headers={"Accept": "text/html"}) for path in ("/jobs/nothing", expired)]

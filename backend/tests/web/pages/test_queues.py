@@ -1,4 +1,4 @@
-"""The pages of the queues and the workers, and the figures on the desk, without JavaScript."""
+"""The page of the queues, without JavaScript."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from taskdesk.jobs.keys import ended_key
 
 
-def test_queues_show_what_waits_runs_and_ended_and_lead_to_the_jobs(client, submit, run_worker, page):
+def test_queues_count_waiting_running_and_ended_jobs_and_link_to_them(client, submit, run_worker, page):
     submit("echo", {"text": "a"})
     submit("raises", {})
     run_worker()
@@ -43,7 +43,7 @@ def test_a_queue_says_when_it_will_be_empty(page, online, submit, redis):
     assert re.search(r"Waiting 1 of 100,000, empty in about (1 min|\d+(\.\d)? s)", page("/queues"))
 
 
-def test_a_queue_is_paused_by_a_form_and_goes_on(client, page, submit, run_worker, redis):
+def test_a_queue_is_paused_and_resumed_by_a_form(client, page, submit, run_worker, redis):
     answer = client.post("/queues/default", data={"paused": "yes"})
     job_id = submit("echo", {"text": "a"})
     run_worker()
@@ -61,7 +61,7 @@ def test_a_queue_is_paused_by_a_form_and_goes_on(client, page, submit, run_worke
     ("name", "form", "status"),
     [("default", {}, 422), ("default", {"paused": "x"}, 422), ("no", {"paused": "yes"}, 404)],
 )
-def test_a_wish_that_can_not_be_read_changes_nothing(client, redis, name, form, status):
+def test_an_unknown_change_of_a_queue_is_refused(client, redis, name, form, status):
     answer = client.post(f"/queues/{name}", data=form, headers={"Accept": "text/html"})
 
     assert (answer.status_code, redis.exists("taskdesk:paused")) == (status, 0)

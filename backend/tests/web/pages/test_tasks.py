@@ -32,7 +32,7 @@ def sample_on(page: str, name: str) -> str:
 
 
 def words_of(sample: str) -> list[str]:
-    """As a shell reads it; shlex knows no line that goes on in the next."""
+    """Split a sample as a shell does. shlex does not join lines."""
     return shlex.split(sample.replace("\\\n", ""))
 
 
@@ -57,7 +57,7 @@ def test_a_link_may_fill_the_form(client):
 
 @pytest.fixture
 def sent_twice(client):
-    """Send a form of a page twice, and then changed; the addresses that this leads to."""
+    """Send a form of a page twice, and then changed. Return the addresses that this leads to."""
 
     def send(page, address, change=None, **form):
         key = value_of(client.get(page).text, "-once")
@@ -97,7 +97,7 @@ def test_a_form_whose_job_was_deleted_makes_another(client):
     assert client.get("/api/v1" + client.post("/tasks/echo", data=form).location).status_code == 200
 
 
-def test_run_again_that_is_pressed_twice_makes_one_job(client, sent_twice, run_worker):
+def test_retry_that_is_pressed_twice_makes_one_job(client, sent_twice, run_worker):
     page = client.post("/tasks/echo", data={"text": "a"}).location
     run_worker()
 
@@ -107,7 +107,7 @@ def test_run_again_that_is_pressed_twice_makes_one_job(client, sent_twice, run_w
 
 
 def test_the_input_of_a_job_fills_the_form(client):
-    given = {"note": "xyz", "numbers": [5], "sure": False, "maybe": 3, "colour": "blue", "day": "2025-12-24"}
+    given = {"note": "xyz", "numbers": [5], "sure": False, "maybe": 3, "color": "blue", "day": "2025-12-24"}
     job_id = client.post("/api/v1/tasks/every_kind/jobs", json=given).json["id"]
 
     page = client.get(f"/tasks/every_kind?from={job_id}").text
@@ -119,7 +119,7 @@ def test_the_input_of_a_job_fills_the_form(client):
 
 
 @pytest.mark.parametrize("text", ["nothing", "../../etc", "a" * 500, "<b>"])
-def test_a_job_that_is_not_there_is_said_over_the_plain_form(client, text):
+def test_the_form_says_that_the_job_to_fill_it_from_does_not_exist(client, text):
     page = client.get(f"/tasks/echo?from={quote(text)}")
 
     assert page.status_code == 200
@@ -137,7 +137,7 @@ def test_the_job_of_another_task_does_not_fill_the_form(client):
     assert "is a job of echo, not of this task" in page
 
 
-def test_a_job_that_expired_is_said_over_the_plain_form(client, run_worker, redis):
+def test_the_form_says_that_the_job_to_fill_it_from_has_expired(client, run_worker, redis):
     job_id = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}).json["id"]
     run_worker()
     redis.delete(f"rq:job:{job_id}")
@@ -163,7 +163,7 @@ def test_the_file_of_a_job_is_used_again_unless_another_is_chosen(client, run_wo
         assert client.get(f"/api/v1/jobs/{job['id']}").json["result"]["value"] == size
 
 
-def test_a_file_that_is_not_to_be_used_again_is_not(client):
+def test_a_file_of_an_earlier_job_is_reused_only_if_its_box_is_checked(client):
     old = job_of(client, upload(client, other=(io.BytesIO(b"x"), "other.txt")))
 
     page = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-reuse": "other"})
@@ -175,7 +175,7 @@ def test_a_file_that_is_not_to_be_used_again_is_not(client):
     assert "other" not in job_of(client, sent)["input"]
 
 
-def test_a_file_that_is_gone_by_now_is_named_at_its_field(client):
+def test_a_file_that_is_no_longer_kept_is_an_error_at_its_field(client):
     old = job_of(client, upload(client))
     client.delete(f"/api/v1/jobs/{old['id']}")
 
@@ -244,7 +244,7 @@ def test_a_time_to_start_may_have_a_zone(client, zone):
         ("-tag", "x" * 65, "each a word of up to 64 characters"),
     ],
 )
-def test_a_wrong_option_is_said_at_its_field_and_kept(client, option, typed, sentence):
+def test_a_wrong_option_is_an_error_at_its_field_and_kept(client, option, typed, sentence):
     page = client.post("/tasks/echo", data={"text": "a", option: typed})
 
     assert page.status_code == 422
@@ -254,7 +254,7 @@ def test_a_wrong_option_is_said_at_its_field_and_kept(client, option, typed, sen
     assert option == "-queue" or f'value="{typed}"' in page.text
 
 
-def test_the_queues_say_how_they_are(client):
+def test_the_choice_of_a_queue_shows_its_state(client):
     client.patch("/api/v1/queues/low", json={"paused": True})
 
     page = client.get("/tasks/echo").text
@@ -273,7 +273,7 @@ def test_each_wrong_entry_of_a_list_is_named(client):
     assert "Entry 2: This has to be a whole number. Entry 4: This has to be a whole number." in page.text
 
 
-def test_the_page_tells_what_a_run_usually_takes_and_what_waits(client, run_worker):
+def test_the_page_shows_the_usual_duration_and_the_queue(client, run_worker):
     assert "Usually takes" not in client.get("/tasks/echo").text
     client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
     run_worker()
@@ -312,7 +312,7 @@ def test_the_form_of_a_task_has_a_field_for_each_kind_of_parameter(client):
     page = client.get("/tasks/every_kind").text
 
     for control in (
-        '<select name="colour"',
+        '<select name="color"',
         'type="number" name="share"',
         'type="date" name="day"',
         '<textarea name="numbers"',
@@ -325,7 +325,7 @@ def test_the_form_of_a_task_has_a_field_for_each_kind_of_parameter(client):
 
 def test_a_form_with_its_defaults_runs(client, run_worker):
     form = {
-        "colour": "red",
+        "color": "red",
         "size": "small",
         "day": "2026-01-02",
         "numbers": "1\n2\n",

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from taskdesk.jobs.catalog import BrokenModule, Catalog, announce
 
 
-def test_a_worker_shows_what_it_runs_and_what_it_is(client, page, online, submit, redis, registry):
+def test_a_worker_shows_its_job_and_its_versions(client, page, online, submit, redis, registry):
     job_id = submit("echo", {"text": "a"})
     started_at = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
     redis.hset(f"rq:job:{job_id}", mapping={"status": "started", "started_at": started_at})
@@ -27,7 +27,7 @@ def test_a_worker_shows_what_it_runs_and_what_it_is(client, page, online, submit
     assert "versions of the tasks" not in text
 
 
-def test_two_versions_of_the_tasks_and_a_broken_file_are_said(page, online, registry, redis):
+def test_the_page_names_two_versions_of_the_tasks_and_a_broken_module(page, online, registry, redis):
     changed = Catalog(
         tasks=registry.catalog.tasks, broken=[BrokenModule(module="tasks.mail", error="no <b>smtplib2</b>")]
     )

@@ -8,7 +8,7 @@ from taskdesk.web.pages.view.code_samples import code_samples
 from tests.jobs.test_parsing import spec
 
 
-def test_where_one_logs_in_the_samples_take_a_token_from_the_environment():
+def test_with_a_login_the_samples_take_a_token_from_the_environment():
     made = code_samples(spec(a=(str, ...)), {"a": "x"}, {}, "http://x/api/v1", login=True)
 
     assert made["curl"].splitlines()[1] == '  -H "Authorization: Bearer $TASKDESK_TOKEN" \\'

@@ -1,4 +1,4 @@
-"""What a parameter is on the form: its control, its limits in words and as attributes, and what it holds."""
+"""The field of a parameter: its control, its limits in words and as attributes, and its values."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from taskdesk.web.pages.view.fields import defaults, form_fields, texts_of
 from tests.jobs.test_parsing import spec
 
 
-class Colour(Enum):
+class Color(Enum):
     RED = "red"
     BLUE = "blue"
 
@@ -52,7 +52,7 @@ def test_each_kind_of_parameter_has_its_control(type, control, options):
     assert (field(type).control, [*field(type).options]) == (control, options)
 
 
-def test_a_choice_with_a_default_begins_with_it_and_one_without_with_nothing():
+def test_a_select_starts_with_its_default_or_with_no_choice():
     assert ([*field(Literal["a", "b"], "b").options], field(Literal["a", "b"], "b").value) == (["a", "b"], "b")
     assert ([*field(Literal["a", "b"]).options], field(Literal["a", "b"]).value) == (["", "a", "b"], "")
 
@@ -73,7 +73,7 @@ def test_a_choice_with_a_default_begins_with_it_and_one_without_with_nothing():
         (Annotated[str, Field(pattern="^[a-z]$")], "Pattern `^[a-z]$`."),
     ],
 )
-def test_limits_are_told_in_words(type, words):
+def test_limits_have_words(type, words):
     assert field(type).bounds == words
 
 
@@ -105,7 +105,7 @@ def test_an_entry_of_a_list_has_a_control_of_its_own(type, control):
         (bool | None, None),
         (int | None, 3),
         (Literal[1, 2], 2),
-        (Colour, "blue"),
+        (Color, "blue"),
         (list[int], [1, 2]),
         (list[int], []),
         (list[bool], [True, False]),
@@ -120,7 +120,7 @@ def test_what_a_form_is_filled_with_is_read_back_as_it_was(type, value):
 
 
 def test_defaults_fill_the_form():
-    task = spec(a=(int, 3), b=(list[str], ["x", "y"]), c=(Colour, Colour.BLUE), d=(bool, True), e=(Path, ...))
+    task = spec(a=(int, 3), b=(list[str], ["x", "y"]), c=(Color, Color.BLUE), d=(bool, True), e=(Path, ...))
 
     assert defaults(task) == {"a": 3, "b": ["x", "y"], "c": "blue", "d": True}
     assert [field.value for field in form_fields(task)][:4] == ["3", "x\ny", "blue", "true"]

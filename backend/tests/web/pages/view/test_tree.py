@@ -5,7 +5,7 @@ from __future__ import annotations
 from taskdesk.web.pages.view.tree import MAX_DEPTH, MAX_NODES, tree
 
 
-def test_of_a_large_document_the_upper_levels_are_shown_and_the_rest_is_counted():
+def test_a_large_document_shows_its_upper_levels_and_counts_the_rest():
     root = tree({"wide": list(range(5_000)), "many": [{"n": n, "list": list(range(100))} for n in range(150)]})
 
     wide, many = root.entries
@@ -17,7 +17,7 @@ def test_of_a_large_document_the_upper_levels_are_shown_and_the_rest_is_counted(
     assert len(nodes) == MAX_NODES + 1
 
 
-def test_what_is_small_stands_on_one_line_and_what_is_deep_does_not_break_the_page():
+def test_small_values_stand_on_one_line_and_deep_ones_do_not_break_the_page():
     deep = "bottom"
     for _ in range(200):
         deep = [deep, 1]
