@@ -42,7 +42,7 @@ class Failure:
 
     @property
     def was_cut_off(self) -> bool:
-        """Whether a limit has ended it, wherever it was."""
+        """Return True if a limit has interrupted the task, at whatever line it was."""
         return self.type in ("Timeout", "OverLimit")
 
     @property
@@ -60,7 +60,7 @@ class Failure:
 
     @property
     def packed_traceback(self) -> bytes:
-        """As RQ's Result keeps it."""
+        """The traceback as RQ's Result stores it."""
         return base64.b64encode(zlib.compress(_storable(self.traceback).encode()))
 
 
@@ -75,5 +75,5 @@ def _sentence(error: BaseException) -> str:
 
 
 def _storable(text: str) -> str:
-    """The text without what UTF-8 can't hold (half of a surrogate pair)."""
+    """Return the text with a question mark for what UTF-8 can't hold: half of a surrogate pair."""
     return text.encode("utf-8", "replace").decode()

@@ -1,4 +1,4 @@
-"""What the scripts leave to RQ's own code: jobs that others wait for, that repeat, or whose result is not kept."""
+"""End a job by RQ's own code: one that others wait for, that repeats, or that keeps no result. Scripts can't do that."""
 
 from __future__ import annotations
 
@@ -88,9 +88,9 @@ class _Worker(BaseWorker):
     kinds = ""
 
     def cleanup_execution(self, job: Job, pipeline: Pipeline, execution: Execution | None = None) -> None:
-        """As RQ's own, but for the worker's record, which our scripts keep. It is within the transaction.
+        """Do what RQ's method does, except for the worker's record, which our scripts keep, and add what is ours.
 
-        So is what we add: if the answer is lost, nobody could add it later.
+        RQ calls this within the transaction that ends the job. If its answer is lost, nobody could add anything later.
         """
         pipeline.hdel(job.key, FOREIGN)  # what repeats is scheduled, and not handed back
         pipeline.eval(COUNT_SUCCESS.source, 0, job.origin)
@@ -129,7 +129,10 @@ class RQFallback:
         )
 
     def succeed(self, job_id: str, execution_id: str, content: bytes, kinds: str, began: float, ended: float) -> None:
-        """End the job as RQ does, if the execution is still its own. Raises Stopped; then nothing was done."""
+        """End the job as RQ does, unless the execution is no longer its own.
+
+        Raises Stopped if the job was asked to stop; then nothing has changed.
+        """
         try:
             job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
         except NoSuchJobError:

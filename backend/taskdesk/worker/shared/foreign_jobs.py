@@ -8,6 +8,7 @@ such jobs only while its supervisor has seen some: a worker that serves all that
 
 from __future__ import annotations
 
+import ctypes
 import json
 import mmap
 import os
@@ -23,7 +24,7 @@ class ForeignJobs:
         versions = [f"{reference}@{task.spec.version}" for reference, task in registry.tasks.items()]
         self._served = dict.fromkeys((*registry.tasks, *versions), 1)
         self.served = json.dumps(self._served)  # as adopt.lua takes it
-        self._page = mmap.mmap(-1, 1)
+        self._is_there = ctypes.c_bool.from_buffer(mmap.mmap(-1, 1))
         self.wakeup = os.pipe()  # the idle child waits at its reading end
         for end in self.wakeup:
             os.set_blocking(end, False)
@@ -31,12 +32,12 @@ class ForeignJobs:
 
     @property
     def are_there(self) -> bool:
-        return self._page[0] == 1
+        return self._is_there.value
 
     def look(self, wanted: Iterable[bytes]) -> None:
         """Tell the child whether this worker serves one of these tasks of handed-back jobs (see tick.lua)."""
         are_there = any(one.decode() in self._served for one in wanted)
-        self._page[0] = are_there
+        self._is_there.value = are_there
         if are_there:
             with suppress(BlockingIOError):  # the child has not read the last one
                 os.write(self.wakeup[1], b".")
