@@ -1,4 +1,4 @@
-"""End a job by RQ's own code: one that others wait for, that repeats, or that keeps no result. Scripts can't do that."""
+"""End a job by RQ's own code: one that others wait for, that repeats, or that keeps no result. Scripts can not."""
 
 from __future__ import annotations
 
