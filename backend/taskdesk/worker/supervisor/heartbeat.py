@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import Counter
 from typing import Any, NamedTuple
 
 from redis import Redis
@@ -18,6 +19,8 @@ from taskdesk.worker.shared.activity import Activity, RunningJob
 IDLE_SECONDS, BUSY_SECONDS = 10.0, 2.0  # from one heartbeat to the next
 REPORT_AFTER_SECONDS = 0.1  # shorter jobs are in no heartbeat
 
+Totals = tuple[Counter[str], float]  # jobs that have succeeded, by queue, and their seconds
+
 
 class Verdict(NamedTuple):
     """What Redis answers.
@@ -30,49 +33,66 @@ class Verdict(NamedTuple):
     job: bytes
 
 
+class _Report(NamedTuple):
+    """What has succeeded since the last heartbeat that Redis has heard. A repeated report has the same number."""
+
+    number: int
+    jobs: int
+    seconds: float
+    by_queue: str  # JSON
+    totals: Totals  # with these jobs
+
+
 class Heartbeat:
     def __init__(self, redis: Redis, worker_name: str, activity: Activity):
         self._redis = redis
         self._worker_name = worker_name
         self._activity = activity
-        self._told = activity.totals()  # those that Redis has
-        self._news: tuple[Any, ...] = ()  # what the last beat told, while nobody knows whether Redis has heard it
-        self._number = 0  # of the news
-        self._recorded = ""  # the execution that the last beat told of
+        self._reported: Totals = activity.totals()
+        self._pending: _Report | None = None  # sent, and Redis may not have heard it
+        self._number = 0  # of the last report
+        self._named = ""  # the execution that the last heartbeat named
         self._last = 0.0
 
     def send_if_due(self, running: RunningJob | None, child_pid: int) -> Verdict | None:
         if running and running.seconds < REPORT_AFTER_SECONDS:
             running = None
-        is_new = running is not None and running.execution != self._recorded
-        is_busy = running or self._activity.totals() != self._told
+        is_new = running is not None and running.execution != self._named
+        is_busy = running or self._activity.totals() != self._reported
         if not is_new and time.monotonic() < self._last + (BUSY_SECONDS if is_busy else IDLE_SECONDS):
             return None
         self._last = time.monotonic()
-        self._recorded = running.execution if running else ""
+        self._named = running.execution if running else ""
         return self.send(running, child_pid)
 
     def send(self, running: RunningJob | None, child_pid: int) -> Verdict:
-        self._news = self._news or self._since_last()
-        number, jobs, seconds, by_queue, totals = self._news
-        ending = self._activity.read_unconfirmed()
-        job: tuple[Any, ...] = ()
-        if running:
-            times = running.began, round(running.seconds, 3)
-            job = (running.job_id, running.execution, EXECUTION_LEASE_SECONDS, *times, int(running.is_at_work))
-        before = (ending.job_id, ending.execution) if running and ending else ()
-        news = (number, jobs, seconds, by_queue, resident_memory(child_pid))
+        """Tell Redis that this worker is alive. Raises RedisError; then the next heartbeat repeats the report."""
+        self._pending = report = self._pending or self._since_last()
+        figures = (report.number, report.jobs, report.seconds, report.by_queue, resident_memory(child_pid))
         asked = clock.monotonic()
         is_whole, verdict, told = HEARTBEAT(
-            self._redis, self._worker_name, now_text(), RECORD_TTL_SECONDS, *news, *job, *before
+            *(self._redis, self._worker_name, now_text(), RECORD_TTL_SECONDS),
+            *figures,
+            *self._about(running),
         )
         clock.adjust(told, asked)
-        self._told, self._news = totals, ()
+        self._reported, self._pending = report.totals, None
         return Verdict(bool(is_whole), verdict)
 
-    def _since_last(self) -> tuple[Any, ...]:
-        """The number of this news; jobs that have succeeded, their seconds, jobs by queue (JSON); the totals by now."""
+    def _about(self, running: RunningJob | None) -> tuple[Any, ...]:
+        """Return the arguments about the running job, and about the one before it if Redis may not know its end."""
+        if not running:
+            return ()
+        before = self._activity.read_unconfirmed()
+        return (
+            *(running.job_id, running.execution, EXECUTION_LEASE_SECONDS),
+            *(running.began, round(running.seconds, 3), int(running.is_at_work)),
+            *((before.job_id, before.execution) if before else ()),
+        )
+
+    def _since_last(self) -> _Report:
         self._number += 1
-        jobs, seconds = self._activity.totals()
-        done = {queue: number - self._told[0][queue] for queue, number in jobs.items()}
-        return self._number, sum(done.values()), round(seconds - self._told[1], 6), json.dumps(done), (jobs, seconds)
+        jobs, seconds = totals = self._activity.totals()
+        jobs_before, seconds_before = self._reported
+        new = {queue: number - jobs_before[queue] for queue, number in jobs.items()}
+        return _Report(self._number, sum(new.values()), round(seconds - seconds_before, 6), json.dumps(new), totals)
