@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.web.access.roles import access_of
 from tests.web.access.people import ECHO, HTML, job_of, requests_of
 
@@ -97,6 +99,19 @@ def test_a_bulk_action_skips_the_jobs_of_others(bearer):
     assert done.json["outcomes"] == {"canceled": 1, "skipped": 2}
     assert {bob.get(f"/api/v1/jobs/{job_id}").json["status"] for job_id in others} == {"queued"}
     assert bob.get(f"/api/v1/jobs/{own[0]}").json["status"] == "canceled"
+
+
+def test_a_bulk_action_needs_the_role_of_its_row(bearer, monkeypatch, redis):
+    job_id = job_of(bearer("ann"))
+    monkeypatch.setitem(ACTIONS, "cancel", replace(ACTIONS["cancel"], role="operator"))
+    body = {"action": "cancel", "filter": {}, "expected_count": 1}
+    form = {"action": "cancel", "id": job_id, "expected_count": "1"}
+
+    refused = [bearer("ann").post("/api/v1/jobs:bulk", json=body), bearer("ann").post("/jobs", data=form)]
+
+    assert [answer.status_code for answer in refused] == [403, 403]
+    assert redis.hget(f"rq:job:{job_id}", "status") == b"queued"
+    assert bearer("ops").post("/api/v1/jobs:bulk", json=body).json["outcomes"] == {"canceled": 1}
 
 
 def test_a_retry_belongs_to_the_user_who_asked(bearer, run_worker):
