@@ -142,9 +142,9 @@ PATH_FORMATS = {name for name, row in FORMATS.items() if row.is_path}
 class Keyword:
     """A keyword that limits values. `{}` in its texts is the limit, with the `unit` (one, many) that it counts.
 
-    `sentence` is the error, `hint` stands beside the field. `upper` is the keyword that ends a range that this one
-    begins. A limit of at most `trivial` says nothing beside "required". `attributes` are those of HTML, by control.
-    `fit` changes an example of the type that the keyword `limits`, so that it keeps the limit.
+    `sentence` is the error, `hint` stands beside the field. `upper` is the keyword for the upper end of a range whose
+    lower end this is. A limit of at most `trivial` says nothing beside "required". `attributes` are those of HTML, by
+    control. `fit` changes an example of the type that the keyword `limits`, so that it keeps the limit.
     """
 
     sentence: str

@@ -13,7 +13,7 @@ export function readLog(job) {
     const following = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
     find("no-log")?.remove();
     log.append(text);
-    if (!following) return; // do not move who is reading further up
+    if (!following) return; // the reader has scrolled up
     cut();
     toEnd();
   };

@@ -43,14 +43,14 @@ def _last_attempt(job: Job, max_attempts: int) -> list[Step]:
     if job.status == "scheduled":
         title = f"{_started(job.attempt, max_attempts)}, scheduled for" if job.attempts else "Scheduled for"
         return [Step(title, job.scheduled_at, is_planned=True)]
-    has_begun = job.is_final or job.status == "running"
-    started_at = job.started_at if has_begun else None  # a job that waits for its retry has one from before
+    has_started = job.is_final or job.status == "running"
+    started_at = job.started_at if has_started else None  # a job that waits for its retry has one from before
     steps = []
     if started_at or not job.is_final:
         wait = duration((started_at - job.enqueued_at).total_seconds()) if started_at and job.enqueued_at else ""
         notes = (*((f"waited {wait}",) if wait else ()), *_worker(job.worker if started_at else ""))
-        begins = _started(job.attempt, max_attempts) if started_at else _started(job.attempt, max_attempts, "Starts")
-        steps.append(Step(begins, started_at, notes, is_to_come=not started_at))
+        title = _started(job.attempt, max_attempts, "Started" if started_at else "Starts")
+        steps.append(Step(title, started_at, notes, is_to_come=not started_at))
     if job.is_final:
         mark = {"succeeded": "good", "failed": "bad"}.get(job.status, "warn")
         steps.append(Step(_ENDS[job.status], job.ended_at, _took(started_at, job.ended_at), mark))
