@@ -15,7 +15,7 @@ from taskdesk.service.errors import AppError, NoRoom
 
 @dataclass(frozen=True)
 class Question:
-    """What the page of a job asks before an action, and its two buttons."""
+    """The question that the page of a job asks before an action, and its two buttons."""
 
     heading: str
     text: str
@@ -25,7 +25,7 @@ class Question:
 
 @dataclass(frozen=True)
 class Effect:
-    """What an action does to a job of one status.
+    """The effect of an action on a job of one status.
 
     `word` stands in JSON and on the command line, `many` after a number of jobs, `answer` in the OpenAPI document.
     `is_pending`: a worker still has to do it. `question`: None if the action is done without asking.
@@ -40,9 +40,10 @@ class Effect:
 
 @dataclass(frozen=True)
 class ActionOutcome:
-    """What an action did with one job: its effect, or None if it left the job as it was, and the error that this is.
+    """The outcome of an action on one job.
 
-    `status`: that of the job before, empty if it is unknown. `new_job`: the job that a retry made.
+    `status`: that of the job before, empty if it is unknown. `effect`: None if the action left the job as it was.
+    `error`: the reason, if that is an error. `new_job`: the job that a retry made.
     """
 
     status: str = ""
@@ -99,7 +100,7 @@ def act(desk: Desk, action: Action, job_ids: Sequence[str], **keys: Any) -> list
 
 def act_on_one(desk: Desk, action: Action, job_id: str, **keys: Any) -> ActionOutcome:
     """Do an action with one job. Raises JobNotFound, JobExpired, and the error of the outcome."""
-    desk.jobs.get(job_id)  # raises JobExpired, which the outcome can't tell from JobNotFound
+    desk.jobs.get(job_id)  # for an expired job this raises JobExpired; the script would not find it
     [outcome] = act(desk, action, [job_id], **keys)
     if outcome.error:
         raise outcome.error

@@ -44,7 +44,7 @@ _CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The 
 
 @dataclass(frozen=True)
 class Place:
-    """The place of a job that has not begun: its position in its queue, and how many jobs run before it.
+    """The place of a job that has not started: its position in its queue, and how many jobs run before it.
 
     `ahead` includes the jobs of more urgent queues. `paused`: the queue starts no job now.
     """
@@ -116,7 +116,7 @@ class Jobs:
     def cancel(self, *job_ids: str) -> list[str]:
         """Cancel jobs, each atomically; return the status that each had, empty for an unknown job.
 
-        A job that has not begun never begins. A running job is stopped by its worker within 5 seconds. A job that has
+        A job that has not started never starts. A running job is stopped by its worker within 5 seconds. A job that has
         ended stays as it is.
         """
         return self._each(CANCEL, job_ids, now_text(), int(clock.now()), _CANCELED)
@@ -146,8 +146,8 @@ class Jobs:
         answers = [self._redis.hmget(job_key(job_id), WHOLE), self._redis.pttl(job_key(job_id))]
         [job] = load(answers, [job_id], WHOLE)
         if job is None:
-            known = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
-            raise JobExpired(job_id) if known else JobNotFound(job_id)
+            existed = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
+            raise JobExpired(job_id) if existed else JobNotFound(job_id)
         if job.status is Status.SCHEDULED:
             return with_due(job, self._redis.zscore(registry_key(Status.SCHEDULED.rq, job.queue), job_id))
         return job

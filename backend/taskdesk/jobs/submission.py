@@ -29,7 +29,7 @@ IDEMPOTENCY_SECONDS = 24 * 3600
 
 @dataclass(frozen=True)
 class Idempotency:
-    """What tells a repeated request from a new one: the key that the client chose, and the digest of the request.
+    """The key that the client chose and the digest of the request, which distinguish a repeated request from a new one.
 
     Two owners may use the same key for different requests.
     """

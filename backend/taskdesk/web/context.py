@@ -1,4 +1,4 @@
-"""The desk of the web: what every request may use. One per process."""
+"""The desk of the web, which every request uses. One per process."""
 
 from __future__ import annotations
 
