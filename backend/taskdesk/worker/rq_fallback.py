@@ -102,10 +102,10 @@ class _Worker(BaseWorker):
         if result_ttl != 0:
             pipeline.hset(job.key, RESULT_KINDS, self.kinds)
         status = job.get_status(refresh=False)
-        if status == JobStatus.FINISHED:  # else it repeats
-            pipeline.eval(EXPIRE.source, 0, job.id, result_ttl)
-        elif status == JobStatus.STARTED:  # its result is not kept: RQ has deleted the job
+        if status == JobStatus.FINISHED and result_ttl == 0:  # RQ deletes the job
             pipeline.delete(log_key(job.id), events_key(job.id))
+        elif status == JobStatus.FINISHED:
+            pipeline.eval(EXPIRE.source, 0, job.id, result_ttl)
         elif status == JobStatus.QUEUED:  # it repeats at once
             pipeline.hset(job.key, "enqueued_at", now_text())
         ahead = round(time.time() - clock.now())

@@ -9,8 +9,10 @@ from taskdesk.jobs.losses import MAX_LOSSES, POISON, STOPPED
 from taskdesk.jobs.scripts import Script
 from taskdesk.jobs.throughput import MINUTES
 from taskdesk.worker.leases import RECORD_TTL_SECONDS
+from taskdesk.worker.release import How
 
 CONSTANTS = {
+    **{f"HOW_{how.name}": how for how in How},
     "MINUTES_KEPT": MINUTES,
     "MAX_LOSSES": MAX_LOSSES,
     "POISON_ERROR": json.dumps(POISON.error),

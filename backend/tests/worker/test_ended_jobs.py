@@ -247,7 +247,7 @@ def test_failed_jobs_tell_many_dependents_some_at_each_tick(
     assert not redis.exists(PARENTS)
 
 
-@pytest.mark.parametrize(("field", "how"), [("td_attempts", "failed"), ("td_foreign", "put_back")])
+@pytest.mark.parametrize(("field", "how"), [("td_attempts", "failed"), ("td_foreign", "requeued")])
 def test_a_damaged_field_keeps_no_job_from_its_end(redis, submit, field, how):
     job_id = submit("echo", text="a")
     CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])

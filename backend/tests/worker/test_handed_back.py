@@ -56,7 +56,7 @@ def reserve(redis):
 @pytest.fixture
 def hand_back(redis) -> Callable[..., list[object]]:
     def hand_back(job_id, execution, *, version="", others="", ttl=1000, reference=TASK):
-        began = [execution, now_text(), "foreign", job_id, execution, '{"type": "Refused"}', "", 1.0, 2.0, 1.0]
+        began = [execution, now_text(), "handed_back", job_id, execution, '{"type": "Refused"}', "", 1.0, 2.0, 1.0]
         over = ['{"type": "NotServed", "title": "No worker", "detail": "None."}', ""]
         return RELEASE(redis, *began, reference, version, others, "No worker here serves it.", ttl, *over)
 

@@ -111,7 +111,7 @@ class Life:
     def find_no_worker(self) -> None:
         self.begin()
         self.relate()
-        self.release("foreign", "tests.echo", "", "", "No worker.", -1, ERROR, "")
+        self.release("handed_back", "tests.echo", "", "", "No worker.", -1, ERROR, "")
 
     def keep(self) -> None:
         self.fail()

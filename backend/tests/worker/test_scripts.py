@@ -77,7 +77,7 @@ def test_an_end_of_a_canceled_job_changes_nothing(cycle, echo, redis):
 def test_who_was_put_back_and_runs_again_can_not_be_ended_by_the_first_run(cycle, release, echo, jobs):
     echo()
     _, first = cycle("e1")
-    release("put_back", *first)
+    release("requeued", *first)
     _, second = cycle("e2")
 
     assert second[0] == first[0]
@@ -111,7 +111,7 @@ def test_what_is_prefetched_is_put_back_to_the_head(cycle, release, echo, redis)
     _, running = cycle("e1")
     cycle("e2", begins=running)
 
-    release("put_back", "", "e1")
+    release("requeued", "", "e1")
 
     assert redis.lrange("rq:queue:default", 0, -1) == ids[1:]
 
@@ -123,12 +123,12 @@ def test_a_revoke_that_comes_late_takes_nothing(cycle, release, echo, redis):
     cycle("e3", begins=(second, "e2"), done=(first, "e1"))
     before = everything(redis)
 
-    assert release("put_back", "", "e1") == []
+    assert release("requeued", "", "e1") == []
     assert everything(redis) == before
     assert redis.hget(f"rq:worker:{WORKER}", "td_next") == f"{third}:e3".encode()
 
 
-@pytest.mark.parametrize("how", ["put_back", "failed", "lost"])
+@pytest.mark.parametrize("how", ["requeued", "failed", "lost"])
 def test_a_job_that_was_told_to_stop_does_not_run_again(cycle, release, echo, jobs, redis, how):
     echo()
     _, job = cycle("e1")

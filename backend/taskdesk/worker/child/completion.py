@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from redis import Redis
 
 from taskdesk.jobs.losses import log_text
-from taskdesk.jobs.rq_time import now_text
+from taskdesk.jobs.status import Status
 from taskdesk.service.errors import AppError
 from taskdesk.service.redis_errors import is_passing
 from taskdesk.worker.child.hand_back import HandBack
@@ -21,6 +20,7 @@ from taskdesk.worker.child.run_counter import RunCounter
 from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.failure import STOPPED, Failure
 from taskdesk.worker.redis_retry import retry_until_redis_answers
+from taskdesk.worker.release import How, Released, release_arguments
 from taskdesk.worker.rq_fallback import RQFallback, Stopped
 from taskdesk.worker.scripts import RELEASE
 from taskdesk.worker.shared.memory import SharedMemory
@@ -86,7 +86,7 @@ class Completion:
             self._retry(lambda: self._rq_fallback.succeed(job.id, job.execution, *result))
         except Stopped:
             log.info("job %s was stopped as it ended", job.id, extra={"fields": job.log_fields})
-            self._release(ended, "stopped", STOPPED)
+            self._release(ended, How.STOPPED, STOPPED)
         except Exception as error:  # in RQ's code, of a damaged job that waits for this one
             log.exception("job %s can't be ended as RQ does", job.id, extra={"fields": job.log_fields})
             self._fail(ended, Failure.of(error, job.timeout))
@@ -102,34 +102,35 @@ class Completion:
         if not arguments:
             self._counter.count(ended)
             return False
-        answer = self._release(ended, "foreign", failure, *arguments)
-        if answer and answer[4]:
+        released = self._release(ended, How.HANDED_BACK, failure, arguments)
+        if released and released.times_handed_back:
             self._meters.count("handed_back")
-            if answer[4] == 1:  # it comes back now and then: once is enough
+            if released.times_handed_back == 1:  # it comes back now and then: once is enough
                 log.warning("job %s is handed back: %s", job.id, refusal, extra={"fields": job.log_fields})
-        elif answer:
-            why = log_text(json.loads(answer[5]))
-            log.warning("job %s is %s: %s", job.id, answer[0].decode(), why, extra={"fields": job.log_fields})
+        elif released and released.error:
+            log.warning(
+                "job %s is %s: %s", job.id, released.status, log_text(released.error), extra={"fields": job.log_fields}
+            )
         return True
 
     def _fail(self, ended: EndedJob, failure: Failure) -> None:
         job = ended.job
         log.warning("job %s failed: %s: %s", job.id, failure.type, failure.log_text, extra={"fields": job.log_fields})
-        self._release(ended, "failed", failure)
+        self._release(ended, How.FAILED, failure)
 
-    def _release(self, ended: EndedJob, how: str, failure: Failure, *hand_back: str | int | bytes) -> Any:
-        """End the job other than by success; return what release.lua answers."""
-        job = ended.job
-        arguments = (
-            *(self._worker_name, now_text(), how, job.id, job.execution),
-            *(failure.error, failure.packed_traceback, ended.began, ended.ended, ended.seconds),
-            *hand_back,
+    def _release(
+        self, ended: EndedJob, how: How, failure: Failure, hand_back: tuple[str | int | bytes, ...] = ()
+    ) -> Released | None:
+        """End the job other than by success."""
+        job, times = ended.job, (ended.began, ended.ended, ended.seconds)
+        arguments = release_arguments(
+            self._worker_name, how, job.id, job.execution, failure, times=times, hand_back=hand_back
         )
-        answer = self._connection.call(RELEASE, (), arguments)
-        if answer and answer[0] == b"failed" and answer[2]:
+        released = Released.of(self._connection.call(RELEASE, (), arguments))
+        if released and released.status == Status.FAILED.rq and released.must_tell_dependents:
             with suppress(Exception):  # the supervisor tries, too, and says what is wrong
                 self._retry(lambda: self._rq_fallback.enqueue_dependents(job.id))
-        return answer
+        return released
 
     def _retry(self, step: Callable[[], _Answer]) -> _Answer:
         """No outage costs a job its end: if there is no time left, the supervisor ends the job."""

@@ -8,7 +8,8 @@
 --       No job: all that the worker's record names. No job but an execution: what is prefetched after it, while it is
 --       what the record says that the worker runs.
 -- Answer: nothing if there was nothing to end; else {the job's new status, job, 1 if its dependents have to hear of it, id
---       of its request, how often it was handed back, the error that the job shows now (JSON, or empty)}. worker/scripts.py decodes it.
+--       of its request, how often it was handed back, the error that the job shows now (JSON, or empty)}.
+--       worker/release.py decodes it.
 local worker_name, now_text, how, job, job_execution, error, traceback, began, ended, seconds,
   reference, version, others, reason, foreign_ttl, foreign_error, foreign_traceback = unpack(ARGV)
 

@@ -50,12 +50,7 @@ local function fail(ending, queue, status, error)
   end
 end
 
--- `how`:
---   failed    the task raised, or was over a limit: tried again if the job has attempts left
---   lost      its process died: as failed, but a job that loses MAX_LOSSES processes is not tried again
---   stopped   somebody stopped the job
---   put_back  it did not begin, or has to make way: to the head of its queue, and no attempt is charged
---   foreign   its worker can't run it: handed back, and no attempt is charged; failed if no other could either
+-- `how`: see worker/release.py.
 -- Return the job's new status, how often it was handed back, and the error that the job shows now; false if the
 -- execution is no longer the job's own.
 local function release(ending)
@@ -63,14 +58,14 @@ local function release(ending)
   local key, queue, worker = job_key(id), queue_of(id), worker_key(ending.worker)
   if not take_away(id, queue, ending.execution, ending.worker) then return false end
   redis.call('PUBLISH', WAKE, id)
-  if redis.call('HEXISTS', key, STOP) == 1 and how ~= 'stopped' then how, error = 'stopped', STOPPED_ERROR end
+  if redis.call('HEXISTS', key, STOP) == 1 and how ~= HOW_STOPPED then how, error = HOW_STOPPED, STOPPED_ERROR end
 
   local is_over = false
-  if how == 'foreign' then
+  if how == HOW_HANDED_BACK then
     local times, is_expired = hand_back(id, queue, ending.foreign)
     if times then return RQ_SCHEDULED, times end
     if is_expired then error, ending.traceback, is_over = ending.foreign.error, ending.foreign.traceback, true end
-  elseif how == 'put_back' then
+  elseif how == HOW_REQUEUED then
     redis.call('HDEL', key, PROGRESS)
     enqueue(id, queue, 'LPUSH', ending.now_text)
     return RQ_QUEUED
@@ -78,13 +73,13 @@ local function release(ending)
 
   redis.call('HDEL', key, PROGRESS, STOP, FOREIGN)
   count_for_worker(worker, ending.seconds)
-  local losses = how == 'lost' and redis.call('HINCRBY', key, LOSSES, 1) or 0
+  local losses = how == HOW_LOST and redis.call('HINCRBY', key, LOSSES, 1) or 0
   local is_poison = losses >= MAX_LOSSES
   local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
-  if how ~= 'stopped' and not is_over and not is_poison and retries_left > 0 then
-    return retry(id, queue, retries_left, ending.now_text, error, how == 'lost'), 0, error
+  if how ~= HOW_STOPPED and not is_over and not is_poison and retries_left > 0 then
+    return retry(id, queue, retries_left, ending.now_text, error, how == HOW_LOST), 0, error
   end
-  local status = how == 'stopped' and RQ_STOPPED or RQ_FAILED
+  local status = how == HOW_STOPPED and RQ_STOPPED or RQ_FAILED
   if is_poison then error = POISON_ERROR end
   fail(ending, queue, status, error)
   return status, 0, error

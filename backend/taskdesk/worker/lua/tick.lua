@@ -77,7 +77,7 @@ end
 local function lose(worker, how, id, execution)
   local status, _, stored_error = release({worker = worker, now_text = now_text, how = how, id = id, execution = execution,
     error = lost_error, traceback = lost_traceback})
-  if status and how == 'lost' then
+  if status and how == HOW_LOST then
     lost[#lost + 1] = {id, redis.call('HGET', job_key(id), REQUEST) or '', stored_error}
   end
 end
@@ -86,8 +86,8 @@ local function take_over(worker)
   local key = worker_key(worker)
   local record = redis.call('HMGET', key, 'current_job', EXECUTION, 'queues', PREFETCHED)
   local current_job, execution, its_queues, prefetched = record[1], record[2], record[3], record[4]
-  if prefetched then lose(worker, 'put_back', string.match(prefetched, '^(.*):([^:]*)$')) end
-  if current_job and execution then lose(worker, 'lost', current_job, execution) end
+  if prefetched then lose(worker, HOW_REQUEUED, string.match(prefetched, '^(.*):([^:]*)$')) end
+  if current_job and execution then lose(worker, HOW_LOST, current_job, execution) end
   redis.call('ZREM', WORKERS, worker)
   redis.call('SREM', RQ_WORKERS, key)
   for queue in string.gmatch(its_queues or '', '[^,]+') do redis.call('SREM', queue_workers_key(queue), key) end
@@ -102,7 +102,7 @@ local function take_abandoned(queue)
     if not id or redis.call('EXISTS', job_key(id)) == 0 then
       redis.call('ZREM', wip, member)
     else
-      lose(redis.call('HGET', job_key(id), 'worker_name') or '', 'lost', id, execution)
+      lose(redis.call('HGET', job_key(id), 'worker_name') or '', HOW_LOST, id, execution)
     end
   end
 end

@@ -5,6 +5,7 @@ from __future__ import annotations
 from taskdesk.jobs.losses import PROCESS_HUNG
 from taskdesk.worker.exit_status import EXIT_FINISHED, EXIT_RECYCLE
 from taskdesk.worker.failure import Failure
+from taskdesk.worker.release import How
 from taskdesk.worker.shared.activity import Activity, RunningJob
 from taskdesk.worker.shared.meters import Row
 from taskdesk.worker.supervisor.job_control import JobControl
@@ -53,9 +54,9 @@ class ChildExit:
         if running := self._activity.read():
             self._settle_running(running, status)
         if self._signals.is_set:
-            self._settlement.release("put_back", None, None)
+            self._settlement.release(How.REQUEUED, None, None)
         elif self._unbegun_deaths >= MAX_UNBEGUN_DEATHS:
-            self._settlement.release("lost", Failure.of_loss(death_of(status)), None)
+            self._settlement.release(How.LOST, Failure.of_loss(death_of(status)), None)
             raise RuntimeError("the child dies before it begins anything")
 
     def _settle_running(self, running: RunningJob, status: int) -> None:
@@ -64,11 +65,11 @@ class ChildExit:
         loss = PROCESS_HUNG if ending and ending.failure.detail == PROCESS_HUNG.sentence else death_of(status)
         self._settlement.end_unconfirmed(loss, has_to_make_way=self._process.is_overdue)
         if running.is_refused and running.job_id != self._spared:  # once: it may be what kills the child
-            self._settlement.release("put_back", None, running)
+            self._settlement.release(How.REQUEUED, None, running)
             self._spared = running.job_id
         elif self._process.is_overdue:
             self._settlement.make_way(running)
         elif ending and ending.running.execution == running.execution:
             self._settlement.release(ending.how, ending.failure, running)
         else:
-            self._settlement.release("lost", Failure.of_loss(death_of(status)), running)
+            self._settlement.release(How.LOST, Failure.of_loss(death_of(status)), running)

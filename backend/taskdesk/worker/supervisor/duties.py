@@ -9,6 +9,7 @@ from rq.worker import BaseWorker
 
 from taskdesk.jobs.losses import KILL_COMMAND, TAKEN_AWAY
 from taskdesk.worker.failure import Failure
+from taskdesk.worker.release import How
 from taskdesk.worker.shared.activity import RunningJob
 from taskdesk.worker.supervisor.commands import Commands
 from taskdesk.worker.supervisor.heartbeat import Heartbeat, Verdict
@@ -62,7 +63,7 @@ class Duties:
             if command.name == "shutdown":
                 self._signals.is_set = True
             elif command.name == "kill-horse" and running:
-                self._control.kill(running, "lost", Failure.of_loss(KILL_COMMAND))
+                self._control.kill(running, How.LOST, Failure.of_loss(KILL_COMMAND))
             elif running and command.is_to_stop(running.job_id, running.execution):
                 self._control.stop(running)
 
@@ -79,7 +80,7 @@ class Duties:
         if running and verdict.job == b"stop":
             self._control.stop(running)
         elif running and verdict.job == b"drop":
-            self._control.kill(running, "lost", Failure.of_loss(TAKEN_AWAY))
+            self._control.kill(running, How.LOST, Failure.of_loss(TAKEN_AWAY))
 
     def _restore_record(self) -> None:
         redis = self._worker.connection

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from taskdesk.jobs.losses import PROCESS_HUNG, TIME_LIMIT
 from taskdesk.worker.failure import STOPPED, Failure
+from taskdesk.worker.release import How
 from taskdesk.worker.shared.activity import Activity, RunningJob
 from taskdesk.worker.supervisor.hang_detector import HangDetector
 from taskdesk.worker.supervisor.process import ChildProcess
@@ -21,9 +22,9 @@ log = logging.getLogger("worker")
 
 
 class Ending(NamedTuple):
-    """How a job is to end for which the child was killed. `how`: see lua/settle.lua."""
+    """How a job ends whose child was killed."""
 
-    how: str
+    how: How
     failure: Failure
     running: RunningJob
 
@@ -51,22 +52,22 @@ class JobControl:
         elif running and running.is_at_work and 0 < running.timeout < running.seconds - ALARM_GRACE_SECONDS:
             self.kill(
                 running,
-                "failed",
+                How.FAILED,
                 Failure.of_loss(TIME_LIMIT(seconds=running.timeout), "It did not react to its alarm."),
             )
         elif self._hang_detector.is_too_long(running, is_redis_away=is_redis_away):
             self._kill_hanging(running)
 
-    def kill(self, running: RunningJob, how: str, failure: Failure) -> None:
+    def kill(self, running: RunningJob, how: How, failure: Failure) -> None:
         """Kill the child if it is still running this job."""
         self._if_still_at_work(running, partial(self._kill, Ending(how, failure, running)))
 
     def stop(self, running: RunningJob) -> None:
         """Stop a job on request. If its function has ended, end it in Redis; its child's own report is then refused."""
         if running.is_at_work:
-            self.kill(running, "stopped", STOPPED)
+            self.kill(running, How.STOPPED, STOPPED)
         else:
-            self._settlement.release("stopped", STOPPED, running)
+            self._settlement.release(How.STOPPED, STOPPED, running)
 
     def revoke_if_long(self, running: RunningJob) -> None:
         """Put back what was prefetched during a job that turns out to be long."""
@@ -94,7 +95,7 @@ class JobControl:
                 return
             log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
             if running:
-                self.ending = Ending("lost", Failure.of_loss(PROCESS_HUNG), running)
+                self.ending = Ending(How.LOST, Failure.of_loss(PROCESS_HUNG), running)
             self._process.kill()
         self._hang_detector.begin()
 

@@ -29,6 +29,7 @@ from taskdesk.service.redis_errors import is_out_of_memory
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.job_data import reference_of
+from taskdesk.worker.release import UNKNOWN_TIMES, How, Released, release_arguments
 from taskdesk.worker.rq_fallback import RQFallback
 from taskdesk.worker.scripts import RELEASE, TICK
 from taskdesk.worker.settings import WorkerSettings
@@ -76,7 +77,7 @@ class Settlement:
         if ending and has_to_make_way:
             self.make_way(ending)
         elif ending:
-            self.release("lost", Failure.of_loss(loss), ending)
+            self.release(How.LOST, Failure.of_loss(loss), ending)
 
     def send_output(self, running: RunningJob) -> None:
         """Send what the job has printed and Redis does not have yet. If Redis is full, the job ends without it."""
@@ -91,35 +92,33 @@ class Settlement:
         """Requeue a job whose worker stops now. A job that is to run at most once fails instead."""
         task = self._task_of(running.job_id)
         if task and task.options.at_most_once:
-            self.release("failed", Failure.of_loss(WORKER_STOPPED), running)
+            self.release(How.FAILED, Failure.of_loss(WORKER_STOPPED), running)
         else:
-            self.release("put_back", None, running)
+            self.release(How.REQUEUED, None, running)
 
-    def release(self, how: str, failure: Failure | None, running: RunningJob | None) -> None:
-        """End the job that runs; without one, all that the worker's record names. `how`: see settle.lua."""
-        answer = RELEASE(
-            self._redis,
-            *(self._worker_name, now_text(), how),
-            *((running.job_id, running.execution) if running else ("", "")),
-            *((failure.error, failure.packed_traceback) if failure else ("", "")),
-            *((running.began, running.began + running.seconds, round(running.seconds, 6)) if running else ("", "", "")),
-        )
-        if not answer:
+    def release(self, how: How, failure: Failure | None, running: RunningJob | None) -> None:
+        """End the job that runs; without one, all that the worker's record names."""
+        job, times = ("", ""), UNKNOWN_TIMES
+        if running:
+            job = running.job_id, running.execution
+            times = running.began, running.began + running.seconds, round(running.seconds, 6)
+        arguments = release_arguments(self._worker_name, how, *job, failure, times=times)
+        released = Released.of(RELEASE(self._redis, *arguments))
+        if not released:
             if failure and running and running.is_at_work:
                 log.warning("job %s is no longer this worker's: %s", running.job_id, failure.log_text)
             return
-        status, job_id, request_id = (answer[n].decode() for n in (0, 1, 3))
-        extra = {"fields": job_fields(job_id, request_id)}
-        why = f": {_log_text(answer[5])}" if answer[5] else " again"
-        log.warning("job %s is %s%s", job_id, status, why, extra=extra)
-        if how in ("lost", "failed") and running:
-            self._count_failure(job_id, running.seconds)
-        if answer[2]:  # others wait for it
+        extra = {"fields": job_fields(released.job_id, released.request_id)}
+        why = f": {log_text(released.error)}" if released.error else " again"
+        log.warning("job %s is %s%s", released.job_id, released.status, why, extra=extra)
+        if how in (How.LOST, How.FAILED) and running:
+            self._count_failure(released.job_id, running.seconds)
+        if released.must_tell_dependents:
             self.tick()
 
     def revoke(self, running: RunningJob) -> None:
         """Put back what was prefetched during this job."""
-        RELEASE(self._redis, self._worker_name, now_text(), "put_back", "", running.execution, *[""] * 5)
+        RELEASE(self._redis, *release_arguments(self._worker_name, How.REQUEUED, "", running.execution))
 
     # What is due, and what lost workers have left
 

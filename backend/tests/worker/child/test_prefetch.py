@@ -93,7 +93,7 @@ def test_nothing_begins_that_was_given_back_while_redis_was_away(worker, submit,
     first, second = submit(2)
 
     def is_put_back(worker, job):
-        RELEASE(redis, worker.name, now_text(), "put_back", "", job.execution, *[""] * 5)
+        RELEASE(redis, worker.name, now_text(), "requeued", "", job.execution, *[""] * 5)
         fate.arm(0, CUT_BEFORE)
 
     worker.run([(is_put_back, True), (nothing, True), (nothing, True)], pace=SHORT)
