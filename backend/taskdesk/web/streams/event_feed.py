@@ -81,9 +81,7 @@ class EventFeed:
 
     def read(self) -> bool:
         """Read new events from Redis, and return True if there are any. Raises RedisError."""
-        if len(self._messages) > 2 * KEPT_MESSAGES:
-            self._first += len(self._messages) - KEPT_MESSAGES
-            del self._messages[:-KEPT_MESSAGES]
+        self._drop_oldest()
         before = self.end
         known, events = news_of(self._redis, self.job_id, self._last_id)
         if known is None:
@@ -100,6 +98,11 @@ class EventFeed:
                 self._add("state", {"status": self.status})
             self._end({"status": self.status})
         return self.over or self.end > before
+
+    def _drop_oldest(self) -> None:
+        if len(self._messages) > 2 * KEPT_MESSAGES:
+            self._first += len(self._messages) - KEPT_MESSAGES
+            del self._messages[:-KEPT_MESSAGES]
 
     def heartbeat(self) -> bytes:
         """Return a heartbeat. It is not an event of the job, so it has no id."""

@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 
 from redis import Redis
 from redis.exceptions import RedisError
 
-from taskdesk.jobs.errors import TooManyStreams
 from taskdesk.jobs.jobs import Jobs
-from taskdesk.web.metrics.process_metrics import OPEN_STREAMS
 from taskdesk.web.streams.event_feed import EventFeed, Listener
 from taskdesk.web.streams.job_notifier import RECONNECT_SECONDS, JobNotifier
+from taskdesk.web.streams.stream_limit import StreamLimit
 from taskdesk.web.streams.watcher import Watcher
 
 HEARTBEAT_SECONDS = 15.0
@@ -40,38 +38,24 @@ class EventStreams:
         self._redis = redis
         self._jobs = jobs
         self._notifier = notifier
-        self._most = most
-        self._most_per_client = most_per_client
+        self._limit = StreamLimit(most, most_per_client)
         self._heartbeat = heartbeat
-        self._lock = threading.Lock()  # for the fields below; never held during a call to Redis
-        self._clients: Counter[str] = Counter()
-        self._count = 0
+        self._lock = threading.Lock()  # for the feeds and their watchers; never held during a call to Redis
         self._feeds: dict[str, EventFeed] = {}
 
     def __len__(self) -> int:
-        return self._count
+        return self._limit.count
 
     def open(self, job_id: str, last_id: str, client: str, is_allowed: Callable[[], bool] | None = None) -> Watcher:
         """Watch a job as long as `is_allowed`, which is called at each heartbeat and must need no round trip.
 
         Raises TooManyStreams, JobNotFound, JobExpired, RedisError.
         """
-        self._admit(client)
+        self._limit.enter(client)
         try:
-            with self._lock:
-                if feed := self._feeds.get(job_id):
-                    return self._join(feed, last_id, client, is_allowed)
-            self._jobs.get(job_id)
-            fresh = EventFeed(self._redis, self._jobs, job_id)
-            fresh.read()
-            with self._lock:  # another request may have been faster
-                feed = fresh if fresh.over else self._feeds.setdefault(job_id, fresh)
-                watcher = self._join(feed, last_id, client, is_allowed)
-            if feed is fresh and not fresh.over:
-                threading.Thread(target=self._run, args=(fresh,), name=f"feed {job_id}", daemon=True).start()
-            return watcher
+            return self._watch(job_id, last_id, client, is_allowed)
         except Exception:
-            self._dismiss(client)
+            self._limit.leave(client)
             raise
 
     def close(self) -> None:
@@ -82,23 +66,19 @@ class EventStreams:
             for watcher in _in_turns(feed.watchers):
                 watcher.close()
 
-    def _admit(self, client: str) -> None:
+    def _watch(self, job_id: str, last_id: str, client: str, is_allowed: Callable[[], bool] | None) -> Watcher:
         with self._lock:
-            if self._count >= self._most:
-                raise TooManyStreams(f"This process has reached its limit of {self._most:,} event streams.")
-            if self._clients[client] >= self._most_per_client:
-                raise TooManyStreams(f"You have {self._most_per_client:,} event streams open: close one first.")
-            self._count += 1
-            self._clients[client] += 1
-        OPEN_STREAMS.inc()
-
-    def _dismiss(self, client: str) -> None:
-        with self._lock:
-            self._count -= 1
-            self._clients[client] -= 1
-            if not self._clients[client]:
-                del self._clients[client]
-        OPEN_STREAMS.dec()
+            if feed := self._feeds.get(job_id):
+                return self._join(feed, last_id, client, is_allowed)
+        self._jobs.get(job_id)
+        fresh = EventFeed(self._redis, self._jobs, job_id)
+        fresh.read()
+        with self._lock:  # another request may have been faster
+            feed = fresh if fresh.over else self._feeds.setdefault(job_id, fresh)
+            watcher = self._join(feed, last_id, client, is_allowed)
+        if feed is fresh and not fresh.over:
+            threading.Thread(target=self._run, args=(fresh,), name=f"feed {job_id}", daemon=True).start()
+        return watcher
 
     def _join(self, feed: EventFeed, last_id: str, client: str, is_allowed: Callable[[], bool] | None) -> Watcher:
         watcher = Watcher(feed, last_id, client, self._heartbeat, self._leave, is_allowed)
@@ -112,7 +92,7 @@ class EventStreams:
             if not feed.watchers:
                 self._forget(feed)
                 feed.news.set()
-        self._dismiss(watcher.client)
+        self._limit.leave(watcher.client)
 
     def _forget(self, feed: EventFeed) -> None:
         if self._feeds.get(feed.job_id) is feed:

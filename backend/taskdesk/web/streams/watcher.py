@@ -127,6 +127,14 @@ class Watcher:
             self.done = True
             return self._farewell
         over = self.feed.over  # read before the messages: a feed that is over gets no more
+        if text := self._take_messages():
+            return text
+        if over and not self.done:
+            self.done = True
+            return self.feed.last_words
+        return b""
+
+    def _take_messages(self) -> bytes:
         while not self.done and self._next < self.feed.end:
             try:
                 text, self._next = self.feed.take(self._next, self._joined)
@@ -136,9 +144,6 @@ class Watcher:
                 return b""
             if text:
                 return text
-        if over and not self.done:
-            self.done = True
-            return self.feed.last_words
         return b""
 
     def _has_gone(self, connection: socket.socket) -> bool:
