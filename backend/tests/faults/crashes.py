@@ -22,7 +22,6 @@ from taskdesk.worker.child.loop import Child
 from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.failure import Failure
-from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.worker import TaskWorker
 
@@ -173,7 +172,7 @@ class Supervisor(TaskWorker):
         self._control.begin()
         child = assemble(
             *(self._settings, self._registry, self._store, self.connection),
-            SharedMemory(self._activity, self._meters, self._output, self._foreign),
+            self._shared,
             worker_name=self.name,
             folder=self._folder.path / "job",
             burst=True,

@@ -20,6 +20,7 @@ from taskdesk.worker.rq_fallback import RQFallback, _Worker
 from taskdesk.worker.scripts import CYCLE, RELEASE
 from taskdesk.worker.shared.activity import Activity
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
+from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.shared.meters import Meters
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 from taskdesk.worker.supervisor.heartbeat import Heartbeat
@@ -204,13 +205,9 @@ def test_a_job_that_others_wait_for_counts_too(redis, run_worker, ended, registr
 
 @pytest.fixture
 def settlement(redis, worker_settings, registry):
-    return Settlement(
-        *(redis, "one", worker_settings, registry),
-        activity=Activity(worker_settings.queues),
-        output=OutputBuffer(),
-        meters=Meters(registry.tasks, 1).rows[0],
-        foreign=ForeignJobs(registry),
-    )
+    meters = Meters(registry.tasks, 1).rows[0]
+    shared = SharedMemory(Activity(worker_settings.queues), meters, OutputBuffer(), ForeignJobs(registry))
+    return Settlement(redis, "one", worker_settings, registry, shared)
 
 
 @pytest.fixture

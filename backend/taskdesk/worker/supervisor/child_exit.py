@@ -6,8 +6,8 @@ from taskdesk.jobs.losses import PROCESS_HUNG
 from taskdesk.worker.exit_status import EXIT_FINISHED, EXIT_RECYCLE
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.release import How
-from taskdesk.worker.shared.activity import Activity, RunningJob
-from taskdesk.worker.shared.meters import Row
+from taskdesk.worker.shared.activity import RunningJob
+from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.settlement import Settlement, death_of
@@ -20,16 +20,14 @@ class ChildExit:
     def __init__(
         self,
         process: ChildProcess,
-        activity: Activity,
-        meters: Row,
+        shared: SharedMemory,
         *,
         control: JobControl,
         settlement: Settlement,
         signals: StopSignals,
     ):
         self._process = process
-        self._activity = activity
-        self._meters = meters
+        self._activity, self._meters = shared.activity, shared.meters
         self._control = control
         self._settlement = settlement
         self._signals = signals

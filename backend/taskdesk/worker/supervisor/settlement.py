@@ -33,10 +33,8 @@ from taskdesk.worker.release import UNKNOWN_TIMES, How, Released, release_argume
 from taskdesk.worker.rq_fallback import RQFallback
 from taskdesk.worker.scripts import RELEASE, TICK
 from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.shared.activity import Activity, RunningJob
-from taskdesk.worker.shared.foreign_jobs import ForeignJobs
-from taskdesk.worker.shared.meters import Row
-from taskdesk.worker.shared.output_buffer import OutputBuffer
+from taskdesk.worker.shared.activity import RunningJob
+from taskdesk.worker.shared.memory import SharedMemory
 
 DEPENDENTS_SECONDS = 1.0  # of one tick, and a slice; then the rest waits for the next tick
 MORE_IS_DUE = 2  # an answer of tick.lua
@@ -51,20 +49,13 @@ class Settlement:
         worker_name: str,
         settings: WorkerSettings,
         registry: TaskRegistry,
-        *,
-        activity: Activity,
-        output: OutputBuffer,
-        meters: Row,
-        foreign: ForeignJobs,
+        shared: SharedMemory,
     ):
         self._redis = redis
         self._worker_name = worker_name
         self._queues = settings.queues
         self._registry = registry
-        self._activity = activity
-        self._output = output
-        self._meters = meters
-        self._foreign = foreign
+        self._activity, self._meters, self._output, self._foreign = shared
         self._statistics = StatisticsWriter(redis)
         self._rq_fallback = RQFallback(redis, worker_name, settings)
         self._dependents: Iterator[None] | None = None  # the slices of failed jobs that are left to do

@@ -11,8 +11,7 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from taskdesk.service.redis_errors import READ_ONLY, code_of, is_passing
-from taskdesk.worker.shared.activity import Activity
-from taskdesk.worker.shared.meters import Row
+from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.supervisor.duties import Duties
 from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
@@ -29,8 +28,7 @@ class Watch:
     def __init__(
         self,
         process: ChildProcess,
-        activity: Activity,
-        meters: Row,
+        shared: SharedMemory,
         redis: Redis,
         *,
         control: JobControl,
@@ -39,8 +37,7 @@ class Watch:
         stop_grace: float,
     ):
         self._process = process
-        self._activity = activity
-        self._meters = meters
+        self._activity, self._meters = shared.activity, shared.meters
         self._redis = redis
         self._control = control
         self._duties = duties

@@ -82,32 +82,29 @@ class TaskWorker(BaseWorker):
         self.hostname, self.pid = socket.gethostname(), os.getpid()
         self._settings = settings
         self._registry = registry
-        self._meters = meters = meters or Meters(registry.tasks, 1).rows[0]
         self._store = FolderStore(settings.data_dir / "artifacts")
         self._folder = OwnFolder()
-        self._activity = activity = Activity(settings.queues)
-        self._output = output = OutputBuffer()
-        self._foreign = foreign = ForeignJobs(registry)
+        meters = meters or Meters(registry.tasks, 1).rows[0]
+        self._shared = shared = SharedMemory(Activity(settings.queues), meters, OutputBuffer(), ForeignJobs(registry))
+        self._activity, self._meters = shared.activity, shared.meters
         self._signals = signals = StopSignals()
         self._process = process = self.process_class()
         self._commands = Commands(redis, self.pubsub_channel_name)
-        self._settlement = settlement = Settlement(
-            redis, self.name, settings, registry, activity=activity, output=output, meters=meters, foreign=foreign
-        )
-        self._control = control = JobControl(process, activity, settlement)
-        self._exit = ChildExit(process, activity, meters, control=control, settlement=settlement, signals=signals)
+        self._settlement = settlement = Settlement(redis, self.name, settings, registry, shared)
+        self._control = control = JobControl(process, shared.activity, settlement)
+        self._exit = ChildExit(process, shared, control=control, settlement=settlement, signals=signals)
         self._duties = Duties(
             self,
             process,
             control=control,
             commands=self._commands,
-            heartbeat=Heartbeat(redis, self.name, activity),
+            heartbeat=Heartbeat(redis, self.name, shared.activity),
             settlement=settlement,
             housekeeping=Housekeeping(self, registry.catalog, Sweeper(redis, self._store, settings)),
             signals=signals,
         )
         self._watch = Watch(
-            *(process, activity, meters, redis),
+            *(process, shared, redis),
             control=control,
             duties=self._duties,
             signals=signals,
@@ -174,7 +171,7 @@ class TaskWorker(BaseWorker):
 
     def _fork(self, burst: bool) -> None:
         self._activity.clear()
-        self._output.clear()
+        self._shared.output.clear()
         self._process.fork(partial(self._run_child, burst, os.getpid()))
 
     def _run_child(self, burst: bool, supervisor: int) -> int:
@@ -182,7 +179,7 @@ class TaskWorker(BaseWorker):
         child = assemble(
             *(self._settings, self._registry, self._store),
             connect_with_timeout(self._settings.redis_url.get_secret_value(), timeout=5),
-            SharedMemory(self._activity, self._meters, self._output, self._foreign),
+            self._shared,
             worker_name=self.name,
             folder=self._folder.path / "job",
             burst=burst,
