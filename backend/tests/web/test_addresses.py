@@ -1,4 +1,4 @@
-"""Addresses that try to get out of where they belong, on the server as it is shipped: they lead nowhere."""
+"""Addresses that try to leave their folder or site lead nowhere, on the server as it is shipped."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ TRICKS = [
 
 
 def get(port: int, path: str) -> tuple[int, bytes]:
-    """Status and answer, of an address that no library has put in order."""
+    """Return status and answer for an address that no library has normalized."""
     with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode("latin-1"))
         answer = client.makefile("rb").read()
@@ -52,7 +52,7 @@ def get(port: int, path: str) -> tuple[int, bytes]:
 
 
 @pytest.mark.parametrize("trick", TRICKS)
-def test_it_leads_nowhere(stack, trick):
+def test_the_address_leads_nowhere(stack, trick):
     for place in PLACES:
         status, answer = get(stack.port, place + trick)
 
@@ -63,7 +63,7 @@ def test_it_leads_nowhere(stack, trick):
 
 
 @pytest.mark.parametrize("path", ["//evil.example/jobs", "///jobs", "//jobs", "/%2fevil.example/..", "/\\evil.example"])
-def test_it_leads_to_no_other_site(stack, path):
+def test_the_address_leads_to_no_other_site(stack, path):
     status, answer = get(stack.port, path)
 
     assert status in (400, 404)

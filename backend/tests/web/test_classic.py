@@ -123,7 +123,7 @@ ERROR = {"type": "ValueError", "title": "Value error", "detail": "The number is 
         ("stopped", {}, "REVOKED", None),
     ],
 )
-def test_every_status_has_its_word_of_celery(client, put, status, fields, word, result):
+def test_every_status_has_celerys_word(client, put, status, fields, word, result):
     assert client.get(f"/status/{put(status, **fields)}").json == {"status": word, "result": result}
 
 
@@ -247,7 +247,7 @@ def test_the_routes_are_off_in_prod_unless_they_are_asked_for(redis_url, tmp_pat
     assert not WebSettings(_env_file=None, **prod).classic_routes
 
 
-def test_a_wrong_setting_that_this_one_follows_is_named_alone():
+def test_if_the_setting_that_the_default_follows_is_wrong_only_that_one_is_named():
     with pytest.raises(SettingsError) as error:
         load(WebSettings, env="production")
 

@@ -1,4 +1,4 @@
-"""The wire: texts are compressed where that gains something, and a static file is asked for once."""
+"""Text is compressed where that gains something, and a browser loads a static file once."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ GZIP = {"Accept-Encoding": "gzip, br"}
 
 @pytest.fixture
 def client(web_settings, registry):
-    """One that takes the answers as they are."""
+    """A client that does not decompress answers."""
     return create_app(web_settings).test_client()
 
 
-def test_a_page_is_compressed_for_who_takes_that(client):
+def test_a_page_is_compressed_for_a_client_that_accepts_gzip(client):
     plain, small = client.get("/"), client.get("/", headers=GZIP)
 
     assert small.headers["Content-Encoding"] == "gzip"
@@ -31,19 +31,19 @@ def test_a_page_is_compressed_for_who_takes_that(client):
 
 
 @pytest.mark.parametrize("accepted", ["", "br", "gzip;q=0", "identity"])
-def test_who_does_not_take_gzip_gets_none(client, accepted):
+def test_a_client_that_does_not_accept_gzip_gets_none(client, accepted):
     for path in ("/", client.get("/").text.split('rel="stylesheet" href="')[1].split('"')[0]):
         assert "Content-Encoding" not in client.get(path, headers={"Accept-Encoding": accepted}).headers
 
 
-def test_what_is_short_is_left_as_it_is(client):
+def test_a_short_answer_is_not_compressed(client):
     answer = client.get("/version", headers=GZIP)
 
     assert len(answer.data) < 1024
     assert not {"Content-Encoding", "Vary"} & set(answer.headers.keys())
 
 
-def test_what_is_compressed_has_a_weak_tag_and_is_not_sent_again(client):
+def test_a_compressed_page_has_a_weak_tag_and_is_not_sent_again(client):
     document = client.get("/api/v1/openapi.json", headers=GZIP)
     again = client.get("/api/v1/openapi.json", headers={**GZIP, "If-None-Match": document.headers["ETag"]})
 

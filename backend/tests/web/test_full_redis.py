@@ -12,12 +12,12 @@ ECHO = "/api/v1/tasks/echo/jobs"
 
 @pytest.fixture
 def may_take(redis):
-    """Set Redis's limit of memory so that its data may take so many bytes more."""
+    """Set Redis's memory limit so that its data may take so many more bytes."""
     yield lambda size: redis.config_set("maxmemory", Memory.of(redis.info("memory")).used + size)
     redis.config_set("maxmemory", 0)
 
 
-def test_of_a_full_redis_many_jobs_are_deleted_at_once_until_it_takes_new_ones(client, may_take):
+def test_many_jobs_of_a_full_redis_are_deleted_at_once_until_it_accepts_new_ones(client, may_take):
     count = 0
     may_take(8 * MB)
     while client.post(f"{ECHO}:batch?queue=low", json={"inputs": [{"text": "a" * 100_000}] * 8}).status_code == 202:

@@ -1,4 +1,4 @@
-"""The names that the desk answers to: a page of another site must not reach it by a name of its own."""
+"""The host names that the web answers to: a page of another site must not reach it by a name of its own."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def client(web_settings, registry):
         ("GET", "/nothing"),
     ],
 )
-def test_every_way_in_asks_for_the_name(client, redis, method, path):
+def test_every_route_checks_the_host(client, redis, method, path):
     options = {"json": {"text": "a"}} if method == "POST" else {}
 
     answer = client.open(path, method=method, base_url="http://evil.example:5000", **options)
@@ -77,7 +77,7 @@ def test_every_way_in_asks_for_the_name(client, redis, method, path):
     assert redis.exists("taskdesk:jobs") == 0
 
 
-def test_what_a_proxy_is_said_to_have_been_asked_for_is_no_name_of_ours(client):
+def test_a_forwarded_host_is_not_trusted_without_a_proxy(client):
     forwarded = {"X-Forwarded-Host": "localhost", "Forwarded": "host=localhost"}
 
     assert client.get("/", base_url="http://evil.example", headers=forwarded).status_code == 421
@@ -85,6 +85,6 @@ def test_what_a_proxy_is_said_to_have_been_asked_for_is_no_name_of_ours(client):
 
 
 @pytest.mark.parametrize("name", ["https://desk.example.org", "desk.example.org:443", "*", "a b"])
-def test_what_is_no_name_is_no_setting(name):
+def test_a_setting_that_is_no_host_name_is_refused(name):
     with pytest.raises(ValidationError):
         WebSettings(trusted_hosts=f"localhost,{name}", _env_file=None)

@@ -60,7 +60,7 @@ def test_nobody_listens_and_a_token_can_not_be_looked_up(tmp_path, headers):
 
 
 def test_redis_hangs(tmp_path):
-    """As it does when its machine is stopped: connections are taken, and nobody answers."""
+    """As when its machine is stopped: it accepts connections and does not answer."""
     with socket.create_server(("127.0.0.1", 0)) as black_hole:
         app = application(black_hole.getsockname()[1], tmp_path)
         failures: list[AssertionError] = []
@@ -113,7 +113,7 @@ def post_away(client, redis_server):
 
 
 @pytest.mark.parametrize("code", ["READONLY", "BUSY", "NOAUTH"])
-def test_a_redis_that_takes_nothing_now_is_away(client, redis_url, code):
+def test_a_redis_that_refuses_commands_for_now_counts_as_away(client, redis_url, code):
     assert client.get("/api/v1/tasks/echo").status_code == 200  # it has to be asked once
     with Redis.from_url(redis_url, single_connection_client=True) as operator, refusing(operator, code):
         answer = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
@@ -122,7 +122,7 @@ def test_a_redis_that_takes_nothing_now_is_away(client, redis_url, code):
     assert client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}).status_code == 202
 
 
-def test_what_redis_will_never_take_is_a_bug(web_settings, redis):
+def test_a_command_that_redis_will_never_accept_is_a_bug(web_settings, redis):
     redis.set(JOBS, "no sorted set")
 
     answer = create_app(web_settings).test_client().get("/api/v1/jobs")

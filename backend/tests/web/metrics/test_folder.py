@@ -1,4 +1,4 @@
-"""Several web processes on one socket: their counts are added up."""
+"""The metrics of several web processes on one socket are added up."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.web.metrics.test_metrics import Figures
 
 @pytest.fixture
 def processes(redis_url, tmp_path):
-    """Real web processes, two on one socket."""
+    """Two real web processes on one socket."""
     stack = Stack(redis_url, tmp_path, WEB_PROCESSES="2")
     stack.start("server")
     wait_until(stack.answers)
@@ -35,7 +35,7 @@ def _web_pids(stack: Stack) -> set[str]:
 
 
 def _metrics_folders(stack: Stack) -> list[Path]:
-    """The folder in which they count, while it is there."""
+    """The folder of their counts, while it exists."""
     return list(Path("/dev/shm").glob(f"taskdesk-metrics-{stack.processes['server'].pid}-*"))
 
 

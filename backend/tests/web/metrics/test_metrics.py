@@ -1,4 +1,4 @@
-"""What `/metrics` says, and what it costs."""
+"""`/metrics`: its samples, and its cost."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
 
 class Figures(dict):
-    """Value by sample; a sample is its name and the values of its labels, in the order of the labels' names."""
+    """Values by sample: its name and the values of its labels, in the order of the labels' names."""
 
     def __init__(self, text: str):
         self.families = list(text_string_to_metric_families(text))
@@ -94,7 +94,7 @@ def test_the_wait_of_the_job_at_the_head_is_shown(scrape, submit, redis):
     assert figures["rq_queue_oldest_seconds", "low"] == 0
 
 
-def test_a_head_that_has_no_job_any_more_harms_nobody(scrape, redis, registry):
+def test_a_queue_whose_head_has_no_job_anymore_is_shown(scrape, redis, registry):
     redis.rpush("rq:queue:low", "gone")
 
     figures = scrape()
@@ -187,7 +187,7 @@ def test_while_redis_is_away_the_requests_are_still_counted(tmp_path):
     assert not [series for series in figures if series[0].startswith("rq_")]
 
 
-def test_a_redis_that_is_silent_is_said_within_a_second(client, redis_server, scrape):
+def test_a_silent_redis_is_reported_within_a_second(client, redis_server, scrape):
     assert scrape()["taskdesk_redis_up",] == 1
     client.application.extensions["desk"].catalog._current = None
     os.kill(redis_server.process.pid, signal.SIGSTOP)
@@ -210,14 +210,14 @@ def test_open_streams_are_a_gauge(scrape):
 
 
 def documented(prefix: str, but: str = "-") -> set[tuple[str, str, frozenset[str]]]:
-    """Name, type and labels of the metrics that docs/metrics.md has: those that begin so, `but` not so."""
+    """Name, type and labels of the metrics in docs/metrics.md that begin with `prefix` and not with `but`."""
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", METRICS_PAGE, re.MULTILINE)
     named = [row for row in rows if row[0].startswith(prefix) and not row[0].startswith(but)]
     return {(name, kind, frozenset(re.findall(r"`(\w+)`", labels))) for name, kind, labels in named}
 
 
 def shown(figures: Figures) -> set[tuple[str, str, frozenset[str]]]:
-    """As `documented`, of a scrape."""
+    """Name, type and labels of the metrics of a scrape."""
     found = set()
     for family in figures.families:
         labels = {name for sample in family.samples for name in sample.labels} - {"le"}

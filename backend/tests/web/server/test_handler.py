@@ -22,7 +22,7 @@ GET = "GET {} HTTP/1.1\r\nHost: here\r\n\r\n"
 
 @pytest.fixture
 def talk(serve, echo):
-    """Send packets on one connection each, at the same time; the packets that come back, by connection."""
+    """Send each packet on its own connection, at the same time; return the packets received, by connection."""
     server = serve(echo)
 
     def talk(*packets):
@@ -89,7 +89,7 @@ def test_a_connection_stays_open_if_the_client_wants_it(connect, version, asked,
         assert client.read() == b""
 
 
-def test_a_client_that_asks_first_is_told_to_send_when_the_body_is_read(connect):
+def test_a_client_that_expects_100_is_told_to_continue_when_the_body_is_read(connect):
     client = connect().send("POST / HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
 
     assert client.socket.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -97,7 +97,7 @@ def test_a_client_that_asks_first_is_told_to_send_when_the_body_is_read(connect)
     client.send(GET.format("/")).answer()
 
 
-def test_a_client_that_asks_first_and_is_refused_need_not_send(connect):
+def test_a_client_that_expects_100_and_is_refused_need_not_send(connect):
     client = connect().send("POST /unread HTTP/1.1\r\nHost: here\r\nContent-Length: 4\r\nExpect: 100-continue\r\n\r\n")
 
     assert b"\r\nConnection: close\r\n" in client.read()
@@ -121,14 +121,14 @@ def test_a_large_body_that_nobody_reads_ends_the_connection_and_its_sender_sees_
     assert len(seen) == 1
 
 
-def test_no_more_than_a_bounded_part_of_such_a_body_is_taken(connect, monkeypatch):
+def test_only_a_bounded_part_of_an_unread_body_is_received(connect, monkeypatch):
     monkeypatch.setattr(connection, "LINGER_BYTES", 1_000_000)
     monkeypatch.setattr(connection, "LINGER_SECONDS", 3600)
 
     assert sends_until_cut_off(connect())
 
 
-def test_such_a_body_is_taken_for_a_short_time_only(connect, monkeypatch):
+def test_an_unread_body_is_received_for_a_short_time_only(connect, monkeypatch):
     monkeypatch.setattr(connection, "LINGER_BYTES", 10**12)
     monkeypatch.setattr(connection, "LINGER_SECONDS", 0.1)
 
@@ -136,7 +136,7 @@ def test_such_a_body_is_taken_for_a_short_time_only(connect, monkeypatch):
 
 
 def sends_until_cut_off(client):
-    """Whether a client that never stops to send is made to."""
+    """Return True if the server cuts off a client that never stops sending."""
     client.send(POST.format("/unread", 10**12, ""))
     with gevent.Timeout(15, False):
         with suppress(OSError):
@@ -172,7 +172,7 @@ def test_an_error_of_the_application_ends_the_connection_with_500(serve, seen, c
     assert "a bug" in capsys.readouterr().err
 
 
-def test_the_handler_is_named_by_no_one(connect):
-    """What serves is nobody's business."""
+def test_no_header_names_the_server(connect):
+    """Its name and version would only help attackers."""
     assert b"\r\nserver:" not in connect().send(GET.format("/")).answer().lower()
     assert Handler.protocol_version == "HTTP/1.1"

@@ -1,4 +1,4 @@
-"""What proxies say of a request is believed of as many as the settings name, and of nobody else."""
+"""Forwarded headers are trusted from as many proxies as the settings name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_a_form_leads_to_a_page_under_the_prefix(behind):
     assert sent.location.startswith("/at/desk/jobs/")
 
 
-def test_the_client_is_whom_the_last_proxy_names(behind, caplog):
+def test_the_client_is_the_one_that_the_last_proxy_names(behind, caplog):
     caplog.set_level(logging.INFO)
 
     behind.get("/healthz", headers=FORWARDED)
@@ -36,7 +36,7 @@ def test_the_client_is_whom_the_last_proxy_names(behind, caplog):
     assert [record.fields["client"] for record in caplog.records if record.msg == "request"] == ["192.0.2.2"]
 
 
-def test_without_proxies_nothing_of_it_is_believed(client, caplog):
+def test_without_proxies_no_forwarded_header_is_trusted(client, caplog):
     caplog.set_level(logging.INFO)
 
     sent = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}, headers=FORWARDED)

@@ -1,4 +1,4 @@
-"""The head of a request: what reaches the application, and what is refused before it does."""
+"""The head of a request: what reaches the application, and what the server refuses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_request_reaches_the_application_with_its_fields(connect, seen):
     assert (environ["HTTP_COOKIE"], environ["REMOTE_ADDR"]) == ("a=1; b=2", "127.0.0.1")
 
 
-def test_length_and_type_of_the_body_are_no_fields_of_http(connect, seen):
+def test_length_and_type_of_the_body_have_no_prefix(connect, seen):
     connect().send(request("POST / HTTP/1.1", HOST + "Content-Length: 1\r\nContent-Type: a/b\r\n", "a")).answer()
 
     assert (seen[0]["CONTENT_LENGTH"], seen[0]["CONTENT_TYPE"]) == ("1", "a/b")
@@ -39,7 +39,7 @@ def test_a_field_whose_name_could_be_taken_for_another_is_left_out(connect, seen
     assert not [key for key in seen[0] if "FORWARDED" in key]
 
 
-def test_a_whole_address_is_split(connect, seen):
+def test_an_absolute_address_is_split(connect, seen):
     for line in ("GET http://HERE/a?b HTTP/1.1", "GET http://here?b HTTP/1.1"):
         connect().send(request(line)).answer()
 
@@ -130,7 +130,7 @@ def test_it_is_refused_with_a_problem_and_the_connection_ends(connect, seen, tex
     assert seen == []
 
 
-def test_as_many_fields_and_bytes_as_are_allowed_are_taken(connect, seen):
+def test_a_head_at_the_limits_is_accepted(connect, seen):
     many = HOST + "".join(f"X-{n}: a\r\n" for n in range(MAX_FIELDS - 1))
     large = HOST + f"X: {'a' * (MAX_HEAD_BYTES - len(HOST) - 7)}\r\n"
     line = f"GET /{'a' * (MAX_LINE_BYTES - 16)} HTTP/1.1"

@@ -1,4 +1,4 @@
-"""Slow clients: each phase of a request has its time, and who takes longer is sent away; who is only slow is served."""
+"""Slow clients: each phase of a request has its time limit; a client that is slow but steady is served."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ POST = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n"
 
 @pytest.fixture
 def limit(monkeypatch):
-    """Set limits, those that are not named to an hour."""
+    """Set these limits, and all others to an hour."""
 
     def limit(**limits):
         for name in ("IDLE_SECONDS", "HEAD_SECONDS", "BODY_SECONDS", "SEND_SECONDS"):
@@ -30,7 +30,7 @@ def limit(monkeypatch):
 
 
 def drip(client, text, pause=0.05):
-    """Send byte after byte, until the server has enough of it."""
+    """Send byte after byte until the server closes the connection."""
     for byte in text.encode():
         try:
             client.send(bytes([byte]))
@@ -86,7 +86,7 @@ def test_a_body_that_does_not_come_is_answered_with_a_problem(serve, connect, we
     assert b"\r\nConnection: close\r\n" in answer
 
 
-def test_a_body_that_comes_slowly_but_steadily_is_taken(connect, limit):
+def test_a_body_that_arrives_slowly_but_steadily_is_accepted(connect, limit):
     limit(BODY_SECONDS=0.5, BODY_BYTES_PER_SECOND=20)  # a byte gives 0.05 seconds more
     client = connect().send(POST.format("/", 100))
 
@@ -107,7 +107,7 @@ def test_a_body_that_comes_byte_by_byte_is_cut_off(connect, limit):
     dripping.kill()
 
 
-def test_the_application_has_the_time_that_it_takes(serve, connect, limit):
+def test_the_application_has_no_time_limit(serve, connect, limit):
     limit(HEAD_SECONDS=0.1, BODY_SECONDS=0.1, SEND_SECONDS=0.1)
 
     def slow(environ, start_response):
@@ -130,7 +130,7 @@ LARGE = 20_000_000  # bytes: more than the system keeps for a connection
 
 @pytest.fixture
 def large(serve):
-    """A server of one large answer."""
+    """A server with one large answer."""
 
     def application(environ, start_response):
         start_response("200 OK", [("Content-Length", str(LARGE))])
@@ -163,7 +163,7 @@ def test_a_client_that_reads_slowly_is_sent_all(large, connect, limit):
     assert time.monotonic() - began > 0.5
 
 
-def test_an_event_stream_has_no_end_in_time(serve, connect, web_settings, redis, limit):
+def test_an_event_stream_has_no_time_limit(serve, connect, web_settings, redis, limit):
     limit(IDLE_SECONDS=0.1, HEAD_SECONDS=0.1, SEND_SECONDS=0.1)
     redis.hset("rq:job:a-job", mapping={"status": "started", "data": '["tests.sample_tasks.echo", null, [], {}]'})
     client = connect(serve(create_app(web_settings)))

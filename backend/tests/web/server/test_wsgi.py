@@ -1,4 +1,4 @@
-"""The server: who is one too many is told so, and a stop loses no answer."""
+"""The server: a connection over the limit is refused, and a stop loses no answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GET = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"
 POST = "POST {} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{}"
 
 
-def test_a_connection_too_many_is_told_to_come_again(connect, monkeypatch, seen):
+def test_a_connection_over_the_limit_is_told_to_come_again(connect, monkeypatch, seen):
     monkeypatch.setattr(wsgi, "MAX_CONNECTIONS", 2)
     first, second = (connect().send(GET.format("/")) for _ in range(2))
     first.answer(), second.answer()
@@ -46,7 +46,7 @@ def test_there_is_room_again_when_a_connection_ends(connect, monkeypatch):
     wait_for(lambda: connect().send(GET.format("/")).answer().startswith(b"HTTP/1.1 200 "))
 
 
-def test_the_last_files_of_the_process_are_not_for_connections(serve, echo, connect, monkeypatch):
+def test_connections_leave_some_files_of_the_process_free(serve, echo, connect, monkeypatch):
     monkeypatch.setattr(wsgi, "SPARE_FILES", 10**9)
 
     answer = connect(serve(echo)).send(GET.format("/")).read()
@@ -56,7 +56,7 @@ def test_the_last_files_of_the_process_are_not_for_connections(serve, echo, conn
 
 @pytest.fixture
 def running(redis):
-    """A job that runs; the path of its events."""
+    """Start a job, and return the path of its events."""
     redis.hset("rq:job:a-job", mapping={"status": "started", "data": '["tests.sample_tasks.echo", null, [], {}]'})
     return "/api/v1/jobs/a-job/events"
 
@@ -67,7 +67,7 @@ def read_until(client, text):
         received += client.socket.recv(10_000)
 
 
-def test_an_event_stream_takes_no_connection_s_place(serve, connect, web_settings, running, monkeypatch):
+def test_an_event_stream_does_not_count_as_a_connection(serve, connect, web_settings, running, monkeypatch):
     monkeypatch.setattr(wsgi, "MAX_CONNECTIONS", 1)
     server = serve(create_app(web_settings))
 
@@ -79,7 +79,7 @@ def test_an_event_stream_takes_no_connection_s_place(serve, connect, web_setting
 
 @pytest.fixture
 def slow(serve):
-    """A server whose answers begin when `slow.go` is set, and to which `slow.begun` requests have come."""
+    """A server that answers when `slow.go` is set, and has received `slow.begun` requests."""
 
     def application(environ, start_response):
         server.begun += 1
@@ -138,7 +138,7 @@ def test_a_request_that_was_on_its_way_at_a_stop_is_answered(serve, echo, connec
     assert stopping.ready()
 
 
-def test_a_stream_that_is_asked_for_at_a_stop_begins_and_ends_so_the_client_comes_again(
+def test_a_stream_that_is_requested_at_a_stop_begins_and_ends_so_that_the_client_reconnects(
     serve, connect, web_settings, running
 ):
     server = serve(create_app(web_settings))
@@ -190,7 +190,7 @@ def refuses(port):
 
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_sigterm_loses_no_answer(web, running, connect, processes):
-    """A real process: bodies that have half come, clients that wait for a job, streams and idle connections."""
+    """A real process with half of a body, clients that wait for a job, streams and idle connections."""
     stack = web(WEB_PROCESSES=processes)
     body = '{"text": "a"}'
     uploads = [connect(stack.port).send(POST.format("/api/v1/tasks/echo/jobs", len(body), body[:5])) for _ in range(20)]

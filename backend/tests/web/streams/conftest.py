@@ -1,4 +1,4 @@
-"""Event streams of a job that runs."""
+"""Event streams of a running job."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from taskdesk.web.streams.job_notifier import JobNotifier
 from tests.conftest import wait_until
 from tests.web.streams.one_job import begin
 
-NEVER = 600.0  # seconds: so long a heartbeat that nothing in a test is due to it
+NEVER = 600.0  # seconds between heartbeats, so that a test sees none
 
 
 @pytest.fixture
 def running(redis: Redis) -> Redis:
-    """A Redis in which JOB runs."""
+    """A Redis in which JOB is running."""
     begin(redis)
     return redis
 

@@ -1,4 +1,4 @@
-"""A job that runs and tells of itself, and what its watchers read."""
+"""A running job that reports events, and readers of its event streams."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def begin(redis: Redis) -> None:
 
 
 def report(redis: Redis, *numbers: int) -> None:
-    """Progress events, as a job that runs reports them."""
+    """Emit progress events, as a running job does."""
     with redis.pipeline() as pipeline:
         for number in numbers:
             emit(pipeline, JOB, "progress", Progress(number, 10_000, "").as_dict())
@@ -51,7 +51,7 @@ def read_until(watcher: Iterator[bytes], wanted: bytes) -> bytes:
 
 
 def follow(watcher: Watcher) -> socket.socket:
-    """The client's end of a connection that was given to the watcher."""
+    """Hand a connection to the watcher, and return its client's end."""
     ours, theirs = socket.socketpair()
     watcher.follow(ours)
     theirs.settimeout(20)

@@ -21,7 +21,7 @@ from tests.conftest import RedisServer, wait_until
 from tests.web.streams.one_job import HEARTBEAT, JOB, begin, end, numbers, read_until, report, types
 
 
-def test_a_watcher_hears_the_past_then_what_comes_then_the_end(running, streams):
+def test_a_watcher_gets_the_past_then_the_news_then_the_end(running, streams):
     report(running, 1, 2)
     watcher = streams().open(JOB, "0-0", "me")
     past = read_until(watcher, b'"current": 2')
@@ -36,7 +36,7 @@ def test_a_watcher_hears_the_past_then_what_comes_then_the_end(running, streams)
     assert (past + rest).count(b"id: ") == len(types(past + rest))
 
 
-def test_a_watcher_that_comes_again_hears_what_followed_the_last_event_that_it_saw(running, streams):
+def test_a_watcher_that_reconnects_gets_the_events_after_the_last_that_it_saw(running, streams):
     report(running, 1, 2, 3)
     [first, *_] = running.xrange(events_key(JOB))
     end(running)
@@ -47,7 +47,7 @@ def test_a_watcher_that_comes_again_hears_what_followed_the_last_event_that_it_s
     assert types(text)[-1] == "end"
 
 
-def test_a_watcher_that_missed_the_end_alone_hears_it(running, streams):
+def test_a_watcher_that_only_missed_the_end_gets_it(running, streams):
     report(running, 1)
     [last] = running.xrange(events_key(JOB))
     end(running)
@@ -73,7 +73,7 @@ def test_a_later_watcher_gets_the_current_state_and_no_earlier_one(running, stre
     assert re.findall(rb'"status": "(\w+)"', b"".join(late)) == [b"running", b"succeeded", b"succeeded"]
 
 
-def test_there_is_no_gap_and_nothing_twice_between_the_past_and_what_comes(running, streams):
+def test_between_the_past_and_the_news_nothing_is_missing_or_sent_twice(running, streams):
     opened = streams()
     heard: dict[int, bytes] = {}
 
@@ -130,7 +130,7 @@ def test_a_watcher_that_falls_too_far_behind_is_closed(running, streams):
     assert len(opened) == 1
 
 
-def test_there_are_no_more_streams_than_the_caps_say(running, streams):
+def test_there_are_no_more_streams_than_the_limits_allow(running, streams):
     opened = streams(most=3, most_per_client=2)
     mine = [opened.open(JOB, "0-0", "me") for _ in range(2)]
 
@@ -145,7 +145,7 @@ def test_there_are_no_more_streams_than_the_caps_say(running, streams):
     assert len(opened) == 3
 
 
-def test_a_job_that_is_not_there_takes_no_place(streams):
+def test_a_stream_of_an_unknown_job_does_not_count(streams):
     opened = streams()
 
     with pytest.raises(JobNotFound):
@@ -154,7 +154,7 @@ def test_a_job_that_is_not_there_takes_no_place(streams):
     assert len(opened) == 0
 
 
-def test_over_the_cap_a_client_is_asked_to_come_again_later(running, web_settings):
+def test_over_the_limit_a_client_is_asked_to_come_again_later(running, web_settings):
     client = create_app(web_settings.model_copy(update={"max_event_streams": 1})).test_client()
     url = f"/api/v1/jobs/{JOB}/events"
 
@@ -171,7 +171,7 @@ def test_over_the_cap_a_client_is_asked_to_come_again_later(running, web_setting
     assert refused.json["detail"] == "This process has reached its limit of 1 event streams."
 
 
-def test_when_the_last_watcher_has_gone_nothing_is_read_any_longer(running, streams):
+def test_when_the_last_watcher_has_gone_nothing_is_read_anymore(running, streams):
     opened = streams()
     opened.open(JOB, "0-0", "me").close()
 

@@ -1,4 +1,4 @@
-"""A watcher that has its connection: what it sends, and when it ends."""
+"""A watcher with its connection: what it sends, and when it ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def test_a_quiet_stream_sends_heartbeats(streams):
     assert next(watcher) == HEARTBEAT
 
 
-def test_a_connection_is_sent_what_comes_and_closed_at_the_end(running, streams):
+def test_a_connection_gets_the_events_and_is_closed_at_the_end(running, streams):
     opened = streams(heartbeat=0.05)
     report(running, 1)
     with follow(opened.open(JOB, "0-0", "me")) as client:
@@ -30,7 +30,7 @@ def test_a_connection_is_sent_what_comes_and_closed_at_the_end(running, streams)
     assert len(opened) == 0
 
 
-def test_a_stream_ends_with_a_word_when_its_watcher_is_no_longer_allowed(running, streams):
+def test_a_stream_ends_with_a_message_when_its_user_is_no_longer_allowed(running, streams):
     opened, allowed = streams(heartbeat=0.05), [True]
     with (
         follow(opened.open(JOB, "0-0", "me", lambda: bool(allowed))) as client,
