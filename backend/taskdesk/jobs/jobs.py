@@ -123,7 +123,7 @@ class Jobs:
 
     def delete(self, *job_ids: str) -> list[str]:
         """Remove jobs, but not their files; return the status that each had. A running job is left alone."""
-        return self._each(DELETE, job_ids)
+        return self._each(DELETE, job_ids, now_text())
 
     def keep(self, *job_ids: str) -> list[str]:
         """Let jobs that have ended never expire; return the status of each. Other jobs are left alone."""

@@ -24,6 +24,7 @@ NOTHING = "taskdesk:nothing"  # never there: to make Redis look at its memory
 
 RQ_QUEUES = "rq:queues"  # set: the keys of RQ's queues
 RQ_WORKERS = "rq:workers"  # set: the keys of RQ's workers
+RATE_LIMITS = "rq:rl-keys"  # set: the names of RQ's limits
 RQ_SUSPENDED = "rq:suspended"  # string: there while `rq suspend` holds all workers
 WIP = "wip"  # RQ's registry of the jobs that are running
 READY = "ready"  # RQ's registry of the jobs whose dependencies are met and that have not been queued yet
@@ -77,6 +78,21 @@ def registry_key(registry: str, queue: str) -> str:
     expire, of `canceled` by their end, of `deferred`; of `wip` job and execution, by when their worker counts as lost.
     """
     return f"rq:{registry}:{queue}"
+
+
+def limit_key(limit: str) -> str:
+    """Hash: `concurrency`, how many jobs of RQ's limit may be queued or running at the same time."""
+    return f"rq:rl:{limit}"
+
+
+def slots_key(limit: str) -> str:
+    """Sorted set: ids of the jobs that are queued or running, by when they were queued (Unix seconds)."""
+    return f"rq:rl:{limit}:allowed"
+
+
+def slot_waiters_key(limit: str) -> str:
+    """Sorted set: ids of the jobs that wait for a slot, by when they began to wait (Unix seconds)."""
+    return f"rq:rl:{limit}:rate_limited"
 
 
 def scheduler_lock_key(queue: str) -> str:

@@ -21,9 +21,10 @@ from rq.worker import BaseWorker
 from taskdesk.jobs.fields import FOREIGN, RESULT_KINDS, STOP
 from taskdesk.jobs.keys import PARENTS, WAKE, events_key, log_key, registry_key
 from taskdesk.jobs.rq_time import now_text
-from taskdesk.jobs.scripts import EXPIRE, REINDEX
+from taskdesk.jobs.scripts import EXPIRE, FREE_SLOT, REINDEX
 from taskdesk.service import clock
-from taskdesk.worker.scripts import COUNT_SUCCESS, ENQUEUE_READY
+from taskdesk.worker.release import How, release_arguments
+from taskdesk.worker.scripts import COUNT_SUCCESS, ENQUEUE_READY, RELEASE
 from taskdesk.worker.settings import WorkerSettings
 
 SLICE_DEPENDENTS = 500  # moved in one transaction, which takes about 0.3 s
@@ -34,6 +35,8 @@ class TaskJob(Job):
     """A job whose callbacks are never imported and whose webhooks are never called: names in Redis are only data."""
 
     success_callback = failure_callback = stopped_callback = property(lambda self: None)
+
+    has_rate_limit = property(lambda self: False)  # our scripts free its slot, in the transaction that ends the job
 
     def send_webhooks(self, *args: Any, **kwargs: Any) -> None:
         pass
@@ -98,6 +101,8 @@ class _Worker(BaseWorker):
         pipeline.publish(WAKE, job.id)
         if execution:
             execution.delete(job=job, pipeline=pipeline)
+        if job.rate_limit_key:
+            pipeline.eval(FREE_SLOT.source, 0, job.id, job.rate_limit_key, now_text())
         result_ttl = job.get_result_ttl(self.default_result_ttl)
         if result_ttl != 0:
             pipeline.hset(job.key, RESULT_KINDS, self.kinds)
@@ -133,11 +138,11 @@ class RQFallback:
 
         Raises Stopped if the job was asked to stop; then nothing has changed.
         """
+        execution = Execution(execution_id, job_id, self._redis, self._worker.name)
         try:
             job = TaskJob.fetch(job_id, connection=self._redis, serializer=JSONSerializer)
         except NoSuchJobError:
-            return
-        execution = Execution(execution_id, job_id, self._redis, self._worker.name)
+            return self._leave(execution)
         execution.created_at = datetime.fromtimestamp(began, UTC)
         job.ended_at = datetime.fromtimestamp(ended, UTC)
         job.started_at = job.started_at or execution.created_at
@@ -156,8 +161,14 @@ class RQFallback:
         queue = _Queue(job.origin, connection=self._redis, serializer=JSONSerializer)
         queue.check = check
         self._worker.kinds = kinds
-        with suppress(NotOurs):
+        try:
             self._worker.handle_job_success(job, queue, job.started_job_registry, execution)
+        except NotOurs:
+            self._leave(execution)
+
+    def _leave(self, execution: Execution) -> None:
+        """RQ's tools cancel and delete a running job, but leave its execution, and with it the slot of its limit."""
+        RELEASE(self._redis, *release_arguments(self._worker.name, How.STOPPED, execution.job_id, execution.id))
 
     def enqueue_dependents(self, job_id: str) -> None:
         """Queue the jobs that waited for the end of this one."""

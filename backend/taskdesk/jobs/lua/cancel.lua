@@ -1,10 +1,10 @@
 -- Cancel jobs. A job that has not begun is taken off its queue or registry. For a running job, store the request in its
 -- hash until its worker has read it, and send it to the worker as RQ's send_stop_job_command does, which is faster than
 -- the worker's next heartbeat.
---- @include even_when_full, index, queue, lifetime
+--- @include even_when_full, index, queue, lifetime, slots
 -- ARGV: 1 now (as RQ writes it), 2 Unix time, 3 error (JSON), 4… ids.
 -- Answer: for each job the status that RQ had; "started" for one that is being stopped, empty for an unknown one.
-local now_text, now, error, ids = ARGV[1], ARGV[2], ARGV[3], {unpack(ARGV, 4)}
+local now_text, canceled_at, error, ids = ARGV[1], ARGV[2], ARGV[3], {unpack(ARGV, 4)}
 
 local answer = {}
 
@@ -19,20 +19,23 @@ local function cancel(id, queue)
   local key = job_key(id)
   redis.call('ZREM', registry_key(RQ_SCHEDULED, queue), id)
   redis.call('ZREM', registry_key(RQ_DEFERRED, queue), id)
+  redis.call('ZREM', registry_key(READY, queue), id)
   leave_parents(id)
   redis.call('HSET', key, 'status', RQ_CANCELED, 'ended_at', now_text, ERROR, error)
-  redis.call('ZADD', registry_key(RQ_CANCELED, queue), now, id)
+  redis.call('ZADD', registry_key(RQ_CANCELED, queue), canceled_at, id)
   expire_job(id, tonumber(redis.call('HGET', key, 'failure_ttl') or DEFAULT_FAILURE_TTL))
   reindex(id)
+  free_slot(id, redis.call('HGET', key, 'rate_limit_key'), now_text)
   redis.call('PUBLISH', WAKE, id)
 end
 
 local jobs = take_off_all(ids)
 for i, id in ipairs(ids) do
   local status, queue = jobs[i][1], jobs[i][2] or ''
+  local ours = STATUS_OF[status]
   if status == RQ_STARTED then
     stop(id)
-  elseif status == RQ_QUEUED or status == RQ_CREATED or status == RQ_SCHEDULED or status == RQ_DEFERRED then
+  elseif ours == QUEUED or ours == SCHEDULED or ours == WAITING then
     cancel(id, queue)
   end
   answer[#answer + 1] = status or ''

@@ -1,7 +1,7 @@
 -- Remove jobs and all that belongs to them but their files. A running job is left alone.
---- @include even_when_full, index, bytes, queue, lifetime
--- ARGV: ids. Answer: for each job the status that RQ had; "started" for a running one, empty for an unknown one.
-local ids = ARGV
+--- @include even_when_full, index, bytes, queue, lifetime, slots
+-- ARGV: 1 now (as RQ writes it), 2… ids. Answer: for each job the status that RQ had; "started" for a running one, empty for an unknown one.
+local now_text, ids = ARGV[1], {unpack(ARGV, 2)}
 
 local answer = {}
 
@@ -17,17 +17,18 @@ local function leave_indexes(id, queue, task, tags, owner, foreign)
   end
 end
 
-local jobs = take_off_all(ids, TASK, TAGS, OWNER, FOREIGN)
+local jobs = take_off_all(ids, TASK, TAGS, OWNER, FOREIGN, 'rate_limit_key')
 for i, id in ipairs(ids) do
   local job = jobs[i]
   local status, queue = job[1], job[2] or ''
   if status and status ~= RQ_STARTED then
-    for _, registry in ipairs({RQ_FINISHED, RQ_FAILED, RQ_CANCELED, RQ_SCHEDULED, RQ_DEFERRED}) do
+    for _, registry in ipairs({RQ_FINISHED, RQ_FAILED, RQ_CANCELED, RQ_SCHEDULED, RQ_DEFERRED, READY}) do
       redis.call('ZREM', registry_key(registry, queue), id)
     end
     leave_parents(id)
     leave_indexes(id, queue, unpack(job, 3, 6))
     redis.call('DEL', executions_key(id), events_key(id), unpack(lifelong_keys(id)))
+    free_slot(id, job[7], now_text)
     redis.call('PUBLISH', WAKE, id)
   end
   answer[#answer + 1] = status or ''

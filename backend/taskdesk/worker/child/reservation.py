@@ -34,7 +34,7 @@ class ReservedJob(NamedTuple):
     data: bytes | None
     timeout: int
     result_ttl: int
-    is_plain: bool  # no repetition, no dependencies, a result to keep: what the script can end
+    is_plain: bool  # no repetition, dependencies or limit of RQ's, and a result to keep: the script can end it
     enqueued_at: bytes | None
     request_id: str
 
@@ -150,7 +150,7 @@ class Reserver:
 
 def _reserved(answer: Any, settings: WorkerSettings) -> ReservedJob:
     job_id, execution, queue, fields = answer
-    data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _, _, enqueued_at, request_id = fields
+    data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _, _, enqueued_at, request_id, limit = fields
     ttl = _number(result_ttl, settings.result_ttl)
     return ReservedJob(
         id=job_id.decode(),
@@ -159,7 +159,7 @@ def _reserved(answer: Any, settings: WorkerSettings) -> ReservedJob:
         data=data,
         timeout=_number(timeout, settings.job_timeout),
         result_ttl=ttl,
-        is_plain=ttl != 0 and not dependency_ids and repeats_left in (None, b"", b"0"),
+        is_plain=ttl != 0 and not dependency_ids and not limit and repeats_left in (None, b"", b"0"),
         enqueued_at=enqueued_at,
         request_id=(request_id or b"").decode(errors="replace"),
     )

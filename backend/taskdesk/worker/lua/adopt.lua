@@ -1,6 +1,6 @@
 -- Put a handed-back job that this worker serves to the head of its queue, the one that waits longest, unless a more
 -- urgent job waits. cycle.lua, which follows in the same script (adopt_and_cycle.lua), takes it before any other worker can.
---- @include is_full, execution, enqueue, wanted
+--- @include is_full, time, slots, wanted
 -- KEYS and ARGV: as of cycle.lua, and after them what the worker serves (JSON): names of tasks, or "<name>@<version>".
 local served, adopt_time = cjson.decode(table.remove(ARGV)), ARGV[2]
 
@@ -17,8 +17,7 @@ local function adopt(queue, wanted)
       redis.call('ZREM', foreign, entry)
     elseif due > now() then -- a stock scheduler may hold a job that is due, and would queue it a second time
       redis.call('ZREM', registry, id)
-      enqueue(id, queue, 'LPUSH', adopt_time)
-      return true
+      return enqueue_within_limit(id, queue, 'LPUSH', adopt_time)
     end
   end
 end

@@ -61,7 +61,7 @@ end
 
 local function load(key)
   return redis.call('HMGET', key, 'data', 'timeout', 'result_ttl', 'status', 'repeats_left', 'dependency_ids',
-    'started_at', 'origin', 'ttl', 'enqueued_at', REQUEST)
+    'started_at', 'origin', 'ttl', 'enqueued_at', REQUEST, 'rate_limit_key')
 end
 
 -- What the worker's record names: the job that it runs, and the one that is prefetched.

@@ -4,11 +4,6 @@
 -- job's status is "started" and its worker's record names both. Every script that ends it first removes that entry, so
 -- one that comes late changes nothing.
 
-local function now()
-  local time = redis.call('TIME')
-  return tonumber(time[1]) + tonumber(time[2]) / 1000000
-end
-
 local function queue_of(id)
   return redis.call('HGET', JOB_KEY .. id, 'origin') or ''
 end

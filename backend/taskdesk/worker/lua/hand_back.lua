@@ -1,6 +1,6 @@
 -- Hand back a job that its worker can't run: RQ's scheduler queues it again after 1, 2, 4 … seconds, at the end of its
 -- queue, for a worker of any kind; a worker of ours that serves it takes it before that (adopt.lua).
---- @include execution, enqueue
+--- @include time, enqueue
 
 local MAX_PAUSE_SECONDS = 30 -- that the job stays off its queue
 local RETURNS_PER_SECOND = 100 -- of such jobs to a queue: more would keep its workers from the jobs that they serve

@@ -1,5 +1,5 @@
 -- Store that a worker lives, and tell its supervisor whether the job that runs should go on.
---- @include even_when_full, execution, throughput
+--- @include even_when_full, time, execution, throughput
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 seconds until the worker's record expires; its news: 4 their number, 5 jobs
 --       that succeeded since the last, 6 their seconds, 7 their number by queue (JSON); 8 bytes of memory of its child;
 --       while a job runs: 9 id, 10 execution, 11 seconds until rq:wip forgets it, 12 began (Unix), 13 seconds so far,

@@ -1,5 +1,5 @@
 -- Try a job again after an attempt that failed.
---- @include execution, enqueue
+--- @include time, enqueue
 
 local MAX_ATTEMPTS_KEPT = 10 -- the last ones
 

@@ -1,5 +1,5 @@
 -- End an execution other than by success.
---- @include execution, throughput, lifetime, retry, hand_back
+--- @include time, execution, throughput, lifetime, retry, hand_back, slots
 
 -- Add a result to RQ's stream. Empty values are left out.
 local function add_failure(ending)
@@ -50,10 +50,7 @@ local function fail(ending, queue, status, error)
   end
 end
 
--- `how`: see worker/release.py.
--- Return the job's new status, how often it was handed back, and the error that the job shows now; false if the
--- execution is no longer the job's own.
-local function release(ending)
+local function end_execution(ending)
   local id, how, error = ending.id, ending.how, ending.error
   local key, queue, worker = job_key(id), queue_of(id), worker_key(ending.worker)
   if not take_away(id, queue, ending.execution, ending.worker) then return false end
@@ -83,4 +80,14 @@ local function release(ending)
   if is_poison then error = POISON_ERROR end
   fail(ending, queue, status, error)
   return status, 0, error
+end
+
+-- `how`: see worker/release.py.
+-- Return the job's new status, how often it was handed back, and the error that the job shows now; false if the
+-- execution is no longer the job's own.
+local function release(ending)
+  local limit = redis.call('HGET', job_key(ending.id), 'rate_limit_key')
+  local status, times, error = end_execution(ending)
+  free_slot(ending.id, limit, ending.now_text)
+  return status, times, error
 end

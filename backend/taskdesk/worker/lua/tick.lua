@@ -1,6 +1,6 @@
 -- Queue the scheduled jobs that are due, and take the jobs of lost workers. Every worker may call this; Redis runs one
 -- script at a time, so no leader has to be fenced.
---- @include settle, wanted, ready
+--- @include time, settle, slots, wanted, ready
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
 -- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues;
 --       failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with its request's id and its error; what
@@ -32,7 +32,7 @@ local function queue_what_is_due(queue)
     local job = redis.call('HMGET', job_key(id), 'status', 'enqueue_at_front', FOREIGN)
     if job[1] == RQ_SCHEDULED then
       local at_front = job[2] == '1' and not job[3] -- at the head, its worker would do nothing but hand it back
-      enqueue(id, queue, at_front and 'LPUSH' or 'RPUSH', now_text)
+      enqueue_within_limit(id, queue, at_front and 'LPUSH' or 'RPUSH', now_text)
       redis.call('PUBLISH', WAKE, id)
       redis.call('ZREM', registry, id)
     elseif clock - time > WRITE_SECONDS or redis.call('EXISTS', job_key(id)) == 1 then

@@ -13,6 +13,9 @@ from rq.intermediate_queue import IntermediateQueue
 from rq.worker import BaseWorker
 
 from taskdesk.jobs.catalog import Catalog, announce
+from taskdesk.jobs.keys import RATE_LIMITS
+from taskdesk.jobs.rq_time import now_text
+from taskdesk.jobs.scripts import TIDY_LIMIT
 from taskdesk.service import clock
 from taskdesk.worker.supervisor.retention import Sweeper
 
@@ -67,5 +70,7 @@ class Housekeeping:
         worker_registration.clean_worker_registry(queue)
         _IntermediateQueue(queue.key, redis).cleanup(self._worker, queue)
         Group.clean_registries(connection=redis)
+        for limit in redis.sscan_iter(RATE_LIMITS):
+            TIDY_LIMIT(redis, limit, now_text())
         announce(redis, self._catalog, again=True)
         return is_behind
