@@ -97,11 +97,10 @@ class Settlement:
         released = Released.of(RELEASE(self._redis, *arguments))
         if not released:
             if failure and running and running.is_at_work:
-                log.warning("job %s is no longer this worker's: %s", running.job_id, failure.log_text)
+                extra = {"fields": job_fields(running.job_id, "")}
+                log.warning("job %s is no longer this worker's: %s", running.job_id, failure.log_text, extra=extra)
             return
-        extra = {"fields": job_fields(released.job_id, released.request_id)}
-        why = f": {log_text(released.error)}" if released.error else " again"
-        log.warning("job %s is %s%s", released.job_id, released.status, why, extra=extra)
+        _log_end(released)
         if how in (How.LOST, How.FAILED) and running:
             self._count_failure(released.job_id, running.seconds)
         if released.must_tell_dependents:
@@ -166,6 +165,12 @@ class Settlement:
 
 def _log_text(error: bytes) -> str:
     return log_text(json.loads(error))
+
+
+def _log_end(released: Released) -> None:
+    why = f": {log_text(released.error)}" if released.error else " again"
+    extra = {"fields": job_fields(released.job_id, released.request_id)}
+    log.warning("job %s is %s%s", released.job_id, released.status, why, extra=extra)
 
 
 def death_of(status: int) -> Loss:
