@@ -1,4 +1,4 @@
-"""The two stacks of docker-compose.yml, read without an engine: what is open, what is hardened, what is set."""
+"""The two stacks of docker-compose.yml, checked without an engine."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NGINX = {path.name: path.read_text() for path in (ROOT / "deploy" / "nginx").ite
 
 
 def _services(stack: str) -> dict[str, Any]:
-    """As compose extends them; without what only the other stack starts."""
+    """Return the services as compose merges them, without those of the other stack."""
     own = yaml.safe_load(OWN[stack])["services"]
     services = {name: _extended(own.get(name, {}), service) for name, service in BASE["services"].items()}
     return {name: service for name, service in services.items() if service.get("profiles") != ["prod"]}
@@ -46,7 +46,7 @@ def test_each_stack_has_its_services():
 
 
 @pytest.mark.parametrize("service", ALL)
-def test_every_container_is_hardened_limited_and_looked_after(service):
+def test_every_container_is_hardened_limited_and_checked(service):
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]
@@ -69,7 +69,7 @@ def test_no_container_runs_as_root():
     }  # fmt: skip
 
 
-def test_what_is_open():
+def test_only_the_documented_ports_are_open():
     assert [port for service in DEV.values() for port in service.get("ports", [])] == [
         "127.0.0.1:${APP_PORT:-5000}:5000",
         "127.0.0.1:${DASHBOARD_PORT:-9181}:9181",
@@ -80,7 +80,7 @@ def test_what_is_open():
     }
 
 
-def test_redis_is_reached_by_our_own_services_only():
+def test_only_our_own_services_can_reach_redis():
     assert BASE["networks"]["redis"] == {"internal": True}
     assert PROD["redis"]["networks"] == ["redis"]
     assert [name for name, service in PROD.items() if "redis" in service.get("networks", [])] == [
@@ -88,7 +88,7 @@ def test_redis_is_reached_by_our_own_services_only():
     ]  # fmt: skip
 
 
-def test_redis_keeps_what_it_accepted_and_asks_for_a_password():
+def test_redis_has_an_append_only_file_no_eviction_and_a_password():
     script = PROD["redis"]["command"][2]
 
     for line in ('requirepass "$$REDISCLI_AUTH"', "appendonly yes", "maxmemory-policy noeviction"):
@@ -97,7 +97,7 @@ def test_redis_keeps_what_it_accepted_and_asks_for_a_password():
     assert PROD["redis"]["volumes"] == ["redis:/data"]
 
 
-def test_prod_has_the_code_in_its_images_and_its_data_on_volumes():
+def test_prod_has_code_in_images_and_data_on_volumes():
     ours = {name: PROD[name] for name in ("app", "worker", "dashboard")}
 
     assert [service["build"]["target"] for service in ours.values()] == ["web", "worker", "dashboard"]
@@ -108,13 +108,13 @@ def test_prod_has_the_code_in_its_images_and_its_data_on_volumes():
 
 
 @pytest.mark.parametrize(("service", "role", "more"), [("app", "web", []), ("worker", "worker", ["tasks"])])
-def test_in_dev_a_program_is_restarted_for_what_it_imports_and_for_nothing_else(service, role, more):
+def test_in_dev_a_program_is_restarted_only_for_files_that_it_imports(service, role, more):
     watched = re.findall(r" /app/(\S+)", DEV[service]["command"])
 
     assert set(watched) == {*SOURCES[role], *more}
 
 
-def test_a_log_file_is_on_a_volume_or_there_is_none():
+def test_only_containers_with_a_volume_write_log_files():
     assert [name for name in ("app", "worker", "dashboard") if PROD[name]["environment"].get("LOG_DIR") != ""] == [
         name for name in ("app", "worker", "dashboard") if "data:/data" in PROD[name].get("volumes", [])
     ]
@@ -128,7 +128,7 @@ def test_every_image_has_a_version():
     assert bases
 
 
-def test_a_worker_may_stop_for_longer_than_its_jobs():
+def test_a_worker_has_more_time_to_stop_than_its_jobs():
     assert PROD["worker"]["stop_grace_period"] == DEV["worker"]["stop_grace_period"] == "1m${STOP_GRACE:-8}s"
 
 
@@ -150,7 +150,7 @@ def test_each_setting_of_the_env_file_reaches_the_containers(stack):
     assert files == {"../.env" if stack == "dev" else "../${ENV_FILE:-.env.prod}"}
 
 
-def test_the_example_has_each_variable_of_compose_and_nothing_unknown():
+def test_the_example_has_every_variable_of_compose_and_no_unknown_one():
     used = set(VARIABLE.findall(TEXT + OWN["prod"]))
 
     assert used - set(EXAMPLE) == set()
@@ -170,7 +170,7 @@ def test_the_example_has_a_reason_for_each_line_and_no_secret():
     assert EXAMPLE["ENV"] == "prod"
 
 
-def test_no_variable_of_the_example_looks_like_a_misspelt_setting():
+def test_no_variable_of_the_example_looks_like_a_misspelled_setting():
     known = [name.upper() for name in known_settings()]
     alike = checks.get_close_matches
 
@@ -185,7 +185,7 @@ def test_nginx_knows_each_of_its_variables_and_files():
     assert {"listen-.conf.template", "listen-tls.conf.template"} <= set(NGINX)
 
 
-def test_nginx_tells_who_asks_limits_uploads_and_finds_new_containers():
+def test_nginx_names_the_client_limits_uploads_and_finds_new_containers():
     desk = NGINX["desk.conf.template"]
 
     told = re.findall(r"proxy_set_header X-Forwarded-(\w+) ", desk)
@@ -196,7 +196,7 @@ def test_nginx_tells_who_asks_limits_uploads_and_finds_new_containers():
     assert "resolver 127.0.0.11 " in NGINX["nginx.conf.template"]
 
 
-def test_nginx_has_no_more_processes_than_its_container_has_room_for():
+def test_nginx_stays_within_the_limits_of_its_container():
     [processes, connections] = re.findall(r"worker_(?:processes|connections) (\w+);", NGINX["nginx.conf.template"])
     bytes_of_connections = (
         int(processes) * int(connections) * 2 * 232
@@ -206,7 +206,7 @@ def test_nginx_has_no_more_processes_than_its_container_has_room_for():
     assert bytes_of_connections < 256e6 / 2
 
 
-def test_a_backup_is_its_makers_alone():
+def test_only_its_maker_can_read_a_backup():
     script = (ROOT / "deploy" / "backup.sh").read_text()
 
     assert 0 < script.index("umask 077") < script.index("mkdir")

@@ -1,4 +1,4 @@
-"""What is undocumented fails: settings against the README, routes against the API page, tasks without a text."""
+"""Everything is documented: settings, routes, commands, tasks; and each image has the code that it needs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_every_setting_has_a_text_and_a_default_that_are_the_same_in_each_progra
 
 
 @pytest.mark.parametrize("program", ["server.py", "worker.py", "dashboard.py", "-mtaskdesk.launcher.run"])
-def test_help_of_a_program_tells_its_settings(program):
+def test_the_help_of_a_program_lists_its_settings(program):
     told = subprocess.run([sys.executable, program, "--help"], cwd=BACKEND, capture_output=True, text=True, check=True)
 
     assert "  REDIS_URL [redis://127.0.0.1:6379/0]\n      Address of your own Redis" in told.stdout
@@ -62,7 +62,7 @@ def routes(url_map):
     return {re.sub(r"<(\w+)>", "{}", rule.rule) for rule in url_map.iter_rules()}
 
 
-def test_every_route_of_the_api_is_on_its_page(routes):
+def test_every_route_of_the_api_is_documented(routes):
     page = re.sub(r"\{\w+\}", "{}", (ROOT / "docs" / "api.md").read_text())
 
     assert [
@@ -70,7 +70,7 @@ def test_every_route_of_the_api_is_on_its_page(routes):
     ] == []
 
 
-def test_every_command_with_its_options_and_every_exit_status_is_on_its_page():
+def test_every_command_option_and_exit_status_is_documented():
     page = (ROOT / "docs" / "cli.md").read_text()
     rows = dict(re.findall(r"^\| `(\w+)(.*)$", page, re.MULTILINE))
     options = {
@@ -83,7 +83,7 @@ def test_every_command_with_its_options_and_every_exit_status_is_on_its_page():
     assert re.findall(r"^  (\d) ", EPILOG, re.MULTILINE) == re.findall(r"^\| (\d) \|", page, re.MULTILINE)
 
 
-def test_every_route_of_the_tutorials_is_on_their_page(url_map):
+def test_every_route_of_the_tutorials_is_documented(url_map):
     page = re.sub(r"<\w+>", "<>", (ROOT / "docs" / "tutorials.md").read_text())
     routes = [
         re.sub(r"<\w+>", "<>", rule.rule) for rule in url_map.iter_rules() if rule.endpoint.startswith("classic.")
@@ -104,7 +104,7 @@ def test_every_task_that_ships_has_a_title_a_text_and_a_help_for_each_parameter(
         assert all("description" in schema for schema in task.parameters.values()), task.name
 
 
-def test_the_links_of_the_readme_lead_somewhere():
+def test_the_links_of_the_readme_exist():
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
         assert (ROOT / target).exists(), target
 
@@ -129,7 +129,7 @@ def test_the_image_of_the_web_has_no_task_code_and_no_image_runs_as_root():
         ("dashboard", "dashboard.py", ENTRIES["dashboard"]),
     ],
 )
-def test_an_image_has_all_that_its_program_imports(role, program, parts):
+def test_an_image_has_everything_that_its_program_imports(role, program, parts):
     stage = (BACKEND / "Dockerfile").read_text().split(f" AS {role}\n")[1].split("FROM ")[0]
     needed = parts | set().union(*(MAY_IMPORT[part] for part in parts))
 
@@ -140,7 +140,7 @@ def test_an_image_has_all_that_its_program_imports(role, program, parts):
 
 
 @pytest.mark.parametrize("role", ["web", "dashboard"])
-def test_no_library_of_a_task_is_locked_for_the(role):
+def test_no_library_of_a_task_is_locked_for(role):
     locked = (BACKEND / "requirements" / f"{role}.txt").read_text()
 
     assert not re.search(r"^(scikit-learn|matplotlib|pandas|numpy|skops)==", locked, re.MULTILINE)

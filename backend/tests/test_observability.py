@@ -1,4 +1,4 @@
-"""From a request to its job to what its task logs; and what watches over all of it."""
+"""Request ids from request to task log; metrics of the worker; Sentry; Prometheus and Grafana."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_job_names_the_request_that_submitted_it(client, registry, more):
     assert client.get(job["links"]["self"]).json["request_id"] == REQUEST_ID
 
 
-def test_a_retry_and_the_jobs_of_a_batch_name_theirs(client, registry, run_worker):
+def test_a_retry_and_the_jobs_of_a_batch_name_their_requests(client, registry, run_worker):
     headers = {"X-Request-ID": REQUEST_ID}
     [job_id] = client.post("/api/v1/tasks/raises/jobs:batch", json={"inputs": [{}]}, headers=headers).json["ids"]
     run_worker()
@@ -64,7 +64,7 @@ def _lines(stack: Stack, job_id: str) -> list[dict[str, str]]:
 
 
 def _start_in_prod(stack: Stack, folder: Path) -> None:
-    """With the logs of prod, and without its conditions for Redis."""
+    """Start a worker with the log of prod, and without the checks of prod."""
     program = (
         "from taskdesk.service import startup; log = startup.configure_logs; "
         "startup.configure_logs = lambda env: log('prod'); from taskdesk.worker.main import main; main()"
@@ -75,7 +75,7 @@ def _start_in_prod(stack: Stack, folder: Path) -> None:
         )
 
 
-def test_what_a_worker_and_a_task_log_names_the_job_and_its_request(client, worker, tmp_path):
+def test_log_lines_of_worker_and_task_name_the_job_and_its_request(client, worker, tmp_path):
     headers = {"X-Request-ID": REQUEST_ID}
     said, failed, lost = (
         client.post(f"/api/v1/tasks/{task}/jobs", json={}, headers=headers).json["id"]
@@ -99,7 +99,7 @@ def test_what_a_worker_and_a_task_log_names_the_job_and_its_request(client, work
 
 @pytest.fixture
 def scrape_worker(redis_url, tmp_path, registry):
-    """Start a worker with two processes; what it answers, as text."""
+    """Start a worker with two processes, and return a function that scrapes it."""
     port = free_port()
     stack = Stack(
         *(redis_url, tmp_path),
@@ -121,7 +121,7 @@ def scrape_worker(redis_url, tmp_path, registry):
     assert not stack.answers("/metrics")
 
 
-def test_a_worker_shows_what_its_processes_do(scrape_worker, client, tmp_path):
+def test_the_metrics_of_a_worker_cover_its_processes(scrape_worker, client, tmp_path):
     mark = tmp_path / "mark"
     client.post("/api/v1/tasks/wait_for/jobs", json={"path": str(mark)})
     wait_until(lambda: scrape_worker()["taskdesk_worker_running_jobs",] == 1)
@@ -143,7 +143,7 @@ def test_a_worker_shows_what_its_processes_do(scrape_worker, client, tmp_path):
     wait_until(lambda: scrape_worker()["taskdesk_worker_running_jobs",] == 0)
 
 
-def test_a_worker_counts_each_time_that_it_hands_a_job_back(scrape_worker, redis):
+def test_a_worker_counts_the_jobs_that_it_hands_back(scrape_worker, redis):
     Queue("default", connection=redis, serializer=JSONSerializer).enqueue("tasks.of_another_package")
 
     figures = wait_until(lambda: (now := scrape_worker())["taskdesk_worker_handed_back_jobs_total",] == 2 and now)
@@ -151,7 +151,7 @@ def test_a_worker_counts_each_time_that_it_hands_a_job_back(scrape_worker, redis
     assert figures["taskdesk_worker_jobs_total", "failed", "echo"] == 0
 
 
-def test_a_worker_shows_when_redis_is_away(scrape_worker, redis_server):
+def test_the_metrics_of_a_worker_say_whether_redis_answers(scrape_worker, redis_server):
     redis_server.stop()
     try:
         figures = wait_until(lambda: (now := scrape_worker())["taskdesk_worker_redis_up",] == 0 and now)
@@ -161,7 +161,7 @@ def test_a_worker_shows_when_redis_is_away(scrape_worker, redis_server):
     wait_until(lambda: scrape_worker()["taskdesk_worker_redis_up",] == 1)
 
 
-def test_an_address_that_is_taken_is_said_in_a_sentence(redis_url, tmp_path):
+def test_a_taken_address_is_reported_in_a_sentence(redis_url, tmp_path):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         stack = Stack(redis_url, tmp_path, WORKER_METRICS=f"127.0.0.1:{taken.getsockname()[1]}")
 
@@ -169,7 +169,7 @@ def test_an_address_that_is_taken_is_said_in_a_sentence(redis_url, tmp_path):
     assert "Set WORKER_METRICS to another" in stack.log("worker")
 
 
-def test_every_metric_of_the_worker_is_in_its_document(scrape_worker):
+def test_every_metric_of_the_worker_is_documented(scrape_worker):
     assert documented("taskdesk_worker_") == shown(scrape_worker())
 
 
@@ -180,7 +180,7 @@ SECRET = "what-somebody-has-typed"
 
 @pytest.fixture
 def sentry():
-    """Sentry's envelope endpoint: its DSN, and the events that have come."""
+    """A fake of Sentry's envelope endpoint: its DSN, and the events that it received."""
     events: list[dict[str, Any]] = []
 
     class Endpoint(BaseHTTPRequestHandler):
@@ -203,9 +203,7 @@ def sentry():
     server.server_close()
 
 
-def test_a_task_that_fails_is_reported_once_and_nothing_that_was_typed(
-    sentry, client, registry, redis, redis_url, tmp_path
-):
+def test_a_failed_task_is_reported_once_without_anything_typed(sentry, client, registry, redis, redis_url, tmp_path):
     dsn, events = sentry
     stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1", SENTRY_DSN=dsn)
     headers = {"X-Request-ID": REQUEST_ID}
@@ -225,7 +223,7 @@ def test_a_task_that_fails_is_reported_once_and_nothing_that_was_typed(
     assert SECRET not in json.dumps(events)
 
 
-def test_an_unexpected_error_of_the_web_is_reported_once_and_an_expected_one_is_not(sentry, redis_url, tmp_path):
+def test_the_web_reports_an_unexpected_error_once_and_no_expected_one(sentry, redis_url, tmp_path):
     dsn, events = sentry
     program = """
 from taskdesk.web.application import create_app
@@ -252,7 +250,7 @@ flush_reports()
     assert SECRET not in json.dumps(event)
 
 
-def test_without_a_dsn_its_library_is_not_imported_and_a_wrong_one_is_said(redis_url, tmp_path):
+def test_without_a_dsn_sentry_is_not_imported_and_a_wrong_dsn_is_reported(redis_url, tmp_path):
     program = (
         "import server, worker, sys; from pydantic import SecretStr; from taskdesk.service.sentry import *;"
         "configure_sentry(SecretStr(''), 'dev', 'web'); report(ValueError()); flush_reports();"
@@ -277,7 +275,7 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [alert["expr"] for alert in ALERTS] + [query["expr"] for panel in PANELS for query in panel["targets"]]
 
 
-def test_each_alert_and_each_panel_asks_for_metrics_that_exist(client, registry, run_worker, scrape_worker):
+def test_alerts_and_panels_query_only_existing_metrics(client, registry, run_worker, scrape_worker):
     client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
     run_worker()
     known = {series[0] for figures in (Figures(client.get("/metrics").text), scrape_worker()) for series in figures}
@@ -288,7 +286,7 @@ def test_each_alert_and_each_panel_asks_for_metrics_that_exist(client, registry,
     assert asked <= known
 
 
-def test_each_alert_is_explained():
+def test_each_alert_is_documented():
     page = (BACKEND.parent / "docs" / "operating.md").read_text()
     explained = re.findall(r"^\| ([A-Z]\w+) \| \w", page, re.MULTILINE)
 
@@ -296,7 +294,7 @@ def test_each_alert_is_explained():
     assert all(alert["annotations"]["summary"] and alert["labels"]["severity"] for alert in ALERTS)
 
 
-def test_the_dashboard_takes_any_prometheus():
+def test_the_dashboard_works_with_any_prometheus():
     [variable] = DASHBOARD["templating"]["list"]
 
     assert (variable["type"], variable["query"]) == ("datasource", "prometheus")
@@ -305,7 +303,7 @@ def test_the_dashboard_takes_any_prometheus():
     assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
 
 
-def test_prometheus_finds_each_container_of_the_stack():
+def test_prometheus_finds_every_container_of_the_stack():
     config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
     compose = yaml.safe_load((BACKEND.parent / "docker-compose.yml").read_text())["services"]
     web, worker = config["scrape_configs"]
@@ -317,5 +315,5 @@ def test_prometheus_finds_each_container_of_the_stack():
 
 
 @pytest.mark.skipif(not shutil.which("promtool"), reason="promtool is not installed")
-def test_promtool_takes_the_alerts():
+def test_promtool_accepts_the_alerts():
     subprocess.run(["promtool", "check", "rules", DEPLOY / "prometheus" / "alerts.yml"], check=True)

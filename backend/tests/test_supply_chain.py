@@ -1,4 +1,4 @@
-"""What is locked is audited and listed."""
+"""The audit and the lists of the locked packages."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ UNKNOWN = {"name": "unknown", "skip_reason": "Dependency not found on PyPI and c
         ([UNKNOWN, {"name": "bad", "version": "1.0", "vulns": [FLAW]}], 1, "NOT AUDITED"),
     ],
 )
-def test_a_vulnerability_fails_and_what_nobody_can_tell_is_said(packages, status, said, capsys):
+def test_a_vulnerability_fails_the_audit_and_missing_data_only_warns(packages, status, said, capsys):
     assert AUDIT["judge"]({"dependencies": packages}) == status
     assert said in "".join(capsys.readouterr())
 
@@ -53,7 +53,7 @@ def test_each_lock_file_is_audited_and_each_image_has_a_list():
     assert [image for image in images if f"build/sbom/{image}.json" not in plan] == []
 
 
-def test_the_list_of_an_image_has_all_that_is_locked_with_its_hash(tmp_path):
+def test_the_list_of_an_image_has_every_locked_package_with_its_hash(tmp_path):
     program = [sys.executable, "-m", "cyclonedx_py"]
     subprocess.run(
         [*program, "requirements", "requirements/dashboard.txt", "--no-validate", "-o", tmp_path / "sbom.json"],

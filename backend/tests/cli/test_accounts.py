@@ -1,4 +1,4 @@
-"""Users and API tokens on the command line. What is secret is shown once, and kept as a hash."""
+"""Users and API tokens on the command line. A secret is shown once and stored as a hash."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_a_token_is_shown_once_listed_by_its_id_and_revoked(run, add_user, redis
     assert redis.hlen(TOKENS_KEY) == 0
 
 
-def test_the_tokens_of_a_user_go_with_the_user(run, add_user, redis):
+def test_removing_a_user_removes_the_tokens(run, add_user, redis):
     for name in ("ann", "bob"):
         add_user(name, "--password-stdin")
         run("token", "add", "--user", name, "--name", "ci")
@@ -86,5 +86,5 @@ def test_the_tokens_of_a_user_go_with_the_user(run, add_user, redis):
 @pytest.mark.parametrize(
     "arguments", [("user", "remove", "eve"), ("token", "revoke", "0"), ("token", "add", "--user", "eve", "--name", "a")]
 )
-def test_an_unknown_user_or_token_is_status_4(run, arguments):
+def test_an_unknown_user_or_token_ends_with_4(run, arguments):
     assert run(*arguments).exit_code == 4

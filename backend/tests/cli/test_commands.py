@@ -1,4 +1,4 @@
-"""Each command, on a real Redis: what it prints, and the status it ends with."""
+"""Output and exit status of each command, with a real Redis."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def submitted(run):
     return submitted
 
 
-def test_a_job_is_submitted_runs_and_gives_its_result(run, submitted, run_worker):
+def test_a_job_is_submitted_run_and_its_result_printed(run, submitted, run_worker):
     job_id = submitted("echo", "text=ab", "times=2")
     run_worker()
 
@@ -32,7 +32,7 @@ def test_a_job_is_submitted_runs_and_gives_its_result(run, submitted, run_worker
     assert run("result", job_id, "--json").stdout == '"abab"\n'
 
 
-def test_arguments_come_as_text_and_as_json_and_text_wins(run):
+def test_arguments_are_text_or_json_and_text_wins(run):
     texts = ("numbers=4", "numbers=5", "sure=no")
 
     done = run("submit", "every_kind", *texts, "--input", '{"share": 2, "sure": true}', "--json")
@@ -91,7 +91,7 @@ def test_wrong_arguments_are_named_field_by_field(run, redis, arguments, sentenc
         ("resume", "nothing"),
     ],
 )
-def test_what_is_not_there_ends_with_4(run, command):
+def test_an_unknown_task_job_or_queue_ends_with_4(run, command):
     done = run(*command)
 
     assert (done.exit_code, done.stdout) == (4, "")
@@ -116,7 +116,7 @@ def test_an_argument_that_is_no_text_ends_with_2(run, command):
 
 
 @pytest.mark.parametrize("command", [("tasks",), ("submit", "echo", "text=a"), ("watch", "a"), ("queues", "--watch")])
-def test_redis_away_ends_with_3_and_says_where_it_was_looked_for(run, command):
+def test_without_redis_a_command_ends_with_3_and_names_the_address(run, command):
     port = free_port()
 
     done = run(*command, REDIS_URL=f"redis://:secret@127.0.0.1:{port}/0")
@@ -134,7 +134,7 @@ def test_a_wrong_setting_ends_with_2(run, setting, value):
     assert setting in done.stderr
 
 
-def test_the_redis_of_make_run_is_found_where_redis_url_is_not_set(run, redis_url, tmp_path):
+def test_the_redis_of_make_run_is_used_if_redis_url_is_not_set(run, redis_url, tmp_path):
     (tmp_path / "redis").mkdir()
     (tmp_path / "redis" / "url").write_text(redis_url)
 
@@ -152,7 +152,7 @@ def test_a_failed_job_ends_with_1_and_says_why(run, submitted, run_worker):
     assert run("result", job_id).exit_code == 1
 
 
-def test_what_a_job_says_is_shown_and_can_not_steer_the_terminal(run, submitted, run_worker):
+def test_texts_of_jobs_can_not_steer_the_terminal(run, submitted, run_worker):
     talk, rude = submitted("talk"), submitted("echo", "text=\x9b2Ja")
     run_worker()
 
@@ -162,7 +162,7 @@ def test_what_a_job_says_is_shown_and_can_not_steer_the_terminal(run, submitted,
     assert run("result", rude, "--json").stdout == '"\\u009b2Ja"\n'
 
 
-def test_a_result_of_several_parts_is_listed_and_each_is_given(run, submitted, run_worker, tmp_path):
+def test_a_result_with_several_parts_is_listed_and_each_can_be_printed(run, submitted, run_worker, tmp_path):
     job_id = submitted("parts")
     run_worker()
 
@@ -179,14 +179,14 @@ def test_a_result_of_several_parts_is_listed_and_each_is_given(run, submitted, r
 @pytest.mark.parametrize(
     "options", [["--part", "nothing"], ["-o", "somewhere"], ["--part", "file", "-o", "/nothing/there"]]
 )
-def test_a_wrong_wish_for_a_result_ends_with_2(run, submitted, run_worker, options):
+def test_wrong_options_for_a_result_end_with_2(run, submitted, run_worker, options):
     job_id = submitted("parts")
     run_worker()
 
     assert run("result", job_id, *options).exit_code == 2
 
 
-def test_jobs_are_listed_by_what_they_have_in_common(run, submitted):
+def test_jobs_are_filtered(run, submitted):
     other = submitted("every_kind")
     tagged = [submitted("echo", f"text={n}", "--tag", "mine") for n in range(3)]
 
@@ -266,7 +266,7 @@ def test_jobs_are_listed_since_some_time_ago(run, submitted, redis):
 
 
 @pytest.mark.parametrize(("command", "outcome"), [("keep", "kept"), ("delete", "deleted"), ("cancel", "succeeded")])
-def test_what_is_done_with_jobs_is_told_one_by_one(run, submitted, run_worker, command, outcome):
+def test_the_outcome_for_each_job_is_printed(run, submitted, run_worker, command, outcome):
     first, second = submitted("echo", "text=a"), submitted("echo", "text=b")
     run_worker()
 
@@ -277,7 +277,7 @@ def test_what_is_done_with_jobs_is_told_one_by_one(run, submitted, run_worker, c
     assert (as_json.exit_code, json.loads(as_json.stdout)) == (0, {"data": [{"id": second, "outcome": outcome}]})
 
 
-def test_what_can_not_be_done_yet_is_said_and_ends_with_1(run, submitted, redis):
+def test_a_status_that_does_not_allow_a_command_ends_with_1(run, submitted, redis):
     job_id = submitted("echo", "text=a")
 
     kept = run("keep", job_id)
@@ -309,7 +309,7 @@ def test_queues_and_workers_are_shown(run, submitted):
     assert run("queues", "--watch", "--json").exit_code == 2
 
 
-def test_a_queue_without_a_worker_is_said(run):
+def test_a_queue_without_a_worker_is_shown_as_such(run):
     assert "No worker serves the queue default" in run("submit", "echo", "text=a").stderr
 
 
@@ -324,7 +324,7 @@ def test_tasks_are_listed_with_the_broken_ones(run, redis, registry):
     assert json.loads(run("tasks", "--json").stdout)["broken"] == [broken.model_dump()]
 
 
-def test_each_write_leaves_an_audit_line_where_logs_go_to_a_folder(run, tmp_path):
+def test_each_write_leaves_an_audit_line_if_log_dir_is_set(run, tmp_path):
     job_id = run("submit", "echo", "text=a", LOG_DIR=str(tmp_path)).stdout.strip()
     for arguments in (
         ("cancel", job_id),
@@ -345,7 +345,7 @@ def test_each_write_leaves_an_audit_line_where_logs_go_to_a_folder(run, tmp_path
     ]
 
 
-def test_a_write_without_a_folder_of_logs_is_done_and_one_that_cannot_be_noted_is_said(run, tmp_path):
+def test_a_write_succeeds_without_a_log_and_says_so_if_the_log_can_not_be_written(run, tmp_path):
     (tmp_path / "file").touch()
 
     assert run("submit", "echo", "text=a").exit_code == 0

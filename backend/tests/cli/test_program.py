@@ -26,7 +26,7 @@ def taskdesk(stack):
 
 
 @pytest.mark.slow
-def test_a_file_is_submitted_waited_for_and_its_model_saved(taskdesk, tmp_path):
+def test_a_model_is_trained_from_a_file_and_saved(taskdesk, tmp_path):
     table, model = tmp_path / "table.csv", tmp_path / "model.skops"
     table.write_text("size,label\n" + "1,small\n9,large\n" * 10)
 
@@ -41,7 +41,7 @@ def test_a_file_is_submitted_waited_for_and_its_model_saved(taskdesk, tmp_path):
     assert "high,default,low" in taskdesk("workers").stdout
 
 
-def test_a_pipe_that_is_closed_ends_it_quietly(stack):
+def test_a_closed_pipe_ends_the_program_quietly(stack):
     process = subprocess.Popen(
         [*COMMAND, "tasks"], cwd=BACKEND, env=stack.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE
     )

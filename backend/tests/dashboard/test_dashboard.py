@@ -1,4 +1,4 @@
-"""rq-dashboard as we serve it, in a process of its own: our tests must not run under its patches."""
+"""rq-dashboard with our changes, in a process of its own, because it patches RQ."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def get(dashboard):
 
 @pytest.fixture
 def post(dashboard, get):
-    """As the pages do it, with the token of one; `headers` win."""
+    """Post like a page, with its token; `headers` override."""
     token = SimpleCookie(get("/").headers["Set-Cookie"])["_csrf_token"].value
     own = {"Cookie": f"_csrf_token={token}", "X-CSRFToken": token}
     return lambda path, **headers: _ask(dashboard, path, "POST", own | headers)
@@ -75,7 +75,7 @@ def submit(jobs, registry):
 
 @pytest.fixture
 def stock(redis) -> Queue:
-    """The queue, as a program with plain RQ has it."""
+    """The queue of a program with plain RQ."""
     return Queue("default", connection=redis, serializer=JSONSerializer)
 
 
@@ -93,7 +93,7 @@ def test_it_shows_queues_workers_and_jobs_with_json_results(get, submit, run_wor
     assert "waits" in get("/0/data/jobs/default/queued/8/asc/1.json").text
 
 
-def test_what_its_pages_need_is_there(get):
+def test_scripts_and_styles_of_its_pages_are_served(get):
     needed = re.findall(r'(?:src|href)="(/[^"]+)"', get("/").text)
 
     assert len(needed) > 8
@@ -101,7 +101,7 @@ def test_what_its_pages_need_is_there(get):
 
 
 @pytest.mark.parametrize("path", ["/0/view/workers", "/0/view/jobs", "/0/view/job/{}", "/0/view/job/unknown"])
-def test_a_page_leads_back_to_the_desk_and_one_of_a_job_to_the_job(get, submit, path):
+def test_pages_link_to_the_desk_and_a_job_page_to_the_job(get, submit, path):
     page = get(path.format(submit("echo", text="a"))).text
 
     assert 'href="http://127.0.0.1:8123/desk/"' in page
@@ -121,7 +121,7 @@ def test_a_job_with_dependencies_is_shown(get, stock):
     }
 
 
-def test_a_worker_whose_job_is_gone_hides_no_other(get, redis):
+def test_a_worker_with_a_deleted_job_hides_no_other_worker(get, redis):
     for name in ("one", "other"):
         Worker(["default"], connection=redis, name=name).register_birth()
     redis.hset("rq:worker:one", mapping={"current_job": "gone", "state": "busy"})
@@ -146,7 +146,7 @@ def test_a_worker_whose_job_is_gone_hides_no_other(get, redis):
         ("/nowhere", 404),
     ],
 )
-def test_what_is_not_there_is_said_in_a_sentence(get, path, status):
+def test_a_missing_page_is_answered_with_a_sentence(get, path, status):
     answer = get(path)
 
     assert answer.status == status
@@ -156,7 +156,7 @@ def test_what_is_not_there_is_said_in_a_sentence(get, path, status):
         assert re.search(r"<h1>[\w ]+</h1>\s*<p>[^<]+\.</p>", answer.text)
 
 
-def test_when_redis_is_away_it_says_so_and_never_shows_its_password(tmp_path, start_dashboard):
+def test_without_redis_it_answers_with_a_sentence_that_has_no_password(tmp_path, start_dashboard):
     away = start_dashboard(tmp_path, "redis://:se@cret@127.0.0.1:1/0?password=secret")
 
     answers = [_ask(away, path, "GET", {}) for path in ("/", "/0/view/workers", "/0/data/queues.json")]
@@ -169,7 +169,7 @@ def test_when_redis_is_away_it_says_so_and_never_shows_its_password(tmp_path, st
 
 @pytest.mark.parametrize("order", ["asc", "dsc"])
 @pytest.mark.parametrize("where", ["queued", "finished"])
-def test_each_job_is_on_one_page_only(get, submit, run_worker, where, order):
+def test_each_job_is_on_exactly_one_page(get, submit, run_worker, where, order):
     submitted = [submit("echo", text=str(number)) for number in range(20)]
     if where == "finished":
         run_worker()
@@ -183,7 +183,7 @@ def test_each_job_is_on_one_page_only(get, submit, run_worker, where, order):
         assert shown == submitted[:: 1 if order == "asc" else -1]
 
 
-def test_what_is_not_json_is_shown_as_text_and_never_loaded(get, submit, redis, run_worker, tmp_path):
+def test_data_other_than_json_is_shown_as_text_and_never_unpickled(get, submit, redis, run_worker, tmp_path):
     canary = tmp_path / "canary"
     pickled = f"cos\nsystem\n(S'touch {canary}'\ntR.".encode()
     job_id = submit("echo", text="a")
@@ -237,11 +237,11 @@ def test_a_requeued_job_runs_again_keeps_its_meta_and_is_listed_where_it_stands(
 
 
 def _listed(jobs: Jobs, status: str) -> list[str]:
-    """By our index alone: a filter by the queue would look at others, too."""
+    """List jobs by our index alone; a filter by queue would also read others."""
     return [job.id for job in jobs.page(100, matching=Filter(status=status))[0]]
 
 
-def test_all_that_failed_is_queued_again_but_what_has_expired(post, submit, jobs, redis, run_worker):
+def test_requeue_all_requeues_all_failed_jobs_except_expired_ones(post, submit, jobs, redis, run_worker):
     failed = [submit("raises") for _ in range(3)]
     run_worker()
     redis.delete(f"rq:job:{failed[1]}")
@@ -251,7 +251,7 @@ def test_all_that_failed_is_queued_again_but_what_has_expired(post, submit, jobs
     assert sorted(_listed(jobs, "queued")) == sorted([failed[0], failed[2]])
 
 
-def test_only_what_failed_can_be_queued_again(post, submit, stock):
+def test_only_failed_jobs_can_be_requeued(post, submit, stock):
     waits = submit("echo", text="a")
 
     answer = post(f"/job/{waits}/requeue")
@@ -262,9 +262,7 @@ def test_only_what_failed_can_be_queued_again(post, submit, stock):
 
 
 @pytest.mark.parametrize("ended", [False, True])
-def test_a_deleted_job_is_gone_from_our_lists_and_its_page_says_so(
-    post, client, submit, jobs, redis, run_worker, ended
-):
+def test_a_deleted_job_is_not_in_our_lists_and_its_page_says_so(post, client, submit, jobs, redis, run_worker, ended):
     job_id = submit("echo", text="a")
     if ended:
         run_worker()
@@ -325,7 +323,7 @@ def test_a_queue_is_compacted_in_its_order_and_a_missing_one_is_404(post, submit
     assert post("/queue/default/compact").status == 200
 
 
-def test_a_job_that_runs_is_shown_at_its_worker_and_not_deleted(get, post, submit, jobs, redis_url, tmp_path):
+def test_a_running_job_is_shown_at_its_worker_and_can_not_be_deleted(get, post, submit, jobs, redis_url, tmp_path):
     job_id = submit("wait_for", path=str(tmp_path / "go"))
     stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
     stack.start("worker")
@@ -351,7 +349,7 @@ def test_a_job_that_runs_is_shown_at_its_worker_and_not_deleted(get, post, submi
 
 
 @pytest.mark.parametrize("path", WRITES)
-def test_nothing_changes_but_by_a_post_with_the_token_of_a_page(get, post, submit, redis, run_worker, path):
+def test_only_a_post_with_the_token_of_a_page_changes_data(get, post, submit, redis, run_worker, path):
     path = path.format(submit("raises"))
     run_worker()
     before = _everything(redis)
@@ -372,7 +370,7 @@ def test_nothing_changes_but_by_a_post_with_the_token_of_a_page(get, post, submi
     assert post(path, **{"Sec-Fetch-Site": "same-origin"}).status == 200
 
 
-def test_without_a_password_it_answers_only_to_names_that_no_other_site_can_have(get):
+def test_without_a_password_only_names_that_no_other_site_can_have_are_trusted(get):
     refused = get("/0/data/queues.json", Host="evil.example")
 
     assert (refused.status, "DASHBOARD_PASSWORD" in refused.json["detail"]) == (421, True)
@@ -385,7 +383,7 @@ def _everything(redis) -> dict[bytes, bytes]:
     return {key: redis.dump(key) for key in redis.keys("*")}
 
 
-def test_a_token_is_kept_and_one_of_before_a_restart_replaced(get):
+def test_a_token_is_kept_until_a_restart_and_then_replaced(get):
     token = SimpleCookie(get("/").headers["Set-Cookie"])["_csrf_token"]
 
     assert token["samesite"] == "Strict"
@@ -407,7 +405,7 @@ def test_a_page_runs_only_the_scripts_of_its_templates(get, submit):
         assert nonce not in get(path).text
 
 
-def test_a_password_is_asked_for_where_one_is_set(tmp_path, start_dashboard, redis_url):
+def test_a_login_is_required_if_a_password_is_set(tmp_path, start_dashboard, redis_url):
     closed = start_dashboard(tmp_path, redis_url, DASHBOARD_USERNAME="Jürgen", DASHBOARD_PASSWORD="päss:word")
 
     def status(login: str, path: str = "/0/data/queues.json", scheme: str = "Basic") -> int:
@@ -425,7 +423,7 @@ def test_a_password_is_asked_for_where_one_is_set(tmp_path, start_dashboard, red
     assert _ask(closed, "/healthz", "GET", {}).status == 200
 
 
-def test_each_write_leaves_a_line_of_who_did_what_to_which_job(tmp_path, start_dashboard, redis_url, submit):
+def test_each_write_leaves_an_audit_line(tmp_path, start_dashboard, redis_url, submit):
     job_id = submit("echo", text="a")
     dashboard = start_dashboard(tmp_path, redis_url, DASHBOARD_PASSWORD="twelve-bytes-or-more")
     login = {"Authorization": f"Basic {base64.b64encode(b'admin:twelve-bytes-or-more').decode()}"}

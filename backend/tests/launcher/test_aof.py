@@ -1,4 +1,4 @@
-"""Redis's file after a crash, with a real Redis."""
+"""The repair of Redis's append-only file after a crash, with a real Redis."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LONG = "x" * 50
 
 
 def redis_with_transactions(folder: Path) -> RedisServer:
-    """Of each transaction Redis must have both keys or none."""
+    """Check that Redis has both keys of each transaction, or neither."""
     server = RedisServer(folder)
     server.start()
     with Redis.from_url(server.url) as redis:
@@ -29,7 +29,7 @@ def redis_with_transactions(folder: Path) -> RedisServer:
     return server
 
 
-def test_what_a_crash_left_half_written_does_not_come_back_by_half(tmp_path):
+def test_a_transaction_that_a_crash_cut_short_never_comes_back_in_part(tmp_path):
     server = redis_with_transactions(tmp_path)
     [file] = [*tmp_path.glob("appendonly.aof"), *tmp_path.glob("appendonlydir/*.incr.aof")]
     with file.open("r+b") as aof:
@@ -60,7 +60,7 @@ def one_file(folder: Path, content: bytes) -> Path:
     return file
 
 
-def test_wherever_the_last_transaction_is_cut_the_others_are_left(tmp_path, whole):
+def test_only_a_last_transaction_without_an_end_is_dropped(tmp_path, whole):
     begin = whole.rindex(b"*1\r\n$5\r\nMULTI")
     for length in range(begin + 1, len(whole), 8):
         file = one_file(tmp_path, whole[:length])
@@ -70,7 +70,7 @@ def test_wherever_the_last_transaction_is_cut_the_others_are_left(tmp_path, whol
         assert (file.stat().st_size, dropped) == (begin, length - begin)
 
 
-def test_a_file_that_is_damaged_elsewhere_is_left_to_redis_which_refuses_it(tmp_path, whole):
+def test_a_file_with_other_damage_is_not_changed_so_redis_refuses_it(tmp_path, whole):
     middle = whole.index(b"*1\r\n$5\r\nMULTI", 200)
     content = whole[:middle] + b"?" + whole[middle + 1 :]
     file = one_file(tmp_path, content)
@@ -79,7 +79,7 @@ def test_a_file_that_is_damaged_elsewhere_is_left_to_redis_which_refuses_it(tmp_
     assert file.read_bytes() == content
 
 
-def test_a_whole_file_and_no_file_are_fine(tmp_path, whole):
+def test_an_undamaged_or_missing_file_is_not_changed(tmp_path, whole):
     assert mend_aof(find_redis(tmp_path), tmp_path) == 0
     file = one_file(tmp_path, whole)
     assert mend_aof(find_redis(tmp_path), tmp_path) == 0

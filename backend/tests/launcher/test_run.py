@@ -68,7 +68,7 @@ class Run:
         return self.process.wait(timeout=60)
 
     def pids(self, script: str = "") -> list[int]:
-        """Its processes and theirs, down to the last; only those that run the script, if one is named."""
+        """Return the pids of all its descendants, or of those that run `script`."""
         found, parents = [], {self.process.pid}
         while parents:
             parents = {pid for pid, parent in parent_by_pid().items() if parent in parents}
@@ -102,7 +102,7 @@ def settings_of(run: Run) -> SharedSettings:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    """One that runs; for tests that leave it as it is."""
+    """A running one, for tests that do not change it."""
     run = Run(tmp_path_factory.mktemp("run") / "data")
     yield run.wait_until_up()
     run.stop()
@@ -121,13 +121,13 @@ def start(tmp_path: Path) -> Iterator[Callable[..., Run]]:
         run.stop()
 
 
-def test_it_answers_and_tells_its_addresses(shared):
+def test_it_starts_and_prints_its_addresses(shared):
     assert shared.is_healthy()
     assert f"http://127.0.0.1:{shared.dashboard_port}/" in shared.output
     assert shared.redis().ping()
 
 
-def test_another_program_finds_its_redis_by_the_data_folder(shared):
+def test_another_program_finds_its_redis_in_the_data_folder(shared):
     assert f" {find_redis_url(settings_of(shared))}\n" in shared.output
 
 
@@ -149,7 +149,7 @@ def test_a_wrong_setting_is_refused_by_name(start):
     assert "Traceback" not in run.output
 
 
-def test_only_one_runs_on_a_data_folder(shared, start):
+def test_a_second_make_run_on_the_same_data_folder_is_refused(shared, start):
     data_dir = shared.data_dir
 
     run = start(DATA_DIR=str(data_dir))
@@ -159,7 +159,7 @@ def test_only_one_runs_on_a_data_folder(shared, start):
     assert "make run DATA_DIR=" in run.output
 
 
-def test_what_a_crash_left_half_written_is_dropped_with_a_line(start, tmp_path):
+def test_after_a_crash_the_incomplete_write_is_dropped_with_a_line(start, tmp_path):
     folder = tmp_path / "data" / "redis"
     folder.mkdir(parents=True)
     half = "*1\r\n$5\r\nMULTI\r\n*3\r\n$3\r\nSET"
@@ -173,7 +173,7 @@ def test_what_a_crash_left_half_written_is_dropped_with_a_line(start, tmp_path):
 
 
 @linux
-def test_asked_to_stop_it_leaves_its_data_and_nothing_that_runs(start):
+def test_after_a_stop_its_data_is_kept_and_no_process_is_left(start):
     run = start().wait_until_up()
     pids = run.pids()
     run.redis().set("kept", "yes")
@@ -191,7 +191,7 @@ def test_asked_to_stop_it_leaves_its_data_and_nothing_that_runs(start):
 
 
 @linux
-def test_killed_it_leaves_its_ports_and_its_data_free(start):
+def test_after_a_kill_its_ports_and_its_data_can_be_used_again(start):
     first = start().wait_until_up()
     pids = [pid for script in ("redis-server", "server.py", "dashboard.py") for pid in first.pids(script)]
 
@@ -206,7 +206,7 @@ def test_killed_it_leaves_its_ports_and_its_data_free(start):
 @pytest.mark.parametrize(
     ("script", "name"), [("redis", "redis"), pytest.param("server.py", "web", marks=pytest.mark.slow)]
 )
-def test_a_death_stops_all_and_is_named(start, script, name):
+def test_the_death_of_a_process_stops_all_and_is_named(start, script, name):
     run = start().wait_until_up()
     pids = run.pids()
 
@@ -218,7 +218,7 @@ def test_a_death_stops_all_and_is_named(start, script, name):
 
 
 @linux
-def test_in_dev_edited_tasks_are_loaded_again(start, tmp_path):
+def test_in_dev_the_worker_restarts_for_edited_tasks(start, tmp_path):
     package = tmp_path / "their_tasks"
     package.mkdir()
     (package / "__init__.py").touch()
@@ -244,7 +244,7 @@ def test_a_program_is_restarted_for_every_file_that_it_imports(program):
     assert {path.suffix for path in files} - {".pyc", ".md"} <= {*WATCHED_SUFFIXES}
 
 
-def test_a_redis_of_ones_own_is_used_and_may_come_later(start):
+def test_a_given_redis_is_used_and_may_start_later(start):
     url = f"redis://127.0.0.1:{free_port()}/0"
 
     run = start(REDIS_URL=url).wait_until_up()

@@ -1,4 +1,4 @@
-"""F09: what prod refuses to start with. The Redis is a real one, set wrong in one way after the other."""
+"""The checks at the start, with a real Redis that is configured wrong in each way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GOOD = "9f2c4e61b7d8a3055c1e7f90ab34d6288e4b1c7d5f6a0392"
 
 
 class DeskSettings(SharedSettings):
-    """Every setting that is looked at, whichever role has it."""
+    """Every setting that is checked, of any program."""
 
     auth: str = "on"
     secret_key: SecretStr = SecretStr(GOOD)
@@ -44,7 +44,7 @@ def server(tmp_path_factory):
 
 @pytest.fixture
 def set_redis(server):
-    """Set options of a Redis that is right but for them; its address with the password."""
+    """Change options of a correct Redis, and return its address with the password."""
     url = f"redis://:{GOOD}@127.0.0.1:{server.port}/0"
     right = {"appendonly": "yes", "maxmemory-policy": "noeviction", "requirepass": GOOD}
     with Redis.from_url(server.url) as redis:
@@ -68,7 +68,7 @@ def problems(url: str, **values: object) -> list[str]:
     return find_problems(DeskSettings(env="prod", redis_url=url, _env_file=None, **values))
 
 
-def test_nothing_is_wrong_with_a_redis_and_settings_as_the_documents_say(set_redis):
+def test_the_documented_settings_and_redis_have_no_problems(set_redis):
     assert problems(set_redis()) == []
 
 
@@ -82,7 +82,7 @@ def test_nothing_is_wrong_with_a_redis_and_settings_as_the_documents_say(set_red
         ({"requirepass": "another"}, "Redis refuses the password in REDIS_URL"),
     ],
 )
-def test_a_redis_that_is_set_wrong_is_refused(set_redis, options, sentence):
+def test_a_wrongly_configured_redis_is_refused(set_redis, options, sentence):
     found = problems(set_redis(**options))
 
     assert [problem[: len(sentence)] for problem in found] == [sentence]
@@ -96,7 +96,7 @@ def test_an_old_redis_is_refused(set_redis, monkeypatch):
     assert found.endswith("and 99.0 or newer is needed.")
 
 
-def test_all_that_is_wrong_with_a_redis_as_it_comes_is_named_at_once(set_redis, server):
+def test_all_problems_of_an_unconfigured_redis_are_named_at_once(set_redis, server):
     set_redis(requirepass="", appendonly="no", maxmemory_policy="allkeys-lru")
 
     assert [problem.split(":")[0] for problem in problems(server.url)] == [
@@ -107,7 +107,7 @@ def test_all_that_is_wrong_with_a_redis_as_it_comes_is_named_at_once(set_redis, 
     ]
 
 
-def test_a_redis_that_is_away_is_no_fault_of_the_settings():
+def test_a_redis_that_can_not_be_reached_is_no_problem_of_the_settings():
     assert problems(f"redis://:{GOOD}@127.0.0.1:1/0") == []
 
 
@@ -125,7 +125,7 @@ def test_a_redis_that_is_away_is_no_fault_of_the_settings():
         ({"auth": "off"}, "AUTH is off"),
     ],
 )
-def test_a_value_that_is_not_safe_is_refused(set_redis, values, sentence):
+def test_an_unsafe_value_is_refused(set_redis, values, sentence):
     found = problems(set_redis(), **values)
 
     assert [problem[: len(sentence)] for problem in found] == [sentence]
@@ -142,7 +142,7 @@ def test_root_is_refused(set_redis, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["MAX_JOB", "MAXJOBS", "RESULT_TLL", "TRUSTED_HOST", "max_jobbs"])
-def test_a_misspelt_name_is_refused_wherever_it_stands(set_redis, monkeypatch, tmp_path, name):
+def test_a_misspelled_setting_is_refused_in_the_environment_and_in_a_file(set_redis, monkeypatch, tmp_path, name):
     (tmp_path / "c.yaml").write_text(f"{name}: 7")
     (tmp_path / ".env").write_text(f"{name}=7")
     monkeypatch.setitem(DeskSettings.model_config, "env_file", tmp_path / ".env")
@@ -157,7 +157,7 @@ def test_a_misspelt_name_is_refused_wherever_it_stands(set_redis, monkeypatch, t
     assert in_file[0].startswith(f"There is no setting {name.upper()}. ")
 
 
-def test_no_setting_of_one_role_looks_like_a_misspelt_one_of_another():
+def test_no_setting_looks_like_a_misspelling_of_another():
     alike = [
         (a, b)
         for a, b in permutations(known_settings(), 2)
@@ -168,7 +168,7 @@ def test_no_setting_of_one_role_looks_like_a_misspelt_one_of_another():
 
 
 @pytest.mark.parametrize("program", ["server", "worker", "dashboard"])
-def test_prod_ends_with_status_2_and_dev_is_let_be(server, program, tmp_path):
+def test_unsafe_settings_end_a_program_with_status_2_in_prod_but_not_in_dev(server, program, tmp_path):
     environment = {"ENV": "prod", "PATH": "", "FLASK_CONFIG": "", "REDIS_URL": server.url, "DATA_DIR": str(tmp_path)}
 
     done = subprocess.run(
@@ -193,7 +193,7 @@ def test_prod_ends_with_status_2_and_dev_is_let_be(server, program, tmp_path):
         (":guess@", "Redis refuses the password in REDIS_URL: invalid username-password pair"),
     ],
 )
-def test_a_program_that_redis_does_not_let_in_ends_with_status_3(
+def test_a_wrong_password_for_redis_ends_a_program_with_status_3(
     set_redis, server, program, password, sentence, tmp_path
 ):
     set_redis()
@@ -211,13 +211,13 @@ def test_a_program_that_redis_does_not_let_in_ends_with_status_3(
 
 
 @pytest.mark.parametrize("role", [WebSettings, WorkerSettings])
-def test_dev_takes_everything(role):
+def test_dev_accepts_the_defaults(role):
     checks.exit_if_unsafe(role(_env_file=None, redis_url="redis://nowhere.invalid"))
 
 
 @pytest.fixture
 def loading(set_redis):
-    """The address of a right Redis that reads its file, of commands, as slowly as the test likes."""
+    """The address of a correct Redis that is loading its file until the test ends."""
     url = set_redis()
     with Redis.from_url(url) as redis, Redis.from_url(url, socket_timeout=60) as reader, ThreadPoolExecutor() as pool:
         redis.config_set("aof-use-rdb-preamble", "no")
@@ -233,7 +233,7 @@ def loading(set_redis):
         redis.flushall()
 
 
-def test_a_redis_that_still_reads_its_file_is_not_said_to_have_none(loading):
+def test_a_redis_that_is_loading_its_file_is_not_reported_as_having_none(loading):
     assert problems(loading) == []
 
     with Redis.from_url(loading) as redis:

@@ -1,4 +1,4 @@
-"""The time is Redis's, as far as anybody can tell from when it was asked and when its answer came."""
+"""The clock follows Redis, within the time between a question and its answer."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def told(ahead: float) -> tuple[int, int]:
     return int(now), int(now % 1 * 1e6)
 
 
-def test_a_clock_that_is_off_is_set_by_what_redis_says():
+def test_a_wrong_clock_is_adjusted_to_redis():
     for ahead in (86_400, -86_400):
         clock.adjust(told(ahead), clock.monotonic())
 
@@ -29,7 +29,7 @@ def test_a_clock_that_is_off_is_set_by_what_redis_says():
         assert clock.utc_now().timestamp() == pytest.approx(clock.now(), abs=0.1)
 
 
-def test_an_answer_that_was_long_under_way_changes_nothing_that_it_does_not_contradict():
+def test_a_slow_answer_changes_the_clock_only_as_far_as_it_contradicts_it():
     clock.adjust(told(0), clock.monotonic())
 
     clock.adjust(told(-3), clock.monotonic() - 5)
@@ -37,7 +37,7 @@ def test_an_answer_that_was_long_under_way_changes_nothing_that_it_does_not_cont
     assert clock.now() == pytest.approx(time.time(), abs=0.1)
 
 
-def test_processes_that_were_forked_share_what_one_hears(redis):
+def test_forked_processes_share_the_clock(redis):
     clock.sync(redis)
     if not (pid := os.fork()):
         clock.adjust(told(1000), clock.monotonic())

@@ -1,4 +1,4 @@
-"""A connection that many callers share: their commands travel together, and their answers and errors are their own."""
+"""The shared connection: commands travel together, and each caller gets its own answer or error."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shared(redis_url):
 
 @pytest.fixture
 def together(shared, redis_url):
-    """Call functions at the same time, so that all but the first wait while Redis is busy; what each returns."""
+    """Call functions while Redis is paused, so that all but the first wait; return their results or errors."""
 
     def together(*functions):
         with Redis.from_url(redis_url) as other, ThreadPoolExecutor(len(functions)) as threads:
@@ -39,7 +39,7 @@ def together(shared, redis_url):
     return together
 
 
-def test_each_caller_has_its_own_answer(together, shared):
+def test_each_caller_gets_its_own_answer(together, shared):
     answers = together(*[lambda n=n: (shared.set(f"key{n}", n), shared.get(f"key{n}")) for n in range(50)])
 
     assert answers == [(True, str(n).encode()) for n in range(50)]
@@ -49,7 +49,7 @@ def test_many_callers_need_one_connection(together, shared):
     assert len(set(together(*[shared.client_id] * 20))) == 1
 
 
-def test_an_error_meets_who_asked_for_it(together, shared, redis):
+def test_an_error_is_raised_for_the_caller_whose_command_failed(together, shared, redis):
     redis.set("text", "a")
 
     first, wrong, last = together(*[lambda: shared.get("text"), lambda: shared.lpush("text", "b"), shared.ping])
@@ -58,7 +58,7 @@ def test_an_error_meets_who_asked_for_it(together, shared, redis):
     assert isinstance(wrong, ResponseError)
 
 
-def test_an_error_of_the_first_meets_none_of_those_who_wait_for_it(together, shared, redis):
+def test_an_error_of_the_first_caller_is_not_raised_for_the_waiting_ones(together, shared, redis):
     redis.set("text", "a")
 
     wrong, *others = together(lambda: shared.lpush("text", "b"), *[lambda: shared.get("text")] * 5)
@@ -96,14 +96,14 @@ print(repr(sender.value), sent.value, waiting.value, shared.ping())
 """
 
 
-def test_a_greenlet_that_is_ended_ends_no_other_that_shares_its_connection(redis_url):
-    """The others are refused if they were asking with it, and otherwise ask after it."""
+def test_a_killed_greenlet_ends_no_other_that_shares_its_connection(redis_url):
+    """Commands that were sent together with its own get an error; later ones are sent again."""
     done = subprocess.run([sys.executable, "-c", ENDED, redis_url], capture_output=True, text=True, timeout=30)
 
     assert done.stdout == "GreenletExit() refused True True\n", done.stderr
 
 
-def test_while_redis_hangs_nobody_waits_longer_than_a_second(shared, redis):
+def test_while_redis_hangs_no_caller_waits_longer_than_a_second(shared, redis):
     shared.ping()
     redis.client_pause(5_000)
 
@@ -120,7 +120,7 @@ def test_while_redis_hangs_nobody_waits_longer_than_a_second(shared, redis):
     assert wait_until(lambda: _answers(shared))
 
 
-def test_a_connection_that_redis_closed_is_opened_again_and_nobody_notices(shared, redis):
+def test_a_connection_that_redis_closed_is_reopened_unnoticed(shared, redis):
     shared.ping()
     redis.client_kill_filter(_type="normal", skipme=True)
 
@@ -138,7 +138,7 @@ def test_a_refusal_closes_the_connection_only_if_another_server_may_take_the_cal
     assert (after == before) == stays
 
 
-def test_an_answer_that_comes_too_late_is_nobodys(shared, redis):
+def test_a_late_answer_is_dropped(shared, redis):
     redis.mset({"one": 1, "two": 2})
     shared.ping()
     redis.client_pause(1_500)
@@ -160,7 +160,7 @@ def test_an_answer_of_any_size_and_kind_is_read(shared):
     assert shared.hgetall("none") == {}
 
 
-def test_a_process_that_was_forked_has_a_connection_of_its_own(shared):
+def test_a_forked_process_has_a_connection_of_its_own(shared):
     shared.ping()
     pid = os.fork()
     if not pid:
@@ -182,7 +182,7 @@ def read_on(subscription):
         subscription.get_message(timeout=1)
 
 
-def test_a_subscription_that_is_answered_with_an_error_says_so_and_goes_on(redis, redis_url):
+def test_a_subscription_raises_an_error_answer_and_goes_on(redis, redis_url):
     with connect_with_timeout(redis_url, 5) as ours, ours.pubsub(ignore_subscribe_messages=True) as subscription:
         subscription.subscribe("news")
         redis.config_set("requirepass", "another")
@@ -198,8 +198,8 @@ def test_a_subscription_that_is_answered_with_an_error_says_so_and_goes_on(redis
         assert wait_until(lambda: subscription.get_message(timeout=1))["data"] == b"a"
 
 
-def test_a_process_may_open_its_own_connection_any_number_of_times(redis_url):
-    """As a worker does whose Redis goes away again and again; redis-py's pool would stop at 100."""
+def test_a_process_may_open_any_number_of_connections_outside_the_pool(redis_url):
+    """A worker does so when Redis goes away again and again; redis-py's pool would stop at 100."""
     with connect_with_timeout(redis_url, 5) as redis:
         for _ in range(150):
             open_connection(redis).disconnect()
@@ -210,7 +210,7 @@ def test_a_process_may_open_its_own_connection_any_number_of_times(redis_url):
 @pytest.mark.parametrize("connect", [connect_shared, lambda url: connect_with_timeout(url, 2)])
 @pytest.mark.parametrize("answer", [b"-LOADING Redis is loading the dataset in memory\r\n", b"-NOAUTH nobody\r\n", b""])
 def test_a_redis_that_is_not_ready_is_an_error_at_once(connect, answer):
-    """It answers each connection with that, or closes it when it was accepted, as a proxy does."""
+    """A server that is not ready answers an error, or closes the connection at once, as a proxy does."""
     with socket.create_server(("127.0.0.1", 0)) as server, ThreadPoolExecutor(1) as threads:
 
         def answer_all():

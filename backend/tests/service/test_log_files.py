@@ -1,4 +1,4 @@
-"""LOG_DIR: what a process and its children write is in a file."""
+"""LOG_DIR: a process and its children write to a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _run(folder: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=BACKEND, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_the_logs_are_appended_to_a_file_of_the_role(tmp_path):
+def test_the_logs_are_appended_to_the_file_of_the_role(tmp_path):
     for _ in range(2):
         done = _run(tmp_path / "logs")
 
@@ -35,7 +35,7 @@ def test_without_a_folder_nothing_changes():
     assert _run("").stdout == "printed\nby a child\n"
 
 
-def test_a_folder_that_can_not_be_used_is_said(tmp_path):
+def test_an_unusable_folder_is_reported_in_a_sentence(tmp_path):
     (tmp_path / "logs").write_text("a file")
 
     done = _run(tmp_path / "logs")

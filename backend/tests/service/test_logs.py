@@ -70,7 +70,7 @@ def test_no_text_forges_a_line_or_steers_the_terminal(log_in, env):
     assert not any(character in lines[0] for character in "\n\x1b")
 
 
-def test_a_line_has_the_default_fields_unless_it_brings_its_own(log_in, monkeypatch):
+def test_a_line_has_the_default_fields_unless_it_has_its_own(log_in, monkeypatch):
     log, lines = log_in("dev")
     monkeypatch.setattr(logs, "_default_fields", {})
     logs.set_default_fields(logs.job_fields("7", "r1"))

@@ -1,4 +1,4 @@
-"""A pool replaces what ends, and gives up what can't begin."""
+"""A pool replaces processes that end, and gives up if they can't start."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def start_pool(work: str, size: int, log: Path) -> subprocess.Popen[bytes]:
 
 @pytest.fixture
 def living(tmp_path) -> Iterator[tuple[subprocess.Popen[bytes], Pids]]:
-    """A pool of two processes that write down that they live, and the pids so far."""
+    """A pool of two processes, and a function that returns the pids of all processes so far."""
     folder = tmp_path / "pids"
     folder.mkdir()
     pool = start_pool(f"open('{folder}/' + str(os.getpid()), 'w').close(); time.sleep(60)", 2, tmp_path / "log")
@@ -50,7 +50,7 @@ def living(tmp_path) -> Iterator[tuple[subprocess.Popen[bytes], Pids]]:
     pool.wait()
 
 
-def test_a_process_that_is_killed_is_replaced(living):
+def test_a_killed_process_is_replaced(living):
     _, pids = living
 
     os.kill(pids()[0], signal.SIGKILL)
@@ -58,7 +58,7 @@ def test_a_process_that_is_killed_is_replaced(living):
     wait_until(lambda: len(pids()) == 3)
 
 
-def test_the_processes_end_with_a_pool_that_is_killed(living):
+def test_the_processes_of_a_killed_pool_end(living):
     pool, pids = living
 
     pool.kill()
@@ -66,7 +66,7 @@ def test_the_processes_end_with_a_pool_that_is_killed(living):
     wait_until(lambda: not any(alive(pid) for pid in pids()))
 
 
-def test_a_pool_gives_up_what_fails_again_and_again(tmp_path):
+def test_a_pool_gives_up_when_its_processes_keep_failing(tmp_path):
     pool = start_pool("raise ValueError('nothing works')", 1, tmp_path / "log")
 
     assert pool.wait(30) == 1

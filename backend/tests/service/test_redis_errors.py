@@ -1,4 +1,4 @@
-"""What Redis refuses, and what that means: by the code of its answer, whoever asked and however."""
+"""The meaning of Redis's errors, on every connection and for every kind of command."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ ASKED = {
 
 @pytest.mark.parametrize("how", ASKED)
 @pytest.mark.parametrize("code", STATES)
-def test_a_refusal_that_passes_is_known_by_its_code(operator, redis_url, code, how):
+def test_a_passing_error_is_recognized_by_its_code(operator, redis_url, code, how):
     with connect_with_timeout(redis_url, timeout=5) as redis:
         redis.ping()
         with refusing(operator, code), pytest.raises((RedisError, OSError)) as refused:
@@ -66,7 +66,7 @@ def test_a_refusal_that_passes_is_known_by_its_code(operator, redis_url, code, h
 
 
 @pytest.mark.parametrize("code", STATES)
-def test_the_workers_own_connection_waits_until_the_refusal_has_passed(operator, redis_url, write, code, caplog):
+def test_the_workers_own_connection_retries_until_the_error_has_passed(operator, redis_url, write, code, caplog):
     refusals = iter([True])
     with connect_with_timeout(redis_url, timeout=5) as redis:
         connection = ScriptConnection(
@@ -80,7 +80,7 @@ def test_the_workers_own_connection_waits_until_the_refusal_has_passed(operator,
     assert operator.get("key") == b"b"
 
 
-def test_the_workers_own_connection_says_what_will_not_pass(redis_url, tmp_path):
+def test_the_workers_own_connection_raises_a_lasting_error(redis_url, tmp_path):
     (tmp_path / "wrong.lua").write_text("return redis.call('LPUSH', KEYS[1])")
     with connect_with_timeout(redis_url, timeout=5) as redis:
         connection = ScriptConnection(redis, timeout=5, give_up=lambda: False, show_life=lambda patience=0: None)
@@ -132,18 +132,18 @@ def test_each_version_of_redis_is_understood(code, form):
         "EXECABORT Transaction discarded because of previous errors.",
     ],
 )
-def test_what_will_not_pass_is_told_apart(answer):
+def test_a_lasting_error_is_not_passing(answer):
     error = DefaultParser.parse_error(answer)
 
     assert (code_of(error), is_passing(error), as_app_error(error)) == ("", False, None)
 
 
-def test_a_redis_that_gives_no_answer_may_do_so_later():
+def test_no_answer_is_a_passing_error():
     assert all(map(is_passing, (ConnectionError("closed"), TimeoutError("late"), ConnectionResetError("reset"))))
     assert not is_passing(DataError("no such type"))
 
 
-def test_what_stands_in_a_command_is_no_code(redis):
+def test_a_code_within_a_command_does_not_count(redis):
     redis.set("text", "a")
     with redis.pipeline(transaction=False) as pipeline:
         pipeline.lpush("text", "x: OOM -BUSY y")

@@ -1,4 +1,4 @@
-"""Settings: where they come from, in which order, and what is said of wrong ones."""
+"""Settings: their sources, the order of these, and the errors about wrong settings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def clean_environment(monkeypatch):
         monkeypatch.delenv(name, raising=False)
 
 
-def test_settings_can_not_be_changed():
+def test_settings_are_frozen():
     settings = load(WorkerSettings)
 
     with pytest.raises(ValidationError, match="frozen"):
@@ -26,7 +26,7 @@ def test_settings_can_not_be_changed():
 
 
 @pytest.mark.parametrize(("name", "content"), [("c.yaml", "workers: 5\nQUEUES: [a, b]"), ("c.json", None)])
-def test_a_file_may_hold_them(tmp_path, monkeypatch, name, content):
+def test_settings_can_come_from_a_file(tmp_path, monkeypatch, name, content):
     (tmp_path / name).write_text(content or json.dumps({"workers": 5, "queues": "a,b"}))
     monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / name))
 
@@ -43,7 +43,7 @@ def test_the_environment_wins_over_the_file(tmp_path, monkeypatch):
     assert load(WorkerSettings).workers == 7
 
 
-def test_a_secret_may_be_a_file_of_its_own(tmp_path, monkeypatch):
+def test_a_secret_can_come_from_a_file_of_its_own(tmp_path, monkeypatch):
     (tmp_path / "redis_url").write_text("redis://:from-a-file@host/0\n")
     monkeypatch.delenv("REDIS_URL", raising=False)
     monkeypatch.setattr("taskdesk.service.settings.SECRETS_FOLDER", tmp_path)
@@ -51,13 +51,13 @@ def test_a_secret_may_be_a_file_of_its_own(tmp_path, monkeypatch):
     assert load(WorkerSettings, _env_file=None).redis_url.get_secret_value() == "redis://:from-a-file@host/0"
 
 
-def test_a_relative_data_folder_lies_in_the_project(monkeypatch):
+def test_a_relative_data_folder_is_in_the_project(monkeypatch):
     monkeypatch.setenv("DATA_DIR", "here")
 
     assert load(WorkerSettings).data_dir == ROOT / "here"
 
 
-def test_all_that_is_wrong_is_named_at_once(monkeypatch):
+def test_all_wrong_settings_are_named_at_once(monkeypatch):
     monkeypatch.setenv("WORKERS", "0")
     monkeypatch.setenv("QUEUES", "a:b")
     monkeypatch.setenv("RESULT_TTL", "soon")
@@ -69,7 +69,7 @@ def test_all_that_is_wrong_is_named_at_once(monkeypatch):
 
 
 @pytest.mark.parametrize("content", ["- a list", "{", None])
-def test_a_settings_file_that_can_not_be_read_is_said(tmp_path, monkeypatch, content):
+def test_an_unreadable_settings_file_is_reported_in_a_sentence(tmp_path, monkeypatch, content):
     if content:
         (tmp_path / "c.yaml").write_text(content)
     monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / "c.yaml"))
@@ -84,7 +84,7 @@ def test_a_wrong_redis_url_is_not_shown(monkeypatch):
     assert "secret-word" not in repr(load(WorkerSettings))
 
 
-def test_a_secret_that_is_wrong_is_not_shown(monkeypatch, tmp_path):
+def test_a_wrong_secret_is_not_shown(monkeypatch, tmp_path):
     (tmp_path / "c.yaml").write_text("redis_url: [s3cret]")
     monkeypatch.setenv("FLASK_CONFIG", str(tmp_path / "c.yaml"))
     monkeypatch.delenv("REDIS_URL", raising=False)

@@ -1,4 +1,4 @@
-"""train_model, as a plain function, on the tables that scikit-learn brings."""
+"""train_model, called as a plain function, with scikit-learn's tables."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ QUICK = {"trees": 10, "folds": 3}
 
 @pytest.fixture
 def csv_of(tmp_path):
-    """One of scikit-learn's tables, as a CSV file with the column `target`."""
+    """Write one of scikit-learn's tables to a CSV file with the column `target`."""
     from sklearn import datasets
 
     def write(name: str, *, names: bool = False):
@@ -86,20 +86,20 @@ def test_words_and_missing_values_are_used(table):
     ("values", "kind"),
     [("red blue", "accuracy"), ("0 1", "accuracy"), ("1.5 2.5 3.5 4.5 5.5", "r2"), ("True False", "accuracy")],
 )
-def test_auto_tells_classes_from_numbers(table, values, kind):
+def test_auto_detects_classes_and_numbers(table, values, kind):
     answers = values.split()
     rows = [f"{n},{answers[n % len(answers)]}" for n in range(30)]
 
     assert kind in train_model(table("\n".join(["x,y", *rows])), "y", **QUICK)
 
 
-def test_names_may_hold_dollars_and_the_word_none(table):
+def test_names_may_have_dollars_and_the_word_none(table):
     content = "$x$,$y^$\n" + "".join(f"{n},{'$x^$' if n % 2 else 'none'}\n" for n in range(20))
 
     assert train_model(table(content), "$y^$", **QUICK)["rows"] == 20
 
 
-def test_whole_numbers_stay_whole_though_one_is_missing(table):
+def test_whole_numbers_stay_whole_if_one_is_missing(table):
     content = "x,y\n" + "".join(f"{n},{9 + n % 2}\n" for n in range(20)) + "5,\n"
 
     model = train_model(table(content), "y", **QUICK)["model"].content
@@ -128,7 +128,7 @@ def test_semicolons_and_a_byte_order_mark_are_understood(table):
     assert "accuracy" in train_model(table(b"\xef\xbb\xbf" + content.encode()), "y", **QUICK)
 
 
-def test_progress_is_told_for_each_fold(csv_of):
+def test_progress_is_reported_for_each_fold(csv_of):
     told = []
     before = current_job()
     enter_job(JobContext(report=lambda current, total, message: told.append((current, total, message))))
@@ -171,7 +171,7 @@ TEN = "".join(f"{n},{'ab'[n % 2]}\n" for n in range(10))
         ("\nx,y\n1,a\n", "y", "The first line is empty"),
     ],
 )
-def test_a_table_that_can_not_be_used_is_refused_with_a_sentence(table, content, target, sentence):
+def test_an_unusable_table_is_refused_with_a_sentence(table, content, target, sentence):
     with pytest.raises(TableError) as refused:
         train_model(table(content), target)
 
@@ -185,6 +185,6 @@ def test_a_table_over_the_limit_is_refused(table, monkeypatch):
         train_model(table("x,y\n" + TEN), "y")
 
 
-def test_words_are_no_target_of_a_regression(table):
+def test_a_regression_refuses_a_target_of_words(table):
     with pytest.raises(TableError, match="has 'a', which is no number: choose classification"):
         train_model(table("x,y\n" + TEN), "y", kind="regression")

@@ -1,4 +1,4 @@
-"""The small tasks, as plain functions."""
+"""The small tasks, called as plain functions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_heavy_task_says_how_long_it_took():
     assert heavy_task(sleep_time=0) == "This task took 0 seconds."
 
 
-def test_wait_task_gives_the_time_with_its_zone():
+def test_wait_task_returns_the_time_with_its_zone():
     assert datetime.fromisoformat(wait_task(sleep_time=0)).tzinfo is not None
 
 
@@ -34,7 +34,7 @@ def test_render_plot_is_a_png():
     assert render_plot(days=2).data.startswith(b"\x89PNG")
 
 
-def test_the_gallery_gives_every_kind_of_result():
+def test_the_gallery_returns_every_kind_of_result():
     result = kinds_gallery()
 
     assert {name: type(part).__name__ for name, part in result.items()} == {

@@ -1,4 +1,4 @@
-"""A desk is upgraded in place: what the version before has left in Redis is read, and no job is lost."""
+"""An upgrade in place: data of the previous version is read, and no job is lost."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def worker(recorded, redis_url, tmp_path):
     stack.stop()
 
 
-def test_each_job_of_the_version_before_reaches_its_end(recorded, worker, redis):
+def test_each_job_of_the_previous_version_ends(recorded, worker, redis):
     jobs = Jobs(redis, QUEUES)
 
     def statuses() -> dict[str, str]:
@@ -50,7 +50,7 @@ def test_each_job_of_the_version_before_reaches_its_end(recorded, worker, redis)
     assert jobs.result(jobs.get(next(iter(recorded)))) == [0, 1, 1, 2, 3, 5]
 
 
-def test_the_lists_and_accounts_of_the_version_before_are_read(recorded, redis):
+def test_lists_and_accounts_of_the_previous_version_are_read(recorded, redis):
     found, _ = Jobs(redis, QUEUES).page(100, None, Filter())
     listed = {job.id for job in found}
 
