@@ -1,4 +1,8 @@
-"""The pages. Each works without JavaScript; scripts only make it live."""
+"""The pages. Each works without JavaScript; scripts only make it live.
+
+A new page is a module with `add_routes`, a template, its test, an entry here (in PAGES, maybe in NAVIGATION), and its
+routes in the table of tests/web/access/test_roles_of_routes.py. The tests in a browser find it by themselves.
+"""
 
 from flask import Blueprint
 
