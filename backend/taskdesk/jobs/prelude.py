@@ -1,7 +1,8 @@
 """What the scripts get from Python: keys, fields, statuses and numbers.
 
 A script just uses a name. A name in capitals is a constant. A key has two forms: `job_key(id)`, the function of
-keys.py, and `JOB_KEY`, the text before the id; only the scripts of the hot paths use the latter, to save the call.
+keys.py, and `JOB_KEY`, the text before the id, or `DEPENDENTS_SUFFIX`, the text after it; only the scripts of the hot
+paths use the latter, to save the call.
 
 Redis executes the statements of a script at each call. So the functions and tables that a script uses, and no others,
 are defined by a prelude that is put before it, and the value of every other constant replaces its name: 35 `local`
@@ -66,6 +67,7 @@ CONSTANTS: dict[str, Any] = {
     **{status.name: status for status in Status},
     **{f"RQ_{word.upper()}": word for word in BY_RQ_WORD},
     **{name.upper(): parts[0] for name, parts in _FUNCTIONS.items() if parts[-1] == ""},
+    **{name.upper().replace("_KEY", "_SUFFIX"): parts[-1] for name, parts in _FUNCTIONS.items() if parts[-1] != ""},
     **{f"{word.upper()}_KEY": registry_key(word, "") for word in (keys.WIP, "scheduled", "finished")},
     "INDEXED": INDEXED,
     "STATUS_OF": BY_RQ_WORD,

@@ -52,7 +52,7 @@ def test_a_file_begins_with_a_sentence(file):
 def test_keys_fields_and_statuses_are_spelled_in_python_only(file):
     strings = [string.strip("'") for string in STRING.findall(code(file))]
 
-    assert [string for string in strings if re.search(r"rq:|td_|taskdesk:", string)] == []
+    assert [string for string in strings if re.search(r"rq:|td_|taskdesk:|^:\w", string)] == []
     assert not {*BY_RQ_WORD, *Status} & {*strings}
 
 

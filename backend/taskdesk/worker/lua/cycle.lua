@@ -23,7 +23,7 @@ if finished then
   local key = JOB_KEY .. finished
   ttl = tonumber(ttl)
   local job = redis.call('HMGET', key, 'status', NUMBER, STOP)
-  if job[3] or redis.call('EXISTS', key .. ':dependents') == 1 then
+  if job[3] or redis.call('EXISTS', key .. DEPENDENTS_SUFFIX) == 1 then
     if begins ~= '' then
       redis.call('HSET', worker, 'current_job', begins, EXECUTION, begins_execution)
       redis.call('HDEL', worker, PREFETCHED)
@@ -74,7 +74,7 @@ if not record[5] then -- another worker took this one for lost: what it is given
 end
 if finished and record[4] == finished_execution then
   redis.call('DEL', EXECUTION_KEY .. finished .. ':' .. finished_execution, EXECUTIONS_KEY .. finished,
-    worker_executions_key(worker_name))
+    worker .. WORKER_EXECUTIONS_SUFFIX)
 end
 
 local function deliver(id, execution, queue, fields)
