@@ -13,8 +13,8 @@ What is given up: if the worker's machine fails within the fraction of a millise
 that a job has begun, that job runs again. So jobs of a task with `at_most_once` are never prefetched.
 
 A prefetched job must not wait for a long one. When a job turns out to be long, the supervisor revokes in shared memory
-what was prefetched during it and puts that back on its queue (supervisor/job_control.py); `_is_off` looks before each
-begin.
+what was prefetched during it and puts that back on its queue (supervisor/job_control.py). `_is_revoked` looks before
+each begin.
 """
 
 from __future__ import annotations
@@ -74,13 +74,13 @@ class Prefetch:
 
         False if the job may be another worker's by now, and so must not begin.
         """
-        if (before and self._is_off(before)) or not self._reserver.send(before, begins=job):
+        if (before and self._is_revoked(before)) or not self._reserver.send(before, begins=job):
             return False
         has_before = before is not None
         self._activity.begin(job.id, job.execution, job.timeout, prefetches=True, prev_unconfirmed=has_before)
         return True
 
-    def _is_off(self, before: EndedJob) -> bool:
+    def _is_revoked(self, before: EndedJob) -> bool:
         """Return True if what was prefetched during this job is no longer ours: it was revoked, or we were frozen."""
         return self._activity.is_revoked(before.job.execution) or clock.now() > before.began + STALE_AFTER_SECONDS
 

@@ -7,10 +7,10 @@ import pytest
 
 @pytest.fixture
 def signs():
-    """The patience that each asks for."""
+    """The extra seconds that each sign asks for."""
     return []
 
 
 @pytest.fixture
 def show_life(signs):
-    return lambda patience=0.0: signs.append(patience)
+    return lambda extra_seconds=0.0: signs.append(extra_seconds)
