@@ -1,4 +1,4 @@
-"""The desk: the catalog, the jobs and their files in one place, for whoever takes in jobs. One per process."""
+"""The desk: catalog, jobs, queues and files in one place, for web, command line and dashboard. One per process."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ class Desk:
         form_token: str = "",
         **options: Unpack[SubmitOptions],
     ) -> Job:
-        """Store the uploads, then put the job on a queue. `arguments` are checked already.
+        """Store the uploads, put the job on a queue and return it. `arguments` have to be checked already.
 
-        With a `key` (Idempotency-Key) that came before, the job of that time. A `form_token` does the same while the
-        input is the same and that job is there; else it makes another. Raises IdempotencyKeyReused, NoRoom;
-        InvalidArguments for `queue` and `at`.
+        If a request with the same `key` (Idempotency-Key) came before, return its job. A `form_token` does the same
+        while the input is the same and that job exists. Raises IdempotencyKeyReused, NoRoom; InvalidArguments for
+        `queue` and `at`.
         """
         check_submit_options(self.queues.names, options)
         idempotency = None
@@ -70,7 +70,7 @@ class Desk:
             values = {**arguments.values, **self._store(spec, arguments, job_id)}
             job = self.jobs.submit(spec, values, self._retention, job_id=job_id, idempotency=idempotency, **options)
         except RedisError:
-            raise  # the job may be there, though its answer was lost: if it is not, the sweep removes its files
+            raise  # the job may exist although the answer was lost; if it does not, the sweep removes its files
         except Exception:
             self.artifacts.delete(job_id)
             raise
@@ -79,7 +79,7 @@ class Desk:
         return job
 
     def _store(self, spec: TaskSpec, arguments: Arguments, job_id: str) -> dict[str, Any]:
-        """Keep the files that come with a job; as what they stand in its input, by parameter."""
+        """Store the files of a job. Return what stands for them in its input, by parameter."""
         kept = {}
         for name, upload in arguments.uploads.items():
             extensions = spec.file_parameters[name].get("extensions") or [""]
@@ -97,17 +97,17 @@ class Desk:
     def submit_many(
         self, spec: TaskSpec, inputs: list[dict[str, Any]], *, key: str | None = None, **options: Unpack[SubmitOptions]
     ) -> list[str]:
-        """Put a job for each of these inputs on a queue, in one step; their ids. Options and errors as of `submit`."""
+        """Put a job for each of these inputs on a queue in one step. Return their ids. Options, errors: as `submit`."""
         check_submit_options(self.queues.names, options)
         asked = Arguments({"inputs": inputs})
         idempotency = Idempotency(key, _digest(spec, asked, options), options.get("owner", "")) if key else None
         return self.jobs.submit_many(spec, inputs, self._retention, idempotency=idempotency, **options)
 
     def retry(self, job: Job, *, key: str | None = None, form_token: str = "") -> Job:
-        """A new job with the input, the files, the tags and the queue of one that has ended; the keys as in `submit`.
+        """Submit a job with the input, files, tags and queue of one that has ended. The keys are as in `submit`.
 
-        A queue that the settings do not name any more is left for the task's own.
-        Raises NotEnded, UnreadableInput, TaskNotFound; InvalidArguments if the task takes others by now.
+        If the settings no longer name the queue, the task's own is used. Raises NotEnded, UnreadableInput,
+        TaskNotFound; InvalidArguments if the task takes other arguments by now.
         """
         if not job.is_final:
             raise NotEnded(job.id, job.status)
@@ -123,14 +123,14 @@ class Desk:
             return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
-        """A file that came with a job, open until `files` closes. Raises ArtifactNotFound."""
+        """Open a file of a job's input, until `files` closes. Raises ArtifactNotFound."""
         file = job.uploads[parameter]
         content = files.enter_context(self.artifacts.open(job.id, file.artifact))
         return UploadedFile(file.filename, file.media_type, content)
 
 
 def _digest(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> str:
-    """The same for requests that ask for the same."""
+    """Return a digest that is the same for requests that ask for the same."""
     files = {}
     for name, upload in arguments.uploads.items():
         files[name] = hashlib.file_digest(upload.content, "sha256").hexdigest()  # type: ignore[arg-type]

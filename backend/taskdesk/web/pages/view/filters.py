@@ -12,11 +12,12 @@ from werkzeug.datastructures import MultiDict
 
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.schema_rules import with_zone
+from taskdesk.jobs.status import FINAL, Status
 from taskdesk.web.query import FILTERS
 
 RANGES = {"1h": "last hour", "1d": "last day", "7d": "last week"}
-TABS = ("queued", "running", "scheduled", "waiting", "succeeded", "failed", "canceled")
-_RARE = "waiting"  # has a tab only if there are such jobs
+TABS = sorted(Status, key=lambda status: (status in FINAL, status is Status.WAITING))  # those that have ended last
+_RARE = Status.WAITING  # has a tab only if there are such jobs
 _TIMES = ("since", "until")
 
 
@@ -75,7 +76,7 @@ def tabs(words: Mapping[str, str], queues: Sequence[Queue]) -> list[Tab]:
 def _counts(queues: Sequence[Queue], name: str | None) -> dict[str, int]:
     """Count the jobs of each status, and all under "", in the queue of this name or in all queues."""
     counted = [queue.jobs for queue in queues if name in (None, queue.name)]
-    counts = {status: sum(jobs[status] for jobs in counted) for status in TABS}
+    counts = {str(status): sum(jobs[status] for jobs in counted) for status in TABS}
     return {"": sum(counts.values()), **counts}
 
 
