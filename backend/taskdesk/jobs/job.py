@@ -30,11 +30,11 @@ class Attempt:
 
 
 @dataclass(frozen=True)
-class HandedBack:
-    """Why a job waits for another worker. `reference`: the task that no worker served; empty for other reasons."""
+class Wait:
+    """Why a job waits. `reference`: the task that no worker served when it was handed back; empty for other reasons."""
 
     reason: str
-    reference: str
+    reference: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Job:
 
     `input` is None in a list, and where its data can't be read; `summary` is the beginning of its input.
     `scheduled_at`: when a scheduled job, or the next attempt of a failed one, is queued.
-    `handed_back`: set while the job waits for a worker that can run it.
+    `wait`: set while the job waits for other jobs, for a slot of its limit, or for a worker that can run it.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
     A list has no `worker` (of the last attempt) and no `attempts` (up to ten before the last) either.
     """
@@ -71,7 +71,7 @@ class Job:
     attempts: tuple[Attempt, ...] = ()
     owner: str = ""
     request_id: str = ""
-    handed_back: HandedBack | None = None
+    wait: Wait | None = None
 
     @property
     def is_final(self) -> bool:

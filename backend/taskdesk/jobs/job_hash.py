@@ -31,7 +31,7 @@ from taskdesk.jobs.fields import (
     TAGS,
     TASK,
 )
-from taskdesk.jobs.job import Attempt, HandedBack, Job, Retention
+from taskdesk.jobs.job import Attempt, Job, Retention, Wait
 from taskdesk.jobs.losses import WORKER_LOST
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.status import Status, status_of
@@ -41,7 +41,7 @@ from taskdesk.service import clock
 LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
     *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST),
-    *(PROGRESS, RESULT_KINDS, ERROR, FOREIGN),
+    *(PROGRESS, RESULT_KINDS, ERROR, FOREIGN, "rate_limit_key", "rate_limit_concurrency"),
 )
 WHOLE = ("data", "worker_name", ATTEMPTS, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
@@ -161,7 +161,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
         owner=_text(fields[OWNER]),
         request_id=_text(fields[REQUEST]),
-        handed_back=_handed_back(fields.get(FOREIGN)) if status is Status.WAITING else None,
+        wait=_wait(rq_status, fields) if status is Status.WAITING else None,
     )
 
 
@@ -192,12 +192,19 @@ def _attempt(stored: dict[str, Any]) -> Attempt:
     return Attempt(_time(started), _time(ended), stored.get("worker") or "", stored["error"])
 
 
-def _handed_back(foreign: bytes | None) -> HandedBack | None:
-    if not foreign:  # it waits for another job
-        return None
-    state = json.loads(foreign)
-    is_unserved = not state["refused"] and state["wanted"] != NAMELESS
-    return HandedBack(state["reason"], state["wanted"] if is_unserved else "")
+def _wait(rq_status: bytes, fields: Mapping[str, bytes | None]) -> Wait:
+    match rq_status:
+        case b"deferred":
+            return Wait("It waits for other jobs to end.")
+        case b"ready_to_enqueue":
+            return Wait("The jobs that it waited for have ended, and it is about to be queued.")
+        case b"rate_limited":
+            limit, most = _text(fields.get("rate_limit_key")), _text(fields.get("rate_limit_concurrency"))
+            return Wait(f"It waits for its turn: the limit {limit} lets {most} of its jobs be queued or run at a time.")
+        case _:
+            state = json.loads(fields[FOREIGN] or b"{}")
+            is_unserved = not state["refused"] and state["wanted"] != NAMELESS
+            return Wait(state["reason"], state["wanted"] if is_unserved else "")
 
 
 def _text(value: bytes | None) -> str:

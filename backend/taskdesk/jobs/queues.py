@@ -14,8 +14,8 @@ from redis import Redis
 from redis.client import Pipeline
 
 from taskdesk.jobs.errors import QueueNotFound
-from taskdesk.jobs.keys import PAUSED, ended_key, foreign_key, index_key, job_key, queue_key, registry_key
-from taskdesk.jobs.scripts import ALWAYS_RUN
+from taskdesk.jobs.keys import PAUSED, READY, ended_key, foreign_key, index_key, job_key, queue_key, registry_key
+from taskdesk.jobs.scripts import ALWAYS_RUN, COUNT_SLOT_WAITERS
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.throughput import LastHour
 from taskdesk.service import clock
@@ -57,9 +57,10 @@ class Queues:
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.smembers(PAUSED)
             pipeline.time()
+            pipeline.eval(COUNT_SLOT_WAITERS.source, 0, *self.names)
             for name in self.names:
                 _ask(pipeline, name)
-            paused, (seconds, _), *answers = pipeline.execute()
+            paused, (seconds, _), slot_waiters, *answers = pipeline.execute()
             rows = [answers[start : start + _ANSWERS] for start in range(0, len(answers), _ANSWERS)]
             for *_, next_id in rows:
                 pipeline.hget(job_key((next_id or b"").decode()), "enqueued_at")
@@ -68,12 +69,14 @@ class Queues:
             Queue(
                 name,
                 name.encode() in paused,
-                _by_status(counts, handed_back),
+                _by_status(counts, handed_back, ready + waits),
                 handed_back,
                 datetime.fromisoformat(since.decode()) if since else None,
                 LastHour.of(ended, seconds),
             )
-            for name, (*counts, handed_back, ended, _), since in zip(self.names, rows, oldest, strict=True)
+            for name, (*counts, ready, handed_back, ended, _), since, waits in zip(
+                self.names, rows, oldest, slot_waiters, strict=True
+            )
         ]
 
     def get(self, name: str) -> Queue:
@@ -107,14 +110,14 @@ _COUNTS: dict[Status, Callable[[Pipeline, str], Any]] = {
     Status.WAITING: lambda pipeline, queue: pipeline.zcard(registry_key(Status.WAITING.rq, queue)),
     Status.CANCELED: lambda pipeline, queue: pipeline.zcard(index_key(queue, Status.CANCELED)),
 }
-_ANSWERS = len(_COUNTS) + 3
+_ANSWERS = len(_COUNTS) + 4
 
 
-def _by_status(counts: Sequence[int], handed_back: int) -> dict[str, int]:
-    """Count the jobs that were handed back as waiting: RQ has them as scheduled."""
+def _by_status(counts: Sequence[int], handed_back: int, waiting: int) -> dict[str, int]:
+    """Count as waiting also the jobs that were handed back, which RQ has as scheduled, and `waiting` more."""
     jobs: dict[str, int] = dict(zip(_COUNTS, counts, strict=True))
     jobs[Status.SCHEDULED] = max(0, jobs[Status.SCHEDULED] - handed_back)
-    jobs[Status.WAITING] += handed_back
+    jobs[Status.WAITING] += handed_back + waiting
     return jobs
 
 
@@ -122,6 +125,7 @@ def _ask(pipeline: Pipeline, name: str) -> None:
     """Ask for the number of jobs by status, those that ended in the last hour, and the job that is next."""
     for count in _COUNTS.values():
         count(pipeline, name)
+    pipeline.zcard(registry_key(READY, name))
     pipeline.zcard(foreign_key(name))
     pipeline.hgetall(ended_key(name))
     pipeline.lindex(queue_key(name), 0)

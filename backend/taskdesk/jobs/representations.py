@@ -84,11 +84,11 @@ def no_worker(queue: str) -> str:
 
 
 def reason(desk: Desk, job: Job) -> str | None:
-    """Return why a job waits that a worker has handed back, None for any other job."""
-    its = job.handed_back
-    if its and its.reference and desk.catalog.glance().versions_online(its.reference, job.queue):
-        return f"It waits for a worker that serves {its.reference}."
-    return its.reason if its else None
+    """Return why a job waits; None for a job that does not."""
+    wait = job.wait
+    if wait and wait.reference and desk.catalog.glance().versions_online(wait.reference, job.queue):
+        return f"It waits for a worker that serves {wait.reference}."
+    return wait.reason if wait else None
 
 
 def _attempt_object(attempt: Attempt) -> dict[str, Any]:

@@ -173,7 +173,7 @@ def test_a_job_that_no_worker_serves_says_so_and_fails_after_foreign_ttl(deploy)
     waiting = deploy.rig.jobs.get(job_id)
     failed = deploy.rig.until_final(job_id)
 
-    assert (waiting.status, waiting.handed_back.reason) == ("waiting", "No worker here serves rolling.added.")
+    assert (waiting.status, waiting.wait.reason) == ("waiting", "No worker here serves rolling.added.")
     assert (failed.status, failed.error["type"], failed.attempts) == ("failed", "NotServed", ())
     assert "within 4 s (FOREIGN_TTL). No worker here serves rolling.added." in failed.error["detail"]
     assert (failed.ended_at - failed.created_at).total_seconds() >= 4
@@ -276,7 +276,7 @@ def test_a_pickle_is_handed_back_and_never_loaded(deploy, tmp_path: Path):
     deploy.start("old", FOREIGN_TTL="3")
     deploy.until_handed_back()
 
-    reason = deploy.rig.jobs.get(job_id).handed_back.reason
+    reason = deploy.rig.jobs.get(job_id).wait.reason
     failed = deploy.rig.until_final(job_id)
 
     assert reason == "No worker here can read the job's data, which is no JSON."

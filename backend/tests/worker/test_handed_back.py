@@ -98,7 +98,7 @@ def test_a_job_that_is_handed_back_waits_and_has_not_begun(foreign, jobs, redis,
     job = jobs.get(foreign(retries=3))
 
     assert (job.status, job.attempt, job.started_at, job.worker) == ("waiting", 1, None, "")
-    assert (job.handed_back.reason, job.handed_back.reference) == ("No worker here serves it.", TASK)
+    assert (job.wait.reason, job.wait.reference) == ("No worker here serves it.", TASK)
     assert [one.id for one in jobs.page(9, None, Filter(status="waiting"))[0]] == [job.id]
     assert jobs.page(9, None, Filter(status="scheduled"))[0] == []
     assert not astray()
@@ -237,7 +237,7 @@ def test_a_retry_of_a_job_that_had_been_handed_back_says_nothing_of_that(foreign
     error = '{"type": "E", "title": "E", "detail": "so it is"}'
     RELEASE(redis, "e1", now_text(), "failed", job_id, "e1", error, "", 1.0, 2.0, 1.0)
 
-    assert (jobs.get(job_id).status, jobs.get(job_id).handed_back) == ("scheduled", None)
+    assert (jobs.get(job_id).status, jobs.get(job_id).wait) == ("scheduled", None)
     assert not astray()
 
 

@@ -11,6 +11,7 @@ from rq.rate_limit import RateLimit
 from rq.registry import FailedJobRegistry
 from rq.serializers import JSONSerializer
 
+from taskdesk.jobs.queues import Queues
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import TIDY_LIMIT
 from taskdesk.worker.scripts import CYCLE, RELEASE, TICK
@@ -221,3 +222,43 @@ def test_a_scheduled_job_and_a_dependent_wait_for_a_slot(redis, enqueue, queue, 
 
     assert FailedJobRegistry(queue=queue).get_job_ids() == ["one"]
     assert slots(redis) == []
+
+
+def test_a_job_without_a_slot_waits_and_says_why(enqueue, jobs, redis):
+    enqueue("one")
+    enqueue("two")
+
+    job = jobs.get("two")
+
+    assert job.status == "waiting"
+    assert job.wait.reason == "It waits for its turn: the limit k lets 1 of its jobs be queued or run at a time."
+    [default] = [queue for queue in Queues(redis, ("high", "default")).read() if queue.name == "default"]
+    assert (default.jobs["queued"], default.jobs["waiting"]) == (1, 1)
+
+
+def test_a_job_that_is_ready_to_be_queued_waits_until_a_tick_queues_it(redis, jobs, queue):
+    """As after the death of a worker, between the end of the first job and the queueing of those that waited for it."""
+    queue.enqueue(ECHO, kwargs={"text": "a"}, job_id="one")
+    redis.lrem("rq:queue:default", 0, "one")
+    redis.hset("rq:job:one", "status", "ready_to_enqueue")
+    redis.zadd("rq:ready:default", {"one": 1})
+
+    job = jobs.get("one")
+    waiting = Queues(redis, ("default",)).read()[0].jobs["waiting"]
+    TICK(redis, "someone", now_text(), "{}", "", "default")
+
+    assert (job.status, job.wait.reason[:8], waiting) == ("waiting", "The jobs", 1)
+    assert (jobs.get("one").status, queue.job_ids) == ("queued", ["one"])
+
+
+@pytest.mark.parametrize("action", ["cancel", "delete"])
+def test_a_job_that_is_ready_to_be_queued_is_canceled_and_deleted(redis, jobs, queue, action):
+    queue.enqueue(ECHO, kwargs={"text": "a"}, job_id="one")
+    redis.lrem("rq:queue:default", 0, "one")
+    redis.hset("rq:job:one", "status", "ready_to_enqueue")
+    redis.zadd("rq:ready:default", {"one": 1})
+
+    getattr(jobs, action)("one")
+    TICK(redis, "someone", now_text(), "{}", "", "default")
+
+    assert not redis.exists("rq:ready:default", "rq:queue:default")

@@ -16,7 +16,7 @@ from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.catalog import CatalogReader
-from taskdesk.jobs.job import HandedBack, Retention
+from taskdesk.jobs.job import Retention, Wait
 from taskdesk.jobs.jobs import Jobs
 from tests.conftest import wait_until
 
@@ -127,7 +127,7 @@ def test_what_is_not_in_the_catalog_is_handed_back_and_never_imported(redis, job
     run_worker()
 
     assert jobs.get(job.id).status == "waiting"
-    assert jobs.get(job.id).handed_back == HandedBack(f"No worker here serves {function}.", function)
+    assert jobs.get(job.id).wait == Wait(f"No worker here serves {function}.", function)
     assert not canary.exists()
 
 
@@ -161,7 +161,7 @@ def test_a_pickle_in_redis_is_never_loaded(redis, jobs, registry, run_worker, tm
     run_worker()
 
     assert jobs.get(job_id).status == "waiting"
-    assert jobs.get(job_id).handed_back.reason == "No worker here can read the job's data, which is no JSON."
+    assert jobs.get(job_id).wait.reason == "No worker here can read the job's data, which is no JSON."
     assert not canary.exists()
 
 

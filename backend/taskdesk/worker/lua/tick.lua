@@ -1,5 +1,5 @@
--- Queue the scheduled jobs that are due, and take the jobs of lost workers. Every worker may call this; Redis runs one
--- script at a time, so no leader has to be fenced.
+-- Queue the scheduled jobs that are due and the jobs whose dependencies are met, and take the jobs of lost workers. Every
+-- worker may call this; Redis runs one script at a time, so no leader has to be fenced.
 --- @include time, settle, slots, wanted, ready
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
 -- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues;
@@ -107,16 +107,20 @@ local function take_abandoned(queue)
   end
 end
 
-schedule_queues()
-look_for_wanted()
-if is_sweep_due() then
-  local silent = redis.call('ZRANGEBYSCORE', WORKERS, '-inf', clock - LEASE_SECONDS, 'LIMIT', 0, MAX_WORKERS)
-  for _, worker in ipairs(silent) do take_over(worker) end
+local function queue_what_is_ready()
   for _, queue in ipairs(queues) do
-    take_abandoned(queue)
     for _, id in ipairs(redis.call('ZRANGE', registry_key(READY, queue), 0, MAX_JOBS - 1)) do
       enqueue_ready(id, queue, now_text)
     end
   end
+end
+
+schedule_queues()
+queue_what_is_ready()
+look_for_wanted()
+if is_sweep_due() then
+  local silent = redis.call('ZRANGEBYSCORE', WORKERS, '-inf', clock - LEASE_SECONDS, 'LIMIT', 0, MAX_WORKERS)
+  for _, worker in ipairs(silent) do take_over(worker) end
+  for _, queue in ipairs(queues) do take_abandoned(queue) end
 end
 return {schedules, parents, lost, wanted}

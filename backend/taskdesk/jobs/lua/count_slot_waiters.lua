@@ -1,0 +1,20 @@
+-- Count the jobs that wait for a slot of RQ's limits, by queue.
+-- ARGV: queues. Answer: the number for each.
+local queues = ARGV
+
+local MAX_JOBS = 10000 -- that are looked at: about 10 ms
+
+local counts, looked_at = {}, 0
+for _, queue in ipairs(queues) do counts[queue] = 0 end
+for _, limit in ipairs(redis.call('SMEMBERS', RATE_LIMITS)) do
+  for _, id in ipairs(redis.call('ZRANGE', slot_waiters_key(limit), 0, MAX_JOBS - looked_at - 1)) do
+    local queue = redis.call('HGET', job_key(id), 'origin')
+    if counts[queue] then counts[queue] = counts[queue] + 1 end
+    looked_at = looked_at + 1
+  end
+  if looked_at >= MAX_JOBS then break end
+end
+
+local answer = {}
+for n, queue in ipairs(queues) do answer[n] = counts[queue] end
+return answer
