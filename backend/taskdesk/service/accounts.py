@@ -18,9 +18,10 @@ from werkzeug.security import generate_password_hash
 
 from taskdesk.service.checks import MIN_PASSWORD_BYTES
 from taskdesk.service.errors import AppError
+from taskdesk.service.key_prefix import KEY_PREFIX
 
-USERS_KEY = "taskdesk:users"  # hash: name → the user as JSON
-TOKENS_KEY = "taskdesk:tokens"  # hash: SHA-256 of the token → the token as JSON
+USERS_KEY = f"{KEY_PREFIX}:users"  # hash: name → the user as JSON
+TOKENS_KEY = f"{KEY_PREFIX}:tokens"  # hash: SHA-256 of the token → the token as JSON
 
 ROLES = ("viewer", "user", "operator")  # each includes the ones before it
 _NAME = re.compile(r"[0-9A-Za-z._@-]{1,64}")

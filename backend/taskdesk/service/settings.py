@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -23,6 +23,7 @@ from pydantic_settings import (
 )
 
 from taskdesk.service.errors import SettingsError
+from taskdesk.service.key_prefix import RQ_KEY_PREFIX
 
 _CLONE = Path(__file__).resolve().parents[3]
 ROOT = _CLONE if (_CLONE / "docker-compose.yml").exists() else Path.cwd()  # of `.env` and of relative paths
@@ -65,6 +66,13 @@ class SharedSettings(BaseSettings):
         SecretStr("redis://127.0.0.1:6379/0"),
         description="Address of your own Redis (≥ 6.2) or Valkey. Not set: `make run` starts one.",
     )
+    rq_key_prefix: str = Field(
+        "rq",
+        validate_default=True,
+        pattern=r"^[A-Za-z0-9_.:{}-]+$",  # what RQ allows
+        description="What the names of all keys in Redis begin with, as for RQ ≥ 3. RQ reads it from the environment of "
+        "each process, never from a file. RQ 2 knows only `rq`.",
+    )
     data_dir: Annotated[Path, BeforeValidator(_from_root)] = Field(
         Path("data"),
         validate_default=True,
@@ -87,6 +95,13 @@ class SharedSettings(BaseSettings):
         description="Folder of the log files `web.log`, `worker.log` and `dashboard.log`, and of `cli.log`, the audit "
         "log of the command line. Empty: programs log to stdout, and the command line writes no audit log.",
     )
+
+    @field_validator("rq_key_prefix")
+    @classmethod
+    def _is_the_one_that_rq_has_read(cls, value: str) -> str:
+        if value != RQ_KEY_PREFIX:
+            raise ValueError(f"set it in the environment of every process, where it is {RQ_KEY_PREFIX!r} now")
+        return value
 
     @classmethod
     def settings_customise_sources(
