@@ -70,8 +70,8 @@ class SharedSettings(BaseSettings):
         "rq",
         validate_default=True,
         pattern=r"^[A-Za-z0-9_.:{}-]+$",  # what RQ allows
-        description="What the names of all keys in Redis begin with, as for RQ ≥ 3. RQ reads it from the environment of "
-        "each process, never from a file. RQ 2 knows only `rq`.",
+        description="What the names of all keys in Redis begin with, as for RQ ≥ 3. RQ reads it from the environment "
+        "of each process, never from a file. RQ 2 knows only `rq`.",
     )
     data_dir: Annotated[Path, BeforeValidator(_from_root)] = Field(
         Path("data"),

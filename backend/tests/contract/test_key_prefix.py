@@ -57,7 +57,7 @@ def test_every_key_has_the_prefix_and_every_program_finds_it(stack, redis, redis
     for job_id in ("one", "two", "child", ours):
         wait_until(lambda job_id=job_id: status_of(stack, job_id) == "succeeded", what=f"job {job_id} has succeeded")
     assert status_of(stack, "failed") == "failed"
-    keys = {key.decode() for key in redis.keys()}
+    keys = {key.decode() for key in redis.keys("*")}
     assert {key for key in keys if not key.startswith(f"{PREFIX}:")} == {"rq:queue:default"}
 
 
