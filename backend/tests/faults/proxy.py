@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 from hiredis import Reader
 
@@ -34,8 +37,7 @@ class Proxy:
         self._chance = Random(seed)
         self.port = 0
         self._target_port = target_port
-        self._links: set[_Link] = set()
-        self._refused: set[asyncio.StreamWriter] = set()
+        self.connections: set[asyncio.Task[None]] = set()  # open, or being opened
         self._hole = False
         self._answer = ""
         self._ready = threading.Event()
@@ -46,28 +48,40 @@ class Proxy:
         assert self._ready.wait(10)
 
     def stop(self) -> None:
-        self._loop.call_soon_threadsafe(self._stopped.set)
+        self._do(self._stopped.set)
         self._thread.join(10)
+        assert not self._thread.is_alive(), "the proxy does not end, and its thread would keep the process alive"
 
     def cut(self) -> None:
         """Close every connection. New ones are let through."""
-        self._loop.call_soon_threadsafe(self._cut)
+        self._do(self._cut)
 
     def black_hole(self) -> None:
         """Accept connections, and swallow whatever is sent, from now on."""
-        self._loop.call_soon_threadsafe(self._set_hole, True)
+        self._do(self._set_hole, True)
 
     def open(self) -> None:
         """Let new connections through. One that lost bytes stays dead, and neither end is told."""
-        self._loop.call_soon_threadsafe(self._set_hole, False)
+        self._do(self._set_hole, False)
 
     def refuse(self, answer: str) -> None:
         """Close every connection, and answer each command on new ones with this error, as a Redis that is not ready."""
-        self._loop.call_soon_threadsafe(self._set_answer, answer)
+        self._do(self._set_answer, answer)
 
     def stop_refusing(self) -> None:
         """Let connections through again, as a Redis that is ready."""
-        self._loop.call_soon_threadsafe(self._set_answer, "")
+        self._do(self._set_answer, "")
+
+    def _do(self, step: Callable[..., None], *arguments: Any) -> None:
+        """Take the step in the proxy's thread, and return once it is done."""
+        done = threading.Event()
+
+        def run() -> None:
+            step(*arguments)
+            done.set()
+
+        self._loop.call_soon_threadsafe(run)
+        assert done.wait(10), "the proxy does not answer"
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
@@ -78,39 +92,34 @@ class Proxy:
         self._ready.set()
         await self._stopped.wait()
         server.close()
-        self._set_hole(False)
+        await asyncio.sleep(0)  # until those that were accepted have begun
         self._cut()
-        await server.wait_closed()
-        await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()}, return_exceptions=True)
+        await asyncio.gather(*self.connections)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._answer:
-            self._refused.add(writer)
-            await self._refuse(reader, writer)
-            self._refused.discard(writer)
-            return
-        try:
-            target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
-        except OSError:
-            writer.transport.abort()
-            return
+        task = asyncio.current_task()
+        assert task
+        self.connections.add(task)
+        with suppress(OSError, asyncio.CancelledError):  # cut
+            await (self._refuse if self._answer else self._forward)(reader, writer)
+        writer.transport.abort()
+        self.connections.discard(task)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        target_reader, target_writer = await asyncio.open_connection("127.0.0.1", self._target_port)
         link = _Link(writer, target_writer)
-        self._links.add(link)
-        questions = self._pump(link, reader, target_writer)
-        await asyncio.gather(questions, self._pump(link, target_reader, writer, are_answers=True))
-        self._links.discard(link)
+        try:
+            questions = self._pump(link, reader, target_writer)
+            await asyncio.gather(questions, self._pump(link, target_reader, writer, are_answers=True))
+        finally:
+            link.cut()
 
     async def _refuse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         commands = Reader()
-        try:
-            while (data := await reader.read(65536)) and self._answer:
-                commands.feed(data)
-                while commands.gets() is not False:
-                    writer.write(f"-{self._answer}\r\n".encode())
-        except OSError:
-            pass
-        finally:
-            writer.close()
+        while (data := await reader.read(65536)) and self._answer:
+            commands.feed(data)
+            while commands.gets() is not False:
+                writer.write(f"-{self._answer}\r\n".encode())
 
     async def _pump(
         self, link: _Link, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, are_answers: bool = False
@@ -134,10 +143,9 @@ class Proxy:
             writer.close()
 
     def _cut(self) -> None:
-        for link in self._links:
-            link.cut()
-        for writer in self._refused:
-            writer.transport.abort()
+        """Cut those that are still being opened, too."""
+        for connection in self.connections:
+            connection.cancel()
 
     def _set_hole(self, hole: bool) -> None:
         self._hole = hole

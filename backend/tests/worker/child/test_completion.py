@@ -85,8 +85,10 @@ def operator(redis_url):
 @contextmanager
 def answering(proxy, code):
     proxy.refuse(ANSWERS[code])
-    yield
-    proxy.stop_refusing()
+    try:
+        yield
+    finally:
+        proxy.stop_refusing()
 
 
 @pytest.fixture
