@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 from rq import Callback, Queue, Repeat, Retry
 from rq.command import send_stop_job_command
+from rq.exceptions import DuplicateJobError
 from rq.group import Group
 from rq.job import Dependency
 from rq.serializers import JSONSerializer
@@ -20,6 +22,7 @@ FAILS_ONCE = "tests.sample_tasks.fails_once"
 NEVER_ENDS = "tests.sample_tasks.never_ends"
 KILLS_ITSELF = "tests.sample_tasks.kills_itself"
 WAIT_FOR = "tests.sample_tasks.wait_for"
+ASKS_RQ = "tests.sample_tasks.asks_rq"
 CALLBACK = Callback("tests.sample_tasks._callback")
 
 SCENARIOS: dict[str, Callable[[RqStack], None]] = {}
@@ -82,6 +85,13 @@ def a_job_has_wrong_arguments(rq: RqStack) -> None:
     rq.run_worker()
 
 
+@scenario
+def a_task_asks_for_its_job(rq: RqStack) -> None:
+    rq.queue.enqueue(ASKS_RQ, "ab", meta={"steps": ["first"]}, job_id="one")
+    rq.queue_named("low").enqueue(ASKS_RQ, text="cd", retry=Retry(max=2), job_id="two")
+    rq.run_worker()
+
+
 # Another attempt
 
 
@@ -136,6 +146,13 @@ def a_job_repeats_at_once(rq: RqStack) -> None:
 @scenario
 def a_job_repeats_after_an_interval(rq: RqStack) -> None:
     rq.queue.enqueue(ECHO, "ab", repeat=Repeat(times=2, interval=[60, 120]), job_id="one")
+    rq.run_worker()
+
+
+@scenario
+def a_job_repeats_after_several_intervals(rq: RqStack) -> None:
+    rq.queue.enqueue(ECHO, "ab", repeat=Repeat(times=4, interval=[0, 0, 60]), job_id="one")
+    rq.queue.enqueue(ECHO, "ab", repeat=Repeat(times=3, interval=[0, 60]), job_id="two")
     rq.run_worker()
 
 
@@ -296,6 +313,17 @@ def a_scheduled_job_runs_when_it_is_due(rq: RqStack) -> None:
 def a_scheduled_job_goes_to_the_front(rq: RqStack) -> None:
     rq.queue.enqueue(ECHO, "ab", job_id="one")
     rq.queue.enqueue_in(timedelta(0), ECHO, "ab", at_front=True, job_id="due")
+    rq.run_worker()
+
+
+@scenario
+def a_unique_job_is_scheduled_once(rq: RqStack) -> None:
+    for _ in range(2):
+        with suppress(DuplicateJobError):
+            rq.queue.enqueue_in(timedelta(0), ECHO, "ab", unique=True, job_id="due")
+            rq.queue.enqueue_at(datetime(2100, 1, 1, tzinfo=UTC), ECHO, "ab", unique=True, job_id="later")
+    with suppress(DuplicateJobError):
+        rq.queue.enqueue(ECHO, "cd", unique=True, job_id="due")
     rq.run_worker()
 
 

@@ -8,10 +8,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
+from tests.contract.rq3_scenarios import RQ3_SCENARIOS
 from tests.contract.rq_stack import RqStack
-from tests.contract.scenarios import SCENARIOS
+from tests.contract.scenarios import SCENARIOS as COMMON_SCENARIOS
 from tests.contract.snapshot import snapshot
 from tests.contract.workers import RunWorker, run_our_worker, run_stock_worker, starter
+
+SCENARIOS = COMMON_SCENARIOS | RQ3_SCENARIOS
 
 
 class Difference(NamedTuple):
@@ -28,6 +31,7 @@ KILLED = [  # scenario, job
     ("a_job_kills_its_process", "one"),
     ("every_retry_kills_its_process", "one"),
     ("a_child_may_allow_that_its_parent_kills_its_process", "parent"),
+    ("jobs_share_a_limit", "three"),
 ]
 STOPPED = [
     ("a_running_job_is_stopped", "one"),

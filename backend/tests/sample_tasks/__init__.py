@@ -6,9 +6,20 @@ from contextlib import contextmanager
 
 from tests.sample_tasks.bad import fails_once, kills_itself, never_ends, raises
 from tests.sample_tasks.good import echo, returns_nothing, wait_for
+from tests.sample_tasks.written_for_rq import asks_rq, returns_retry
 
 # RQ's own worker imports a task by its reference, which names this package.
-__all__ = ["echo", "fails_once", "kills_itself", "never_ends", "raises", "returns_nothing", "wait_for"]
+__all__ = [
+    "asks_rq",
+    "echo",
+    "fails_once",
+    "kills_itself",
+    "never_ends",
+    "raises",
+    "returns_nothing",
+    "returns_retry",
+    "wait_for",
+]
 
 
 @contextmanager

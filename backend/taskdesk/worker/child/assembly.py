@@ -22,6 +22,7 @@ from taskdesk.worker.child.queue_waiter import QueueWaiter
 from taskdesk.worker.child.recycling import Recycling
 from taskdesk.worker.child.reservation import Reserver
 from taskdesk.worker.child.resource_limits import ResourceLimits, TimeLimit
+from taskdesk.worker.child.rq_current_job import offer_current_job
 from taskdesk.worker.child.run_counter import RunCounter
 from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.child.state import ChildState
@@ -54,6 +55,7 @@ def assemble(
     once = {name for name, task in tasks if task.options.at_most_once}
     order = QueueOrder([queue_key(queue) for queue in settings.queues])
 
+    offer_current_job(redis)
     connection = ScriptConnection(redis, ANSWER_SECONDS, state.may_give_up, activity.show_life)
     reserver = Reserver(settings, connection, worker_name, order, shared, state)
     statistics = StatisticsWriter(connect_with_timeout(settings.redis_url.get_secret_value(), STATISTICS_SECONDS))
