@@ -20,7 +20,10 @@ QUEUES = ("high", "default", "low")
 def recorded(request, redis):
     """The job ids of a desk that an older version has left, and the status that each has to reach.
 
-    Two of its jobs were running when their worker was killed, two are planned, one waits for another, one is a retry.
+    In version-0.1.0, two jobs were running when their worker was killed, two are planned, one waits for another, one is
+    a retry. In version-0.1.0-rq2, the last version with RQ 2.12, jobs were also running in two workers of RQ that were
+    killed, a worker has handed some back, two retries wait for their time, one job repeats, and dependents wait for
+    all of these.
     """
     desk = json.loads(request.param.read_text())
     restore(redis, desk["keys"])
