@@ -11,7 +11,6 @@ from redis import Redis
 from rq import Queue, Worker
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
-from rq.utils import as_text
 from rq_dashboard import web
 
 REGISTRIES = ("scheduled", "deferred", "started", "finished", "failed", "canceled")
@@ -52,7 +51,7 @@ class ShownWorker(Worker):
         with suppress(NoSuchJobError):
             job_id = self.connection.hget(self.key, "current_job")
             if job_id:
-                return self.job_class.fetch(as_text(job_id), self.connection, self.serializer)
+                return self.job_class.fetch(job_id.decode(), self.connection, self.serializer)
             return super().get_current_job()
         return None
 

@@ -12,19 +12,20 @@ import os
 import shutil
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from redis import Redis
-from redis.exceptions import RedisError
-from rq.scheduler import RQScheduler, release_lock
+from redis.exceptions import RedisError, ResponseError
+from rq.scheduler import release_lock
 from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
 from taskdesk.jobs import fields
 from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.catalog import announce
-from taskdesk.jobs.keys import WORKERS
+from taskdesk.jobs.keys import WORKERS, commands_key, scheduler_lock_key
 from taskdesk.service import clock
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.version import VERSION
@@ -89,7 +90,7 @@ class TaskWorker(BaseWorker):
         self._activity, self._meters = shared.activity, shared.meters
         self._signals = signals = StopSignals()
         self._process = process = self.process_class()
-        self._commands = Commands(redis, self.pubsub_channel_name)
+        self._commands = Commands(redis, commands_key(self.name))
         self._settlement = settlement = Settlement(redis, self.name, settings, registry, shared)
         self._control = control = JobControl(process, shared.activity, settlement)
         self._exit = ChildExit(process, shared, control=control, settlement=settlement, signals=signals)
@@ -140,12 +141,18 @@ class TaskWorker(BaseWorker):
 
     def _begin(self) -> None:
         clock.sync(self.connection)
-        self._set_ip_address(self.connection)
+        self._introduce_itself()
         self.register_birth()
         self._commands.subscribe()
         self.set_state(WorkerStatus.IDLE)
         self._settlement.tick()
         self._duties.send_heartbeat(None)
+
+    def _introduce_itself(self) -> None:
+        """Name the connection, and note the address that Redis sees. Some managed Redis refuse these commands."""
+        with suppress(ResponseError):
+            self.connection.client_setname(self.name)
+            self.ip_address = str(self.connection.client_info()["addr"])
 
     def _say_goodbye(self) -> None:
         try:
@@ -202,5 +209,5 @@ class TaskWorker(BaseWorker):
     def register_death(self) -> None:
         self.connection.zrem(WORKERS, self.name)
         for queue in self._settings.queues:
-            release_lock(self.connection, RQScheduler.get_locking_key(queue), self.name)
+            release_lock(self.connection, scheduler_lock_key(queue), self.name)
         super().register_death()
