@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.action import Action, ActionOutcome, Effect, Question, changing
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import JobRunning, NotEnded
-from taskdesk.jobs.status import FINAL, Status
+from taskdesk.jobs.status import FINAL, NOT_BEGUN, Status
 from taskdesk.service.errors import AppError, RedisAway
 
 
@@ -48,8 +48,6 @@ def _retry_one(desk: Desk, job_id: str, is_one_of_many: bool, keys: dict[str, An
             return ActionOutcome(error=RedisAway())
         raise
 
-
-NOT_BEGUN = (Status.SCHEDULED, Status.WAITING, Status.QUEUED)
 
 CANCEL = Action(
     name="cancel",

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
 from taskdesk.jobs.errors import ArtifactNotFound, DiskFull
+from taskdesk.jobs.job_id import is_job_id
 
 RESERVE_SHARE, RESERVE_BYTES = 0.05, 1 << 30  # the lesser of these stays free on the disk
 
-_SAFE_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _SAFE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_. -]{0,99}")
 _EXTENSION = re.compile(r"\.[0-9A-Za-z]{1,10}\Z")
 _NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -172,7 +172,7 @@ class FolderStore:
     def job_ids(self) -> Iterator[tuple[str, float]]:
         now = self._now()
         for folder in self._folder.glob("??/*"):
-            if _SAFE_ID.fullmatch(folder.name):
+            if is_job_id(folder.name):
                 with suppress(FileNotFoundError):  # removed meanwhile
                     yield folder.name, now - folder.stat().st_mtime
 
@@ -185,7 +185,7 @@ class FolderStore:
         return touched.stat().st_mtime
 
     def _job_folder(self, job_id: str) -> Path:
-        if not _SAFE_ID.fullmatch(job_id):
+        if not is_job_id(job_id):
             raise ValueError(f"{job_id!r} is no job id.")
         return self._folder / job_id[-2:] / job_id
 

@@ -16,5 +16,5 @@ def new_job_id() -> str:
 
 
 def is_job_id(text: str) -> bool:
-    """Return True if a job could have this id. Any other text is never made into a key of Redis."""
+    """Return True if a job could have this id. Any other text never becomes part of a key or of a path."""
     return bool(_ID.fullmatch(text))

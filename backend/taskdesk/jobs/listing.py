@@ -19,7 +19,7 @@ from redis import Redis
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.job_hash import LISTED, load, with_due
-from taskdesk.jobs.keys import JOBS, index_key, job_key, owner_key, registry_key, tag_key, task_key
+from taskdesk.jobs.keys import JOBS, WIP, index_key, job_key, owner_key, registry_key, tag_key, task_key
 from taskdesk.jobs.scripts import ENTRIES, REINDEX
 from taskdesk.jobs.status import INDEXED, Status
 
@@ -197,7 +197,7 @@ class Listing:
 
     def _entries(self, sources: Sources, running: Sequence[str], before: float, count: int) -> list[Entry]:
         """Return the newest `count` entries below a number, with the jobs that run in these queues, at one moment."""
-        others = [registry_key("wip", queue) for queue in running]
+        others = [registry_key(WIP, queue) for queue in running]
         answers = ENTRIES(self._redis, f"({before}", count, len(sources), *sources, *others)
         entries = [
             Entry(int(number), job_id.decode(), *its)

@@ -72,7 +72,7 @@ WORKER_STOPPED = Loss(
     title="Worker stopped",
     hint="Find out what it has done, and run it again if that does no harm.",
 )
-# A limit, or somebody's wish
+# A limit, or the request of a user
 TIME_LIMIT = Loss(
     "time-limit",
     "The job ran longer than its limit of {seconds:g} s.",
@@ -89,7 +89,7 @@ NOT_SERVED = Loss(
     hint="Start a worker whose tasks package has this task, and run the job again.",
 )
 
-LOSSES = (
+CAUSES = (
     *(PROCESS_KILLED, PROCESS_CRASHED, PROCESS_EXITED, PROCESS_HUNG, KILL_COMMAND),
     *(WORKER_LOST, TAKEN_AWAY, POISON, WORKER_STOPPED),
     *(TIME_LIMIT, STOPPED, NOT_SERVED),
@@ -101,7 +101,7 @@ def loss_of(error: Mapping[str, str]) -> Loss | None:
 
     A sentence of an earlier version has the first row of its type.
     """
-    rows = [loss for loss in LOSSES if (loss.type, loss.title) == (error["type"], error["title"])]
+    rows = [loss for loss in CAUSES if (loss.type, loss.title) == (error["type"], error["title"])]
     return next((loss for loss in rows if loss.matches(error["detail"])), rows[0] if rows else None)
 
 

@@ -21,7 +21,7 @@ from taskdesk.jobs import fields, keys
 from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.jobs.job_hash import NAMELESS
 from taskdesk.jobs.keys import LEASE_SECONDS, registry_key
-from taskdesk.jobs.status import BY_RQ_WORD, FINAL_REGISTRY, INDEXED, Status
+from taskdesk.jobs.status import BY_RQ_WORD, FINAL_REGISTRY, INDEXED, NOT_BEGUN, Status
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]+|[a-z_]+_key")
 _TOKEN = re.compile(r"--[^\n]*|'[^'\n]*'|\b\w+\b")  # comments and strings are passed over
@@ -68,9 +68,10 @@ CONSTANTS: dict[str, Any] = {
     **{f"RQ_{word.upper()}": word for word in BY_RQ_WORD},
     **{name.upper(): parts[0] for name, parts in _FUNCTIONS.items() if parts[-1] == ""},
     **{name.upper().replace("_KEY", "_SUFFIX"): parts[-1] for name, parts in _FUNCTIONS.items() if parts[-1] != ""},
-    **{f"{word.upper()}_KEY": registry_key(word, "") for word in (keys.WIP, "scheduled", "finished")},
+    **{f"{word.upper()}_KEY": registry_key(word, "") for word in (keys.WIP, Status.SCHEDULED.rq, Status.SUCCEEDED.rq)},
     "INDEXED": INDEXED,
     "STATUS_OF": BY_RQ_WORD,
+    "NOT_BEGUN": {word: status for word, status in BY_RQ_WORD.items() if status in NOT_BEGUN},
     "FINAL_REGISTRY": FINAL_REGISTRY,
     "NAMELESS": NAMELESS,
     "LEASE_SECONDS": LEASE_SECONDS,

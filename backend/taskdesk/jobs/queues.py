@@ -14,7 +14,7 @@ from redis import Redis
 from redis.client import Pipeline
 
 from taskdesk.jobs.errors import QueueNotFound
-from taskdesk.jobs.keys import PAUSED, READY, ended_key, foreign_key, index_key, job_key, queue_key, registry_key
+from taskdesk.jobs.keys import PAUSED, READY, WIP, ended_key, foreign_key, index_key, job_key, queue_key, registry_key
 from taskdesk.jobs.scripts import ALWAYS_RUN, COUNT_SLOT_WAITERS
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.throughput import LastHour
@@ -101,7 +101,7 @@ class Queues:
 
 _COUNTS: dict[Status, Callable[[Pipeline, str], Any]] = {
     Status.QUEUED: lambda pipeline, queue: pipeline.llen(queue_key(queue)),
-    Status.RUNNING: lambda pipeline, queue: pipeline.zcard(registry_key("wip", queue)),
+    Status.RUNNING: lambda pipeline, queue: pipeline.zcard(registry_key(WIP, queue)),
     Status.SUCCEEDED: lambda pipeline, queue: pipeline.zcount(
         registry_key(Status.SUCCEEDED.rq, queue), clock.now(), "+inf"
     ),

@@ -14,6 +14,7 @@ from taskdesk.jobs.job import Attempt, Job
 from taskdesk.jobs.jobs import Place
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.statistics import LastRuns, Typical, last_runs, typical
+from taskdesk.jobs.status import Status
 from taskdesk.jobs.throughput import LastHour
 from taskdesk.jobs.workers import Worker
 from taskdesk.service import clock
@@ -70,7 +71,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
     }
     if job.input is not None:
         shown["input"] = job.input
-    if job.error or job.status == "canceled":  # a job that waits for its retry has an error, too
+    if job.error or job.status is Status.CANCELED:  # a job that waits for its retry has an error, too
         shown["error"] = job.error
     if whole:
         shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
@@ -98,9 +99,9 @@ def _attempt_object(attempt: Attempt) -> dict[str, Any]:
 
 def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
     """Return what costs more reads: the result, the traceback, or the place in the queue and the estimate."""
-    if job.status == "succeeded":
+    if job.status is Status.SUCCEEDED:
         return {"result": _result_object(job, desk.jobs.result(job))}
-    if job.status == "failed":
+    if job.status is Status.FAILED:
         return {"traceback": desk.jobs.traceback(job.id)}
     if job.is_final:
         return {}
@@ -118,7 +119,7 @@ def _estimate(job: Job, place: Place | None, queue: dict[str, Any], usual: Typic
     """
     if not usual or not queue["workers_online"]:
         return None
-    if job.status == "running" and job.started_at:
+    if job.status is Status.RUNNING and job.started_at:
         gone = (clock.utc_now() - job.started_at).total_seconds()
         return {"ends_in": round(max(usual.median - gone, 0), 3)}
     if not place or place.paused:

@@ -31,6 +31,7 @@ class Status(StrEnum):
 
 
 FINAL = frozenset({Status.SUCCEEDED, Status.FAILED, Status.CANCELED})
+NOT_BEGUN = (Status.SCHEDULED, Status.WAITING, Status.QUEUED)
 INDEXED = tuple(status for status in Status if status is not Status.RUNNING)  # running jobs stand in RQ's rq:wip
 BY_RQ_WORD = {word: status for status in Status for word in status.rq_words}
 # RQ's registry of each final status, by RQ's word. RQ has jobs that were stopped in its registry of failed ones.

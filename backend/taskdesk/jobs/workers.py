@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from redis import Redis
 
-from taskdesk.jobs.fields import MEMORY, VERSION
+from taskdesk.jobs.fields import MEMORY, TASKDESK_VERSION
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.keys import worker_key
 from taskdesk.jobs.listing import Listing
@@ -63,7 +63,7 @@ class _Record(NamedTuple):
     taskdesk_version: str
 
 
-_OURS = {"memory": MEMORY, "taskdesk_version": VERSION}
+_OURS = {"memory": MEMORY, "taskdesk_version": TASKDESK_VERSION}
 _FIELDS = [_OURS.get(name, name) for name in _Record._fields]
 
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from taskdesk.jobs.losses import LOSSES, NOT_SERVED, PROCESS_CRASHED, PROCESS_KILLED, log_text, loss_of
+from taskdesk.jobs.losses import CAUSES, NOT_SERVED, PROCESS_CRASHED, PROCESS_KILLED, log_text, loss_of
 from taskdesk.web.pages.view.hints import hint_for
 from tests.conftest import BACKEND
 
@@ -17,10 +17,10 @@ VALUES = {"number": 11, "signal": "SIGSEGV", "status": 3, "seconds": 60, "reason
 def test_the_docs_explain_each_cause_with_its_sentence():
     explained = re.findall(r'^\| <a id="(.+?)"></a>(.+?) \| .+ \|$', PAGE, re.MULTILINE)
 
-    assert explained == [(loss.name, re.sub(r"\{.+?\}", "…", loss.sentence)) for loss in LOSSES]
+    assert explained == [(loss.name, re.sub(r"\{.+?\}", "…", loss.sentence)) for loss in CAUSES]
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", CAUSES, ids=lambda loss: loss.name)
 def test_an_error_leads_back_to_its_cause(loss):
     error = loss(**VALUES).error
 

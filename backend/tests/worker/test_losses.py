@@ -15,7 +15,7 @@ from taskdesk.jobs import losses
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import LAST_TAKEOVER, TAKEOVER_GRACE, WORKERS, job_key
-from taskdesk.jobs.losses import LOSSES, MAX_LOSSES, log_text, loss_of
+from taskdesk.jobs.losses import CAUSES, MAX_LOSSES, log_text, loss_of
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.supervisor import hang_detector, job_control
@@ -175,7 +175,7 @@ def not_served(jobs, submit, redis, worker_process):
     return jobs.get(job_id).error
 
 
-@pytest.mark.parametrize("loss", LOSSES, ids=lambda loss: loss.name)
+@pytest.mark.parametrize("loss", CAUSES, ids=lambda loss: loss.name)
 def test_a_lost_job_shows_why_and_its_worker_logs_the_same(loss, request, caplog):
     error = request.getfixturevalue(loss.name.replace("-", "_"))
 

@@ -32,10 +32,9 @@ end
 local jobs = take_off_all(ids)
 for i, id in ipairs(ids) do
   local status, queue = jobs[i][1], jobs[i][2] or ''
-  local ours = STATUS_OF[status]
   if status == RQ_STARTED then
     stop(id)
-  elseif ours == QUEUED or ours == SCHEDULED or ours == WAITING then
+  elseif NOT_BEGUN[status] then
     cancel(id, queue)
   end
   answer[#answer + 1] = status or ''

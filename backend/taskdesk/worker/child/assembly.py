@@ -32,8 +32,8 @@ from taskdesk.worker.rq_fallback import RQFallback
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.memory import SharedMemory
 
-ANSWER_SECONDS = 5  # that Redis may take for an answer to a script
-STATISTICS_SECONDS = 1  # that Redis may take for the statistics, for which no job waits
+ANSWER_SECONDS = 5  # that Redis may take for an answer
+STATISTICS_SECONDS = 1  # that it may take for the statistics: no job waits for them
 
 
 def assemble(
@@ -52,7 +52,7 @@ def assemble(
     activity, state = shared.activity, ChildState()
     tasks = registry.tasks.items()
     isolated = {name for name, task in tasks if task.options.isolated}
-    once = {name for name, task in tasks if task.options.at_most_once}
+    at_most_once = {name for name, task in tasks if task.options.at_most_once}
     order = QueueOrder([queue_key(queue) for queue in settings.queues])
 
     offer_current_job(redis)
@@ -88,7 +88,7 @@ def assemble(
         reserver=reserver,
         queue_waiter=QueueWaiter(redis, order.keys, activity.show_life),
         attempts=attempts,
-        prefetch=Prefetch(attempts, reserver, completion, activity, statistics, state, never=isolated | once),
+        prefetch=Prefetch(attempts, reserver, completion, activity, statistics, state, never=isolated | at_most_once),
         completion=completion,
         recycling=recycling,
         statistics=statistics,

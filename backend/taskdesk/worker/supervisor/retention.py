@@ -21,6 +21,8 @@ from taskdesk.jobs.submission import MAX_BATCH
 from taskdesk.service import clock
 from taskdesk.worker.settings import WorkerSettings
 
+SWEEP_LOCK_SECONDS = 20  # during which no worker sweeps again
+BEHIND_LOCK_SECONDS = 1  # instead, while there is more to remove
 SLICE_ENTRIES = 5_000  # of an index or a folder, in one step
 _COUNTED_JOBS = 200  # per call of OWNERS, which takes 2 ms
 SWEEP_SECONDS = 0.5  # for the indexes and jobs of one sweep
@@ -44,7 +46,7 @@ class Sweeper:
 
     def sweep(self) -> bool:
         """Return True if a full batch was removed and the next run should come soon."""
-        if not ALWAYS_RUN(self._redis, "SET", SWEEP_LOCK, "1", "NX", "EX", 20):
+        if not ALWAYS_RUN(self._redis, "SET", SWEEP_LOCK, "1", "NX", "EX", SWEEP_LOCK_SECONDS):
             return False
         self._removed = 0
         until = time.monotonic() + SWEEP_SECONDS
@@ -58,7 +60,7 @@ class Sweeper:
         self._remove_orphaned_files()
         is_behind = self._removed >= SLICE_ENTRIES or bool(self._orphans)
         if is_behind:
-            self._redis.expire(SWEEP_LOCK, 1)
+            self._redis.expire(SWEEP_LOCK, BEHIND_LOCK_SECONDS)
         return is_behind
 
     def _rounds(self) -> Iterator[bool]:

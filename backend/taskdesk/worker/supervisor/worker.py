@@ -29,7 +29,7 @@ from taskdesk.jobs.keys import WORKERS, commands_key, scheduler_lock_key
 from taskdesk.service import clock
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.version import VERSION
-from taskdesk.worker.child.assembly import assemble
+from taskdesk.worker.child.assembly import ANSWER_SECONDS, assemble
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.exit_status import EXIT_FINISHED
 from taskdesk.worker.leases import RECORD_TTL_SECONDS
@@ -185,7 +185,7 @@ class TaskWorker(BaseWorker):
         """Run jobs in the child's process; return its exit status."""
         child = assemble(
             *(self._settings, self._registry, self._store),
-            connect_with_timeout(self._settings.redis_url.get_secret_value(), timeout=5),
+            connect_with_timeout(self._settings.redis_url.get_secret_value(), ANSWER_SECONDS),
             self._shared,
             worker_name=self.name,
             folder=self._folder.path / "job",
@@ -199,7 +199,7 @@ class TaskWorker(BaseWorker):
     # The worker's record, as RQ's code writes it
 
     def serialize(self) -> dict[str, Any]:
-        return {**super().serialize(), "catalog": self._registry.catalog.digest, fields.VERSION: VERSION}
+        return {**super().serialize(), "catalog": self._registry.catalog.digest, fields.TASKDESK_VERSION: VERSION}
 
     def register_birth(self) -> None:
         announce(self.connection, self._registry.catalog)
