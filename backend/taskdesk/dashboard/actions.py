@@ -9,7 +9,7 @@ from redis import Redis
 from rq import Queue
 from rq.exceptions import InvalidJobOperation, NoSuchJobError
 
-from taskdesk.dashboard.reading import ShownJob
+from taskdesk.dashboard.reading import ShownJob, registry_of
 from taskdesk.jobs.errors import JobNotFound, JobRunning
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import job_key
@@ -62,15 +62,15 @@ def empty(queue_name: str, registry_name: str) -> Response:
     queue = _queue(queue_name)
     if registry_name == "started":
         abort(409, "These jobs are running, and deleting does not stop them. Cancel them in Taskdesk.")
-    registry = getattr(queue, f"{registry_name}_job_registry") if registry_name != "queued" else None
-    ids = registry.get_job_ids(cleanup=False) if registry else queue.get_job_ids()
+    registry = registry_of(queue, registry_name)
+    ids = queue.get_job_ids() if registry is None else registry.get_job_ids(cleanup=False)
     for start in range(0, len(ids), MAX_BATCH):
         batch = ids[start : start + MAX_BATCH]
         statuses = _jobs().delete(*batch)
         gone = [job_id for job_id, status in zip(batch, statuses, strict=True) if status != "running"]
-        if registry and gone:
+        if registry is not None and gone:
             _redis().zrem(registry.key, *gone)  # also the ids of expired jobs
-    if not registry:
+    if registry is None:
         _remove_gone(queue)
     return jsonify(status="OK")
 

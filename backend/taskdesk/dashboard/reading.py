@@ -11,6 +11,7 @@ from redis import Redis
 from rq import Queue, Worker
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
+from rq.registry import BaseRegistry
 from rq_dashboard import web
 
 REGISTRIES = ("scheduled", "deferred", "started", "finished", "failed", "canceled")
@@ -68,19 +69,28 @@ def install(app: Flask) -> None:
                 abort(404)
 
 
+def registry_of(queue: Queue, name: str) -> BaseRegistry | None:
+    """Return a registry, or None for the queue itself. Compare it with None: an empty registry is false, and RQ cleans
+    up a registry whose truth is asked for.
+    """
+    return None if name == "queued" else getattr(queue, f"{name}_job_registry")
+
+
 def page_of_jobs(
     queue_name: str, registry_name: str, offset: int, per_page: int, order: str, connection: Redis
 ) -> tuple[int, list[dict[str, Any]]]:
     """Return the number of jobs and the jobs of one page. rq-dashboard's own function adds the offset twice."""
     queue = Queue(queue_name, connection=connection)
-    registry = getattr(queue, f"{registry_name}_job_registry") if registry_name != "queued" else None
-    total = registry.get_job_count(cleanup=False) if registry else queue.count
+    registry = registry_of(queue, registry_name)
+    total = queue.count if registry is None else registry.get_job_count(cleanup=False)
     length = min(per_page, total - offset)
     if length <= 0:
         return total, []
     start = offset if order == "asc" else total - offset - length
     ids = (
-        registry.get_job_ids(start, start + length - 1, cleanup=False) if registry else queue.get_job_ids(start, length)
+        queue.get_job_ids(start, length)
+        if registry is None
+        else registry.get_job_ids(start, start + length - 1, cleanup=False)
     )
     jobs = ShownJob.fetch_many(ids if order == "asc" else ids[::-1], connection)
     return total, [web.serialize_job(job) for job in jobs if job]

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import pytest
 from rq import Queue, Worker
 from rq.job import Job
+from rq.rate_limit import RateLimit
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.job import Retention
@@ -183,6 +184,17 @@ def test_each_job_is_on_exactly_one_page(get, submit, run_worker, where, order):
         assert shown == submitted[:: 1 if order == "asc" else -1]
 
 
+@pytest.mark.parametrize("registry", ["scheduled", "deferred", "started", "finished", "failed", "canceled"])
+def test_an_empty_registry_has_no_jobs_and_emptying_it_deletes_none(get, post, stock, registry):
+    stock.enqueue("tests.sample_tasks.echo", "a", job_id="queued")
+
+    listed = get(f"/0/data/jobs/default/{registry}/8/asc/1.json").json
+    post(f"/queue/default/{registry}/empty")
+
+    assert (listed["jobs"], listed["pagination"]["num_pages"]) == ([], 0)
+    assert stock.job_ids == ["queued"]
+
+
 def test_data_other_than_json_is_shown_as_text_and_never_unpickled(get, submit, redis, run_worker, tmp_path):
     canary = tmp_path / "canary"
     pickled = f"cos\nsystem\n(S'touch {canary}'\ntR.".encode()
@@ -290,6 +302,63 @@ def test_an_emptied_registry_leaves_nothing_in_our_lists(post, client, submit, r
     assert redis.keys("taskdesk:jobs:default:*") in ([], [b"taskdesk:jobs:default:" + _ours(where)])
     assert redis.zcard(f"rq:{where}:default") == redis.llen("rq:queue:default") == 0
     assert client.get(f"/jobs/{kept}").status_code == 200
+
+
+@pytest.fixture
+def limited(stock):
+    """Enqueue jobs of which one at a time may be queued or running."""
+    return lambda *job_ids, function="tests.sample_tasks.echo": [
+        stock.enqueue(function, job_id=job_id, rate_limit=RateLimit("k", 1)) for job_id in job_ids
+    ]
+
+
+def _status(redis, *job_ids: str) -> list[str]:
+    return [(redis.hget(f"rq:job:{job_id}", "status") or b"").decode() for job_id in job_ids]
+
+
+def test_a_job_that_waits_for_a_slot_says_so_and_can_be_deleted(get, post, limited, redis):
+    limited("one", "two", "zulu")
+
+    assert [get(f"/0/data/job/{job_id}.json").json["status"] for job_id in ("one", "two")] == ["queued", "rate_limited"]
+    assert post("/job/two/delete").status == 200
+
+    assert _status(redis, "one", "two", "zulu") == ["queued", "", "rate_limited"]
+    assert redis.zrange("rq:rl:k:rate_limited", 0, -1) == [b"zulu"]
+
+
+@pytest.mark.parametrize("path", ["/job/one/delete", "/queue/default/queued/empty"])
+def test_a_deleted_job_gives_its_slot_to_the_next(post, limited, redis, path):
+    limited("one", "two")
+
+    assert post(path).status == 200
+
+    assert _status(redis, "one", "two") == ["", "queued"]
+    assert redis.zrange("rq:rl:k:allowed", 0, -1) == [b"two"]
+
+
+def test_a_requeued_job_waits_for_a_slot_of_its_limit(post, limited, redis, stock, run_worker):
+    limited("failed", function="tests.sample_tasks.raises")
+    run_worker()
+    limited("one")
+
+    assert post("/job/failed/requeue").status == 200
+
+    assert _status(redis, "failed", "one") == ["rate_limited", "queued"]
+    assert (stock.job_ids, redis.zcard("rq:failed:default")) == (["one"], 0)
+    assert post("/job/one/delete").status == 200
+    assert _status(redis, "failed") == ["queued"]
+
+
+def test_a_job_that_is_ready_to_be_queued_is_shown_and_deleted(get, post, stock, redis):
+    stock.enqueue("tests.sample_tasks.echo", "a", job_id="ready")
+    redis.lrem("rq:queue:default", 0, "ready")
+    redis.hset("rq:job:ready", "status", "ready_to_enqueue")
+    redis.zadd("rq:ready:default", {"ready": 1})
+
+    assert get("/0/data/job/ready.json").json["status"] == "ready_to_enqueue"
+    assert post("/job/ready/delete").status == 200
+
+    assert not redis.exists("rq:job:ready", "rq:ready:default")
 
 
 def test_while_redis_is_full_jobs_are_deleted_and_a_queue_is_emptied(post, submit, jobs, leave):
