@@ -1,4 +1,4 @@
-"""What authors of tasks import."""
+"""The names that authors of tasks import."""
 
 from taskdesk.jobs.results import File, Markdown, Picture, Table
 from taskdesk.jobs.task import AnyFile, CsvFile, LongText, Upload, current_job, progress, task, temporary_folder

@@ -13,7 +13,7 @@ from taskdesk.jobs.status import FINAL, Status
 
 @dataclass(frozen=True)
 class Retention:
-    """How long a job is kept after its end, in seconds."""
+    """The seconds that a job is kept after its end."""
 
     result_ttl: int
     failure_ttl: int

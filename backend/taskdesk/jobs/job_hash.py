@@ -48,7 +48,7 @@ NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreada
 _TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
 _LONGEST_BACKOFF_SECONDS = 300
 
-# What a submit writes
+# Written by a submit
 
 
 def common_fields(
@@ -119,7 +119,7 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
     )
 
 
-# What lists and pages read
+# Read by lists and pages
 
 
 def load(pipeline_answers: Sequence[Any], job_ids: Sequence[str], fields: Sequence[str]) -> list[Job | None]:

@@ -31,7 +31,7 @@ _CURSOR = re.compile(rf"([a-z]{{1,6}})\.([0-9]{{1,15}})((?:\.[0-9]{{1,15}}){{0,{
 
 @dataclass(frozen=True)
 class Filter:
-    """What the jobs of a list have in common; None for any. `since` ≤ submitted < `until`; `prefix`: of the id."""
+    """The conditions that the jobs of a list meet; None for any. `since` ≤ submitted < `until`; `prefix`: of the id."""
 
     status: Status | None = None
     task: str | None = None
@@ -72,7 +72,7 @@ Found = list[tuple[Entry, Job]]
 
 
 class Cursor(NamedTuple):
-    """Where a list goes on: in which index, below which number.
+    """The place where a list goes on: an index, and the number to begin below.
 
     `again`: the own numbers, lower than that, of jobs that were shown under a newer one because they were queued again.
     """

@@ -1,7 +1,7 @@
-"""Why was my job lost? One row for each cause that ends an attempt although its function has not ended.
+"""The answer to "why was my job lost?": a row for each cause that ends an attempt from outside its function.
 
-The sentence is the error that the job's page and the API show, and the end of the log line of the worker that settles
-the job. The hint is on the page. The name is an anchor in docs/worker.md, and the log line says so.
+The job's page and the API show the sentence as the error; the worker that settles the job logs it. The page adds the
+hint. The name is an anchor in docs/worker.md, which the log line names.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the scripts get from Python: keys, fields, statuses and numbers.
+"""Hand the scripts the keys, fields, statuses and numbers that Python defines.
 
 A script just uses a name. A name in capitals is a constant. A key has two forms: `job_key(id)`, the function of
 keys.py, and `JOB_KEY`, the text before the id, or `DEPENDENTS_SUFFIX`, the text after it; only the scripts of the hot

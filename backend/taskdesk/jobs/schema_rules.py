@@ -22,7 +22,7 @@ _TIME = re.compile(r"([01]\d|2[0-3]):[0-5]\d(:[0-5]\d(\.\d+)?)?(Z|[+-]([01]\d|2[
 _BOOLEANS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "off": False, "0": False, "no": False}
 
 
-# How texts are read. A text that does not fit stays text, for the check to name it.
+# Parsers of texts. A text that does not fit stays text, for the check to name it.
 
 
 def _line_ends(text: str) -> str:

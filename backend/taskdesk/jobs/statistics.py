@@ -84,9 +84,8 @@ class StatisticsWriter:
             with self._redis.pipeline() as pipeline:
                 for task, tally in self._tallies.items():
                     _write(pipeline, task, tally)
-                pipeline.execute(
-                    raise_on_error=False
-                )  # if a key is damaged, the others are written and must not be written again
+                # If a key is damaged, the others are written, and must not be written again.
+                pipeline.execute(raise_on_error=False)
             self._tallies.clear()
             pause = WRITE_SECONDS
         except (RedisError, OSError) as error:
@@ -165,7 +164,7 @@ def _typical(times: list[float]) -> Typical | None:
 
 
 class LastRuns(NamedTuple):
-    """How the last attempts of a task ended, LAST_RUNS at most."""
+    """The numbers of the last attempts of a task that succeeded and failed, together LAST_RUNS at most."""
 
     succeeded: int
     failed: int

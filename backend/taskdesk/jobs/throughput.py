@@ -1,4 +1,4 @@
-"""How many jobs of a queue ended in each minute of the last hour. worker/lua/throughput.lua counts them.
+"""The number of jobs of a queue that ended in each minute of the last hour. worker/lua/throughput.lua counts them.
 
 A job counts once, when it has ended for good. Canceled and stopped jobs do not count, nor do those of a stock worker. A
 worker reports its successes with a heartbeat, within two seconds; if it is killed before, they do not count.

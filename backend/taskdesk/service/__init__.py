@@ -1,1 +1,1 @@
-"""What every program of ours needs: settings, start-up checks, connections, logs, errors."""
+"""The parts that every program of ours needs: settings, start-up checks, connections, logs, errors."""

@@ -1,4 +1,4 @@
-"""Which requests are meant for us: by the name in their Host header, and by the site that sends them.
+"""Decide which requests are meant for us, by the name in their Host header and by the site that sends them.
 
 A page of another site can make its own host name lead to this machine (DNS rebinding). The browser then takes its
 requests for requests of the same origin, and only the name in Host shows the difference.

@@ -1,4 +1,4 @@
-"""What the names of the keys in Redis begin with. RQ reads RQ_KEY_PREFIX once, when it is imported, and so do we."""
+"""The beginning of all keys in Redis. RQ reads RQ_KEY_PREFIX once, when it is imported, and so do we."""
 
 from __future__ import annotations
 

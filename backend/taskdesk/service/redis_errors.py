@@ -1,4 +1,4 @@
-"""What an error of Redis means: one table, for redis-py's connections and for those of the worker's child.
+"""The meaning of Redis's errors: one table, for redis-py's connections and for those of the worker's child.
 
 Both turn an error into redis-py's exception. redis-py has a class for most codes, and then removes the code from the
 message; a code without a class stays the first word. Redis 6 puts the code of a script's error in the middle of a

@@ -20,7 +20,7 @@ The settings, with their defaults in brackets:
 
 @dataclass(frozen=True)
 class SettingHelp:
-    """What a person reads about a setting. `name` is in capitals; `default` is that of dev."""
+    """The help on one setting. `name` is in capitals; `default` is that of dev."""
 
     name: str
     default: str

@@ -81,7 +81,7 @@ def _add(function: Callable[..., Any], tasks: dict[str, LoadedTask], settings: W
 
 def _modules(package_name: str, broken: list[BrokenModule]) -> Iterator[ModuleType]:
     names = [package_name]
-    for name in names:
+    for name in names:  # the package adds its modules to the list
         try:
             module = importlib.import_module(name)
         except (Exception, SystemExit) as error:

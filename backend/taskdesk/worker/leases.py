@@ -1,4 +1,4 @@
-"""How long a worker may be silent before others take what it holds."""
+"""The seconds that a worker may be silent before others take the jobs that it holds."""
 
 from __future__ import annotations
 

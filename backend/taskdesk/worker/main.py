@@ -32,7 +32,7 @@ def main() -> int:
         elif listener:
             serve_metrics(listener, meters)
 
-    return Pool("worker process", settings.workers + bool(listener), run).run()
+    return Pool("worker process", settings.workers + bool(listener), run).run()  # the last one serves the metrics
 
 
 if __name__ == "__main__":

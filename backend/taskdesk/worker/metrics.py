@@ -98,9 +98,7 @@ def listen(address: str) -> socket.socket:
 
 def serve_metrics(listener: socket.socket, meters: Meters) -> None:
     """Answer until SIGTERM ends this process."""
-    signal.signal(
-        signal.SIGINT, signal.SIG_IGN
-    )  # Ctrl-C in a terminal reaches all processes: the pool sends its own signal
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all processes; the pool then sends SIGTERM
     registry = CollectorRegistry()
     registry.register(Figures(meters))
     handler = MetricsHandler.factory(registry)

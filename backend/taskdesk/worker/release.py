@@ -1,4 +1,4 @@
-"""What release.lua takes and answers: child and supervisor end executions with it, in every way but success."""
+"""The arguments and the answer of release.lua, by which child and supervisor end executions other than by success."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from taskdesk.worker.failure import Failure
 
 
 class How(StrEnum):
-    """How an execution ends.
+    """The way in which an execution ends.
 
     FAILED: the function raised, or was over a limit; the job is tried again if it has attempts left.
     LOST: its process died; as FAILED, but a job that loses MAX_LOSSES processes is not tried again.
@@ -51,7 +51,7 @@ def release_arguments(
 
 
 class Released(NamedTuple):
-    """What became of the job. `status` is RQ's; `times_handed_back` counts this time; `error`: what the job shows."""
+    """The job after the execution. `status` is RQ's; `times_handed_back` includes this time; `error`: as shown now."""
 
     status: str
     job_id: str

@@ -26,7 +26,7 @@ PACE_WINDOW_JOBS = 8  # about so many jobs make the average
 
 
 class _Returned(NamedTuple):
-    """How a call has ended: see EndedJob."""
+    """The end of a call: see EndedJob."""
 
     reference: str
     content: bytes = b""

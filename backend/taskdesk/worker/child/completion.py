@@ -1,4 +1,4 @@
-"""Tell Redis how a job has ended: success, failure, hand-back to another worker, or the end by RQ's own code."""
+"""Tell Redis how a job has ended: by success, by failure, by hand-back to another worker, or by RQ's own code."""
 
 from __future__ import annotations
 

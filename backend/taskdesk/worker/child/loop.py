@@ -57,7 +57,7 @@ class Child:
                 self.statistics.write()
             if job := reservation.job:
                 if self.state.is_stopping:
-                    return EXIT_FINISHED  # the job has not begun: the supervisor puts it back
+                    return EXIT_FINISHED  # the job has not begun: the supervisor requeues it
                 if self.recycling.is_due_before(job):
                     return EXIT_RECYCLE  # the next child is given the same job
                 ended = self._work(job)

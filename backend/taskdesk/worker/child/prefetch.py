@@ -13,8 +13,8 @@ What is given up: if the worker's machine fails within the fraction of a millise
 that a job has begun, that job runs again. So jobs of a task with `at_most_once` are never prefetched.
 
 A prefetched job must not wait for a long one. When a job turns out to be long, the supervisor revokes in shared memory
-what was prefetched during it and puts that back on its queue (supervisor/job_control.py). `_is_revoked` looks before
-each begin.
+the job that was prefetched during it, and requeues it (supervisor/job_control.py). The child looks at that before it
+begins a job (`_is_revoked`).
 """
 
 from __future__ import annotations

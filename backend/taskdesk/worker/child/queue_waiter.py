@@ -17,9 +17,10 @@ from taskdesk.service.connection import open_connection
 from taskdesk.worker.child.script_connection import CONNECT_SECONDS, ShowLife
 
 PAUSED_CHECK_SECONDS = 1.0  # until a worker looks whether a paused queue was resumed
+MIN_BLOCK_SECONDS = 5.0  # of a command; longer with many queues
+MAX_COMMANDS_PER_SECOND = 0.6  # for all queues together, while none has a job
 SIGN_OF_LIFE_SECONDS = 10.0  # from one sign of life to the next, at most, while the child waits
-
-ANSWER_SECONDS = 3.0  # that Redis may take for an answer when a command has blocked for its time
+LATE_ANSWER_SECONDS = 3.0  # that Redis may take for an answer when a command has blocked for its time
 
 log = logging.getLogger("worker")
 
@@ -36,9 +37,7 @@ class QueueWaiter:
         self._redis = redis
         self._show_life = show_life
         self._queues = queue_keys
-        self._seconds = max(
-            5.0, len(queue_keys) / 0.6
-        )  # that a command blocks: all queues together, at most 0.6 commands a second
+        self._block_seconds = max(MIN_BLOCK_SECONDS, len(queue_keys) / MAX_COMMANDS_PER_SECOND)
         self._connections: dict[str, Connection] = {}
         self._asked: dict[str, float] = {}  # monotonic; the answer may come while a job runs
 
@@ -62,7 +61,7 @@ class QueueWaiter:
         for queue in self._queues:
             if queue not in self._asked and queue not in paused:
                 self._ask(queue)
-        overdue = min(self._asked.values(), default=math.inf) + self._seconds + ANSWER_SECONDS
+        overdue = min(self._asked.values(), default=math.inf) + self._block_seconds + LATE_ANSWER_SECONDS
         sockets = {self._connections[queue]._sock: queue for queue in self._asked}
         left = max(0.0, min(until, overdue) - time.monotonic())
         self._show_life()
@@ -81,7 +80,7 @@ class QueueWaiter:
         if not connection:
             self._show_life(CONNECT_SECONDS)
             connection = self._connections[queue] = open_connection(self._redis)
-        connection.send_command("BLMOVE", queue, queue, "LEFT", "LEFT", self._seconds, check_health=False)
+        connection.send_command("BLMOVE", queue, queue, "LEFT", "LEFT", self._block_seconds, check_health=False)
         self._asked[queue] = time.monotonic()
 
     def _has_job(self, queue: str) -> bool:

@@ -1,4 +1,4 @@
-"""When the next job needs a new process: what a job has changed beyond repair goes with the process that ran it."""
+"""Decide when the next job needs a new process, free of the changes of earlier jobs that nobody can undo."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from taskdesk.worker.scripts import ADOPT, CYCLE
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.memory import SharedMemory
 
-ENDED, NOT_OURS, NEEDS_RQ = 1, 0, -1  # what cycle.lua says of the job that has succeeded
+ENDED, NOT_OURS, NEEDS_RQ = 1, 0, -1  # by cycle.lua, of the job that has succeeded
 NULL = b"null"  # a result that needs no room
 
 
@@ -49,7 +49,7 @@ class ReservedJob(NamedTuple):
 
 
 class EndedJob(NamedTuple):
-    """How a job has ended, before Redis knows. `content` and `kinds` are JSON; the times are Unix time."""
+    """A job that has ended, before Redis knows. `content` and `kinds` are JSON; the times are Unix time."""
 
     job: ReservedJob
     reference: str  # of its task; empty if nobody can tell
@@ -63,7 +63,7 @@ class EndedJob(NamedTuple):
 
 
 class Reservation(NamedTuple):
-    """What cycle.lua answers.
+    """The answer of cycle.lua.
 
     `previous`: ENDED, NOT_OURS or NEEDS_RQ; ENDED also if there was no job to end. `job`: the next one, if any.
     `paused`: keys of queues from which none is taken.

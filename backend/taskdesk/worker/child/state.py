@@ -1,4 +1,4 @@
-"""What the parts of the child have to know of each other."""
+"""The state of a child that several of its parts share."""
 
 from __future__ import annotations
 

@@ -64,7 +64,7 @@ local function load(key)
     'started_at', 'origin', 'ttl', 'enqueued_at', REQUEST, 'rate_limit_key')
 end
 
--- What the worker's record names: the job that it runs, and the one that is prefetched.
+-- The worker's record names the job that it runs, and the one that is prefetched.
 local record = redis.call('HMGET', worker, 'current_job', EXECUTION, PREFETCHED, SHOWN, 'birth')
 local current_job, current_execution, prefetched = record[1], record[2], record[3]
 if not record[5] then -- another worker took this one for lost: what it is given now must be found if it dies at once

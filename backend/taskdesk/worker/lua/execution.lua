@@ -1,4 +1,4 @@
--- What the scripts of a worker share.
+-- The rules of an execution, for the scripts of a worker.
 --
 -- An execution is RQ's record of one attempt at a job. While it lasts, "<job>:<execution>" is in rq:wip:<queue>, the
 -- job's status is "started" and its worker's record names both. Every script that ends it first removes that entry, so

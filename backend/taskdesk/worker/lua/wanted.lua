@@ -1,4 +1,4 @@
--- What the handed-back jobs of a queue want, each once: `visit` gets it, and ends the walk by returning true.
+-- Visit each task that handed-back jobs of a queue want, once. `visit` gets it, and ends the walk by returning true.
 
 local MAX_WANTED = 100
 

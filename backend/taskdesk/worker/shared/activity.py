@@ -1,7 +1,8 @@
-"""What the child is doing, for its supervisor: memory that both map.
+"""The job that the child runs, in memory that its supervisor maps, too.
 
 The child writes before a task's function begins; the supervisor reads now and then, and when the child has died. So
-neither costs a round trip, and a job whose function never began is told from one that was cut off.
+neither needs a round trip, and the supervisor can distinguish a job whose function never began from one that was cut
+off.
 
 The child may be killed between any two of its instructions, and the supervisor must still find a whole record. So the
 child writes the next record into a free slot and then publishes it by one store of 8 bytes, the version. There are
@@ -66,7 +67,7 @@ class _Page(ctypes.Structure):
 
 
 class _Total(ctypes.Structure):
-    """Of one queue: the jobs that have succeeded, and the seconds that they took."""
+    """The number of jobs of one queue that have succeeded, and the seconds that they took."""
 
     _fields_ = (("jobs", ctypes.c_uint64), ("seconds", ctypes.c_double))
 
@@ -191,9 +192,9 @@ class Activity:
         self._page.revoked = execution.encode()
 
     def totals(self) -> tuple[Counter[str], float]:
-        """How many jobs of each queue have succeeded, and the seconds that they took: of all children so far.
+        """Return the number of jobs that have succeeded, by queue, and the seconds that they took together.
 
-        Those of a queue that is not ours are under "".
+        The jobs of all children so far count. Jobs of a queue that is not ours count under "".
         """
         jobs = Counter({queue: total.jobs for queue, total in self._totals.items()})
         return jobs, sum(total.seconds for total in self._totals.values())

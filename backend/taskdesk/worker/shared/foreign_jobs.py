@@ -1,9 +1,9 @@
 """Tell the child whether another worker has handed back a job that this worker serves.
 
 A job's task may be in another version of the tasks package (a rolling deploy), in another package on the same queue, or
-of a worker that reads pickles. Nothing of such a job has begun, so it goes back, however few attempts it has:
-lua/hand_back.lua keeps it for RQ's scheduler, and lua/adopt.lua gives it to a worker that serves it. A worker looks for
-such jobs only while its supervisor has seen some: a worker that serves all that is queued pays nothing for this.
+of a worker that reads pickles. Such a job has not begun, so handing it back charges no attempt: lua/hand_back.lua gives
+it to RQ's scheduler, and lua/adopt.lua to a worker that serves it. A worker looks for such jobs only while its
+supervisor has seen some, so a worker that serves all that is queued pays nothing for this.
 """
 
 from __future__ import annotations

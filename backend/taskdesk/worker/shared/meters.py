@@ -1,4 +1,4 @@
-"""What the worker processes of one program count: memory that all of them map, and that outlives each.
+"""The counts of the worker processes of one program, in memory that all of them map and that outlives each.
 
 Each process has a row, and each field of it has one writer: the child, where it says so, else the supervisor. So
 nothing is locked, a job costs three additions, and the counts of a process that was killed stay.
@@ -31,7 +31,7 @@ class _Process(ctypes.Structure):
 
 
 class _Task(ctypes.Structure):
-    """What the child counts of one task: see Runs."""
+    """The counts of one task, which the child writes: see Runs."""
 
     _fields_ = (
         ("failed", ctypes.c_double),
@@ -42,8 +42,9 @@ class _Task(ctypes.Structure):
 
 
 class Runs(NamedTuple):
-    """The runs of one task. `seconds`: their sum. `counts`: for each of BOUNDS, the runs that took up to so long, and
-    longer than the bound before.
+    """The attempts at jobs of one task that have ended. `seconds`: their sum.
+
+    `counts`: for each of BOUNDS, the attempts that took at most so long, and longer than the bound before.
     """
 
     failed: int
@@ -53,7 +54,7 @@ class Runs(NamedTuple):
 
 
 class Row:
-    """What one worker process counts: the supervisor and its child."""
+    """The counts of one worker process: of the supervisor and its child."""
 
     def __init__(self, process: _Process, tasks: dict[str, _Task]):
         self._process = process

@@ -1,7 +1,7 @@
-"""What the running job has printed and Redis does not have yet, in memory that the child shares with its supervisor.
+"""The output of the running job that Redis does not have yet, in memory that the child shares with its supervisor.
 
-So it outlives the child: however the child dies, the supervisor sends the rest. While Redis is away no more than a full
-log waits here, laid out as the log itself (jobs/joblog.py).
+It outlives the child: however the child dies, the supervisor sends the rest. While Redis is away, at most a full log
+waits here, in the layout of the log itself (jobs/joblog.py).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class OutputBuffer:
     def __init__(self) -> None:
         self._buffer = _Buffer.from_buffer(mmap.mmap(-1, ctypes.sizeof(_Buffer)))
         self._log = memoryview(self._buffer.log).cast("B")
-        self._lock = threading.Lock()  # around what is in there
+        self._lock = threading.Lock()  # around the buffer
         self.clear()
 
     def clear(self) -> None:
@@ -57,7 +57,7 @@ class OutputBuffer:
         return bool(self._buffer.printed == self._buffer.sent)
 
     def send(self, redis: Redis, job_id: str, ttl: int) -> None:
-        """Send the rest. What Redis did not take stays for the next time. Raises RedisError."""
+        """Send the rest. Output that Redis did not take stays for the next call. Raises RedisError."""
         with self._lock:
             sent, printed = self._buffer.sent, self._buffer.printed
             pieces = [(start, self._read(start, end)) for start, end in kept_spans(sent, printed, printed)]

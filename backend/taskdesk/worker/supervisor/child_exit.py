@@ -1,4 +1,4 @@
-"""Settle what a child has left that has ended: the job that it ran, and those that it held."""
+"""Settle the jobs of a child that has ended: the one that it ran, and those that it held."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.settlement import Settlement, death_of
 from taskdesk.worker.supervisor.signals import StopSignals
 
-MAX_UNBEGUN_DEATHS = 3  # of the child in a row: then what it holds is to blame, or we are
+MAX_UNBEGUN_DEATHS = 3  # of children in a row before a job began; then the job that they hold is the cause, or our code
 
 
 class ChildExit:
@@ -32,10 +32,10 @@ class ChildExit:
         self._settlement = settlement
         self._signals = signals
         self._unbegun_deaths = 0
-        self._spared = ""  # the job that we put back last because its function had not begun
+        self._spared = ""  # the job that was requeued last because its function had not begun
 
     def count(self, status: int) -> None:
-        """Count a child that has ended. Once for each, while `settle` may have to be repeated."""
+        """Count a child that has ended. Call this once for each child; `settle` may have to be repeated."""
         if status == EXIT_RECYCLE:
             self._meters.count("recycled")
         elif status != EXIT_FINISHED:
@@ -45,7 +45,7 @@ class ChildExit:
         self._unbegun_deaths = 0 if has_begun else self._unbegun_deaths + 1
 
     def settle(self, status: int) -> None:
-        """End in Redis what the child has left. What it held and did not begin is given to the next child.
+        """End the job in Redis that the child has left. The next child gets a job that it held and did not begin.
 
         Raises RedisError, and RuntimeError if child after child dies before it begins anything.
         """

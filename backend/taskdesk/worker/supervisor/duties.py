@@ -1,4 +1,4 @@
-"""What a supervisor does in Redis while its child runs jobs: commands, heartbeats, ticks, housekeeping."""
+"""The work of a supervisor in Redis while its child runs jobs: commands, heartbeats, ticks, housekeeping."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Duties:
         self._heed(self._heartbeat.send(running, self._process.pid), running)
 
     def send_last_heartbeat(self) -> None:
-        """A record that is not whole stays so: the worker ends."""
+        """Send a heartbeat before the worker ends, without restoring a record that was lost."""
         self._heartbeat.send(None, self._process.pid)
 
     def _heed(self, verdict: Verdict, running: RunningJob | None) -> None:

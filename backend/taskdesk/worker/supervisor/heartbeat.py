@@ -23,7 +23,7 @@ Totals = tuple[Counter[str], float]  # jobs that have succeeded, by queue, and t
 
 
 class Verdict(NamedTuple):
-    """What Redis answers.
+    """The answer of Redis to a heartbeat.
 
     `is_whole`: the worker's record is there; otherwise it was lost, or others took the worker for lost. `job`: "go on",
     "stop", or "drop" if the running job is no longer this worker's.
@@ -34,7 +34,7 @@ class Verdict(NamedTuple):
 
 
 class _Report(NamedTuple):
-    """What has succeeded since the last heartbeat that Redis has heard. A repeated report has the same number."""
+    """The successes since the last heartbeat that Redis has heard. A report that is repeated keeps its number."""
 
     number: int
     jobs: int

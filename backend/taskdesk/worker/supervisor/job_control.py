@@ -15,14 +15,14 @@ from taskdesk.worker.supervisor.hang_detector import HangDetector
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.settlement import Settlement
 
-REVOKE_AFTER_SECONDS = 0.03  # then a job counts as long, and what was prefetched during it goes back
+REVOKE_AFTER_SECONDS = 0.03  # then a job counts as long, and the job that was prefetched during it is requeued
 ALARM_GRACE_SECONDS = 5.0  # over its time limit; then a job that ignores the alarm is killed
 
 log = logging.getLogger("worker")
 
 
 class Ending(NamedTuple):
-    """How a job ends whose child was killed."""
+    """The way in which a job ends whose child was killed."""
 
     how: How
     failure: Failure
@@ -38,7 +38,7 @@ class JobControl:
         self._activity = activity
         self._settlement = settlement
         self._hang_detector = HangDetector(activity)
-        self._revoked = ""  # the execution during which nothing is prefetched any more
+        self._revoked = ""  # the execution whose prefetched job was revoked
 
     def begin(self) -> None:
         """Watch over a new child."""
@@ -70,7 +70,7 @@ class JobControl:
             self._settlement.release(How.STOPPED, STOPPED, running)
 
     def revoke_if_long(self, running: RunningJob) -> None:
-        """Put back what was prefetched during a job that turns out to be long."""
+        """Requeue the job that was prefetched during a job that turns out to be long."""
         if running.prefetches and running.seconds > REVOKE_AFTER_SECONDS and running.execution != self._revoked:
             self.revoke(running)
 
@@ -81,7 +81,7 @@ class JobControl:
             self._revoked = running.execution
 
     def revoke_again(self) -> None:
-        """Redis may have heard of a prefetched job only after it was told to put it back: tell it once more."""
+        """Let the next look revoke again: Redis may have heard of a prefetched job only after the first request."""
         self._revoked = ""
 
     def _kill(self, ending: Ending) -> None:

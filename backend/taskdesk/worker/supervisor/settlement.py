@@ -60,7 +60,7 @@ class Settlement:
         self._rq_fallback = RQFallback(redis, worker_name, settings)
         self._dependents: Iterator[None] | None = None  # the slices of failed jobs that are left to do
 
-    # What the child has left
+    # Jobs of the child that has died
 
     def end_unconfirmed(self, loss: Loss, *, has_to_make_way: bool) -> None:
         """End the job before the one that runs, if Redis may not know how it has ended."""
@@ -107,10 +107,10 @@ class Settlement:
             self.tick()
 
     def revoke(self, running: RunningJob) -> None:
-        """Put back what was prefetched during this job."""
+        """Requeue the job that was prefetched during this one."""
         RELEASE(self._redis, *release_arguments(self._worker_name, How.REQUEUED, "", running.execution))
 
-    # What is due, and what lost workers have left
+    # Jobs that are due, and those of lost workers
 
     def tick(self) -> int:
         """Queue the jobs that are due, take those of lost workers, tell dependents.
