@@ -9,7 +9,7 @@ UV := $(VENV)/bin/uv
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all check audit sbom faults bench load screenshots docs format lock clean
+.PHONY: help run test test-all check audit newest sbom faults bench load screenshots docs format lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -32,6 +32,9 @@ check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
 
 audit: $(VENV)/dev.stamp ## ask PyPI whether a locked package has a known vulnerability
 	@$(VENV)/bin/python .ci/audit.py $(wildcard $(LOCKS)/*.txt)
+
+newest: $(VENV)/uv.stamp ## play the contract suite with the newest rq, redis-py, gevent and Flask; CI only warns
+	@PYTHON=$(PYTHON) .ci/newest
 
 sbom: $(patsubst %,build/sbom/%.json,web worker dashboard) ## list what is in each image (CycloneDX), in build/sbom/
 
@@ -72,7 +75,7 @@ lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade 
 	cd backend && $(COMPILE) requirements/rq2.in -o requirements/rq2.txt
 
 clean: ## remove the virtual environment and caches; data/ stays
-	rm -rf $(VENV) .venv-bench .venv-rq2
+	rm -rf $(VENV) .venv-bench .venv-newest .venv-rq2
 	find backend -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -rf backend/.pytest_cache backend/.mypy_cache backend/.ruff_cache backend/.hypothesis
 
