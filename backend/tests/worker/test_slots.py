@@ -165,13 +165,10 @@ def test_a_running_job_that_rqs_tools_take_away_frees_its_slot(redis, enqueue, b
     enqueue("one")
     enqueue("two")
     begin()
-    redis.zadd("rq:executions:one", {"e1": 9e9})
-    redis.hset("rq:execution:one:e1", mapping={"created_at": 1, "last_heartbeat": 1, "worker_name": "someone"})
     getattr(Job.fetch("one", connection=redis, serializer=JSONSerializer), action)()
     assert status("two") == "rate_limited"
 
     RELEASE(redis, "someone", now_text(), "stopped", "one", "e1", *FAILURE)
-    TIDY_LIMIT(redis, "k", now_text())
 
     assert (status("two"), slots(redis)) == ("queued", ["two"])
 

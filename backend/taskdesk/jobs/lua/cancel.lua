@@ -6,7 +6,7 @@
 -- Answer: for each job the status that RQ had; "started" for one that is being stopped, empty for an unknown one.
 local now_text, canceled_at, error, ids = ARGV[1], ARGV[2], ARGV[3], {unpack(ARGV, 4)}
 
-local answer = {}
+local answer, limits = {}, {}
 
 local function stop(id)
   local key = job_key(id)
@@ -25,7 +25,7 @@ local function cancel(id, queue)
   redis.call('ZADD', registry_key(RQ_CANCELED, queue), canceled_at, id)
   expire_job(id, tonumber(redis.call('HGET', key, 'failure_ttl') or DEFAULT_FAILURE_TTL))
   reindex(id)
-  free_slot(id, redis.call('HGET', key, 'rate_limit_key'), now_text)
+  limits[id] = redis.call('HGET', key, 'rate_limit_key') or nil
   redis.call('PUBLISH', WAKE, id)
 end
 
@@ -39,4 +39,5 @@ for i, id in ipairs(ids) do
   end
   answer[#answer + 1] = status or ''
 end
+for _, id in ipairs(ids) do free_slot(id, limits[id], now_text) end -- after all: none of these jobs gets a slot
 return answer

@@ -7,7 +7,8 @@ local MAX_JOBS = 10000 -- that are looked at: about 10 ms
 local counts, looked_at = {}, 0
 for _, queue in ipairs(queues) do counts[queue] = 0 end
 for _, limit in ipairs(redis.call('SMEMBERS', RATE_LIMITS)) do
-  for _, id in ipairs(redis.call('ZRANGE', slot_waiters_key(limit), 0, MAX_JOBS - looked_at - 1)) do
+  -- An error is no list: two of RQ's limits, "k" and "k:rate_limited", share a key.
+  for _, id in ipairs(redis.pcall('ZRANGE', slot_waiters_key(limit), 0, MAX_JOBS - looked_at - 1)) do
     local queue = redis.call('HGET', job_key(id), 'origin')
     if counts[queue] then counts[queue] = counts[queue] + 1 end
     looked_at = looked_at + 1

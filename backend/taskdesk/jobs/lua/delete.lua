@@ -3,7 +3,7 @@
 -- ARGV: 1 now (as RQ writes it), 2… ids. Answer: for each job the status that RQ had; "started" for a running one, empty for an unknown one.
 local now_text, ids = ARGV[1], {unpack(ARGV, 2)}
 
-local answer = {}
+local answer, limits = {}, {}
 
 local function leave_indexes(id, queue, task, tags, owner, foreign)
   for _, status in ipairs(INDEXED) do redis.call('ZREM', index_key(queue, status), id) end
@@ -27,10 +27,12 @@ for i, id in ipairs(ids) do
     end
     leave_parents(id)
     leave_indexes(id, queue, unpack(job, 3, 6))
-    redis.call('DEL', executions_key(id), events_key(id), unpack(lifelong_keys(id)))
-    free_slot(id, job[7], now_text)
+    redis.call('DEL', events_key(id), unpack(lifelong_keys(id)))
+    limits[id] = job[7] or nil
+    if not job[7] then redis.call('DEL', executions_key(id)) end -- else it may run still, and then keeps its slot
     redis.call('PUBLISH', WAKE, id)
   end
   answer[#answer + 1] = status or ''
 end
+for _, id in ipairs(ids) do free_slot(id, limits[id], now_text) end -- after all: none of these jobs gets a slot
 return answer

@@ -145,6 +145,14 @@ for i = 1, #KEYS do
         'worker_name', worker_name)
       redis.call('ZADD', WIP_KEY .. queue, clock + lease, id .. ':' .. next_execution)
       redis.call('ZREM', index_key(queue, QUEUED), id)
+      if fields[12] then -- a job of one of RQ's limits keeps its slot while it has an execution, whatever RQ's tools do
+        local execution = EXECUTION_KEY .. id .. ':' .. next_execution
+        redis.call('HSET', execution, 'id', next_execution, 'job_id', id, 'created_at', clock, 'last_heartbeat', clock,
+          'worker_name', worker_name, 'rate_limit_key', fields[12])
+        redis.call('EXPIRE', execution, lease)
+        redis.call('ZADD', EXECUTIONS_KEY .. id, clock + lease, next_execution)
+        redis.call('EXPIRE', EXECUTIONS_KEY .. id, lease)
+      end
       news = news .. ' ' .. id
       return deliver(id, next_execution, queue, fields)
     end

@@ -87,6 +87,7 @@ end
 -- execution is no longer the job's own.
 local function release(ending)
   local limit = redis.call('HGET', job_key(ending.id), 'rate_limit_key')
+    or redis.call('HGET', execution_key(ending.id, ending.execution), 'rate_limit_key') -- RQ's tools deleted the job
   local status, times, error = end_execution(ending)
   free_slot(ending.id, limit, ending.now_text)
   return status, times, error

@@ -71,6 +71,7 @@ class Housekeeping:
         _IntermediateQueue(queue.key, redis).cleanup(self._worker, queue)
         Group.clean_registries(connection=redis)
         for limit in redis.sscan_iter(RATE_LIMITS):
-            TIDY_LIMIT(redis, limit, now_text())
+            while TIDY_LIMIT(redis, limit, now_text()):
+                pass
         announce(redis, self._catalog, again=True)
         return is_behind
