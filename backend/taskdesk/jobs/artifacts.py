@@ -20,11 +20,19 @@ from typing import Any, BinaryIO, Protocol
 from taskdesk.jobs.errors import ArtifactNotFound, DiskFull
 from taskdesk.jobs.job_id import is_job_id
 
+OCTET_STREAM = "application/octet-stream"
+MAX_MEDIA_TYPE = 127  # characters
+MAX_FILENAME = 200  # characters
 RESERVE_SHARE, RESERVE_BYTES = 0.05, 1 << 30  # the lesser of these stays free on the disk
 
 _SAFE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_. -]{0,99}")
 _EXTENSION = re.compile(r"\.[0-9A-Za-z]{1,10}\Z")
-_NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_PATH = re.compile(r"[/\\]")
+# Besides slashes: control characters, halves of a character, and marks that turn the direction of the text, so that
+# gpj.exe looks like exe.jpg.
+_NO_NAME = re.compile(r"[/\\\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_TOKEN = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"
+_MEDIA_TYPE = re.compile(rf"{_TOKEN}/{_TOKEN}(?: *; *{_TOKEN}={_TOKEN})*")
 
 
 @dataclass(frozen=True)
@@ -37,17 +45,37 @@ class Artifact:
     filename: str
 
 
-_FIELDS = Artifact.__annotations__.keys()
+def artifact_of(value: Any) -> Artifact | None:
+    """Return the file that a value in Redis stands for; None if the value is damaged.
+
+    Only the mark of a job's upload, or the kind of a result's part, says that a value is a file: anybody may submit a
+    value that looks like one.
+    """
+    match value:
+        case {"artifact": str(name), "media_type": str(media_type), "size": int(size), "filename": str(filename)}:
+            return Artifact(name, media_type, size, filename)
+    return None
 
 
-def is_artifact(value: Any) -> bool:
-    """Return True if a value in a job's input or result stands for a file."""
-    return isinstance(value, dict) and value.keys() == _FIELDS
+def clean_media_type(text: str) -> str:
+    """Return a media type that can be sent in a header: OCTET_STREAM in place of one that can't."""
+    return text if len(text) <= MAX_MEDIA_TYPE and _MEDIA_TYPE.fullmatch(text) else OCTET_STREAM
+
+
+def clean_filename(text: str) -> str:
+    """Return the name of a file for people: without path and control characters, and not too long."""
+    name = _NO_NAME.sub("_", _PATH.split(text)[-1])
+    extension = _EXTENSION.search(name)
+    suffix = extension[0] if extension else ""
+    return name.removesuffix(suffix)[: MAX_FILENAME - len(suffix)] + suffix
 
 
 @dataclass(frozen=True)
 class UploadedFile:
-    """A file that comes with the arguments of a job, before it is stored. `filename` is for people to read."""
+    """A file that comes with the arguments of a job, before it is stored.
+
+    `filename` is for people to read. It and `media_type` are as the client sent them: Desk stores them cleaned.
+    """
 
     filename: str
     media_type: str

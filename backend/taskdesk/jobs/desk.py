@@ -11,7 +11,14 @@ from redis import Redis
 from redis.exceptions import RedisError
 
 from taskdesk.jobs.arguments import Arguments, check
-from taskdesk.jobs.artifacts import Artifact, ArtifactStore, FolderStore, UploadedFile
+from taskdesk.jobs.artifacts import (
+    Artifact,
+    ArtifactStore,
+    FolderStore,
+    UploadedFile,
+    clean_filename,
+    clean_media_type,
+)
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
 from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
 from taskdesk.jobs.job import Job, Retention
@@ -85,7 +92,8 @@ class Desk:
             extensions = spec.file_parameters[name].get("extensions") or [""]
             stored = f"input-{name}{extensions[0]}"
             size = self.artifacts.save(job_id, stored, upload.content)
-            kept[name] = vars(Artifact(stored, upload.media_type, size, upload.filename))
+            media_type, filename = clean_media_type(upload.media_type), clean_filename(upload.filename)
+            kept[name] = vars(Artifact(stored, media_type, size, filename))
         return kept
 
     def _earlier_job(self, idempotency: Idempotency, job_id: str) -> Job:

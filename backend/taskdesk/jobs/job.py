@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from taskdesk.jobs.artifacts import Artifact, is_artifact
+from taskdesk.jobs.artifacts import Artifact, artifact_of
 from taskdesk.jobs.events import Progress
 from taskdesk.jobs.status import FINAL, Status
 
@@ -44,8 +44,9 @@ class Job:
     `input` is None in a list, and where its data can't be read; `summary` is the beginning of its input.
     `scheduled_at`: when a scheduled job, or the next attempt of a failed one, is queued.
     `wait`: set while the job waits for other jobs, for a slot of its limit, or for a worker that can run it.
+    `file_parameters`: those whose values in `input` are uploaded files, as the task said when the job was submitted.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
-    A list has no `worker` (of the last attempt) and no `attempts` (up to ten before the last) either.
+    A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), and no `file_parameters`.
     """
 
     id: str
@@ -72,6 +73,7 @@ class Job:
     owner: str = ""
     request_id: str = ""
     wait: Wait | None = None
+    file_parameters: tuple[str, ...] = ()
 
     @property
     def is_final(self) -> bool:
@@ -80,4 +82,5 @@ class Job:
     @property
     def uploads(self) -> dict[str, Artifact]:
         """The files that were submitted with the job, by parameter."""
-        return {name: Artifact(**value) for name, value in (self.input or {}).items() if is_artifact(value)}
+        files = {name: artifact_of((self.input or {}).get(name)) for name in self.file_parameters}
+        return {name: file for name, file in files.items() if file}

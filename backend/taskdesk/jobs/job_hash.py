@@ -15,7 +15,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from taskdesk.jobs.artifacts import is_artifact
+from taskdesk.jobs.artifacts import artifact_of
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.events import Progress
 from taskdesk.jobs.fields import (
@@ -30,6 +30,7 @@ from taskdesk.jobs.fields import (
     RETRY_OF,
     TAGS,
     TASK,
+    UPLOADS,
 )
 from taskdesk.jobs.job import Attempt, Job, Retention, Wait
 from taskdesk.jobs.losses import WORKER_LOST
@@ -43,7 +44,7 @@ LISTED = (
     *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST),
     *(PROGRESS, RESULT_KINDS, ERROR, FOREIGN, "rate_limit_key", "rate_limit_concurrency"),
 )
-WHOLE = ("data", "worker_name", ATTEMPTS, *LISTED)
+WHOLE = ("data", UPLOADS, "worker_name", ATTEMPTS, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
 _TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
 _LONGEST_BACKOFF_SECONDS = 300
@@ -74,14 +75,15 @@ def common_fields(
 
 def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields in which the jobs of one submit differ."""
-    shown = ", ".join([f"{name}={_shown(value)}" for name, value in arguments.items()])
-    fields = {"data": to_json((spec.reference, None, (), arguments)), "description": f"{spec.reference}({shown})"[:200]}
+    uploads = {name: file for name in spec.file_parameters if (file := artifact_of(arguments.get(name)))}
+    texts = (
+        f"{name}={uploads[name].filename if name in uploads else repr(value)}" for name, value in arguments.items()
+    )
+    description = f"{spec.reference}({', '.join(texts)})"
+    fields = {"data": to_json((spec.reference, None, (), arguments)), "description": description[:200]}
+    if spec.file_parameters:  # all jobs of a submit have the same fields
+        fields[UPLOADS] = " ".join(uploads)
     return {**fields, "retry_intervals": json.dumps(_backoff(spec.retries))} if spec.retries else fields
-
-
-def _shown(value: Any) -> str:
-    """Return an argument as the summary shows it: a file by its name."""
-    return str(value["filename"]) if is_artifact(value) else repr(value)
 
 
 def _backoff(retries: int) -> list[float]:
@@ -116,6 +118,7 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
         expires_at=None,
         owner=fields.get(OWNER, ""),
         request_id=fields.get(REQUEST, ""),
+        file_parameters=tuple(fields.get(UPLOADS, "").split()),
     )
 
 
@@ -162,6 +165,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         owner=_text(fields[OWNER]),
         request_id=_text(fields[REQUEST]),
         wait=_wait(rq_status, fields) if status is Status.WAITING else None,
+        file_parameters=tuple(_text(fields.get(UPLOADS)).split()),
     )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from taskdesk.jobs.artifacts import Artifact, artifact_of
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Attempt, Job
@@ -20,6 +21,7 @@ from taskdesk.jobs.workers import Worker
 from taskdesk.service import clock
 
 MAX_INLINE_BYTES = 64 * 1024
+_FILE_KINDS = ("file", "picture")
 _ACRONYMS = {"csv", "html", "id", "json", "mae", "pdf", "png", "rmse", "roc", "svg", "url", "xml"}
 
 
@@ -130,7 +132,7 @@ def _estimate(job: Job, place: Place | None, queue: dict[str, Any], usual: Typic
 
 def _result_object(job: Job, value: Any) -> dict[str, Any]:
     parts = [part.as_dict() for part in result_parts(job, value)]
-    if isinstance(job.result_kinds, dict):
+    if has_parts(job, value):
         return {"kind": "parts", "parts": parts}
     [part] = parts
     del part["name"]
@@ -185,7 +187,12 @@ class Part:
 
     @property
     def is_file(self) -> bool:
-        return self.kind in ("file", "picture")
+        return self.kind in _FILE_KINDS
+
+    @property
+    def file(self) -> Artifact | None:
+        """The stored file; None for a part of another kind."""
+        return artifact_of(self.value) if self.is_file else None
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of the part. A value over MAX_INLINE_BYTES is left out; its size stands instead."""
@@ -198,10 +205,43 @@ class Part:
 
 def result_parts(job: Job, value: Any) -> list[Part]:
     """Return the parts of a result in the task's order. A result without parts is one part named "result"."""
-    kinds = job.result_kinds or ("text" if isinstance(value, str) else "json")
-    if not isinstance(kinds, dict):
-        return [Part("result", kinds, value)]
-    return [Part(name, kind, value[name]) for name, kind in kinds.items()]
+    kinds = job.result_kinds
+    if has_parts(job, value):
+        return [_part(name, kind, value[name]) for name, kind in kinds.items()]
+    return [_part("result", kinds or ("text" if isinstance(value, str) else "json"), value)]
+
+
+def has_parts(job: Job, value: Any) -> bool:
+    """Return True if the result consists of named parts."""
+    kinds = job.result_kinds
+    return isinstance(kinds, dict) and isinstance(value, dict) and kinds.keys() <= value.keys()
+
+
+def _part(name: str, kind: Any, value: Any) -> Part:
+    """Return the part. A value that is not of its kind, because the data in Redis are damaged, is shown as JSON."""
+    fits = isinstance(kind, str) and kind in _VALUES and _VALUES[kind](value)
+    return Part(name, kind if fits else "json", value)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_file(value: Any) -> bool:
+    return artifact_of(value) is not None
+
+
+def _is_table(value: Any) -> bool:
+    match value:
+        case {"columns": list(), "rows": list(rows)}:
+            return all(isinstance(row, list) for row in rows)
+    return False
+
+
+_VALUES: dict[str, Callable[[Any], bool]] = {
+    **{"json": lambda value: True, "text": _is_text, "markdown": _is_text},
+    **{"table": _is_table, "file": _is_file, "picture": _is_file},
+}
 
 
 def time_text(moment: datetime | None) -> str | None:

@@ -80,7 +80,7 @@ def _http_error(error: HTTPException) -> Response:
     status = error.code or 500
     answer = _answer(status, error.name, details.get(status, error.description or error.name))
     for name, value in error.get_headers():
-        if name == "Allow":
+        if name in ("Allow", "Content-Range"):
             answer.headers[name] = value
     return answer
 

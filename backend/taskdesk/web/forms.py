@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, BinaryIO, cast
@@ -118,7 +117,7 @@ def _checked(
 ) -> Arguments:
     sent = {name: file for name, file in files.items() if file.filename or file.mimetype != _EMPTY_INPUT}
     uploads = dict(kept) | {
-        name: UploadedFile(_last_part(file.filename or ""), file.mimetype, cast(BinaryIO, file.stream))
+        name: UploadedFile(file.filename or "", file.mimetype, cast(BinaryIO, file.stream))
         for name, file in sent.items()
     }
     check(spec, values, uploads)
@@ -130,8 +129,3 @@ def _json_object(body: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise NotJson('The body has to be a JSON object of arguments, such as {"task_arg": "a"}.')
     return value
-
-
-def _last_part(filename: str) -> str:
-    """Return the name of an uploaded file without its path, which some browsers send."""
-    return re.split(r"[/\\]", filename)[-1][:200]

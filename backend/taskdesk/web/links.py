@@ -97,7 +97,7 @@ def result_parts(job: Job, value: Any) -> list[LinkedPart]:
 def plain_result(job: Job, value: Any) -> Any:
     """Return the result as plain JSON, with links instead of files and pictures."""
     parts = result_parts(job, value)
-    if isinstance(job.result_kinds, dict):
+    if representations.has_parts(job, value):
         return {part.name: part.url or part.value for part in parts}
     return parts[0].url or parts[0].value
 

@@ -6,7 +6,7 @@ import io
 
 import pytest
 
-from taskdesk.jobs.artifacts import FolderStore, stored_name
+from taskdesk.jobs.artifacts import FolderStore, clean_filename, stored_name
 from taskdesk.jobs.errors import ArtifactNotFound
 
 
@@ -107,3 +107,17 @@ def test_a_link_that_leads_elsewhere_is_no_file(store, tmp_path, link):
 
     with pytest.raises(ArtifactNotFound):
         store.open("job-1", "a.txt")
+
+
+@pytest.mark.parametrize(
+    ("name", "cleaned"),
+    [
+        ("C:\\data\\a b.csv", "a b.csv"),
+        ("/etc/passwd", "passwd"),
+        ("a/", ""),
+        ("a\r\nb", "a__b"),
+        ("x" * 300 + ".csv.gz", "x" * 197 + ".gz"),
+    ],
+)
+def test_the_name_for_people_is_no_path_has_no_control_characters_and_is_not_too_long(name, cleaned):
+    assert clean_filename(name) == cleaned

@@ -24,6 +24,11 @@ def echo(text: str, times: Annotated[int, Field(ge=1, le=3, description="How oft
     return text * times
 
 
+def takes_anything(value: Any = None, data: AnyFile | None = None) -> dict[str, Any]:
+    """Keep a file, and take any value beside it."""
+    return {"note": File("report.txt", b"twenty bytes of text", "text/plain"), "value": str(value)}
+
+
 @task(queue="high", timeout=30)
 def every_kind(
     color: Color = Color.RED,

@@ -4,14 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import mimetypes
+import os
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from flask import Blueprint, Response, json, jsonify, request, send_file
+from flask import Blueprint, Response, json, jsonify, request
+from werkzeug.exceptions import RequestedRangeNotSatisfiable
+from werkzeug.wsgi import wrap_file
 
+from taskdesk.jobs.artifacts import Artifact, clean_filename, clean_media_type
 from taskdesk.jobs.errors import ArtifactNotFound, FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
+from taskdesk.jobs.representations import has_parts
+from taskdesk.jobs.status import Status
 from taskdesk.web.access.auth import login_check
 from taskdesk.web.bulk import matching_ids
 from taskdesk.web.context import desk
@@ -20,6 +27,7 @@ from taskdesk.web.query import PAGED, job_filter, once_each, page_limit
 from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
 
 _SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # not SVG or HTML: they may have scripts
+_OF_STREAMS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -79,11 +87,11 @@ def job_result(job_id: str) -> Response:
     """Return the result with its media type."""
     job = desk().jobs.get(job_id)
     value = desk().jobs.result(job)
-    if isinstance(job.result_kinds, dict):
+    if has_parts(job, value):
         return _json(plain_result(job, value))
     [part] = result_parts(job, value)
-    if part.url:
-        return _send(job, value)
+    if part.file:
+        return _send(job, part.file)
     if part.kind in ("text", "markdown"):
         return Response(value, content_type=f"text/{'markdown' if part.kind == 'markdown' else 'plain'}; charset=utf-8")
     return _json(value)
@@ -91,41 +99,60 @@ def job_result(job_id: str) -> Response:
 
 def job_artifact(job_id: str, name: str) -> Response:
     job = desk().jobs.get(job_id)
-    files = [vars(file) for file in job.uploads.values()]
-    if job.status == "succeeded":
-        files += [part.value for part in result_parts(job, desk().jobs.result(job)) if part.url]
+    files = list(job.uploads.values())
+    if job.status is Status.SUCCEEDED:
+        files += filter(None, (part.file for part in result_parts(job, desk().jobs.result(job))))
     for file in files:
-        if file["artifact"] == name:
+        if file.artifact == name:
             return _send(job, file)
     raise ArtifactNotFound(job_id, name)
 
 
 def job_events(job_id: str) -> Response:
+    if request.method == "HEAD":
+        desk().jobs.get(job_id)
+        return Response(mimetype="text/event-stream", headers=_OF_STREAMS)
     after = request.headers.get("Last-Event-ID", "0-0")
     milliseconds, _, number = after.partition("-")
     if not (milliseconds.isdecimal() and number.isdecimal() and max(len(milliseconds), len(number)) < 19):
         after = "0-0"
     events = desk().streams.open(job_id, after, request.remote_addr or "", login_check())
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     # with direct_passthrough the server holds the watcher alone, and not the response
-    return Response(events, mimetype="text/event-stream", headers=headers, direct_passthrough=True)
+    return Response(events, mimetype="text/event-stream", headers=_OF_STREAMS, direct_passthrough=True)
 
 
 def _json(value: Any) -> Response:
     return Response(json.dumps(value), content_type="application/json")
 
 
-def _send(job: Job, file: dict[str, Any]) -> Response:
-    """Return a stored file: a picture is shown, anything else is a download. No script in it runs."""
-    media_type = file["media_type"]
-    inline = media_type in _SHOWN_INLINE and not request.args.get("download")
-    response = send_file(desk().artifacts.open(job.id, file["artifact"]), mimetype=media_type, max_age=3600)
-    filename = file["filename"] or file["artifact"] + (mimetypes.guess_extension(media_type) or "")
-    plain = filename.encode("ascii", "replace").decode().translate(dict.fromkeys((*range(32), 34, 92, 127), "_"))
-    disposition = "inline" if inline else "attachment"
-    response.headers["Content-Disposition"] = f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(filename)}"
+def _send(job: Job, file: Artifact) -> Response:
+    """Return a stored file, or the range that the client asks for: a picture is shown, anything else is a download.
+
+    No script in it runs. Its length is that of the stored file: what Redis says of it may be wrong.
+    """
+    content = desk().artifacts.open(job.id, file.artifact)
+    media_type = clean_media_type(file.media_type)
+    response = Response(wrap_file(request.environ, content), content_type=media_type, direct_passthrough=True)
+    status = os.fstat(content.fileno())
+    response.content_length = status.st_size
+    response.last_modified = datetime.fromtimestamp(status.st_mtime, UTC)
+    response.set_etag(f"{status.st_mtime_ns:x}-{status.st_size:x}")
+    is_shown = media_type in _SHOWN_INLINE and not request.args.get("download")
+    name = clean_filename(file.filename) or file.artifact + (mimetypes.guess_extension(media_type) or "")
+    response.headers["Content-Disposition"] = content_disposition("inline" if is_shown else "attachment", name)
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
-    response.content_length = file["size"]
-    response.cache_control.public = False
-    response.cache_control.private = True
+    response.headers["Cache-Control"] = "private, max-age=3600"
+    try:
+        response.make_conditional(request, accept_ranges=True, complete_length=status.st_size)
+    except RequestedRangeNotSatisfiable:
+        content.close()
+        raise
+    if response.status_code == 304 or request.method == "HEAD":  # the server never sees the body, to close it
+        content.close()
     return response
+
+
+def content_disposition(disposition: str, name: str) -> str:
+    """Return the header for a cleaned name, which a client without UTF-8 sees in ASCII."""
+    plain = name.encode("ascii", "replace").decode().translate(dict.fromkeys(map(ord, '"\\%'), "_"))
+    return f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -49,6 +49,7 @@ def _content(job: Job) -> dict[str, Any]:
     log = read_log(desk().redis, job.id)
     return {
         "job": shown,
+        "uploads": job.uploads,
         "spec": spec,
         "is_final": job.is_final,
         "notice": notice(job, request.args.get("done", "")),

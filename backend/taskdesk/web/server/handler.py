@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import io
 import json
+import logging
 import socket
 from contextlib import suppress
 from typing import Any
@@ -26,14 +27,18 @@ from taskdesk.web.streams.watcher import Watcher
 STREAM_ACK_TIMEOUT_MS = 60_000
 _MAX_JOINED_BYTES = 65_536  # a body up to this size is sent together with its head
 
+log = logging.getLogger("web")
+
 
 class Handler(WSGIHandler):
     result: Any
     response_headers: list[tuple[bytes, bytes]]
+    provided_content_length: str | None
     ignored_socket_errors = (*WSGIHandler.ignored_socket_errors, errno.ETIMEDOUT)
 
     def __init__(self, sock: Any, address: Any, server: Any):
         self.connection = Connection(sock)
+        self._body_left: int | None = None  # bytes that the answer still has to have
         self._loses_answer = False  # closing the connection at once would be a reset
         super().__init__(sock, address, server, io.BufferedReader(self.connection))
 
@@ -105,6 +110,7 @@ class Handler(WSGIHandler):
         self._loses_answer = not self.wsgi_input.is_skippable
         self.close_connection |= self._loses_answer or self.server.is_stopping
         write = super().start_response(status, headers, exc_info)
+        self._body_left = self._declared_length()
         if self.close_connection and (b"Connection", b"close") not in self.response_headers:
             self.response_headers.append((b"Connection", b"close"))
         return write
@@ -112,8 +118,29 @@ class Handler(WSGIHandler):
     def process_result(self) -> None:
         if isinstance(self.result, Watcher):
             self._hand_over(self.result)
-        else:
-            super().process_result()
+            return
+        super().process_result()
+        if self._body_left:
+            log.error("the body of %s is %s bytes shorter than declared", self.environ["PATH_INFO"], self._body_left)
+            self.close_connection = True  # else the client would take the next answer for the rest of this one
+
+    def _declared_length(self) -> int | None:
+        """Return how long the body has to be; None if the answer does not say so."""
+        if self.environ["REQUEST_METHOD"] == "HEAD" or self.code in (204, 304):
+            return 0
+        return int(self.provided_content_length) if self.provided_content_length else None
+
+    def _fitting(self, data: bytes) -> bytes:
+        """Return what of these bytes belongs to the body, so that none can pass for the beginning of another answer."""
+        if self._body_left is None:
+            return data
+        if len(data) > self._body_left:
+            if self.environ["REQUEST_METHOD"] != "HEAD":  # there, an application may leave the body to the server
+                log.error("the body of %s is longer than declared, and is cut", self.environ["PATH_INFO"])
+                self.close_connection = True
+            data = data[: self._body_left]
+        self._body_left -= len(data)
+        return data
 
     def _hand_over(self, watcher: Watcher) -> None:
         """Give the connection of an event stream to its watcher: no greenlet, buffer or request is kept for it."""
@@ -133,6 +160,9 @@ class Handler(WSGIHandler):
     def log_request(self) -> None:
         """Do nothing: the rules have logged the request."""
 
+    def write(self, data: bytes) -> None:
+        super().write(self._fitting(data))
+
     def _sendall(self, data: bytes) -> None:
         self.connection.send(data)
         self.response_length += len(data)
@@ -140,6 +170,8 @@ class Handler(WSGIHandler):
     def _write_with_headers(self, data: bytes) -> None:
         """As pywsgi's, but send head and body in one packet: that saves a system call here, and often another there."""
         self.headers_sent = True
+        if self.environ["REQUEST_METHOD"] == "HEAD" and self.provided_content_length is None:
+            self.provided_content_length = ""  # unknown: pywsgi must neither count the body nor send chunks
         self.finalize_headers()
         fields = b"".join(b"%b: %b\r\n" % field for field in self.response_headers)
         head = b"HTTP/1.1 %b\r\n%b\r\n" % (self.status, fields)
