@@ -8,11 +8,12 @@ from pathlib import Path
 from taskdesk.jobs.losses import MAX_LOSSES, POISON, STOPPED
 from taskdesk.jobs.scripts import Script
 from taskdesk.jobs.throughput import MINUTES
+from taskdesk.worker.answers import Next, Order, Previous, Tick
 from taskdesk.worker.leases import RECORD_TTL_SECONDS
 from taskdesk.worker.release import How
 
 CONSTANTS = {
-    **{f"HOW_{how.name}": how for how in How},
+    **{f"{kind.__name__.upper()}_{row.name}": row.value for kind in (How, Previous, Next, Order, Tick) for row in kind},
     "MINUTES_KEPT": MINUTES,
     "MAX_LOSSES": MAX_LOSSES,
     "POISON_ERROR": json.dumps(POISON.error),

@@ -16,6 +16,7 @@ from taskdesk.jobs.keys import PARENTS, WAKE
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.queues import Queues
 from taskdesk.jobs.rq_time import now_text
+from taskdesk.worker.answers import Order, Tick
 from taskdesk.worker.rq_fallback import RQFallback, _Worker
 from taskdesk.worker.scripts import CYCLE, RELEASE
 from taskdesk.worker.shared.activity import Activity
@@ -24,7 +25,7 @@ from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.shared.meters import Meters
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 from taskdesk.worker.supervisor.heartbeat import Heartbeat
-from taskdesk.worker.supervisor.settlement import MORE_IS_DUE, Settlement
+from taskdesk.worker.supervisor.settlement import Settlement
 from tests.conftest import wait_until
 
 
@@ -146,7 +147,7 @@ def test_a_heartbeat_after_the_function_has_ended_leaves_the_hash_that_rq_watche
 
     def beat():
         redis.hset(f"rq:job:{job_id}", "last_heartbeat", "before")
-        assert heartbeat.send(activity.read(), 0).job == b"go on"
+        assert heartbeat.send(activity.read(), 0).order is Order.GO_ON
         return redis.hget(f"rq:job:{job_id}", "last_heartbeat")
 
     activity.begin(job_id, "e1", 60)
@@ -236,7 +237,7 @@ def test_failed_jobs_tell_many_dependents_some_at_each_tick(
         fail_with_dependents(dependents)
 
     told = [0]
-    while settlement.tick() == MORE_IS_DUE:
+    while settlement.tick() is Tick.AT_ONCE:
         told.append(redis.llen("rq:queue:low"))
 
     assert told[-1] == 5

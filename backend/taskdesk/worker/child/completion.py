@@ -14,8 +14,9 @@ from taskdesk.jobs.losses import log_text
 from taskdesk.jobs.status import Status
 from taskdesk.service.errors import AppError
 from taskdesk.service.redis_errors import is_passing
+from taskdesk.worker.answers import Previous
 from taskdesk.worker.child.hand_back import HandBack
-from taskdesk.worker.child.reservation import NEEDS_RQ, NOT_OURS, EndedJob, Reservation, Reserver
+from taskdesk.worker.child.reservation import EndedJob, Reservation, Reserver
 from taskdesk.worker.child.run_counter import RunCounter
 from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.failure import STOPPED, Failure
@@ -69,10 +70,10 @@ class Completion:
 
     def confirm(self, ended: EndedJob, reservation: Reservation) -> bool:
         """See to the rest of a success that cycle.lua was told of. False if RQ's own code had to end the job."""
-        if reservation.previous == NEEDS_RQ:
+        if reservation.previous is Previous.NEEDS_RQ:
             self._succeed_as_rq(ended)
             return False
-        if reservation.previous == NOT_OURS:
+        if reservation.previous is Previous.NOT_OURS:
             extra = {"fields": ended.job.log_fields}
             log.warning("job %s was taken away while it ran: its result is not kept", ended.job.id, extra=extra)
         else:

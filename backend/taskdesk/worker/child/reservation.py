@@ -11,6 +11,7 @@ from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import Script
 from taskdesk.service.errors import AppError
 from taskdesk.service.logs import job_fields, set_default_fields
+from taskdesk.worker.answers import Next, Previous
 from taskdesk.worker.child.queue_order import QueueOrder
 from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.child.state import ChildState
@@ -21,7 +22,6 @@ from taskdesk.worker.scripts import ADOPT, CYCLE
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.memory import SharedMemory
 
-ENDED, NOT_OURS, NEEDS_RQ = 1, 0, -1  # by cycle.lua, of the job that has succeeded
 NULL = b"null"  # a result that needs no room
 
 
@@ -65,11 +65,11 @@ class EndedJob(NamedTuple):
 class Reservation(NamedTuple):
     """The answer of cycle.lua.
 
-    `previous`: ENDED, NOT_OURS or NEEDS_RQ; ENDED also if there was no job to end. `job`: the next one, if any.
+    `previous`: how the job ended that has succeeded. `job`: the next one, if there is one.
     `paused`: keys of queues from which none is taken.
     """
 
-    previous: int
+    previous: Previous
     job: ReservedJob | None = None
     is_to_ask_again: bool = False
     is_suspended: bool = False
@@ -77,14 +77,14 @@ class Reservation(NamedTuple):
 
     @classmethod
     def of(cls, answer: Any, settings: WorkerSettings) -> Reservation:
-        previous, what, *more = answer
-        if what == b"job":
-            return cls(previous, _reserved(more, settings))
-        paused = more[0] if what == b"paused" else ()
+        previous, following = Previous(answer[0]), Next(answer[1].decode())
+        if following is Next.JOB:
+            return cls(previous, _reserved(answer[2:], settings))
+        paused = answer[2] if following is Next.PAUSED else ()
         return cls(
             previous,
-            is_to_ask_again=what == b"again",
-            is_suspended=what == b"suspended",
+            is_to_ask_again=following is Next.AGAIN,
+            is_suspended=following is Next.SUSPENDED,
             paused=frozenset(queue_key(queue.decode()) for queue in paused),
         )
 
@@ -112,7 +112,7 @@ class Reserver:
     def reserve(self, ended: EndedJob | None = None) -> Reservation:
         """End a job, if one has succeeded, and reserve the next, unless this process takes no more."""
         reservation = Reservation.of(self._connection.call(*self._command(ended)), self._settings)
-        if reservation.previous == NEEDS_RQ:
+        if reservation.previous is Previous.NEEDS_RQ:
             return reservation  # should this process die now, its supervisor has to see which job it was at
         self._state.has_result = False
         if not reservation.job:

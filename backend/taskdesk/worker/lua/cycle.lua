@@ -6,17 +6,15 @@
 --       5 id and 6 execution of a prefetched job that begins now, empty if there is none: then the next job is
 --       prefetched; of the job that has succeeded: 7 id, 8 execution, 9 queue, 10 result (base64 of JSON), 11 seconds to
 --       keep it, 12 kinds of its parts, 13 began, 14 ended (Unix).
--- Answer: {ended, what, …}. `ended`: 1 yes, 0 the execution was no longer the job's own, -1 nothing was done: the job
---       needs RQ's own way to end, or was asked to stop (rq_fallback.py). `what`: "job" (then id, execution, queue, fields),
---       "none", "suspended", "paused" (then the queues that are; the others have none), "again".
---       worker/child/reservation.py decodes it.
+-- Answer: {Previous, Next (worker/answers.py), …}. After NEXT_JOB follow id, execution, queue and fields, after NEXT_PAUSED
+--       the queues that are paused. worker/child/reservation.py decodes it.
 local worker_name, now_text, next_execution, lease, begins, begins_execution,
   finished, finished_execution, finished_queue, result, ttl, kinds, began_at, ended_at = unpack(ARGV)
 
 local MAX_POPS = 500 -- ids without a job that one call passes over
 
 local worker = WORKER_KEY .. worker_name
-local ended, news = 1, ''
+local ended, news = PREVIOUS_ENDED, ''
 local clock = tonumber(redis.call('TIME')[1])
 
 if finished then
@@ -28,7 +26,7 @@ if finished then
       redis.call('HSET', worker, 'current_job', begins, EXECUTION, begins_execution)
       redis.call('HDEL', worker, PREFETCHED)
     end
-    return {-1, 'none'}
+    return {PREVIOUS_NEEDS_RQ, NEXT_NONE}
   end
   local is_mine = redis.call('ZREM', WIP_KEY .. finished_queue, finished .. ':' .. finished_execution) == 1
   if is_mine and job[1] == RQ_STARTED then
@@ -55,7 +53,7 @@ if finished then
   else
     local job = redis.call('HMGET', key, 'status', 'worker_name', 'ended_at')
     local is_sent_again = job[1] == RQ_FINISHED and job[2] == worker_name and job[3] == now_text
-    if not is_sent_again then ended = 0 end
+    if not is_sent_again then ended = PREVIOUS_NOT_OURS end
   end
 end
 
@@ -85,19 +83,19 @@ local function deliver(id, execution, queue, fields)
     if prefetched and id ~= current_job then redis.call('HDEL', worker, PREFETCHED) end -- else it is next after this one
   end
   if news ~= '' then redis.call('PUBLISH', WAKE, news) end
-  return {ended, 'job', id, execution, queue, fields}
+  return {ended, NEXT_JOB, id, execution, queue, fields}
 end
 
-local function stay(what, queues)
+local function stay(following, queues)
   if news ~= '' then redis.call('PUBLISH', WAKE, news) end
   if prefetched then redis.call('HDEL', worker, PREFETCHED) end
   if begins ~= '' then
     redis.call('HSET', worker, 'current_job', begins, EXECUTION, begins_execution, 'state', 'busy')
   else
     if current_execution then forget(worker, current_execution) end
-    redis.call('HSET', worker, 'state', what == 'suspended' and what or 'idle')
+    redis.call('HSET', worker, 'state', following == NEXT_SUSPENDED and following or 'idle')
   end
-  return {ended, what, queues}
+  return {ended, following, queues}
 end
 
 -- A job that this worker holds and did not begin: its answer was lost, the child died with it, or it was prefetched.
@@ -114,10 +112,10 @@ local again = held(current_job, current_execution) or (prefetched and held(strin
 if again then return again end
 
 -- A job that has run is ended although Redis is full, but none begins: its result would be more than Redis may have.
-if #KEYS == 0 or is_full then return stay('none') end
+if #KEYS == 0 or is_full then return stay(NEXT_NONE) end
 local paused = {}
 if redis.call('EXISTS', RQ_SUSPENDED, PAUSED) > 0 then
-  if redis.call('EXISTS', RQ_SUSPENDED) == 1 then return stay('suspended') end
+  if redis.call('EXISTS', RQ_SUSPENDED) == 1 then return stay(NEXT_SUSPENDED) end
   for _, queue in ipairs(redis.call('SMEMBERS', PAUSED)) do paused[QUEUE_KEY .. queue] = true end
 end
 
@@ -158,9 +156,9 @@ for i = 1, #KEYS do
     end
     redis.call('ZREM', index_key(string.sub(KEYS[i], #QUEUE_KEY + 1), QUEUED), id)
     pops = pops + 1
-    if pops >= MAX_POPS then return stay('again') end
+    if pops >= MAX_POPS then return stay(NEXT_AGAIN) end
     id = redis.call('LPOP', KEYS[i])
   end
 end
-if next(paused) then return stay('paused', redis.call('SMEMBERS', PAUSED)) end
-return stay('none')
+if next(paused) then return stay(NEXT_PAUSED, redis.call('SMEMBERS', PAUSED)) end
+return stay(NEXT_NONE)

@@ -6,8 +6,8 @@
 --       14 1 while its function runs; if its worker tells the end of the job before it only when this one ends: 15 id and
 --       16 execution of that.
 -- News that are sent again count once.
--- Answer: {1 if the worker's record is whole, what to do with the job: "go on", "stop" or "drop", the time as TIME tells
---       it}. worker/supervisor/heartbeat.py decodes it.
+-- Answer: {1 if the worker's record is whole, an Order about the job, the time as TIME tells it}.
+--       worker/supervisor/heartbeat.py decodes it.
 local worker_name, now_text, record_seconds, news_number, succeeded, succeeded_seconds, succeeded_by_queue, memory,
   id, execution, lease, began, seconds, is_at_work, unconfirmed_id, unconfirmed_execution = unpack(ARGV)
 
@@ -40,17 +40,17 @@ local function show_execution()
   redis.call('EXPIRE', worker_executions_key(worker_name), lease + 60)
 end
 
--- Return "drop" if the job was canceled, deleted, or given to another worker.
-local function beat_for_job()
+-- Return ORDER_DROP if the job was canceled, deleted, or given to another worker.
+local function renew_running()
   local key = job_key(id)
   if unconfirmed_id then renew(unconfirmed_id, unconfirmed_execution) end
   local is_held = redis.call('ZSCORE', registry_key(WIP, queue_of(id)), id .. ':' .. execution)
-  if not is_held or redis.call('HGET', key, 'status') ~= RQ_STARTED then return 'drop' end
+  if not is_held or redis.call('HGET', key, 'status') ~= RQ_STARTED then return ORDER_DROP end
   renew(id, execution)
   -- RQ's code that ends a job watches its hash: a write every two seconds would make it begin anew for ever.
   if is_at_work == '1' then redis.call('HSET', key, 'last_heartbeat', now_text) end
   show_execution()
-  return redis.call('HEXISTS', key, STOP) == 1 and 'stop' or 'go on'
+  return redis.call('HEXISTS', key, STOP) == 1 and ORDER_STOP or ORDER_GO_ON
 end
 
 redis.call('ZADD', WORKERS, clock, worker_name)
@@ -58,4 +58,4 @@ redis.call('HSET', worker, 'last_heartbeat', now_text, MEMORY, memory)
 redis.call('EXPIRE', worker, record_seconds)
 add_news()
 local is_whole = redis.call('HEXISTS', worker, 'birth')
-return {is_whole, id and beat_for_job() or 'go on', redis.call('TIME')}
+return {is_whole, id and renew_running() or ORDER_GO_ON, redis.call('TIME')}

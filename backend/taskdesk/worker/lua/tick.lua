@@ -2,19 +2,19 @@
 -- worker may call this; Redis runs one script at a time, so no leader has to be fenced.
 --- @include time, settle, slots, wanted, ready
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
--- Answer: {1 if this worker schedules (then it should call every second), 2 if more is due than one call queues;
---       failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with its request's id and its error; what
---       the handed-back jobs of these queues want}. worker/supervisor/settlement.py decodes it.
+-- Answer: {Tick (worker/answers.py); failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with
+--       its request's id and its error; the tasks that handed-back jobs of these queues want}.
+--       worker/supervisor/settlement.py decodes it.
 local worker_name, now_text, lost_error, lost_traceback, queues = ARGV[1], ARGV[2], ARGV[3], ARGV[4], {unpack(ARGV, 5)}
 
 local SCHEDULER_SECONDS = 4 -- after which another worker takes over a scheduler's lock
-local SWEEP_SECONDS = 4 -- between two looks for lost workers
+local TAKEOVER_SECONDS = 4 -- between two looks for lost workers
 local GRACE_SECONDS = 15
 local WRITE_SECONDS = 60 -- RQ writes the entry of a scheduled job before the job
 local MAX_JOBS, MAX_WORKERS = 200, 20 -- that one call handles
 
 local clock = now()
-local schedules, lost, wanted = 0, {}, {}
+local next_tick, lost, wanted = TICK_SELDOM, {}, {}
 local parents = redis.call('SRANDMEMBER', PARENTS, MAX_JOBS)
 
 local function keys_of(key_of)
@@ -50,9 +50,9 @@ local function schedule_queues()
   local is_any_scheduled = redis.call('EXISTS', unpack(registries)) > 0
   for n, queue in ipairs(queues) do
     if not owners[n] or owners[n] == worker_name then
-      schedules = math.max(schedules, 1)
+      next_tick = math.max(next_tick, TICK_OFTEN)
       redis.call('SET', locks[n], worker_name, 'EX', SCHEDULER_SECONDS)
-      if is_any_scheduled and queue_what_is_due(queue) then schedules = 2 end
+      if is_any_scheduled and queue_what_is_due(queue) then next_tick = TICK_AT_ONCE end
     end
   end
 end
@@ -60,15 +60,15 @@ end
 local function look_for_wanted()
   if redis.call('EXISTS', unpack(keys_of(foreign_key))) == 0 then return end
   for _, queue in ipairs(queues) do
-    walk_wanted(queue, function(wish) wanted[#wanted + 1] = wish end)
+    walk_wanted(queue, function(task) wanted[#wanted + 1] = task end)
   end
 end
 
 -- Return true if it is time to look for lost workers. If Redis was away, or its clock was set, no worker could send a
 -- heartbeat: wait GRACE_SECONDS until they have.
-local function is_sweep_due()
+local function is_takeover_due()
   local last = tonumber(redis.call('GET', LAST_TAKEOVER) or 0)
-  if clock - last < SWEEP_SECONDS and clock >= last then return false end
+  if clock - last < TAKEOVER_SECONDS and clock >= last then return false end
   redis.call('SET', LAST_TAKEOVER, clock)
   if clock - last > GRACE_SECONDS or clock < last then redis.call('SET', TAKEOVER_GRACE, 1, 'EX', GRACE_SECONDS) end
   return redis.call('EXISTS', TAKEOVER_GRACE) == 0
@@ -118,9 +118,9 @@ end
 schedule_queues()
 queue_what_is_ready()
 look_for_wanted()
-if is_sweep_due() then
+if is_takeover_due() then
   local silent = redis.call('ZRANGEBYSCORE', WORKERS, '-inf', clock - LEASE_SECONDS, 'LIMIT', 0, MAX_WORKERS)
   for _, worker in ipairs(silent) do take_over(worker) end
   for _, queue in ipairs(queues) do take_abandoned(queue) end
 end
-return {schedules, parents, lost, wanted}
+return {next_tick, parents, lost, wanted}

@@ -8,6 +8,7 @@ from rq import worker_registration
 from rq.worker import BaseWorker
 
 from taskdesk.jobs.losses import KILL_COMMAND, TAKEN_AWAY
+from taskdesk.worker.answers import Order, Tick
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.release import How
 from taskdesk.worker.shared.activity import RunningJob
@@ -19,7 +20,7 @@ from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.settlement import Settlement
 from taskdesk.worker.supervisor.signals import StopSignals
 
-TICK_SECONDS = (2.5, 1.0, 0.0)  # until the next tick, by the answer of tick.lua
+TICK_SECONDS = {Tick.SELDOM: 2.5, Tick.OFTEN: 1.0, Tick.AT_ONCE: 0.0}  # until the next tick
 
 
 class Duties:
@@ -77,9 +78,9 @@ class Duties:
     def _heed(self, verdict: Verdict, running: RunningJob | None) -> None:
         if not verdict.is_whole:
             self._restore_record()
-        if running and verdict.job == b"stop":
+        if running and verdict.order is Order.STOP:
             self._control.stop(running)
-        elif running and verdict.job == b"drop":
+        elif running and verdict.order is Order.DROP:
             self._control.kill(running, How.LOST, Failure.of_loss(TAKEN_AWAY))
 
     def _restore_record(self) -> None:

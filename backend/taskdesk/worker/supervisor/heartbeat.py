@@ -11,6 +11,7 @@ from redis import Redis
 
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.service import clock
+from taskdesk.worker.answers import Order
 from taskdesk.worker.leases import EXECUTION_LEASE_SECONDS, RECORD_TTL_SECONDS
 from taskdesk.worker.process_memory import resident_memory
 from taskdesk.worker.scripts import HEARTBEAT
@@ -25,12 +26,12 @@ Totals = tuple[Counter[str], float]  # jobs that have succeeded, by queue, and t
 class Verdict(NamedTuple):
     """The answer of Redis to a heartbeat.
 
-    `is_whole`: the worker's record is there; otherwise it was lost, or others took the worker for lost. `job`: "go on",
-    "stop", or "drop" if the running job is no longer this worker's.
+    `is_whole`: the worker's record is there; otherwise it was lost, or others took the worker for lost. `order`:
+    about the running job.
     """
 
     is_whole: bool
-    job: bytes
+    order: Order
 
 
 class _Report(NamedTuple):
@@ -70,14 +71,14 @@ class Heartbeat:
         self._pending = report = self._pending or self._since_last()
         figures = (report.number, report.jobs, report.seconds, report.by_queue, resident_memory(child_pid))
         asked = clock.monotonic()
-        is_whole, verdict, told = HEARTBEAT(
+        is_whole, order, told = HEARTBEAT(
             *(self._redis, self._worker_name, now_text(), RECORD_TTL_SECONDS),
             *figures,
             *self._about(running),
         )
         clock.adjust(told, asked)
         self._reported, self._pending = report.totals, None
-        return Verdict(bool(is_whole), verdict)
+        return Verdict(bool(is_whole), Order(order.decode()))
 
     def _about(self, running: RunningJob | None) -> tuple[Any, ...]:
         """Return the arguments about the running job, and about the one before it if Redis may not know its end."""

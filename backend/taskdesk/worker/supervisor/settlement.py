@@ -26,6 +26,7 @@ from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.logs import job_fields
 from taskdesk.service.redis_errors import is_out_of_memory
+from taskdesk.worker.answers import Tick
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.job_data import reference_of
@@ -37,7 +38,6 @@ from taskdesk.worker.shared.activity import RunningJob
 from taskdesk.worker.shared.memory import SharedMemory
 
 DEPENDENTS_SECONDS = 1.0  # of one tick, and a slice; then the rest waits for the next tick
-MORE_IS_DUE = 2  # an answer of tick.lua
 
 log = logging.getLogger("worker")
 
@@ -112,13 +112,10 @@ class Settlement:
 
     # Jobs that are due, and those of lost workers
 
-    def tick(self) -> int:
-        """Queue the jobs that are due, take those of lost workers, tell dependents.
-
-        Return 1 if this worker schedules, 2 if more is due now, else 0.
-        """
+    def tick(self) -> Tick:
+        """Queue the jobs that are due, take those of lost workers, tell dependents. Return when to tick again."""
         lost = Failure.of_loss(WORKER_LOST)
-        schedules, parents, jobs, wanted = TICK(
+        next_tick, parents, jobs, wanted = TICK(
             self._redis, self._worker_name, now_text(), lost.error, lost.packed_traceback, *self._queues
         )
         self._foreign.look(wanted)
@@ -127,7 +124,7 @@ class Settlement:
             extra = {"fields": job_fields(job_id.decode(), request_id.decode())}
             log.warning("job %s is taken from its worker: %s", job_id.decode(), _log_text(error), extra=extra)
             self._count_failure(job_id.decode(), None)
-        return MORE_IS_DUE if self._tell_dependents(parents) else int(schedules)
+        return Tick.AT_ONCE if self._tell_dependents(parents) else Tick(next_tick)
 
     def _tell_dependents(self, parents: Sequence[bytes]) -> bool:
         """Queue the jobs that wait for these, one slice per step; return True if there is more to do.
