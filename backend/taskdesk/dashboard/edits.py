@@ -37,10 +37,14 @@ _EDITS = {
             '</strong>: {{ id }}</h2><p><a href="{{ app_url }}jobs/{{ id }}">This job in Taskdesk</a></p>',
         )
     ],
-    # These texts are escaped by hand, and would be escaped twice.
     "jobs.html": [
+        # These texts are escaped by hand, and would be escaped twice.
         ("$('<div/>').text(d.description).html()", "d.description"),
         ("$('<div/>').text(d.exc_info).html()", "d.exc_info"),
+        # The page is the same for all lists of a queue.
+        ("all the queued jobs on queue", "all the {{ registry_name }} jobs of queue"),
+        (">Empty queue<", ">{{ 'Empty queue' if registry_name == 'queued' else 'Delete all ' ~ registry_name }}<"),
+        ("Remove all jobs from this queue", "Delete all {{ registry_name }} jobs of this queue"),
     ],
     # The name comes from the address, and Jinja does not escape in files other than HTML.
     "scripts/jobs.js": [("'{{ queue.name }}'", "{{ queue.name|tojson }}")],

@@ -195,6 +195,15 @@ def test_an_empty_registry_has_no_jobs_and_emptying_it_deletes_none(get, post, s
     assert stock.job_ids == ["queued"]
 
 
+@pytest.mark.parametrize(("registry", "button"), [("queued", "Empty queue"), ("failed", "Delete all failed")])
+def test_a_list_names_its_jobs_and_what_its_button_deletes(get, stock, registry, button):
+    page = get(f"/0/view/jobs/default/{registry}/8/asc/1").text
+
+    assert f"contains all the {registry} jobs of queue <strong>default</strong>" in page
+    assert f"Delete all {registry} jobs of this queue (<b>destructive</b>)" in page
+    assert f">{button}</a>" in page
+
+
 def test_data_other_than_json_is_shown_as_text_and_never_unpickled(get, submit, redis, run_worker, tmp_path):
     canary = tmp_path / "canary"
     pickled = f"cos\nsystem\n(S'touch {canary}'\ntR.".encode()
