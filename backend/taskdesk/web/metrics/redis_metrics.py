@@ -116,10 +116,12 @@ def _workers(queues: Sequence[Queue], announced: Announced) -> Metric:
 
 
 def _runs(tasks: Sequence[TaskSpec], answers: Sequence[dict[bytes, bytes]]) -> list[Metric]:
-    ends = CounterMetricFamily("taskdesk_jobs", "Runs that have ended.", labels=("task", "outcome"))
-    runs = HistogramMetricFamily("taskdesk_job_run_seconds", "Seconds that a run took.", labels=("task",))
+    ends = CounterMetricFamily("taskdesk_jobs", "Attempts that have ended.", labels=("task", "outcome"))
+    runs = HistogramMetricFamily("taskdesk_job_run_seconds", "Seconds that an attempt took.", labels=("task",))
     waits = HistogramMetricFamily(
-        "taskdesk_job_wait_seconds", "Seconds from a job's place in the queue to its run.", labels=("task",)
+        "taskdesk_job_wait_seconds",
+        "Seconds from a job's place in the queue to the start of the attempt.",
+        labels=("task",),
     )
     for task, answer in zip(tasks, answers, strict=True):
         statistics = Statistics.of(answer)
