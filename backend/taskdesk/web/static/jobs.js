@@ -2,11 +2,10 @@
 import { keepFresh } from "./refresh.js";
 import { addZones } from "./zone.js";
 
-const FINAL = ["succeeded", "failed", "canceled"];
 const list = document.querySelector("form.list");
 const boxes = [...list.querySelectorAll("[name=id]")];
 const ids = (some) => some.map((box) => box.value).join(" ");
-const hasEnded = (box) => FINAL.includes(box.closest("tr").querySelector("[data-status]").textContent);
+const hasEnded = (box) => box.closest("tr").querySelector("[data-final]") !== null;
 
 keepLive();
 pickPages();

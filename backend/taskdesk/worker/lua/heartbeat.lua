@@ -2,14 +2,14 @@
 --- @include even_when_full, time, execution, throughput
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 seconds until the worker's record expires; its news: 4 their number, 5 jobs
 --       that succeeded since the last, 6 their seconds, 7 their number by queue (JSON); 8 bytes of memory of its child;
---       while a job runs: 9 id, 10 execution, 11 seconds until rq:wip forgets it, 12 began (Unix), 13 seconds so far,
---       14 1 while its function runs; if its worker tells the end of the job before it only when this one ends: 15 id and
---       16 execution of that.
+--       while a job runs: 9 id, 10 execution, 11 seconds until rq:wip forgets it, 12 began (Unix), 13 1 while its
+--       function runs; if its worker tells the end of the job before it only when this one ends: 14 id and 15 execution of
+--       that.
 -- News that are sent again count once.
 -- Answer: {1 if the worker's record is whole, an Order about the job, the time as TIME tells it}.
 --       worker/supervisor/heartbeat.py decodes it.
 local worker_name, now_text, record_seconds, news_number, succeeded, succeeded_seconds, succeeded_by_queue, memory,
-  id, execution, lease, began, seconds, is_at_work, unconfirmed_id, unconfirmed_execution = unpack(ARGV)
+  id, execution, lease, began, is_at_work, unconfirmed_id, unconfirmed_execution = unpack(ARGV)
 
 local worker = worker_key(worker_name)
 local clock = now()

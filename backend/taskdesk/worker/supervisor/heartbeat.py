@@ -87,7 +87,7 @@ class Heartbeat:
         before = self._activity.read_unconfirmed()
         return (
             *(running.job_id, running.execution, EXECUTION_LEASE_SECONDS),
-            *(running.began, round(running.seconds, 3), int(running.is_at_work)),
+            *(running.began, int(running.is_at_work)),
             *((before.job_id, before.execution) if before else ()),
         )
 

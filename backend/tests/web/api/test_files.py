@@ -73,9 +73,7 @@ def test_a_download_is_as_long_as_the_stored_file_whatever_redis_says(client, re
     assert (answer.data, answer.headers["Content-Length"]) == (b"content", "7")
 
 
-@pytest.mark.parametrize(
-    "damaged", ["", "nothing", "data data", "value", "data " * 1000, "../../etc"], ids=range(6)
-)
+@pytest.mark.parametrize("damaged", ["", "nothing", "data data", "value", "data " * 1000, "../../etc"], ids=range(6))
 def test_a_damaged_mark_costs_at_most_the_files(client, redis, damaged):
     job_id = upload(client).json["id"]
     redis.hset(job_key(job_id), UPLOADS, damaged)

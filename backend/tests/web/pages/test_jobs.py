@@ -308,7 +308,7 @@ def test_the_live_part_has_the_counts_the_changed_rows_and_the_number_of_new_job
 
     assert "Show 1 new job" in part
     assert f'data-refresh="state-{moving}"' in part
-    assert "data-status>failed</span>" in part
+    assert "data-status data-final>failed</span>" in part
     assert tabs(part)["failed"] == "1"
     assert "new job" not in client.post(live, data={"moving": moving}).text  # of a later page
 
