@@ -93,6 +93,7 @@ PRIVATE = [
     Name("rq.job.Job.get_call_string", "self", SHOWS),
     Name("rq.job.Job.to_dict", "self, include_meta=True, include_result=True", SHOWS),
     Name("rq.worker.BaseWorker.get_current_job", "self", SHOWS),
+    Name("rq.registry.BaseRegistry", "", "the type of any registry, which rq-dashboard lists page by page"),
     Name("rq.serializers.DefaultSerializer", "", SHOWS),
     Name("rq.serializers.PickleSerializer", "", SHOWS),
     Name("rq.serializers.JSONSerializer.loads", "s, *args, **kwargs", SHOWS),
