@@ -5,6 +5,7 @@ from __future__ import annotations
 from flask import Flask, Response, g, request
 
 from taskdesk.service.audit import write_audit
+from taskdesk.service.hosts import SAFE_METHODS
 
 
 def install(app: Flask) -> None:
@@ -12,7 +13,7 @@ def install(app: Flask) -> None:
 
 
 def _audit(response: Response) -> Response:
-    if request.method not in ("GET", "HEAD", "OPTIONS"):
+    if request.method not in SAFE_METHODS:
         args = request.view_args or {}
         subject = str(args.get("job_id") or args.get("queue_name", ""))
         what = (request.endpoint or "nothing").rpartition(".")[2].removesuffix("_view")

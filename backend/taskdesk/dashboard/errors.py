@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, current_app, jsonify, render_template, request, url_for
+from flask import Flask, current_app, jsonify, render_template, request, url_for
+from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 from rq.exceptions import NoSuchJobError
 from rq_dashboard import web
@@ -13,8 +14,6 @@ from taskdesk.service.errors import AppError
 from taskdesk.service.redis_errors import as_app_error
 from taskdesk.service.sentry import report
 
-Answer = tuple[str | Response, int]
-
 
 def install(app: Flask) -> None:
     app.register_error_handler(HTTPException, _http_error)
@@ -23,24 +22,24 @@ def install(app: Flask) -> None:
     app.register_error_handler(RedisError, _redis_error)
 
 
-def _http_error(error: HTTPException) -> Answer:
+def _http_error(error: HTTPException) -> ResponseReturnValue:
     if unexpected := getattr(error, "original_exception", None):
         report(unexpected, route=request.url_rule.rule if request.url_rule else "")
     return _answer(error.code or 500, error.name, error.description or "")
 
 
-def _redis_error(error: RedisError) -> Answer:
-    known = as_app_error(error)
-    if not known:
+def _redis_error(error: RedisError) -> ResponseReturnValue:
+    app_error = as_app_error(error)
+    if not app_error:
         raise error  # a bug, which Flask logs
-    return _app_error(known)
+    return _app_error(app_error)
 
 
-def _app_error(error: AppError) -> Answer:
+def _app_error(error: AppError) -> ResponseReturnValue:
     return _answer(error.status, error.title, str(error))
 
 
-def _answer(status: int, title: str, detail: str) -> Answer:
+def _answer(status: int, title: str, detail: str) -> ResponseReturnValue:
     """Return the answer, with the address of the job's page in Taskdesk if it is about a job."""
     page = f"{current_app.jinja_env.globals['app_url']}jobs/{_job_id()}" if _job_id() else None
     if request.method == "POST" or request.path.endswith(".json"):

@@ -9,7 +9,7 @@ from flask import Flask, Response, abort, g, request
 from itsdangerous import Signer
 
 from taskdesk.dashboard.settings import DashboardSettings
-from taskdesk.service.hosts import TrustedHosts, UnknownHost, is_foreign
+from taskdesk.service.hosts import SAFE_METHODS, TrustedHosts, UnknownHost, is_foreign
 
 # rq-dashboard's own scripts send the cookie back as this header.
 _COOKIE, _HEADER = "_csrf_token", "X-CSRFToken"
@@ -54,7 +54,7 @@ class _Guard:
             raise UnknownHost(host, "DASHBOARD_PASSWORD")
 
     def refuse_foreign_writes(self) -> None:
-        if request.method in ("GET", "HEAD", "OPTIONS"):
+        if request.method in SAFE_METHODS:
             if request.url_rule and "POST" in (request.url_rule.methods or ()):
                 abort(405)  # rq-dashboard would also requeue by GET
             return

@@ -14,11 +14,12 @@ from rq.job import Job
 from rq.registry import BaseRegistry
 from rq_dashboard import web
 
-REGISTRIES = ("scheduled", "deferred", "started", "finished", "failed", "canceled")
+from taskdesk.jobs.status import Status
+
 _PARTS = {
     "instance_number": "0",
     "job_id": "[0-9A-Za-z_-]+",
-    "registry_name": "|".join(("queued", *REGISTRIES)),
+    "registry_name": "|".join(status.rq for status in Status),
     "per_page": "[1-9][0-9]{0,2}",
     "order": "asc|dsc",
     "page": "[1-9][0-9]{0,5}",

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from taskdesk.service.errors import AppError
 
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # a request with another method is a write
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]"}  # names that no other site can have
 _HOST = re.compile(r"(\[[^\]]+\]|[^:]+)(:\d*)?")
 

@@ -65,8 +65,8 @@ def _rules(app: Flask, settings: WebSettings) -> Rules:
     return Rules(TrustedHosts(settings.trusted_hosts, settings.app_host), app.extensions["authenticator"], limit)
 
 
-class Answer(Response):
-    """An answer that adds the SAFE_HEADERS that it does not set itself."""
+class SafeResponse(Response):
+    """A response that adds the SAFE_HEADERS that it does not set itself."""
 
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         """Skip Werkzeug's search for a Location beyond ASCII and for a missing length: here both are right."""
@@ -90,7 +90,7 @@ class App(Flask):
     """Flask without the work that it does in each request for features which are not used here."""
 
     request_class = StrictRequest
-    response_class = Answer
+    response_class = SafeResponse
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Skip Flask's check, six times in a request, whether a function is a coroutine: none is."""

@@ -55,11 +55,11 @@ def answer_app_error(error: AppError) -> Response:
 
 
 def _redis_error(error: RedisError) -> Response:
-    told = as_app_error(error)
-    if not told:
+    app_error = as_app_error(error)
+    if not app_error:
         return _bug(error)
     log.error("redis: %s", error)
-    return answer_app_error(told)
+    return answer_app_error(app_error)
 
 
 def _os_error(error: OSError) -> Response:

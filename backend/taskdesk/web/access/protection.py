@@ -9,8 +9,7 @@ from werkzeug.formparser import FormDataParser
 from werkzeug.wsgi import get_host
 
 from taskdesk.service.errors import AppError
-from taskdesk.service.hosts import is_foreign
-from taskdesk.web.access.roles import SAFE_METHODS
+from taskdesk.service.hosts import SAFE_METHODS, is_foreign
 
 _CSP = "; ".join(
     (

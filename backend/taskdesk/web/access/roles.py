@@ -15,9 +15,9 @@ from typing import Any, ClassVar, TypeVar
 
 from taskdesk.service.accounts import ROLES, Identity
 from taskdesk.service.errors import AppError
+from taskdesk.service.hosts import SAFE_METHODS
 
 LOWEST, HIGHEST = ROLES[0], ROLES[-1]
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -68,9 +68,13 @@ def needs(role: str) -> Callable[[View], View]:
 
 
 def access_of(view: Callable[..., Any] | None, method: str) -> Access:
-    """Return what a view asks of a request with this method. Without one, a login is enough to be told of no route."""
+    """Return what a view asks of a request with this method.
+
+    `view` is None if no route fits: then any login is enough to learn that there is none.
+    """
     is_safe = method in SAFE_METHODS
-    role, writes = getattr(view, "access", (LOWEST, False) if is_safe else (HIGHEST, True))
+    unmarked = LOWEST if is_safe or view is None else HIGHEST
+    role, writes = getattr(view, "access", (unmarked, None))
     return Access(role, not is_safe if writes is None else writes)
 
 

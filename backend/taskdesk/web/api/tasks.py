@@ -6,6 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Request, request
+from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 
 from taskdesk.jobs.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
@@ -16,8 +17,6 @@ from taskdesk.web.forms import JSON_BYTES, arguments_from_request, inputs_from_r
 from taskdesk.web.links import RETRY_AFTER, job_object, task_objects
 from taskdesk.web.query import submit_options
 from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
-
-Answer = tuple[dict[str, Any], int, dict[str, str]]
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -41,7 +40,7 @@ def show_task(name: str) -> dict[str, Any]:
 
 
 @needs("user")
-def create_job(name: str) -> Answer:
+def create_job(name: str) -> ResponseReturnValue:
     """Return 202 and the job as it is now, or 200 if the client preferred to wait and the job has ended."""
     spec = desk().catalog.task(name)
     seconds = preferred_wait(request)
@@ -55,7 +54,7 @@ def create_job(name: str) -> Answer:
     return accepted(job, seconds)
 
 
-def accepted(job: Job, seconds: int) -> Answer:
+def accepted(job: Job, seconds: int) -> ResponseReturnValue:
     """Return the answer to a request that made a job, when the job has ended or after these seconds."""
     headers = {}
     if seconds:
@@ -68,7 +67,7 @@ def accepted(job: Job, seconds: int) -> Answer:
 
 
 @needs("user")
-def create_jobs(name: str) -> Answer:
+def create_jobs(name: str) -> ResponseReturnValue:
     """Submit up to 1,000 jobs in one step, or none if one of the inputs is wrong."""
     spec = desk().catalog.task(name)
     inputs = inputs_from_request(spec, request)

@@ -6,6 +6,8 @@ from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 
+from taskdesk.web.server.request_parser import METHODS
+
 disable_created_metrics()  # each adds a line per series that only says when it began
 PROCESS_METRICS = CollectorRegistry()
 
@@ -22,9 +24,8 @@ OPEN_STREAMS = Gauge(
     multiprocess_mode="livesum",
     registry=PROCESS_METRICS,
 )
-_METHODS = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}
 
 
 @lru_cache(maxsize=1000)  # bounded: a client may send any method
 def requests_of(method: str, route: str, status: int) -> Histogram:
-    return REQUESTS.labels(method if method in _METHODS else "other", route, status)
+    return REQUESTS.labels(method if method in METHODS else "other", route, status)

@@ -7,22 +7,24 @@ from flask import Blueprint, Response, request
 from taskdesk.jobs.errors import ArtifactNotFound
 from taskdesk.web.context import desk
 from taskdesk.web.links import result_parts
-from taskdesk.web.pages.view.downloads import content_of, file_name, forms_of
-
-_MEDIA_TYPES = {"csv": "text/csv", "json": "application/json", "txt": "text/plain"}
+from taskdesk.web.pages.view.downloads import DOWNLOADS, downloads_of, file_name
 
 
 def add_routes(bp: Blueprint) -> None:
-    bp.get("/jobs/<job_id>/result.<any(csv, json, txt):form>")(download_part)
+    bp.get(f"/jobs/<job_id>/result.<any({', '.join(DOWNLOADS)}):ending>")(download_part)
 
 
-def download_part(job_id: str, form: str) -> Response:
-    """`?part=` names one of several. Raises ArtifactNotFound if the part does not exist or not in this form."""
+def download_part(job_id: str, ending: str) -> Response:
+    """Return a part as a file; `?part=` names one of several.
+
+    Raises ArtifactNotFound if there is no such part, or no such download of it.
+    """
     job = desk().jobs.get(job_id)
     name = request.args.get("part", "result")
     for part in result_parts(job, desk().jobs.result(job)):
-        if part.name == name and form in forms_of(part):
-            headers = {"Content-Disposition": f'attachment; filename="{file_name(name, form)}"'}
-            media_type = f"{_MEDIA_TYPES[form]}; charset=utf-8"
-            return Response(content_of(part, form), headers=headers, content_type=media_type)
-    raise ArtifactNotFound(job_id, f"{name}.{form}")
+        download = downloads_of(part).get(ending)
+        if part.name == name and download:
+            headers = {"Content-Disposition": f'attachment; filename="{file_name(name, ending)}"'}
+            media_type = f"{download.media_type}; charset=utf-8"
+            return Response(download.write(part.value), headers=headers, content_type=media_type)
+    raise ArtifactNotFound(job_id, f"{name}.{ending}")

@@ -19,7 +19,7 @@ from taskdesk.web.pages.view.durations import duration
 from taskdesk.web.pages.view.fields import as_local
 from taskdesk.web.pages.view.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
 from taskdesk.web.pages.view.outcomes import DONE_PARAMETER, done_in_words
-from taskdesk.web.query import MAX_PAGE, PAGED, job_filter, once_each, page_limit
+from taskdesk.web.query import FILTERS, MAX_PAGE, PAGED, job_filter, once_each, page_limit
 
 ROWS = 50
 
@@ -86,6 +86,7 @@ def _page(
         words=words,
         filters=filters,
         errors=errors or {},
+        filter_names=FILTERS,
         tabs=_tabs(words),
         chips=chips(words),
         jobs=jobs,

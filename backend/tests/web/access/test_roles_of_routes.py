@@ -101,6 +101,14 @@ def test_an_unmarked_write_needs_an_operator(make_app, accounts, method):
     assert statuses == {"vic": 403, "ann": 403, "ops": 200}
 
 
+@pytest.mark.parametrize(("method", "path", "status"), [("POST", "/nothing", 404), ("PUT", "/api/v1/jobs", 405)])
+def test_every_login_learns_that_there_is_no_such_write(bearer, client, method, path, status):
+    answers = {name: bearer(name).open(path, method=method).status_code for name in ("vic", "ann", "ops")}
+
+    assert answers == dict.fromkeys(answers, status)
+    assert client.open(path, method=method, headers={"Accept": "application/json"}).status_code == 401
+
+
 def test_an_unmarked_read_needs_a_login():
     access = access_of(lambda: "", "GET")
 

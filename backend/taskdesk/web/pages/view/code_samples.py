@@ -10,8 +10,10 @@ from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.schema_rules import example_value
+from taskdesk.jobs.status import FINAL, Status
 from taskdesk.web.pages.view.curl import example_file
 
+_FINAL = [status for status in Status if status in FINAL]
 _PLAIN_NAME = re.compile(r"[\w .+-]+")
 
 _LOGIN = """\
@@ -30,7 +32,7 @@ answer = {client}.post(
 answer.raise_for_status()  # of a 422, answer.text says what is wrong
 job = answer.json()
 
-while job["status"] not in ("succeeded", "failed", "canceled"):
+while job["status"] not in ({final}):
     job = {client}.get(f"{{api}}/jobs/{{job['id']}}", headers={{"Prefer": "wait=30"}}).json()
 print(job["status"], job.get("result") or job.get("error"))"""
 
@@ -104,6 +106,7 @@ def _python(api: str, call: str, values: Mapping[str, Any], files: Mapping[str, 
         api=api,
         call=call,
         arguments="\n".join(arguments),
+        final=", ".join(map(_json, _FINAL)),
         imports="import os\n\nimport requests" if login else "import requests",
         login="\n" + _LOGIN.rstrip("\n") if login else "",
         client="desk" if login else "requests",

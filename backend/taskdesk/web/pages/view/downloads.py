@@ -4,22 +4,40 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 from taskdesk.jobs.representations import Part
 from taskdesk.web.pages.view.tables import as_csv
 
 
-def forms_of(part: Part) -> tuple[str, ...]:
-    """The forms in which a part can be downloaded, the usual one first; none for a file, which is one already."""
-    return {"table": ("csv", "json"), "json": ("json",), "text": ("txt",), "markdown": ("txt",)}.get(part.kind, ())
+@dataclass(frozen=True)
+class Download:
+    """A format in which a part can be downloaded. `write` returns its content, `kinds` are the kinds of parts."""
+
+    label: str
+    media_type: str
+    write: Callable[[Any], str]
+    kinds: tuple[str, ...]
 
 
-def content_of(part: Part, form: str) -> str:
-    if form == "csv":
-        return as_csv(part.value)
-    return str(part.value) if form == "txt" else json.dumps(part.value, ensure_ascii=False, indent=2)
+def _as_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)
 
 
-def file_name(part_name: str, form: str) -> str:
+DOWNLOADS = {  # by the ending of the file
+    "csv": Download("Download as CSV", "text/csv", as_csv, ("table",)),
+    "json": Download("Download as JSON", "application/json", _as_json, ("table", "json")),
+    "txt": Download("Download as text", "text/plain", str, ("text", "markdown")),
+}
+
+
+def downloads_of(part: Part) -> dict[str, Download]:
+    """Return the downloads of a part, the usual one first; none for a file, which can be downloaded itself."""
+    return {ending: download for ending, download in DOWNLOADS.items() if part.kind in download.kinds}
+
+
+def file_name(part_name: str, ending: str) -> str:
     plain = re.sub(r"[^0-9A-Za-z_-]+", "_", part_name).strip("_") or "result"
-    return f"{plain}.{form}"
+    return f"{plain}.{ending}"

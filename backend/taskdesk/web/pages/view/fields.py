@@ -9,13 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.schema_rules import attributes, limits_in_words, plain_schema, value_type
+from taskdesk.jobs.schema_rules import TYPES, attributes, limits_in_words, plain_schema, value_type
 
 Texts = Mapping[str, Sequence[str]]
 
 _ENTRY_CONTROLS = {"text", "number", "date", "select"}  # that an entry of a list may have
 _NOTHING = {"": "–"}
-_TRUE = ("on", "true", "1", "yes")
 
 
 @dataclass(frozen=True)
@@ -44,7 +43,7 @@ class FormField:
 
     @property
     def is_checked(self) -> bool:
-        return self.value.lower() in _TRUE
+        return TYPES["boolean"].parse(self.value) is True
 
 
 def form_fields(spec: TaskSpec, texts: Texts | None = None, errors: Mapping[str, str] | None = None) -> list[FormField]:

@@ -8,8 +8,6 @@ from datetime import datetime
 from taskdesk.jobs.job import Job
 from taskdesk.web.pages.view.durations import duration
 
-_ENDS = {"succeeded": "Succeeded", "failed": "Failed", "canceled": "Canceled"}
-
 
 @dataclass(frozen=True)
 class Step:
@@ -53,7 +51,7 @@ def _last_attempt(job: Job, max_attempts: int) -> list[Step]:
         steps.append(Step(title, started_at, notes, is_to_come=not started_at))
     if job.is_final:
         mark = {"succeeded": "good", "failed": "bad"}.get(job.status, "warn")
-        steps.append(Step(_ENDS[job.status], job.ended_at, _took(started_at, job.ended_at), mark))
+        steps.append(Step(job.status.capitalize(), job.ended_at, _took(started_at, job.ended_at), mark))
     else:
         steps.append(Step("Finishes", None, is_to_come=True))
     return steps
