@@ -70,10 +70,10 @@ class Completion:
 
     def confirm(self, ended: EndedJob, reservation: Reservation) -> bool:
         """See to the rest of a success that cycle.lua was told of. False if RQ's own code had to end the job."""
-        if reservation.previous is Previous.NEEDS_RQ:
+        if reservation.previous == Previous.NEEDS_RQ:
             self._succeed_as_rq(ended)
             return False
-        if reservation.previous is Previous.NOT_OURS:
+        if reservation.previous == Previous.NOT_OURS:
             extra = {"fields": ended.job.log_fields}
             log.warning("job %s was taken away while it ran: its result is not kept", ended.job.id, extra=extra)
         else:
