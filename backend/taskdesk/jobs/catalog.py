@@ -211,8 +211,8 @@ class CatalogReader:
                 pipeline.zscore(WORKERS, name)
             told, *answers = pipeline.execute()
         now = clock.adjust(told, asked)
-        for name, (queues, state, catalog, death), beat in zip(names, answers[::2], answers[1::2], strict=True):
-            is_silent = beat is not None and now - beat > LEASE_SECONDS  # a stock RQ worker sends no heartbeat of ours
+        for name, (queues, state, catalog, death), seen in zip(names, answers[::2], answers[1::2], strict=True):
+            is_silent = seen is not None and now - seen > LEASE_SECONDS  # a stock RQ worker sends no heartbeat of ours
             if queues is not None and death is None and not is_silent:
                 yield OnlineWorker(
                     name, frozenset(queues.decode().split(",")), (state or b"").decode(), (catalog or b"").decode()

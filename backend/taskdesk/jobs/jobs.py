@@ -31,7 +31,7 @@ from taskdesk.jobs.keys import (
 )
 from taskdesk.jobs.listing import Filter, Listing
 from taskdesk.jobs.rq_time import now_text
-from taskdesk.jobs.scripts import CANCEL, DELETE, KEEP, Script
+from taskdesk.jobs.scripts import CANCEL_JOBS, DELETE_JOBS, KEEP_JOBS, Script
 from taskdesk.jobs.status import BY_RQ_WORD, FINAL, Status
 from taskdesk.jobs.submission import MAX_BATCH, Idempotency, fields_of_all, ids_of_earlier, send
 from taskdesk.jobs.submit_options import SubmitOptions
@@ -119,15 +119,15 @@ class Jobs:
         A job that has not started never starts. A running job is stopped by its worker within 5 seconds. A job that has
         ended stays as it is.
         """
-        return self._each(CANCEL, job_ids, now_text(), int(clock.now()), _CANCELED)
+        return self._each(CANCEL_JOBS, job_ids, now_text(), int(clock.now()), _CANCELED)
 
     def delete(self, *job_ids: str) -> list[str]:
         """Remove jobs, but not their files; return the status that each had. A running job is left alone."""
-        return self._each(DELETE, job_ids, now_text())
+        return self._each(DELETE_JOBS, job_ids, now_text())
 
     def keep(self, *job_ids: str) -> list[str]:
         """Let jobs that have ended never expire; return the status of each. Other jobs are left alone."""
-        return self._each(KEEP, job_ids)
+        return self._each(KEEP_JOBS, job_ids)
 
     def _each(self, script: Script, job_ids: Sequence[str], *arguments: Any) -> list[str]:
         """Run a script on some jobs at a time: while it runs, Redis answers nobody else."""

@@ -62,9 +62,9 @@ def find(name: str, folder: Path) -> Path:
 
 ALWAYS_RUN = Script(_FOLDER / "command.lua")  # one command, although Redis is full
 SUBMIT = Script(_FOLDER / "submit.lua")
-CANCEL = Script(_FOLDER / "cancel.lua")
-DELETE = Script(_FOLDER / "delete.lua")
-KEEP = Script(_FOLDER / "keep.lua")
+CANCEL_JOBS = Script(_FOLDER / "cancel.lua")
+DELETE_JOBS = Script(_FOLDER / "delete.lua")
+KEEP_JOBS = Script(_FOLDER / "keep.lua")
 FREE_SLOT = Script(_FOLDER / "free_slot.lua")
 TIDY_LIMIT = Script(_FOLDER / "tidy_limit.lua")
 COUNT_SLOT_WAITERS = Script(_FOLDER / "count_slot_waiters.lua")

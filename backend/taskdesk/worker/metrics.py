@@ -51,7 +51,7 @@ class Figures:
         for name, (text, value) in gauges.items():
             yield GaugeMetricFamily(f"taskdesk_worker_{name}", text, value=value)
         yield from self._counters()
-        yield from self._runs()
+        yield from self._attempts()
 
     def _counters(self) -> Iterator[Metric]:
         total = self._meters.total
@@ -67,12 +67,12 @@ class Figures:
             children.add_metric((end,), total(end))
         yield children
 
-    def _runs(self) -> Iterator[Metric]:
+    def _attempts(self) -> Iterator[Metric]:
         jobs = CounterMetricFamily("taskdesk_worker_jobs", "Attempts that have ended.", labels=("task", "outcome"))
         runs = HistogramMetricFamily(
             "taskdesk_worker_job_run_seconds", "Seconds that an attempt took.", labels=("task",)
         )
-        for reference, its in self._meters.runs():
+        for reference, its in self._meters.attempts():
             task = reference.rpartition(".")[2]
             jobs.add_metric((task, "succeeded"), its.succeeded)
             jobs.add_metric((task, "failed"), its.failed)

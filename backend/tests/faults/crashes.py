@@ -134,7 +134,7 @@ class _Attempts:
         meddle(self._owner, job)
         self._left -= 1
         self._child.state.needs_recycle = not self._left
-        self._child.activity.rest()
+        self._child.activity.end_function()
         failure = None if succeeds else Failure.of(ValueError("so it is"), job.timeout)
         seconds, self._owner.frozen = self._owner.frozen, 0.0
         return EndedJob(job, "", began - seconds, began, seconds, b'"done"', '"text"', failure)
@@ -195,7 +195,7 @@ class Supervisor(TaskWorker):
         self._dying(partial(self._duties.send_heartbeat, None))
         self._dying(self._settlement.tick)
 
-    def beat(self) -> None:
+    def heartbeat(self) -> None:
         """Send a heartbeat as while the child runs a job. It may kill the child."""
         self._duties.send_heartbeat(self._activity.read())
 

@@ -39,7 +39,7 @@ RETENTION = Retention(result_ttl=1000, failure_ttl=1000)
 WORKERS_COUNT = 2
 TASKS = ("effect", "effect_high", "effect_once", "retrying")
 
-LOOKS = ("beat", "read_commands", "revoke")
+LOOKS = ("heartbeat", "read_commands", "revoke")
 MEDDLING = ("nothing", "cancel", "delete", *LOOKS, "is taken for lost", "another takes it", "child dies", "all dies")
 steps = st.lists(st.tuples(st.sampled_from(MEDDLING), st.booleans()), min_size=1, max_size=5)
 mishaps = st.none() | st.tuples(st.integers(0, 12), st.sampled_from(HOW))  # after so many commands, what happens

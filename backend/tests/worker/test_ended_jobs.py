@@ -152,7 +152,7 @@ def test_a_heartbeat_after_the_function_has_ended_leaves_the_hash_that_rq_watche
 
     activity.begin(job_id, "e1", 60)
     assert beat() != b"before"
-    activity.rest()
+    activity.end_function()
     assert beat() == b"before"
 
 

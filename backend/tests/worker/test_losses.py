@@ -92,7 +92,7 @@ def process_hung(run_to_loss, monkeypatch):
     monkeypatch.setattr(hang_detector, "HANG_SECONDS", -100)
 
     def hangs(worker, job):
-        worker._activity.rest()
+        worker._activity.end_function()
         worker._control.begin()
         worker._control.enforce_limits(worker._activity.read(), is_redis_away=False)
 
@@ -128,7 +128,7 @@ def taken_away(run_to_loss, redis):
 
     def is_taken(worker, job):
         redis.zrem("rq:wip:default", f"{job.id}:{job.execution}")
-        worker.beat()
+        worker.heartbeat()
 
     run_to_loss(is_taken)
     return losses.TAKEN_AWAY.error
@@ -158,7 +158,7 @@ def time_limit(run_to_loss, monkeypatch):
 def stopped(run_to_loss, faulty_jobs):
     def is_canceled(worker, job):
         faulty_jobs.cancel(job.id)
-        worker.beat()
+        worker.heartbeat()
 
     return run_to_loss(is_canceled)
 

@@ -11,6 +11,7 @@ from taskdesk.jobs.keys import queue_key
 from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.worker.child.attempt import AttemptRunner
+from taskdesk.worker.child.attempt_counter import AttemptCounter
 from taskdesk.worker.child.completion import Completion
 from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.loop import Child
@@ -23,7 +24,6 @@ from taskdesk.worker.child.recycling import Recycling
 from taskdesk.worker.child.reservation import Reserver
 from taskdesk.worker.child.resource_limits import ResourceLimits, TimeLimit
 from taskdesk.worker.child.rq_current_job import offer_current_job
-from taskdesk.worker.child.run_counter import RunCounter
 from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.child.state import ChildState
 from taskdesk.worker.child.task_runner import TaskRunner
@@ -59,7 +59,7 @@ def assemble(
     connection = ScriptConnection(redis, ANSWER_SECONDS, state.may_give_up, activity.show_life)
     reserver = Reserver(settings, connection, worker_name, order, shared, state)
     statistics = StatisticsWriter(connect_with_timeout(settings.redis_url.get_secret_value(), STATISTICS_SECONDS))
-    counter = RunCounter(registry.tasks, statistics, shared.meters)
+    counter = AttemptCounter(registry.tasks, statistics, shared.meters)
     recycling = Recycling(settings, isolated, state)
     reporter, time_limit = Reporter(redis, shared.output), TimeLimit()
     process = JobProcess(

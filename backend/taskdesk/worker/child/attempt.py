@@ -10,12 +10,12 @@ from taskdesk.service import clock
 from taskdesk.service.errors import AppError
 from taskdesk.service.logs import set_default_fields
 from taskdesk.service.sentry import report
+from taskdesk.worker.child.attempt_counter import AttemptCounter
 from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.progress_reporter import Reporter
 from taskdesk.worker.child.recycling import Recycling
 from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.child.resource_limits import ResourceLimits, TimeLimit
-from taskdesk.worker.child.run_counter import RunCounter
 from taskdesk.worker.child.state import ChildState
 from taskdesk.worker.child.task_runner import TaskCall, TaskRunner
 from taskdesk.worker.failure import Failure
@@ -45,7 +45,7 @@ class AttemptRunner:
         reporter: Reporter,
         process: JobProcess,
         activity: Activity,
-        counter: RunCounter,
+        counter: AttemptCounter,
         recycling: Recycling,
         state: ChildState,
     ):
@@ -88,7 +88,7 @@ class AttemptRunner:
             report(error, task=reference, job_id=job.id, request_id=job.request_id)
             return _Returned(reference, failure=failure)
         finally:
-            self._activity.rest()  # while the arguments are there: it may take for ever to drop them
+            self._activity.end_function()  # while the arguments are there: it may take for ever to drop them
 
     def _call_within_limits(self, call: TaskCall, timeout: int) -> tuple[bytes, str]:
         self._reporter.begin(call.job_id, ttl=max(timeout, 0) + EVENTS_TTL_SECONDS)

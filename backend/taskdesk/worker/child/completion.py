@@ -15,9 +15,9 @@ from taskdesk.jobs.status import Status
 from taskdesk.service.errors import AppError
 from taskdesk.service.redis_errors import is_passing
 from taskdesk.worker.answers import Previous
+from taskdesk.worker.child.attempt_counter import AttemptCounter
 from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.reservation import EndedJob, Reservation, Reserver
-from taskdesk.worker.child.run_counter import RunCounter
 from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.failure import STOPPED, Failure
 from taskdesk.worker.redis_retry import retry_until_redis_answers
@@ -44,7 +44,7 @@ class Completion:
         worker_name: str,
         rq_fallback: RQFallback,
         hand_back: HandBack,
-        counter: RunCounter,
+        counter: AttemptCounter,
     ):
         self._redis = redis
         self._connection = connection

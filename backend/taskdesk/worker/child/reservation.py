@@ -107,8 +107,8 @@ class Reserver:
         self._activity = shared.activity
         self._foreign = shared.foreign
         self._state = state
-        self._run_id = uuid.uuid4().hex[:16]  # with a counter it makes the ids of executions
-        self._executions = self._activity.totals()[0].total()  # a child that runs one job only goes on counting, too
+        self._execution_prefix = uuid.uuid4().hex[:16]  # of the ids of executions; the number follows
+        self._number = self._activity.totals()[0].total()  # of the reservation; the next child goes on counting
 
     def reserve(self, ended: EndedJob | None = None) -> Reservation:
         """End a job, if one has succeeded, and reserve the next, unless this process takes no more."""
@@ -131,10 +131,10 @@ class Reserver:
     def _command(
         self, ended: EndedJob | None, begins: ReservedJob | None = None
     ) -> tuple[Script, tuple[str, ...], tuple[Any, ...]]:
-        self._executions += 1
-        keys = self._order.at(self._executions) if self._state.takes_jobs else ()
+        self._number += 1
+        keys = self._order.at(self._number) if self._state.takes_jobs else ()
         arguments: tuple[Any, ...] = (
-            *(self._worker_name, now_text(), f"{self._run_id}{self._executions:x}", EXECUTION_LEASE_SECONDS),
+            *(self._worker_name, now_text(), f"{self._execution_prefix}{self._number:x}", EXECUTION_LEASE_SECONDS),
             *((begins.id, begins.execution) if begins else ("", "")),
         )
         if ended:

@@ -131,7 +131,7 @@ class Activity:
         """Its function does not begin here: should the child die, the job has lost no attempt."""
         self._current.is_refused = True
 
-    def rest(self) -> None:
+    def end_function(self) -> None:
         """Its function has ended: there is nothing to stop any more."""
         self._current.is_at_work = False
 

@@ -31,7 +31,7 @@ class _Process(ctypes.Structure):
 
 
 class _Task(ctypes.Structure):
-    """The counts of one task, which the child writes: see Runs."""
+    """The counts of one task, which the child writes: see Attempts."""
 
     _fields_ = (
         ("failed", ctypes.c_double),
@@ -41,7 +41,7 @@ class _Task(ctypes.Structure):
     )
 
 
-class Runs(NamedTuple):
+class Attempts(NamedTuple):
     """The attempts at jobs of one task that have ended. `seconds`: their sum.
 
     `counts`: for each of BOUNDS, the attempts that took at most so long, and longer than the bound before.
@@ -79,8 +79,8 @@ class Row:
 
     # For the child
 
-    def ran(self, task: str, *, succeeded: bool, seconds: float) -> None:
-        """Count a run of one of the worker's tasks that has ended."""
+    def count_attempt(self, task: str, *, succeeded: bool, seconds: float) -> None:
+        """Count an attempt at a job of one of the worker's tasks that has ended."""
         its = self._tasks[task]
         if succeeded:
             its.succeeded += 1
@@ -94,9 +94,9 @@ class Row:
     def __getitem__(self, name: str) -> int:
         return int(getattr(self._process, name))
 
-    def runs(self, task: str) -> Runs:
+    def attempts(self, task: str) -> Attempts:
         its = self._tasks[task]
-        return Runs(int(its.failed), int(its.succeeded), its.seconds, list(map(int, its.counts)))
+        return Attempts(int(its.failed), int(its.succeeded), its.seconds, list(map(int, its.counts)))
 
 
 class Meters:
@@ -106,18 +106,18 @@ class Meters:
         self.tasks = tuple(tasks)
         self.began = time.time()
         processes = _shared(_Process, size)
-        runs = iter(_shared(_Task, size * len(tasks)))
-        self.rows = [Row(process, {task: next(runs) for task in self.tasks}) for process in processes]
+        counts = iter(_shared(_Task, size * len(tasks)))
+        self.rows = [Row(process, {task: next(counts) for task in self.tasks}) for process in processes]
 
     def total(self, name: str) -> int:
         return sum(row[name] for row in self.rows)
 
-    def runs(self) -> Iterator[tuple[str, Runs]]:
-        """Yield each task with its runs by all processes."""
+    def attempts(self) -> Iterator[tuple[str, Attempts]]:
+        """Yield each task with its attempts by all processes."""
         for task in self.tasks:
-            rows = [row.runs(task) for row in self.rows]
+            rows = [row.attempts(task) for row in self.rows]
             failed, succeeded, seconds, counts = zip(*rows, strict=True)
-            yield task, Runs(sum(failed), sum(succeeded), sum(seconds), [sum(n) for n in zip(*counts, strict=True)])
+            yield task, Attempts(sum(failed), sum(succeeded), sum(seconds), [sum(n) for n in zip(*counts, strict=True)])
 
 
 def _shared(kind: type[_Structure], size: int) -> list[_Structure]:

@@ -29,9 +29,9 @@ class HangDetector:
         self._looked = time.monotonic()
         self._seconds = 0.0
 
-    def is_too_long(self, running: RunningJob | None, *, is_redis_away: bool) -> bool:
+    def is_hanging(self, running: RunningJob | None, *, is_redis_away: bool) -> bool:
         """Return True if the child has to be killed. Call this at each look at the child."""
-        if is_redis_away or self.is_broken() or (running and running.is_at_work):
+        if is_redis_away or self.has_shown_life() or (running and running.is_at_work):
             self.begin()
             return False
         now = time.monotonic()
@@ -39,6 +39,6 @@ class HangDetector:
         self._looked = now
         return self._seconds > HANG_SECONDS + self._sign[1]
 
-    def is_broken(self) -> bool:
+    def has_shown_life(self) -> bool:
         """Return True if the child has shown a sign of life since the last look."""
         return self._activity.sign_of_life() != self._sign

@@ -55,7 +55,7 @@ class JobControl:
                 How.FAILED,
                 Failure.of_loss(TIME_LIMIT(seconds=running.timeout), "It did not react to its alarm."),
             )
-        elif self._hang_detector.is_too_long(running, is_redis_away=is_redis_away):
+        elif self._hang_detector.is_hanging(running, is_redis_away=is_redis_away):
             self._kill_hanging(running)
 
     def kill(self, running: RunningJob, how: How, failure: Failure) -> None:
@@ -91,7 +91,7 @@ class JobControl:
     def _kill_hanging(self, running: RunningJob | None) -> None:
         """Kill the child, which hangs while no function runs, unless it has just gone on."""
         with self._process.held():
-            if self._hang_detector.is_broken():
+            if self._hang_detector.has_shown_life():
                 return
             log.error("the process that runs jobs (%d) does not respond: it is killed and replaced", self._process.pid)
             if running:

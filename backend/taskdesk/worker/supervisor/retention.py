@@ -15,7 +15,7 @@ from redis import Redis
 from taskdesk.jobs.artifacts import ArtifactStore
 from taskdesk.jobs.keys import BYTES, EXPIRED, JOBS, SWEEP_LOCK, foreign_key, index_key, job_key, registry_key
 from taskdesk.jobs.rq_time import now_text
-from taskdesk.jobs.scripts import ALWAYS_RUN, DELETE, NAMED_INDEXES, OWNERS
+from taskdesk.jobs.scripts import ALWAYS_RUN, DELETE_JOBS, NAMED_INDEXES, OWNERS
 from taskdesk.jobs.status import FINAL, INDEXED, Status
 from taskdesk.jobs.submission import MAX_BATCH
 from taskdesk.service import clock
@@ -164,7 +164,7 @@ class Sweeper:
         surplus = min(self._count(registries) - self._settings.max_jobs, MAX_BATCH)
         ids = self._first_to_expire(registries, surplus) if surplus > 0 else []
         if ids:
-            DELETE(self._redis, now_text(), *ids)
+            DELETE_JOBS(self._redis, now_text(), *ids)
             for registry in registries:
                 self._redis.zrem(registry, *ids)  # also the entry of a job that was gone already
             self._remember(ids)

@@ -108,7 +108,7 @@ def test_a_job_whose_end_waits_for_a_long_one_is_not_taken_for_lost(worker, subm
 
     def lasts(worker, job):
         redis.zadd("rq:wip:default", dict.fromkeys(redis.zrange("rq:wip:default", 0, -1), 1), xx=True)
-        worker.beat()
+        worker.heartbeat()
         redis.delete("taskdesk:sweep:grace")
         redis.set("taskdesk:sweep:last", redis.time()[0] - 5)
         worker._settlement.tick()

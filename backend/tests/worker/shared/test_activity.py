@@ -51,7 +51,7 @@ def states_wherever_killed(step):
     while is_killed:
         activity = Activity(["default"])
         activity.begin("a", "e1", 60.0)
-        activity.rest()
+        activity.end_function()
         is_killed = killed_after(instructions, lambda activity=activity: step(activity))
         yield ids(activity.read(), activity.read_unconfirmed())
         instructions += 1
@@ -107,7 +107,7 @@ def test_a_job_is_at_work_until_its_function_has_ended(activity):
     activity.begin("a", "e1", 60.0)
     began = activity.read()
     activity.refuse()
-    activity.rest()
+    activity.end_function()
     ended = activity.read()
 
     assert (began.is_at_work, began.is_refused) == (True, False)

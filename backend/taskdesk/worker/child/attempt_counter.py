@@ -1,4 +1,4 @@
-"""Count the runs of the worker's tasks: for the statistics of each task and for /metrics."""
+"""Count the attempts at jobs of the worker's tasks: for the statistics of each task and for /metrics."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from taskdesk.worker.child.reservation import EndedJob
 from taskdesk.worker.shared.meters import Row
 
 
-class RunCounter:
+class AttemptCounter:
     def __init__(self, tasks: Container[str], statistics: StatisticsWriter, meters: Row):
         self._tasks = tasks
         self._statistics = statistics
@@ -21,4 +21,4 @@ class RunCounter:
         succeeded = not ended.failure
         wait = seconds_since(ended.job.enqueued_at, ended.began)
         self._statistics.add(ended.reference, succeeded=succeeded, run=ended.seconds, wait=wait)
-        self._meters.ran(ended.reference, succeeded=succeeded, seconds=ended.seconds)
+        self._meters.count_attempt(ended.reference, succeeded=succeeded, seconds=ended.seconds)
