@@ -94,6 +94,18 @@ def leaves_a_file(says: bool = False) -> dict[str, Any]:
     return {"text": "some text", "file": File("file.txt", b"x" * 1_000)}
 
 
+def takes_a_turn(name: str, limit: str, most: int, seconds: float = 0, failures: int = 0, kills: int = 0) -> str:
+    """Hold one of `most` places of a limit for some time, and tell if there is none. At first, fail and die."""
+    with effects.place(limit, most):
+        attempt = effects.attempt_of(name)
+        time.sleep(seconds)
+        if attempt <= kills:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if attempt <= kills + failures:
+            raise RuntimeError("It fails as it should.")
+    return "done"
+
+
 def _callback(*_: Any) -> None:
     """A callback for RQ's producers that raises."""
     effects.leave("callback")
