@@ -89,6 +89,7 @@ def a_job_has_wrong_arguments(rq: RqStack) -> None:
 def a_task_asks_for_its_job(rq: RqStack) -> None:
     rq.queue.enqueue(ASKS_RQ, "ab", meta={"steps": ["first"]}, job_id="one")
     rq.queue_named("low").enqueue(ASKS_RQ, text="cd", retry=Retry(max=2), job_id="two")
+    rq.queue.enqueue(ASKS_RQ, "ef", repeat=Repeat(times=1, interval=0), job_id="three")
     rq.run_worker()
 
 

@@ -15,6 +15,7 @@ from rq.command import send_stop_execution_command
 from rq.job import JobStatus
 from rq.serializers import JSONSerializer
 
+from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import LAST_TAKEOVER
 from taskdesk.jobs.rq_time import now_text
@@ -126,6 +127,16 @@ def test_an_execution_is_stopped_by_its_id(rq):
         send_stop_execution_command(rq.redis, "one", execution.id)
 
         rq.wait_for("one", "stopped")
+
+
+def test_a_task_finds_the_job_that_our_api_submitted(rq, registry, jobs):
+    job_id = jobs.submit(registry.catalog.tasks["asks_rq"], {"text": "ab"}, Retention(100, 200)).id
+
+    rq.run_worker()
+
+    result = jobs.result(jobs.get(job_id))
+    assert (result["id"], result["is a job"], result["status"]) == (job_id, True, "started")
+    assert rq.job(job_id).meta == {"steps": ["ab"]}
 
 
 # What we leave out: code and addresses that data in Redis name
