@@ -206,7 +206,7 @@ class Supervisor(TaskWorker):
         running = self._activity.read()
         assert running
         if running.prefetches:
-            self._control.revoke(running)
+            self._revoker.revoke(running)
 
     def _dying(self, step: Callable[[], Any]) -> None:
         try:

@@ -171,6 +171,7 @@ def not_served(jobs, submit, redis, worker_process):
     data = redis.hget(job_key(job_id), "data").replace(b"tests.sample_tasks.echo", b"tests.sample_tasks.gone")
     redis.hset(job_key(job_id), mapping={"data": data, "td_foreign": json.dumps(foreign)})
     wait_until(lambda: jobs.get(job_id).is_final, what="the job fails")
+    wait_until(lambda: job_id in worker_process.log("worker"), what="the worker logs why")
     logging.getLogger("worker").warning(worker_process.log("worker"))
     return jobs.get(job_id).error
 

@@ -13,7 +13,7 @@ What is given up: if the worker's machine fails within the fraction of a millise
 that a job has begun, that job runs again. So jobs of a task with `at_most_once` are never prefetched.
 
 A prefetched job must not wait for a long one. When a job turns out to be long, the supervisor revokes in shared memory
-the job that was prefetched during it, and requeues it (supervisor/job_control.py). The child looks at that before it
+the job that was prefetched during it, and requeues it (supervisor/revoker.py). The child looks at that before it
 begins a job (`_is_revoked`).
 """
 

@@ -17,6 +17,7 @@ from taskdesk.worker.supervisor.heartbeat import Heartbeat, Verdict
 from taskdesk.worker.supervisor.housekeeping import Housekeeping
 from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.revoker import Revoker
 from taskdesk.worker.supervisor.settlement import Settlement
 from taskdesk.worker.supervisor.signals import StopSignals
 
@@ -32,6 +33,7 @@ class Duties:
         process: ChildProcess,
         *,
         control: JobControl,
+        revoker: Revoker,
         commands: Commands,
         heartbeat: Heartbeat,
         settlement: Settlement,
@@ -41,6 +43,7 @@ class Duties:
         self._worker = worker
         self._process = process
         self._control = control
+        self._revoker = revoker
         self._commands = commands
         self._heartbeat = heartbeat
         self._settlement = settlement
@@ -50,11 +53,11 @@ class Duties:
 
     def do_what_is_due(self, running: RunningJob | None) -> None:
         if running:
-            self._control.revoke_if_long(running)
+            self._revoker.revoke_if_long(running)
         self.obey_commands(running)
         if verdict := self._heartbeat.send_if_due(running, self._process.pid):
             self._heed(verdict, running)
-            self._control.revoke_again()
+            self._revoker.revoke_again()
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + TICK_SECONDS[self._settlement.tick()]
         self._housekeeping.do_if_due()

@@ -1,4 +1,4 @@
-"""Act on the job that the child is running: kill it, stop it on request, hold it to its limits, revoke its prefetch."""
+"""Act on the job that the child is running: kill it, stop it on request, hold it to its limits."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from taskdesk.worker.supervisor.hang_detector import HangDetector
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.settlement import Settlement
 
-REVOKE_AFTER_SECONDS = 0.03  # then a job counts as long, and the job that was prefetched during it is requeued
 ALARM_GRACE_SECONDS = 5.0  # over its time limit; then a job that ignores the alarm is killed
 
 log = logging.getLogger("worker")
@@ -38,7 +37,6 @@ class JobControl:
         self._activity = activity
         self._settlement = settlement
         self._hang_detector = HangDetector(activity)
-        self._revoked = ""  # the execution whose prefetched job was revoked
 
     def begin(self) -> None:
         """Watch over a new child."""
@@ -60,7 +58,7 @@ class JobControl:
 
     def kill(self, running: RunningJob, how: How, failure: Failure) -> None:
         """Kill the child if it is still running this job."""
-        self._if_still_at_work(running, partial(self._kill, Ending(how, failure, running)))
+        self.act_if_at_work(running, partial(self._kill, Ending(how, failure, running)))
 
     def stop(self, running: RunningJob) -> None:
         """Stop a job on request. If its function has ended, end it in Redis; its child's own report is then refused."""
@@ -69,20 +67,19 @@ class JobControl:
         else:
             self._settlement.release(How.STOPPED, STOPPED, running)
 
-    def revoke_if_long(self, running: RunningJob) -> None:
-        """Requeue the job that was prefetched during a job that turns out to be long."""
-        if running.prefetches and running.seconds > REVOKE_AFTER_SECONDS and running.execution != self._revoked:
-            self.revoke(running)
+    def act_if_at_work(self, running: RunningJob, act: Callable[[], None]) -> bool:
+        """Act if the function of this job has not ended, and return True then. The child is held while we look.
 
-    def revoke(self, running: RunningJob) -> None:
-        was_told = self._activity.is_revoked(running.execution)
-        if was_told or self._if_still_at_work(running, lambda: self._activity.revoke(running.execution)):
-            self._settlement.revoke(running)
-            self._revoked = running.execution
-
-    def revoke_again(self) -> None:
-        """Let the next look revoke again: Redis may have heard of a prefetched job only after the first request."""
-        self._revoked = ""
+        A child that waits for Redis is not held: the kernel would begin anew each time to count how long it has waited.
+        """
+        if not running.is_at_work:
+            return False
+        with self._process.held() as is_held:
+            now = self._activity.read() if is_held else None
+            if not now or now.execution != running.execution or not now.is_at_work:
+                return False
+            act()
+            return True
 
     def _kill(self, ending: Ending) -> None:
         self.ending = ending
@@ -98,17 +95,3 @@ class JobControl:
                 self.ending = Ending(How.LOST, Failure.of_loss(PROCESS_HUNG), running)
             self._process.kill()
         self._hang_detector.begin()
-
-    def _if_still_at_work(self, running: RunningJob, act: Callable[[], None]) -> bool:
-        """Act if the function of this job has not ended, and return True then. The child is held while we look.
-
-        A child that waits for Redis is not held: the kernel would begin anew each time to count how long it has waited.
-        """
-        if not running.is_at_work:
-            return False
-        with self._process.held() as is_held:
-            now = self._activity.read() if is_held else None
-            if not now or now.execution != running.execution or not now.is_at_work:
-                return False
-            act()
-            return True

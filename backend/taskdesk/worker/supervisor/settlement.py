@@ -106,10 +106,6 @@ class Settlement:
         if released.must_tell_dependents:
             self.tick()
 
-    def revoke(self, running: RunningJob) -> None:
-        """Requeue the job that was prefetched during this one."""
-        RELEASE(self._redis, *release_arguments(self._worker_name, How.REQUEUED, "", running.execution))
-
     # Jobs that are due, and those of lost workers
 
     def tick(self) -> Tick:

@@ -49,6 +49,7 @@ from taskdesk.worker.supervisor.housekeeping import Housekeeping
 from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.retention import Sweeper
+from taskdesk.worker.supervisor.revoker import Revoker
 from taskdesk.worker.supervisor.settlement import Settlement
 from taskdesk.worker.supervisor.signals import StopSignals
 from taskdesk.worker.supervisor.tempdir import OwnFolder
@@ -93,11 +94,13 @@ class TaskWorker(BaseWorker):
         self._commands = Commands(redis, commands_key(self.name))
         self._settlement = settlement = Settlement(redis, self.name, settings, registry, shared)
         self._control = control = JobControl(process, shared.activity, settlement)
+        self._revoker = revoker = Revoker(redis, self.name, shared.activity, control)
         self._exit = ChildExit(process, shared, control=control, settlement=settlement, signals=signals)
         self._duties = Duties(
             self,
             process,
             control=control,
+            revoker=revoker,
             commands=self._commands,
             heartbeat=Heartbeat(redis, self.name, shared.activity),
             settlement=settlement,
