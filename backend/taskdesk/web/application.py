@@ -8,6 +8,8 @@ from typing import Any, cast
 from flask import Flask, Response
 from werkzeug.datastructures import Headers
 from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.urls import iri_to_uri
+from werkzeug.wrappers import Response as BaseResponse
 
 from taskdesk.service.hosts import TrustedHosts
 from taskdesk.web import api, assets, classic, errors, pages, rules
@@ -88,6 +90,10 @@ class SafeResponse(Response):
 
 class App(Flask):
     """Flask without the work that it does in each request for features which are not used here."""
+
+    def redirect(self, location: str, code: int = 302) -> BaseResponse:
+        """Encode the address, which a header can hold only in ASCII."""
+        return super().redirect(iri_to_uri(location), code)
 
     request_class = StrictRequest
     response_class = SafeResponse

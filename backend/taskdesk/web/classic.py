@@ -17,7 +17,6 @@ from taskdesk.web.access.protection import refuse_foreign_request
 from taskdesk.web.access.roles import needs
 from taskdesk.web.api.jobs import job_result
 from taskdesk.web.context import desk
-from taskdesk.web.forms import JSON_BYTES
 from taskdesk.web.links import job_object, plain_result
 
 NEWEST_JOBS = 100
@@ -150,7 +149,6 @@ def _start(task: str, **texts: str | None) -> Job:
 
 def _number() -> str | None:
     """Return the `number` of a JSON body, of any media type as in the tutorial, or of a form."""
-    request.max_content_length = JSON_BYTES
     body = request.get_json(force=True, silent=True)
     number = body.get("number") if isinstance(body, dict) else request.form.get("number")
     return None if number is None else str(number)

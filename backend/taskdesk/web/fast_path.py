@@ -16,9 +16,10 @@ from typing import Any
 from flask import Flask, Response, g
 
 from taskdesk.web.access.roles import access_of
+from taskdesk.web.body_limits import JSON_BYTES
 from taskdesk.web.context import WebDesk
 from taskdesk.web.exchange import Exchange
-from taskdesk.web.forms import JSON_BYTES, json_arguments
+from taskdesk.web.forms import json_arguments
 from taskdesk.web.links import RETRY_AFTER, linked_job
 from taskdesk.web.rules import Rules
 

@@ -18,21 +18,33 @@ from taskdesk.jobs.parsing import read_fields, read_texts
 from taskdesk.jobs.strict_json import parse_json
 from taskdesk.jobs.submission import MAX_BATCH
 from taskdesk.service.errors import AppError
+from taskdesk.web.body_limits import BATCH_BYTES, FORM_BYTES, JSON_BYTES
 
 _EMPTY_INPUT = "application/octet-stream"  # what a browser sends for a file input without a file
-
-JSON_BYTES = 1_000_000  # the largest JSON body
-BATCH_BYTES = 16_000_000  # the largest JSON body of a batch
 
 
 class UnsupportedMediaType(AppError):
     """Unsupported media type: send arguments as JSON or as multipart/form-data."""
 
     status = 415
+    headers: Mapping[str, str] = MappingProxyType({})
+
+
+def refuse_encoded_body(request: Request) -> None:
+    """Raise UnsupportedMediaType, which names the encoding, for a body that is compressed."""
+    encoding = request.headers.get("Content-Encoding", "identity").strip()
+    if request.content_length and encoding.lower() not in ("", "identity"):
+        error = UnsupportedMediaType(f"The body has the Content-Encoding {encoding[:100]}. Send it as it is.")
+        error.headers = {"Accept-Encoding": "identity"}
+        raise error
 
 
 def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
     """Return the checked arguments of an API request. Raises NotJson, UnsupportedMediaType, InvalidArguments."""
+    if request.mimetype != "multipart/form-data":
+        request.max_content_length = JSON_BYTES
+    elif not spec.file_parameters:
+        request.max_content_length = FORM_BYTES
     if request.mimetype == "application/x-www-form-urlencoded" and next(iter(request.form), "").startswith("{"):
         raise UnsupportedMediaType("The body looks like JSON. Add the header Content-Type: application/json.")
     if request.mimetype in ("multipart/form-data", "application/x-www-form-urlencoded"):

@@ -8,17 +8,20 @@ from __future__ import annotations
 import time
 
 from flask import Flask, Response, current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from taskdesk.service.hosts import TrustedHosts, UnknownHost
 from taskdesk.web.access.audit import audit
 from taskdesk.web.access.auth import admit_user, keep_private
 from taskdesk.web.access.identity import Authenticator
-from taskdesk.web.access.protection import refuse_foreign_write
+from taskdesk.web.access.protection import UnreadableForm, refuse_foreign_write
 from taskdesk.web.access.rate_limits import RateLimit, client_of
 from taskdesk.web.access.roles import access_of
+from taskdesk.web.body_limits import body_limit
 from taskdesk.web.compression import compress
 from taskdesk.web.errors import set_retry_after
 from taskdesk.web.exchange import Exchange
+from taskdesk.web.forms import refuse_encoded_body
 from taskdesk.web.metrics.process_metrics import requests_of
 from taskdesk.web.metrics.request_log import log_request
 
@@ -37,8 +40,15 @@ class Rules:
         if not self._hosts.trusts(host):
             raise UnknownHost(host)
         refuse_foreign_write(exchange.environ)
-        admit_user(exchange, self._authenticator)
-        if self._write_limit and exchange.access.writes and exchange.endpoint:  # last: a refused write does not count
+        try:
+            admit_user(exchange, self._authenticator)
+        except (UnreadableForm, RequestEntityTooLarge):  # else such requests would be free
+            self._count(exchange)
+            raise
+        self._count(exchange)  # last: a refused write does not count
+
+    def _count(self, exchange: Exchange) -> None:
+        if self._write_limit and exchange.access.writes and exchange.endpoint:
             self._write_limit.count(client_of(exchange))
 
     def finish(self, exchange: Exchange, response: Response) -> Response:
@@ -62,6 +72,9 @@ def install(app: Flask, rules: Rules) -> None:
     @app.before_request
     def admit() -> None:
         g.exchange = exchange = _exchange()
+        view = current_app.view_functions.get(exchange.endpoint)
+        request.max_content_length = body_limit(current_app, view)
+        refuse_encoded_body(request)
         rules.admit(exchange)
 
     @app.after_request

@@ -14,6 +14,7 @@ from taskdesk.web.access.roles import needs, public
 from taskdesk.web.exchange import current_exchange
 
 bp = Blueprint("login", __name__)
+MAX_NAME = 64  # characters
 _LOCAL = re.compile(r"/(?![/\\])[^\\\x00-\x20\x7f]*")  # browsers read // and /\ as another host
 
 
@@ -26,10 +27,11 @@ def show_login() -> Response | str:
 @bp.post("/login", endpoint="log_in")
 @public
 def take_password() -> Response | tuple[str, int]:
-    name = request.form.get("name", "")
     limit: RateLimit = current_app.extensions["login_limit"]
-    limit.count("address", request.remote_addr or "")
-    limit.count("name", name[:64])
+    limit.count("address", request.remote_addr or "")  # before anything reads the body, which may be unreadable
+    name = request.form.get("name", "")[:MAX_NAME]
+    current_exchange().view_args = {"name": name}  # the audit log has it
+    limit.count("name", name)
     check_csrf()
     user = authenticator().by_password(name, request.form.get("password", ""))
     if user is None:

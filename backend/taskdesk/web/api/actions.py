@@ -13,6 +13,7 @@ from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
 from taskdesk.web.access.roles import needs
 from taskdesk.web.api.tasks import accepted, idempotency_key
+from taskdesk.web.body_limits import JSON_BYTES, takes
 from taskdesk.web.bulk import act_on_all, matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.forms import json_object
@@ -51,6 +52,7 @@ def _make_job(action: Action, job_id: str) -> ResponseReturnValue:
 
 
 @needs("user")
+@takes(JSON_BYTES)
 def bulk() -> dict[str, Any]:
     """Do `action` with each job that `filter` matches, if they are `expected_count`."""
     body = json_object(request)

@@ -12,8 +12,9 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.web.access.roles import needs
+from taskdesk.web.body_limits import BATCH_BYTES, takes, takes_files
 from taskdesk.web.context import desk
-from taskdesk.web.forms import JSON_BYTES, arguments_from_request, inputs_from_request
+from taskdesk.web.forms import arguments_from_request, inputs_from_request
 from taskdesk.web.links import RETRY_AFTER, job_object, task_objects
 from taskdesk.web.query import submit_options
 from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
@@ -40,14 +41,14 @@ def show_task(name: str) -> dict[str, Any]:
 
 
 @needs("user")
+@takes_files
 def create_job(name: str) -> ResponseReturnValue:
     """Return 202 and the job as it is now, or 200 if the client preferred to wait and the job has ended."""
     spec = desk().catalog.task(name)
     seconds = preferred_wait(request)
     key = idempotency_key(request)
-    if request.mimetype != "multipart/form-data":
-        request.max_content_length = JSON_BYTES
-    elif spec.file_parameters and not key:  # with a key the job may exist already, which only the files can tell
+    if request.mimetype == "multipart/form-data" and spec.file_parameters and not key:
+        # with a key the job may exist already, which only the files can tell
         desk().artifacts.check_room(request.content_length or 0)
     arguments = arguments_from_request(spec, request)
     job = desk().submit(spec, arguments, key=key, **submit_options(request.args))
@@ -67,6 +68,7 @@ def accepted(job: Job, seconds: int) -> ResponseReturnValue:
 
 
 @needs("user")
+@takes(BATCH_BYTES)
 def create_jobs(name: str) -> ResponseReturnValue:
     """Submit up to 1,000 jobs in one step, or none if one of the inputs is wrong."""
     spec = desk().catalog.task(name)

@@ -14,6 +14,7 @@ from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
 from taskdesk.jobs.job_id import is_job_id
 from taskdesk.service import clock
 from taskdesk.web.access.roles import needs
+from taskdesk.web.body_limits import JSON_BYTES, takes
 from taskdesk.web.bulk import act_on_all, matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.pages.view.filters import filters_of, in_words, list_url, tidy
@@ -28,6 +29,7 @@ def add_routes(bp: Blueprint) -> None:
 
 
 @needs("user")
+@takes(JSON_BYTES)
 def act_on_jobs() -> Response | str | tuple[str, int]:
     """Ask whether to do `action` with the ticked jobs, or with `all` that match; do it if `expected_count` says so."""
     form = request.form

@@ -15,6 +15,7 @@ from taskdesk.jobs.statistics import last_runs, typical
 from taskdesk.service.errors import AppError, RedisAway
 from taskdesk.service.redis import Memory
 from taskdesk.web.access.roles import needs, reads
+from taskdesk.web.body_limits import FORM_BYTES, takes
 from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
@@ -39,6 +40,7 @@ def home() -> str:
 
 
 @needs("user")
+@takes(FORM_BYTES)
 def add_job() -> BaseResponse | tuple[str, int]:
     """Run `tasks.simple_task` with the field `task_param`. Other fields are its other parameters."""
     try:

@@ -14,6 +14,7 @@ from taskdesk.jobs.errors import InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.service import clock
 from taskdesk.web.access.roles import reads
+from taskdesk.web.body_limits import JSON_BYTES, takes
 from taskdesk.web.context import desk
 from taskdesk.web.pages.view.durations import duration
 from taskdesk.web.pages.view.fields import as_local
@@ -46,6 +47,7 @@ def list_jobs() -> str | Response | tuple[str, int]:
 
 
 @reads
+@takes(JSON_BYTES)
 def show_live() -> str:
     """Return what may have changed in a list: the counts, the number of new jobs, and the rows that had not ended."""
     matching = job_filter(once_each(request.args))

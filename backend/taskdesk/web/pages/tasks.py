@@ -27,6 +27,7 @@ from taskdesk.jobs.schema_rules import plain_schema
 from taskdesk.service.errors import NoRoom, RedisAway
 from taskdesk.web.access.identity import authenticator
 from taskdesk.web.access.roles import needs, reads
+from taskdesk.web.body_limits import FORM_BYTES, takes, takes_files
 from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
@@ -54,8 +55,11 @@ def show_task(name: str) -> str | tuple[str, int]:
 
 
 @needs("user")
+@takes_files
 def run_task(name: str) -> Response | tuple[str, int]:
     spec, prefill = desk().catalog.known_task(name), Prefill()
+    if not spec.file_parameters:
+        request.max_content_length = FORM_BYTES
     try:
         prefill = _prefill(spec)
         with ExitStack() as files:
@@ -73,6 +77,7 @@ def run_task(name: str) -> Response | tuple[str, int]:
 
 
 @reads
+@takes(FORM_BYTES)
 def show_code_samples(name: str) -> dict[str, str]:
     """The code samples for the form as it is filled in now. For a file the form sends its name."""
     spec = desk().catalog.known_task(name)
