@@ -15,6 +15,7 @@ from jinja2 import BaseLoader, Environment
 
 _SCRIPTS = """js/bootstrap.bundle.min.js') }}" type="text/javascript"></script>"""
 _STYLES = """filename='css/main.css') }}" rel="stylesheet">"""
+_LAST_REGISTRY = """<option {% if registry_name == 'canceled' %} selected {% endif %}>canceled</option>"""
 _EDITS = {
     "base.html": [
         ("url_for('static',", "url_for('rq_dashboard.static',"),
@@ -41,6 +42,12 @@ _EDITS = {
         # These texts are escaped by hand, and would be escaped twice.
         ("$('<div/>').text(d.description).html()", "d.description"),
         ("$('<div/>').text(d.exc_info).html()", "d.exc_info"),
+        # RQ 3 has one more list.
+        (
+            _LAST_REGISTRY,
+            f"{_LAST_REGISTRY}\n            "
+            """<option {% if registry_name == 'rate_limited' %} selected {% endif %}>rate_limited</option>""",
+        ),
         # The page is the same for all lists of a queue.
         ("all the queued jobs on queue", "all the {{ registry_name }} jobs of queue"),
         (">Empty queue<", ">{{ 'Empty queue' if registry_name == 'queued' else 'Delete all ' ~ registry_name }}<"),

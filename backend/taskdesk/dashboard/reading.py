@@ -8,18 +8,23 @@ from typing import Any
 
 from flask import Flask, abort, request
 from redis import Redis
+from redis.exceptions import ResponseError
 from rq import Queue, Worker
 from rq.exceptions import DeserializationError, NoSuchJobError
 from rq.job import Job
 from rq.registry import BaseRegistry
 from rq_dashboard import web
 
+from taskdesk.jobs.keys import RATE_LIMITS, job_key, slot_waiters_key
 from taskdesk.jobs.status import Status
+
+RATE_LIMITED = "rate_limited"
+MAX_WAITERS = 10_000  # jobs of one limit that a page looks at: about 0.3 s
 
 _PARTS = {
     "instance_number": "0",
     "job_id": "[0-9A-Za-z_-]+",
-    "registry_name": "|".join(status.rq for status in Status),
+    "registry_name": "|".join((*(status.rq for status in Status), RATE_LIMITED)),
     "per_page": "[1-9][0-9]{0,2}",
     "order": "asc|dsc",
     "page": "[1-9][0-9]{0,5}",
@@ -70,10 +75,35 @@ def install(app: Flask) -> None:
                 abort(404)
 
 
+class SlotWaiters(BaseRegistry):
+    """The jobs of a queue that wait for a slot of one of RQ's limits, oldest first. RQ itself keeps them by limit."""
+
+    def get_job_count(self, cleanup: bool = True) -> int:
+        return len(self.get_job_ids())
+
+    def get_job_ids(self, start: int = 0, end: int = -1, desc: bool = False, cleanup: bool = True) -> list[str]:
+        waiters: list[tuple[bytes, float]] = []
+        for limit in self.connection.smembers(RATE_LIMITS):
+            key = slot_waiters_key(limit.decode())
+            with suppress(ResponseError):  # no sorted set: two of RQ's limits, "k" and "k:rate_limited", share a key
+                waiters += self.connection.zrange(key, 0, MAX_WAITERS - 1, withscores=True)
+        with self.connection.pipeline(transaction=False) as pipeline:
+            for job_id, _ in waiters:
+                pipeline.hget(job_key(job_id.decode()), "origin")
+            here = [
+                (since, job_id.decode())
+                for (job_id, since), origin in zip(waiters, pipeline.execute(), strict=True)
+                if origin == self.name.encode()
+            ]
+        return [job_id for _, job_id in sorted(here)][start : end + 1 or None]
+
+
 def registry_of(queue: Queue, name: str) -> BaseRegistry | None:
     """Return a registry, or None for the queue itself. Compare it with None: an empty registry is false, and RQ cleans
     up a registry whose truth is asked for.
     """
+    if name == RATE_LIMITED:
+        return SlotWaiters(queue=queue)
     return None if name == "queued" else getattr(queue, f"{name}_job_registry")
 
 

@@ -184,7 +184,9 @@ def test_each_job_is_on_exactly_one_page(get, submit, run_worker, where, order):
         assert shown == submitted[:: 1 if order == "asc" else -1]
 
 
-@pytest.mark.parametrize("registry", ["scheduled", "deferred", "started", "finished", "failed", "canceled"])
+@pytest.mark.parametrize(
+    "registry", ["scheduled", "deferred", "started", "finished", "failed", "canceled", "rate_limited"]
+)
 def test_an_empty_registry_has_no_jobs_and_emptying_it_deletes_none(get, post, stock, registry):
     stock.enqueue("tests.sample_tasks.echo", "a", job_id="queued")
 
@@ -333,6 +335,20 @@ def test_a_job_that_waits_for_a_slot_says_so_and_can_be_deleted(get, post, limit
 
     assert _status(redis, "one", "two", "zulu") == ["queued", "", "rate_limited"]
     assert redis.zrange("rq:rl:k:rate_limited", 0, -1) == [b"zulu"]
+
+
+def test_the_jobs_of_a_queue_that_wait_for_a_slot_are_listed_and_deleted(get, post, limited, redis, stock):
+    limited("one", "two", "zulu")
+    other = Queue("other", connection=redis, serializer=JSONSerializer)
+    other.enqueue("tests.sample_tasks.echo", job_id="there", rate_limit=RateLimit("k", 1))
+
+    listed = [get(f"/0/data/jobs/default/rate_limited/1/asc/{page}.json").json for page in (1, 2, 3)]
+
+    assert [[job["id"] for job in page["jobs"]] for page in listed] == [["two"], ["zulu"], []]
+    assert listed[0]["pagination"]["num_pages"] == 2
+    assert ">rate_limited</option>" in get("/0/view/jobs/default/rate_limited/8/asc/1").text
+    assert post("/queue/default/rate_limited/empty").status == 200
+    assert _status(redis, "one", "two", "zulu", "there") == ["queued", "", "", "rate_limited"]
 
 
 @pytest.mark.parametrize("path", ["/job/one/delete", "/queue/default/queued/empty"])
