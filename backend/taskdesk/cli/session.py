@@ -9,14 +9,12 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import click
-from redis import Redis
 
 from taskdesk.cli.terminal import say
 from taskdesk.jobs.desk import Desk
 from taskdesk.service import clock
 from taskdesk.service.audit import write_audit
 from taskdesk.service.embedded import find_redis_url
-from taskdesk.service.errors import SettingsError
 from taskdesk.service.logs import formatter_for
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.settings import SharedSettings, load
@@ -36,7 +34,7 @@ class Session:
     @cached_property
     def desk(self) -> Desk:
         """Raises SettingsError, RedisError."""
-        redis = self._connect()
+        redis = connect_with_timeout(self.redis_url, REDIS_TIMEOUT_SECONDS)
         clock.sync(redis)
         return Desk(self.settings, redis)
 
@@ -62,12 +60,6 @@ class Session:
             write_audit(f"cli:{os.getuid()}", what, subject)
         handler.close()
         log.handlers, log.propagate = [], True
-
-    def _connect(self) -> Redis:
-        try:
-            return connect_with_timeout(self.redis_url, REDIS_TIMEOUT_SECONDS)
-        except ValueError as error:
-            raise SettingsError([f"REDIS_URL: {error}"]) from None
 
 
 pass_session = click.make_pass_decorator(Session, ensure=True)

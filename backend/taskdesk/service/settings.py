@@ -21,6 +21,7 @@ from pydantic_settings import (
     SecretsSettingsSource,
     SettingsConfigDict,
 )
+from redis.connection import parse_url
 
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.key_prefix import RQ_KEY_PREFIX
@@ -96,6 +97,15 @@ class SharedSettings(BaseSettings):
         "log of the command line. Empty: programs log to stdout, and the command line writes no audit log.",
     )
 
+    @field_validator("redis_url")
+    @classmethod
+    def _is_an_address(cls, value: SecretStr) -> SecretStr:
+        try:
+            parse_url(value.get_secret_value())
+        except ValueError:  # its text may have a part of the password
+            raise ValueError("it has to look like redis://:PASSWORD@HOST:6379/0, rediss://… or unix://…") from None
+        return value
+
     @field_validator("rq_key_prefix")
     @classmethod
     def _is_the_one_that_rq_has_read(cls, value: str) -> str:
@@ -130,10 +140,10 @@ def load(settings_class: type[Settings], **overrides: Any) -> Settings:
 
 
 def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
-    name = ".".join(map(str, error["loc"]))
-    field = settings_class.model_fields.get(name)
-    is_secret = field is not None and field.annotation is SecretStr
-    return f"{name.upper()}: {error['msg']}" + ("" if is_secret else f" (it is {error['input']!r})")
+    name = str(error["loc"][0])
+    is_secret = settings_class.model_fields[name].annotation is SecretStr
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{name.upper()}: {message}" + ("" if is_secret else f" (it is {error['input']!r})")
 
 
 def load_settings_or_exit(settings_class: type[Settings]) -> Settings:

@@ -77,4 +77,4 @@ def test_a_prefix_that_only_a_file_names_is_refused_with_the_remedy(tmp_path):
     )
 
     assert done.returncode == 2
-    assert "RQ_KEY_PREFIX: Value error, set it in the environment of every process, where it is 'rq' now" in done.stderr
+    assert "RQ_KEY_PREFIX: set it in the environment of every process, where it is 'rq' now" in done.stderr

@@ -78,10 +78,20 @@ def test_an_unreadable_settings_file_is_reported_in_a_sentence(tmp_path, monkeyp
         load(WorkerSettings)
 
 
-def test_a_wrong_redis_url_is_not_shown(monkeypatch):
+def test_the_redis_url_is_not_shown(monkeypatch):
     monkeypatch.setenv("REDIS_URL", "redis://:secret-word@host/0")
 
     assert "secret-word" not in repr(load(WorkerSettings))
+
+
+@pytest.mark.parametrize("url", ["localhost:6379", "redis://:s3cret/word@host/0"])
+def test_a_redis_url_that_is_no_address_is_refused_and_not_shown(monkeypatch, url):
+    monkeypatch.setenv("REDIS_URL", url)
+
+    with pytest.raises(SettingsError, match="REDIS_URL: it has to look like redis://") as raised:
+        load(WorkerSettings)
+
+    assert "s3cret" not in str(raised.value)
 
 
 def test_a_wrong_secret_is_not_shown(monkeypatch, tmp_path):
