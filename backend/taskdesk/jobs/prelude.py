@@ -73,6 +73,10 @@ CONSTANTS: dict[str, Any] = {
     "STATUS_OF": BY_RQ_WORD,
     "NOT_BEGUN": {word: status for word, status in BY_RQ_WORD.items() if status in NOT_BEGUN},
     "FINAL_REGISTRY": FINAL_REGISTRY,
+    "JOB_AND_EXECUTION": "^(.*):([^:]*)$",  # pattern of "<job>:<execution>"; the id of a job may have a colon
+    "MAX_RESULTS": 10,  # in RQ's stream of results, as RQ has it
+    "RESULT_SUCCESSFUL": 1,  # RQ's types of results
+    "RESULT_FAILED": 2,
     "NAMELESS": NAMELESS,
     "LEASE_SECONDS": LEASE_SECONDS,
     "EVENTS_TTL_SECONDS": EVENTS_TTL_SECONDS,

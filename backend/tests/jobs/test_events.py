@@ -1,4 +1,4 @@
-"""What happens to a job while somebody watches."""
+"""The events of a job that somebody watches."""
 
 from __future__ import annotations
 

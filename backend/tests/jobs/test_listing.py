@@ -55,7 +55,7 @@ def test_jobs_are_found_by_status_as_they_move(submit, ids, run_worker, jobs):
     assert ids(status="running") == ids(status="scheduled") == []
 
 
-def test_a_job_that_waits_for_its_next_try_is_found_as_scheduled_and_its_number_stays(
+def test_a_job_that_waits_for_its_next_attempt_is_found_as_scheduled_and_its_number_stays(
     submit, ids, run_worker, tmp_path
 ):
     first = submit("fails_once", path=str(tmp_path / "seen"))
@@ -134,7 +134,7 @@ def test_a_cursor_that_is_none_of_this_list_is_refused(jobs, cursor):
 
 @pytest.fixture
 def queue_again(redis):
-    """What a worker does with a job of which a try has failed: lua/index.lua gives it a new number there."""
+    """Queue a job again, as a worker does after a failed attempt: lua/index.lua gives it a new number there."""
 
     def queue_again(job_id):
         redis.zadd(index_key("default", "queued"), {job_id: redis.incr("taskdesk:sequence")})
@@ -157,12 +157,12 @@ def test_a_list_goes_on_in_the_index_that_it_began_with(submit, jobs, queue_agai
 
 
 @pytest.mark.parametrize("matching", [{"status": "queued"}, {"queue": "default"}])
-def test_a_job_that_was_queued_again_and_put_back_is_not_repeated(submit, jobs, redis, queue_again, matching):
+def test_a_job_that_was_queued_again_and_then_requeued_is_not_repeated(submit, jobs, redis, queue_again, matching):
     ours = [submit() for _ in range(6)]
     again = ours[1]
     queue_again(again)
     page, cursor = jobs.page(2, None, Filter(**matching))
-    redis.zadd(index_key("default", "queued"), {again: redis.zscore(JOBS, again)})  # put back: under its own number
+    redis.zadd(index_key("default", "queued"), {again: redis.zscore(JOBS, again)})  # requeued: under its own number
     found = [job.id for job in page]
 
     while cursor:

@@ -1,4 +1,4 @@
-"""What the runs of a task took, on both ends of the wire."""
+"""The statistics of tasks: workers write them, the web reads them."""
 
 from __future__ import annotations
 

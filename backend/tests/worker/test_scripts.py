@@ -74,7 +74,7 @@ def test_an_end_of_a_canceled_job_changes_nothing(cycle, echo, redis):
     assert not redis.exists(f"rq:results:{job[0]}", "rq:finished:default")
 
 
-def test_who_was_put_back_and_runs_again_can_not_be_ended_by_the_first_run(cycle, release, echo, jobs):
+def test_a_job_that_was_requeued_and_runs_again_is_not_ended_by_its_first_execution(cycle, release, echo, jobs):
     echo()
     _, first = cycle("e1")
     release("requeued", *first)
@@ -106,7 +106,7 @@ def test_what_was_prefetched_is_given_to_the_next_child(cycle, release, echo):
     assert cycle("e9") == (1, prefetched)
 
 
-def test_what_is_prefetched_is_put_back_to_the_head(cycle, release, echo, redis):
+def test_what_is_prefetched_is_requeued_at_the_head(cycle, release, echo, redis):
     ids = [echo().encode() for _ in range(3)]
     _, running = cycle("e1")
     cycle("e2", begins=running)

@@ -98,7 +98,7 @@ def test_an_execution_that_ends_in_this_way_frees_its_slot(redis, enqueue, begin
     assert slots(redis) == ["two"]
 
 
-def test_a_job_that_is_put_back_or_tried_at_once_keeps_its_slot(redis, enqueue, begin, status):
+def test_a_job_that_is_requeued_or_tried_at_once_keeps_its_slot(redis, enqueue, begin, status):
     enqueue("one", retry=Retry(max=1))
     enqueue("two")
     for execution, how in (("e1", "requeued"), ("e2", "failed")):

@@ -1,4 +1,4 @@
--- Put jobs back on a queue, or in RQ's registry of scheduled jobs.
+-- Queue jobs again, or schedule them.
 --- @include index
 
 -- Queue a job again, as RQ's Queue._enqueue_job does. `push`: LPUSH for the head of the queue, RPUSH for its end.

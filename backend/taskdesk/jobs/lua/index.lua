@@ -24,7 +24,7 @@ local function foreign_entry(id, field)
   return state.wanted .. ' ' .. state.since .. ' ' .. id
 end
 
--- Index a job under the status that it has now. `at_end`: it was put at the end of its queue again.
+-- Index a job under the status that it has now. `at_end`: it is at the end of its queue again.
 local function reindex(id, at_end)
   local job = redis.call('HMGET', job_key(id), 'origin', 'status', NUMBER, FOREIGN)
   local queue, rq_status, number, foreign = job[1], job[2], job[3], job[4]

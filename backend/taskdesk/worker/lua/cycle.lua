@@ -33,11 +33,11 @@ if finished then
     redis.call('HSET', key, 'status', RQ_FINISHED, 'ended_at', now_text, 'last_heartbeat', now_text, RESULT_KINDS, kinds)
     local results = RESULTS_KEY .. finished
     if result == '' then
-      redis.call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', 1, 'worker_name', worker_name,
+      redis.call('XADD', results, 'MAXLEN', '~', MAX_RESULTS, '*', 'type', RESULT_SUCCESSFUL, 'worker_name', worker_name,
         'execution_id', finished_execution, 'execution_started_at', began_at, 'execution_ended_at', ended_at)
     else
-      redis.call('XADD', results, 'MAXLEN', '~', 10, '*', 'type', 1, 'worker_name', worker_name, 'return_value', result,
-        'execution_id', finished_execution, 'execution_started_at', began_at, 'execution_ended_at', ended_at)
+      redis.call('XADD', results, 'MAXLEN', '~', MAX_RESULTS, '*', 'type', RESULT_SUCCESSFUL, 'worker_name', worker_name,
+        'return_value', result, 'execution_id', finished_execution, 'execution_started_at', began_at, 'execution_ended_at', ended_at)
     end
     if ttl > 0 then -- lifetime.lua without the keys of dependents and dependencies, which this job does not have
       redis.call('EXPIRE', results, ttl)
@@ -108,7 +108,7 @@ local function held(id, execution)
   end
 end
 
-local again = held(current_job, current_execution) or (prefetched and held(string.match(prefetched, '^(.*):([^:]*)$')))
+local again = held(current_job, current_execution) or (prefetched and held(string.match(prefetched, JOB_AND_EXECUTION)))
 if again then return again end
 
 -- A job that has run is ended although Redis is full, but none begins: its result would be more than Redis may have.

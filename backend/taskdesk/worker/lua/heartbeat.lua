@@ -30,14 +30,15 @@ end
 
 -- Keep RQ's records of the execution, which RQ's tools show.
 local function show_execution()
+  local index_seconds = lease + 60 -- as RQ, which lets the indexes of an execution outlive it
   redis.call('HSET', worker, SHOWN, execution)
   local key = execution_key(id, execution)
   redis.call('HSET', key, 'id', execution, 'job_id', id, 'created_at', began, 'last_heartbeat', clock, 'worker_name', worker_name)
   redis.call('EXPIRE', key, lease)
-  redis.call('ZADD', executions_key(id), math.floor(clock) + lease + 60, execution)
-  redis.call('EXPIRE', executions_key(id), lease + 60)
+  redis.call('ZADD', executions_key(id), math.floor(clock) + index_seconds, execution)
+  redis.call('EXPIRE', executions_key(id), index_seconds)
   redis.call('SADD', worker_executions_key(worker_name), id .. ':' .. execution)
-  redis.call('EXPIRE', worker_executions_key(worker_name), lease + 60)
+  redis.call('EXPIRE', worker_executions_key(worker_name), index_seconds)
 end
 
 -- Return ORDER_DROP if the job was canceled, deleted, or given to another worker.

@@ -34,7 +34,7 @@ else
   local record = redis.call('HMGET', worker_key(worker_name), 'current_job', EXECUTION, PREFETCHED)
   local current_job, current_execution, prefetched = record[1], record[2], record[3]
   if prefetched and (job_execution == '' or job_execution == current_execution) then
-    end_one(string.match(prefetched, '^(.*):([^:]*)$'))
+    end_one(string.match(prefetched, JOB_AND_EXECUTION))
   end
   if job_execution == '' and current_job and current_execution then end_one(current_job, current_execution) end
 end

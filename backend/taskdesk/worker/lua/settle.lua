@@ -3,7 +3,7 @@
 
 -- Add a result to RQ's stream. Empty values are left out.
 local function add_failure(ending)
-  local fields = {'type', 2, 'worker_name', ending.worker}
+  local fields = {'type', RESULT_FAILED, 'worker_name', ending.worker}
   local function add(field, text)
     if text and text ~= '' then
       fields[#fields + 1] = field
@@ -14,7 +14,7 @@ local function add_failure(ending)
   add('execution_id', ending.execution)
   add('execution_started_at', ending.began)
   add('execution_ended_at', ending.ended)
-  redis.call('XADD', results_key(ending.id), 'MAXLEN', '~', 10, '*', unpack(fields))
+  redis.call('XADD', results_key(ending.id), 'MAXLEN', '~', MAX_RESULTS, '*', unpack(fields))
 end
 
 local function count_for_worker(worker, seconds)

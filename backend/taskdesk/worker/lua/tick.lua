@@ -86,7 +86,7 @@ local function take_over(worker)
   local key = worker_key(worker)
   local record = redis.call('HMGET', key, 'current_job', EXECUTION, 'queues', PREFETCHED)
   local current_job, execution, its_queues, prefetched = record[1], record[2], record[3], record[4]
-  if prefetched then lose(worker, HOW_REQUEUED, string.match(prefetched, '^(.*):([^:]*)$')) end
+  if prefetched then lose(worker, HOW_REQUEUED, string.match(prefetched, JOB_AND_EXECUTION)) end
   if current_job and execution then lose(worker, HOW_LOST, current_job, execution) end
   redis.call('ZREM', WORKERS, worker)
   redis.call('SREM', RQ_WORKERS, key)
@@ -98,7 +98,7 @@ end
 local function take_abandoned(queue)
   local wip = registry_key(WIP, queue)
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', wip, '-inf', clock, 'LIMIT', 0, MAX_JOBS)) do
-    local id, execution = string.match(member, '^(.*):([^:]*)$')
+    local id, execution = string.match(member, JOB_AND_EXECUTION)
     if not id or redis.call('EXISTS', job_key(id)) == 0 then
       redis.call('ZREM', wip, member)
     else

@@ -77,7 +77,7 @@ class TaskWorker(BaseWorker):
             connection=redis,
             serializer=JSONSerializer,
             default_result_ttl=settings.result_ttl,
-            worker_ttl=RECORD_TTL_SECONDS - 60,
+            worker_ttl=RECORD_TTL_SECONDS - 60,  # RQ adds 60
             log_job_description=False,
             prepare_for_work=False,  # it asks Redis, which may be away: `_begin` does it
         )

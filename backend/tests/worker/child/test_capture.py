@@ -1,4 +1,4 @@
-"""What a task prints, in the worker's own output."""
+"""The output of a task in the worker's own output."""
 
 from __future__ import annotations
 

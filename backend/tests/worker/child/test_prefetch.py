@@ -92,11 +92,11 @@ def test_nothing_begins_that_was_given_back_while_redis_was_away(worker, submit,
     """Another takes it by then, in a real fault."""
     first, second = submit(2)
 
-    def is_put_back(worker, job):
+    def is_requeued(worker, job):
         RELEASE(redis, worker.name, now_text(), "requeued", "", job.execution, *[""] * 5)
         fate.arm(0, CUT_BEFORE)
 
-    worker.run([(is_put_back, True), (nothing, True), (nothing, True)], pace=SHORT)
+    worker.run([(is_requeued, True), (nothing, True), (nothing, True)], pace=SHORT)
 
     assert worker.begun == [first, second]
 

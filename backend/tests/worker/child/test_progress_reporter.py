@@ -1,4 +1,4 @@
-"""What a job says is live, whatever went wrong before."""
+"""Progress and output are live, whatever went wrong before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conftest import wait_until
 
 
 class _Short(OutputBuffer):
-    """Of memory, once."""
+    """Has no memory for the first call of `send`."""
 
     is_short = True
 

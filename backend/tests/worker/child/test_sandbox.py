@@ -1,4 +1,4 @@
-"""What a job changes in its process is undone before the next one."""
+"""Changes of a job to its process are undone before the next job."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from taskdesk.jobs.joblog import read_log
 from taskdesk.worker.child.sandbox import Sandbox
 
 
-def test_what_a_job_changes_in_its_process_is_put_back(run, jobs, redis):
+def test_what_a_job_changes_in_its_process_is_undone(run, jobs, redis):
     messy, job = run(("makes_a_mess", {}), ("lives_on", {}))
 
     assert (messy.status, jobs.result(job)) == ("succeeded", f"True {os.getcwd()}")

@@ -1,4 +1,4 @@
-"""What a job printed before its process died."""
+"""The output of a job whose process has died."""
 
 from __future__ import annotations
 
