@@ -1,6 +1,7 @@
 -- Remove jobs and all that belongs to them but their files. A running job is left alone.
 --- @include even_when_full, index, bytes, queue, lifetime, slots
--- ARGV: 1 now (as RQ writes it), 2… ids. Answer: for each job the status that RQ had; "started" for a running one, empty for an unknown one.
+-- ARGV: 1 now (as RQ writes it), 2… ids.
+-- Answer: for each job the status that RQ had; "started" for a running one, empty for an unknown one.
 local now_text, ids = ARGV[1], {unpack(ARGV, 2)}
 
 local answer, limits = {}, {}

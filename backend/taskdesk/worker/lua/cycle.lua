@@ -6,8 +6,8 @@
 --       5 id and 6 execution of a prefetched job that begins now, empty if there is none: then the next job is
 --       prefetched; of the job that has succeeded: 7 id, 8 execution, 9 queue, 10 result (base64 of JSON), 11 seconds to
 --       keep it, 12 kinds of its parts, 13 began, 14 ended (Unix).
--- Answer: {Previous, Next (worker/answers.py), …}. After NEXT_JOB follow id, execution, queue and fields, after NEXT_PAUSED
---       the queues that are paused. worker/child/reservation.py decodes it.
+-- Answer: {Previous, Next (worker/answers.py), …}. After NEXT_JOB follow id, execution, queue and fields; after
+--       NEXT_PAUSED, the queues that are paused. worker/child/reservation.py decodes it.
 local worker_name, now_text, next_execution, lease, begins, begins_execution,
   finished, finished_execution, finished_queue, result, ttl, kinds, began_at, ended_at = unpack(ARGV)
 
@@ -37,7 +37,8 @@ if finished then
         'execution_id', finished_execution, 'execution_started_at', began_at, 'execution_ended_at', ended_at)
     else
       redis.call('XADD', results, 'MAXLEN', '~', MAX_RESULTS, '*', 'type', RESULT_SUCCESSFUL, 'worker_name', worker_name,
-        'return_value', result, 'execution_id', finished_execution, 'execution_started_at', began_at, 'execution_ended_at', ended_at)
+        'return_value', result, 'execution_id', finished_execution, 'execution_started_at', began_at,
+        'execution_ended_at', ended_at)
     end
     if ttl > 0 then -- lifetime.lua without the keys of dependents and dependencies, which this job does not have
       redis.call('EXPIRE', results, ttl)

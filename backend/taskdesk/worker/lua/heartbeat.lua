@@ -33,7 +33,8 @@ local function show_execution()
   local index_seconds = lease + 60 -- as RQ, which lets the indexes of an execution outlive it
   redis.call('HSET', worker, SHOWN, execution)
   local key = execution_key(id, execution)
-  redis.call('HSET', key, 'id', execution, 'job_id', id, 'created_at', began, 'last_heartbeat', clock, 'worker_name', worker_name)
+  redis.call('HSET', key, 'id', execution, 'job_id', id, 'created_at', began, 'last_heartbeat', clock,
+    'worker_name', worker_name)
   redis.call('EXPIRE', key, lease)
   redis.call('ZADD', executions_key(id), math.floor(clock) + index_seconds, execution)
   redis.call('EXPIRE', executions_key(id), index_seconds)

@@ -46,7 +46,7 @@ def ids(*jobs):
 
 
 def states_wherever_killed(step):
-    """Return what the supervisor reads if the child is killed at each instruction of the step, after the end of job a."""
+    """Return what the supervisor reads if the child is killed at each instruction of the step, after job a."""
     instructions, is_killed = 0, True
     while is_killed:
         activity = Activity(["default"])
