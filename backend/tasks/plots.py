@@ -11,7 +11,7 @@ from pydantic import Field
 from taskdesk import Picture, progress
 
 _STEPS = 8
-_PAUSE = 0.1  # seconds; long enough for the eye to see the bar move
+_STEP_SECONDS = 0.1  # long enough to see the bar move
 
 
 def render_plot(
@@ -22,7 +22,7 @@ def render_plot(
     The values are a random walk, the same one each time. The job reports its progress on the way.
     """
     for step in range(1, _STEPS + 1):
-        time.sleep(_PAUSE)
+        time.sleep(_STEP_SECONDS)
         progress(step / 10, 1, "collecting values")
     chance = random.Random(0)
     picture = _draw_line([*accumulate((chance.gauss(0, 1) for _ in range(days - 1)), initial=20.0)])

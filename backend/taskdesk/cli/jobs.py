@@ -8,7 +8,7 @@ from datetime import timedelta
 import click
 
 from taskdesk.cli.param_types import Duration
-from taskdesk.cli.program import exit_status_for
+from taskdesk.cli.program import error_exit_status
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import format_duration, format_time, json_flag, print_json, print_table, say
 from taskdesk.jobs.action import Action, ActionOutcome, act
@@ -22,13 +22,17 @@ from taskdesk.service import clock
 
 
 @click.command(name="list")
-@click.option("--status", type=click.Choice([status.value for status in Status]))
-@click.option("--task")
-@click.option("--queue")
-@click.option("--tag")
-@click.option("--owner", metavar="USER", help="Submitted by this user.")
-@click.option("--since", type=Duration(), metavar="DURATION", help="Submitted in the last 90s, 10m, 1h, 3d.")
-@click.option("--limit", type=click.IntRange(1, 1000), default=20, show_default=True)
+@click.option("--status", type=click.Choice([status.value for status in Status]), help="Only jobs with this status.")
+@click.option("--task", metavar="TASK", help="Only jobs of this task.")
+@click.option("--queue", metavar="Q", help="Only jobs of this queue.")
+@click.option("--tag", metavar="T", help="Only jobs with this tag.")
+@click.option("--owner", metavar="USER", help="Only jobs that this user submitted.")
+@click.option(
+    "--since", type=Duration(), metavar="DURATION", help="Only jobs submitted within this time: 90s, 10m, 1h, 3d."
+)
+@click.option(
+    "--limit", type=click.IntRange(1, 1000), default=20, show_default=True, help="Number of jobs to list at most."
+)
 @json_flag
 @pass_session
 def list_jobs(
@@ -93,7 +97,7 @@ def _act(session: Session, action: Action, ids: Sequence[str], as_json: bool) ->
     errors = [outcome.error for _, outcome in outcomes if outcome.error]
     for error in errors:
         say(str(error))
-    return max(map(exit_status_for, errors), default=0)
+    return max(map(error_exit_status, errors), default=0)
 
 
 def _help(action: Action) -> str:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta
 from typing import Any
 
 import click
 
-from taskdesk.jobs.parsing import read_moment
-
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+from taskdesk.jobs.parsing import read_duration, read_moment
 
 
 class Moment(click.ParamType[datetime]):
@@ -31,7 +28,7 @@ class Duration(click.ParamType[timedelta]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
-        found = re.fullmatch(r"([0-9]{1,5})([smhd])", value)
-        if not found:
-            self.fail("This has to be a number with s, m, h or d, such as 10m.", param, ctx)
-        return timedelta(**{_UNITS[found[2]]: int(found[1])})
+        try:
+            return read_duration(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)

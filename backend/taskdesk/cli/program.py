@@ -67,14 +67,14 @@ class Program(click.Group):
         except (AppError, RedisError, OSError) as error:
             for sentence in _sentences(error, session):
                 say(sentence)
-            ctx.exit(exit_status_for(error))
+            ctx.exit(error_exit_status(error))
 
 
-def exit_status_of(job: Job) -> ExitStatus:
+def job_exit_status(job: Job) -> ExitStatus:
     return ExitStatus.SUCCESS if job.status == "succeeded" else ExitStatus.FAILED
 
 
-def exit_status_for(error: Exception) -> ExitStatus:
+def error_exit_status(error: Exception) -> ExitStatus:
     if isinstance(error, RedisError):
         return ExitStatus.TRY_LATER
     if isinstance(error, AppError):

@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from taskdesk.cli.param_types import Duration, Moment
-from taskdesk.cli.program import exit_status_of
+from taskdesk.cli.program import job_exit_status
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import err, json_flag, print_json, say
 from taskdesk.cli.watch import follow
@@ -75,7 +75,7 @@ def submit(
         job = follow(desk, job.id, None if as_json else err)
     if as_json:
         print_json(job_object(desk, job, whole=wait))
-    ctx.exit(exit_status_of(job) if wait else 0)
+    ctx.exit(job_exit_status(job) if wait else 0)
 
 
 def _texts(arguments: Sequence[str]) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ from redis import Redis
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from taskdesk.cli.program import exit_status_of
+from taskdesk.cli.program import job_exit_status
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import err, format_duration, json_flag, out, print_json, printable
 from taskdesk.jobs.desk import Desk
@@ -35,7 +35,7 @@ def watch(ctx: click.Context, session: Session, job_id: str, as_json: bool) -> N
     job = follow(session.desk, job_id, None if as_json else out)
     if as_json:
         print_json(job_object(session.desk, job, whole=True))
-    ctx.exit(exit_status_of(job))
+    ctx.exit(job_exit_status(job))
 
 
 def follow(desk: Desk, job_id: str, console: Console | None) -> Job:

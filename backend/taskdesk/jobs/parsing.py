@@ -1,15 +1,23 @@
-"""Texts of a form or of a command line become JSON values, by the task's JSON Schema."""
+"""Read times and durations, and the texts of a form or a command line as JSON values of a task."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.schema_rules import plain_schema, sentence, value_type
 
 _NOT_GIVEN = object()
+_DURATION = re.compile(r"([0-9]{1,5})([smhd])")
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+}
 
 
 def read_moment(text: Any) -> datetime:
@@ -21,6 +29,14 @@ def read_moment(text: Any) -> datetime:
     if not moment or not moment.tzinfo:
         raise ValueError(sentence("format", "date-time"))
     return moment
+
+
+def read_duration(text: Any) -> timedelta:
+    """Read a duration such as 90s, 10m, 1h or 3d. Raises ValueError, with a sentence for the user."""
+    found = _DURATION.fullmatch(text) if isinstance(text, str) else None
+    if not found:
+        raise ValueError("This has to be a number with s, m, h or d, such as 10m.")
+    return int(found[1]) * _UNITS[found[2]]
 
 
 def read_texts(spec: TaskSpec, texts: Mapping[str, Sequence[str]]) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""`make run`: all programs in one terminal."""

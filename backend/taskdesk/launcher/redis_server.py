@@ -34,7 +34,7 @@ def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
         port, server = _free_port(), find_redis(folder)
         if dropped := mend_aof(server, folder):
             say(
-                f"its file ended amid a write, as after a crash: the last {dropped} bytes are dropped",
+                f"A crash had cut the append-only file in a transaction: its last {dropped} bytes were dropped.",
                 "redis",
                 33,
             )

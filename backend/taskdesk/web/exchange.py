@@ -1,4 +1,4 @@
-"""A request and what is known of its answer, as the rules see them: Flask's hooks make one, and the fast path does."""
+"""A request as the rules see it, with what they record about it. Flask's hooks and the fast path each make one."""
 
 from __future__ import annotations
 

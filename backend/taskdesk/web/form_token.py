@@ -8,13 +8,15 @@ import secrets
 from flask import request
 from markupsafe import Markup
 
-_FIELD = "-once"  # no parameter of a task can have this name
+_FIELD = "-form-token"  # no parameter of a task can have this name
 _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 def form_token_field() -> Markup:
     """Return the field for a form that submits a job. time.js makes a new token when the user comes back to it."""
-    return Markup('<input type="hidden" name="{}" value="{}" autocomplete="off">').format(_FIELD, secrets.token_hex(16))
+    return Markup('<input type="hidden" name="{}" value="{}" autocomplete="off" data-form-token>').format(
+        _FIELD, secrets.token_hex(16)
+    )
 
 
 def form_token() -> str:

@@ -36,7 +36,7 @@ def queue_object(queue: Queue) -> dict[str, Any]:
 
 
 def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
-    """The job as the API shows it; `whole`: with what a list leaves out, and its result's value if that is small."""
+    """Return the job as the API shows it; `whole`: with what a list leaves out, and the value of a small result."""
     shown = linked_job(desk(), job, request.script_root, whole=whole)
     if "result" in shown:
         result = shown["result"]

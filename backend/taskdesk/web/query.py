@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime, timedelta
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -12,7 +12,8 @@ from werkzeug.datastructures import MultiDict
 from taskdesk.jobs.arguments import check_tags
 from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
 from taskdesk.jobs.listing import Filter
-from taskdesk.jobs.parsing import read_moment
+from taskdesk.jobs.parsing import read_duration, read_moment
+from taskdesk.jobs.schema_rules import sentence
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.submit_options import SubmitOptions
 from taskdesk.service import clock
@@ -71,7 +72,7 @@ def _status(text: str) -> Status:
     try:
         return Status(text)
     except ValueError:
-        raise ValueError(f"This has to be one of: {', '.join(Status)}.") from None
+        raise ValueError(sentence("enum", [*Status])) from None
 
 
 def _text(text: str) -> str:
@@ -86,17 +87,13 @@ def _task(text: str) -> str:
 
 def _moment(text: Any) -> datetime:
     """Return a time, which may be given as how long ago it was. Raises ValueError."""
-    ago = _AGO.fullmatch(text) if isinstance(text, str) else None
-    if ago:
-        return clock.utc_now() - int(ago[1]) * _UNITS[ago[2]]
+    with suppress(ValueError):
+        return clock.utc_now() - read_duration(text)
     try:
         return read_moment(text)
     except ValueError as error:
-        raise ValueError(f"{error} Or say how long ago: 30m, 12h, 7d.") from None
+        raise ValueError(f"{error} Or say how long ago: 90s, 30m, 12h, 7d.") from None
 
-
-_AGO = re.compile(r"([0-9]{1,4})([mhd])")
-_UNITS = {"m": timedelta(minutes=1), "h": timedelta(hours=1), "d": timedelta(days=1)}
 
 FILTERS: dict[str, Callable[[Any], Any]] = {  # the pages show them in this order
     "status": _status,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any, Literal
 
 import pytest
 from pydantic import create_model
 
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.parsing import read_fields, read_texts
+from taskdesk.jobs.parsing import read_duration, read_fields, read_texts
 
 
 def spec(**parameters: Any) -> TaskSpec:
@@ -77,3 +77,16 @@ def test_an_empty_field_of_a_page_is_null_only_where_that_is_allowed(type, defau
 
 def test_an_unchecked_box_is_false():
     assert read_fields(spec(x=(bool, True)), {}) == {"x": False}
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("90s", 90), ("10m", 600), ("1h", 3600), ("3d", 259_200), ("99999d", 99_999 * 86_400)]
+)
+def test_a_duration_is_a_number_with_its_unit(text, seconds):
+    assert read_duration(text) == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "5 m", "1w", "1.5h", "\u0665m", "100000d", "5m\n", None, 5])
+def test_other_texts_are_no_durations(text):
+    with pytest.raises(ValueError, match="such as 10m"):
+        read_duration(text)

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from taskdesk.jobs.action import Action, act_on_one
 from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
+from taskdesk.jobs.schema_rules import sentence
 from taskdesk.web.access.roles import needs
 from taskdesk.web.api.tasks import accepted, idempotency_key
 from taskdesk.web.body_limits import JSON_BYTES, takes
@@ -60,7 +61,7 @@ def bulk() -> dict[str, Any]:
     unknown = sorted(body.keys() - _MEMBERS)[:MAX_ERRORS]
     errors = [FieldError(f"/{name}", "There is no such member.") for name in unknown]
     if not (isinstance(action, str) and action in ACTIONS):
-        errors.append(FieldError("/action", f"This has to be one of: {', '.join(ACTIONS)}."))
+        errors.append(FieldError("/action", sentence("enum", [*ACTIONS])))
     if type(expected) not in (int, float) or expected < 0 or expected % 1:  # 3.0 is a whole number, too
         errors.append(
             FieldError("/expected_count", "This has to be a whole number: how many jobs you expect to match.")

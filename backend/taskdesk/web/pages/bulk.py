@@ -12,6 +12,7 @@ from taskdesk.jobs.action import Action
 from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
 from taskdesk.jobs.job_id import is_job_id
+from taskdesk.jobs.schema_rules import sentence
 from taskdesk.service import clock
 from taskdesk.web.access.roles import needs
 from taskdesk.web.body_limits import JSON_BYTES, takes
@@ -35,7 +36,7 @@ def act_on_jobs() -> Response | str | tuple[str, int]:
     form = request.form
     action = ACTIONS.get(form.get("action", ""))
     if action is None:
-        raise InvalidArguments([FieldError("/action", f"This has to be one of: {', '.join(ACTIONS)}.")])
+        raise InvalidArguments([FieldError("/action", sentence("enum", [*ACTIONS]))])
     expected = _expected(form.get("expected_count"))
     try:
         ids, times = _matching(expected) if "all" in form else (_ticked(), {})

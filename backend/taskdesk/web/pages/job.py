@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
-from taskdesk.jobs.actions import ACTIONS, DELETE
+from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import JobNotFound, TaskNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
@@ -34,7 +34,8 @@ def show_job(job_id: str) -> str | tuple[str, int]:
     try:
         job = desk().jobs.get(job_id)
     except JobNotFound:
-        if request.args.get("done") != DELETE.name:
+        done = ACTIONS.get(request.args.get("done", ""))
+        if not (done and done.removes_job):
             raise
         return render_template("job/deleted.html"), 404
     return render_template("job.html", **_content(job), text_shown=TEXT_SHOWN, **_TOOLS)

@@ -31,19 +31,19 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def list_jobs() -> str | Response | tuple[str, int]:
-    """Show the jobs that match the query, in the words of the API. Redirect the words of the form to these."""
-    words = tidy(request.args)
-    if "q" in words:
-        return redirect(_sought(words))
-    if words != request.args.to_dict():
-        return redirect(list_url(words))
+    """Show the jobs that match the query. Redirect the parameters of the filter form to those of the API."""
+    parameters = tidy(request.args)
+    if "q" in parameters:
+        return redirect(_sought(parameters))
+    if parameters != request.args.to_dict():
+        return redirect(list_url(parameters))
     try:
         query = once_each(request.args)
         matching = job_filter(query, besides=(*PAGED, DONE_PARAMETER))
         jobs, following = desk().jobs.page(page_limit(query, ROWS), query.get("cursor"), matching)
     except InvalidArguments as error:
-        return _page(words, errors={one.pointer.lstrip("/"): one.detail for one in error.errors}), error.status
-    return _page(words, jobs, following)
+        return _page(parameters, errors={one.pointer.lstrip("/"): one.detail for one in error.errors}), error.status
+    return _page(parameters, jobs, following)
 
 
 @reads
@@ -55,16 +55,22 @@ def show_live() -> str:
     if "shown" in form:  # the first page
         new = desk().jobs.arrivals(set(form["shown"].split()[:MAX_PAGE]), form.get("cursor"), matching)
     moving = desk().jobs.load(form.get("moving", "").split()[:MAX_PAGE])
-    words = request.args.to_dict()
+    parameters = request.args.to_dict()
     return render_template(
-        "jobs_live.html", tabs=_tabs(words), new=new, jobs=moving, first_url=list_url(words), took=took, reason=reason
+        "jobs_live.html",
+        tabs=_tabs(parameters),
+        new=new,
+        jobs=moving,
+        first_url=list_url(parameters),
+        took=took,
+        reason=reason,
     )
 
 
-def _sought(words: dict[str, str]) -> str:
-    """Return where a search leads: to the jobs of a task, to the job with this id, or to the ids that start so."""
-    text = words["q"]
-    others = filters_of(words)
+def _sought(parameters: dict[str, str]) -> str:
+    """Return the address that a search leads to: the jobs of a task, the job with this id, or the ids that start so."""
+    text = parameters["q"]
+    others = filters_of(parameters)
     if text in desk().catalog.glance().tasks:
         return list_url({**others, "task": text})
     try:
@@ -77,30 +83,30 @@ def _sought(words: dict[str, str]) -> str:
 
 
 def _page(
-    words: dict[str, str],
+    parameters: dict[str, str],
     jobs: Sequence[Job] = (),
     following: str | None = None,
     errors: dict[str, str] | None = None,
 ) -> str:
-    filters = filters_of(words)
+    filters = filters_of(parameters)
     return render_template(
         "jobs.html",
-        words=words,
+        parameters=parameters,
         filters=filters,
         errors=errors or {},
         filter_names=FILTERS,
-        tabs=_tabs(words),
-        chips=chips(words),
+        tabs=_tabs(parameters),
+        chips=chips(parameters),
         jobs=jobs,
         took=took,
         reason=reason,
         following=following,
-        actions=_offered(words.get("status")),
-        done=done_in_words(words.get(DONE_PARAMETER, "")),
+        actions=_offered(parameters.get("status")),
+        done=done_in_words(parameters.get(DONE_PARAMETER, "")),
         range_in_words=range_in_words,
         as_local=as_local,
         **_choices(filters),
-        **_addresses(words, following),
+        **_addresses(parameters, following),
     )
 
 
@@ -118,13 +124,13 @@ def _choices(filters: Mapping[str, str]) -> dict[str, Collection[str]]:
     }
 
 
-def _addresses(words: Mapping[str, str], following: str | None) -> dict[str, str | None]:
-    here = {name: text for name, text in words.items() if name != DONE_PARAMETER}
+def _addresses(parameters: Mapping[str, str], following: str | None) -> dict[str, str | None]:
+    here = {name: text for name, text in parameters.items() if name != DONE_PARAMETER}
     return {
         "first_url": list_url({**here, "cursor": None}),
         "next_url": following and list_url({**here, "cursor": following}),
         "act_url": list_url(here),
-        "live_url": list_url(filters_of(words), "pages.show_live"),
+        "live_url": list_url(filters_of(parameters), "pages.show_live"),
     }
 
 
@@ -139,8 +145,8 @@ def reason(job: Job) -> str | None:
     return representations.reason(desk(), job)
 
 
-def _tabs(words: dict[str, str]) -> list[Tab]:
-    return tabs(words, desk().queues.read())
+def _tabs(parameters: dict[str, str]) -> list[Tab]:
+    return tabs(parameters, desk().queues.read())
 
 
 def _with(names: Iterable[str], chosen: str | None) -> list[str]:

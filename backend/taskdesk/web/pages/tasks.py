@@ -46,7 +46,7 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def show_task(name: str) -> str | tuple[str, int]:
-    """The form: `?from=<job id>` fills it with the input of a job, `?<parameter>=<value>` with a value."""
+    """Show the form: `?from=<job id>` fills it with the input of a job, `?<parameter>=<value>` with a value."""
     try:
         spec = desk().catalog.task(name)
     except TaskNotFound as error:
@@ -79,7 +79,7 @@ def run_task(name: str) -> Response | tuple[str, int]:
 @reads
 @takes(FORM_BYTES)
 def show_code_samples(name: str) -> dict[str, str]:
-    """The code samples for the form as it is filled in now. For a file the form sends its name."""
+    """Return the code samples for the form as it is filled in now. For a file the form sends its name."""
     spec = desk().catalog.known_task(name)
     prefill = Prefill()
     with suppress(RedisError):
@@ -88,7 +88,7 @@ def show_code_samples(name: str) -> dict[str, str]:
 
 
 def _page(spec: TaskSpec, prefill: Prefill, errors: Sequence[FieldError] = (), problem: str = "") -> str:
-    """The form. After a POST it holds what was typed, even while Redis is away."""
+    """Render the form. After a POST it holds what was typed, even while Redis is away."""
     by_field = _by_field(spec, errors)
     texts = _texts(spec, prefill)
     queues, shown = _figures(spec)
@@ -121,7 +121,7 @@ def _prefill(spec: TaskSpec) -> Prefill:
 
 
 def _reopen(prefill: Prefill, files: ExitStack) -> dict[str, UploadedFile]:
-    """The files of the earlier job that are used again, open until `files` closes.
+    """Return the files of the earlier job that are used again, open until `files` closes.
 
     Raises InvalidArguments if one is gone.
     """
@@ -146,7 +146,7 @@ _FILE_GONE = "The file of the earlier job is no longer kept: choose it again."
 
 
 def _texts(spec: TaskSpec, prefill: Prefill) -> Texts:
-    """The texts of the fields: what was typed; or the defaults, then the job's input, then the query's values."""
+    """Return the texts of the fields: what was typed; or defaults, then the job's input, then the query's values."""
     if request.method == "POST":
         given = dict(request.form.lists())
     else:
@@ -164,7 +164,7 @@ def _code_samples(spec: TaskSpec, prefill: Prefill, texts: Texts) -> dict[str, s
 
 
 def _file_names(spec: TaskSpec, prefill: Prefill) -> dict[str, str]:
-    """The names of the chosen files, and of those that are used again, by parameter."""
+    """Return the names of the chosen files, and of those that are used again, by parameter."""
     reused = {name: prefill.files[name].filename for name in prefill.reused}
     typed = {name: request.form.get(name) for name in spec.file_parameters}
     chosen = {name: file.filename for name, file in request.files.items()}
@@ -173,7 +173,7 @@ def _file_names(spec: TaskSpec, prefill: Prefill) -> dict[str, str]:
 
 
 def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
-    """A sentence for each wrong field. For a list it names the entry."""
+    """Return a sentence for each wrong field. For a list it names the entry."""
     found: dict[str, list[str]] = {}
     for error in errors:
         name, *inside = error.pointer.removeprefix("/").split("/")
@@ -190,7 +190,7 @@ def _queue_labels(spec: TaskSpec, queues: dict[str, Queue]) -> dict[str, str]:
 
 
 def _figures(spec: TaskSpec) -> tuple[dict[str, Queue], dict[str, Any]]:
-    """The queues, and the task with the durations of its jobs: nothing while Redis is away."""
+    """Return the queues, and the task with the durations of its jobs; both are empty while Redis is away."""
     with suppress(RedisError):
         [shown] = task_objects([spec])
         return {queue.name: queue for queue in desk().queues.read()}, shown

@@ -30,7 +30,7 @@ class Connection(io.RawIOBase):
         self.is_idle = False  # no byte of the next request has arrived
         self.has_expired = False
         self._credit = 0.0  # seconds that each byte adds to the deadline
-        self._sends = False
+        self._is_sending = False
 
     def readable(self) -> bool:
         return True
@@ -60,11 +60,11 @@ class Connection(io.RawIOBase):
     def send(self, data: bytes) -> None:
         """Send all of it. Raises OSError."""
         rest = memoryview(data)
-        self._sends = True
+        self._is_sending = True
         while rest:
             self.deadline = monotonic() + SEND_SECONDS
             rest = rest[self.socket.send(rest) :]
-        self._sends = False
+        self._is_sending = False
         self.deadline = _NEVER
 
     def linger(self) -> None:
@@ -85,7 +85,7 @@ class Connection(io.RawIOBase):
         """End the wait: a reader gets what has arrived and then the end of the stream, a sender gets an error."""
         self.has_expired, self.deadline = True, _NEVER
         with suppress(OSError):
-            if self._sends:  # the client reads nothing: drop what the kernel still holds for it
+            if self._is_sending:  # the client reads nothing: drop what the kernel still holds for it
                 self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
             # gevent's own shutdown would raise an error in the reader, even if bytes have arrived.
-            self.socket._sock.shutdown(socket.SHUT_RDWR if self._sends else socket.SHUT_RD)
+            self.socket._sock.shutdown(socket.SHUT_RDWR if self._is_sending else socket.SHUT_RD)

@@ -52,15 +52,15 @@ class Server(WSGIServer):
         handler = Handler(sock, address, self)
         # The system gives each file the lowest free number.
         is_full = len(self._served) >= MAX_CONNECTIONS or sock.fileno() > self._last_file
-        company = self._refused if is_full else self._served
-        company.add(handler)
+        handlers = self._refused if is_full else self._served
+        handlers.add(handler)
         try:
             if is_full:
                 handler.refuse(Refusal(503, "There are too many connections. Please try again shortly."))
             else:
                 handler.handle()
         finally:
-            company.discard(handler)
+            handlers.discard(handler)
 
     def stop(self, timeout: float | None = None) -> None:
         """Accept no more connections; give requests under way `timeout` seconds to finish."""

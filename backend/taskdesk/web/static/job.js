@@ -86,15 +86,15 @@ function follow() {
       heard = Date.now();
       handle(JSON.parse(event.data), event.lastEventId);
     });
-  on("state", (told) => {
-    if (told.status === status()) return;
+  on("state", (state) => {
+    if (state.status === status()) return;
     progress = null;
     refresh();
   });
-  on("progress", (told, id) => {
+  on("progress", (event, id) => {
     if (parseInt(id) < Date.parse(find("live")?.dataset.since)) return; // of the attempt before
-    progress = told;
-    if (find("live")) showProgress(told); // otherwise the page does not show yet that the job is running
+    progress = event;
+    if (find("live")) showProgress(event); // otherwise the page does not show yet that the job is running
   });
   on("log", log.add);
   on("heartbeat", ({ live }) => showStale((isStale = !live)));

@@ -46,10 +46,10 @@ export function setBusy(form, busy) {
   button.setAttribute("aria-busy", busy);
 }
 
-// Somebody who comes back to a form and sends it again wants another job: see form_token.py.
+// A form that is sent again after the user has come back to it submits another job: see form_token.py.
 addEventListener("pageshow", () => {
-  for (const key of document.querySelectorAll("input[name='-once']")) {
-    key.value = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  for (const token of document.querySelectorAll("[data-form-token]")) {
+    token.value = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 });
 

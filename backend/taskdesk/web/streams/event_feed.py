@@ -34,7 +34,7 @@ class Message:
 class Listener(Protocol):
     def wake(self) -> None: ...
 
-    def beat(self) -> None: ...
+    def send_heartbeat(self) -> None: ...
 
     def check(self) -> None: ...
 
@@ -49,7 +49,7 @@ class EventFeed:
         self.status = ""
         self.is_live = True  # the last read reached Redis
         self.over = False
-        self.last_words = b""  # the `end` message
+        self.end_message = b""  # the `end` message
         self.news = threading.Event()
         self.watchers: set[Listener] = set()
         self._redis = redis
@@ -76,17 +76,17 @@ class EventFeed:
             raise LookupError(number)
         start = number - self._first
         part = self._messages[start : start + BATCH_MESSAGES]
-        told = (message.text for n, message in enumerate(part, number) if n >= joined or not message.is_state)
-        return b"".join(told), number + len(part)
+        texts = (message.text for n, message in enumerate(part, number) if n >= joined or not message.is_state)
+        return b"".join(texts), number + len(part)
 
     def read(self) -> bool:
         """Read new events from Redis, and return True if there are any. Raises RedisError."""
         self._drop_oldest()
         before = self.end
-        known, events = news_of(self._redis, self.job_id, self._last_id)
-        if known is None:
-            return self._say_gone()
-        shown, self.status = self.status, status_of(*known)
+        state, events = news_of(self._redis, self.job_id, self._last_id)
+        if state is None:
+            return self._end_if_gone()
+        shown, self.status = self.status, status_of(*state)
         is_final = self.status in FINAL
         if self.status != shown and not is_final:
             self._add("state", {"status": self.status})
@@ -108,7 +108,7 @@ class EventFeed:
         """Return a heartbeat. It is not an event of the job, so it has no id."""
         return b'event: heartbeat\ndata: {"live": %s}\n\n' % (b"true" if self.is_live else b"false")
 
-    def _say_gone(self) -> bool:
+    def _end_if_gone(self) -> bool:
         try:
             self._jobs.get(self.job_id)
         except AppError as error:
@@ -120,7 +120,7 @@ class EventFeed:
         self._messages.append(Message(_order(self._last_id), text, type == "state"))
 
     def _end(self, data: dict[str, Any]) -> None:
-        self.last_words = format_message("end", data, self._last_id)
+        self.end_message = format_message("end", data, self._last_id)
         self.over = True
 
 

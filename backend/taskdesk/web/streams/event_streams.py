@@ -112,7 +112,7 @@ class EventStreams:
                 if has_news:
                     sent = _to_all(feed, lambda watcher: watcher.wake())
                 if feed.is_live != was_live or time.monotonic() - sent >= self._heartbeat:
-                    sent = _to_all(feed, lambda watcher: watcher.beat())
+                    sent = _to_all(feed, lambda watcher: watcher.send_heartbeat())
                 if time.monotonic() - checked >= self._heartbeat:
                     checked = _to_all(feed, lambda watcher: watcher.check())
         finally:

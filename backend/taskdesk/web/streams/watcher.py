@@ -27,7 +27,6 @@ class Watcher:
 
     __slots__ = (
         "_busy",
-        "_farewell",
         "_first",
         "_heartbeat",
         "_is_allowed",
@@ -35,6 +34,7 @@ class Watcher:
         "_leave",
         "_news",
         "_next",
+        "_refusal",
         "_socket",
         "client",
         "done",
@@ -58,7 +58,7 @@ class Watcher:
         self._joined = feed.end
         self._heartbeat = heartbeat
         self._is_allowed = is_allowed
-        self._farewell = b""
+        self._refusal = b""
         self._leave: Callable[[Watcher], None] | None = leave
         self._news: threading.Event | None = None
         self._socket: socket.socket | None = None
@@ -95,7 +95,7 @@ class Watcher:
         elif self._news:
             self._news.set()
 
-    def beat(self) -> None:
+    def send_heartbeat(self) -> None:
         """Send a heartbeat, or close if the client has gone."""
         if self._socket and not self._busy:
             if self._has_gone(self._socket):
@@ -106,7 +106,7 @@ class Watcher:
     def check(self) -> None:
         """End the stream with a message if its user is no longer allowed to watch."""
         if self._is_allowed and not self._is_allowed():
-            self._farewell = format_message("end", {"status": "refused", "detail": LOGGED_OUT}, "")
+            self._refusal = format_message("end", {"status": "refused", "detail": LOGGED_OUT}, "")
             self.wake()
 
     def close(self) -> None:
@@ -123,15 +123,15 @@ class Watcher:
         if self._first:
             first, self._first = self._first, b""
             return first
-        if self._farewell and not self.done:
+        if self._refusal and not self.done:
             self.done = True
-            return self._farewell
+            return self._refusal
         over = self.feed.over  # read before the messages: a feed that is over gets no more
         if text := self._take_messages():
             return text
         if over and not self.done:
             self.done = True
-            return self.feed.last_words
+            return self.feed.end_message
         return b""
 
     def _take_messages(self) -> bytes:

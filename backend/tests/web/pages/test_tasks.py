@@ -60,9 +60,9 @@ def sent_twice(client):
     """Send a form of a page twice, and then changed. Return the addresses that this leads to."""
 
     def send(page, address, change=None, **form):
-        key = value_of(client.get(page).text, "-once")
+        key = value_of(client.get(page).text, "-form-token")
         forms = [form, form, *([change] if change else [])]
-        return [client.post(address, data={"-once": key, **one}).location for one in forms]
+        return [client.post(address, data={"-form-token": key, **one}).location for one in forms]
 
     return send
 
@@ -78,9 +78,9 @@ def test_a_form_that_is_sent_twice_makes_one_job_and_a_changed_one_another(clien
 
 
 def test_a_file_that_is_sent_twice_makes_one_job(client):
-    key = value_of(client.get("/tasks/count_bytes").text, "-once")
+    key = value_of(client.get("/tasks/count_bytes").text, "-form-token")
 
-    first, again, other = (upload(client, **{"-once": each}).location for each in (key, key, ""))
+    first, again, other = (upload(client, **{"-form-token": each}).location for each in (key, key, ""))
 
     assert first == again != other
 
@@ -90,7 +90,7 @@ def test_a_form_that_is_shown_again_makes_another_job(client, sent_twice):
 
 
 def test_a_form_whose_job_was_deleted_makes_another(client):
-    form = {"-once": value_of(client.get("/tasks/echo").text, "-once"), "text": "a"}
+    form = {"-form-token": value_of(client.get("/tasks/echo").text, "-form-token"), "text": "a"}
     first = client.post("/tasks/echo", data=form).location
     client.delete("/api/v1" + first)
 

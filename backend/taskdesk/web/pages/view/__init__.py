@@ -1,1 +1,1 @@
-"""What the pages show, worked out without a request: pure helpers of pages and templates."""
+"""Helpers of pages and templates: each works out what a page shows from its arguments alone."""

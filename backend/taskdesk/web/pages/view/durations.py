@@ -16,22 +16,21 @@ def _on_one_line(words: Callable[[float], str]) -> Callable[[float], str]:
 
 @_on_one_line
 def duration(seconds: float) -> str:
-    """under 1 ms, 12 ms, 8.2 s, 45 s, 3 min 20 s, 2 h"""
+    """Return a duration in words: "under 1 ms", "12 ms", "8.2 s", "45 s", "3 min 20 s", "2 h"."""
     if seconds < 0.001:
         return "under 1 ms"
     if seconds < 0.1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:
-        return (
-            f"{round(seconds, 1)} s" if seconds < 10 else f"{seconds:.0f} s"
-        )  # a limit is "5 s", a measured time "5.0 s"
+        # A limit is the int 5 and shown as "5 s"; a measured time is the float 5.0 and shown as "5.0 s".
+        return f"{round(seconds, 1)} s" if seconds < 10 else f"{seconds:.0f} s"
     minutes, rest = divmod(int(seconds), 60)
     return _pair(minutes, "min", rest, "s") if minutes < 60 else _pair(minutes // 60, "h", minutes % 60, "min")
 
 
 @_on_one_line
 def about(seconds: float) -> str:
-    """A guess: 8 s, 4 min, 2 h 5 min"""
+    """Return an estimated duration in words: "8 s", "4 min", "2 h 5 min"."""
     if seconds < 60:
         return f"{max(round(seconds), 1)} s"
     minutes = round(seconds / 60)
@@ -39,7 +38,7 @@ def about(seconds: float) -> str:
 
 
 def usual(seconds: float) -> str:
-    """A usual duration: 12 ms, 8.2 s, 45 s, 4 min"""
+    """Return a usual duration in words: "12 ms", "8.2 s", "45 s", "4 min"."""
     return duration(seconds) if seconds < 10 else about(seconds)
 
 

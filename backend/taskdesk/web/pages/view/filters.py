@@ -1,15 +1,16 @@
-"""The filters of the list of jobs: its form becomes a query of the API, and this becomes chips and tabs."""
+"""The filters of the list of jobs: the form becomes a query of the API, and the query becomes chips and tabs."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
+from taskdesk.jobs.parsing import read_duration
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.schema_rules import with_zone
 from taskdesk.jobs.status import FINAL, Status
@@ -41,31 +42,32 @@ class Chip:
 def tidy(query: MultiDict[str, str]) -> dict[str, str]:
     """Return the query as links have it: without empty filters, and with times as the API reads them.
 
-    The form's own word is `range`: how long ago, or "custom" for `since` and `until`, which are in UTC without a zone.
+    The form has one parameter of its own, `range`: how long ago, or "custom" for `since` and `until`. Without a zone
+    these are in UTC.
     """
-    words = {name: text.strip() for name, text in query.items() if text.strip()}
-    chosen = words.pop("range", "")
+    parameters = {name: text.strip() for name, text in query.items() if text.strip()}
+    chosen = parameters.pop("range", "")
     if "range" in query and chosen != "custom":
-        words = {name: text for name, text in words.items() if name not in ("since", "until")}
-        words |= {"since": chosen} if chosen else {}
-    return {name: with_zone(text) if name in _TIMES else text for name, text in words.items()}
+        parameters = {name: text for name, text in parameters.items() if name not in _TIMES}
+        parameters |= {"since": chosen} if chosen else {}
+    return {name: with_zone(text) if name in _TIMES else text for name, text in parameters.items()}
 
 
-def filters_of(words: Mapping[str, str]) -> dict[str, str]:
-    return {name: words[name] for name in FILTERS if name in words}
+def filters_of(parameters: Mapping[str, str]) -> dict[str, str]:
+    return {name: parameters[name] for name in FILTERS if name in parameters}
 
 
-def list_url(words: Mapping[str, str | None], endpoint: str = "pages.list_jobs") -> str:
+def list_url(parameters: Mapping[str, str | None], endpoint: str = "pages.list_jobs") -> str:
     """Return the address of a list. `url_for` gets no names from a client, as some mean something to it."""
-    query = urlencode({name: text for name, text in words.items() if text})
+    query = urlencode({name: text for name, text in parameters.items() if text})
     return url_for(endpoint) + (f"?{query}" if query else "")
 
 
-def tabs(words: Mapping[str, str], queues: Sequence[Queue]) -> list[Tab]:
+def tabs(parameters: Mapping[str, str], queues: Sequence[Queue]) -> list[Tab]:
     """Return the tabs. They have counts only if no filter but a queue is set: others would cost too much."""
-    others = {name: text for name, text in filters_of(words).items() if name != "status"}
+    others = {name: text for name, text in filters_of(parameters).items() if name != "status"}
     counts = None if others.keys() - {"queue"} else _counts(queues, others.get("queue"))
-    current = words.get("status", "")
+    current = parameters.get("status", "")
     shown = [status for status in TABS if status != _RARE or current == _RARE or (counts or {}).get(_RARE)]
     return [
         Tab(status, counts[status] if counts else None, list_url({"status": status, **others}), status == current)
@@ -80,13 +82,13 @@ def _counts(queues: Sequence[Queue], name: str | None) -> dict[str, int]:
     return {"": sum(counts.values()), **counts}
 
 
-def chips(words: Mapping[str, str]) -> list[Chip]:
+def chips(parameters: Mapping[str, str]) -> list[Chip]:
     """Return a chip for each filter but the status, which the tabs show."""
-    found = filters_of(words)
+    found = filters_of(parameters)
     return [Chip(name, text, list_url({**found, name: None})) for name, text in found.items() if name != "status"]
 
 
-def in_words(words: Mapping[str, str], count: int) -> str:
+def in_words(filters: Mapping[str, str], count: int) -> str:
     """Return the number of jobs and their filters in words: "1,234 failed jobs of train_model"."""
     phrases = {
         "task": "of {}",
@@ -97,13 +99,16 @@ def in_words(words: Mapping[str, str], count: int) -> str:
         "since": "submitted {}",
         "until": "submitted before {}",
     }
-    values = {**words, "since": range_in_words(words.get("since", ""))}
-    told = [phrase.format(values[name]) for name, phrase in phrases.items() if name in words]
-    return " ".join([f"{count:,}", *filter(None, [words.get("status")]), "job" if count == 1 else "jobs", *told])
+    values = {**filters, "since": range_in_words(filters.get("since", ""))}
+    phrased = [phrase.format(values[name]) for name, phrase in phrases.items() if name in filters]
+    return " ".join([f"{count:,}", *filter(None, [filters.get("status")]), "job" if count == 1 else "jobs", *phrased])
 
 
 def range_in_words(since: str) -> str:
     """Return a query's `since` in words: "in the last hour", "since 2026-03-31T12:00:00Z"."""
     if since in RANGES:
         return f"in the {RANGES[since]}"
-    return f"in the last {since}" if re.fullmatch(r"\d+[mhd]", since) else f"since {since}"
+    with suppress(ValueError):
+        read_duration(since)
+        return f"in the last {since}"
+    return f"since {since}"

@@ -20,7 +20,7 @@ from taskdesk.web.query import submit_options
 
 
 def option_fields(texts: Texts, errors: Mapping[str, str], queues: Mapping[str, str]) -> list[FormField]:
-    """The fields for queue, start time and tags. `queues` has the label of each queue that can be chosen."""
+    """Return the fields for queue, start time and tags. `queues` has the label of each queue that can be chosen."""
 
     def field(name: str, label: str, control: str, **rest: Any) -> FormField:
         return FormField(name, label, control, texts.get(name, ()), error=errors.get(name, ""), **rest)
@@ -33,7 +33,7 @@ def option_fields(texts: Texts, errors: Mapping[str, str], queues: Mapping[str, 
 
 
 def queue_label(name: str, queue: Queue | None, workers_online: int) -> str:
-    """The name of a queue and its state, if `queue` is known: "default (3 waiting)"."""
+    """Return the name of a queue, with its state unless `queue` is None: "default (3 waiting)"."""
     if not queue:
         return name
     state = f"{queue.jobs['queued']:,} waiting" if workers_online else "no worker"
@@ -41,7 +41,7 @@ def queue_label(name: str, queue: Queue | None, workers_online: int) -> str:
 
 
 def option_query(spec: TaskSpec, texts: Texts) -> MultiDict[str, str]:
-    """The options as the query of a submit, without the defaults. A time without a zone is in UTC."""
+    """Return the options as the query of a submit, without the defaults. A time without a zone is in UTC."""
     queue, at, tags = ("".join(texts.get(name, [])).strip() for name in ("-queue", "-at", "-tag"))
     query = MultiDict([("tag", tag) for tag in tags.split()])
     if queue not in ("", spec.queue):
@@ -52,7 +52,10 @@ def option_query(spec: TaskSpec, texts: Texts) -> MultiDict[str, str]:
 
 
 def read_options(spec: TaskSpec, texts: Texts, queues: Sequence[str]) -> SubmitOptions:
-    """The options for `Desk.submit`. Raises InvalidArguments, whose pointers are `/-queue`, `/-at` and `/-tag`."""
+    """Return the options for `Desk.submit`.
+
+    Raises InvalidArguments, whose pointers are `/-queue`, `/-at` and `/-tag`.
+    """
     try:
         options = submit_options(option_query(spec, texts))
         check_submit_options(queues, options)

@@ -17,7 +17,7 @@ def notice(job: Job, done: str) -> str:
 
 
 def done_in_words(done: str) -> str:
-    """ "1,230 deleted, 4 running or gone already."; empty if nothing was done."""
+    """Return the outcomes in words: "1,230 deleted, 4 running or gone already."; empty if nothing was done."""
     name, _, outcomes = done.partition(".")
     action = ACTIONS.get(name)
     if action is None:
@@ -26,5 +26,5 @@ def done_in_words(done: str) -> str:
         return "No job was chosen."
     words = {effect.word: effect.many for effect in action.effects.values()}
     words |= {"refused": "refused for lack of room; try again later", "skipped": action.skipped}
-    told = [f"{int(count):,} {words[word]}" for word, count in _COUNTED.findall(outcomes) if word in words]
-    return f"{', '.join(told)}." if told else ""
+    counts = [f"{int(count):,} {words[word]}" for word, count in _COUNTED.findall(outcomes) if word in words]
+    return f"{', '.join(counts)}." if counts else ""

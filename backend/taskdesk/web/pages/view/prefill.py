@@ -27,7 +27,7 @@ class Prefill:
 
     @classmethod
     def of(cls, job: Job, spec: TaskSpec, reused: Sequence[str] | None, queues: Sequence[str]) -> Prefill:
-        """`reused` None: all files of the job. `queues` are the queues that a new job may wait in."""
+        """Return the prefill from a job: with all its files if `reused` is None. A new job may wait in `queues`."""
         if job.task != spec.name:
             return cls(problem=f"Job {job.id} is a job of {job.task}, not of this task.")
         if job.input is None:
@@ -36,13 +36,13 @@ class Prefill:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """The input of the job, without its files."""
+        """Return the input of the job, without its files."""
         given = (self.job and self.job.input) or {}
         return {name: value for name, value in given.items() if name not in self.files}
 
     @property
     def options(self) -> dict[str, list[str]]:
-        """Queue and tags of the job, as texts of the form. A queue that no longer exists is left out."""
+        """Return queue and tags of the job as texts of the form. A queue that no longer exists is left out."""
         if not self.job:
             return {}
         queue = {"-queue": [self.job.queue]} if self.job.queue in self.queues else {}
@@ -50,5 +50,5 @@ class Prefill:
 
     @cached_property
     def files(self) -> dict[str, Artifact]:
-        """The files that were uploaded with the job, by parameter."""
+        """Return the files that were uploaded with the job, by parameter."""
         return self.job.uploads if self.job else {}

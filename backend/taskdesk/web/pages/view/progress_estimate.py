@@ -27,7 +27,7 @@ class ProgressEstimate:
 
     @property
     def left(self) -> str:
-        """The time left in words: by the job's progress if it has reported any, else by the median; else empty."""
+        """Return the time left in words: by the progress that the job reported, else by the median; else empty."""
         if self.percent > 0:
             return about(self.elapsed * (100 - self.percent) / self.percent) if self.percent < 100 else ""
         return about(self.median - self.elapsed) if self.median and self.median > self.elapsed else ""
@@ -40,10 +40,10 @@ class ProgressEstimate:
 
 
 def progress_estimate(job: Job, typical: dict[str, Any] | None) -> ProgressEstimate | None:
-    """The estimate for a running job, None for any other. `typical` is `typical_seconds` of the API."""
+    """Return the estimate for a running job, None for any other. `typical` is `typical_seconds` of the API."""
     if job.status != "running" or not job.started_at:
         return None
     elapsed = max((clock.utc_now() - job.started_at).total_seconds(), 0)
-    known = typical or {"median": None, "p95": None, "runs": 0}
-    p95 = known["p95"] if known["runs"] >= P95_MIN_RUNS else None
-    return ProgressEstimate(elapsed, job.progress.percent if job.progress else 0, known["median"], p95)
+    durations = typical or {"median": None, "p95": None, "runs": 0}
+    p95 = durations["p95"] if durations["runs"] >= P95_MIN_RUNS else None
+    return ProgressEstimate(elapsed, job.progress.percent if job.progress else 0, durations["median"], p95)

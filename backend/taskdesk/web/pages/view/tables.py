@@ -39,8 +39,8 @@ def table_view(table: dict[str, Any]) -> TableView:
 
 
 def _is_numeric(values: list[Any]) -> bool:
-    known = [value for value in values if value is not None]
-    return bool(known) and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in known)
+    present = [value for value in values if value is not None]
+    return bool(present) and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in present)
 
 
 def as_csv(table: dict[str, Any]) -> str:
