@@ -17,7 +17,7 @@ from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.representations import queue_object, worker_object
 from taskdesk.jobs.workers import read_workers
 
-_COLUMNS = ("QUEUE", "WAITING", "OLDEST", "RUNNING", "SCHEDULED", "SUCCEEDED", "FAILED", "WORKERS")
+_COLUMNS = ("QUEUE", "QUEUED", "OLDEST", "RUNNING", "SCHEDULED", "WAITING", "SUCCEEDED", "FAILED", "WORKERS")
 
 
 @click.command()
@@ -113,6 +113,7 @@ def _row(queue: Queue, workers_online: int) -> tuple[Any, ...]:
         format_duration(queue.oldest_at),
         jobs["running"],
         jobs["scheduled"],
+        jobs["waiting"],
         jobs["succeeded"],
         jobs["failed"],
         workers_online or "none",

@@ -46,7 +46,7 @@ def test_a_paused_queue_holds_its_job_until_it_is_resumed(page, default):
     expect(default.get_by_text("paused", exact=True)).to_be_visible()
 
     job = page.request.post("/api/v1/tasks/simple_task/jobs", data={"task_arg": "a", "seconds": 0}).json()
-    eventually(page, lambda: figure(default, "Waiting").inner_text().split()[0] == "1")
+    eventually(page, lambda: figure(default, "Queued").inner_text().split()[0] == "1")
     page.goto(f"/jobs/{job['id']}")
     expect(page.locator("h1")).to_contain_text("queued")
 
@@ -55,7 +55,7 @@ def test_a_paused_queue_holds_its_job_until_it_is_resumed(page, default):
     default.get_by_role("button", name="Resume default").click()
     expect(default.get_by_text("paused", exact=True)).to_have_count(0)
     eventually(page, lambda: f"{succeeded + 1} succeeded" in default.inner_text())
-    assert figure(default, "Waiting").inner_text().split()[0] == "0"
+    assert figure(default, "Queued").inner_text().split()[0] == "0"
 
 
 def test_an_open_question_stays_while_the_page_updates(page, default):

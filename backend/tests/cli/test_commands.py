@@ -304,7 +304,7 @@ def test_queues_and_workers_are_shown(run, submitted):
     queues = {queue["name"]: queue for queue in json.loads(run("queues", "--json").stdout)["data"]}
 
     assert (queues["default"]["jobs"]["queued"], queues["default"]["workers_online"]) == (1, 0)
-    assert re.search(r"^default\t1\t\d+\.\d s\t0\t0\t0\t0\tnone$", run("queues").stdout, re.MULTILINE)
+    assert re.search(r"^default\t1\t\d+\.\d s\t0\t0\t0\t0\t0\tnone$", run("queues").stdout, re.MULTILINE)
     assert json.loads(run("workers", "--json").stdout) == {"data": []}
     assert run("queues", "--watch", "--json").exit_code == 2
 

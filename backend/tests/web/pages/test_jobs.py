@@ -160,7 +160,7 @@ def test_pages_lose_and_repeat_nothing(client, page, submit):
     [
         ("", "No jobs yet."),
         ("?status=failed&since=1d", "No failures in the last day."),
-        ("?status=queued", "No jobs are waiting."),
+        ("?status=queued", "No jobs are queued."),
         ("?status=running", "There are no running jobs."),
         ("?task=echo&status=failed", "No jobs match."),
     ],

@@ -9,7 +9,7 @@ import pytest
 from taskdesk.jobs.keys import ended_key
 
 
-def test_queues_count_waiting_running_and_ended_jobs_and_link_to_them(client, submit, run_worker, page):
+def test_queues_count_queued_running_and_ended_jobs_and_link_to_them(client, submit, run_worker, page):
     submit("echo", {"text": "a"})
     submit("raises", {})
     run_worker()
@@ -40,7 +40,7 @@ def test_a_queue_says_when_it_will_be_empty(page, online, submit, redis):
     assert "empty in about" not in page("/queues")
     redis.hset(ended_key("default"), f"{redis.time()[0] // 60} succeeded", 1)
 
-    assert re.search(r"Waiting 1 of 100,000, empty in about (1 min|\d+(\.\d)? s)", page("/queues"))
+    assert re.search(r"Queued 1 of 100,000, empty in about (1 min|\d+(\.\d)? s)", page("/queues"))
 
 
 def test_a_queue_is_paused_and_resumed_by_a_form(client, page, submit, run_worker, redis):

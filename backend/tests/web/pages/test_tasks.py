@@ -284,7 +284,7 @@ def test_the_page_shows_the_usual_duration_and_the_queue(client, run_worker):
 
     assert re.search(r"Usually takes</dt>\s*<dd>(under\s)?\d+\sms", page)
     assert "0 of 1 job<" in page
-    assert "1 waiting, 0 running" in page
+    assert "1 queued, 0 running" in page
     assert "paused" in page
 
 
