@@ -15,7 +15,7 @@ from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
 from taskdesk.jobs.schema import Schema
 from taskdesk.jobs.schema_rules import sentence
 
-MAX_TAGS = 10
+MAX_TAGS, MAX_TAG_CHARACTERS = 10, 64
 
 
 @dataclass
@@ -51,9 +51,9 @@ def check_many(spec: TaskSpec, inputs: Sequence[Any], at: str = "") -> None:
 
 def check_tags(tags: Sequence[str]) -> tuple[str, ...]:
     """Return the tags without repetitions. Raises InvalidArguments."""
-    wrong = [tag for tag in tags if not (1 <= len(tag) <= 64 and tag.isprintable() and " " not in tag)]
+    wrong = [tag for tag in tags if not (1 <= len(tag) <= MAX_TAG_CHARACTERS and tag.isprintable() and " " not in tag)]
     if wrong or len(tags) > MAX_TAGS:
-        detail = f"A job may have {MAX_TAGS} tags, each a word of up to 64 characters."
+        detail = f"A job may have {MAX_TAGS} tags, each a word of up to {MAX_TAG_CHARACTERS} characters."
         raise InvalidArguments([FieldError("/tag", detail)])
     return tuple(dict.fromkeys(tags))
 

@@ -14,8 +14,12 @@ from flask import Blueprint, Response, json, request
 
 from taskdesk.jobs.action import Action
 from taskdesk.jobs.actions import ACTIONS
+from taskdesk.jobs.arguments import MAX_TAG_CHARACTERS, MAX_TAGS
 from taskdesk.jobs.catalog import Announced, TaskSpec
 from taskdesk.jobs.schema_rules import is_file
+from taskdesk.jobs.status import Status
+from taskdesk.jobs.submission import MAX_BATCH
+from taskdesk.jobs.submit_options import MAX_DAYS_AHEAD
 from taskdesk.web.context import desk
 from taskdesk.web.links import action_address, status_of_effect
 
@@ -67,6 +71,7 @@ def static_document() -> dict[str, Any]:
         method, path = action_address(action, _JOB)
         description["paths"].setdefault(path, {})[method.lower()] = _action(action, parts)
     _name_actions(description)
+    _state_limits(description)
     return description
 
 
@@ -96,6 +101,17 @@ def _name_actions(description: dict[str, Any]) -> None:
     outcomes["description"] = "Jobs by outcome. Refused: there was no room to retry the job; do it later"
     [manage] = [tag for tag in description["tags"] if tag["name"] == "manage"]
     manage["description"] = ", ".join(ACTIONS).capitalize()
+
+
+def _state_limits(description: dict[str, Any]) -> None:
+    """Write the statuses of a job, and the limits of a submit."""
+    parts = description["components"]
+    parts["schemas"]["Status"]["enum"] = list(Status)
+    at, tags = parts["parameters"]["at"], parts["parameters"]["tags"]["schema"]
+    at["description"] = at["description"].format(days=MAX_DAYS_AHEAD)
+    tags["maxItems"], tags["items"]["maxLength"] = MAX_TAGS, MAX_TAG_CHARACTERS
+    batch = description["paths"][_BATCH]["post"]["requestBody"]["content"]["application/json"]["schema"]
+    batch["properties"]["inputs"]["maxItems"] = MAX_BATCH
 
 
 def _paths(spec: TaskSpec, shared: dict[str, Any]) -> dict[str, Any]:
