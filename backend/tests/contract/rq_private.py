@@ -25,6 +25,7 @@ ENDS = "RQ's code ends a job that others wait for, that repeats, or that keeps n
 ADDS = "what is ours is added within RQ's transaction, or nobody could add it if its answer is lost"
 SAFE = "names and addresses in Redis are only data: nothing is imported or called"
 SHOWS = "rq-dashboard shows jobs of any serializer, and workers of RQ 2, of RQ 3 and of ours"
+LIMITED = "rq-dashboard shows the jobs that wait for a limit of RQ as if they stood in a registry"
 POPPED = "jobs that a stock worker has popped and not begun, by Redis's clock"
 
 PRIVATE = [
@@ -93,7 +94,9 @@ PRIVATE = [
     Name("rq.job.Job.get_call_string", "self", SHOWS),
     Name("rq.job.Job.to_dict", "self, include_meta=True, include_result=True", SHOWS),
     Name("rq.worker.BaseWorker.get_current_job", "self", SHOWS),
-    Name("rq.registry.BaseRegistry", "", "the type of any registry, which rq-dashboard lists page by page"),
+    Name("rq.registry.BaseRegistry", "self, name='default', …", LIMITED),
+    Name("rq.registry.BaseRegistry.get_job_count", "self, cleanup=True", LIMITED),
+    Name("rq.registry.BaseRegistry.get_job_ids", "self, start=0, end=-1, desc=False, cleanup=True", LIMITED),
     Name("rq.serializers.DefaultSerializer", "", SHOWS),
     Name("rq.serializers.PickleSerializer", "", SHOWS),
     Name("rq.serializers.JSONSerializer.loads", "s, *args, **kwargs", SHOWS),
