@@ -159,7 +159,7 @@ class CatalogReader:
         self._current = (time.monotonic(), announced)
         return announced
 
-    def glance(self) -> Announced:
+    def read_or_cached(self) -> Announced:
         """As `read`, but return the last reading while Redis is away."""
         try:
             return self.read()
@@ -175,12 +175,12 @@ class CatalogReader:
         except TaskNotFound:
             return self.read(max_age=0.2).task(name)
 
-    def known_task(self, name: str) -> TaskSpec:
+    def task_or_cached(self, name: str) -> TaskSpec:
         """As `task`, but use the last reading while Redis is away."""
         try:
             return self.task(name)
         except RedisError:
-            return self.glance().task(name)
+            return self.read_or_cached().task(name)
 
     @property
     def last_read(self) -> Announced:

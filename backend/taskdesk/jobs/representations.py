@@ -56,7 +56,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
         "status": job.status,
         "reason": reason(desk, job),
         "summary": job.summary,
-        "queue": {"name": job.queue, "workers_online": desk.catalog.glance().workers_online(job.queue)},
+        "queue": {"name": job.queue, "workers_online": desk.catalog.read_or_cached().workers_online(job.queue)},
         "progress": job.progress.as_dict() if job.progress else None,
         "attempt": job.attempt,
         "tags": list(job.tags),
@@ -89,7 +89,7 @@ def no_worker(queue: str) -> str:
 def reason(desk: Desk, job: Job) -> str | None:
     """Return why a job waits; None for a job that does not."""
     wait = job.wait
-    if wait and wait.reference and desk.catalog.glance().versions_online(wait.reference, job.queue):
+    if wait and wait.reference and desk.catalog.read_or_cached().versions_online(wait.reference, job.queue):
         return f"It waits for a worker that serves {wait.reference}."
     return wait.reason if wait else None
 
@@ -107,7 +107,7 @@ def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
         return {"traceback": desk.jobs.traceback(job.id)}
     if job.is_final:
         return {}
-    spec = desk.catalog.glance().tasks.get(job.task)
+    spec = desk.catalog.read_or_cached().tasks.get(job.task)
     [usual] = typical(desk.redis, spec.reference) if spec else [None]
     place = desk.jobs.place(job)
     shown = {"queue": {**queue, **vars(place)}} if place else {}

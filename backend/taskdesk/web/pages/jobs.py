@@ -71,7 +71,7 @@ def _sought(parameters: dict[str, str]) -> str:
     """Return the address that a search leads to: the jobs of a task, the job with this id, or the ids that start so."""
     text = parameters["q"]
     others = filters_of(parameters)
-    if text in desk().catalog.glance().tasks:
+    if text in desk().catalog.read_or_cached().tasks:
         return list_url({**others, "task": text})
     try:
         desk().jobs.get(text)
@@ -118,7 +118,7 @@ def _offered(status: str | None) -> list[Action]:
 def _choices(filters: Mapping[str, str]) -> dict[str, Collection[str]]:
     """Return the choices in the form of the filters."""
     return {
-        "tasks": _with(desk().catalog.glance().tasks, filters.get("task")),
+        "tasks": _with(desk().catalog.read_or_cached().tasks, filters.get("task")),
         "queues": _with(desk().settings.queues, filters.get("queue")),
         "ranges": RANGES,
     }

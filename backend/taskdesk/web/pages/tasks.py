@@ -57,7 +57,7 @@ def show_task(name: str) -> str | tuple[str, int]:
 @needs("user")
 @takes_files
 def run_task(name: str) -> Response | tuple[str, int]:
-    spec, prefill = desk().catalog.known_task(name), Prefill()
+    spec, prefill = desk().catalog.task_or_cached(name), Prefill()
     if not spec.file_parameters:
         request.max_content_length = FORM_BYTES
     try:
@@ -80,7 +80,7 @@ def run_task(name: str) -> Response | tuple[str, int]:
 @takes(FORM_BYTES)
 def show_code_samples(name: str) -> dict[str, str]:
     """Return the code samples for the form as it is filled in now. For a file the form sends its name."""
-    spec = desk().catalog.known_task(name)
+    spec = desk().catalog.task_or_cached(name)
     prefill = Prefill()
     with suppress(RedisError):
         prefill = _prefill(spec)
