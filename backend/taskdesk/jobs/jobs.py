@@ -30,6 +30,7 @@ from taskdesk.jobs.keys import (
     results_key,
 )
 from taskdesk.jobs.listing import Filter, Listing
+from taskdesk.jobs.results import MAX_DIGITS
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import CANCEL_JOBS, DELETE_JOBS, KEEP_JOBS, Script
 from taskdesk.jobs.status import BY_RQ_WORD, FINAL, Status
@@ -250,7 +251,7 @@ class Jobs:
     def results(self, job_ids: Iterable[str]) -> list[tuple[bool, Any]]:
         """Return for each job whether its result exists, and what the job returned."""
         return [
-            (payload is not None, json.loads(base64.b64decode(payload[b"return_value"])))
+            (payload is not None, _parsed(base64.b64decode(payload[b"return_value"])))
             if payload and b"return_value" in payload
             else (payload is not None, None)
             for payload in self._latest_results(job_ids)
@@ -267,3 +268,13 @@ class Jobs:
             for job_id in job_ids:
                 pipeline.xrevrange(results_key(job_id), count=1)
             return [entries[0][1] if entries else None for entries in pipeline.execute()]
+
+
+def _parsed(text: bytes) -> Any:
+    """Return the value. A whole number of more digits than Python reads, stored by another program, is its text."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except ValueError:
+        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= MAX_DIGITS else digits)

@@ -170,11 +170,15 @@ def worker_object(worker: Worker) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Part:
-    """A part of a result. `kind` is text, json, table or markdown; or picture or file, whose value names the file."""
+    """A part of a result. `kind` is text, json, table or markdown; or picture or file, whose value names the file.
+
+    `places`: JSON pointers to the files that stand inside the value.
+    """
 
     name: str
     kind: str
     value: Any
+    places: tuple[str, ...] = ()
 
     @property
     def title(self) -> str:
@@ -193,6 +197,12 @@ class Part:
     def file(self) -> Artifact | None:
         """The stored file; None for a part of another kind."""
         return artifact_of(self.value) if self.is_file else None
+
+    @property
+    def files(self) -> list[Artifact]:
+        """The stored files: the part itself, or those inside its value."""
+        found = [self.file, *(artifact_of(value_at(self.value, place)) for place in self.places)]
+        return [file for file in found if file]
 
     def as_dict(self) -> dict[str, Any]:
         """Return the JSON object of the part. A value over MAX_INLINE_BYTES is left out; its size stands instead."""
@@ -218,9 +228,24 @@ def has_parts(job: Job, value: Any) -> bool:
 
 
 def _part(name: str, kind: Any, value: Any) -> Part:
-    """Return the part. A value that is not of its kind, because the data in Redis are damaged, is shown as JSON."""
+    """Return the part. `kind`: its kind, or a list of it and the places of the files inside.
+
+    A value that is not of its kind, because the data in Redis are damaged, is shown as JSON.
+    """
+    kind, *places = kind if isinstance(kind, list) and kind else [kind]
     fits = isinstance(kind, str) and kind in _VALUES and _VALUES[kind](value)
-    return Part(name, kind if fits else "json", value)
+    return Part(name, kind if fits else "json", value, tuple(place for place in places if isinstance(place, str)))
+
+
+def value_at(value: Any, place: str) -> Any:
+    """Return the value at a JSON pointer; None if nothing is there."""
+    for key in place.split("/")[1:]:
+        key = key.replace("~1", "/").replace("~0", "~")
+        try:
+            value = value[int(key) if isinstance(value, list) else key]
+        except (KeyError, IndexError, ValueError, TypeError):
+            return None
+    return value
 
 
 def _is_text(value: Any) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 from taskdesk.jobs.artifacts import stored_name
 
 ANY_FILE = "application/octet-stream"
+MAX_DIGITS = 4300  # of a whole number in a result: what Python reads (sys.int_info.default_max_str_digits)
 
 _MEDIA_TYPE = re.compile(r"[\w!#$&^.+-]+/[\w!#$&^.+-]+( *;[ -~]*)?", re.ASCII)
 _SVG = re.compile(rb"\s*(<\?xml[^>]*>\s*)?(<!--.*?-->\s*)?(<!DOCTYPE svg[^>]*>\s*)?<svg[\s/>]", re.DOTALL)

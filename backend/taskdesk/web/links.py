@@ -11,6 +11,7 @@ from flask import request, url_for
 from taskdesk.jobs import representations
 from taskdesk.jobs.action import Action, Effect
 from taskdesk.jobs.actions import ACTIONS
+from taskdesk.jobs.artifacts import artifact_of
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
@@ -91,12 +92,21 @@ def result_parts(job: Job, value: Any) -> list[LinkedPart]:
     """As `taskdesk.jobs.representations.result_parts`."""
     parts = representations.result_parts(job, value)
     urls = [_artifact_url(job, part.value["artifact"]) if part.is_file else None for part in parts]
-    return [LinkedPart(part.name, part.kind, part.value, url) for part, url in zip(parts, urls, strict=True)]
+    return [
+        LinkedPart(part.name, part.kind, part.value, part.places, url) for part, url in zip(parts, urls, strict=True)
+    ]
 
 
 def plain_result(job: Job, value: Any) -> Any:
-    """Return the result as plain JSON, with links instead of files and pictures."""
+    """Return the result as plain JSON, with links instead of files and pictures.
+
+    The object of a file inside another value gets its link as `url`.
+    """
     parts = result_parts(job, value)
+    for part in parts:
+        for place in part.places:
+            if file := artifact_of(shown := representations.value_at(part.value, place)):
+                shown["url"] = _artifact_url(job, file.artifact)
     if representations.has_parts(job, value):
         return {part.name: part.url or part.value for part in parts}
     return parts[0].url or parts[0].value

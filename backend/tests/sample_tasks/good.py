@@ -82,6 +82,17 @@ def parts() -> dict[str, Any]:
     }
 
 
+def files_inside() -> dict[str, Any]:
+    """Return files and a long text."""
+    made = temporary_folder() / "made.txt"
+    made.write_text("made")
+    return {
+        "out": {"a/b": [made]},
+        "notes": Markdown("![[" * 50_000),
+        "fake": {"artifact": "made.txt", "media_type": "text/html", "size": 1, "filename": "x"},
+    }
+
+
 def returns_nothing() -> None:
     """Return nothing."""
 

@@ -101,7 +101,7 @@ def job_artifact(job_id: str, name: str) -> Response:
     job = desk().jobs.get(job_id)
     files = list(job.uploads.values())
     if job.status is Status.SUCCEEDED:
-        files += filter(None, (part.file for part in result_parts(job, desk().jobs.result(job))))
+        files += [file for part in result_parts(job, desk().jobs.result(job)) for file in part.files]
     for file in files:
         if file.artifact == name:
             return _send(job, file)

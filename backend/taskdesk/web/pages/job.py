@@ -14,7 +14,7 @@ from taskdesk.web.context import desk
 from taskdesk.web.links import job_object, result_parts
 from taskdesk.web.pages.view.downloads import downloads_of
 from taskdesk.web.pages.view.hints import hint_for
-from taskdesk.web.pages.view.markdown import to_html
+from taskdesk.web.pages.view.markdown import beginning, to_html
 from taskdesk.web.pages.view.outcomes import notice
 from taskdesk.web.pages.view.progress_estimate import progress_estimate
 from taskdesk.web.pages.view.tables import table_view
@@ -23,7 +23,10 @@ from taskdesk.web.pages.view.tree import json_text, tree
 
 LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
 TEXT_SHOWN = 100_000
-_TOOLS = {function.__name__: function for function in (downloads_of, json_text, hint_for, table_view, to_html, tree)}
+_TOOLS = {
+    function.__name__: function
+    for function in (beginning, downloads_of, json_text, hint_for, table_view, to_html, tree)
+}
 
 
 def add_routes(bp: Blueprint) -> None:

@@ -21,12 +21,11 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from taskdesk.jobs.artifacts import stored_name
 from taskdesk.jobs.errors import UnstorableResult
-from taskdesk.jobs.results import File, Markdown, Picture, Table, is_svg
+from taskdesk.jobs.results import MAX_DIGITS, File, Markdown, Picture, Table, is_svg
 from taskdesk.jobs.task import current_job
 from taskdesk.worker.child.library_values import is_missing, is_special, translated
 
 MAX_DEPTH = 200  # lists and objects in each other: parsers of other languages recurse, too
-MAX_DIGITS = 4300  # of a whole number: what Python reads (sys.int_info.default_max_str_digits)
 SCALARS = frozenset({str, int, float, bool, type(None)})
 
 _TOO_LARGE = 10**MAX_DIGITS
@@ -39,6 +38,7 @@ Where = tuple[str, ...]
 class PendingFile(NamedTuple):
     """A file to store. `stands`: the object that stands for it in the value, filled when it is stored."""
 
+    where: Where
     stored: str
     file: File
     stands: dict[str, Any]
@@ -65,8 +65,13 @@ def is_plain(value: Any) -> bool:
     return False
 
 
+def pointer(where: Where) -> str:
+    """Return the place as a JSON pointer (RFC 6901)."""
+    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in where)
+
+
 def refusal(where: Where, reason: str) -> UnstorableResult:
-    path = "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in where)
+    path = pointer(where)
     if len(path) > 200:
         path = f"{path[:200]}…"
     return UnstorableResult(f"The result at {path} {reason}" if path else f"The result {reason}")
@@ -88,14 +93,17 @@ class ResultPass:
         parts = {name: self._part((name,), value) for name, value in zip(names, returned.values(), strict=True)}
         return {name: part[0] for name, part in parts.items()}, {name: part[1] for name, part in parts.items()}
 
-    def _part(self, where: Where, value: Any) -> tuple[Any, str]:
+    def _part(self, where: Where, value: Any) -> tuple[Any, str | list[str]]:
+        """Return the value and its kind; with files inside, a list of the kind and of their places in the value."""
         if isinstance(value, Path):
             return self._file(where, _file_of(value)), "file"
         if isinstance(value, (bytes, bytearray, memoryview)):
             value = _recognized(_label(where), bytes(value))
         value = translated(value)
+        known = len(self.files)
         shown = self._json(where, value)
-        return shown, _kind(value)
+        inside = [pointer(file.where[len(where) :]) for file in self.files[known:] if file.where != where]
+        return shown, [_kind(value), *inside] if inside else _kind(value)
 
     def _json(self, where: Where, value: Any) -> Any:
         """Return the JSON value of any value, at any depth."""
@@ -178,7 +186,7 @@ class ResultPass:
             raise refusal(where, f"is the file {str(file.content)!r}, which {what}.")
         stored = stored_name(file.name, self._names)
         self._names.add(stored)
-        self.files.append(PendingFile(stored, file, {}))
+        self.files.append(PendingFile(where, stored, file, {}))
         return self.files[-1].stands
 
 

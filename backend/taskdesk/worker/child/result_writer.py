@@ -16,8 +16,8 @@ from pydantic_core import to_json
 
 from taskdesk.jobs.artifacts import Artifact, ArtifactStore
 from taskdesk.jobs.errors import UnstorableResult
-from taskdesk.jobs.results import ANY_FILE, File
-from taskdesk.worker.child.result_pass import MAX_DIGITS, PendingFile, ResultPass, find_fault, is_plain
+from taskdesk.jobs.results import ANY_FILE, MAX_DIGITS, File
+from taskdesk.worker.child.result_pass import PendingFile, ResultPass, find_fault, is_plain
 
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 _SMALL = 1 << 63

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import csv
 import io
 import json
@@ -10,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from taskdesk.jobs.keys import run_times_key
+from taskdesk.jobs.keys import results_key, run_times_key
 
 
 @pytest.fixture
@@ -221,3 +222,39 @@ def test_json_is_a_tree_that_can_be_folded(client, submit, run_worker, tmp_path)
 
     assert re.search(r'<summary><span class="key">deeper</span> <small>40 entries</small></summary>', page)
     assert ">JSON</h3>" in page
+
+
+def test_files_inside_a_value_can_be_downloaded(client, submit, run_worker):
+    path = submit("files_inside")
+    run_worker()
+
+    result = client.get(f"/api/v1{path}/result").json
+    [made] = result["out"]["a/b"]
+
+    assert made["url"] == f"/api/v1{path}/artifacts/made.txt"
+    with client.get(made["url"]) as downloaded:
+        assert downloaded.text == "made"
+    assert f'href="{made["url"]}" download>Download made.txt' in client.get(path).text
+    assert "url" not in result["fake"]  # it only looks like a file
+
+
+def test_a_page_renders_the_beginning_of_a_long_markdown(client, submit, text_of, run_worker):
+    path = submit("files_inside")
+    run_worker()
+
+    assert "The first 100,000 of 150,000 characters. The download has all." in text_of(path)
+    assert len(client.get(f"{path}/result.txt?part=notes").text) == 150_000
+
+
+def test_a_number_of_thousands_of_digits_that_another_program_stored_is_shown_as_text(
+    client, submit, text_of, run_worker, redis
+):
+    path = submit("echo", text="a")
+    run_worker()
+    results = results_key(path.rpartition("/")[2])
+    stored = base64.b64encode(b'{"a": [1, ' + b"9" * 5000 + b"]}")
+    redis.xadd(results, {"return_value": stored, "type": 1})
+
+    assert client.get(f"/api/v1{path}/result").json == {"a": [1, "9" * 5000]}
+    assert client.get("/finished_tasks").json[0][1] == {"a": [1, "9" * 5000]}
+    assert "99999" in text_of(path)

@@ -304,7 +304,7 @@ def test_a_frame_in_a_dict_is_a_part(write):
 def test_a_picture_of_pil_is_kept_as_png_at_any_depth(write, store):
     value, kinds = write({"badge": Image.new("CMYK", (2, 1)), "more": [Image.new("L", (1, 1))]})
 
-    assert kinds == {"badge": "picture", "more": "json"}
+    assert kinds == {"badge": "picture", "more": ["json", "/0"]}
     assert [value["badge"]["filename"], value["more"][0]["filename"]] == ["badge.png", "0.png"]
     assert store.local_path("job", "badge.png").read_bytes().startswith(PNG[:8])
 
@@ -365,9 +365,14 @@ def test_files_are_found_at_any_depth(write, store):
     for name in ("a.txt", "b.txt"):
         (folder / name).write_text(name)
 
-    assert write([folder / "a.txt", folder / "b.txt"])[0] == [_stored("a.txt", 5), _stored("b.txt", 5)]
+    both = [_stored("a.txt", 5), _stored("b.txt", 5)]
+    assert write([folder / "a.txt", folder / "b.txt"]) == (both, ["json", "/0", "/1"])
+    assert write({"x/y": Markdown("a"), "more": {"p": folder / "a.txt"}})[1] == {
+        "x/y": "markdown",
+        "more": ["json", "/p"],
+    }
     value, kinds = write({"out": {"file": folder / "a.txt"}, "n": 1})
-    assert (value, kinds) == ({"out": {"file": _stored("a.txt", 5)}, "n": 1}, "json")
+    assert (value, kinds) == ({"out": {"file": _stored("a.txt", 5)}, "n": 1}, ["json", "/out/file"])
     assert store.local_path("job", "a.txt").read_bytes() == b"a.txt"
     assert write(Scores(1, (folder / "b.txt",)))[0] == {"mean": 1, "files": [_stored("b.txt", 5)]}
     assert write([Model(at="2026-01-02", path=folder / "a.txt")])[0][0]["path"] == _stored("a.txt", 5)
@@ -384,7 +389,7 @@ def test_two_files_of_one_name_are_kept_apart(write, store):
 def test_pictures_files_and_markdown_are_kept_at_any_depth(write):
     value, kinds = write({"a": [Picture(b"<svg/>"), {"b": Picture(PNG)}, Markdown("# c"), File("d", b"")]})
 
-    assert kinds == "json"
+    assert kinds == ["json", "/a/0", "/a/1/b", "/a/3"]
     assert [value["a"][0]["filename"], value["a"][1]["b"]["filename"]] == ["0.svg", "b.png"]
     assert value["a"][2:] == ["# c", _stored("d", 0, "application/octet-stream")]
 
