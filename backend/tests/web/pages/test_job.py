@@ -10,6 +10,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.keys import results_key, run_times_key
 
@@ -42,6 +44,17 @@ def test_a_queued_job_shows_its_position_and_that_no_worker_serves_its_queue(sub
     assert "Next in queue default" in text_of(first)
     assert "Place 2 in queue default 1 job ahead" in text_of(second)
     assert "No worker serves the queue default" in text_of(second)
+
+
+def test_a_job_that_waits_for_another_does_not_wait_for_a_worker(text_of, redis):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    first = queue.enqueue("tests.sample_tasks.echo", "a")
+    job = queue.enqueue("tests.sample_tasks.echo", "b", depends_on=first)
+
+    text = text_of(f"/jobs/{job.id}")
+
+    assert "Waiting It waits for other jobs to end." in text
+    assert "Waiting for a worker" not in text
 
 
 def test_the_page_says_that_the_queue_is_paused(client, submit, text_of):
