@@ -231,7 +231,7 @@ def test_failed_jobs_tell_many_dependents_some_at_each_tick(
     redis, settlement, fail_with_dependents, parents, monkeypatch
 ):
     """Else a supervisor would send no heartbeat for long."""
-    monkeypatch.setattr(taskdesk.worker.supervisor.settlement, "DEPENDENTS_SECONDS", 0)
+    monkeypatch.setattr(taskdesk.worker.supervisor.settlement, "DEPENDENTS_PER_TICK_SECONDS", 0)
     monkeypatch.setattr(taskdesk.worker.rq_fallback, "SLICE_DEPENDENTS", 2)
     for dependents in parents:
         fail_with_dependents(dependents)

@@ -20,7 +20,7 @@ from taskdesk.jobs.fields import PROGRESS
 from taskdesk.jobs.keys import job_key
 from taskdesk.worker.shared.output_buffer import OutputBuffer
 
-INTERVAL_SECONDS = 0.1  # between two writes to Redis
+WRITE_INTERVAL_SECONDS = 0.1  # between two writes to Redis
 LAST_LINES_SECONDS = 3.0  # that the end of a job waits for Redis to take its last lines
 
 # A job that was deleted meanwhile must not come back as a hash with nothing but its progress.
@@ -73,7 +73,7 @@ class Reporter:
             except Exception:  # no memory, say; the job has ended, whether its last lines arrive or not
                 if time.monotonic() > deadline:
                     return
-                time.sleep(INTERVAL_SECONDS)
+                time.sleep(WRITE_INTERVAL_SECONDS)
 
     def progress(self, current: float, total: float, message: str) -> None:
         job = self._job
@@ -110,7 +110,7 @@ class Reporter:
                     self._send(job)
             except Exception:  # Redis is away, or no memory is left: go on for this job and later ones
                 self._news.set()
-            time.sleep(INTERVAL_SECONDS)
+            time.sleep(WRITE_INTERVAL_SECONDS)
 
     def _send(self, job: _Job) -> None:
         """Send output and progress; what Redis did not take stays for the next time."""

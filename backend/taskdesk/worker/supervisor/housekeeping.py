@@ -20,7 +20,7 @@ from taskdesk.service import clock
 from taskdesk.worker.supervisor.retention import Sweeper
 
 STUCK_SECONDS = 60  # after a stock worker has popped a job and not begun it
-INTERVAL_SECONDS = 30.0
+HOUSEKEEPING_SECONDS = 30.0  # from one time to the next
 BEHIND_SECONDS = 2.0  # instead, while there is more to do
 
 log = logging.getLogger("worker")
@@ -48,7 +48,7 @@ class Housekeeping:
     def do_if_due(self) -> None:
         if time.monotonic() < self._next:
             return
-        self._next = time.monotonic() + INTERVAL_SECONDS
+        self._next = time.monotonic() + HOUSEKEEPING_SECONDS
         try:
             if self._do():
                 self._next = time.monotonic() + BEHIND_SECONDS

@@ -37,7 +37,7 @@ from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import RunningJob
 from taskdesk.worker.shared.memory import SharedMemory
 
-DEPENDENTS_SECONDS = 1.0  # of one tick, and a slice; then the rest waits for the next tick
+DEPENDENTS_PER_TICK_SECONDS = 1.0  # and a slice; the rest waits for the next tick
 
 log = logging.getLogger("worker")
 
@@ -128,7 +128,7 @@ class Settlement:
         The next call goes on where this one has stopped: heartbeats have their turn in between.
         """
         self._dependents = self._dependents or self._in_slices(parents)
-        until = time.monotonic() + DEPENDENTS_SECONDS
+        until = time.monotonic() + DEPENDENTS_PER_TICK_SECONDS
         for _ in self._dependents:
             if time.monotonic() > until:
                 return True
