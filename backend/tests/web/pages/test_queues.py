@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from rq import Queue
+from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.keys import ended_key
 
@@ -22,6 +24,16 @@ def test_queues_count_queued_running_and_ended_jobs_and_link_to_them(client, sub
     assert "/jobs?status=queued&amp;queue=default" in markup
     assert len(re.findall(r'<rect class="good"', markup)) == len(re.findall(r'<rect class="bad"', markup)) == 1
     assert text.count("No job ended in the last hour") == 2
+
+
+def test_a_queue_counts_the_jobs_that_wait_for_others(redis, page, client):
+    assert "status=waiting" not in client.get("/queues").text
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    first = queue.enqueue("tests.sample_tasks.echo", "a")
+    queue.enqueue("tests.sample_tasks.echo", "b", depends_on=first)
+
+    assert "Waiting 1 " in page("/queues")
+    assert "/jobs?status=waiting&amp;queue=default" in client.get("/queues").text
 
 
 def test_a_queue_that_no_worker_serves_says_what_to_do(page, online, submit):
