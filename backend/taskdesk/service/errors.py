@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+RETRY_AFTER_SECONDS = {429: 5, 503: 5}  # the header Retry-After of the answers with these statuses
+
 
 class AppError(Exception):
     """An error that a user has made or can fix."""

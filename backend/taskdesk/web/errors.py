@@ -11,14 +11,13 @@ from werkzeug.exceptions import HTTPException
 
 from taskdesk.jobs.artifacts import is_disk_full
 from taskdesk.jobs.errors import CountDiffers, InvalidArguments
-from taskdesk.service.errors import AppError, NoRoom, RedisAway
+from taskdesk.service.errors import RETRY_AFTER_SECONDS, AppError, NoRoom, RedisAway
 from taskdesk.service.redis_errors import as_app_error
 from taskdesk.service.sentry import report
 from taskdesk.web.exchange import current_exchange
 
 log = logging.getLogger("web")
 
-RETRY_SECONDS = {503: "5", 429: "5"}
 _CLASSIC = ("/flask", "/progress", "/result.png", "/task/", "/sleep/", "/create", "/status/", "/ping")  # web/classic.py
 
 
@@ -111,8 +110,8 @@ def _answer(status: int, title: str, detail: str, **members: Any) -> Response:
 
 def set_retry_after(response: Response) -> None:
     """Say when to try again: in every answer of these statuses, also in the page of a form."""
-    if response.status_code in RETRY_SECONDS:
-        response.headers.setdefault("Retry-After", RETRY_SECONDS[response.status_code])
+    if seconds := RETRY_AFTER_SECONDS.get(response.status_code):
+        response.headers.setdefault("Retry-After", str(seconds))
 
 
 def wants_json() -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import gevent
 from gevent.pywsgi import WSGIHandler
 
+from taskdesk.service.errors import RETRY_AFTER_SECONDS
 from taskdesk.web.metrics.request_log import log_request, request_id_of
 from taskdesk.web.server.connection import Connection
 from taskdesk.web.server.request_body import RequestBody
@@ -68,14 +69,14 @@ class Handler(WSGIHandler):
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that can't reach the application with a problem document, and close the connection."""
-        request_id = request_id_of("")
+        request_id, seconds = request_id_of(""), RETRY_AFTER_SECONDS.get(refusal.status)
         problem = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": str(refusal)}
         body = json.dumps({**problem, "request_id": request_id}).encode()
         fields = {
             "Content-Type": "application/problem+json",
             "Content-Length": len(body),
             "X-Request-ID": request_id,
-            **({"Retry-After": 5} if refusal.status == 503 else {}),
+            **({"Retry-After": seconds} if seconds else {}),
             "Connection": "close",
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
