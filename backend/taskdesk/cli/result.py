@@ -76,8 +76,8 @@ def _give(desk: Desk, job: Job, part: Part, output: Path | None) -> None:
             sys.stdout.flush()
     elif part.is_file:
         raise click.UsageError(f"The result is a file ({_summary(part)}). Save it with -o FILE.")
-    elif part.kind == "table":
-        print_table(part.value["columns"], part.value["rows"])
+    elif part.table:
+        print_table(part.table["columns"], part.table["rows"])
     else:
         out.print(printable(_text(part.value)))
 

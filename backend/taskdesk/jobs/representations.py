@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from taskdesk.jobs.artifacts import Artifact, artifact_of
@@ -14,6 +15,7 @@ from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Attempt, Job
 from taskdesk.jobs.jobs import Place
 from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.records import table_of_records
 from taskdesk.jobs.statistics import LastRuns, Typical, last_runs, typical
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.throughput import LastHour
@@ -192,6 +194,13 @@ class Part:
     @property
     def is_file(self) -> bool:
         return self.kind in _FILE_KINDS
+
+    @cached_property
+    def table(self) -> dict[str, Any] | None:
+        """The columns and rows of a table, also of a list of flat objects; None for a part of another kind."""
+        if self.kind == "table":
+            return dict(self.value)
+        return table_of_records(self.value) if self.kind == "json" else None
 
     @property
     def file(self) -> Artifact | None:

@@ -89,6 +89,7 @@ def files_inside() -> dict[str, Any]:
     return {
         "out": {"a/b": [made]},
         "notes": Markdown("![[" * 50_000),
+        "records": [{"name": "a", "value": 1}, {"name": "b", "more": None}],
         "fake": {"artifact": "made.txt", "media_type": "text/html", "size": 1, "filename": "x"},
     }
 

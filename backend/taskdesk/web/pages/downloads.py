@@ -26,5 +26,5 @@ def download_part(job_id: str, ending: str) -> Response:
         if part.name == name and download:
             headers = {"Content-Disposition": f'attachment; filename="{file_name(name, ending)}"'}
             media_type = f"{download.media_type}; charset=utf-8"
-            return Response(download.write(part.value), headers=headers, content_type=media_type)
+            return Response(download.write(part), headers=headers, content_type=media_type)
     raise ArtifactNotFound(job_id, f"{name}.{ending}")

@@ -251,6 +251,17 @@ def test_files_inside_a_value_can_be_downloaded(client, submit, run_worker):
     assert "url" not in result["fake"]  # it only looks like a file
 
 
+def test_a_list_of_objects_is_shown_as_a_table_and_stays_a_list_in_the_api(client, submit, run_worker):
+    path = submit("files_inside")
+    run_worker()
+
+    page = client.get(path).text
+
+    assert client.get(f"/api/v1{path}/result").json["records"][0] == {"name": "a", "value": 1}
+    assert '<th scope="col">name</th><th scope="col" class="number">value</th><th scope="col">more</th>' in page
+    assert client.get(f"{path}/result.csv?part=records").text == "\ufeffname,value,more\r\na,1,\r\nb,,\r\n"
+
+
 def test_a_page_renders_the_beginning_of_a_long_markdown(client, submit, text_of, run_worker):
     path = submit("files_inside")
     run_worker()
