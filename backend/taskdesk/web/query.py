@@ -30,8 +30,8 @@ def page_limit(query: Mapping[str, str], default: int) -> int:
     return int(text)
 
 
-def once_each(query: MultiDict[str, str]) -> dict[str, str]:
-    """Return the query. Raises InvalidArguments if a parameter comes twice: one of them would be ignored."""
+def single_values(query: MultiDict[str, str]) -> dict[str, str]:
+    """Return the value of each parameter. Raises InvalidArguments if one comes twice: a value would be ignored."""
     twice = [name for name, values in query.lists() if len(values) > 1]
     if twice:
         raise InvalidArguments([FieldError(f"/{name}", "This parameter comes twice. Send it once.") for name in twice])

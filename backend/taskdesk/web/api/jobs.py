@@ -23,7 +23,7 @@ from taskdesk.web.access.auth import login_check
 from taskdesk.web.bulk import matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.links import RETRY_AFTER, job_object, plain_result, result_parts
-from taskdesk.web.query import PAGED, job_filter, once_each, page_limit
+from taskdesk.web.query import PAGED, job_filter, page_limit, single_values
 from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
 
 _SHOWN_INLINE = {"image/png", "image/jpeg", "image/gif", "image/webp"}  # not SVG or HTML: they may have scripts
@@ -41,7 +41,7 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def list_jobs() -> tuple[dict[str, Any], int, dict[str, str]]:
-    query = once_each(request.args)
+    query = single_values(request.args)
     matching = job_filter(query, besides=PAGED)
     jobs, following = desk().jobs.page(page_limit(query, 50), query.get("cursor"), matching)
     headers = {}
@@ -53,7 +53,7 @@ def list_jobs() -> tuple[dict[str, Any], int, dict[str, str]]:
 
 def count_jobs() -> dict[str, int]:
     """Return how many jobs match: the `expected_count` of a bulk action with this filter."""
-    return {"count": len(matching_ids(job_filter(once_each(request.args))))}
+    return {"count": len(matching_ids(job_filter(single_values(request.args))))}
 
 
 def show_job(job_id: str) -> Response:

@@ -20,7 +20,7 @@ from taskdesk.web.pages.view.durations import duration
 from taskdesk.web.pages.view.fields import as_local
 from taskdesk.web.pages.view.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
 from taskdesk.web.pages.view.outcomes import DONE_PARAMETER, done_in_words
-from taskdesk.web.query import FILTERS, MAX_PAGE, PAGED, job_filter, once_each, page_limit
+from taskdesk.web.query import FILTERS, MAX_PAGE, PAGED, job_filter, page_limit, single_values
 
 ROWS = 50
 
@@ -38,7 +38,7 @@ def list_jobs() -> str | Response | tuple[str, int]:
     if parameters != request.args.to_dict():
         return redirect(list_url(parameters))
     try:
-        query = once_each(request.args)
+        query = single_values(request.args)
         matching = job_filter(query, besides=(*PAGED, DONE_PARAMETER))
         jobs, following = desk().jobs.page(page_limit(query, ROWS), query.get("cursor"), matching)
     except InvalidArguments as error:
@@ -50,7 +50,7 @@ def list_jobs() -> str | Response | tuple[str, int]:
 @takes(JSON_BYTES)
 def show_live() -> str:
     """Return what may have changed in a list: the counts, the number of new jobs, and the rows that had not ended."""
-    matching = job_filter(once_each(request.args))
+    matching = job_filter(single_values(request.args))
     form, new = request.form, 0
     if "shown" in form:  # the first page
         new = desk().jobs.arrivals(set(form["shown"].split()[:MAX_PAGE]), form.get("cursor"), matching)
