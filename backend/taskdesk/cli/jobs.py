@@ -102,7 +102,8 @@ def _act(session: Session, action: Action, ids: Sequence[str], as_json: bool) ->
 
 def _help(action: Action) -> str:
     prints = "the id of the new job" if action.makes_job else "what became of each job"
-    return f"{action.summary}.\n\nJobs may be {', '.join(action.effects)}. Print {prints}."
+    *most, last = [status for status in Status if status in action.effects]
+    return f"{action.summary}.\n\nFor jobs that are {', '.join(most)} or {last}. Print {prints}."
 
 
 def _print_outcomes(desk: Desk, done: Sequence[tuple[str, ActionOutcome]], as_json: bool) -> None:
