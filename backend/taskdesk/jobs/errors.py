@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from typing import Any
 
 from taskdesk.service.errors import AppError, NoRoom
 
@@ -199,3 +200,9 @@ class TooManyStreams(AppError):
 
 class UnstorableResult(AppError):
     """Unstorable result: the task returned something that is no JSON, table, picture or file."""
+
+    def __init__(self, detail: str, files: Sequence[dict[str, Any]] = ()):
+        """`files`: those of the result that are kept all the same, as JSON objects of artifacts."""
+        names = ", ".join(repr(file["filename"]) for file in files[:3]) + (", …" if len(files) > 3 else "")
+        super().__init__(f"{detail} Its files are kept: {names}." if files else detail)
+        self.files = list(files)

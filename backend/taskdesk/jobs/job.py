@@ -76,6 +76,12 @@ class Job:
     file_parameters: tuple[str, ...] = ()
 
     @property
+    def kept_files(self) -> list[Artifact]:
+        """The files of a result that could not be kept as a whole."""
+        files = self.error.get("files") if isinstance(self.error, dict) else None
+        return [file for file in map(artifact_of, files if isinstance(files, list) else ()) if file]
+
+    @property
     def is_final(self) -> bool:
         return self.status in FINAL
 

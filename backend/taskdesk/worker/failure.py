@@ -7,22 +7,27 @@ import json
 import traceback
 import zlib
 from dataclasses import dataclass
+from typing import Any
 
 from rq.timeouts import JobTimeoutException
 
 from taskdesk.jobs import losses
+from taskdesk.jobs.errors import UnstorableResult
 from taskdesk.jobs.losses import TIME_LIMIT, Loss, log_text
 from taskdesk.service.errors import AppError
+
+MAX_FILES = 100  # of a refused result, that the job's error names
 
 
 @dataclass(frozen=True)
 class Failure:
-    """An error in one sentence, and the traceback behind it."""
+    """An error in one sentence, and the traceback behind it. `files`: those of a refused result that are kept."""
 
     type: str
     title: str
     detail: str
     traceback: str
+    files: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def of(cls, error: BaseException, timeout: int) -> Failure:
@@ -33,7 +38,8 @@ class Failure:
             return cls("SystemExit", "SystemExit", f"The task called sys.exit({error.code!r}).", text)
         name = type(error).__name__
         title = error.title if isinstance(error, AppError) else name
-        return cls(name, title, _sentence(error) or name, text)
+        files = tuple(error.files[:MAX_FILES]) if isinstance(error, UnstorableResult) else ()
+        return cls(name, title, _sentence(error) or name, text, files)
 
     @classmethod
     def of_loss(cls, loss: Loss, text: str = "") -> Failure:
@@ -55,8 +61,9 @@ class Failure:
         return log_text(self._error)
 
     @property
-    def _error(self) -> dict[str, str]:
-        return {"type": self.type, "title": self.title, "detail": self.detail}
+    def _error(self) -> dict[str, Any]:
+        shown = {"type": self.type, "title": self.title, "detail": self.detail}
+        return {**shown, "files": list(self.files)} if self.files else shown
 
     @property
     def packed_traceback(self) -> bytes:

@@ -55,6 +55,11 @@ def returns_a_ragged_table() -> Table:
     return Table(["a", "b"], [[1]])
 
 
+def returns_nan_beside_a_file() -> dict[str, Any]:
+    """Return a file, and a number that JSON does not have."""
+    return {"score": math.nan, "model": File("model.txt", b"model", "text/plain")}
+
+
 def returns_too_much() -> str:
     """Return more than the limit."""
     return "x" * 11_000_000

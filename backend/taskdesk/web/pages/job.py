@@ -61,6 +61,7 @@ def _content(job: Job) -> dict[str, Any]:
         "confirming": request.args.get("confirm", ""),
         "estimate": progress_estimate(job, shown.get("typical_seconds")),
         "parts": result_parts(job, desk().jobs.result(job)) if job.status == "succeeded" else [],
+        "kept_files": job.kept_files,
         "traceback": desk().jobs.traceback(job.id) if job.status == "failed" else "",
         "log": log.text[-LOG_SHOWN:],
         "log_bytes": log.size,

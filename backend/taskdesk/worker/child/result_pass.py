@@ -21,18 +21,16 @@ from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from taskdesk.jobs.artifacts import stored_name
 from taskdesk.jobs.errors import UnstorableResult
-from taskdesk.jobs.results import MAX_DIGITS, File, Markdown, Picture, Table, is_svg
+from taskdesk.jobs.results import File, Markdown, Picture, Table, is_svg
 from taskdesk.jobs.task import current_job
 from taskdesk.worker.child.library_values import is_missing, is_special, translated
+from taskdesk.worker.child.result_faults import REMEDY, Where, pointer, refusal
 
 MAX_DEPTH = 200  # lists and objects in each other: parsers of other languages recurse, too
 SCALARS = frozenset({str, int, float, bool, type(None)})
 
-_TOO_LARGE = 10**MAX_DIGITS
+MAX_FAULTS = 100  # after which the rest is not read
 _UNKNOWN = (PydanticSerializationError, TypeError, ValueError, AttributeError, RecursionError)  # not a time limit
-_REMEDY = "Return text, JSON values, or one of its kinds of results."
-
-Where = tuple[str, ...]
 
 
 class PendingFile(NamedTuple):
@@ -65,24 +63,13 @@ def is_plain(value: Any) -> bool:
     return False
 
 
-def pointer(where: Where) -> str:
-    """Return the place as a JSON pointer (RFC 6901)."""
-    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in where)
-
-
-def refusal(where: Where, reason: str) -> UnstorableResult:
-    path = pointer(where)
-    if len(path) > 200:
-        path = f"{path[:200]}…"
-    return UnstorableResult(f"The result at {path} {reason}" if path else f"The result {reason}")
-
-
 class ResultPass:
-    """The pass over one returned value. `files`: what is to be stored with it."""
+    """The pass over one returned value. `files`: what is to be stored with it; `faults`: why it can't be kept."""
 
     def __init__(self) -> None:
         self.files: list[PendingFile] = []
         self._names: set[str] = set()
+        self.faults: list[UnstorableResult] = []
         self._inside: set[int] = set()
 
     def result(self, returned: Any) -> tuple[Any, Any]:
@@ -109,13 +96,19 @@ class ResultPass:
         """Return the JSON value of any value, at any depth."""
         if type(value) in SCALARS:
             return value
-        if len(where) > MAX_DEPTH:
-            raise refusal(where, f"is nested more than {MAX_DEPTH} deep.")
-        value = translated(value)
-        if value is None:
+        try:
+            if len(where) > MAX_DEPTH:
+                raise refusal(where, f"is nested more than {MAX_DEPTH} deep.")
+            value = translated(value)
+            if value is None:
+                return None
+            found = self._of_ours(where, value)
+            return self._entries(where, value) if found is None else found[0]
+        except UnstorableResult as fault:
+            if len(self.faults) >= MAX_FAULTS:
+                raise
+            self.faults.append(fault)  # and go on: files beside it are kept
             return None
-        found = self._of_ours(where, value)
-        return self._entries(where, value) if found is None else found[0]
 
     def _of_ours(self, where: Where, value: Any) -> tuple[Any] | None:
         """Return the JSON value of a kind of result, in a tuple."""
@@ -165,7 +158,7 @@ class ResultPass:
         except _UNKNOWN as error:
             kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
             known = "" if "unknown type" in str(error) else f" ({error})"
-            raise refusal(where, f"can't be kept as JSON: it is of the class {kind}{known}. {_REMEDY}") from None
+            raise refusal(where, f"can't be kept as JSON: it is of the class {kind}{known}. {REMEDY}") from None
         return plain
 
     def _table(self, where: Where, table: Table) -> dict[str, Any]:
@@ -273,22 +266,3 @@ def _key(where: Where, key: Any) -> str:
     except _UNKNOWN:
         raise refusal(where, f"has a key of the class {type(key).__qualname__}, which can't be text.") from None
     return str(name)
-
-
-def find_fault(value: Any, where: Where = ()) -> UnstorableResult | None:
-    """Return the refusal of the first value that JSON text can't hold, in a value that is JSON otherwise."""
-    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
-        return refusal(
-            where, f"holds {'NaN' if value != value else 'an infinity'}, which JSON does not have. {_REMEDY}"
-        )
-    if isinstance(value, int) and abs(value) >= _TOO_LARGE:
-        return refusal(where, f"is a whole number of more than {MAX_DIGITS:,} digits: return it as text.")
-    if isinstance(value, str) and re.search("[\ud800-\udfff]", value):
-        return refusal(where, "holds half of a surrogate pair, which is not valid text.")
-    if isinstance(value, dict):
-        found = (find_fault(key, where) or find_fault(entry, (*where, key)) for key, entry in value.items())
-    elif isinstance(value, list):
-        found = (find_fault(entry, (*where, str(number))) for number, entry in enumerate(value))
-    else:
-        return None
-    return next((fault for fault in found if fault), None)

@@ -17,7 +17,8 @@ from pydantic_core import to_json
 from taskdesk.jobs.artifacts import Artifact, ArtifactStore
 from taskdesk.jobs.errors import UnstorableResult
 from taskdesk.jobs.results import ANY_FILE, MAX_DIGITS, File
-from taskdesk.worker.child.result_pass import PendingFile, ResultPass, find_fault, is_plain
+from taskdesk.worker.child.result_faults import find_fault
+from taskdesk.worker.child.result_pass import PendingFile, ResultPass, is_plain
 
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 _SMALL = 1 << 63
@@ -34,20 +35,33 @@ class ResultWriter:
     def write(self, returned: Any) -> tuple[bytes, str]:
         """Store the files; return the value and its kinds ("text", "table", … or, for parts, name → kind) as JSON.
 
-        Raises UnstorableResult, DiskFull; then none of the files stays.
+        Raises UnstorableResult, which names the files that are kept all the same. Raises DiskFull; then no file stays.
         """
         if is_plain(returned):
             return self._content(returned), '"text"' if type(returned) is str else '"json"'
         turned = ResultPass()
-        value, kinds = turned.result(returned)
         try:
+            value, kinds = turned.result(returned)
             for pending in turned.files:
                 pending.stands.update(asdict(self._saved(pending)))
-            return self._content(value), to_json(kinds).decode()
-        except BaseException:  # a time limit, too
-            for pending in turned.files:
-                self._store.remove(self._job_id, pending.stored)
+            files = [pending.stands for pending in turned.files]
+            for fault in turned.faults:
+                raise UnstorableResult(str(fault), files)
+            try:
+                return self._content(value), to_json(kinds).decode()
+            except UnstorableResult as fault:
+                raise UnstorableResult(str(fault), files) from None
+        except UnstorableResult as refused:
+            if not refused.files:
+                self._remove(turned)
             raise
+        except BaseException:  # a time limit, too
+            self._remove(turned)
+            raise
+
+    def _remove(self, turned: ResultPass) -> None:
+        for pending in turned.files:
+            self._store.remove(self._job_id, pending.stored)
 
     def _content(self, value: Any) -> bytes:
         content = _as_json(value)

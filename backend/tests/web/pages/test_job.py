@@ -251,6 +251,19 @@ def test_files_inside_a_value_can_be_downloaded(client, submit, run_worker):
     assert "url" not in result["fake"]  # it only looks like a file
 
 
+def test_the_files_of_a_refused_result_can_be_downloaded(client, submit, text_of, run_worker):
+    path = submit("returns_nan_beside_a_file")
+    run_worker()
+
+    error = client.get(f"/api/v1{path}").json["error"]
+
+    assert "The result at /score holds NaN" in error["detail"]
+    assert [file["artifact"] for file in error["files"]] == ["model.txt"]
+    assert "Files of its result: Download model.txt 5 Bytes" in text_of(path)
+    with client.get(f"/api/v1{path}/artifacts/model.txt") as downloaded:
+        assert downloaded.text == "model"
+
+
 def test_a_list_of_objects_is_shown_as_a_table_and_stays_a_list_in_the_api(client, submit, run_worker):
     path = submit("files_inside")
     run_worker()

@@ -21,6 +21,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from pydantic import BaseModel
+from rq.timeouts import JobTimeoutException
 
 from taskdesk import File, Markdown, Picture, Table, temporary_folder
 from taskdesk.jobs.artifacts import FolderStore
@@ -219,9 +220,7 @@ def test_a_huge_integer_is_refused_too_if_the_task_has_lifted_pythons_limit(refu
 
 
 def test_a_result_over_the_limit_is_refused(refused):
-    assert "over the limit of 10 (MAX_RESULT_BYTES)" in refused(
-        {"text": "x" * 20, "file": File("a", b"")}, max_bytes=10
-    )
+    assert "over the limit of 10 (MAX_RESULT_BYTES)" in refused({"text": "x" * 20}, max_bytes=10)
 
 
 # Libraries
@@ -416,9 +415,36 @@ def test_a_file_of_the_job_that_does_not_exist_is_refused(refused):
     assert refused({"a": [folder / "x"]}) == f"The result at /a/0 is the file '{folder}/x', which does not exist."
     assert "which is a folder: return its files, or an archive" in refused({"a": {"b": folder}})
     assert "which is a folder" in refused(folder)
-    assert "which does not exist" in refused({"kept": File("a", b"x"), "gone": Path("/nowhere")})
 
 
-def test_nothing_is_stored_before_the_whole_result_is_known_to_be_good(refused):
-    refused({"file": File("model.bin", b"x"), "score": math.nan})
-    refused({"file": File("model.bin", b"x"), "score": object()})
+@pytest.mark.parametrize(
+    ("returned", "place"),
+    [
+        ({"file": File("model.bin", b"x"), "score": math.nan}, "The result at /score holds NaN"),
+        ({"score": object(), "file": File("model.bin", b"x")}, "The result at /score can't be kept"),
+        ([{"a": {1: 2, "1": 3}}, [File("model.bin", b"x")]], "The result at /0/a has two keys"),
+        (
+            {"gone": File("a", Path("/nowhere")), "file": File("model.bin", b"x")},
+            "The result at /gone is the file '/nowhere'",
+        ),
+    ],
+)
+def test_the_files_of_a_refused_result_are_kept(write, store, returned, place):
+    with pytest.raises(UnstorableResult) as caught:
+        write(returned)
+
+    assert str(caught.value).startswith(place)
+    assert str(caught.value).endswith(" Its files are kept: 'model.bin'.")
+    assert [file["artifact"] for file in caught.value.files] == ["model.bin"]
+    assert store.local_path("job", "model.bin").read_bytes() == b"x"
+
+
+def test_a_time_limit_leaves_no_file(write, tmp_path):
+    def late():
+        yield File("a.txt", b"x")
+        raise JobTimeoutException
+
+    with pytest.raises(JobTimeoutException):
+        write([File("a.txt", b"x"), late()])
+
+    assert not list(tmp_path.glob("artifacts/*/*/a.txt"))
