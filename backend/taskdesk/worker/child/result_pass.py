@@ -76,14 +76,14 @@ class ResultPass:
         """Return the value and its kind; of a dict with tables, files, … the kinds of its entries by name."""
         if not (isinstance(returned, Mapping) and any(map(_is_special, returned.values()))):
             return self._part((), returned)
-        names = _keys((), returned)
+        names = self._keys((), returned)
         parts = {name: self._part((name,), value) for name, value in zip(names, returned.values(), strict=True)}
         return {name: part[0] for name, part in parts.items()}, {name: part[1] for name, part in parts.items()}
 
     def _part(self, where: Where, value: Any) -> tuple[Any, str | list[str]]:
         """Return the value and its kind; with files inside, a list of the kind and of their places in the value."""
         if isinstance(value, Path):
-            return self._file(where, _file_of(value)), "file"
+            value = _file_of(value)
         if isinstance(value, (bytes, bytearray, memoryview)):
             value = _recognized(_label(where), bytes(value))
         value = translated(value)
@@ -135,13 +135,25 @@ class ResultPass:
         self._inside.add(id(value))
         try:
             if isinstance(content, Mapping):
-                keys = _keys(where, content)
+                keys = self._keys(where, content)
                 return {k: self._json((*where, k), v) for k, v in zip(keys, content.values(), strict=True)}
             if isinstance(content, list) and set(map(type, content)) <= SCALARS:
                 return content
             return [self._json((*where, str(number)), entry) for number, entry in enumerate(content)]
         finally:
             self._inside.discard(id(value))
+
+    def _keys(self, where: Where, content: Mapping[Any, Any]) -> list[str]:
+        """Return the keys of an object, of which no two may be the same text."""
+        names: dict[str, Any] = {}
+        for key in content:
+            name = _key(where, key)
+            if name in names:
+                reason = f"has two keys that are {name!r} in JSON: {names[name]!r} and {key!r}."
+                self.faults.append(refusal(where, reason))
+                name = f"{name} ({len(names)})"
+            names[name] = key
+        return list(names)
 
     def _other(self, where: Where, value: Any) -> Any:
         if isinstance(value, Enum):
@@ -245,17 +257,6 @@ def _in_order(entries: Iterable[Any]) -> list[Any]:
         return sorted(entries)
     except TypeError:
         return list(entries)
-
-
-def _keys(where: Where, content: Mapping[Any, Any]) -> list[str]:
-    """Return the keys of an object. Raises UnstorableResult for two that are the same text."""
-    names: dict[str, Any] = {}
-    for key in content:
-        name = _key(where, key)
-        if name in names:
-            raise refusal(where, f"has two keys that are {name!r} in JSON: {names[name]!r} and {key!r}.")
-        names[name] = key
-    return list(names)
 
 
 def _key(where: Where, key: Any) -> str:

@@ -193,7 +193,6 @@ def test_other_python_values_are_kept_as_json(write, returned, kept):
         ({1: "int", "1": "str"}, "The result has two keys that are '1' in JSON: 1 and '1'."),
         ({"a": [{True: 1, "true": 2}]}, "The result at /a/0 has two keys that are 'true' in JSON: True and 'true'."),
         ({None: 1, "None": 2}, "The result has two keys that are 'None' in JSON: None and 'None'."),
-        ({1: File("a", b""), "1": 2}, "The result has two keys that are '1' in JSON: 1 and '1'."),
         ({("a,b", "c"): 1, ("a", "b,c"): 2}, "The result has two keys that are 'a,b,c' in JSON"),
         ({object: 1}, "The result has a key of the class type, which can't be text."),
     ],
@@ -422,6 +421,9 @@ def test_a_file_of_the_job_that_does_not_exist_is_refused(refused):
     [
         ({"file": File("model.bin", b"x"), "score": math.nan}, "The result at /score holds NaN"),
         ({"score": object(), "file": File("model.bin", b"x")}, "The result at /score can't be kept"),
+        ({"a": Path("/nowhere"), "file": File("model.bin", b"x")}, "The result at /a is the file '/nowhere'"),
+        ({1: File("model.bin", b"x"), "1": 2}, "The result has two keys that are '1' in JSON"),
+        ({"1": 2, 1: [File("model.bin", b"x")]}, "The result has two keys that are '1' in JSON"),
         ([{"a": {1: 2, "1": 3}}, [File("model.bin", b"x")]], "The result at /0/a has two keys"),
         (
             {"gone": File("a", Path("/nowhere")), "file": File("model.bin", b"x")},
