@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 from redis.exceptions import RedisError
 
+from taskdesk.jobs.damage import is_wrong_type
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.keys import LATEST_CATALOG, LEASE_SECONDS, RQ_WORKERS, WORKERS, catalog_key, worker_key
 from taskdesk.jobs.schema_rules import is_file
@@ -86,7 +87,7 @@ class Catalog(BaseModel):
 
     @property
     def digest(self) -> str:
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:32]
+        return _hash(self.model_dump_json().encode())
 
 
 def announce(redis: Redis, catalog: Catalog, *, again: bool = False) -> None:
@@ -189,10 +190,11 @@ class CatalogReader:
 
     def _read(self) -> Announced:
         with self._redis.pipeline(transaction=False) as pipeline:
-            keys, latest = pipeline.smembers(RQ_WORKERS).get(LATEST_CATALOG).execute()
-        workers = list(self._workers(key.decode() for key in sorted(keys)))
+            keys, newest = pipeline.smembers(RQ_WORKERS).get(LATEST_CATALOG).execute()
+        latest = _text(newest)
+        workers = list(self._workers(_text(key) for key in sorted(keys)))
         digests = {worker.catalog for worker in workers if worker.catalog}
-        order = [latest.decode()] if latest and (not digests or latest.decode() in digests) else []
+        order = [latest] if latest and (not digests or latest in digests) else []
         order += sorted(digests.difference(order))
 
         broken: list[BrokenModule] = []
@@ -209,22 +211,35 @@ class CatalogReader:
             for name in names:
                 pipeline.hmget(worker_key(name), "queues", "state", "catalog", "death")
                 pipeline.zscore(WORKERS, name)
-            told, *answers = pipeline.execute()
+            told, *answers = pipeline.execute(raise_on_error=False)
         now = clock.adjust(told, asked)
-        for name, (queues, state, catalog, death), seen in zip(names, answers[::2], answers[1::2], strict=True):
+        for name, record, seen in zip(names, answers[::2], answers[1::2], strict=True):
+            if is_wrong_type(record):
+                continue
+            queues, state, catalog, death = record
             is_silent = seen is not None and now - seen > LEASE_SECONDS  # a stock RQ worker sends no heartbeat of ours
             if queues is not None and death is None and not is_silent:
-                yield OnlineWorker(
-                    name, frozenset(queues.decode().split(",")), (state or b"").decode(), (catalog or b"").decode()
-                )
+                yield OnlineWorker(name, frozenset(_text(queues).split(",")), _text(state), _text(catalog))
 
     def _catalog(self, digest: str) -> Catalog | None:
         if digest not in self._catalogs:
             document = self._redis.get(catalog_key(digest))
             if document is None:
                 return None
-            self._catalogs[digest] = Catalog.model_validate_json(document)
+            self._catalogs[digest] = _read_catalog(digest, document)
         return self._catalogs[digest]
+
+
+def _read_catalog(digest: str, document: bytes) -> Catalog:
+    """Return the catalog of a document. One that is not as it was announced counts as a broken file of tasks."""
+    if _hash(document) == digest:
+        return Catalog.model_validate_json(document)
+    error = "The list of tasks is damaged in Redis. Restart the workers: they announce it again."
+    return Catalog(tasks={}, broken=[BrokenModule(module=f"catalog {digest[:32]}", error=error)])
+
+
+def _hash(document: bytes) -> str:
+    return hashlib.sha256(document).hexdigest()[:32]
 
 
 def _newest(catalogs: Sequence[Catalog]) -> dict[str, TaskSpec]:
@@ -238,3 +253,7 @@ def _newest(catalogs: Sequence[Catalog]) -> dict[str, TaskSpec]:
         same = tuple(spec for spec in others if spec.reference == newest.reference)
         tasks[name] = newest.model_copy(update={"others": same}) if same else newest
     return tasks
+
+
+def _text(value: bytes | None) -> str:
+    return (value or b"").decode(errors="replace")

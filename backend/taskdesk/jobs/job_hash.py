@@ -6,6 +6,7 @@ Our fields are plain text or JSON, never `job.meta`, which RQ's tools may rewrit
 from __future__ import annotations
 
 import json
+import math
 import random
 import zlib
 from collections.abc import Mapping, Sequence
@@ -17,6 +18,7 @@ from pydantic_core import to_json
 
 from taskdesk.jobs.artifacts import artifact_of
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.damage import DAMAGE, damaged_fields, is_wrong_type, read_time
 from taskdesk.jobs.events import Progress
 from taskdesk.jobs.fields import (
     ATTEMPTS,
@@ -48,6 +50,7 @@ WHOLE = ("data", UPLOADS, "worker_name", ATTEMPTS, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
 _TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
 _LONGEST_BACKOFF_SECONDS = 300
+_LONGEST_TTL_MS = 100 * 365 * 24 * 3600 * 1000  # a time beyond the year 9999 is none
 
 # Written by a submit
 
@@ -128,14 +131,40 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
 def load(pipeline_answers: Sequence[Any], job_ids: Sequence[str], fields: Sequence[str]) -> list[Job | None]:
     """Return the jobs of these answers of HMGET and PTTL, two for each id; None for a job that is gone."""
     rows = zip(job_ids, pipeline_answers[::2], pipeline_answers[1::2], strict=True)
-    return [restore(job_id, dict(zip(fields, values, strict=True)), ttl) for job_id, values, ttl in rows]
+    return [
+        _unreadable(job_id) if is_wrong_type(values) else restore(job_id, dict(zip(fields, values, strict=True)), ttl)
+        for job_id, values, ttl in rows
+    ]
 
 
 def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | None:
-    """Return the job of these fields of its hash, which expires in `ttl` milliseconds; None if there is no such job."""
+    """Return the job of these fields of its hash, which expires in `ttl` milliseconds; None if there is no such job.
+
+    Damaged fields are left out, and the summary names them.
+    """
     rq_status = fields["status"]
     if rq_status is None:
         return None
+    try:
+        return _restore(job_id, fields, rq_status, ttl)
+    except DAMAGE:
+        return _salvage(job_id, fields, rq_status, ttl)
+
+
+def _salvage(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, ttl: int) -> Job:
+    word = rq_status if rq_status.isascii() else Status.QUEUED.rq.encode()
+    damaged = damaged_fields(fields, lambda some: _restore(job_id, {**some, "status": word}, word, ttl))
+    damaged += ["status"] if word != rq_status else []
+    job = _restore(job_id, {**fields, **dict.fromkeys(damaged)}, word, ttl)
+    return replace(job, summary=f"Unreadable in Redis: {', '.join(damaged)}. {job.summary}")
+
+
+def _unreadable(job_id: str) -> Job:
+    """Return the job of a key that holds no hash."""
+    return _salvage(job_id, dict.fromkeys(WHOLE), b"\xff", -1)
+
+
+def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, ttl: int) -> Job:
     status = status_of(rq_status, fields.get(FOREIGN))
     reference, arguments = _call(fields.get("data"))
     description = _text(fields["description"])
@@ -148,18 +177,18 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
         queue=_text(fields["origin"]),
         summary=_summary(description),
         input=arguments,
-        progress=Progress(*json.loads(current)) if current else None,
-        result_kinds=json.loads(fields[RESULT_KINDS] or b"null"),
-        error=json.loads(fields[ERROR] or b"null") or (_TAKEN_BY_RQ if status is Status.FAILED else None),
+        progress=_progress(json.loads(current)) if current else None,
+        result_kinds=_kinds(json.loads(fields[RESULT_KINDS] or b"null")),
+        error=_error(json.loads(fields[ERROR] or b"null")) or (_TAKEN_BY_RQ if status is Status.FAILED else None),
         tags=tuple(_text(fields[TAGS]).split()),
         attempt=len(intervals) - int(fields["retries_left"] or len(intervals)) + 1,
         retry_of=_text(fields[RETRY_OF]) or None,
         is_kept=bool(fields[KEPT]),
-        created_at=_time(fields["created_at"]),
-        enqueued_at=_time(fields["enqueued_at"]),
-        started_at=_time(fields["started_at"]),
-        ended_at=_time(fields["ended_at"]),
-        expires_at=clock.utc_now() + timedelta(milliseconds=ttl) if ttl > 0 else None,
+        created_at=read_time(fields["created_at"]),
+        enqueued_at=read_time(fields["enqueued_at"]),
+        started_at=read_time(fields["started_at"]),
+        ended_at=read_time(fields["ended_at"]),
+        expires_at=clock.utc_now() + timedelta(milliseconds=min(ttl, _LONGEST_TTL_MS)) if ttl > 0 else None,
         worker=_text(fields.get("worker_name")),
         attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
         owner=_text(fields[OWNER]),
@@ -183,7 +212,7 @@ def _call(data: bytes | None) -> tuple[str, dict[str, Any] | None]:
             data = zlib.decompress(data)
         reference, _, positional, arguments = json.loads(data)
         return str(reference), None if positional else dict(arguments)  # positional arguments: submitted by RQ's code
-    except (ValueError, TypeError, zlib.error):
+    except (*DAMAGE, zlib.error):
         return "unreadable", None
 
 
@@ -193,7 +222,40 @@ def _summary(description: str) -> str:
 
 def _attempt(stored: dict[str, Any]) -> Attempt:
     started, ended = (str(stored.get(name) or "").encode() for name in ("started_at", "ended_at"))
-    return Attempt(_time(started), _time(ended), stored.get("worker") or "", stored["error"])
+    error = _error(stored["error"])
+    if error is None:
+        raise ValueError("an attempt without its error")
+    return Attempt(read_time(started), read_time(ended), _texts(stored.get("worker") or "")[0], error)
+
+
+def _error(stored: Any) -> dict[str, Any] | None:
+    """Return an error as the worker writes it. Raises an error of DAMAGE."""
+    if stored is None:
+        return None
+    _texts(stored["title"], stored["detail"], stored.get("type", ""))
+    return dict(stored)
+
+
+def _kinds(stored: Any) -> Any:
+    if isinstance(stored, dict):
+        _texts(*stored.values())
+    elif stored is not None:
+        _texts(stored)
+    return stored
+
+
+def _progress(stored: Any) -> Progress:
+    current, total, message = stored
+    if not (math.isfinite(current) and math.isfinite(total)):
+        raise ValueError("progress without bounds")
+    return Progress(current, total, *_texts(message))
+
+
+def _texts(*values: Any) -> tuple[str, ...]:
+    """Return the values. Raises ValueError if one is no text."""
+    if not all(isinstance(value, str) for value in values):
+        raise ValueError("a text is missing")
+    return values
 
 
 def _wait(rq_status: bytes, fields: Mapping[str, bytes | None]) -> Wait:
@@ -207,13 +269,9 @@ def _wait(rq_status: bytes, fields: Mapping[str, bytes | None]) -> Wait:
             return Wait(f"It waits for its turn: the limit {limit} lets {most} of its jobs be queued or run at a time.")
         case _:
             state = json.loads(fields[FOREIGN] or b"{}")
-            is_unserved = not state["refused"] and state["wanted"] != NAMELESS
-            return Wait(state["reason"], state["wanted"] if is_unserved else "")
+            reason, wanted = _texts(state["reason"], state["wanted"])
+            return Wait(reason, "" if state["refused"] or wanted == NAMELESS else wanted)
 
 
 def _text(value: bytes | None) -> str:
     return (value or b"").decode()
-
-
-def _time(value: bytes | None) -> datetime | None:
-    return datetime.fromisoformat(value.decode()) if value else None

@@ -11,8 +11,10 @@ from datetime import UTC, datetime
 from typing import Any, Unpack
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.damage import DAMAGE
 from taskdesk.jobs.errors import JobExpired, JobNotFound, NoResult
 from taskdesk.jobs.fields import OWNER
 from taskdesk.jobs.job import Job, Retention
@@ -134,7 +136,9 @@ class Jobs:
         """Run a script on some jobs at a time: while it runs, Redis answers nobody else."""
         parts = [job_ids[start : start + _IDS_PER_SCRIPT] for start in range(0, len(job_ids), _IDS_PER_SCRIPT)]
         return [
-            BY_RQ_WORD.get(status.decode(), "") for part in parts for status in script(self._redis, *arguments, *part)
+            BY_RQ_WORD.get(status.decode(errors="replace"), "")
+            for part in parts
+            for status in script(self._redis, *arguments, *part)
         ]
 
     # Find
@@ -144,7 +148,10 @@ class Jobs:
         if not is_job_id(job_id):
             raise JobNotFound(job_id)
         # Two commands and no pipeline: the commands of concurrent requests share round trips (connection.py).
-        answers = [self._redis.hmget(job_key(job_id), WHOLE), self._redis.pttl(job_key(job_id))]
+        try:
+            answers = [self._redis.hmget(job_key(job_id), WHOLE), self._redis.pttl(job_key(job_id))]
+        except ResponseError as error:
+            answers = [error, -1]
         [job] = load(answers, [job_id], WHOLE)
         if job is None:
             existed = any(self._redis.zscore(index, job_id) is not None for index in (JOBS, EXPIRED))
@@ -159,12 +166,12 @@ class Jobs:
             for job_id in job_ids:
                 pipeline.hmget(job_key(job_id), "status", OWNER)
             answers = pipeline.execute()
-        return [None if status is None else (owner or b"").decode() for status, owner in answers]
+        return [None if status is None else (owner or b"").decode(errors="replace") for status, owner in answers]
 
     def has_ended(self, job_id: str) -> bool:
         """Return True if the job has ended, or is gone."""
         status = self._redis.hget(job_key(job_id), "status")
-        return status is None or BY_RQ_WORD.get(status.decode()) in FINAL
+        return status is None or BY_RQ_WORD.get(status.decode(errors="replace")) in FINAL
 
     def place(self, job: Job) -> Place | None:
         """Return the place of a queued job, None for any other. A job that is tried again has a new place."""
@@ -249,11 +256,9 @@ class Jobs:
         return value
 
     def results(self, job_ids: Iterable[str]) -> list[tuple[bool, Any]]:
-        """Return for each job whether its result exists, and what the job returned."""
+        """Return for each job whether its result exists and is readable, and what the job returned."""
         return [
-            (payload is not None, _parsed(base64.b64decode(payload[b"return_value"])))
-            if payload and b"return_value" in payload
-            else (payload is not None, None)
+            _value(payload) if payload and b"return_value" in payload else (payload is not None, None)
             for payload in self._latest_results(job_ids)
         ]
 
@@ -261,7 +266,10 @@ class Jobs:
         """Return the traceback of a failed job, empty if there is none."""
         [payload] = self._latest_results([job_id])
         packed = (payload or {}).get(b"exc_string")
-        return zlib.decompress(base64.b64decode(packed)).decode("utf-8", "replace") if packed else ""
+        try:
+            return zlib.decompress(base64.b64decode(packed)).decode("utf-8", "replace") if packed else ""
+        except (ValueError, zlib.error):
+            return "The traceback is unreadable in Redis."
 
     def _latest_results(self, job_ids: Iterable[str]) -> list[dict[bytes, bytes] | None]:
         with self._redis.pipeline(transaction=False) as pipeline:
@@ -278,3 +286,10 @@ def _parsed(text: bytes) -> Any:
         raise
     except ValueError:
         return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= MAX_DIGITS else digits)
+
+
+def _value(payload: dict[bytes, bytes]) -> tuple[bool, Any]:
+    try:
+        return True, _parsed(base64.b64decode(payload[b"return_value"]))
+    except DAMAGE:
+        return False, None

@@ -139,7 +139,7 @@ class Listing:
             for job_id in job_ids:
                 pipeline.hmget(job_key(job_id), LISTED)
                 pipeline.pttl(job_key(job_id))
-            jobs = load(pipeline.execute(), job_ids, LISTED)
+            jobs = load(pipeline.execute(raise_on_error=False), job_ids, LISTED)
         scheduled = {n: job for n, job in enumerate(jobs) if job and job.status is Status.SCHEDULED}
         for (n, job), score in zip(scheduled.items(), self._scores(scheduled.values()), strict=True):
             jobs[n] = with_due(job, score)

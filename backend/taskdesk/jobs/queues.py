@@ -13,6 +13,7 @@ from typing import Any
 from redis import Redis
 from redis.client import Pipeline
 
+from taskdesk.jobs.damage import time_or_none
 from taskdesk.jobs.errors import QueueNotFound
 from taskdesk.jobs.keys import PAUSED, READY, WIP, ended_key, foreign_key, index_key, job_key, queue_key, registry_key
 from taskdesk.jobs.scripts import ALWAYS_RUN, COUNT_SLOT_WAITERS
@@ -64,14 +65,14 @@ class Queues:
             rows = [answers[start : start + _ANSWERS] for start in range(0, len(answers), _ANSWERS)]
             for *_, next_id in rows:
                 pipeline.hget(job_key((next_id or b"").decode()), "enqueued_at")
-            oldest = pipeline.execute()
+            oldest = pipeline.execute(raise_on_error=False)
         return [
             Queue(
                 name,
                 name.encode() in paused,
                 _by_status(counts, handed_back, ready + waits),
                 handed_back,
-                datetime.fromisoformat(since.decode()) if since else None,
+                None if isinstance(since, Exception) else time_or_none(since),
                 LastHour.of(ended, seconds),
             )
             for name, (*counts, ready, handed_back, ended, _), since, waits in zip(

@@ -27,6 +27,7 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 
+from taskdesk.jobs.damage import number_or_zero
 from taskdesk.jobs.keys import outcomes_key, run_times_key, statistics_key
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, math.inf)
@@ -130,7 +131,7 @@ class Statistics(NamedTuple):
 
     @classmethod
     def of(cls, fields: dict[bytes, bytes]) -> Statistics:
-        values = {name.decode(): float(value) for name, value in fields.items()}
+        values = {name.decode(errors="replace"): number_or_zero(value) for name, value in fields.items()}
         return cls(
             int(values.get("succeeded", 0)),
             int(values.get("failed", 0)),
@@ -156,7 +157,7 @@ def typical(redis: Redis, *tasks: str) -> list[Typical | None]:
     with redis.pipeline(transaction=False) as pipeline:
         for task in tasks:
             pipeline.lrange(run_times_key(task), 0, -1)
-        return [_typical(sorted(map(float, seconds))) for seconds in pipeline.execute()]
+        return [_typical(sorted(map(number_or_zero, seconds))) for seconds in pipeline.execute()]
 
 
 def _typical(times: list[float]) -> Typical | None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from taskdesk.jobs.damage import number_or_zero
+
 MINUTES = 60
 RATE_MINUTES = 10
 
@@ -26,7 +28,10 @@ class LastHour:
         """Return the counts of the hash at `ended_key`. `now` has to be by Redis's clock, as the minutes are."""
         this = int(now // 60)
         succeeded, failed = (
-            [int(fields.get(f"{minute} {outcome}".encode(), 0)) for minute in range(this - MINUTES + 1, this + 1)]
+            [
+                int(number_or_zero(fields.get(f"{minute} {outcome}".encode())))
+                for minute in range(this - MINUTES + 1, this + 1)
+            ]
             for outcome in ("succeeded", "failed")
         )
         return cls(now, succeeded, failed)

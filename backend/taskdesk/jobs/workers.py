@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from redis import Redis
 
+from taskdesk.jobs.damage import DAMAGE, damaged_fields, is_wrong_type, read_time
 from taskdesk.jobs.fields import MEMORY, TASKDESK_VERSION
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.keys import worker_key
@@ -63,6 +64,8 @@ class _Record(NamedTuple):
     taskdesk_version: str
 
 
+UNREADABLE = "unreadable"  # the state of a worker whose record in Redis is damaged
+MAX_NUMBER = 1 << 53  # JSON has no larger whole numbers
 _OURS = {"memory": MEMORY, "taskdesk_version": TASKDESK_VERSION}
 _FIELDS = [_OURS.get(name, name) for name in _Record._fields]
 
@@ -73,15 +76,32 @@ def read_workers(redis: Redis, names: Iterable[str]) -> list[Worker]:
     with redis.pipeline(transaction=False) as pipeline:
         for name in names:
             pipeline.hmget(worker_key(name), _FIELDS)
-        answers = pipeline.execute()
-    records = [_Record(*((value or b"").decode() for value in values)) for values in answers]
+        answers = pipeline.execute(raise_on_error=False)
+    records = [_record(values) for values in answers]
     found = {name: record for name, record in zip(names, records, strict=True) if record.queues}
     ids = [record.current_job for record in found.values() if record.current_job]
     jobs = {job.id: job for job in Listing(redis, ()).load(ids) if job}
     return [_worker(name, record, jobs.get(record.current_job)) for name, record in found.items()]
 
 
+def _record(values: Any) -> _Record:
+    if is_wrong_type(values):
+        return _Record(*[UNREADABLE] * len(_FIELDS))
+    return _Record(*((value or b"").decode(errors="replace") for value in values))
+
+
 def _worker(name: str, record: _Record, running: Job | None) -> Worker:
+    """Return the worker. Damaged fields are left out, and its state says so."""
+    try:
+        return _readable(name, record, running)
+    except DAMAGE:
+        fields = {field: text.encode() for field, text in record._asdict().items()}
+        damaged = damaged_fields(fields, lambda some: _readable(name, _record(some.values()), running))
+        readable = record._replace(**dict.fromkeys(damaged, ""), state=UNREADABLE)
+        return _readable(name, readable, running)
+
+
+def _readable(name: str, record: _Record, running: Job | None) -> Worker:
     return Worker(
         name=name,
         state=record.state,
@@ -90,13 +110,13 @@ def _worker(name: str, record: _Record, running: Job | None) -> Worker:
         current_task=running.task if running else None,
         current_job_started_at=running.started_at if running else None,
         hostname=record.hostname,
-        pid=int(record.pid or 0),
+        pid=_count(record.pid),
         started_at=_time(record.birth),
         last_seen_at=_time(record.last_heartbeat),
-        succeeded=int(record.successful_job_count or 0),
-        failed=int(record.failed_job_count or 0),
-        working_seconds=float(record.total_working_time or 0),
-        memory=int(record.memory or 0) or None,
+        succeeded=_count(record.successful_job_count),
+        failed=_count(record.failed_job_count),
+        working_seconds=_seconds(record.total_working_time),
+        memory=_count(record.memory) or None,
         taskdesk_version=record.taskdesk_version or None,
         version=record.version,
         python_version=record.python_version,
@@ -105,4 +125,18 @@ def _worker(name: str, record: _Record, running: Job | None) -> Worker:
 
 
 def _time(text: str) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    return read_time(text.encode())
+
+
+def _count(text: str) -> int:
+    number = int(text or 0)
+    if not 0 <= number < MAX_NUMBER:
+        raise ValueError(f"{text} is no count")
+    return number
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text or 0)
+    if not 0 <= seconds < MAX_NUMBER:
+        raise ValueError(f"{text} is no duration")
+    return seconds

@@ -70,6 +70,10 @@ def _rules(app: Flask, settings: WebSettings) -> Rules:
 class SafeResponse(Response):
     """A response that adds the SAFE_HEADERS that it does not set itself."""
 
+    def set_data(self, value: bytes | str) -> None:
+        """Encode a text, also one from Redis that has half a character in it."""
+        super().set_data(value.encode(errors="replace") if isinstance(value, str) else value)
+
     def get_wsgi_headers(self, environ: dict[str, Any]) -> Headers:
         """Skip Werkzeug's search for a Location beyond ASCII and for a missing length: here both are right."""
         return super().get_wsgi_headers(environ) if self.status_code in (204, 304) else self.headers
