@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Any, Unpack
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import NoPermissionError, RedisError
 
 from taskdesk.jobs.arguments import Arguments, check
 from taskdesk.jobs.artifacts import (
@@ -25,9 +25,19 @@ from taskdesk.jobs.job import Job, Retention
 from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.queues import Queues
+from taskdesk.jobs.scripts import READY
 from taskdesk.jobs.submission import Idempotency
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
+from taskdesk.service.errors import AppError, RedisFull
+from taskdesk.service.redis import JOBS_SHARE, Memory
+from taskdesk.service.redis_errors import as_app_error
 from taskdesk.service.settings import SharedSettings
+
+
+class NotReady(AppError):
+    """Not ready: no job can be submitted until an operator has acted."""
+
+    status = 503
 
 
 class Desk:
@@ -39,6 +49,19 @@ class Desk:
         self.queues = Queues(redis, settings.queues)
         self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
+
+    def check_ready(self) -> None:
+        """Raise the error that a submit would meet: NoRoom, NotReady, RedisError."""
+        try:
+            READY(self.redis)
+        except RedisError as error:
+            if as_app_error(error):
+                raise
+            raise NotReady(f"Redis refuses what a submit needs: {error}") from None
+        with suppress(NoPermissionError):  # without this right, a submit has no limit either
+            memory = Memory.of(self.redis.info("memory"))
+            if memory.is_short:
+                raise RedisFull(memory.used, memory.limit, JOBS_SHARE)
 
     def submit(
         self,

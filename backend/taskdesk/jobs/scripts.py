@@ -62,6 +62,7 @@ def find(name: str, folder: Path) -> Path:
 
 ALWAYS_RUN = Script(_FOLDER / "command.lua")  # one command, although Redis is full
 SUBMIT = Script(_FOLDER / "submit.lua")
+READY = Script(_FOLDER / "ready.lua")
 CANCEL_JOBS = Script(_FOLDER / "cancel.lua")
 DELETE_JOBS = Script(_FOLDER / "delete.lua")
 KEEP_JOBS = Script(_FOLDER / "keep.lua")

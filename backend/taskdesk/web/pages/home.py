@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, json, redirect, render_template, request, url_for
@@ -24,6 +25,7 @@ from taskdesk.web.query import page_limit
 
 FORM_TASK = "simple_task"
 MAX_LISTED_JOBS = 10
+MAX_RESULTS_BYTES = 10_000_000  # of /finished_tasks
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -61,16 +63,32 @@ def add_job() -> BaseResponse | tuple[str, int]:
 
 @reads
 def finished_tasks() -> Response:
-    """Answer `[[id, result], …]`, newest first; with `?detail=1`, whole jobs. A file stands as its link."""
+    """Answer `[[id, result], …]`, newest first; with `?detail=1`, whole jobs.
+
+    A file stands as its link, and so do the results beyond MAX_RESULTS_BYTES together.
+    """
     jobs, _ = desk().jobs.succeeded(page_limit(request.args, 100))
-    results = desk().jobs.results([job.id for job in jobs])
-    rows: list[Any] = []
-    for job, (found, value) in zip(jobs, results, strict=True):
-        if not found:  # it expired between the two reads
-            continue
-        shown = plain_result(job, value)
-        rows.append({**job_object(job), "result": shown} if request.args.get("detail") == "1" else [job.id, shown])
-    return Response(json.dumps(rows), content_type="application/json")
+    rows = [
+        f'{json.dumps(job_object(job))[:-1]}, "result": {shown}}}'
+        if request.args.get("detail") == "1"
+        else f"[{json.dumps(job.id)}, {shown}]"
+        for job, shown in _results(jobs)
+    ]
+    return Response(f"[{', '.join(rows)}]", content_type="application/json")
+
+
+def _results(jobs: Sequence[Job]) -> Iterator[tuple[Job, str]]:
+    """Yield the jobs whose results have not expired, each with its result as JSON."""
+    left, start, count = MAX_RESULTS_BYTES, 0, 1
+    while start < len(jobs):
+        part = jobs[start : start + count]
+        results = desk().jobs.results([job.id for job in part]) if left else [(True, None)] * len(part)
+        for job, (found, value) in zip(part, results, strict=True):
+            if found:  # else it expired between the two reads
+                text = json.dumps(plain_result(job, value)) if left else ""
+                left = left - len(text) if len(text) <= left else 0
+                yield job, text if left else json.dumps(job_object(job)["links"]["result"])
+        start, count = start + count, 2 * count  # few at first: each may have megabytes
 
 
 def _page(added: Job | None = None, error: str = "") -> str:
