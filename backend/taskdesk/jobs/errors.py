@@ -205,4 +205,5 @@ class UnstorableResult(AppError):
         """`files`: those of the result that are kept all the same, as JSON objects of artifacts."""
         names = ", ".join(repr(file["filename"]) for file in files[:3]) + (", …" if len(files) > 3 else "")
         super().__init__(f"{detail} Its files are kept: {names}." if files else detail)
+        self.reason = detail
         self.files = list(files)

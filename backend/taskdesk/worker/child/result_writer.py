@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 import json
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -15,7 +16,7 @@ from typing import Any, BinaryIO
 from pydantic_core import to_json
 
 from taskdesk.jobs.artifacts import Artifact, ArtifactStore
-from taskdesk.jobs.errors import UnstorableResult
+from taskdesk.jobs.errors import DiskFull, UnstorableResult
 from taskdesk.jobs.results import ANY_FILE, MAX_DIGITS, File
 from taskdesk.worker.child.result_faults import find_fault
 from taskdesk.worker.child.result_pass import PendingFile, ResultPass, is_plain
@@ -50,7 +51,7 @@ class ResultWriter:
             try:
                 return self._content(value), to_json(kinds).decode()
             except UnstorableResult as fault:
-                raise UnstorableResult(str(fault), files) from None
+                raise UnstorableResult(fault.reason, [*files, *fault.files]) from None
         except UnstorableResult as refused:
             if not refused.files:
                 self._remove(turned)
@@ -68,9 +69,17 @@ class ResultWriter:
         if len(content) > self._max_bytes:
             raise UnstorableResult(
                 f"The result is {len(content):,} bytes of JSON, over the limit of {self._max_bytes:,} "
-                "(MAX_RESULT_BYTES): return a taskdesk.File instead."
+                "(MAX_RESULT_BYTES): return a taskdesk.File instead.",
+                self._kept(content),
             )
         return content
+
+    def _kept(self, content: bytes) -> list[dict[str, Any]]:
+        """Store JSON that is too long for a result as a file, if the disk has room."""
+        pending = PendingFile((), "taskdesk-result.json", File("result.json", content, "application/json"), {})
+        with suppress(DiskFull, UnstorableResult):
+            return [asdict(self._saved(pending))]
+        return []
 
     def _saved(self, pending: PendingFile) -> Artifact:
         file = pending.file

@@ -218,8 +218,17 @@ def test_a_huge_integer_is_refused_too_if_the_task_has_lifted_pythons_limit(refu
         sys.set_int_max_str_digits(before)
 
 
-def test_a_result_over_the_limit_is_refused(refused):
-    assert "over the limit of 10 (MAX_RESULT_BYTES)" in refused({"text": "x" * 20}, max_bytes=10)
+@pytest.mark.parametrize(
+    "returned", [{"text": "x" * 20}, "x" * 20, {"text": Markdown("x" * 20), "file": File("a", b"y")}]
+)
+def test_a_result_over_the_limit_is_kept_as_a_file_of_the_failed_job(write, store, returned):
+    with pytest.raises(UnstorableResult, match=r"over the limit of 10 \(MAX_RESULT_BYTES\)") as caught:
+        write(returned, max_bytes=10)
+
+    kept = caught.value.files[-1]
+    assert (kept["filename"], kept["media_type"]) == ("result.json", "application/json")
+    assert "x" * 20 in store.local_path("job", kept["artifact"]).read_text()
+    assert str(caught.value).count("files are kept") == 1
 
 
 # Libraries
