@@ -78,13 +78,14 @@ def common_fields(
 
 def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields in which the jobs of one submit differ."""
-    uploads = {name: file for name in spec.file_parameters if (file := artifact_of(arguments.get(name)))}
-    texts = (
+    files = spec.file_parameters
+    uploads = {name: file for name in files if (file := artifact_of(arguments.get(name)))} if files else {}
+    texts = [
         f"{name}={uploads[name].filename if name in uploads else repr(value)}" for name, value in arguments.items()
-    )
+    ]
     description = f"{spec.reference}({', '.join(texts)})"
     fields = {"data": to_json((spec.reference, None, (), arguments)), "description": description[:200]}
-    if spec.file_parameters:  # all jobs of a submit have the same fields
+    if files:  # all jobs of a submit have the same fields
         fields[UPLOADS] = " ".join(uploads)
     return {**fields, "retry_intervals": json.dumps(_backoff(spec.retries))} if spec.retries else fields
 
