@@ -169,7 +169,7 @@ def test_after_a_crash_the_incomplete_write_is_dropped_with_a_line(start, tmp_pa
 
     assert run.redis().get("kept") == "yes"
     if int(run.redis().info("server")["redis_version"].partition(".")[0]) < 7:
-        assert f"the last {len(half)} bytes are dropped" in run.output
+        assert f"its last {len(half)} bytes were dropped" in run.output
 
 
 @linux
