@@ -39,7 +39,7 @@ def _retry(action: Action, desk: Desk, job_ids: Sequence[str], **keys: Any) -> l
 
 def _retry_one(desk: Desk, job_id: str, is_one_of_many: bool, keys: dict[str, Any]) -> ActionOutcome:
     try:
-        job = desk.jobs.get(job_id)
+        job = desk.job(job_id)
         return ActionOutcome(job.status, RETRY.effects.get(job.status), new_job=desk.retry(job, **keys))
     except AppError as error:
         return ActionOutcome(error=error)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any, Unpack
 
 from redis import Redis
@@ -152,6 +153,16 @@ class Desk:
             queue = job.queue if job.queue in self.queues.names else None
             options: SubmitOptions = {"queue": queue, "tags": job.tags, "retry_of": job.id}
             return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
+
+    def job(self, job_id: str) -> Job:
+        """Return a job with its uploads. Raises JobNotFound, JobExpired.
+
+        A job of an earlier version has no `td_uploads`. Its files are what its task takes as files.
+        """
+        job = self.jobs.get(job_id)
+        if job.file_parameters is None and (spec := self.catalog.read_or_cached().tasks.get(job.task)):
+            return replace(job, file_parameters=tuple(spec.file_parameters))
+        return job
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
         """Open a file of a job's input, until `files` closes. Raises ArtifactNotFound."""

@@ -73,7 +73,7 @@ class Job:
     owner: str = ""
     request_id: str = ""
     wait: Wait | None = None
-    file_parameters: tuple[str, ...] = ()
+    file_parameters: tuple[str, ...] | None = None
 
     @property
     def kept_files(self) -> list[Artifact]:
@@ -88,5 +88,5 @@ class Job:
     @property
     def uploads(self) -> dict[str, Artifact]:
         """The files that were submitted with the job, by parameter."""
-        files = {name: artifact_of((self.input or {}).get(name)) for name in self.file_parameters}
+        files = {name: artifact_of((self.input or {}).get(name)) for name in self.file_parameters or ()}
         return {name: file for name, file in files.items() if file}

@@ -195,7 +195,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         owner=_text(fields[OWNER]),
         request_id=_text(fields[REQUEST]),
         wait=_wait(rq_status, fields) if status is Status.WAITING else None,
-        file_parameters=tuple(_text(fields.get(UPLOADS)).split()),
+        file_parameters=None if fields.get(UPLOADS) is None else tuple(_text(fields.get(UPLOADS)).split()),
     )
 
 
@@ -238,10 +238,9 @@ def _error(stored: Any) -> dict[str, Any] | None:
 
 
 def _kinds(stored: Any) -> Any:
-    if isinstance(stored, dict):
-        _texts(*stored.values())
-    elif stored is not None:
-        _texts(stored)
+    """Return the kind of a result, or of each of its parts. A list has a kind and the places of the files inside."""
+    for kind in stored.values() if isinstance(stored, dict) else [stored or ""]:
+        _texts(*(kind if isinstance(kind, list) else [kind]))
     return stored
 
 

@@ -98,7 +98,7 @@ def job_result(job_id: str) -> Response:
 
 
 def job_artifact(job_id: str, name: str) -> Response:
-    job = desk().jobs.get(job_id)
+    job = desk().job(job_id)
     files = [*job.uploads.values(), *job.kept_files]
     if job.status is Status.SUCCEEDED:
         files += [file for part in result_parts(job, desk().jobs.result(job)) for file in part.files]

@@ -35,7 +35,7 @@ def add_routes(bp: Blueprint) -> None:
 
 def show_job(job_id: str) -> str | tuple[str, int]:
     try:
-        job = desk().jobs.get(job_id)
+        job = desk().job(job_id)
     except JobNotFound:
         done = ACTIONS.get(request.args.get("done", ""))
         if not (done and done.removes_job):

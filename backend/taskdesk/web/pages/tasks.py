@@ -114,7 +114,7 @@ def _prefill(spec: TaskSpec) -> Prefill:
     if not job_id:
         return Prefill()
     try:
-        job = desk().jobs.get(job_id)
+        job = desk().job(job_id)
     except (JobNotFound, JobExpired) as error:
         return Prefill(problem=str(error))
     return Prefill.of(job, spec, None if request.method == "GET" else _reused(), desk().queues.names)

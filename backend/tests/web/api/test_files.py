@@ -171,3 +171,16 @@ def test_a_download_goes_on_only_if_the_file_is_the_same(client):
     assert (same.status_code, same.data) == (206, b"ent")
     assert (other.status_code, other.data) == (200, b"content")
     assert client.get(url, headers={"If-None-Match": tag}).status_code == 304
+
+
+def test_a_file_of_a_job_of_an_earlier_version_is_offered_and_taken_over(client, redis, run_worker):
+    """It has no mark of its uploads: what its task takes as a file is one."""
+    job_id = upload(client).json["id"]
+    redis.hdel(job_key(job_id), UPLOADS)
+    run_worker()
+
+    artifact = client.get(f"/api/v1/jobs/{job_id}").json["input"]["data"]["artifact"]
+
+    assert client.get(f"/api/v1/jobs/{job_id}/artifacts/{artifact}", buffered=True).status_code == 200
+    assert artifact in client.get(f"/jobs/{job_id}").text
+    assert client.post(f"/api/v1/jobs/{job_id}/retry").status_code == 202
