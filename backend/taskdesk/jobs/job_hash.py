@@ -122,7 +122,7 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
         expires_at=None,
         owner=fields.get(OWNER, ""),
         request_id=fields.get(REQUEST, ""),
-        file_parameters=tuple(fields.get(UPLOADS, "").split()),
+        file_parameters=tuple(fields[UPLOADS].split()) if UPLOADS in fields else None,
     )
 
 

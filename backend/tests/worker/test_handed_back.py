@@ -28,6 +28,7 @@ from tests.faults.reconciler import Snapshot
 WORKER = "someone"
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 QUEUES = ["rq:queue:high", "rq:queue:default", "rq:queue:low"]
+REFUSED = {"type": "Refused", "title": "Refused", "detail": "The worker refused it."}
 TASK = "tests.sample_tasks.echo"
 
 
@@ -56,7 +57,7 @@ def reserve(redis):
 @pytest.fixture
 def hand_back(redis) -> Callable[..., list[object]]:
     def hand_back(job_id, execution, *, version="", others="", ttl=1000, reference=TASK):
-        began = [execution, now_text(), "handed_back", job_id, execution, '{"type": "Refused"}', "", 1.0, 2.0, 1.0]
+        began = [execution, now_text(), "handed_back", job_id, execution, json.dumps(REFUSED), "", 1.0, 2.0, 1.0]
         over = ['{"type": "NotServed", "title": "No worker", "detail": "None."}', ""]
         return RELEASE(redis, *began, reference, version, others, "No worker here serves it.", ttl, *over)
 
@@ -200,7 +201,7 @@ def test_arguments_that_one_version_refused_are_for_another(submit, reserve, han
     hand_back(job_id, "e3", version="v2", others="v1 v3")
     assert reserve("e4", serves=(TASK, f"{TASK}@v3")) == job_id
     assert hand_back(job_id, "e4", version="v3", others="v1 v2")[0] == b"failed"
-    assert jobs.get(job_id).error == {"type": "Refused"}
+    assert jobs.get(job_id).error == REFUSED
 
 
 def test_what_nobody_could_run_in_time_fails_whatever_retries_it_has_and_others_hear_of_it(
