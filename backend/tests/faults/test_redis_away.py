@@ -62,6 +62,7 @@ def test_f08_after_redis_has_lost_its_last_writes_all_keys_agree(assert_kept):
     assert_kept(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", size([10], [10, 45]))
 def test_f07_a_frozen_redis_makes_no_job_run_twice(assert_kept, seconds):
     """F07: SIGSTOP of Redis, also for longer than a lease. No worker is dead, so no job is taken over: all run once.
@@ -102,6 +103,7 @@ def _sleep(rig: Rig) -> None:
         rig.server.thaw()
 
 
+@pytest.mark.slow
 def test_f12_a_slow_and_flapping_redis_makes_no_job_run_twice(assert_kept):
     """F12: every connection is closed again and again, packets come late, Redis sleeps. No job is taken over."""
     with start_rig(SEED + 12) as rig:

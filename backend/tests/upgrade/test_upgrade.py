@@ -16,7 +16,12 @@ from tests.upgrade.recorded import restore
 QUEUES = ("high", "default", "low")
 
 
-@pytest.fixture(params=sorted(Path(__file__).parent.glob("version-*.json")), ids=lambda path: path.stem)
+*EARLIER, LAST = sorted(Path(__file__).parent.glob("version-*.json"))
+
+
+@pytest.fixture(
+    params=[*(pytest.param(path, marks=pytest.mark.slow) for path in EARLIER), LAST], ids=lambda path: path.stem
+)
 def recorded(request, redis):
     """The job ids of a desk that an older version has left, and the status that each has to reach.
 
