@@ -83,7 +83,7 @@ def test_f33_an_idle_child_that_was_stopped_is_replaced():
     with start_rig(SEED + 33) as rig:
         stopped = start(rig)
         supervisor = parents()[stopped]
-        # While it connects, a child may be silent for two minutes more. It waits for a job when it blocks on each queue.
+        # While it connects, a child may be silent for two minutes more. Then it blocks on each queue.
         wait_until(lambda: rig.redis.info("clients")["blocked_clients"] >= 3, what="the child waits for a job")
         send(stopped, signal.SIGSTOP)
 

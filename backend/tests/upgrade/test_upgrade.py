@@ -16,7 +16,7 @@ from tests.upgrade.recorded import restore
 QUEUES = ("high", "default", "low")
 
 
-*EARLIER, LAST = sorted(Path(__file__).parent.glob("version-*.json"))
+*EARLIER, LAST = sorted(Path(__file__).parent.glob("version-*.json"), key=lambda path: path.stem)
 
 
 @pytest.fixture(
