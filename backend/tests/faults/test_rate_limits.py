@@ -132,7 +132,7 @@ class Limited:
         wait_until(is_drained, seconds=60, what="all jobs have ended")
         assert self.held() == {}
         assert self._rig.effects.too_many() == []
-        assert self._rig.effects.taken() > len(self.jobs) / 2
+        assert self._rig.effects.taken() > len(self.jobs) / 3  # the others were canceled, deleted, or fail before it
 
 
 def _kill_tree(rig: Rig, victim: Worker) -> None:
