@@ -1,4 +1,4 @@
-"""Measure the time from the submission of a job to its start. The peers' environment runs this, too."""
+"""Measure the time from the submission of a job to its start. This also runs in the peers' environment."""
 
 import random
 import time

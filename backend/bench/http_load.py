@@ -36,7 +36,7 @@ class Load:
 
 
 def request(method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
-    """Return a request of HTTP/1.1 as a typical client sends it that is no browser."""
+    """Return an HTTP/1.1 request like that of a typical client other than a browser."""
     fields = {"Host": "127.0.0.1", "User-Agent": "bench", "Accept": "*/*", **(headers or {})}
     if body:
         fields["Content-Length"] = str(len(body))

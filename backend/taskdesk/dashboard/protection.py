@@ -30,7 +30,7 @@ def install(app: Flask, settings: DashboardSettings) -> None:
 
 class _Guard:
     def __init__(self, settings: DashboardSettings):
-        # The key is new in each process. A page from before a restart is told to load again.
+        # Each process makes a new key, so a page that was loaded before a restart has to be reloaded.
         self._signer = Signer(secrets.token_bytes(32), salt="csrf")
         self._username = settings.dashboard_username
         self._password = settings.dashboard_password.get_secret_value()
