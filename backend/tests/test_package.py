@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -34,7 +35,10 @@ def environment(wheel, tmp_path_factory) -> Path:
     """The folder of programs of an environment that holds the wheel and what it depends on, as locked."""
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    arguments = ["install", "-q", "-c", BACKEND / "requirements" / "dev.txt", f"{wheel}[worker]"]
+    locked = (BACKEND / "requirements" / "dev.txt").read_text()
+    versions = folder / "versions.txt"  # without the hashes, with which pip would want one of the wheel, too
+    versions.write_text("\n".join(line.removesuffix(" \\") for line in locked.splitlines() if re.match(r"\w", line)))
+    arguments = ["install", "-q", "-c", versions, f"{wheel}[worker]"]
     uv = [Path(sys.executable).with_name("uv"), "pip", *arguments]
     if subprocess.run(uv, env={**os.environ, "VIRTUAL_ENV": str(folder)}, check=False).returncode:
         subprocess.run([folder / "bin" / "python", "-m", "pip", *arguments], check=True)
