@@ -18,7 +18,7 @@ from taskdesk.cli.program import job_exit_status
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import err, json_flag, print_json, say
 from taskdesk.cli.watch import follow
-from taskdesk.jobs.arguments import Arguments, check, check_tags
+from taskdesk.jobs.arguments import Arguments, check, check_tags, given_twice
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
@@ -97,8 +97,10 @@ def _object(text: str) -> dict[str, Any]:
 
 def _arguments(spec: TaskSpec, texts: dict[str, list[str]], values: dict[str, Any], files: ExitStack) -> Arguments:
     """Return the checked arguments. Raises InvalidArguments."""
-    named = {name: texts.pop(name)[-1] for name in spec.file_parameters if name in texts}
-    uploads = _open(named, files)
+    named = {name: texts.pop(name) for name in spec.file_parameters if name in texts}
+    if twice := [given_twice(name, len(given)) for name, given in named.items() if len(given) > 1]:
+        raise InvalidArguments(twice)
+    uploads = _open({name: text for name, [text] in named.items()}, files)
     values |= read_texts(spec, texts)
     check(spec, values, uploads)
     return Arguments(values, uploads)

@@ -58,6 +58,11 @@ def check_tags(tags: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(tags))
 
 
+def given_twice(name: str, times: int) -> FieldError:
+    """Return the error for a parameter that takes one value, or one file, and got more."""
+    return FieldError(f"/{name}", f"This was given {times:,} times. Give it once.")
+
+
 def _suits_another(spec: TaskSpec, values: Any) -> bool:
     return any(next(_errors(other, values, {}), None) is None for other in spec.others)
 

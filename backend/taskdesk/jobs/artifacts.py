@@ -1,7 +1,7 @@
 """Files that go into a job or come out of it, in a folder that web and worker share.
 
 `ArtifactStore` is the interface. A file has two names: Taskdesk chooses the one under which it is stored (an upload is
-`input-<parameter><extension>`), so a client never does; the other is for people, and a download has it.
+`input-<parameter><suffix>`), so a client never does; the other is for people, and a download has it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import re
 import shutil
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from io import SEEK_END
@@ -27,6 +27,7 @@ RESERVE_SHARE, RESERVE_BYTES = 0.05, 1 << 30  # the lesser of these stays free o
 
 _SAFE_NAME = re.compile(r"[0-9A-Za-z_][0-9A-Za-z_. -]{0,99}")
 _EXTENSION = re.compile(r"\.[0-9A-Za-z]{1,10}\Z")
+_SUFFIX = re.compile(r"(\.[0-9A-Za-z]{1,10})?\.(gz|bz2|xz|zst|lz4|br|Z)\Z|\.[0-9A-Za-z]{1,10}\Z", re.IGNORECASE)
 _PATH = re.compile(r"[/\\]")
 # Besides slashes: control characters, halves of a character, and marks that turn the direction of the text, so that
 # gpj.exe looks like exe.jpg.
@@ -85,6 +86,19 @@ class UploadedFile:
         first = self.content.read(1)
         self.content.seek(0)
         return not first
+
+
+def stored_upload_name(filename: str, place: int, parameter: str, extensions: Sequence[str]) -> str:
+    """Return the name under which to store the file of a parameter, the `place`-th that takes one.
+
+    It keeps the suffix that the client's name has (".xlsx", ".csv.gz"), unless the task wants one of `extensions`.
+    """
+    found = _SUFFIX.search(clean_filename(filename))
+    suffix = found[0] if found else ""
+    if extensions and not filename.lower().endswith(tuple(one.lower() for one in extensions)):
+        suffix = extensions[0]
+    name = f"input-{parameter}{suffix}"
+    return name if _SAFE_NAME.fullmatch(name) else f"input-{place}{suffix}"
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from taskdesk.jobs.artifacts import (
     UploadedFile,
     clean_filename,
     clean_media_type,
+    stored_upload_name,
 )
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
 from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
@@ -113,8 +114,8 @@ class Desk:
         """Store the files of a job. Return what stands for them in its input, by parameter."""
         kept = {}
         for name, upload in arguments.uploads.items():
-            extensions = spec.file_parameters[name].get("extensions") or [""]
-            stored = f"input-{name}{extensions[0]}"
+            place, extensions = [*spec.file_parameters].index(name), spec.file_parameters[name].get("extensions", ())
+            stored = stored_upload_name(upload.filename, place, name, extensions)
             size = self.artifacts.save(job_id, stored, upload.content)
             media_type, filename = clean_media_type(upload.media_type), clean_filename(upload.filename)
             kept[name] = vars(Artifact(stored, media_type, size, filename))

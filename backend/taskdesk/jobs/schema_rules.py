@@ -242,6 +242,11 @@ def is_file(schema: dict[str, Any]) -> bool:
     return schema.get("format") == FILE_FORMAT
 
 
+def takes_path(schema: dict[str, Any]) -> bool:
+    """Return True if the function gets the path of this file, False if it gets its bytes."""
+    return "extensions" in schema
+
+
 def sentence(keyword: str, limit: Any) -> str:
     """Return the error for a value that breaks this rule."""
     row = KEYWORDS.get(keyword)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -85,12 +85,16 @@ LongText = Annotated[str, Field(json_schema_extra={"format": LONG_TEXT_FORMAT})]
 
 @dataclass
 class JobContext:
-    """The job that a task runs for, and how it reports. The worker sets a real one."""
+    """The job that a task runs for, and how it reports. The worker sets a real one.
+
+    `filenames`: by parameter, the name that the person's file has; empty if the client sent none.
+    """
 
     job_id: str = "local"
     request_id: str = ""
     settings: Any = None
     folder: Path | None = None
+    filenames: Mapping[str, str] = field(default_factory=dict)
     report: Callable[[float, float, str], None] = lambda current, total, message: None
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("task"))
 

@@ -10,7 +10,7 @@ from flask import Request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from taskdesk.jobs.arguments import Arguments, check, check_many
+from taskdesk.jobs.arguments import Arguments, check, check_many, given_twice
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
@@ -127,13 +127,25 @@ def _checked(
     files: MultiDict[str, FileStorage],
     kept: Mapping[str, UploadedFile] = MappingProxyType({}),
 ) -> Arguments:
-    sent = {name: file for name, file in files.items() if file.filename or file.mimetype != _EMPTY_INPUT}
-    uploads = dict(kept) | {
-        name: UploadedFile(file.filename or "", file.mimetype, cast(BinaryIO, file.stream))
-        for name, file in sent.items()
-    }
+    uploads = dict(kept) | {name: _upload(name, given) for name, given in _sent(files).items()}
     check(spec, values, uploads)
     return Arguments(values, uploads)
+
+
+def _sent(files: MultiDict[str, FileStorage]) -> dict[str, list[FileStorage]]:
+    """Return the files that were chosen, by parameter."""
+    chosen = {
+        name: [file for file in given if file.filename or file.mimetype != _EMPTY_INPUT]
+        for name, given in files.lists()
+    }
+    return {name: given for name, given in chosen.items() if given}
+
+
+def _upload(name: str, given: list[FileStorage]) -> UploadedFile:
+    if len(given) > 1:
+        raise InvalidArguments([given_twice(name, len(given))])
+    [file] = given
+    return UploadedFile(file.filename or "", file.mimetype, cast(BinaryIO, file.stream))
 
 
 def _json_object(body: bytes) -> dict[str, Any]:

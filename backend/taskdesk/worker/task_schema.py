@@ -50,8 +50,8 @@ def _refuse_paths(schema: dict[str, Any]) -> None:
         inner = [choice for choice in parameter.get("anyOf", [parameter]) if not is_file(choice)]
         if _formats(inner) & PATH_FORMATS:
             raise ValueError(
-                f"its parameter {name!r} has a Path that is no upload: annotate it as taskdesk.AnyFile or CsvFile, "
-                "one file per parameter"
+                f"its parameter {name!r} has a Path, or bytes, that is no upload: annotate it as "
+                "taskdesk.AnyFile, CsvFile or bytes, one file per parameter"
             )
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from taskdesk.jobs.artifacts import ArtifactStore
+from taskdesk.jobs.artifacts import Artifact, ArtifactStore, artifact_of
 from taskdesk.jobs.errors import FieldError, InvalidArguments
+from taskdesk.jobs.schema_rules import takes_path
 from taskdesk.jobs.task import JobContext, enter_job
 from taskdesk.worker.child.result_writer import ResultWriter
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
@@ -24,6 +25,7 @@ class TaskCall(NamedTuple):
     task: LoadedTask
     arguments: dict[str, Any]
     request_id: str
+    filenames: dict[str, str]  # of its uploads, for people
 
 
 class TaskRunner:
@@ -43,7 +45,10 @@ class TaskRunner:
         task = self._registry.tasks.get(name)
         if task is None or instance is not None:
             raise ForeignJob.not_served(name)
-        return TaskCall(job_id, task, self._bind(job_id, task, positional, named), request_id)
+        raw = self._named(task, positional, named)
+        uploads = {name: file for name in task.file_parameters if (file := artifact_of(raw.get(name)))}
+        arguments = self._validated(job_id, task, raw, uploads)
+        return TaskCall(job_id, task, arguments, request_id, {name: file.filename for name, file in uploads.items()})
 
     def run(self, call: TaskCall) -> tuple[bytes, str]:
         """Call the task; return the result and the kinds of its parts, both as JSON. Raises what the task raises."""
@@ -55,23 +60,29 @@ class TaskRunner:
                 settings=self._settings,
                 report=self._report,
                 logger=task.logger,
+                filenames=call.filenames,
             )
         )
         with self._registry.around_job():
             returned = task.function(**call.arguments)
         return ResultWriter(self._store, call.job_id, self._settings.max_result_bytes).write(returned)
 
-    def _bind(self, job_id: str, task: LoadedTask, positional: list[Any], named: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments as Python values: validated again, with a local path for each uploaded file."""
-        raw = named
-        if positional:  # from plain RQ
-            try:
-                raw = self._signatures[task.spec.reference].bind_partial(*positional, **named).arguments
-            except TypeError as error:
-                raise InvalidArguments([FieldError("", str(error))]) from None
-        for name in task.file_parameters:
-            if isinstance(raw.get(name), dict):
-                raw[name] = self._store.local_path(job_id, str(raw[name].get("artifact")))
+    def _named(self, task: LoadedTask, positional: list[Any], named: dict[str, Any]) -> dict[str, Any]:
+        if not positional:
+            return named
+        try:  # from plain RQ
+            return self._signatures[task.spec.reference].bind_partial(*positional, **named).arguments
+        except TypeError as error:
+            raise InvalidArguments([FieldError("", str(error))]) from None
+
+    def _validated(
+        self, job_id: str, task: LoadedTask, raw: dict[str, Any], uploads: Mapping[str, Artifact]
+    ) -> dict[str, Any]:
+        """Return the arguments as Python values: for each uploaded file a local path, or its bytes."""
+        for name, schema in task.spec.file_parameters.items():
+            if name in uploads:
+                path = self._store.local_path(job_id, uploads[name].artifact)
+                raw[name] = path if takes_path(schema) else path.read_bytes()
             elif raw.get(name) is not None:
                 raise InvalidArguments([FieldError(f"/{name}", "is no uploaded file.")])
         return task.validate(raw)

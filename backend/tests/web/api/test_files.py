@@ -58,8 +58,8 @@ def test_an_upload_is_marked_and_can_be_retried(client, run_worker, redis):
 
     assert redis.hget(job_key(job_id), UPLOADS) == b"data"
     assert again["input"]["data"]["filename"] == "a.txt"
-    assert client.get(f"/api/v1/jobs/{again['id']}/artifacts/input-data", buffered=True).data == b"content"
-    assert "artifacts/input-data" in client.get(f"/jobs/{job_id}").text
+    assert client.get(f"/api/v1/jobs/{again['id']}/artifacts/input-data.txt", buffered=True).data == b"content"
+    assert "artifacts/input-data.txt" in client.get(f"/jobs/{job_id}").text
 
 
 @pytest.mark.parametrize("size", [0, 3, 5000])
@@ -68,7 +68,7 @@ def test_a_download_is_as_long_as_the_stored_file_whatever_redis_says(client, re
     key = job_key(job_id)
     redis.hset(key, "data", redis.hget(key, "data").replace(b'"size":7', f'"size":{size}'.encode()))
 
-    answer = client.get(f"/api/v1/jobs/{job_id}/artifacts/input-data", buffered=True)
+    answer = client.get(f"/api/v1/jobs/{job_id}/artifacts/input-data.txt", buffered=True)
 
     assert (answer.data, answer.headers["Content-Length"]) == (b"content", "7")
 
@@ -80,7 +80,7 @@ def test_a_damaged_mark_costs_at_most_the_files(client, redis, damaged):
 
     assert client.get(f"/api/v1/jobs/{job_id}").status_code == 200
     assert client.get(f"/jobs/{job_id}").status_code == 200
-    assert client.get(f"/api/v1/jobs/{job_id}/artifacts/input-data", buffered=True).status_code in (200, 404)
+    assert client.get(f"/api/v1/jobs/{job_id}/artifacts/input-data.txt", buffered=True).status_code in (200, 404)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +148,7 @@ def test_no_name_in_redis_breaks_out_of_its_header(client, redis, name):
 )
 def test_a_part_of_a_file_can_be_fetched(client, asked, status, data):
     job_id = upload(client).json["id"]
-    url = f"/api/v1/jobs/{job_id}/artifacts/input-data"
+    url = f"/api/v1/jobs/{job_id}/artifacts/input-data.txt"
 
     answer = client.get(url, headers={"Range": asked}, buffered=True)
 
@@ -162,7 +162,7 @@ def test_a_part_of_a_file_can_be_fetched(client, asked, status, data):
 
 def test_a_download_goes_on_only_if_the_file_is_the_same(client):
     job_id = upload(client).json["id"]
-    url = f"/api/v1/jobs/{job_id}/artifacts/input-data"
+    url = f"/api/v1/jobs/{job_id}/artifacts/input-data.txt"
     tag = client.get(url, buffered=True).headers["ETag"]
 
     same = client.get(url, headers={"Range": "bytes=4-", "If-Range": tag}, buffered=True)
