@@ -88,7 +88,7 @@ def log_to_file(folder: str, role: str) -> None:
 
 
 class _LineHandler(logging.StreamHandler[TextIO]):
-    """Writes a line by one call, which needs no lock. Under gevent, logging's two locks take a third of a line's CPU."""
+    """Writes a line in one call, without a lock. Under gevent, logging's two locks take a third of a line's CPU."""
 
     def handle(self, record: logging.LogRecord) -> bool:
         if self.filter(record):
