@@ -91,13 +91,13 @@ class AttemptRunner:
             self._activity.end_function()  # while the arguments are there: it may take for ever to drop them
 
     def _call_within_limits(self, call: TaskCall, timeout: int) -> tuple[bytes, str]:
+        sandbox = self._process.sandbox
         self._reporter.begin(call.job_id, ttl=max(timeout, 0) + EVENTS_TTL_SECONDS)
         self._time_limit.set(timeout)
         try:
             with self._limits[call.task.spec.reference].applied():
-                return self._task_runner.run(call)
+                return sandbox.run(self._task_runner.run, call, sandbox.leave_task)
         finally:
-            self._process.sandbox.end_copy()
             self._time_limit.unset()
 
     def _tidy_up(self, ended: EndedJob) -> None:

@@ -1,4 +1,4 @@
-"""Give each job the process as it was before the last one: folders, output, signals."""
+"""Give each job the process as it was before the first one: folders, output, logging, signals, and what PARTS names."""
 
 from __future__ import annotations
 
@@ -9,14 +9,22 @@ import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from contextvars import copy_context
+from decimal import setcontext
 from pathlib import Path
+from typing import Any, TypeVar
 
 from taskdesk.worker.child.capture import capture_output
+from taskdesk.worker.child.library_state import LibraryState
+from taskdesk.worker.child.logging_state import LoggingState
+from taskdesk.worker.child.process_state import ProcessState
 from taskdesk.worker.child.progress_reporter import Reporter
 
 SHORT_JOB_SECONDS = 0.001  # to install the signal handlers again would double the time of a shorter job
 
 log = logging.getLogger("worker")
+
+_Answer = TypeVar("_Answer")
 
 
 class Sandbox:
@@ -42,11 +50,24 @@ class Sandbox:
         self._streams = capture_output(reporter, as_log=as_log)
         self._make_folder()
         take_signals()
+        self._decimal = _decimal_context()
+        self._process, self._logging, self._libraries = ProcessState(), LoggingState(), LibraryState()
 
-    def end_copy(self) -> None:
-        """End this process if it is a copy that the job has forked, and that has returned from the task as well."""
+    def run(self, work: Callable[..., _Answer], *arguments: Any) -> _Answer:
+        """Do the work in a context of its own: what it sets there, such as the precision of decimals, ends with it."""
+        context = copy_context()
+        if self._decimal:
+            context.run(setcontext, self._decimal.copy())
+        return context.run(work, *arguments)
+
+    def leave_task(self) -> None:
+        """Restore what our own code needs after a task.
+
+        End this process if it is a copy that the job has forked, and that has returned from the task as well.
+        """
         if os.getpid() != self._pid:
             os._exit(1)
+        self._process.restore_first()
 
     def restore(self, seconds: float) -> None:
         """Restore the process after a job that took so many seconds.
@@ -56,14 +77,16 @@ class Sandbox:
         sys.stdout, sys.stderr = self._streams
         for stream in self._streams:
             stream.end_line()
-        if logging.root.manager.disable:
-            logging.disable(logging.NOTSET)
         tempfile.tempdir = self._folder
+        is_short = seconds < SHORT_JOB_SECONDS
         try:
-            if seconds > SHORT_JOB_SECONDS:
+            self._process.restore()
+            self._logging.restore()
+            self.is_dirty = not self._libraries.restore(is_short=is_short)
+            if not is_short:
                 self._take_signals()
             self._restore_folders()
-        except OSError as error:
+        except Exception as error:
             log.error("the changes of a job can't be undone, so another process runs the next one: %s", error)
             self.is_dirty = True
 
@@ -103,3 +126,9 @@ class Sandbox:
                     self._show_life()
                     with suppress(OSError):
                         os.unlink(name, dir_fd=descriptor)
+
+
+def _decimal_context() -> Any:
+    """Return a copy of the decimal context that all jobs would share, because a module of tasks has used it."""
+    context = copy_context()
+    return next((context[variable].copy() for variable in context if variable.name == "decimal_context"), None)

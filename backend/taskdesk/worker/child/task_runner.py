@@ -50,8 +50,11 @@ class TaskRunner:
         arguments = self._validated(job_id, task, raw, uploads)
         return TaskCall(job_id, task, arguments, request_id, {name: file.filename for name, file in uploads.items()})
 
-    def run(self, call: TaskCall) -> tuple[bytes, str]:
-        """Call the task; return the result and the kinds of its parts, both as JSON. Raises what the task raises."""
+    def run(self, call: TaskCall, leave_task: Callable[[], None]) -> tuple[bytes, str]:
+        """Call the task; return the result and the kinds of its parts, both as JSON. Raises what the task raises.
+
+        `leave_task` is called between the task and our own code that stores its result.
+        """
         task = call.task
         enter_job(
             JobContext(
@@ -63,8 +66,11 @@ class TaskRunner:
                 filenames=call.filenames,
             )
         )
-        with self._registry.around_job():
-            returned = task.function(**call.arguments)
+        try:
+            with self._registry.around_job():
+                returned = task.function(**call.arguments)
+        finally:
+            leave_task()
         return ResultWriter(self._store, call.job_id, self._settings.max_result_bytes).write(returned)
 
     def _named(self, task: LoadedTask, positional: list[Any], named: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,83 @@
+"""Put back how logging was set up before the first job: levels, handlers, filters, and what is switched off.
+
+A look at each logger costs about 0.1 µs. What a library sets up for its own loggers as it is imported in a job stays,
+as the library does.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import suppress
+from operator import itemgetter
+from typing import Any
+
+_Values = tuple[Any, ...]
+_LOGGER = itemgetter("level", "propagate", "disabled", "handlers", "filters")
+_HANDLER = itemgetter("level", "formatter", "filters")
+_DEFAULTS: _Values = (logging.NOTSET, True, False, [], [])  # of _LOGGER
+
+
+class LoggingState:
+    def __init__(self) -> None:
+        self._manager = logging.root.manager
+        self._disabled_level = self._manager.disable
+        self._known: set[str] = set()  # names of loggers
+        self._modules = set(sys.modules)
+        self._loggers: list[logging.Logger] = [logging.root, *self._new_loggers()]
+        self._handlers = logging.root.handlers.copy()
+        self._logger_fields, self._handler_fields = list(map(vars, self._loggers)), list(map(vars, self._handlers))
+        self._saved_loggers = [_copy(_LOGGER(fields)) for fields in self._logger_fields]
+        self._saved_handlers = [_copy(_HANDLER(fields)) for fields in self._handler_fields]
+
+    def restore(self) -> None:
+        if self._manager.disable != self._disabled_level:
+            logging.disable(self._disabled_level)
+        if len(self._manager.loggerDict) != len(self._known):
+            self._add_new()
+        if len(sys.modules) != len(self._modules):
+            self._modules = set(sys.modules)
+        if list(map(_LOGGER, self._logger_fields)) != self._saved_loggers:
+            for logger, values in zip(self._loggers, self._saved_loggers, strict=True):
+                _restore_logger(logger, values)
+        if list(map(_HANDLER, self._handler_fields)) != self._saved_handlers:
+            for handler, values in zip(self._handlers, self._saved_handlers, strict=True):
+                _restore_handler(handler, values)
+
+    def _add_new(self) -> None:
+        imported = sys.modules.keys() - self._modules
+        for logger in self._new_loggers():
+            is_of_library = logger.name.partition(".")[0] in imported
+            self._loggers.append(logger)
+            self._logger_fields.append(vars(logger))
+            self._saved_loggers.append(_copy(_LOGGER(vars(logger))) if is_of_library else _DEFAULTS)
+
+    def _new_loggers(self) -> list[logging.Logger]:
+        """Return the loggers that were made since the last call, and those that are only a parent by name so far."""
+        names = self._manager.loggerDict.keys() - self._known
+        loggers = [logging.getLogger(name) for name in names]
+        self._known = set(self._manager.loggerDict)
+        return loggers
+
+
+def _copy(values: _Values) -> _Values:
+    return tuple(value.copy() if isinstance(value, list) else value for value in values)
+
+
+def _restore_logger(logger: logging.Logger, values: _Values) -> None:
+    level, logger.propagate, logger.disabled, handlers, filters = values
+    for handler in logger.handlers:
+        if handler not in handlers:
+            with suppress(Exception):  # its stream may be closed
+                handler.flush()
+    logger.handlers[:] = handlers
+    logger.filters[:] = filters
+    if logger.level != level:
+        logger.setLevel(level)
+
+
+def _restore_handler(handler: logging.Handler, values: _Values) -> None:
+    level, formatter, filters = values
+    handler.setLevel(level)
+    handler.setFormatter(formatter)
+    handler.filters[:] = filters
