@@ -17,7 +17,7 @@ def __getattr__(name: str) -> Callable[..., Any]:
         for info in iter_modules(__path__, f"{__name__}."):
             try:
                 function = vars(import_module(info.name)).get(name)
-            except Exception as error:  # a module may raise anything, and the next one may have the task
+            except BaseException as error:  # a module may raise anything, and the next one may have the task
                 broken.append(f"; {info.name} cannot be imported: {error!r}")
                 continue
             if inspect.isfunction(function) and function.__module__ == info.name:

@@ -86,6 +86,10 @@ class Catalog(BaseModel):
     broken: list[BrokenModule] = []
 
     @property
+    def by_reference(self) -> dict[str, TaskSpec]:
+        return {spec.reference: spec for spec in self.tasks.values()}
+
+    @property
     def digest(self) -> str:
         return _hash(self.model_dump_json().encode())
 

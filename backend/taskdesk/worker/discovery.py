@@ -62,12 +62,12 @@ def discover(settings: WorkerSettings) -> TaskRegistry:
     around_job: AroundJob = nullcontext
     for module in _modules(settings.tasks, broken):
         if module.__name__ == settings.tasks:
-            around_job = getattr(module, "around_job", nullcontext)
+            around_job = vars(module).get("around_job", nullcontext)  # a `__getattr__` may import every module
         for function in _public_functions(module):
             try:
                 _add(function, tasks, settings)
-            except Exception as error:  # one broken task must not hide the others
-                broken.append(BrokenModule(module=f"{module.__name__}.{function.__name__}", error=str(error)))
+            except BaseException as error:  # one broken task must not hide the others
+                broken.append(BrokenModule(module=f"{module.__name__}.{function.__name__}", error=_text(error)))
     specs = {loaded.spec.name: loaded.spec for loaded in tasks.values()}
     return TaskRegistry(tasks, Catalog(tasks=dict(sorted(specs.items())), broken=broken), around_job)
 
@@ -84,7 +84,7 @@ def _modules(package_name: str, broken: list[BrokenModule]) -> Iterator[ModuleTy
     for name in names:  # the package adds its modules to the list
         try:
             module = importlib.import_module(name)
-        except (Exception, SystemExit) as error:
+        except BaseException as error:  # SystemExit of a script, KeyboardInterrupt, what a library has of its own
             broken.append(BrokenModule(module=name, error=_import_error(error)))
             continue
         if name == package_name:
@@ -99,7 +99,14 @@ def _import_error(error: BaseException) -> str:
         return f"{type(error).__name__}: {error.msg} ({Path(error.filename or '?').name}, line {error.lineno})"
     frames = [f for f in traceback.extract_tb(error.__traceback__) if "importlib" not in f.filename]
     where = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if len(frames) > 1 else ""
-    return f"{type(error).__name__}: {error}{where}"
+    return f"{type(error).__name__}: {_text(error)}{where}"
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)
+    except BaseException:  # its own __str__ is broken
+        return ""
 
 
 def _public_functions(module: ModuleType) -> Iterator[Callable[..., Any]]:

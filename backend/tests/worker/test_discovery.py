@@ -99,6 +99,14 @@ def test_a_catalog_from_before_results_were_announced_can_be_read(discover_sourc
         ("def broken(:\n", "SyntaxError: invalid syntax (bad.py, line 1)"),
         ("x = 1\nimport not_installed_at_all\n", "No module named 'not_installed_at_all' (bad.py, line 2)"),
         ("raise SystemExit(3)", "SystemExit: 3"),
+        ("import sys\ndef main(): return 1\nsys.exit(main())", "SystemExit: 1 (bad.py, line 3)"),
+        (
+            "import argparse\np = argparse.ArgumentParser()\np.add_argument('--x', required=True)\np.parse_args([])",
+            "SystemExit: 2",
+        ),
+        ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("class Gone(BaseException): ...\nraise Gone('for good')", "Gone: for good (bad.py, line 2)"),
+        ("class Mute(Exception):\n def __str__(self): raise SystemExit\nraise Mute", "Mute:  (bad.py, line 3)"),
         ("def f(x): ...", "its parameter 'x' has no type"),
         ("def f(*args: str): ...", "'args' has no name of its own"),
         ("from pathlib import Path\ndef f(x: Path): ...", "annotate it as taskdesk.AnyFile"),
@@ -124,6 +132,16 @@ def test_what_is_broken_is_announced_with_the_reason_and_the_others_work(discove
     [broken] = registry.catalog.broken
     assert broken.module.startswith("some_tasks.bad")
     assert reason in broken.error
+
+
+def test_a_package_that_finds_its_tasks_by_name_is_not_asked_for_what_it_does_not_define(discover_source):
+    package = (
+        "from importlib import import_module as of\ndef __getattr__(name): return vars(of('some_tasks.bad'))[name]"
+    )
+    registry = discover_source(__init__=package, a_good="def works(): ...", bad="raise SystemExit(3)")
+
+    assert list(registry.tasks) == ["some_tasks.works"]
+    assert [broken.module for broken in registry.catalog.broken] == ["some_tasks.bad"]
 
 
 def test_a_package_that_is_not_there_is_announced_as_broken():

@@ -16,13 +16,13 @@ from collections.abc import Iterable
 from contextlib import suppress
 from weakref import finalize
 
-from taskdesk.worker.discovery import TaskRegistry
+from taskdesk.jobs.catalog import Catalog
 
 
 class ForeignJobs:
-    def __init__(self, registry: TaskRegistry):
-        versions = [f"{reference}@{task.spec.version}" for reference, task in registry.tasks.items()]
-        self._served = dict.fromkeys((*registry.tasks, *versions), 1)
+    def __init__(self, catalog: Catalog):
+        specs = catalog.by_reference.items()
+        self._served = dict.fromkeys([name for ref, spec in specs for name in (ref, f"{ref}@{spec.version}")], 1)
         self.served = json.dumps(self._served)  # as adopt.lua takes it
         self._is_there = ctypes.c_bool.from_buffer(mmap.mmap(-1, 1))
         self.wakeup = os.pipe()  # the idle child waits at its reading end

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
+from taskdesk.jobs.catalog import Catalog, TaskSpec
 from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.jobs.keys import PARENTS, job_key
 from taskdesk.jobs.losses import (
@@ -27,7 +28,6 @@ from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.logs import job_fields
 from taskdesk.service.redis_errors import is_out_of_memory
 from taskdesk.worker.answers import Tick
-from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.job_data import reference_of
 from taskdesk.worker.release import UNKNOWN_TIMES, How, Released, release_arguments
@@ -48,13 +48,13 @@ class Settlement:
         redis: Redis,
         worker_name: str,
         settings: WorkerSettings,
-        registry: TaskRegistry,
+        catalog: Catalog,
         shared: SharedMemory,
     ):
         self._redis = redis
         self._worker_name = worker_name
         self._queues = settings.queues
-        self._registry = registry
+        self._specs = catalog.by_reference
         self._activity, self._meters, self._output, self._foreign = shared
         self._statistics = StatisticsWriter(redis)
         self._rq_fallback = RQFallback(redis, worker_name, settings)
@@ -81,8 +81,8 @@ class Settlement:
 
     def make_way(self, running: RunningJob) -> None:
         """Requeue a job whose worker stops now. A job that is to run at most once fails instead."""
-        task = self._task_of(running.job_id)
-        if task and task.options.at_most_once:
+        spec = self._spec_of(running.job_id)
+        if spec and spec.at_most_once:
             self.release(How.FAILED, Failure.of_loss(WORKER_STOPPED), running)
         else:
             self.release(How.REQUEUED, None, running)
@@ -148,12 +148,12 @@ class Settlement:
 
     def _count_failure(self, job_id: str, seconds: float | None) -> None:
         """Count the failure in the statistics of the job's task: a child that has died could not."""
-        if task := self._task_of(job_id):
-            self._statistics.add(task.spec.reference, succeeded=False, run=seconds, wait=None)
+        if spec := self._spec_of(job_id):
+            self._statistics.add(spec.reference, succeeded=False, run=seconds, wait=None)
             self._statistics.write()
 
-    def _task_of(self, job_id: str) -> LoadedTask | None:
-        return self._registry.tasks.get(reference_of(self._redis.hget(job_key(job_id), "data")))
+    def _spec_of(self, job_id: str) -> TaskSpec | None:
+        return self._specs.get(reference_of(self._redis.hget(job_key(job_id), "data")))
 
 
 def _log_text(error: bytes) -> str:

@@ -86,13 +86,14 @@ class TaskWorker(BaseWorker):
         self._registry = registry
         self._store = FolderStore(settings.data_dir / "artifacts")
         self._folder = OwnFolder()
-        meters = meters or Meters(registry.tasks, 1).rows[0]
-        self._shared = shared = SharedMemory(Activity(settings.queues), meters, OutputBuffer(), ForeignJobs(registry))
+        self._catalog = catalog = registry.catalog
+        meters = meters or Meters(catalog.by_reference, 1).rows[0]
+        self._shared = shared = SharedMemory(Activity(settings.queues), meters, OutputBuffer(), ForeignJobs(catalog))
         self._activity, self._meters = shared.activity, shared.meters
         self._signals = signals = StopSignals()
         self._process = process = self.process_class()
         self._commands = Commands(redis, commands_key(self.name))
-        self._settlement = settlement = Settlement(redis, self.name, settings, registry, shared)
+        self._settlement = settlement = Settlement(redis, self.name, settings, catalog, shared)
         self._control = control = JobControl(process, shared.activity, settlement)
         self._revoker = revoker = Revoker(redis, self.name, shared.activity, control)
         self._exit = ChildExit(process, shared, control=control, settlement=settlement, signals=signals)
@@ -104,7 +105,7 @@ class TaskWorker(BaseWorker):
             commands=self._commands,
             heartbeat=Heartbeat(redis, self.name, shared.activity),
             settlement=settlement,
-            housekeeping=Housekeeping(self, registry.catalog, Sweeper(redis, self._store, settings)),
+            housekeeping=Housekeeping(self, catalog, Sweeper(redis, self._store, settings)),
             signals=signals,
         )
         self._watch = Watch(
@@ -202,10 +203,10 @@ class TaskWorker(BaseWorker):
     # The worker's record, as RQ's code writes it
 
     def serialize(self) -> dict[str, Any]:
-        return {**super().serialize(), "catalog": self._registry.catalog.digest, fields.TASKDESK_VERSION: VERSION}
+        return {**super().serialize(), "catalog": self._catalog.digest, fields.TASKDESK_VERSION: VERSION}
 
     def register_birth(self) -> None:
-        announce(self.connection, self._registry.catalog)
+        announce(self.connection, self._catalog)
         self.connection.delete(self.key)  # that of an attempt before, whose answer was lost
         super().register_birth()
 
