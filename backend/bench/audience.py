@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 
-from taskdesk.web.server.serve import allow_files
+from taskdesk.service.http.serve import allow_files
 
 # The headers of a browser, because the server may keep them in memory.
 REQUEST = (

@@ -39,7 +39,6 @@ NEVER_IMPORTS = {
     "worker.shared": {"worker.child", "worker.supervisor"},
     "worker.child": {"worker.supervisor"},
     "worker.supervisor": {"worker.child"},
-    "web.server": {"web.api", "web.pages", "web.access"},
     "web.streams": {"web.api", "web.pages", "web.access"},
     "web.access": {"web.api", "web.pages"},
     "web.metrics": {"web.api", "web.pages"},

@@ -29,7 +29,7 @@ def create_app(settings: DashboardSettings) -> Flask:
     web.setup_rq_connection(app)
 
     audit.install(app)
-    protection.install(app, settings)
+    protection.install(app, settings, redis)
     reading.install(app)
     errors.install(app)
     app.add_url_rule("/healthz", "healthz", lambda: jsonify(status="ok"))

@@ -18,5 +18,7 @@ def _audit(response: Response) -> Response:
         subject = str(args.get("job_id") or args.get("queue_name", ""))
         what = (request.endpoint or "nothing").rpartition(".")[2].removesuffix("_view")
         client = request.remote_addr or ""
-        write_audit(g.get("user", ""), what, subject, status=response.status_code, client=client)
+        write_audit(
+            g.get("user", ""), what, subject, status=response.status_code, client=client, request_id=g.request_id
+        )
     return response

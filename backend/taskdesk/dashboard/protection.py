@@ -1,15 +1,17 @@
-"""Checks of every request: login, host name, and origin of writes. Every answer gets the security headers."""
+"""Checks of every request: host name, and origin of writes. Every answer gets its id and the security headers."""
 
 from __future__ import annotations
 
-import hmac
 import secrets
 
 from flask import Flask, Response, abort, g, request
 from itsdangerous import Signer
+from redis import Redis
 
+from taskdesk.dashboard import login
 from taskdesk.dashboard.settings import DashboardSettings
 from taskdesk.service.hosts import SAFE_METHODS, TrustedHosts, UnknownHost, is_foreign
+from taskdesk.service.http.request_log import request_id_of
 
 # rq-dashboard's own scripts send the cookie back as this header.
 _COOKIE, _HEADER = "_csrf_token", "X-CSRFToken"
@@ -20,37 +22,31 @@ _CSP = (
 )
 
 
-def install(app: Flask, settings: DashboardSettings) -> None:
+def install(app: Flask, settings: DashboardSettings, redis: Redis) -> None:
     guard = _Guard(settings)
-    app.before_request(guard.ask_for_login)
+    app.before_request(_begin)
+    login.install(app, settings, redis)
     app.before_request(guard.refuse_unknown_host)
     app.before_request(guard.refuse_foreign_writes)
     app.after_request(guard.finish)
+
+
+def _begin() -> None:
+    g.nonce = secrets.token_urlsafe(16)
+    g.request_id = request_id_of(request.headers.get("X-Request-ID", ""))
 
 
 class _Guard:
     def __init__(self, settings: DashboardSettings):
         # Each process makes a new key, so a page that was loaded before a restart has to be reloaded.
         self._signer = Signer(secrets.token_bytes(32), salt="csrf")
-        self._username = settings.dashboard_username
-        self._password = settings.dashboard_password.get_secret_value()
+        self._has_login = bool(settings.dashboard_password.get_secret_value())
         self._hosts = TrustedHosts((), settings.dashboard_host)
-
-    def ask_for_login(self) -> Response | None:
-        g.nonce = secrets.token_urlsafe(16)
-        if not self._password or request.endpoint == "healthz":
-            return None
-        login = f"{self._username}:{self._password}".encode()
-        given = request.authorization
-        if given and hmac.compare_digest(f"{given.username}:{given.password}".encode(), login):
-            g.user = self._username
-            return None
-        return Response("Please log in.", 401, {"WWW-Authenticate": 'Basic realm="rq-dashboard", charset="UTF-8"'})
 
     def refuse_unknown_host(self) -> None:
         """Refuse unknown host names, unless there is a password: a page of another site does not know it."""
         host = request.environ.get("HTTP_HOST", "")
-        if not self._password and request.endpoint != "healthz" and not self._hosts.trusts(host):
+        if not self._has_login and request.endpoint != "healthz" and not self._hosts.trusts(host):
             raise UnknownHost(host, "DASHBOARD_PASSWORD")
 
     def refuse_foreign_writes(self) -> None:
@@ -72,4 +68,5 @@ class _Guard:
         response.headers["Content-Security-Policy"] = _CSP.format(nonce=g.get("nonce", ""))
         response.headers["X-Content-Type-Options"] = "nosniff"
         response.headers["Referrer-Policy"] = "same-origin"
+        response.headers["X-Request-ID"] = g.request_id
         return response

@@ -12,10 +12,11 @@ from werkzeug.urls import iri_to_uri
 from werkzeug.wrappers import Response as BaseResponse
 
 from taskdesk.service.hosts import TrustedHosts
+from taskdesk.service.http.safe_headers import SAFE_HEADERS
+from taskdesk.service.rate_limits import LOGINS, RateLimit
 from taskdesk.web import api, assets, classic, errors, pages, rules
 from taskdesk.web.access import auth, login
-from taskdesk.web.access.protection import SAFE_HEADERS, StrictRequest
-from taskdesk.web.access.rate_limits import LOGINS, RateLimit
+from taskdesk.web.access.protection import StrictRequest
 from taskdesk.web.context import WebDesk
 from taskdesk.web.fast_path import FastPath
 from taskdesk.web.metrics import health, metrics

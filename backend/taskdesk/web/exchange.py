@@ -10,8 +10,8 @@ from typing import Any, cast
 from flask import g
 
 from taskdesk.service.accounts import Identity
+from taskdesk.service.http.request_log import request_id_of
 from taskdesk.web.access.roles import Access
-from taskdesk.web.metrics.request_log import request_id_of
 
 _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
 
@@ -52,6 +52,11 @@ class Exchange:
     def client(self) -> str:
         """Address of the client; behind a trusted proxy, the address that the proxy has forwarded."""
         return cast(str, self.environ.get("REMOTE_ADDR", ""))
+
+    @property
+    def counted_as(self) -> str:
+        """Return the key under which its writes are counted: the user and the token, or else the address."""
+        return f"{self.user.name}/{self.user.token}" if self.user and self.user.name else self.client
 
 
 def current_exchange() -> Exchange:

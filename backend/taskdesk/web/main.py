@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+import socket
 
+from taskdesk.service.http.serve import Address, serve
+from taskdesk.service.http.wsgi import Server
 from taskdesk.service.sentry import flush_reports
 from taskdesk.service.startup import start_process
 from taskdesk.web.application import create_app
-from taskdesk.web.server.serve import serve
+from taskdesk.web.metrics.process_metrics import requests_of
 from taskdesk.web.settings import WebSettings
 
 
@@ -15,6 +18,16 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit status."""
     settings = start_process(WebSettings, "web")
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # a tenth of a line's CPU, unused
-    status = serve(settings.app_host, settings.app_port, settings.web_processes, lambda: create_app(settings))
+    address = Address(settings.app_host, settings.app_port, "APP")
+    status = serve(address, settings.web_processes, lambda listener: make_server(listener, settings))
     flush_reports()
     return status
+
+
+def make_server(listener: socket.socket, settings: WebSettings) -> Server:
+    app = create_app(settings)
+    return Server(listener, app, app.extensions["desk"].shut_down, _count_refusal)
+
+
+def _count_refusal(status: int) -> None:
+    requests_of("-", "none", status).observe(0)

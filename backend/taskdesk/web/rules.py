@@ -11,11 +11,12 @@ from flask import Flask, Response, current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from taskdesk.service.hosts import TrustedHosts, UnknownHost
+from taskdesk.service.http.request_log import log_request
+from taskdesk.service.rate_limits import RateLimit
 from taskdesk.web.access.audit import audit
 from taskdesk.web.access.auth import admit_user, keep_private
 from taskdesk.web.access.identity import Authenticator
 from taskdesk.web.access.protection import UnreadableForm, refuse_foreign_write
-from taskdesk.web.access.rate_limits import RateLimit, client_of
 from taskdesk.web.access.roles import access_of
 from taskdesk.web.body_limits import body_limit
 from taskdesk.web.compression import compress
@@ -23,7 +24,6 @@ from taskdesk.web.errors import set_retry_after
 from taskdesk.web.exchange import Exchange
 from taskdesk.web.forms import refuse_encoded_body
 from taskdesk.web.metrics.process_metrics import requests_of
-from taskdesk.web.metrics.request_log import log_request
 
 
 class Rules:
@@ -49,7 +49,7 @@ class Rules:
 
     def _count(self, exchange: Exchange) -> None:
         if self._write_limit and exchange.access.writes and exchange.endpoint:
-            self._write_limit.count(client_of(exchange))
+            self._write_limit.count(exchange.counted_as)
 
     def finish(self, exchange: Exchange, response: Response) -> Response:
         """Complete the answer, and record the request: audit, metrics, log."""

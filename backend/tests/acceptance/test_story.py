@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from taskdesk.web.server.serve import listen
+from taskdesk.service.http.serve import listen
 from tests.conftest import BACKEND, RedisServer, Stack, free_port, wait_until
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from taskdesk.web.server.serve import allow_files
+from taskdesk.service.http.serve import allow_files
 from taskdesk.worker.discovery import TaskRegistry
 from tests.conftest import Stack, wait_until
 from tests.faults.scale import ALL, LIMIT

@@ -10,9 +10,9 @@ import pytest
 from gevent import socket
 
 from taskdesk.service.errors import AppError
-from taskdesk.web.server import wsgi
-from taskdesk.web.server.serve import listen
-from taskdesk.web.server.wsgi import Server
+from taskdesk.service.http import wsgi
+from taskdesk.service.http.serve import listen
+from taskdesk.service.http.wsgi import Server
 
 
 class Client:

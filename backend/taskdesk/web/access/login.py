@@ -7,9 +7,9 @@ import re
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
 from werkzeug.wrappers import Response
 
+from taskdesk.service.rate_limits import RateLimit
 from taskdesk.web.access.auth import check_csrf, identify, log_in
 from taskdesk.web.access.identity import authenticator
-from taskdesk.web.access.rate_limits import RateLimit
 from taskdesk.web.access.roles import needs, public
 from taskdesk.web.exchange import current_exchange
 

@@ -11,26 +11,6 @@ from werkzeug.wsgi import get_host
 from taskdesk.service.errors import AppError
 from taskdesk.service.hosts import SAFE_METHODS, is_foreign
 
-_CSP = "; ".join(
-    (
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",  # the arrows and ticks of Pico.css are data: pictures
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-    )
-)
-SAFE_HEADERS = [
-    ("Content-Security-Policy", _CSP),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "same-origin"),
-    ("Cross-Origin-Opener-Policy", "same-origin"),
-    ("Cross-Origin-Resource-Policy", "same-origin"),
-]
-
 
 class UnreadableForm(AppError):
     """Unreadable form: its parts can't be separated, or have no name."""

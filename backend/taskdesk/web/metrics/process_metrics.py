@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from prometheus_client import CollectorRegistry, Gauge, Histogram, disable_created_metrics
 
-from taskdesk.web.server.request_parser import METHODS
+from taskdesk.service.http.request_parser import METHODS
 
 disable_created_metrics()  # each adds a line per series that only says when it began
 PROCESS_METRICS = CollectorRegistry()

@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable
 
+from taskdesk.service.http.stream import Stream
 from taskdesk.web.streams.event_feed import EventFeed, format_message
 
 LOGGED_OUT = "Your login or your token is no longer valid."
@@ -19,7 +20,7 @@ BATCH_TIMEOUT_SECONDS = 60.0  # that a client may take for one batch of messages
 log = logging.getLogger("stream")
 
 
-class Watcher:
+class Watcher(Stream):
     """The events of a job as text/event-stream: a `state` first, then the events, then `end`.
 
     A WSGI server may iterate over it, or hand its socket over with `follow`.

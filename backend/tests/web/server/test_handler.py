@@ -12,9 +12,9 @@ import gevent
 import pytest
 from gevent.socket import socketpair
 
-from taskdesk.web.server import connection
-from taskdesk.web.server.handler import Handler
-from taskdesk.web.server.request_body import MAX_SKIPPED_BYTES
+from taskdesk.service.http import connection
+from taskdesk.service.http.handler import Handler
+from taskdesk.service.http.request_body import MAX_SKIPPED_BYTES
 
 POST = "POST {} HTTP/1.1\r\nHost: here\r\nContent-Length: {}\r\n\r\n{}"
 GET = "GET {} HTTP/1.1\r\nHost: here\r\n\r\n"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 
 import pytest
 
-from taskdesk.web.server.request_parser import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
+from taskdesk.service.http.request_parser import MAX_FIELDS, MAX_HEAD_BYTES, MAX_LINE_BYTES
+from taskdesk.service.http.safe_headers import SAFE_HEADERS
 
 HOST = "Host: here\r\n"
 
@@ -127,7 +130,43 @@ def test_it_is_refused_with_a_problem_and_the_connection_ends(connect, seen, tex
     assert (problem["status"], problem["type"], problem["request_id"].encode() in head) == (status, "about:blank", True)
     assert problem["title"]
     assert problem["detail"].endswith(".")
+    assert all(f"\r\n{name}: {value}\r\n".encode() in head for name, value in SAFE_HEADERS)
     assert seen == []
+
+
+@pytest.mark.parametrize(
+    "name", ["an unknown method", "two lengths", "chunks", "an address of another host", "a folded line"]
+)
+def test_a_refusal_has_the_id_that_the_proxy_gave_the_request(connect, caplog, name):
+    caplog.set_level(logging.INFO)
+    line, _, rest = REFUSED[name][0].partition("\r\n")
+
+    answer = connect().send(f"{line}\r\nX-Request-ID: of-the-proxy\r\n{rest}").read()
+
+    assert b"\r\nX-Request-ID: of-the-proxy\r\n" in answer
+    assert json.loads(answer.partition(b"\r\n\r\n")[2])["request_id"] == "of-the-proxy"
+    assert [record.fields["request_id"] for record in caplog.records if record.msg == "request"] == ["of-the-proxy"]
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["short", "a" * 65, "two words here", "a\tb\tc\td\te", "<script>alert", "first-id-1\r\nX-Request-ID: second-id"],
+)
+def test_a_refusal_does_not_repeat_an_id_that_is_not_well_formed(connect, given):
+    answer = connect().send(request("BREW / HTTP/1.1", f"{HOST}X-Request-ID: {given}\r\n")).read()
+
+    [found] = re.findall(rb"\r\nX-Request-ID: (.*)\r\n", answer)
+    assert re.fullmatch(rb"[0-9a-f]{16}", found)
+
+
+def test_refusals_are_counted(serve, echo, connect):
+    counted = []
+    server = serve(echo, count_refusal=counted.append)
+
+    for text, _ in (REFUSED["two lengths"], REFUSED["chunks"], REFUSED["an unknown method"]):
+        connect(server).send(text).read()
+
+    assert counted == [400, 411, 501]
 
 
 def test_a_head_at_the_limits_is_accepted(connect, seen):

@@ -8,8 +8,8 @@ import time
 import gevent
 import pytest
 
+from taskdesk.service.http import connection
 from taskdesk.web.application import create_app
-from taskdesk.web.server import connection
 from tests.web.conftest import wait_for
 
 GET = "GET {} HTTP/1.1\r\nHost: localhost\r\n\r\n"

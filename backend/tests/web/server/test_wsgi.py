@@ -10,8 +10,8 @@ import time
 import gevent.event
 import pytest
 
+from taskdesk.service.http import wsgi
 from taskdesk.web.application import create_app
-from taskdesk.web.server import wsgi
 from tests.conftest import Stack, wait_until
 from tests.web.conftest import wait_for
 

@@ -1,4 +1,4 @@
-"""Serve a WSGI application with gevent: several processes on one socket; one that dies is replaced."""
+"""Run servers with gevent: several processes on one socket; one that dies is replaced."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import signal
 import socket
 import sys
 from collections.abc import Callable
+from typing import NamedTuple
 
 import gevent
-from flask import Flask
 
+from taskdesk.service.http.wsgi import Server
 from taskdesk.service.pool import Pool
-from taskdesk.web.server.wsgi import Server
 
 STOP_SECONDS = 8  # until requests under way are cut off at a stop; `make run` waits 9 s, compose 15 s
 BACKLOG_CONNECTIONS = 1024
@@ -24,22 +24,41 @@ MAX_OPEN_FILES = 20_000  # per process: connections, and event streams, which do
 log = logging.getLogger("web")
 
 
-def serve(host: str, port: int, processes: int, make_app: Callable[[], Flask]) -> int:
-    """Serve until SIGTERM or SIGINT, and return the exit status: 2, with a sentence, if the port is taken."""
+class Address(NamedTuple):
+    """Where a program listens; `settings` is what the names of the two settings begin with."""
+
+    host: str
+    port: int
+    settings: str
+
+    @property
+    def url(self) -> str:
+        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+
+
+def serve(address: Address, processes: int, make_server: Callable[[socket.socket], Server]) -> int:
+    """Serve until SIGTERM or SIGINT, and return the exit status: 2, with a sentence, if the port is taken.
+
+    `make_server` is called in each process.
+    """
     try:
-        listener = listen(host, port)
+        listener = listen(address.host, address.port)
     except OSError as error:
-        print(
-            f"Can't listen on {host}:{port}: {error.strerror}. Set APP_PORT (or APP_HOST) to another.", file=sys.stderr
-        )
+        other = f"Set {address.settings}_PORT (or {address.settings}_HOST) to another."
+        print(f"Can't listen on {address.url}: {error.strerror or error}. {other}", file=sys.stderr)
         return 2
     allow_files()
     if processes == 1:
-        _serve_here(listener, make_app)
+        _serve_here(listener, address, make_server)
         return 0
     # At a stop the parent closes its copy of the socket, so the socket closes with the last process that serves, and no
     # client can connect to a server that will not answer.
-    return Pool("web process", processes, lambda _: _serve_here(listener, make_app), before_stop=listener.close).run()
+    return Pool(
+        "web process",
+        processes,
+        lambda _: _serve_here(listener, address, make_server),
+        before_stop=listener.close,
+    ).run()
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -70,15 +89,14 @@ def allow_files() -> None:
         )
 
 
-def _serve_here(listener: socket.socket, make_app: Callable[[], Flask]) -> None:
+def _serve_here(listener: socket.socket, address: Address, make_server: Callable[[socket.socket], Server]) -> None:
     gevent.reinit()  # this may be a forked process
-    app = make_app()
-    server = Server(listener, app, shut_down=app.extensions["desk"].shut_down)
+    server = make_server(listener)
     gc.collect()
     gc.freeze()  # the application is never garbage: collections skip it
     gc.set_threshold(20_000)  # and come less often; both save 6 % of a submit
     server.start()  # before a signal can stop it
     for number in (signal.SIGTERM, signal.SIGINT):
         gevent.signal_handler(number, lambda: gevent.spawn(server.stop, STOP_SECONDS))
-    log.info("serving on http://%s:%s", *listener.getsockname()[:2])
+    log.info("serving on %s", address.url)
     server.serve_forever(stop_timeout=STOP_SECONDS)

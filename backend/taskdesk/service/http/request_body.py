@@ -7,13 +7,13 @@ from typing import BinaryIO
 
 from gevent.pywsgi import Input
 
-from taskdesk.web.server.connection import Connection
-from taskdesk.web.server.request_parser import Refusal
+from taskdesk.service.http.connection import Connection
+from taskdesk.service.http.request_parser import Refusal
 
 MAX_SKIPPED_BYTES = 65_536  # up to here, reading the rest is cheaper than a new connection
 
 
-class RequestBody(Input):
+class RequestBody(Input):  # type: ignore[misc]  # gevent has no types
     """A body of `length` bytes. With `expected` (Expect: 100-continue), the client sends it after an interim answer.
 
     Reading raises Refusal if the body does not arrive.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from collections.abc import Callable
 
 from limits import parse_many
 from limits.storage import MemoryStorage, RedisStorage
@@ -16,9 +17,9 @@ from redis import ConnectionPool
 from redis.exceptions import RedisError
 
 from taskdesk.service.errors import AppError
-from taskdesk.web.exchange import Exchange
 
 LOGINS = "10/minute"  # for each address, and for each name
+_Ask = Callable[..., bool]  # a method of the limiter
 _SCOPE = "taskdesk"
 
 log = logging.getLogger("web")
@@ -44,20 +45,21 @@ class RateLimit:
 
     def count(self, *key: str) -> None:
         """Count a request for this key. Raises TooManyRequests."""
+        self._apply(FixedWindowRateLimiter.hit, key)
+
+    def check(self, *key: str) -> None:
+        """Raise TooManyRequests if a further request for this key would be over the limit."""
+        self._apply(FixedWindowRateLimiter.test, key)
+
+    def _apply(self, ask: _Ask, key: tuple[str, ...]) -> None:
         try:
-            self._count(self._in_redis, key)
+            self._apply_to(self._in_redis, ask, key)
         except RedisError as error:
             log.warning("A request is counted for its limit by this process alone, not in Redis: %s", error)
-            self._count(self._in_memory, key)
+            self._apply_to(self._in_memory, ask, key)
 
-    def _count(self, limiter: FixedWindowRateLimiter, key: tuple[str, ...]) -> None:
+    def _apply_to(self, limiter: FixedWindowRateLimiter, ask: _Ask, key: tuple[str, ...]) -> None:
         for limit in self._limits:
-            if not limiter.hit(limit, _SCOPE, *key):
+            if not ask(limiter, limit, _SCOPE, *key):
                 reset_at, _ = limiter.get_window_stats(limit, _SCOPE, *key)
                 raise TooManyRequests(max(math.ceil(reset_at - time.time()), 1))
-
-
-def client_of(exchange: Exchange) -> str:
-    """Return the key under which requests are counted: the user and the token, or else the address."""
-    user = exchange.user
-    return f"{user.name}/{user.token}" if user and user.name else exchange.client

@@ -14,8 +14,8 @@ import gevent
 from gevent.pool import Pool
 from gevent.pywsgi import WSGIServer
 
-from taskdesk.web.server.handler import Handler
-from taskdesk.web.server.request_parser import Refusal
+from taskdesk.service.http.handler import Handler
+from taskdesk.service.http.request_parser import Refusal
 
 MAX_CONNECTIONS = 10_000  # without event streams, whose connections are handed over
 MAX_REFUSALS = 1_000  # further connections that get a 503; beyond these, connections wait in the backlog
@@ -24,10 +24,19 @@ SWEEP_SECONDS = 0.25  # between two looks at the deadlines
 STOP_IDLE_SECONDS = 0.2  # for which idle connections stay open at a stop: a request may be on the way
 
 
-class Server(WSGIServer):
-    """Serve `application` on `listener`. At a stop, call `shut_down`, which has to end requests that would wait on."""
+class Server(WSGIServer):  # type: ignore[misc]  # gevent has no types
+    """Serve `application` on `listener`. At a stop, call `shut_down`, which has to end requests that would wait on.
 
-    def __init__(self, listener: socket.socket, application: Any, shut_down: Callable[[], None] = lambda: None):
+    `count_refusal` is called with the status of each answer that the server gives without the application.
+    """
+
+    def __init__(
+        self,
+        listener: socket.socket,
+        application: Any,
+        shut_down: Callable[[], None] = lambda: None,
+        count_refusal: Callable[[int], None] = lambda _: None,
+    ):
         # Only with a pool does gevent let requests finish when it stops.
         super().__init__(
             listener,
@@ -38,6 +47,7 @@ class Server(WSGIServer):
             handler_class=Handler,
         )
         self.is_stopping = False
+        self.count_refusal = count_refusal
         self._shut_down = shut_down
         self._served: set[Handler] = set()
         self._refused: set[Handler] = set()

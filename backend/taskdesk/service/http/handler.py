@@ -18,11 +18,12 @@ import gevent
 from gevent.pywsgi import WSGIHandler
 
 from taskdesk.service.errors import RETRY_AFTER_SECONDS
-from taskdesk.web.metrics.request_log import log_request, request_id_of
-from taskdesk.web.server.connection import Connection
-from taskdesk.web.server.request_body import RequestBody
-from taskdesk.web.server.request_parser import Refusal, read_head
-from taskdesk.web.streams.watcher import Watcher
+from taskdesk.service.http.connection import Connection
+from taskdesk.service.http.request_body import RequestBody
+from taskdesk.service.http.request_log import log_request, request_id_of
+from taskdesk.service.http.request_parser import Refusal, read_head
+from taskdesk.service.http.safe_headers import SAFE_HEADERS
+from taskdesk.service.http.stream import Stream
 
 # Close an event stream whose client has acknowledged nothing for a minute.
 STREAM_ACK_TIMEOUT_MS = 60_000
@@ -31,7 +32,7 @@ _MAX_JOINED_BYTES = 65_536  # a body up to this size is sent together with its h
 log = logging.getLogger("web")
 
 
-class Handler(WSGIHandler):
+class Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
     result: Any
     response_headers: list[tuple[bytes, bytes]]
     provided_content_length: str | None
@@ -39,6 +40,7 @@ class Handler(WSGIHandler):
 
     def __init__(self, sock: Any, address: Any, server: Any):
         self.connection = Connection(sock)
+        self._head: dict[str, str] = {}  # of the request under way, as far as it was read
         self._body_left: int | None = None  # bytes that the answer still has to have
         self._loses_answer = False  # closing the connection at once would be a reset
         super().__init__(sock, address, server, io.BufferedReader(self.connection))
@@ -53,8 +55,9 @@ class Handler(WSGIHandler):
     def handle_one_request(self) -> bool:
         """Return True if the connection can take another request."""
         self.connection.await_request()
+        self._head = {}
         try:
-            head = read_head(self.rfile)
+            read_head(self.rfile, self._head)
         except Refusal as refusal:
             self.refuse(refusal)
             return False
@@ -63,13 +66,14 @@ class Handler(WSGIHandler):
                 self.refuse(Refusal(408, "The head of the request arrived too slowly."))
             return False
         self.connection.await_nothing()
-        self._take(head)
+        self._take(self._head)
         self.handle_one_response()
         return not self.close_connection and not self.wsgi_input.left
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer a request that can't reach the application with a problem document, and close the connection."""
-        request_id, seconds = request_id_of(""), RETRY_AFTER_SECONDS.get(refusal.status)
+        request_id = request_id_of(self._head.get("HTTP_X_REQUEST_ID", ""))
+        seconds = RETRY_AFTER_SECONDS.get(refusal.status)
         problem = {"type": "about:blank", "title": refusal.title, "status": refusal.status, "detail": str(refusal)}
         body = json.dumps({**problem, "request_id": request_id}).encode()
         fields = {
@@ -77,12 +81,14 @@ class Handler(WSGIHandler):
             "Content-Length": len(body),
             "X-Request-ID": request_id,
             **({"Retry-After": seconds} if seconds else {}),
+            **dict(SAFE_HEADERS),
             "Connection": "close",
         }
         head = "".join(f"{name}: {value}\r\n" for name, value in fields.items())
         with suppress(OSError):
             self.connection.send(f"HTTP/1.1 {refusal.status} {refusal.title}\r\n{head}\r\n".encode() + body)
         log_request("-", "-", refusal.status, 0, self._client, request_id)
+        self.server.count_refusal(refusal.status)
         self.connection.linger()
 
     @property
@@ -117,7 +123,7 @@ class Handler(WSGIHandler):
         return write
 
     def process_result(self) -> None:
-        if isinstance(self.result, Watcher):
+        if isinstance(self.result, Stream):
             self._hand_over(self.result)
             return
         super().process_result()
@@ -143,8 +149,8 @@ class Handler(WSGIHandler):
         self._body_left -= len(data)
         return data
 
-    def _hand_over(self, watcher: Watcher) -> None:
-        """Give the connection of an event stream to its watcher: no greenlet, buffer or request is kept for it."""
+    def _hand_over(self, stream: Stream) -> None:
+        """Give the connection to the event stream: no greenlet, buffer or request is kept for it."""
         self.request_version = "HTTP/1.0"  # no chunks: the end of the connection ends the stream
         self.response_headers = [field for field in self.response_headers if field[0] != b"Connection"]
         self.response_headers.append((b"Connection", b"close"))
@@ -154,9 +160,9 @@ class Handler(WSGIHandler):
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, STREAM_ACK_TIMEOUT_MS)
         connection = self.socket.dup()  # if this fails, for lack of files, pywsgi still closes `result`
         self.result = ()
-        watcher.follow(connection)
+        stream.follow(connection)
         if self.server.is_stopping:
-            watcher.close()
+            stream.close()
 
     def log_request(self) -> None:
         """Do nothing: the rules have logged the request."""

@@ -44,13 +44,13 @@ class Refusal(AppError):
         return HTTPStatus(self.status).phrase
 
 
-def read_head(stream: BinaryIO) -> dict[str, str]:
-    """Return the head of the next request, with the names of WSGI's environ (PEP 3333).
+def read_head(stream: BinaryIO, head: dict[str, str]) -> None:
+    """Write the head of the next request into `head`, with the names of WSGI's environ (PEP 3333).
 
-    Raises Refusal, and EOFError if the connection ends before a head is complete.
+    Raises Refusal, and EOFError if the connection ends before a head is complete; `head` then has what came before.
     """
     method, target, minor = _request_line(stream)
-    head = {"REQUEST_METHOD": method, "SERVER_PROTOCOL": f"HTTP/1.{minor}"}
+    head |= {"REQUEST_METHOD": method, "SERVER_PROTOCOL": f"HTTP/1.{minor}"}
     for key, value in _fields(stream):
         if key not in head:
             head[key] = value
@@ -58,10 +58,11 @@ def read_head(stream: BinaryIO) -> dict[str, str]:
             raise Refusal(400, f"The request has the field {_ONCE[key]} twice.")
         else:
             head[key] += ("; " if key == "HTTP_COOKIE" else ",") + value
+    if method not in METHODS:
+        raise Refusal(501, f"The methods are {', '.join(METHODS)}.")
     _check_host(head)
     _check_framing(head)
     head["PATH_INFO"], head["QUERY_STRING"] = _split(target, head.get("HTTP_HOST", ""))
-    return head
 
 
 def _request_line(stream: BinaryIO) -> tuple[str, ...]:
@@ -71,8 +72,6 @@ def _request_line(stream: BinaryIO) -> tuple[str, ...]:
     parts = _REQUEST_LINE.fullmatch(line)
     if not parts:
         raise Refusal(400, "This is no HTTP/1.1 request: its first line is malformed.")
-    if parts[1] not in METHODS:
-        raise Refusal(501, f"The methods are {', '.join(METHODS)}.")
     return parts.groups()
 
 
