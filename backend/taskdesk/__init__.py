@@ -2,6 +2,7 @@
 
 from taskdesk.jobs.results import File, Markdown, Picture, Table
 from taskdesk.jobs.task import AnyFile, CsvFile, LongText, Upload, current_job, progress, task, temporary_folder
+from taskdesk.jobs.task_functions import task_lookup
 
 __all__ = [
     "AnyFile",
@@ -15,5 +16,6 @@ __all__ = [
     "current_job",
     "progress",
     "task",
+    "task_lookup",
     "temporary_folder",
 ]

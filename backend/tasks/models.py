@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from taskdesk import CsvFile, File, Table, progress, task
-from tasks.forest.charts import draw_confusion, draw_residuals
-from tasks.forest.table import TableError, as_numbers, as_words, detect_kind, read_table, split_target
+from tasks._forest.charts import draw_confusion, draw_residuals
+from tasks._forest.table import TableError, as_numbers, as_words, detect_kind, read_table, split_target
 
 MAX_CLASSES = 50
 _MAX_CATEGORIES = 30  # of a column of words; rarer words are taken together

@@ -6,12 +6,12 @@ others work.
 
 from __future__ import annotations
 
+import functools
 import importlib
 import inspect
 import logging
-import pkgutil
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -21,8 +21,9 @@ from typing import Any
 
 from taskdesk.jobs.catalog import BrokenModule, Catalog, TaskSpec
 from taskdesk.jobs.task import TaskOptions
+from taskdesk.jobs.task_functions import submodules, task_functions
 from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.task_schema import arguments_model, input_schema, output_schema
+from taskdesk.worker.task_schema import arguments_model, input_schema, output_schema, plain_function
 from taskdesk.worker.validation import validator_of
 
 AroundJob = Callable[[], AbstractContextManager[Any]]
@@ -56,40 +57,38 @@ class TaskRegistry:
 
 
 def discover(settings: WorkerSettings) -> TaskRegistry:
-    """Import the package of tasks and describe every public function that is defined in it."""
+    """Import the package of tasks and describe every task in it."""
     tasks: dict[str, LoadedTask] = {}
     broken: list[BrokenModule] = []
     around_job: AroundJob = nullcontext
     for module in _modules(settings.tasks, broken):
         if module.__name__ == settings.tasks:
             around_job = vars(module).get("around_job", nullcontext)  # a `__getattr__` may import every module
-        for function in _public_functions(module):
+        for name, function in task_functions(module, settings.tasks):
             try:
-                _add(function, tasks, settings)
+                _add(name, function, tasks, settings)
             except BaseException as error:  # one broken task must not hide the others
-                broken.append(BrokenModule(module=f"{module.__name__}.{function.__name__}", error=_text(error)))
+                broken.append(BrokenModule(module=f"{module.__name__}.{name}", error=_text(error)))
     specs = {loaded.spec.name: loaded.spec for loaded in tasks.values()}
     return TaskRegistry(tasks, Catalog(tasks=dict(sorted(specs.items())), broken=broken), around_job)
 
 
-def _add(function: Callable[..., Any], tasks: dict[str, LoadedTask], settings: WorkerSettings) -> None:
-    loaded = describe(function, settings)
-    if loaded.spec.reference in tasks:
-        raise ValueError(f"another module has a task named {function.__name__!r}, too: rename one")
-    tasks[loaded.spec.reference] = loaded
+def _add(name: str, function: Any, tasks: dict[str, LoadedTask], settings: WorkerSettings) -> None:
+    loaded = describe(name, function, settings)
+    same = tasks.setdefault(loaded.spec.reference, loaded)
+    if same.function is not function:
+        raise ValueError(f"another module has a task named {name!r}, too: rename one")
 
 
 def _modules(package_name: str, broken: list[BrokenModule]) -> Iterator[ModuleType]:
     names = [package_name]
-    for name in names:  # the package adds its modules to the list
+    for name in names:  # each package adds its files to the list
         try:
             module = importlib.import_module(name)
         except BaseException as error:  # SystemExit of a script, KeyboardInterrupt, what a library has of its own
             broken.append(BrokenModule(module=name, error=_import_error(error)))
             continue
-        if name == package_name:
-            paths = getattr(module, "__path__", ())
-            names += sorted(info.name for info in pkgutil.iter_modules(paths, prefix=f"{package_name}."))
+        names += submodules(module)
         yield module
 
 
@@ -109,23 +108,18 @@ def _text(error: BaseException) -> str:
         return ""
 
 
-def _public_functions(module: ModuleType) -> Iterator[Callable[..., Any]]:
-    for name, function in vars(module).items():
-        is_own = inspect.isfunction(function) and function.__module__ == module.__name__
-        if is_own and not name.startswith("_") and name != "around_job":
-            yield function
-
-
-def describe(function: Callable[..., Any], settings: WorkerSettings) -> LoadedTask:
-    """Return the function as a task. Raise an error with a sentence for the author if it can't be one."""
-    options: TaskOptions = getattr(function, "task_options", TaskOptions())
+def describe(name: str, function: Any, settings: WorkerSettings) -> LoadedTask:
+    """Return the function as a task of this name. Raise an error with a sentence for the author if it can't be one."""
+    if not callable(function):
+        raise ValueError(f"it is no function but {function!r:.50}: let its decorator return one")
+    sources = (function, plain_function(function))
+    options = next((one.task_options for one in sources if hasattr(one, "task_options")), TaskOptions())
     _check(function, options, settings.queues)
-    documentation = inspect.getdoc(function) or function.__name__.replace("_", " ").capitalize()
-    title, _, description = documentation.partition("\n")
-    arguments = arguments_model(function)
+    title, _, description = _documentation(name, sources).partition("\n")
+    arguments = arguments_model(name, function)
     spec = TaskSpec(
-        name=function.__name__,
-        reference=f"{settings.tasks}.{function.__name__}",
+        name=name,
+        reference=f"{settings.tasks}.{name}",
         title=title.strip(),
         description=description.strip(),
         queue=options.queue,
@@ -136,6 +130,12 @@ def describe(function: Callable[..., Any], settings: WorkerSettings) -> LoadedTa
         output_schema=output_schema(function),
     )
     return LoadedTask(spec, function, validator_of(arguments), options)
+
+
+def _documentation(name: str, sources: Iterable[Callable[..., Any]]) -> str:
+    """Return the docstring of the function, or of the one that it was made from; the name in words if it has none."""
+    texts = (inspect.getdoc(source) for source in sources if source.__doc__ != functools.partial.__doc__)
+    return next((text.strip() for text in texts if text and text.strip()), name.replace("_", " ").capitalize())
 
 
 def _check(function: Callable[..., Any], options: TaskOptions, queues: Sequence[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import warnings
 from collections.abc import Callable
@@ -12,7 +13,22 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
 from taskdesk.jobs.schema_rules import PATH_FORMATS, is_file
 
 
-def arguments_model(function: Callable[..., Any]) -> type[BaseModel]:
+def plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that a callable was made from: a partial, a cache, a method, an object with `__call__`."""
+    inner: Any = inspect.unwrap(function)
+    while not inspect.isfunction(inner):
+        if isinstance(inner, functools.partial):
+            inner = inspect.unwrap(inner.func)
+        elif inspect.ismethod(inner):
+            inner = inspect.unwrap(inner.__func__)
+        elif inspect.ismethod(inner.__call__):
+            inner = inner.__call__
+        else:
+            break  # written in C
+    return inner  # type: ignore[no-any-return]
+
+
+def arguments_model(task: str, function: Callable[..., Any]) -> type[BaseModel]:
     """Return a model with a field for each parameter. Raise ValueError for a parameter that can't have one."""
     fields: dict[str, Any] = {}
     for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
@@ -24,7 +40,7 @@ def arguments_model(function: Callable[..., Any]) -> type[BaseModel]:
     config = ConfigDict(extra="forbid", protected_namespaces=())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # a parameter may be named like a method of BaseModel
-        return create_model(function.__name__, __config__=config, **fields)
+        return create_model(task, __config__=config, **fields)
 
 
 def input_schema(arguments: type[BaseModel]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from taskdesk.jobs.task import JobContext, current_job, enter_job
-from tasks.forest.table import TableError
+from tasks._forest.table import TableError
 from tasks.models import train_model
 
 QUICK = {"trees": 10, "folds": 3}
@@ -179,7 +179,7 @@ def test_an_unusable_table_is_refused_with_a_sentence(table, content, target, se
 
 
 def test_a_table_over_the_limit_is_refused(table, monkeypatch):
-    monkeypatch.setattr("tasks.forest.table.MAX_CELLS", 19)
+    monkeypatch.setattr("tasks._forest.table.MAX_CELLS", 19)
 
     with pytest.raises(TableError, match="more than 19 cells are too many"):
         train_model(table("x,y\n" + TEN), "y")

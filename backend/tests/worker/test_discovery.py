@@ -19,10 +19,12 @@ def discover_source(tmp_path, monkeypatch):
         package = tmp_path / "some_tasks"
         package.mkdir()
         for name, source in {"__init__": "", **files}.items():
-            (package / f"{name}.py").write_text(source)
+            path = package / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source)
         monkeypatch.syspath_prepend(str(tmp_path))
         registry = discover(WorkerSettings(tasks="some_tasks", _env_file=None))
-        for name in [name for name in sys.modules if name.startswith("some_tasks")]:
+        for name in [name for name in sys.modules if name.startswith(("some_tasks", "other_library"))]:
             del sys.modules[name]
         return registry
 
@@ -46,10 +48,110 @@ def test_a_public_function_is_a_task_with_title_text_and_schema(discover_source)
     assert spec.input_schema["additionalProperties"] is False
 
 
-def test_private_and_imported_functions_are_no_tasks(discover_source):
-    registry = discover_source(one="from os.path import join\ndef _helper(): ...\ndef public(): ...\n")
+NAMES = {
+    "from os.path import join\ndef _helper(): ...\ndef public(): ...": ["public"],
+    "def new(): ...\nold = new": ["new", "old"],
+    "c = lambda: 1": ["c"],
+    "def _helper(): ...\nrun = _helper": ["run"],
+    "from some_tasks._tools import tool\nrun = tool": ["run"],
+    "from some_tasks._tools import tool": [],
+    "from some_tasks._tools import *": [],
+    "from some_tasks._tools import unwrapped\n@unwrapped\ndef one(): ...\n@unwrapped\ndef two(): ...": ["one", "two"],
+    "from some_tasks._tools import tool, unwrapped\nrun = unwrapped(tool)": ["run"],
+    "from functools import wraps\ndef _d(f):\n @wraps(f)\n def g(): ...\n return g\n@_d\ndef f(): ...": ["f"],
+    "from functools import cache, lru_cache\n@cache\ndef a(): ...\n@lru_cache(3)\ndef b(): ...": ["a", "b"],
+    "from functools import cache\ndef _load(): ...\nload = cache(_load)": ["load"],
+    "from functools import partial\ndef _f(x: int): ...\ng = partial(_f, 1)\nh = partial(_f, x=2)": ["g", "h"],
+    "class _Run:\n def __call__(self, x: int): ...\n def go(self): ...\nrun = _Run()\ngo = _Run().go": ["go", "run"],
+    "class Thing:\n def __call__(self): ...\nSame = Thing": [],
+    "try:\n from fast_library import run\nexcept ImportError:\n def run(): ...": ["run"],
+    "if True:\n def a(): ...\nexec('def b(): ...')\nglobals()['c'] = lambda: 1": ["a", "b", "c"],
+    "import json, logging, re\ndumps = json.dumps\nwarn = logging.getLogger().warning\nfind = re.compile('a').find"
+    "all": [],
+    "import other_library\nfrom taskdesk import task\nf = other_library.tool\ng = task(queue='low')(f)": ["f", "g"],
+    "import other_library\nf = other_library.tool": [],
+    "import other_library\nfrom functools import partial\nf = partial(other_library.tool)": ["f"],
+    "from typing import *\nA = Literal[1]\nB = NewType('B', int)\nC = TypeVar('C')\nD = list[int]\nE = int | None": [],
+    "import flask\nfrom werkzeug.local import LocalProxy\na, b = flask.Flask('a'), LocalProxy(lambda: 1 / 0)": [],
+    "from contextlib import contextmanager\n@contextmanager\ndef around_job(): yield\ndef f(): ...": ["f"],
+}  # fmt: skip
 
-    assert list(registry.tasks) == ["some_tasks.public"]
+
+@pytest.mark.parametrize("source", NAMES)
+def test_each_public_function_that_a_file_gives_a_name_to_is_a_task_of_that_name(discover_source, source):
+    tools = "def tool(): ...\ndef unwrapped(function):\n  def wrapper(): return function()\n  return wrapper\n"
+
+    registry = discover_source(**{"one": source, "_tools": tools, "../other_library": tools})
+
+    assert sorted(registry.catalog.tasks) == NAMES[source]
+    assert sorted(registry.tasks) == [f"some_tasks.{name}" for name in NAMES[source]]
+    assert registry.catalog.broken == []
+
+
+def test_files_are_found_at_any_depth_and_those_with_an_underscore_hold_helpers(discover_source):
+    source = "def {}(): ..."
+    paths = ["__init__", "one", "reports/monthly", "reports/_helpers", "_old/file", "a/__init__", "a/b/c/deep"]
+
+    registry = discover_source(
+        **{path: source.format(path.replace("/", "_").strip("_")) for path in paths}, **{"data-2/x": "def x(): ..."}
+    )
+
+    assert sorted(registry.catalog.tasks) == ["a___init", "a_b_c_deep", "init", "one", "reports_monthly"]
+    assert registry.catalog.broken == []
+
+
+def test_one_function_under_one_name_in_two_files_is_one_task(discover_source):
+    registry = discover_source(a="def f(): ...", b="from some_tasks.a import f as it\nf = it")
+
+    assert list(registry.tasks) == ["some_tasks.f"]
+    assert registry.catalog.broken == []
+
+
+TITLES = {
+    'def make_it(): " "': "Make it",
+    'def make_it():\n  """\n    \n    """': "Make it",
+    "def make_it(): ...": "Make it",
+    "def _f(): 'Its own.'\nmake_it = _f": "Its own.",
+    "from functools import partial\ndef _f(x: int): 'Its own.'\nmake_it = partial(_f, 1)": "Its own.",
+    "from functools import cache\n@cache\ndef make_it(): 'Its own.'": "Its own.",
+    "class _C:\n  'Its own.'\n  def __call__(self): 'Other.'\nmake_it = _C()": "Its own.",
+    "class _C:\n  def __call__(self): 'Its own.'\nmake_it = _C()": "Its own.",
+    "make_it = lambda: 1": "Make it",
+}
+
+
+@pytest.mark.parametrize("source", TITLES)
+def test_a_title_is_the_docstring_or_else_the_name_in_words(discover_source, source):
+    spec = discover_source(one=source).catalog.tasks["make_it"]
+
+    assert (spec.title, spec.description) == (TITLES[source], "")
+
+
+def test_a_task_made_from_another_keeps_its_options(discover_source):
+    source = (
+        "from functools import cache, partial\nfrom taskdesk import task\n@task(queue='low')\ndef f(n: int): ...\n"
+        "g = partial(f, 1)\nh = cache(f)\nclass _C:\n  @task(queue='low')\n  def __call__(self): ...\ni = _C()"
+    )
+
+    tasks = discover_source(one=source).catalog.tasks
+
+    assert {name: spec.queue for name, spec in tasks.items()} == dict.fromkeys("fghi", "low")
+
+
+@pytest.mark.parametrize(
+    ("source", "result"),
+    [
+        ("from functools import partial\ndef _f(a: int, b: int): return a - b\nrun = partial(_f, 5)", 3),
+        ("from functools import partial\ndef _f(b: int, a: int): return a - b\nrun = partial(_f, a=4)", 2),
+        ("from functools import cache\n@cache\ndef run(b: int): return b", 2),
+        ("class _C:\n  def __call__(self, b: int): return b + 1\nrun = _C()", 3),
+        ("class _C:\n  def f(self, b: int): return b + 2\nrun = _C().f", 4),
+    ],
+)
+def test_a_task_of_any_kind_gets_its_arguments_by_name(discover_source, source, result):
+    loaded = discover_source(one=source).tasks["some_tasks.run"]
+
+    assert loaded.function(**loaded.validate({"b": 2})) == result
 
 
 def test_an_uploaded_file_is_announced_as_one(discover_source):
@@ -123,6 +225,7 @@ def test_a_catalog_from_before_results_were_announced_can_be_read(discover_sourc
         ),
         ("def f(x: 'Undefined'): ...", "Undefined"),
         ("def works(): ...", "another module has a task named 'works'"),
+        ("def _d(f): pass\n@_d\ndef f(): ...", "it is no function but None: let its decorator return one"),
     ],
 )
 def test_what_is_broken_is_announced_with_the_reason_and_the_others_work(discover_source, source, reason):
