@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import linecache
 import pkgutil
 import symtable
 from collections.abc import Callable, Iterator
@@ -22,7 +23,7 @@ NO_TASKS = {"around_job"}  # public functions with another purpose
 
 def submodules(module: ModuleType) -> list[str]:
     """Return the full names of the public files and folders in a package; none if the module is no package."""
-    folders = [Path(path) for path in getattr(module, "__path__", ())]
+    folders = [Path(path) for path in vars(module).get("__path__", ())]
     names = {info.name for info in pkgutil.iter_modules(map(str, folders))}
     names |= {entry.name for folder in folders if folder.is_dir() for entry in folder.iterdir() if entry.is_dir()}
     return sorted(f"{module.__name__}.{name}" for name in names if name.isidentifier() and not name.startswith("_"))
@@ -51,10 +52,8 @@ class _OwnNames(NamedTuple):
 
 
 def _own_names(module: ModuleType) -> _OwnNames:
-    try:
-        source = inspect.getsource(module)
-    except (OSError, TypeError):  # an empty file, or a compiled one
-        return _OwnNames(set(), set())
+    members = vars(module)  # attributes may be those of the module's `__getattr__`
+    source = "".join(linecache.getlines(members.get("__file__") or "", members))  # none of a compiled file
     symbols = symtable.symtable(source, module.__name__, "exec").get_symbols()
     defined = {one.get_name() for one in symbols if any(map(_is_def, one.get_namespaces()))}
     return _OwnNames(defined, {one.get_name() for one in symbols if one.is_assigned()})
