@@ -9,6 +9,7 @@ OWNER = "td_owner"  # the user who submitted it
 REQUEST = "td_request"  # id of the request that submitted it; the worker's log names it, too
 RETRY_OF = "td_retry_of"  # id of the job that it repeats
 NUMBER = "td_seq"  # its place in the order of submitting: the score in the indexes
+PLAIN = "td_plain"  # there if RQ's own code has submitted it, and not our web or command line
 UPLOADS = "td_uploads"  # the parameters whose values in its arguments are uploaded files, with spaces between
 KEPT = "td_kept"  # there if it never expires
 PROGRESS = "td_progress"  # JSON: current, total, message

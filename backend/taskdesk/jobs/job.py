@@ -45,6 +45,7 @@ class Job:
     `scheduled_at`: when a scheduled job, or the next attempt of a failed one, is queued.
     `wait`: set while the job waits for other jobs, for a slot of its limit, or for a worker that can run it.
     `file_parameters`: those whose values in `input` are uploaded files, as the task said when the job was submitted.
+    `is_plain`: RQ's own code submitted it, and we may have seen it later.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
     A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), and no `file_parameters`.
     """
@@ -74,6 +75,7 @@ class Job:
     request_id: str = ""
     wait: Wait | None = None
     file_parameters: tuple[str, ...] | None = None
+    is_plain: bool = False
 
     @property
     def kept_files(self) -> list[Artifact]:

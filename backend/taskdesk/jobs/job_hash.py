@@ -26,6 +26,7 @@ from taskdesk.jobs.fields import (
     FOREIGN,
     KEPT,
     OWNER,
+    PLAIN,
     PROGRESS,
     REQUEST,
     RESULT_KINDS,
@@ -43,7 +44,7 @@ from taskdesk.service import clock
 # The fields that a list shows. A job's arguments (`data`) and its earlier attempts may be large.
 LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
-    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST),
+    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST, PLAIN),
     *(PROGRESS, RESULT_KINDS, ERROR, FOREIGN, "rate_limit_key", "rate_limit_concurrency"),
 )
 WHOLE = ("data", UPLOADS, "worker_name", ATTEMPTS, *LISTED)
@@ -194,6 +195,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
         owner=_text(fields[OWNER]),
         request_id=_text(fields[REQUEST]),
+        is_plain=bool(fields[PLAIN]),
         wait=_wait(rq_status, fields) if status is Status.WAITING else None,
         file_parameters=None if fields.get(UPLOADS) is None else tuple(_text(fields.get(UPLOADS)).split()),
     )

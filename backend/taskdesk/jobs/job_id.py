@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import re
 
-_ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
+ID_CHARACTERS = "[0-9A-Za-z_-]"  # RQ's; also as a pattern of Lua
+MAX_ID = 200  # characters: a folder has this name
+
+_ID = re.compile(f"{ID_CHARACTERS}{{1,{MAX_ID}}}")
 
 
 def new_job_id() -> str:

@@ -12,6 +12,9 @@ from taskdesk.service.key_prefix import KEY_PREFIX, RQ_KEY_PREFIX
 JOBS = f"{KEY_PREFIX}:jobs"  # sorted set: job ids by number, so newest first is a range from the end
 SEQUENCE = f"{KEY_PREFIX}:sequence"  # counter: the number of the job that was submitted last
 INDEXES = f"{KEY_PREFIX}:indexes"  # set: the keys of the indexes by task, tag and owner
+UNLISTED = f"{KEY_PREFIX}:unlisted"  # list: jobs of plain RQ programs that moved before they were indexed
+INTAKE = f"{KEY_PREFIX}:intake"  # hash: how far each place was looked through for such jobs (lua/look.lua)
+INTAKE_LOCK = f"{KEY_PREFIX}:intake:lock"  # string: there while nobody has to look again
 EXPIRED = f"{KEY_PREFIX}:expired"  # sorted set: ids of removed jobs by when they were found gone (Unix seconds)
 BYTES = f"{KEY_PREFIX}:bytes"  # hash: bytes that the jobs of an owner take, about (lua/bytes.lua)
 LATEST_CATALOG = f"{KEY_PREFIX}:catalog"  # string: hash of the catalog that was announced last

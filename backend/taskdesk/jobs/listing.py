@@ -118,7 +118,7 @@ class Listing:
         while True:
             entries = self._entries(sources, queues, before, chunk)
             for entry, job in self._jobs(entries, matching):
-                if matching.is_before(job) and not _is_queued_again(entry, job):
+                if matching.is_before(job) and not _is_out_of_order(entry, job):
                     return found, None
                 if matching.matches(job) and job.id not in seen and entry.number not in start.again:
                     if len(found) == limit:  # one more than is shown, so there is a next page
@@ -209,7 +209,7 @@ class Listing:
         return sorted({entry.id: entry for entry in entries}.values(), reverse=True)[:count]
 
     def _numbers(self, job_ids: Sequence[str]) -> list[tuple[str, int]]:
-        """Return the number that each job got when it was submitted. A job that RQ's own code submitted has none."""
+        """Return the number that each job got when it was submitted. A job that intake.py has not seen has none."""
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.zscore(JOBS, job_id)
@@ -233,6 +233,11 @@ class Listing:
                     astray += (entry.queue, job.id)
         if astray:
             REINDEX(self._redis, *astray)
+
+
+def _is_out_of_order(entry: Entry, job: Job) -> bool:
+    """Return True if jobs that were submitted later may follow this one."""
+    return job.is_plain or _is_queued_again(entry, job)
 
 
 def _is_queued_again(entry: Entry, job: Job) -> bool:

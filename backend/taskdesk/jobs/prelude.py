@@ -20,6 +20,7 @@ from typing import Any
 from taskdesk.jobs import fields, keys
 from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.jobs.job_hash import NAMELESS
+from taskdesk.jobs.job_id import ID_CHARACTERS, MAX_ID
 from taskdesk.jobs.keys import LEASE_SECONDS, registry_key
 from taskdesk.jobs.status import BY_RQ_WORD, FINAL_REGISTRY, INDEXED, NOT_BEGUN, Status
 
@@ -77,6 +78,8 @@ CONSTANTS: dict[str, Any] = {
     "MAX_RESULTS": 10,  # in RQ's stream of results, as RQ has it
     "RESULT_SUCCESSFUL": 1,  # RQ's types of results
     "RESULT_FAILED": 2,
+    "JOB_ID": f"^{ID_CHARACTERS}+$",  # pattern
+    "MAX_ID": MAX_ID,
     "NAMELESS": NAMELESS,
     "LEASE_SECONDS": LEASE_SECONDS,
     "EVENTS_TTL_SECONDS": EVENTS_TTL_SECONDS,

@@ -6,7 +6,7 @@
 -- handed back      foreign_key: each job as "<wanted> <since> <id>". All scores are 0, so the jobs that want the same
 --                  follow each other, oldest first.
 --
--- A job that was submitted by RQ's own code has no number, and is in no index.
+-- A job that was submitted by RQ's own code has no number, and is in no index, until intake.py has seen it.
 --
 -- This is not part of the scripts of the hot paths, which index what they change themselves: to make these tables and
 -- functions takes Redis 1 µs at each call.
@@ -24,19 +24,26 @@ local function foreign_entry(id, field)
   return state.wanted .. ' ' .. state.since .. ' ' .. id
 end
 
+-- The status under which a job is indexed.
+local function status_in(rq_status, foreign)
+  return foreign and rq_status == RQ_SCHEDULED and WAITING or STATUS_OF[rq_status]
+end
+
 -- Index a job under the status that it has now. `at_end`: it is at the end of its queue again.
 local function reindex(id, at_end)
   local job = redis.call('HMGET', job_key(id), 'origin', 'status', NUMBER, FOREIGN)
   local queue, rq_status, number, foreign = job[1], job[2], job[3], job[4]
   if not queue then return end
-  local now_in = STATUS_OF[rq_status]
+  local now_in = status_in(rq_status, foreign)
   if foreign and rq_status == RQ_SCHEDULED then
-    now_in = WAITING
     redis.call('ZADD', foreign_key(queue), 0, foreign_entry(id, foreign))
   elseif foreign then
     redis.call('ZREM', foreign_key(queue), foreign_entry(id, foreign))
   end
-  if not number then return end
+  if not number then
+    redis.call('RPUSH', UNLISTED, id)
+    return
+  end
   for _, status in ipairs(INDEXED) do
     if status == now_in then
       redis.call('ZADD', index_key(queue, status), at_end and redis.call('INCR', SEQUENCE) or number, id)

@@ -49,7 +49,11 @@ if finished then
       redis.call('PERSIST', LOG_KEY .. finished)
     end
     redis.call('ZADD', FINISHED_KEY .. finished_queue, ttl < 0 and '+inf' or clock + ttl, finished)
-    if job[2] then redis.call('ZADD', index_key(finished_queue, SUCCEEDED), job[2], finished) end
+    if job[2] then
+      redis.call('ZADD', index_key(finished_queue, SUCCEEDED), job[2], finished)
+    else
+      redis.call('RPUSH', UNLISTED, finished)
+    end
     news = finished
   else
     local job = redis.call('HMGET', key, 'status', 'worker_name', 'ended_at')

@@ -1,4 +1,4 @@
-"""The work of a supervisor in Redis while its child runs jobs: commands, heartbeats, ticks, housekeeping."""
+"""The work of a supervisor in Redis while its child runs jobs: commands, heartbeats, ticks, housekeeping, intake."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from taskdesk.worker.supervisor.heartbeat import Heartbeat, Verdict
 from taskdesk.worker.supervisor.housekeeping import Housekeeping
 from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.regular_intake import RegularIntake
 from taskdesk.worker.supervisor.revoker import Revoker
 from taskdesk.worker.supervisor.settlement import Settlement
 from taskdesk.worker.supervisor.signals import StopSignals
@@ -38,6 +39,7 @@ class Duties:
         heartbeat: Heartbeat,
         settlement: Settlement,
         housekeeping: Housekeeping,
+        intake: RegularIntake,
         signals: StopSignals,
     ):
         self._worker = worker
@@ -48,6 +50,7 @@ class Duties:
         self._heartbeat = heartbeat
         self._settlement = settlement
         self._housekeeping = housekeeping
+        self._intake = intake
         self._signals = signals
         self._next_tick = 0.0
 
@@ -61,6 +64,7 @@ class Duties:
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + TICK_SECONDS[self._settlement.tick()]
         self._housekeeping.do_if_due()
+        self._intake.do_if_due()
 
     def obey_commands(self, running: RunningJob | None) -> None:
         for command in self._commands.read():

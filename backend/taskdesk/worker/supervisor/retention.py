@@ -9,10 +9,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 
 from redis import Redis
 
 from taskdesk.jobs.artifacts import ArtifactStore
+from taskdesk.jobs.damage import is_wrong_type
+from taskdesk.jobs.fields import NUMBER, PLAIN
 from taskdesk.jobs.keys import BYTES, EXPIRED, JOBS, SWEEP_LOCK, foreign_key, index_key, job_key, registry_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import ALWAYS_RUN, DELETE_JOBS, NAMED_INDEXES, OWNERS
@@ -27,6 +30,7 @@ SLICE_ENTRIES = 5_000  # of an index or a folder, in one step
 _COUNTED_JOBS = 200  # per call of OWNERS, which takes 2 ms
 SWEEP_SECONDS = 0.5  # for the indexes and jobs of one sweep
 SWEEP_FILES_SECONDS = 0.5  # for its files, in addition
+MAX_PASSED_OVER = 20_000  # entries of a registry that are read to find a job that may be removed
 EXPIRED_IDS_SECONDS = 30 * 24 * 3600  # that the id of an expired job is known: 410, not 404
 MAX_EXPIRED_IDS = 100_000
 UPLOAD_GRACE_SECONDS = 3600  # a younger file may belong to a request whose job is not in Redis yet
@@ -158,7 +162,8 @@ class Sweeper:
     def _enforce_cap(self) -> bool:
         """Remove the ended jobs over MAX_JOBS that would expire first; return True if more are left.
 
-        Kept jobs stay. RQ scores canceled jobs by their end, so they go before all others.
+        Kept jobs stay. So do the jobs of plain RQ programs, though they count: they stay as long as RQ would keep them.
+        RQ scores canceled jobs by their end, so these go before all others.
         """
         registries = [registry_key(status.rq, queue) for status in FINAL for queue in self._settings.queues]
         surplus = min(self._count(registries) - self._settings.max_jobs, MAX_BATCH)
@@ -178,11 +183,22 @@ class Sweeper:
             return sum(pipeline.execute())
 
     def _first_to_expire(self, registries: Sequence[str], count: int) -> list[str]:
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for registry in registries:
-                pipeline.zrangebyscore(registry, "-inf", "(+inf", 0, count, withscores=True)
-            entries = sorted((entry for part in pipeline.execute() for entry in part), key=lambda entry: entry[1])
-        return [job_id.decode() for job_id, _ in entries[:count]]
+        entries = [entry for registry in registries for entry in islice(self._removable(registry), count)]
+        return [job_id.decode() for job_id, _ in sorted(entries, key=lambda entry: entry[1])[:count]]
+
+    def _removable(self, registry: str) -> Iterator[tuple[bytes, float]]:
+        """Yield the entries of jobs that this desk submitted, or that are gone, the first to expire first."""
+        for start in range(0, MAX_PASSED_OVER, MAX_BATCH):
+            entries = self._redis.zrangebyscore(registry, "-inf", "(+inf", start, MAX_BATCH, withscores=True)
+            with self._redis.pipeline(transaction=False) as pipeline:
+                for job_id, _ in entries:
+                    pipeline.hmget(job_key(job_id.decode()), "status", NUMBER, PLAIN)
+                jobs = pipeline.execute(raise_on_error=False)
+            for entry, job in zip(entries, jobs, strict=True):
+                if is_wrong_type(job) or job[0] is None or (job[1] and not job[2]):
+                    yield entry
+            if len(entries) < MAX_BATCH:
+                return
 
     def _remove_orphaned_files(self) -> None:
         """Go on with the round through the store, for a moment only: this worker's heartbeats have to go on."""

@@ -25,6 +25,7 @@ from rq.worker import BaseWorker, WorkerStatus
 from taskdesk.jobs import fields
 from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.catalog import announce
+from taskdesk.jobs.intake import Intake
 from taskdesk.jobs.keys import WORKERS, commands_key, scheduler_lock_key
 from taskdesk.service import clock
 from taskdesk.service.redis import connect_with_timeout
@@ -48,6 +49,7 @@ from taskdesk.worker.supervisor.heartbeat import Heartbeat
 from taskdesk.worker.supervisor.housekeeping import Housekeeping
 from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.regular_intake import RegularIntake
 from taskdesk.worker.supervisor.retention import Sweeper
 from taskdesk.worker.supervisor.revoker import Revoker
 from taskdesk.worker.supervisor.settlement import Settlement
@@ -106,6 +108,7 @@ class TaskWorker(BaseWorker):
             heartbeat=Heartbeat(redis, self.name, shared.activity),
             settlement=settlement,
             housekeeping=Housekeeping(self, catalog, Sweeper(redis, self._store, settings)),
+            intake=RegularIntake(Intake(redis, settings.queues)),
             signals=signals,
         )
         self._watch = Watch(

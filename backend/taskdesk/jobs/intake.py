@@ -1,0 +1,85 @@
+"""Index the jobs that plain RQ programs put into Redis, so that lists, counts and actions have them, too.
+
+RQ's own code knows nothing of our indexes. So about once a second one of the workers looks for jobs that it has put
+somewhere, or moved (lua/look.lua), and indexes them (lua/admit.lua). A job's data is never loaded for that: its first
+bytes name the function.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from redis import Redis
+
+from taskdesk.jobs.catalog import Announced, CatalogReader
+from taskdesk.jobs.errors import TaskNotFound
+from taskdesk.jobs.scripts import ADMIT, LOOK
+
+REST_MS = 900  # during which nobody looks again
+SOON_MS = 40  # instead, while there is more to look at
+_MAX_NAME = 200  # characters of the name of a function
+_HEAD_BYTES = 4_000  # of data that is compressed
+_FUNCTION = re.compile(r'\[\s*("(?:[^"\\]|\\.)*")')  # the first entry of the JSON of a call
+_FIELDS = 4
+
+
+class _Found(NamedTuple):
+    id: str
+    created_at: bytes
+    description: bytes
+    data: bytes
+
+
+class Intake:
+    def __init__(self, redis: Redis, queues: Sequence[str]):
+        self._redis = redis
+        self._queues = queues
+        self._catalog = CatalogReader(redis)
+
+    def look(self) -> float:
+        """Index a few thousand jobs at most; return the seconds until the next look.
+
+        It does nothing if another process has just looked. Raises RedisError.
+        """
+        answer = LOOK(self._redis, REST_MS, SOON_MS, *self._queues)
+        if not answer:
+            return REST_MS / 1000
+        pause_ms, *values = answer
+        rows = [values[start : start + _FIELDS] for start in range(0, len(values), _FIELDS)]
+        found = [_Found(job_id.decode(), *others) for job_id, *others in rows]
+        if found:
+            self._admit(found)
+        return float(pause_ms) / 1000
+
+    def _admit(self, jobs: list[_Found]) -> None:
+        """Index these jobs in the order in which they were created: it is the order of the lists."""
+        announced = self._catalog.read()
+        arguments: list[str] = []
+        for job in sorted(jobs, key=lambda job: job.created_at):
+            arguments += (job.id, _task_name(_function(job), announced))
+        ADMIT(self._redis, *arguments)
+
+
+def _function(job: _Found) -> str:
+    """Return the path of the function that a job calls. A pickle is not loaded: its description has the path."""
+    try:
+        is_packed = job.data[:1] == b"x"
+        head = zlib.decompressobj().decompress(job.data, _HEAD_BYTES) if is_packed else job.data
+        if named := _FUNCTION.match(head.decode(errors="ignore")):
+            return str(json.loads(named[1]))
+    except (ValueError, zlib.error):
+        pass
+    return job.description.decode(errors="replace").partition("(")[0]
+
+
+def _task_name(function: str, announced: Announced) -> str:
+    """Return the name of the task, if the function is one; else that of the function, in full where a task has it."""
+    try:
+        return announced.task(function).name
+    except TaskNotFound:
+        name = function.rpartition(".")[2]
+        return ((function if name in announced.tasks else name) or "unreadable")[:_MAX_NAME]

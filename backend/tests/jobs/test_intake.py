@@ -1,0 +1,288 @@
+"""Jobs that plain RQ programs put into Redis: they come into the lists, and follow what such programs do with them."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from rq import Queue, Repeat, Retry, SimpleWorker
+from rq.job import Job as RqJob
+from rq.rate_limit import RateLimit
+from rq.serializers import JSONSerializer
+
+from taskdesk.jobs.artifacts import FolderStore
+from taskdesk.jobs.intake import REST_MS, Intake
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.keys import INTAKE_LOCK, JOBS, SWEEP_LOCK, index_key, job_key, queue_key
+from taskdesk.jobs.listing import Filter
+from taskdesk.jobs.status import Status
+from taskdesk.worker.supervisor.retention import Sweeper
+
+QUEUES = ("high", "default", "low")
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+ECHO = "tests.sample_tasks.echo"
+RETENTION = Retention(result_ttl=100, failure_ttl=200)
+
+
+@pytest.fixture
+def queue(redis):
+    return Queue("default", connection=redis, serializer=JSONSerializer)
+
+
+@pytest.fixture
+def intake(redis, registry):
+    return Intake(redis, QUEUES)
+
+
+@pytest.fixture
+def look(redis, intake):
+    """Look until there is nothing more, as workers do; return the number of looks."""
+
+    def look() -> int:
+        for looks in range(1, 50):
+            redis.delete(INTAKE_LOCK)
+            if intake.look() >= REST_MS / 1000:
+                return looks
+        raise AssertionError("the looks do not end")
+
+    return look
+
+
+@pytest.fixture
+def listed(look, jobs):
+    """The ids of all jobs that match, newest first, after a look."""
+
+    def listed(**matching) -> list[str]:
+        look()
+        return [job.id for job in jobs.page(1000, None, Filter(**matching))[0]]
+
+    return listed
+
+
+@pytest.fixture
+def stock(redis):
+    """Let RQ's own worker run what is queued."""
+
+    def stock() -> None:
+        SimpleWorker(["default"], connection=redis, serializer=JSONSerializer).work(burst=True, logging_level="ERROR")
+
+    return stock
+
+
+def test_a_queued_job_is_listed_with_its_task(queue, listed, jobs):
+    job = queue.enqueue(ECHO, "a")
+
+    assert listed() == listed(status="queued") == listed(task="echo") == listed(queue="default") == [job.id]
+    assert listed(status="failed") == listed(task="other") == listed(queue="low") == []
+    assert jobs.get(job.id).task == "echo"
+
+
+@pytest.mark.parametrize(
+    ("put", "status"),
+    [
+        (lambda queue: queue.enqueue_in(timedelta(hours=1), ECHO, "a"), "scheduled"),
+        (
+            lambda queue: queue.enqueue_at(LATER, ECHO, "a", unique=True, job_id="x"),
+            "scheduled",
+        ),
+        (lambda queue: queue.enqueue(ECHO, "a", depends_on=queue.enqueue(ECHO, "b")), "waiting"),
+        (lambda queue: queue.enqueue(ECHO, "a", retry=Retry(3), repeat=Repeat(2)), "queued"),
+        (lambda queue: queue.enqueue(ECHO, "a", at_front=True), "queued"),
+        (lambda queue: queue.enqueue_many([Queue.prepare_data(ECHO, ("a",))])[0], "queued"),
+        (lambda queue: queue.enqueue(ECHO, "a", description="a words(only)", job_id="-_" * 60), "queued"),
+        (
+            lambda queue: (
+                queue.enqueue(ECHO, "a", rate_limit=RateLimit("k", 1)),
+                queue.enqueue(ECHO, "a", rate_limit=RateLimit("k", 1)),
+            )[1],
+            "waiting",
+        ),
+    ],
+)
+def test_a_job_is_listed_under_its_status_however_it_was_enqueued(put, status, queue, listed):
+    job = put(queue)
+
+    assert job.id in listed(task="echo")
+    assert listed(status=status) == [job.id]
+
+
+def test_a_job_that_ours_or_a_stock_worker_has_run_before_the_first_look_is_listed(
+    queue, listed, run_worker, stock, jobs
+):
+    ours = [queue.enqueue(ECHO, "a").id, queue.enqueue("tests.sample_tasks.raises").id]
+    run_worker()
+    assert set(listed()) == set(ours)
+
+    theirs = [queue.enqueue(ECHO, "a").id, queue.enqueue("tests.sample_tasks.raises").id]
+    stock()
+
+    assert listed(status="succeeded") == [theirs[0], ours[0]]
+    assert listed(status="failed") == [theirs[1], ours[1]]
+    assert listed(status="queued") == []
+
+
+def test_a_listed_job_follows_what_stock_programs_do_with_it(queue, listed, stock, redis):
+    ok, bad = queue.enqueue(ECHO, "a"), queue.enqueue("tests.sample_tasks.raises")
+    canceled, deleted = queue.enqueue(ECHO, "b"), queue.enqueue(ECHO, "c")
+    assert listed(status="queued") == [deleted.id, canceled.id, bad.id, ok.id]
+
+    canceled.cancel()
+    deleted.delete()
+    stock()
+    assert listed(status="succeeded") == [ok.id]
+    assert listed(status="failed") == [bad.id]
+    assert listed(status="canceled") == [canceled.id]
+    assert listed(status="queued") == []
+    assert set(listed()) == {ok.id, bad.id, canceled.id}
+
+    RqJob.fetch(bad.id, connection=redis, serializer=JSONSerializer).requeue()
+    assert listed(status="queued") == [bad.id]
+    assert listed(status="failed") == []
+
+
+def test_a_pickled_job_is_listed_and_never_loaded(redis, listed, jobs):
+    job = Queue("default", connection=redis).enqueue(pickle.dumps, "a")
+
+    assert listed(task="dumps") == [job.id]
+    assert jobs.get(job.id).input is None
+
+
+def test_a_function_that_is_no_task_never_stands_for_a_task_of_the_same_name(queue, listed):
+    other = queue.enqueue("billing.jobs.echo", "a")
+    unknown = queue.enqueue("billing.jobs.send", "a")
+
+    assert listed(task="echo") == []
+    assert listed(task="billing.jobs.echo") == [other.id]
+    assert listed(task="send") == [unknown.id]
+
+
+def test_many_jobs_are_listed_in_the_order_of_enqueuing(queue, listed, redis):
+    ids = [job.id for job in queue.enqueue_many([Queue.prepare_data(ECHO, ("a",)) for _ in range(2500)])]
+
+    assert listed() == ids[:-1001:-1]
+    assert redis.zcard(index_key("default", Status.QUEUED)) == redis.zcard(JOBS) == 2500
+
+
+def test_new_jobs_are_found_at_both_ends_and_in_the_middle_of_a_long_queue(queue, listed, redis, look, jobs, echo):
+    queue.enqueue_many([Queue.prepare_data(ECHO, ("a",)) for _ in range(3000)])
+    look()
+    middle = RqJob.create(ECHO, ("a",), connection=redis, serializer=JSONSerializer, origin="default", status="queued")
+    middle.save()
+    redis.linsert(queue_key("default"), "BEFORE", redis.lindex(queue_key("default"), 1500), middle.id)
+    front, end = queue.enqueue(ECHO, "a", at_front=True), queue.enqueue(ECHO, "a")
+
+    assert set(listed()[:3]) == {front.id, middle.id, end.id}
+
+
+def test_a_look_at_rest_reads_no_queue_through(queue, look, redis):
+    queue.enqueue_many([Queue.prepare_data(ECHO, ("a",)) for _ in range(5000)])
+    redis.rpush(queue_key("default"), "expired-1", "expired-2")
+    look()
+
+    assert look() == 1
+    queue.enqueue(ECHO, "a")
+    assert look() <= 2
+
+
+def test_a_job_that_is_enqueued_as_another_is_taken_is_listed(queue, listed, redis, look):
+    """The queue is as long as before."""
+    queue.enqueue(ECHO, "a")
+    look()
+
+    redis.lpop(queue_key("default"))
+    new = queue.enqueue(ECHO, "b")
+
+    assert new.id in listed(status="queued")
+
+
+def test_other_queues_damaged_jobs_and_ids_without_a_job_are_left_alone(queue, listed, redis):
+    Queue("of others", connection=redis, serializer=JSONSerializer).enqueue(ECHO, "a")
+    redis.set(job_key("text"), "no hash")
+    redis.rpush(queue_key("default"), "text", "gone", "has:colon and space", "")
+    redis.hset(job_key("has:colon and space"), mapping={"status": "queued", "origin": "default", "data": "x"})
+    job = queue.enqueue(ECHO, "a")
+
+    assert listed() == [job.id]
+
+
+def test_only_one_process_looks_in_a_second(queue, intake, redis, jobs):
+    intake.look()
+    queue.enqueue(ECHO, "a")
+
+    assert intake.look() == REST_MS / 1000
+    assert jobs.page(10)[0] == []
+
+
+def test_an_id_that_is_used_again_is_listed_under_its_new_status(queue, listed, stock):
+    queue.enqueue(ECHO, "a", job_id="nightly")
+    listed()
+    stock()
+    assert listed(status="succeeded") == ["nightly"]
+
+    queue.enqueue(ECHO, "a", job_id="nightly")
+
+    assert listed(status="queued") == ["nightly"]
+    assert listed(status="succeeded") == []
+
+
+def test_jobs_that_were_seen_late_hide_no_others_from_a_list_by_time(queue, listed, jobs, echo, redis):
+    old = queue.enqueue(ECHO, "a")
+    redis.hset(old.key, "created_at", "2020-01-01T00:00:00.000000Z")
+    since = datetime.now(UTC) - timedelta(minutes=1)
+    new = jobs.submit(echo, {"text": "a"}, RETENTION).id
+
+    assert listed(since=since) == [new]
+
+
+def test_a_plain_job_is_never_removed_before_rq_removes_it(
+    queue, listed, jobs, echo, run_worker, redis, tmp_path, worker_settings
+):
+    plain = [queue.enqueue(ECHO, "a", result_ttl=50).id for _ in range(3)]
+    unseen = queue.enqueue(ECHO, "a", result_ttl=50).id
+    ours = [jobs.submit(echo, {"text": "a"}, RETENTION).id for _ in range(2)]
+    run_worker()
+    listed()
+    redis.hdel(job_key(unseen), "td_seq")
+    redis.delete(SWEEP_LOCK)
+
+    Sweeper(redis, FolderStore(tmp_path), worker_settings.model_copy(update={"max_jobs": 1})).sweep()
+
+    assert redis.exists(*map(job_key, [*plain, unseen])) == 4
+    assert redis.exists(*map(job_key, ours)) == 0
+
+
+def test_a_plain_job_leaves_the_lists_with_its_hash(queue, listed, redis, tmp_path, worker_settings, jobs):
+    job = queue.enqueue(ECHO, "a")
+    listed()
+    redis.delete(job.key)
+
+    assert listed() == []
+    redis.delete(SWEEP_LOCK)
+    Sweeper(redis, FolderStore(tmp_path), worker_settings).sweep()
+    assert not redis.exists(JOBS, index_key("default", Status.QUEUED))
+
+
+@pytest.mark.parametrize("status", ["queued", "scheduled", "waiting", "running"])
+def test_a_plain_job_can_be_canceled_and_deleted_in_whatever_status(status, queue, listed, jobs, redis):
+    job = {
+        "queued": lambda: queue.enqueue(ECHO, "a"),
+        "scheduled": lambda: queue.enqueue_in(timedelta(hours=1), ECHO, "a"),
+        "waiting": lambda: queue.enqueue(ECHO, "a", depends_on=queue.enqueue(ECHO, "b")),
+        "running": lambda: queue.enqueue(ECHO, "a"),
+    }[status]()
+    if status == "running":
+        redis.lpop(queue_key("default"))
+        redis.hset(job.key, "status", "started")
+        redis.zadd("rq:wip:default", {f"{job.id}:an-execution": 1e12})
+    assert listed(status=status) == [job.id]
+
+    if status == "running":
+        assert jobs.cancel(job.id) == ["running"]
+        assert jobs.delete(job.id) == ["running"]
+        assert listed(status=status) == [job.id]
+    else:
+        assert jobs.cancel(job.id) == [status]
+        assert listed(status="canceled") == [job.id]
+        assert jobs.delete(job.id) == ["canceled"]
+        assert job.id not in listed()
