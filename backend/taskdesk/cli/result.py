@@ -16,7 +16,7 @@ from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import json_flag, out, print_json, print_table, printable
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
-from taskdesk.jobs.representations import Part, result_parts
+from taskdesk.jobs.parts import Part, result_parts
 
 
 @click.command()
@@ -32,7 +32,7 @@ def result(session: Session, job_id: str, name: str | None, output: Path | None,
     """
     desk = session.desk
     job = desk.jobs.get(job_id)
-    parts = result_parts(job, desk.jobs.result(job))
+    parts = result_parts(job.result_kinds, desk.jobs.result(job))
     if name:
         parts = [_named(name, parts)]
     if as_json:

@@ -40,6 +40,26 @@ class JobExpired(AppError):
         super().__init__(f"Job {job_id} has expired: its result is no longer kept.")
 
 
+class ResultGone(AppError):
+    """Result gone: the job has succeeded, but Redis no longer has what it returned."""
+
+    status = 410
+
+    def __init__(self, job_id: str):
+        super().__init__(f"The result of job {job_id} is gone from Redis. Run the job again.")
+
+
+class UnreadableResult(AppError):
+    """Unreadable result: what Redis has of it is damaged, or no JSON."""
+
+    status = 410
+
+    def __init__(self, job_id: str):
+        super().__init__(
+            f"The result of job {job_id} is unreadable in Redis: it is damaged, or no JSON. Run the job again."
+        )
+
+
 class NoResult(AppError):
     """No result: the job has not succeeded (yet)."""
 
@@ -124,6 +144,15 @@ class ArtifactNotFound(AppError):
 
     def __init__(self, job_id: str, name: str):
         super().__init__(f"Job {job_id} has no artifact {name!r}.")
+
+
+class ArtifactGone(AppError):
+    """Artifact gone: the job has it, but the folder of the files does not."""
+
+    status = 410
+
+    def __init__(self, job_id: str, filename: str):
+        super().__init__(f"The file {filename!r} of job {job_id} is gone from the folder of the files (DATA_DIR).")
 
 
 class NotJson(AppError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from taskdesk.jobs.artifacts import Artifact, artifact_of
 from taskdesk.jobs.events import Progress
@@ -29,6 +29,13 @@ class Attempt:
     error: dict[str, Any]
 
 
+class ResultStamp(NamedTuple):
+    """A large result, which has a preview: the bytes of its JSON, and their CRC-32."""
+
+    size: int
+    checksum: int
+
+
 @dataclass(frozen=True)
 class Wait:
     """Why a job waits. `reference`: the task that no worker served when it was handed back; empty for other reasons."""
@@ -47,6 +54,7 @@ class Job:
     `file_parameters`: those whose values in `input` are uploaded files, as the task said when the job was submitted.
     `is_plain`: RQ's own code submitted it, and we may have seen it later.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
+    `result_stamp`: set for a large result, unless a worker that makes no previews has replaced it.
     A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), and no `file_parameters`.
     """
 
@@ -76,6 +84,7 @@ class Job:
     wait: Wait | None = None
     file_parameters: tuple[str, ...] | None = None
     is_plain: bool = False
+    result_stamp: ResultStamp | None = None
 
     @property
     def kept_files(self) -> list[Artifact]:

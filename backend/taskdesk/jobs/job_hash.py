@@ -30,12 +30,13 @@ from taskdesk.jobs.fields import (
     PROGRESS,
     REQUEST,
     RESULT_KINDS,
+    RESULT_STAMP,
     RETRY_OF,
     TAGS,
     TASK,
     UPLOADS,
 )
-from taskdesk.jobs.job import Attempt, Job, Retention, Wait
+from taskdesk.jobs.job import Attempt, Job, ResultStamp, Retention, Wait
 from taskdesk.jobs.losses import WORKER_LOST
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.status import Status, status_of
@@ -45,7 +46,7 @@ from taskdesk.service import clock
 LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
     *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST, PLAIN),
-    *(PROGRESS, RESULT_KINDS, ERROR, FOREIGN, "rate_limit_key", "rate_limit_concurrency"),
+    *(PROGRESS, RESULT_KINDS, RESULT_STAMP, ERROR, FOREIGN, "rate_limit_key", "rate_limit_concurrency"),
 )
 WHOLE = ("data", UPLOADS, "worker_name", ATTEMPTS, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
@@ -197,6 +198,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         request_id=_text(fields[REQUEST]),
         is_plain=bool(fields[PLAIN]),
         wait=_wait(rq_status, fields) if status is Status.WAITING else None,
+        result_stamp=_stamp(fields[RESULT_STAMP], fields["ended_at"]),
         file_parameters=None if fields.get(UPLOADS) is None else tuple(_text(fields.get(UPLOADS)).split()),
     )
 
@@ -244,6 +246,19 @@ def _kinds(stored: Any) -> Any:
     for kind in stored.values() if isinstance(stored, dict) else [stored or ""]:
         _texts(*(kind if isinstance(kind, list) else [kind]))
     return stored
+
+
+def stamp_text(content: bytes, ended_at: str) -> str:
+    """Return the stamp of a large result of the job that ended then (as RQ writes the time)."""
+    return f"{len(content)} {zlib.crc32(content)} {ended_at}"
+
+
+def _stamp(stored: bytes | None, ended_at: bytes | None) -> ResultStamp | None:
+    """Return the stamp; None if RQ's own worker has run the job again since: it leaves our fields as they are."""
+    if stored is None:
+        return None
+    size, checksum, its_end = stored.split()
+    return ResultStamp(int(size), int(checksum)) if its_end == ended_at else None
 
 
 def _progress(stored: Any) -> Progress:

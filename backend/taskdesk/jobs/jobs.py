@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-import zlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,8 +12,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.damage import DAMAGE
-from taskdesk.jobs.errors import JobExpired, JobNotFound, NoResult
+from taskdesk.jobs.errors import JobExpired, JobNotFound
 from taskdesk.jobs.fields import OWNER
 from taskdesk.jobs.job import Job, Retention
 from taskdesk.jobs.job_hash import WHOLE, load, own_fields, submitted, with_due
@@ -29,13 +26,12 @@ from taskdesk.jobs.keys import (
     job_key,
     queue_key,
     registry_key,
-    results_key,
 )
 from taskdesk.jobs.listing import Filter, Listing
-from taskdesk.jobs.results import MAX_DIGITS
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import CANCEL_JOBS, DELETE_JOBS, KEEP_JOBS, Script
 from taskdesk.jobs.status import BY_RQ_WORD, FINAL, Status
+from taskdesk.jobs.stored_results import StoredResults, read_value
 from taskdesk.jobs.submission import MAX_BATCH, Idempotency, fields_of_all, ids_of_earlier, send
 from taskdesk.jobs.submit_options import SubmitOptions
 from taskdesk.service import clock
@@ -64,6 +60,7 @@ class Jobs:
         self._max_queued = max_queued
         self._queues = queues
         self._listing = Listing(redis, queues)
+        self.results = StoredResults(redis)
 
     # Submit
 
@@ -244,52 +241,6 @@ class Jobs:
         jobs.sort(key=lambda job: job.ended_at or datetime.min.replace(tzinfo=UTC), reverse=True)
         return jobs[:limit], sum(answers[: len(self._queues)])
 
-    # Results
-
     def result(self, job: Job) -> Any:
-        """Return what the job returned. Raises NoResult unless it has succeeded, JobExpired if it has expired."""
-        if job.status is not Status.SUCCEEDED:
-            raise NoResult(job.id, job.status)
-        [(found, value)] = self.results([job.id])
-        if not found:
-            raise JobExpired(job.id)
-        return value
-
-    def results(self, job_ids: Iterable[str]) -> list[tuple[bool, Any]]:
-        """Return for each job whether its result exists and is readable, and what the job returned."""
-        return [
-            _value(payload) if payload and b"return_value" in payload else (payload is not None, None)
-            for payload in self._latest_results(job_ids)
-        ]
-
-    def traceback(self, job_id: str) -> str:
-        """Return the traceback of a failed job, empty if there is none."""
-        [payload] = self._latest_results([job_id])
-        packed = (payload or {}).get(b"exc_string")
-        try:
-            return zlib.decompress(base64.b64decode(packed)).decode("utf-8", "replace") if packed else ""
-        except (ValueError, zlib.error):
-            return "The traceback is unreadable in Redis."
-
-    def _latest_results(self, job_ids: Iterable[str]) -> list[dict[bytes, bytes] | None]:
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for job_id in job_ids:
-                pipeline.xrevrange(results_key(job_id), count=1)
-            return [entries[0][1] if entries else None for entries in pipeline.execute()]
-
-
-def _parsed(text: bytes) -> Any:
-    """Return the value. A whole number of more digits than Python reads, stored by another program, is its text."""
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError:
-        raise
-    except ValueError:
-        return json.loads(text, parse_int=lambda digits: int(digits) if len(digits) <= MAX_DIGITS else digits)
-
-
-def _value(payload: dict[bytes, bytes]) -> tuple[bool, Any]:
-    try:
-        return True, _parsed(base64.b64decode(payload[b"return_value"]))
-    except DAMAGE:
-        return False, None
+        """Return what the job returned. Raises as `StoredResults.text`, and UnreadableResult."""
+        return read_value(job.id, self.results.text(job))

@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import cached_property
 from typing import Any
 
-from taskdesk.jobs.artifacts import Artifact, artifact_of
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk
+from taskdesk.jobs.errors import ResultGone, UnreadableResult
 from taskdesk.jobs.job import Attempt, Job
 from taskdesk.jobs.jobs import Place
+from taskdesk.jobs.parts import UrlOf
 from taskdesk.jobs.queues import Queue
-from taskdesk.jobs.records import table_of_records
 from taskdesk.jobs.statistics import LastRuns, Typical, last_runs, typical
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.throughput import LastHour
 from taskdesk.jobs.workers import Worker
 from taskdesk.service import clock
-
-MAX_INLINE_BYTES = 64 * 1024
-_FILE_KINDS = ("file", "picture")
-_ACRONYMS = {"csv", "html", "id", "json", "mae", "pdf", "png", "rmse", "roc", "svg", "url", "xml"}
 
 
 def task_objects(desk: Desk, specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
@@ -50,8 +44,11 @@ def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None, runs: LastRuns
     }
 
 
-def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
-    """Return the JSON object of a job. If `whole`, it has what lists leave out, and the value of a small result."""
+def job_object(desk: Desk, job: Job, *, whole: bool = False, url_of: UrlOf | None = None) -> dict[str, Any]:
+    """Return the JSON object of a job. If `whole`, it has what lists leave out, and the value of a small result.
+
+    `url_of` gives the files of the result their addresses.
+    """
     shown: dict[str, Any] = {
         "id": job.id,
         "task": job.task,
@@ -79,7 +76,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False) -> dict[str, Any]:
         shown["error"] = job.error
     if whole:
         shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
-        shown |= _details(desk, job, shown["queue"])
+        shown |= _details(desk, job, shown["queue"], url_of)
     return shown
 
 
@@ -101,12 +98,12 @@ def _attempt_object(attempt: Attempt) -> dict[str, Any]:
     return {**times, "worker": attempt.worker or None, "error": attempt.error}
 
 
-def _details(desk: Desk, job: Job, queue: dict[str, Any]) -> dict[str, Any]:
+def _details(desk: Desk, job: Job, queue: dict[str, Any], url_of: UrlOf | None) -> dict[str, Any]:
     """Return what costs more reads: the result, the traceback, or the place in the queue and the estimate."""
     if job.status is Status.SUCCEEDED:
-        return {"result": _result_object(job, desk.jobs.result(job))}
+        return {"result": _result_object(desk, job, url_of)}
     if job.status is Status.FAILED:
-        return {"traceback": desk.jobs.traceback(job.id)}
+        return {"traceback": desk.jobs.results.traceback(job.id)}
     if job.is_final:
         return {}
     spec = desk.catalog.read_or_cached().tasks.get(job.task)
@@ -132,13 +129,11 @@ def _estimate(job: Job, place: Place | None, queue: dict[str, Any], usual: Typic
     return {"starts_in": round(starts_in, 3), "ends_in": round(starts_in + usual.median, 3)}
 
 
-def _result_object(job: Job, value: Any) -> dict[str, Any]:
-    parts = [part.as_dict() for part in result_parts(job, value)]
-    if has_parts(job, value):
-        return {"kind": "parts", "parts": parts}
-    [part] = parts
-    del part["name"]
-    return part
+def _result_object(desk: Desk, job: Job, url_of: UrlOf | None) -> dict[str, Any]:
+    try:
+        return desk.jobs.results.preview(job).as_dict(url_of)
+    except (ResultGone, UnreadableResult) as error:
+        return {"kind": "unreadable", "detail": str(error)}
 
 
 def queue_object(desk: Desk, queue: Queue) -> dict[str, Any]:
@@ -168,114 +163,6 @@ def _last_hour_object(hour: LastHour) -> dict[str, Any]:
 def worker_object(worker: Worker) -> dict[str, Any]:
     shown = asdict(worker)
     return {**shown, **{name: time_text(shown[name]) for name in shown if name.endswith("_at")}}
-
-
-@dataclass(frozen=True)
-class Part:
-    """A part of a result. `kind` is text, json, table or markdown; or picture or file, whose value names the file.
-
-    `places`: JSON pointers to the files that stand inside the value.
-    """
-
-    name: str
-    kind: str
-    value: Any
-    places: tuple[str, ...] = ()
-
-    @property
-    def title(self) -> str:
-        first, *others = [word.upper() if word.lower() in _ACRONYMS else word for word in self.name.split("_")]
-        return " ".join([first[:1].upper() + first[1:], *others])
-
-    @property
-    def is_number(self) -> bool:
-        return self.kind == "json" and type(self.value) in (int, float)
-
-    @property
-    def is_file(self) -> bool:
-        return self.kind in _FILE_KINDS
-
-    @cached_property
-    def table(self) -> dict[str, Any] | None:
-        """The columns and rows of a table, also of a list of flat objects; None for a part of another kind."""
-        if self.kind == "table":
-            return dict(self.value)
-        return table_of_records(self.value) if self.kind == "json" else None
-
-    @property
-    def file(self) -> Artifact | None:
-        """The stored file; None for a part of another kind."""
-        return artifact_of(self.value) if self.is_file else None
-
-    @property
-    def files(self) -> list[Artifact]:
-        """The stored files: the part itself, or those inside its value."""
-        found = [self.file, *(artifact_of(value_at(self.value, place)) for place in self.places)]
-        return [file for file in found if file]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the JSON object of the part. A value over MAX_INLINE_BYTES is left out; its size stands instead."""
-        shown = {"name": self.name, "kind": self.kind}
-        if self.is_file:
-            return {**shown, **self.value}
-        size = len(json.dumps(self.value))
-        return {**shown, "value": self.value} if size <= MAX_INLINE_BYTES else {**shown, "size": size}
-
-
-def result_parts(job: Job, value: Any) -> list[Part]:
-    """Return the parts of a result in the task's order. A result without parts is one part named "result"."""
-    kinds = job.result_kinds
-    if has_parts(job, value):
-        return [_part(name, kind, value[name]) for name, kind in kinds.items()]
-    return [_part("result", kinds or ("text" if isinstance(value, str) else "json"), value)]
-
-
-def has_parts(job: Job, value: Any) -> bool:
-    """Return True if the result consists of named parts."""
-    kinds = job.result_kinds
-    return isinstance(kinds, dict) and isinstance(value, dict) and kinds.keys() <= value.keys()
-
-
-def _part(name: str, kind: Any, value: Any) -> Part:
-    """Return the part. `kind`: its kind, or a list of it and the places of the files inside.
-
-    A value that is not of its kind, because the data in Redis are damaged, is shown as JSON.
-    """
-    kind, *places = kind if isinstance(kind, list) and kind else [kind]
-    fits = isinstance(kind, str) and kind in _VALUES and _VALUES[kind](value)
-    return Part(name, kind if fits else "json", value, tuple(place for place in places if isinstance(place, str)))
-
-
-def value_at(value: Any, place: str) -> Any:
-    """Return the value at a JSON pointer; None if nothing is there."""
-    for key in place.split("/")[1:]:
-        key = key.replace("~1", "/").replace("~0", "~")
-        try:
-            value = value[int(key) if isinstance(value, list) else key]
-        except (KeyError, IndexError, ValueError, TypeError):
-            return None
-    return value
-
-
-def _is_text(value: Any) -> bool:
-    return isinstance(value, str)
-
-
-def _is_file(value: Any) -> bool:
-    return artifact_of(value) is not None
-
-
-def _is_table(value: Any) -> bool:
-    match value:
-        case {"columns": list(), "rows": list(rows)}:
-            return all(isinstance(row, list) for row in rows)
-    return False
-
-
-_VALUES: dict[str, Callable[[Any], bool]] = {
-    **{"json": lambda value: True, "text": _is_text, "markdown": _is_text},
-    **{"table": _is_table, "file": _is_file, "picture": _is_file},
-}
 
 
 def time_text(moment: datetime | None) -> str | None:

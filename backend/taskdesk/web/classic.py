@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, abort, jsonify, render_template, request
+from flask import Blueprint, Response, abort, json, jsonify, render_template, request
 
 from taskdesk.jobs.arguments import Arguments, check
 from taskdesk.jobs.errors import ArtifactNotFound, FieldError, InvalidArguments
@@ -17,7 +17,8 @@ from taskdesk.web.access.protection import refuse_foreign_request
 from taskdesk.web.access.roles import needs
 from taskdesk.web.api.jobs import job_result
 from taskdesk.web.context import desk
-from taskdesk.web.links import job_object, plain_result
+from taskdesk.web.links import job_object
+from taskdesk.web.results import result_json, results_of, with_member
 
 NEWEST_JOBS = 100
 _NEARLY_DONE = 0.98  # tutorial 001 fetches the picture from 0.99 on, when it has to exist
@@ -41,22 +42,21 @@ def start_heavy() -> dict[str, str]:
 
 
 @bp.get("/flask/status")
-def heavy_status() -> dict[str, Any]:
+def heavy_status() -> Response:
     task_id = request.args.get("task_id") or abort(400, "No task_id specified: ask for /flask/status?task_id=…")
-    return {"task_id": task_id, **_status_and_result(*_read(task_id))}
+    return _json(_status_and_result(*_read(task_id), task_id=task_id))
 
 
 @bp.get("/flask/tasks")
-def newest_tasks() -> dict[str, Any]:
+def newest_tasks() -> Response:
     jobs, _ = desk().jobs.page(NEWEST_JOBS)
-    results = desk().jobs.results([job.id for job in jobs])
-    return {
-        "data": [
-            {"task_id": job.id, "date_done": job_object(job)["ended_at"], **_status_and_result(job, value)}
-            for job, (found, value) in zip(jobs, results, strict=True)
-            if found or job.status != "succeeded"  # else its result expired between the two reads
-        ]
-    }
+    results = {job.id: text for job, text in results_of([job for job in jobs if job.status == "succeeded"])}
+    rows = [
+        _status_and_result(job, results.get(job.id), task_id=job.id, date_done=job_object(job)["ended_at"])
+        for job in jobs
+        if job.id in results or job.status != "succeeded"  # else its result expired between the two reads
+    ]
+    return _json(b'{"data": [%s]}' % b", ".join(rows))
 
 
 # 001: Flask + Celery, a picture made in the background
@@ -109,10 +109,10 @@ def start_sleep(sleep_time: str = "5") -> tuple[dict[str, Any], int]:
 
 @bp.get("/task/<task_id>")
 @bp.get("/sleep/<task_id>")
-def check_task(task_id: str) -> dict[str, Any]:
-    job, value = _read(task_id)
+def check_task(task_id: str) -> Response:
+    job, result = _read(task_id)
     shown = {"task_id": task_id, "state": _state(job)}
-    return {**shown, "result": plain_result(job, value)} if job.status == "succeeded" else shown
+    return jsonify(shown) if result is None else _json(with_member(shown, "result", result))
 
 
 # 004: Falcon + Celery + Flower
@@ -129,8 +129,8 @@ def create() -> dict[str, Any]:
 
 
 @bp.get("/status/<task_id>")
-def status(task_id: str) -> dict[str, Any]:
-    return _status_and_result(*_read(task_id))
+def status(task_id: str) -> Response:
+    return _json(_status_and_result(*_read(task_id)))
 
 
 @bp.get("/ping")
@@ -154,18 +154,21 @@ def _number() -> str | None:
     return None if number is None else str(number)
 
 
-def _read(task_id: str) -> tuple[Job, Any]:
+def _read(task_id: str) -> tuple[Job, bytes | None]:
+    """Return the job, and its result as JSON text if it has succeeded."""
     job = desk().jobs.get(task_id)
-    return job, desk().jobs.result(job) if job.status == "succeeded" else None
+    return job, result_json(job) if job.status == "succeeded" else None
 
 
-def _status_and_result(job: Job, value: Any) -> dict[str, Any]:
-    """Return them as Celery does: the result of a failed job is its error."""
+def _status_and_result(job: Job, result: bytes | None, **before: Any) -> bytes:
+    """Return them as Celery does, as JSON text: the result of a failed job is its error."""
     error = job_object(job).get("error") or {}
-    return {
-        "status": _state(job),
-        "result": plain_result(job, value) if job.status == "succeeded" else error.get("detail"),
-    }
+    shown = json.dumps(error.get("detail")).encode() if result is None else result
+    return with_member({**before, "status": _state(job)}, "result", shown)
+
+
+def _json(text: bytes) -> Response:
+    return Response(text, content_type="application/json")
 
 
 def _state(job: Job) -> str:

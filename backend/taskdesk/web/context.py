@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
+import gevent
 from flask import current_app
 
 from taskdesk.jobs.arguments import Arguments
@@ -22,6 +24,7 @@ class WebDesk(Desk):
         url = settings.redis_url.get_secret_value()
         super().__init__(settings, connect_shared(url))
         self.settings = settings
+        self.jobs.results.apart = _in_thread
         self.notifier = JobNotifier(url)
         self.streams = EventStreams(
             self.redis,
@@ -54,6 +57,11 @@ class WebDesk(Desk):
         self.is_stopping = True
         self.notifier.wake_all()
         self.streams.close()
+
+
+def _in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    """Return `work(*arguments)`, which takes long, while other requests go on."""
+    return gevent.get_hub().threadpool.apply(work, arguments)
 
 
 def _owner(exchange: Exchange) -> str:

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from flask import request, url_for
 
 from taskdesk.jobs import representations
 from taskdesk.jobs.action import Action, Effect
 from taskdesk.jobs.actions import ACTIONS
-from taskdesk.jobs.artifacts import artifact_of
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
+from taskdesk.jobs.parts import UrlOf
 from taskdesk.jobs.queues import Queue
-from taskdesk.jobs.representations import Part
 from taskdesk.jobs.status import Status
 from taskdesk.web.context import desk
 
@@ -38,19 +37,21 @@ def queue_object(queue: Queue) -> dict[str, Any]:
 
 def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:
     """Return the job as the API shows it; `whole`: with what a list leaves out, and the value of a small result."""
-    shown = linked_job(desk(), job, request.script_root, whole=whole)
-    if "result" in shown:
-        result = shown["result"]
-        result["url"] = shown["links"]["result"]
-        for part in result.get("parts", ()):
-            if "artifact" in part:
-                part["url"] = _artifact_url(job, part["artifact"])
-    return shown
+    return linked_job(desk(), job, request.script_root, whole=whole)
 
 
 def linked_job(desk: Desk, job: Job, root: str, *, whole: bool = False) -> dict[str, Any]:
-    """As `job_object`, without Flask, and without the addresses of the result's parts."""
-    return {**representations.job_object(desk, job, whole=whole), "links": job_links(job, root)}
+    """As `job_object`, without Flask."""
+    shown = representations.job_object(desk, job, whole=whole, url_of=artifact_urls(job, root))
+    links = job_links(job, root)
+    if "result" in shown:
+        shown["result"]["url"] = links["result"]
+    return {**shown, "links": links}
+
+
+def artifact_urls(job: Job, root: str) -> UrlOf:
+    """Return what makes the address of a file of the job from its name. `root` is the prefix of all addresses."""
+    return lambda name: f"{root}/api/v1/jobs/{job.id}/artifacts/{quote(name)}"
 
 
 def job_links(job: Job, root: str) -> dict[str, str]:
@@ -79,38 +80,3 @@ _ACTIONS_BY_STATUS = {  # for each submit: job_links is on its way
 def status_of_effect(action: Action, effect: Effect) -> int:
     """Return the status of the answer to an action that had this effect."""
     return 204 if action.removes_job else 202 if effect.is_pending else 200
-
-
-@dataclass(frozen=True)
-class LinkedPart(Part):
-    """A part of a result, with the `url` of its file if it is one."""
-
-    url: str | None = None
-
-
-def result_parts(job: Job, value: Any) -> list[LinkedPart]:
-    """As `taskdesk.jobs.representations.result_parts`."""
-    parts = representations.result_parts(job, value)
-    urls = [_artifact_url(job, part.value["artifact"]) if part.is_file else None for part in parts]
-    return [
-        LinkedPart(part.name, part.kind, part.value, part.places, url) for part, url in zip(parts, urls, strict=True)
-    ]
-
-
-def plain_result(job: Job, value: Any) -> Any:
-    """Return the result as plain JSON, with links instead of files and pictures.
-
-    The object of a file inside another value gets its link as `url`.
-    """
-    parts = result_parts(job, value)
-    for part in parts:
-        for place in part.places:
-            if file := artifact_of(shown := representations.value_at(part.value, place)):
-                shown["url"] = _artifact_url(job, file.artifact)
-    if representations.has_parts(job, value):
-        return {part.name: part.url or part.value for part in parts}
-    return parts[0].url or parts[0].value
-
-
-def _artifact_url(job: Job, name: str) -> str:
-    return url_for("api.job_artifact", job_id=job.id, name=name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterable, Iterator, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -16,9 +16,11 @@ from rq.exceptions import NoSuchJobError
 from rq.executions import Execution
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
+from rq.utils import utcformat
 from rq.worker import BaseWorker
 
-from taskdesk.jobs.fields import FOREIGN, RESULT_KINDS, STOP
+from taskdesk.jobs.fields import FOREIGN, RESULT_KINDS, RESULT_PREVIEW, RESULT_STAMP, STOP
+from taskdesk.jobs.job_hash import stamp_text
 from taskdesk.jobs.keys import PARENTS, WAKE, events_key, log_key, registry_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import EXPIRE, FREE_SLOT, REINDEX
@@ -88,7 +90,7 @@ class _Queue(Queue):
 
 class _Worker(BaseWorker):
     connection_timeout = 1  # seconds, at least; RQ would wait as long as a worker may be idle
-    kinds = ""
+    fields: Mapping[str, str | bytes] = {}  # ours, about the result
 
     def cleanup_execution(self, job: Job, pipeline: Pipeline, execution: Execution | None = None) -> None:
         """Do what RQ's method does, except for the worker's record, which our scripts keep, and add what is ours.
@@ -105,7 +107,7 @@ class _Worker(BaseWorker):
             pipeline.eval(FREE_SLOT.source, 0, job.id, job.rate_limit_key, now_text())
         result_ttl = job.get_result_ttl(self.default_result_ttl)
         if result_ttl != 0:
-            pipeline.hset(job.key, RESULT_KINDS, self.kinds)
+            pipeline.hset(job.key, mapping=self.fields)
         status = job.get_status(refresh=False)
         if status == JobStatus.FINISHED and result_ttl == 0:  # RQ deletes the job
             pipeline.delete(log_key(job.id), events_key(job.id))
@@ -133,7 +135,9 @@ class RQFallback:
             log_job_description=False,
         )
 
-    def succeed(self, job_id: str, execution_id: str, content: bytes, kinds: str, began: float, ended: float) -> None:
+    def succeed(
+        self, job_id: str, execution_id: str, content: bytes, kinds: str, preview: bytes, began: float, ended: float
+    ) -> None:
         """End the job as RQ does, unless the execution is no longer its own.
 
         Raises Stopped if the job was asked to stop; then nothing has changed.
@@ -160,7 +164,10 @@ class RQFallback:
 
         queue = _Queue(job.origin, connection=self._redis, serializer=JSONSerializer)
         queue.check = check
-        self._worker.kinds = kinds
+        self._worker.fields = {RESULT_KINDS: kinds}
+        if preview:
+            stamp = stamp_text(content, utcformat(job.ended_at))
+            self._worker.fields |= {RESULT_STAMP: stamp, RESULT_PREVIEW: preview}
         try:
             self._worker.handle_job_success(job, queue, job.started_job_registry, execution)
         except NotOurs:

@@ -137,7 +137,7 @@ class _Attempts:
         self._child.activity.end_function()
         failure = None if succeeds else Failure.of(ValueError("so it is"), job.timeout)
         seconds, self._owner.frozen = self._owner.frozen, 0.0
-        return EndedJob(job, "", began - seconds, began, seconds, b'"done"', '"text"', failure)
+        return EndedJob(job, "", began - seconds, began, seconds, b'"done"', '"text"', b"", failure)
 
 
 class _InPlace(ChildProcess):

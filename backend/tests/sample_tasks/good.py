@@ -158,3 +158,23 @@ def repeats(text: str, folder: str, fail: bool = False) -> dict[str, Any]:
         "table": Table([text], [[text], [[text]]]),
         "file": File("page.html", text.encode(), "text/html"),
     }
+
+
+def gives_much(kind: Literal["table", "records", "json", "text", "markdown", "parts", "files"], size: int) -> Any:
+    """Return a large result of a kind."""
+    folder = temporary_folder()
+    for name in ("a.txt", "b.txt"):
+        (folder / name).write_text("a file")
+    rows = [[n, f"<i>{n}</i>", n / 4] for n in range(size)]
+    records = [{"n": n, "text": text} for n, text, _ in rows]
+    parts = {"score": 0.5, "table": Table(["n", "text", "share"], rows), "note": "short"}
+    kinds: dict[str, Any] = {
+        "table": parts["table"],
+        "records": records,
+        "json": {"deep": {"list": [[n, {"text": text}] for n, text, _ in rows]}, "end": 1},
+        "text": "<b>" * size,
+        "markdown": Markdown("# Title\n" + "*word* " * size),
+        "parts": {**parts, "file": folder / "a.txt", "json": {"rows": records, "deep": [folder / "b.txt"]}},
+        "files": [{"file": folder / "a.txt", "n": n} for n in range(size)],
+    }
+    return kinds[kind]

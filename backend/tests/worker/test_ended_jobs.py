@@ -169,7 +169,9 @@ def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, 
         news.subscribe(WAKE)
         news.get_message(timeout=30)
         with pytest.raises(ConnectionError):
-            RQFallback(redis, "someone", worker_settings).succeed(job_id, "e1", b'"a"', "", time.time(), time.time())
+            RQFallback(redis, "someone", worker_settings).succeed(
+                job_id, "e1", b'"a"', "", b"", time.time(), time.time()
+            )
 
         assert news.get_message(timeout=30)["data"] == job_id.encode()
     assert [job.id for job in jobs.page(9, None, Filter(status="succeeded"))[0]] == [job_id]

@@ -67,7 +67,7 @@ class Life:
     def succeed_as_rq(self, result_ttl: int = RESULT_TTL) -> None:
         self.begin(result_ttl=result_ttl)
         self.relate()
-        RQFallback(self.redis, WORKER, self._settings).succeed(self.id, "e1", b"1", "null", 1.0, 2.0)
+        RQFallback(self.redis, WORKER, self._settings).succeed(self.id, "e1", b"1", "null", b"", 1.0, 2.0)
 
     def succeed_for_ever(self) -> None:
         self.succeed(result_ttl=-1)

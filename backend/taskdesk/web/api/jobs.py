@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import mimetypes
 import os
+from collections.abc import Iterator
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
-from flask import Blueprint, Response, json, jsonify, request
+from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
 from taskdesk.jobs.artifacts import Artifact, clean_filename, clean_media_type
-from taskdesk.jobs.errors import ArtifactNotFound, FieldError, InvalidArguments
+from taskdesk.jobs.errors import ArtifactGone, ArtifactNotFound, FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
-from taskdesk.jobs.representations import has_parts
+from taskdesk.jobs.parts import TEXT_KINDS, UrlOf, has_parts, linked_result, result_parts
 from taskdesk.jobs.status import Status
+from taskdesk.jobs.stored_results import is_ready
 from taskdesk.web.access.auth import login_check
 from taskdesk.web.bulk import matching_ids
 from taskdesk.web.context import desk
-from taskdesk.web.links import RETRY_AFTER, job_object, plain_result, result_parts
+from taskdesk.web.links import RETRY_AFTER, artifact_urls, job_object
 from taskdesk.web.query import PAGED, job_filter, page_limit, single_values
 from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
 
@@ -86,26 +89,38 @@ def job_log(job_id: str) -> Response:
 def job_result(job_id: str) -> Response:
     """Return the result with its media type."""
     job = desk().jobs.get(job_id)
-    value = desk().jobs.result(job)
-    if has_parts(job, value):
-        return _json(plain_result(job, value))
-    [part] = result_parts(job, value)
-    if part.file:
-        return _send(job, part.file)
-    if part.kind in ("text", "markdown"):
-        return Response(value, content_type=f"text/{'markdown' if part.kind == 'markdown' else 'plain'}; charset=utf-8")
-    return _json(value)
+    results = desk().jobs.results
+    text = results.text(job)
+    if is_ready(job, text) and job.result_kinds not in TEXT_KINDS:
+        return Response(text, content_type="application/json")
+    content, media_type = results.read(job, text, _content, artifact_urls(job, request.script_root))
+    return _send(job, content) if isinstance(content, Artifact) else Response(content, content_type=media_type)
+
+
+def _content(job: Job, value: Any, _size: int, url_of: UrlOf) -> tuple[bytes | Artifact, str]:
+    """Return the content of a result, or the file that it is, and its media type."""
+    kinds = job.result_kinds
+    part = result_parts(kinds, value)[0] if not has_parts(kinds, value) else None
+    if part and part.file:
+        return part.file, part.file.media_type
+    if part and part.kind in TEXT_KINDS:
+        return value.encode(errors="replace"), f"text/{'plain' if part.kind == 'text' else part.kind}; charset=utf-8"
+    return json.dumps(linked_result(kinds, value, url_of)).encode(), "application/json"
 
 
 def job_artifact(job_id: str, name: str) -> Response:
     job = desk().job(job_id)
-    files = [*job.uploads.values(), *job.kept_files]
-    if job.status is Status.SUCCEEDED:
-        files += [file for part in result_parts(job, desk().jobs.result(job)) for file in part.files]
-    for file in files:
+    for file in _files(job):
         if file.artifact == name:
             return _send(job, file)
     raise ArtifactNotFound(job_id, name)
+
+
+def _files(job: Job) -> Iterator[Artifact]:
+    yield from job.uploads.values()
+    yield from job.kept_files
+    if job.status is Status.SUCCEEDED:
+        yield from desk().jobs.results.files(job)
 
 
 def job_events(job_id: str) -> Response:
@@ -121,16 +136,12 @@ def job_events(job_id: str) -> Response:
     return Response(events, mimetype="text/event-stream", headers=_OF_STREAMS, direct_passthrough=True)
 
 
-def _json(value: Any) -> Response:
-    return Response(json.dumps(value), content_type="application/json")
-
-
 def _send(job: Job, file: Artifact) -> Response:
     """Return a stored file, or the range that the client asks for: a picture is shown, anything else is a download.
 
     No script in it runs. Its length is that of the stored file: what Redis says of it may be wrong.
     """
-    content = desk().artifacts.open(job.id, file.artifact)
+    content = _open(job, file)
     media_type = clean_media_type(file.media_type)
     response = Response(wrap_file(request.environ, content), content_type=media_type, direct_passthrough=True)
     status = os.fstat(content.fileno())
@@ -150,6 +161,13 @@ def _send(job: Job, file: Artifact) -> Response:
     if response.status_code == 304 or request.method == "HEAD":  # the server never sees the body, to close it
         content.close()
     return response
+
+
+def _open(job: Job, file: Artifact) -> BinaryIO:
+    try:
+        return desk().artifacts.open(job.id, file.artifact)
+    except ArtifactNotFound:
+        raise ArtifactGone(job.id, file.filename) from None
 
 
 def content_disposition(disposition: str, name: str) -> str:

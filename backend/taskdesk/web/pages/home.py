@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 from flask import Blueprint, Response, json, redirect, render_template, request, url_for
@@ -20,12 +19,12 @@ from taskdesk.web.body_limits import FORM_BYTES, takes
 from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
-from taskdesk.web.links import job_object, plain_result
+from taskdesk.web.links import job_object
 from taskdesk.web.query import page_limit
+from taskdesk.web.results import results_of, with_member
 
 FORM_TASK = "simple_task"
 MAX_LISTED_JOBS = 10
-MAX_RESULTS_BYTES = 10_000_000  # of /finished_tasks
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -65,30 +64,17 @@ def add_job() -> BaseResponse | tuple[str, int]:
 def finished_tasks() -> Response:
     """Answer `[[id, result], …]`, newest first; with `?detail=1`, whole jobs.
 
-    A file stands as its link, and so do the results beyond MAX_RESULTS_BYTES together.
+    A file stands as its link, and so do the results beyond MAX_LISTED_BYTES together.
     """
     jobs, _ = desk().jobs.succeeded(page_limit(request.args, 100))
+    is_detailed = request.args.get("detail") == "1"
     rows = [
-        f'{json.dumps(job_object(job))[:-1]}, "result": {shown}}}'
-        if request.args.get("detail") == "1"
-        else f"[{json.dumps(job.id)}, {shown}]"
-        for job, shown in _results(jobs)
+        with_member(job_object(job), "result", shown)
+        if is_detailed
+        else b"[%s, %s]" % (json.dumps(job.id).encode(), shown)
+        for job, shown in results_of(jobs)
     ]
-    return Response(f"[{', '.join(rows)}]", content_type="application/json")
-
-
-def _results(jobs: Sequence[Job]) -> Iterator[tuple[Job, str]]:
-    """Yield the jobs whose results have not expired, each with its result as JSON."""
-    left, start, count = MAX_RESULTS_BYTES, 0, 1
-    while start < len(jobs):
-        part = jobs[start : start + count]
-        results = desk().jobs.results([job.id for job in part]) if left else [(True, None)] * len(part)
-        for job, (found, value) in zip(part, results, strict=True):
-            if found:  # else it expired between the two reads
-                text = json.dumps(plain_result(job, value)) if left else ""
-                left = left - len(text) if len(text) <= left else 0
-                yield job, text if left else json.dumps(job_object(job)["links"]["result"])
-        start, count = start + count, 2 * count  # few at first: each may have megabytes
+    return Response(b"[%s]" % b", ".join(rows), content_type="application/json")
 
 
 def _page(added: Job | None = None, error: str = "") -> str:

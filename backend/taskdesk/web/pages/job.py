@@ -7,26 +7,19 @@ from typing import Any
 from flask import Blueprint, render_template, request
 
 from taskdesk.jobs.actions import ACTIONS
-from taskdesk.jobs.errors import JobNotFound, TaskNotFound
+from taskdesk.jobs.errors import JobNotFound, ResultGone, TaskNotFound, UnreadableResult
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
 from taskdesk.web.context import desk
-from taskdesk.web.links import job_object, result_parts
-from taskdesk.web.pages.view.downloads import downloads_of
+from taskdesk.web.links import artifact_urls, job_object
 from taskdesk.web.pages.view.hints import hint_for
-from taskdesk.web.pages.view.markdown import beginning, to_html
 from taskdesk.web.pages.view.outcomes import notice
+from taskdesk.web.pages.view.parts import parts_left_out, shown_parts
 from taskdesk.web.pages.view.progress_estimate import progress_estimate
-from taskdesk.web.pages.view.tables import table_view
 from taskdesk.web.pages.view.timeline import timeline
-from taskdesk.web.pages.view.tree import json_text, tree
+from taskdesk.web.pages.view.tree import json_text
 
 LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
-TEXT_SHOWN = 100_000
-_TOOLS = {
-    function.__name__: function
-    for function in (beginning, downloads_of, json_text, hint_for, table_view, to_html, tree)
-}
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -41,7 +34,7 @@ def show_job(job_id: str) -> str | tuple[str, int]:
         if not (done and done.removes_job):
             raise
         return render_template("job/deleted.html"), 404
-    return render_template("job.html", **_content(job), text_shown=TEXT_SHOWN, **_TOOLS)
+    return render_template("job.html", **_content(job), **_result(job), hint_for=hint_for, json_text=json_text)
 
 
 def _content(job: Job) -> dict[str, Any]:
@@ -60,11 +53,22 @@ def _content(job: Job) -> dict[str, Any]:
         "actions": [action for action in ACTIONS.values() if action.fits(job)],
         "confirming": request.args.get("confirm", ""),
         "estimate": progress_estimate(job, shown.get("typical_seconds")),
-        "parts": result_parts(job, desk().jobs.result(job)) if job.status == "succeeded" else [],
         "kept_files": job.kept_files,
-        "traceback": desk().jobs.traceback(job.id) if job.status == "failed" else "",
+        "traceback": desk().jobs.results.traceback(job.id) if job.status == "failed" else "",
         "log": log.text[-LOG_SHOWN:],
         "log_bytes": log.size,
         "is_log_cut": len(log.text) > LOG_SHOWN,
         "timeline": timeline(job, spec.retries + 1 if spec else 1),
     }
+
+
+def _result(job: Job) -> dict[str, Any]:
+    """Return the parts of the result, or a sentence that says why there are none."""
+    if job.status != "succeeded":
+        return {}
+    try:
+        preview = desk().jobs.results.preview(job)
+    except (ResultGone, UnreadableResult) as error:
+        return {"result_fault": str(error)}
+    more = parts_left_out(preview)
+    return {"parts": shown_parts(preview), "parts_left_out": more, "file_url": artifact_urls(job, request.script_root)}

@@ -16,6 +16,7 @@ from taskdesk.worker.child.progress_reporter import Reporter
 from taskdesk.worker.child.recycling import Recycling
 from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.child.resource_limits import ResourceLimits, TimeLimit
+from taskdesk.worker.child.result_writer import Written
 from taskdesk.worker.child.state import ChildState
 from taskdesk.worker.child.task_runner import TaskCall, TaskRunner
 from taskdesk.worker.failure import Failure
@@ -31,6 +32,7 @@ class _Returned(NamedTuple):
     reference: str
     content: bytes = b""
     kinds: str = ""
+    preview: bytes = b""
     failure: Failure | None = None
     refusal: AppError | None = None
 
@@ -90,7 +92,7 @@ class AttemptRunner:
         finally:
             self._activity.end_function()  # while the arguments are there: it may take for ever to drop them
 
-    def _call_within_limits(self, call: TaskCall, timeout: int) -> tuple[bytes, str]:
+    def _call_within_limits(self, call: TaskCall, timeout: int) -> Written:
         sandbox = self._process.sandbox
         self._reporter.begin(call.job_id, ttl=max(timeout, 0) + EVENTS_TTL_SECONDS)
         self._time_limit.set(timeout)

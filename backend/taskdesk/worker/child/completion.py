@@ -82,7 +82,7 @@ class Completion:
 
     def _succeed_as_rq(self, ended: EndedJob) -> None:
         job = ended.job
-        result = ended.content, ended.kinds, ended.began, ended.ended
+        result = ended.content, ended.kinds, ended.preview, ended.began, ended.ended
         try:
             self._retry(lambda: self._rq_fallback.succeed(job.id, job.execution, *result))
         except Stopped:

@@ -6,6 +6,7 @@ import uuid
 from base64 import b64encode
 from typing import Any, NamedTuple
 
+from taskdesk.jobs.job_hash import stamp_text
 from taskdesk.jobs.keys import queue_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import Script
@@ -50,7 +51,7 @@ class ReservedJob(NamedTuple):
 
 
 class EndedJob(NamedTuple):
-    """A job that has ended, before Redis knows. `content` and `kinds` are JSON; the times are Unix time."""
+    """A job that has ended, before Redis knows. `content`, `kinds`, `preview`: as in `Written`; times in Unix time."""
 
     job: ReservedJob
     reference: str  # of its task; empty if nobody can tell
@@ -59,6 +60,7 @@ class EndedJob(NamedTuple):
     seconds: float
     content: bytes = b""
     kinds: str = ""
+    preview: bytes = b""
     failure: Failure | None = None
     refusal: AppError | None = None  # why it did not begin, if another worker may run it; then it has a failure, too
 
@@ -133,8 +135,9 @@ class Reserver:
     ) -> tuple[Script, tuple[str, ...], tuple[Any, ...]]:
         self._number += 1
         keys = self._order.at(self._number) if self._state.takes_jobs else ()
+        now = now_text()
         arguments: tuple[Any, ...] = (
-            *(self._worker_name, now_text(), f"{self._execution_prefix}{self._number:x}", EXECUTION_LEASE_SECONDS),
+            *(self._worker_name, now, f"{self._execution_prefix}{self._number:x}", EXECUTION_LEASE_SECONDS),
             *((begins.id, begins.execution) if begins else ("", "")),
         )
         if ended:
@@ -144,6 +147,8 @@ class Reserver:
                 b64encode(ended.content) if ended.content != NULL else b"",
                 *(job.result_ttl, ended.kinds, ended.began, ended.ended),
             )
+            if ended.preview:
+                arguments += (stamp_text(ended.content, now), ended.preview)
         if self._foreign.are_there:
             return ADOPT, keys, (*arguments, self._foreign.served)
         return CYCLE, keys, arguments

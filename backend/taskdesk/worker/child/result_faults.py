@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from taskdesk.jobs.errors import UnstorableResult
+from taskdesk.jobs.parts import pointer_of
 from taskdesk.jobs.results import MAX_DIGITS
 
 REMEDY = "Return text, JSON values, or one of its kinds of results."
@@ -17,7 +18,7 @@ Where = tuple[str, ...]
 
 def pointer(where: Where) -> str:
     """Return the place as a JSON pointer (RFC 6901)."""
-    return "".join("/" + key.replace("~", "~0").replace("/", "~1") for key in where)
+    return "".join(map(pointer_of, where))
 
 
 def refusal(where: Where, reason: str) -> UnstorableResult:

@@ -8,21 +8,31 @@ from __future__ import annotations
 import io
 import json
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 from pydantic_core import to_json
 
 from taskdesk.jobs.artifacts import Artifact, ArtifactStore
 from taskdesk.jobs.errors import DiskFull, UnstorableResult
+from taskdesk.jobs.previews import LARGE_BYTES, as_json, preview_of
 from taskdesk.jobs.results import ANY_FILE, MAX_DIGITS, File
 from taskdesk.worker.child.result_faults import find_fault
 from taskdesk.worker.child.result_pass import PendingFile, ResultPass, is_plain
 
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 _SMALL = 1 << 63
+
+
+class Written(NamedTuple):
+    """JSON: the value, its kinds ("text", "table", … or, for parts, name → kind) and, if it is large, its preview."""
+
+    content: bytes
+    kinds: str
+    preview: bytes = b""
 
 
 class ResultWriter:
@@ -33,13 +43,13 @@ class ResultWriter:
         self._job_id = job_id
         self._max_bytes = max_bytes
 
-    def write(self, returned: Any) -> tuple[bytes, str]:
-        """Store the files; return the value and its kinds ("text", "table", … or, for parts, name → kind) as JSON.
+    def write(self, returned: Any) -> Written:
+        """Store the files; return what is to be stored in Redis.
 
         Raises UnstorableResult, which names the files that are kept all the same. Raises DiskFull; then no file stays.
         """
         if is_plain(returned):
-            return self._content(returned), '"text"' if type(returned) is str else '"json"'
+            return self._written(returned, "text" if type(returned) is str else "json")
         turned = ResultPass()
         try:
             value, kinds = turned.result(returned)
@@ -49,7 +59,7 @@ class ResultWriter:
             for fault in turned.faults:
                 raise UnstorableResult(str(fault), files)
             try:
-                return self._content(value), to_json(kinds).decode()
+                return self._written(value, kinds)
             except UnstorableResult as fault:
                 raise UnstorableResult(fault.reason, [*files, *fault.files]) from None
         except UnstorableResult as refused:
@@ -63,6 +73,14 @@ class ResultWriter:
     def _remove(self, turned: ResultPass) -> None:
         for pending in turned.files:
             self._store.remove(self._job_id, pending.stored)
+
+    def _written(self, value: Any, kinds: Any) -> Written:
+        with _all_digits():
+            content = self._content(value)
+            kinds_text = to_json(kinds).decode()
+            if len(content) <= LARGE_BYTES:
+                return Written(content, kinds_text)
+            return Written(content, kinds_text, as_json(preview_of(kinds, value, len(content))))
 
     def _content(self, value: Any) -> bytes:
         content = _as_json(value)
@@ -97,16 +115,24 @@ def _as_json(value: Any) -> bytes:
         return b"null"
     if type(value) is int and -_SMALL < value < _SMALL:
         return b"%d" % value
-    digits = sys.get_int_max_str_digits()
-    if digits != MAX_DIGITS:  # the task has changed the limit, which readers have, too
-        sys.set_int_max_str_digits(MAX_DIGITS)
     try:
         return _encode(value).encode()
     except ValueError as error:  # UnicodeEncodeError, too
         raise find_fault(value) or error from None
+
+
+@contextmanager
+def _all_digits() -> Iterator[None]:
+    """Write whole numbers of as many digits as readers take, also if the task has changed this limit."""
+    digits = sys.get_int_max_str_digits()
+    if digits == MAX_DIGITS:
+        yield
+        return
+    sys.set_int_max_str_digits(MAX_DIGITS)
+    try:
+        yield
     finally:
-        if digits != MAX_DIGITS:
-            sys.set_int_max_str_digits(digits)
+        sys.set_int_max_str_digits(digits)
 
 
 def _opened(file: File) -> BinaryIO:

@@ -10,7 +10,7 @@ from taskdesk.jobs.artifacts import Artifact, ArtifactStore, artifact_of
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.schema_rules import takes_path
 from taskdesk.jobs.task import JobContext, enter_job
-from taskdesk.worker.child.result_writer import ResultWriter
+from taskdesk.worker.child.result_writer import ResultWriter, Written
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.job_data import ForeignJob, read_job_data
 from taskdesk.worker.settings import WorkerSettings
@@ -50,8 +50,8 @@ class TaskRunner:
         arguments = self._validated(job_id, task, raw, uploads)
         return TaskCall(job_id, task, arguments, request_id, {name: file.filename for name, file in uploads.items()})
 
-    def run(self, call: TaskCall, leave_task: Callable[[], None]) -> tuple[bytes, str]:
-        """Call the task; return the result and the kinds of its parts, both as JSON. Raises what the task raises.
+    def run(self, call: TaskCall, leave_task: Callable[[], None]) -> Written:
+        """Call the task; return its result. Raises what the task raises.
 
         `leave_task` is called between the task and our own code that stores its result.
         """

@@ -5,11 +5,11 @@
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 execution for the next job, 4 seconds until rq:wip forgets it;
 --       5 id and 6 execution of a prefetched job that begins now, empty if there is none: then the next job is
 --       prefetched; of the job that has succeeded: 7 id, 8 execution, 9 queue, 10 result (base64 of JSON), 11 seconds to
---       keep it, 12 kinds of its parts, 13 began, 14 ended (Unix).
+--       keep it, 12 kinds of its parts, 13 began, 14 ended (Unix); if it is large, 15 its stamp, 16 its preview.
 -- Answer: {Previous, Next (worker/answers.py), …}. After NEXT_JOB follow id, execution, queue and fields; after
 --       NEXT_PAUSED, the queues that are paused. worker/child/reservation.py decodes it.
 local worker_name, now_text, next_execution, lease, begins, begins_execution,
-  finished, finished_execution, finished_queue, result, ttl, kinds, began_at, ended_at = unpack(ARGV)
+  finished, finished_execution, finished_queue, result, ttl, kinds, began_at, ended_at, stamp, preview = unpack(ARGV)
 
 local MAX_POPS = 500 -- ids without a job that one call passes over
 
@@ -31,6 +31,7 @@ if finished then
   local is_mine = redis.call('ZREM', WIP_KEY .. finished_queue, finished .. ':' .. finished_execution) == 1
   if is_mine and job[1] == RQ_STARTED then
     redis.call('HSET', key, 'status', RQ_FINISHED, 'ended_at', now_text, 'last_heartbeat', now_text, RESULT_KINDS, kinds)
+    if stamp then redis.call('HSET', key, RESULT_STAMP, stamp, RESULT_PREVIEW, preview) end
     local results = RESULTS_KEY .. finished
     if result == '' then
       redis.call('XADD', results, 'MAXLEN', '~', MAX_RESULTS, '*', 'type', RESULT_SUCCESSFUL, 'worker_name', worker_name,
@@ -139,7 +140,7 @@ for i = 1, #KEYS do
         redis.call('HSET', key, 'origin', queue)
       end
       if started_at then -- of an attempt before; RQ's own tools leave it empty
-        redis.call('HDEL', key, ERROR, PROGRESS, RESULT_KINDS, STOP, KEPT)
+        redis.call('HDEL', key, ERROR, PROGRESS, RESULT_KINDS, RESULT_STAMP, RESULT_PREVIEW, STOP, KEPT)
         redis.call('PERSIST', key)
       elseif fields[9] then
         redis.call('PERSIST', key)

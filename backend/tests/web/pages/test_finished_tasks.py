@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from taskdesk.web.pages import home
+from taskdesk.web import results
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def test_small_results_are_all_there(client, finished):
 
 
 def test_from_the_first_result_that_does_not_fit_on_results_stand_as_links(client, finished, monkeypatch):
-    monkeypatch.setattr(home, "MAX_RESULTS_BYTES", 1000)
+    monkeypatch.setattr(results, "MAX_LISTED_BYTES", 1000)
     small, large = finished("a"), finished("b" * 2000)
     rows = client.get("/finished_tasks").json
 
@@ -41,7 +41,7 @@ def test_from_the_first_result_that_does_not_fit_on_results_stand_as_links(clien
 
 @pytest.mark.parametrize("query", ["", "?detail=1"])
 def test_the_answer_has_a_limit_and_names_every_job(client, finished, monkeypatch, query):
-    monkeypatch.setattr(home, "MAX_RESULTS_BYTES", 5000)
+    monkeypatch.setattr(results, "MAX_LISTED_BYTES", 5000)
     ids = finished(*["a" * 900] * 12)
 
     rows = client.get(f"/finished_tasks{query}").json

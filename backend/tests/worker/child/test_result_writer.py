@@ -63,7 +63,7 @@ def write(store):
     enter_job(JobContext("job"))
 
     def write(returned, max_bytes=10_000_000):
-        content, kinds = ResultWriter(store, "job", max_bytes).write(returned)
+        content, kinds, _ = ResultWriter(store, "job", max_bytes).write(returned)
         return json.loads(content), json.loads(kinds)
 
     yield write

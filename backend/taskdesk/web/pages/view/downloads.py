@@ -7,7 +7,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from taskdesk.jobs.representations import Part
+from taskdesk.jobs.parts import Part
+from taskdesk.jobs.previews import LARGE_BYTES
 from taskdesk.web.pages.view.tables import as_csv
 
 
@@ -26,7 +27,8 @@ def _as_csv(part: Part) -> str:
 
 
 def _as_json(part: Part) -> str:
-    return json.dumps(part.value, ensure_ascii=False, indent=2)
+    text = json.dumps(part.value, ensure_ascii=False)
+    return text if len(text) > LARGE_BYTES else json.dumps(part.value, ensure_ascii=False, indent=2)
 
 
 def _as_text(part: Part) -> str:

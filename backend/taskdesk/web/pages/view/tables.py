@@ -7,11 +7,8 @@ import io
 from dataclasses import dataclass
 from typing import Any
 
+from taskdesk.jobs.previews import MAX_CELL, MAX_CELLS, MAX_COLUMNS, MAX_NAME, MAX_ROWS
 from taskdesk.web.pages.view.tree import json_text
-
-MAX_ROWS = 500
-MAX_CELLS = 10_000
-MAX_COLUMNS = 100
 
 
 @dataclass(frozen=True)
@@ -29,18 +26,52 @@ class TableView:
     row_count: int
     column_count: int
 
+    @property
+    def cell_count(self) -> int:
+        return len(self.rows) * len(self.columns)
 
-def table_view(table: dict[str, Any]) -> TableView:
+    def notes(self) -> list[str]:
+        """Return sentences that say what is left out."""
+        notes = []
+        if not self.rows and self.row_count:
+            notes.append(f"Its {self.row_count:,} rows have no room on this page. The downloads have them.")
+        elif len(self.rows) < self.row_count:
+            shown = f"The first {len(self.rows):,} of {self.row_count:,} rows."
+            notes.append(f"{shown} Sorting applies to these; the downloads have all.")
+        if len(self.columns) < self.column_count:
+            shown = f"The first {len(self.columns)} of {self.column_count:,} columns."
+            notes.append(f"{shown} The downloads have all.")
+        return notes
+
+
+def table_view(table: dict[str, Any], shape: tuple[int, int] | None = None, most_cells: int = MAX_CELLS) -> TableView:
+    """Return the beginning of a table. `shape`: rows and columns of the whole, if `table` is only its beginning."""
     names, rows = table["columns"], table["rows"]
     width = min(len(names), MAX_COLUMNS)
-    shown = [row[:width] for row in rows[: min(MAX_ROWS, MAX_CELLS // max(width, 1))]]
-    columns = [Column(str(name), _is_numeric([row[n] for row in shown])) for n, name in enumerate(names[:width])]
-    return TableView(columns, shown, len(rows), len(names))
+    most = min(MAX_ROWS, max(most_cells, 0) // max(width, 1))
+    shown = [[_shown(cell) for cell in row[:width]] for row in rows[:most]]
+    columns = [
+        Column(_cut(str(name), MAX_NAME), _is_numeric([row[n] for row in shown if n < len(row)]))
+        for n, name in enumerate(names[:width])
+    ]
+    return TableView(columns, shown, *(shape or (len(rows), len(names))))
+
+
+def _shown(cell: Any) -> Any:
+    """Return what a page shows of a cell: a number, None, or text that is not too long."""
+    if cell is None or type(cell) in (int, float):
+        return cell
+    return _cut(cell if isinstance(cell, str) else json_text(cell), MAX_CELL)
+
+
+def _cut(text: str, most: int) -> str:
+    """Cut a text; the preview may have cut it already, to one character more."""
+    return text if len(text) <= most + 1 else f"{text[:most]}…"
 
 
 def _is_numeric(values: list[Any]) -> bool:
     present = [value for value in values if value is not None]
-    return bool(present) and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in present)
+    return bool(present) and all(isinstance(value, (int, float)) for value in present)
 
 
 def as_csv(table: dict[str, Any]) -> str:
