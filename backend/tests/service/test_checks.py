@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from itertools import permutations
 
 import pytest
 from pydantic import Field, SecretStr
 from redis import Redis
+from redis.exceptions import ConnectionError
 
 from taskdesk.service import checks
 from taskdesk.service.checks import find_problems
@@ -216,21 +217,30 @@ def test_dev_accepts_the_defaults(role):
 
 
 @pytest.fixture
-def loading(set_redis):
+def loading(tmp_path):
     """The address of a correct Redis that is loading its file until the test ends."""
-    url = set_redis()
-    with Redis.from_url(url) as redis, Redis.from_url(url, socket_timeout=60) as reader, ThreadPoolExecutor() as pool:
-        redis.config_set("aof-use-rdb-preamble", "no")
-        redis.execute_command("DEBUG", "POPULATE", 30_000)
-        redis.bgrewriteaof()
-        wait_until(lambda: not redis.info("persistence")["aof_rewrite_in_progress"])
-        redis.config_set("key-load-delay", 50)  # µs; it answers after each 1,000
-        loaded = pool.submit(reader.execute_command, "DEBUG", "LOADAOF")
-        wait_until(lambda: redis.info("persistence")["loading"])
-        yield url
-        loaded.result(timeout=60)
-        redis.config_set("key-load-delay", 0)
-        redis.flushall()
+    server = RedisServer(tmp_path)
+    server.url = server.url.replace("//", f"//:{GOOD}@")
+    server.options = ["--requirepass", GOOD, "--maxmemory-policy", "noeviction"]
+    server.start()
+    with Redis.from_url(server.url) as redis, redis.pipeline(transaction=False) as pipeline:
+        for number in range(20_000):
+            pipeline.set(f"key {number}", number)
+        pipeline.execute()
+    server.stop()
+    server.options += ["--key-load-delay", "1000"]  # µs; it answers after each 1,000
+    server.launch()
+    with Redis.from_url(server.url) as redis:
+        wait_until(lambda: is_loading(redis), what="Redis loads")
+        yield server.url
+    server.process.kill()
+    server.stop()
+
+
+def is_loading(redis: Redis) -> bool:
+    with suppress(ConnectionError):
+        return bool(redis.info("persistence")["loading"])
+    return False
 
 
 def test_a_redis_that_is_loading_its_file_is_not_reported_as_having_none(loading):
