@@ -12,9 +12,11 @@ from taskdesk.cli.result import result
 from taskdesk.cli.submit import submit
 from taskdesk.cli.tasks import tasks
 from taskdesk.cli.watch import watch
+from taskdesk.version import VERSION
 
 
 @click.group(cls=Program, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, message="%(prog)s %(version)s")
 def program() -> None:
     """Submit tasks, and manage jobs, queues, users and tokens.
 

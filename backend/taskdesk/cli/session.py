@@ -6,7 +6,6 @@ import logging
 import os
 from functools import cached_property
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 
@@ -17,7 +16,8 @@ from taskdesk.service.audit import write_audit
 from taskdesk.service.embedded import find_redis_url
 from taskdesk.service.logs import formatter_for
 from taskdesk.service.redis import connect_with_timeout
-from taskdesk.service.settings import SharedSettings, load
+from taskdesk.service.redis_url import redis_address
+from taskdesk.service.settings import IS_CLONE, SharedSettings, load
 
 REDIS_TIMEOUT_SECONDS = 5.0
 
@@ -41,8 +41,16 @@ class Session:
     @property
     def redis_address(self) -> str:
         """Return the address of Redis without the password."""
-        parts = urlsplit(self.redis_url)
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        return redis_address(self.redis_url)
+
+    def check_data_dir(self) -> None:
+        """Refuse to store uploads where no worker may look for them. Raises UsageError."""
+        folder = self.settings.data_dir
+        is_known = IS_CLONE or "data_dir" in self.settings.model_fields_set or (folder / "artifacts").is_dir()
+        if not is_known:
+            raise click.UsageError(
+                f"Set DATA_DIR to the folder that the workers use: a file in {folder} may reach none."
+            )
 
     def audit(self, what: str, *subjects: str) -> None:
         """Append an audit line for each subject to `cli.log` in LOG_DIR, if that is set: there is no other log."""

@@ -65,6 +65,8 @@ def submit(
     spec = desk.catalog.task(task)
     with ExitStack() as files:
         checked = _arguments(spec, _texts(arguments), _object(json_input), files)
+        if checked.uploads:
+            session.check_data_dir()
         job = desk.submit(spec, checked, queue=queue, at=at, tags=check_tags(tags))
     session.audit("create_job", job.id)
     if not as_json:

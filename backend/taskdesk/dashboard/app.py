@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import rq_dashboard
 from flask import Flask, jsonify
 from jinja2 import ChoiceLoader, PackageLoader
@@ -13,6 +11,7 @@ from taskdesk.dashboard import actions, audit, errors, protection, reading
 from taskdesk.dashboard.edits import EditedTemplates
 from taskdesk.dashboard.settings import DashboardSettings
 from taskdesk.service.redis import connect_shared
+from taskdesk.service.redis_url import redis_address
 
 
 def create_app(settings: DashboardSettings) -> Flask:
@@ -25,7 +24,7 @@ def create_app(settings: DashboardSettings) -> Flask:
     url = settings.redis_url.get_secret_value()
     redis = connect_shared(url)
     web.from_url = lambda *_, **__: ("", redis)  # it would open a connection for each request
-    app.config.update(RQ_DASHBOARD_REDIS_URL=_without_password(url), DEPRECATED_OPTIONS=[])
+    app.config.update(RQ_DASHBOARD_REDIS_URL=redis_address(url), DEPRECATED_OPTIONS=[])
     web.setup_rq_connection(app)
 
     audit.install(app)
@@ -36,9 +35,3 @@ def create_app(settings: DashboardSettings) -> Flask:
     app.register_blueprint(rq_dashboard.blueprint)
     actions.install(app)
     return app
-
-
-def _without_password(url: str) -> str:
-    """Return the URL as the pages show it."""
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="").geturl()

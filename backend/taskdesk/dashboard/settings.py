@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from taskdesk.service.settings import AppPort, DashboardPort, SharedSettings
+from taskdesk.service.settings import AppPort, AppUrl, DashboardPort, SharedSettings
 
 
 class DashboardSettings(SharedSettings):
@@ -17,7 +17,4 @@ class DashboardSettings(SharedSettings):
         "allows.",
     )
     app_port: AppPort = 5000
-    app_url: str = Field(
-        default_factory=lambda values: f"http://127.0.0.1:{values.get('app_port', 5000)}/",
-        description="Address of Taskdesk, for the links from rq-dashboard. Not set: `APP_PORT` on this machine.",
-    )
+    app_url: AppUrl = Field(default_factory=lambda values: f"http://127.0.0.1:{values.get('app_port', 5000)}/")

@@ -19,6 +19,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from urllib.parse import urlsplit
 
+from redis.connection import parse_url
 from watchfiles import watch
 
 from taskdesk.launcher.process import BACKEND, ManagedProcess, stop_processes
@@ -26,8 +27,9 @@ from taskdesk.launcher.redis_server import answers_ping, start_redis
 from taskdesk.launcher.terminal import refuse, say
 from taskdesk.service.checks import exit_if_redis_denies_access
 from taskdesk.service.embedded import remove_redis_url, write_redis_url
-from taskdesk.service.settings import AppHost, AppPort, DashboardPort, DashboardUrl, load_settings_or_exit
-from taskdesk.service.startup import answer_help
+from taskdesk.service.hosts import in_url
+from taskdesk.service.settings import AppHost, AppPort, AppUrl, DashboardPort, DashboardUrl, load_settings_or_exit
+from taskdesk.service.startup import answer_arguments
 from taskdesk.worker.settings import WorkerSettings
 
 REDIS_STOP_SECONDS = 5
@@ -46,6 +48,7 @@ class RunSettings(WorkerSettings):
     app_port: AppPort = 5000
     dashboard_port: DashboardPort = 9181
     dashboard_url: DashboardUrl = ""
+    app_url: AppUrl = ""
 
 
 class Stack:
@@ -105,7 +108,11 @@ class Stack:
     def _start_programs(self) -> None:
         settings = self._settings
         dashboard_url = settings.dashboard_url or f"http://127.0.0.1:{settings.dashboard_port}/"
-        env = {"REDIS_URL": self._redis_url, "DASHBOARD_URL": dashboard_url}
+        env = {
+            "REDIS_URL": self._redis_url,
+            "DASHBOARD_URL": dashboard_url,
+            "APP_URL": settings.app_url or self._desk_url,
+        }
         tasks = list(_folders(settings.tasks))
         programs = (("web", "server.py", 32), ("worker", "worker.py", 36), ("dashboard", "dashboard.py", 35))
         for name, script, color in programs:
@@ -146,11 +153,14 @@ class Stack:
                 if name.endswith(WATCHED_SUFFIXES):
                     self._edits.put(Path(name))
 
+    @property
+    def _desk_url(self) -> str:
+        return f"http://{in_url(_address(self._settings.app_host))}:{self._settings.app_port}/"
+
     def _print_addresses(self) -> None:
-        desk = f"http://{_address(self._settings.app_host)}:{self._settings.app_port}/"
         lines = [
-            ("Desk", desk),
-            ("API", f"{desk}api/v1/tasks"),
+            ("Desk", self._desk_url),
+            ("API", f"{self._desk_url}api/v1/tasks"),
             ("Dashboard", f"http://127.0.0.1:{self._settings.dashboard_port}/"),
         ]
         if self._redis:
@@ -183,10 +193,11 @@ def _address(host: str) -> str:
 
 
 def _is_reachable(url: str) -> bool:
-    parts = urlsplit(url)
-    if not parts.hostname:
-        return Path(parts.path).exists()  # unix://
-    with suppress(OSError), socket.create_connection((parts.hostname, parts.port or 6379), timeout=1):
+    options = parse_url(url)
+    if "path" in options:
+        return Path(options["path"]).exists()  # unix://
+    address = options.get("host", "localhost"), options.get("port", 6379)
+    with suppress(OSError), socket.create_connection(address, timeout=1):
         return True
     return False
 
@@ -203,7 +214,7 @@ def _is_healthy(host: str, port: int) -> bool:
 
 
 def main() -> int:
-    answer_help(RunSettings)
+    answer_arguments(RunSettings)
     settings = load_settings_or_exit(RunSettings)
     exit_if_ports_are_taken(settings)
     return Stack(settings).run()

@@ -37,7 +37,7 @@ class TrustedHosts:
     """
 
     def __init__(self, trusted: Collection[str], listens_on: str):
-        own = f"[{listens_on}]" if ":" in listens_on else listens_on
+        own = in_url(listens_on)
         self._takes_addresses = not trusted and own not in LOOPBACK
         machine = socket.gethostname()
         names = (*trusted, own, *((machine, f"{machine}.local") if self._takes_addresses else ()))
@@ -62,6 +62,11 @@ def is_foreign(site: str | None, origin: str | None, host: str) -> bool:
     if site:
         return site not in ("same-origin", "none")
     return bool(origin) and urlsplit(origin).netloc != host
+
+
+def in_url(host: str) -> str:
+    """Return the host as it stands in a URL: an IPv6 address in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 def _is_address(name: str) -> bool:

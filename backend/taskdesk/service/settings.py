@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -21,13 +21,14 @@ from pydantic_settings import (
     SecretsSettingsSource,
     SettingsConfigDict,
 )
-from redis.connection import parse_url
 
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.key_prefix import RQ_KEY_PREFIX
+from taskdesk.service.redis_url import check_redis_url
 
 _CLONE = Path(__file__).resolve().parents[3]
-ROOT = _CLONE if (_CLONE / "docker-compose.yml").exists() else Path.cwd()  # of `.env` and of relative paths
+IS_CLONE = (_CLONE / "docker-compose.yml").exists()  # else pip has installed the package
+ROOT = _CLONE if IS_CLONE else Path.cwd()  # of `.env` and of relative paths
 SECRETS_FOLDER = Path("/run/secrets")  # where Docker and Kubernetes put secrets
 QUEUE_NAME = r"^[0-9A-Za-z_-]{1,64}$"
 
@@ -36,12 +37,23 @@ def split_commas(value: Any) -> Any:
     return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
 
+def _without_repetition(names: tuple[str, ...]) -> tuple[str, ...]:
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"it names {name!r} twice")
+    return names
+
+
 def _from_root(value: Any) -> Any:
     return ROOT / value if isinstance(value, str | Path) else value
 
 
 QueueNames = Annotated[
-    tuple[Annotated[str, Field(pattern=QUEUE_NAME)], ...], NoDecode, BeforeValidator(split_commas), Field(min_length=1)
+    tuple[Annotated[str, Field(pattern=QUEUE_NAME)], ...],
+    NoDecode,
+    BeforeValidator(split_commas),
+    AfterValidator(_without_repetition),
+    Field(min_length=1),
 ]
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1)]
@@ -51,6 +63,11 @@ AppHost = Annotated[str, Field(description="Address that the web listens on; `0.
 AppPort = Annotated[Port, Field(description="Port of the pages and the API.")]
 DashboardPort = Annotated[Port, Field(description="Port of rq-dashboard.")]
 DashboardUrl = Annotated[str, Field(description="Address of rq-dashboard, for the link to it. Empty: no link.")]
+
+AppUrl = Annotated[
+    str,
+    Field(description="Address of Taskdesk, for the links from rq-dashboard. Not set: `APP_PORT` on this machine."),
+]
 
 
 class SharedSettings(BaseSettings):
@@ -100,10 +117,7 @@ class SharedSettings(BaseSettings):
     @field_validator("redis_url")
     @classmethod
     def _is_an_address(cls, value: SecretStr) -> SecretStr:
-        try:
-            parse_url(value.get_secret_value())
-        except ValueError:  # its text may have a part of the password
-            raise ValueError("it has to look like redis://:PASSWORD@HOST:6379/0, rediss://… or unix://…") from None
+        check_redis_url(value.get_secret_value())
         return value
 
     @field_validator("rq_key_prefix")

@@ -10,6 +10,7 @@ from taskdesk.worker.metrics import listen, serve_metrics
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.meters import Meters
 from taskdesk.worker.supervisor.worker import work
+from taskdesk.worker.task_package import exit_without_package, exit_without_tasks
 
 
 def main() -> int:
@@ -18,9 +19,11 @@ def main() -> int:
 
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a task may print anything
+    exit_without_package(settings)
     registry = discover(settings)
     for broken in registry.catalog.broken:
         log.error("%s can't be used: %s", broken.module, broken.error)
+    exit_without_tasks(settings, registry.catalog)
     log.info("the worker serves %d tasks on queues %s", len(registry.tasks), ", ".join(settings.queues))
 
     meters = Meters(registry.tasks, settings.workers)

@@ -12,6 +12,7 @@ import pytest
 from taskdesk.jobs.catalog import BrokenModule, announce
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
+from taskdesk.version import VERSION
 from tests.conftest import free_port
 
 
@@ -363,3 +364,28 @@ def test_the_jobs_of_a_user_are_listed_and_deleted(run, submitted, redis, regist
 
     assert listed == ids[::-1]
     assert [job["id"] for job in json.loads(run("list", "--json").stdout)["data"]] == [others]
+
+
+def test_the_version_is_printed(run):
+    assert run("--version").output == f"program {VERSION}\n"  # by its own name: taskdesk
+
+
+@pytest.mark.parametrize("is_given", [True, False])
+def test_an_installed_command_stores_an_upload_only_where_the_workers_look(run, tmp_path, monkeypatch, is_given):
+    monkeypatch.setattr("taskdesk.cli.session.IS_CLONE", False)
+    monkeypatch.setattr("taskdesk.service.settings.ROOT", tmp_path)
+    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
+    settings = {"DATA_DIR": str(tmp_path / "given") if is_given else ""}
+
+    def submit():
+        return run("submit", "count_bytes", f"data=@{tmp_path / 'table.csv'}", **settings)
+
+    if is_given:
+        assert submit().exit_code == 0
+        return
+    refused = submit()
+    assert (refused.exit_code, "Set DATA_DIR to the folder that the workers use" in refused.output) == (2, True)
+    assert not (tmp_path / "data").exists()
+    assert run("submit", "echo", "text=a", **settings).exit_code == 0  # needs no folder
+    (tmp_path / "data" / "artifacts").mkdir(parents=True)
+    assert submit().exit_code == 0

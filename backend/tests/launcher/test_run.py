@@ -127,6 +127,17 @@ def test_it_starts_and_prints_its_addresses(shared):
     assert shared.redis().ping()
 
 
+def test_an_ipv6_address_is_printed_as_browsers_take_it(start):
+    run = start(APP_HOST="::1")
+    address = f"http://[::1]:{run.app_port}/"
+
+    run.wait_for(f"Desk       {address}\n")
+
+    assert f"serving on {address.rstrip('/')}\n" in run.output
+    with urllib.request.urlopen(f"{address}healthz", timeout=60) as answer:
+        assert answer.status == 200
+
+
 def test_another_program_finds_its_redis_in_the_data_folder(shared):
     assert f" {find_redis_url(settings_of(shared))}\n" in shared.output
 

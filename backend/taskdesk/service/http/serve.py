@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 import gevent
 
+from taskdesk.service.hosts import in_url
 from taskdesk.service.http.wsgi import Server
 from taskdesk.service.pool import Pool
 
@@ -33,7 +34,7 @@ class Address(NamedTuple):
 
     @property
     def url(self) -> str:
-        return f"http://{f'[{self.host}]' if ':' in self.host else self.host}:{self.port}"
+        return f"http://{in_url(self.host)}:{self.port}"
 
 
 def serve(address: Address, processes: int, make_server: Callable[[socket.socket], Server]) -> int:
