@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -100,20 +102,45 @@ class JobContext:
 
 
 _context: ContextVar[JobContext | None] = ContextVar("job_context", default=None)
+_running: JobContext | None = None  # for a thread that was started before any job
+_THREAD_JOB = "taskdesk_job"  # attribute of a thread
+_folder_lock = threading.Lock()
 
 
 def current_job() -> JobContext:
     """Return the running job; outside a worker, a stand-in with the id "local"."""
-    context = _context.get()
+    context = entered_job() or _running
     if context is None:
         context = JobContext()
         _context.set(context)
     return context
 
 
+def entered_job() -> JobContext | None:
+    """Return the job of this thread: the one that it works for, or in which it was started."""
+    return _context.get() or getattr(threading.current_thread(), _THREAD_JOB, None)
+
+
 def enter_job(context: JobContext) -> None:
     """Make `context` the current job of this process. The worker calls this once per job."""
+    global _running
+    _running = context
     _context.set(context)
+
+
+@contextmanager
+def job_entered(context: JobContext) -> Iterator[None]:
+    """Make `context` the job of this thread while the block runs."""
+    token = _context.set(context)
+    try:
+        yield
+    finally:
+        _context.reset(token)
+
+
+def keep_job(thread: threading.Thread) -> None:
+    """Let a new thread keep the job of this one."""
+    setattr(thread, _THREAD_JOB, entered_job())
 
 
 def progress(current: float, total: float = 1, message: str = "") -> None:
@@ -124,6 +151,7 @@ def progress(current: float, total: float = 1, message: str = "") -> None:
 def temporary_folder() -> Path:
     """Return a folder for this job only. The worker removes it when the job has ended."""
     context = current_job()
-    if context.folder is None:
-        context.folder = Path(tempfile.mkdtemp(prefix="task-"))
-    return context.folder
+    with _folder_lock:
+        if context.folder is None:
+            context.folder = Path(tempfile.mkdtemp(prefix="task-"))
+        return context.folder

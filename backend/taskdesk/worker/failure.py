@@ -6,6 +6,8 @@ import base64
 import json
 import traceback
 import zlib
+from bdb import BdbQuit
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ from taskdesk.jobs.errors import UnstorableResult
 from taskdesk.jobs.losses import TIME_LIMIT, Loss, log_text
 from taskdesk.service.errors import AppError
 
+MAX_TYPE, MAX_DETAIL, MAX_TRACEBACK = 200, 10_000, 64 * 1024  # characters; of a longer text the middle is left out
 MAX_FILES = 100  # of a refused result, that the job's error names
 
 
@@ -31,15 +34,13 @@ class Failure:
 
     @classmethod
     def of(cls, error: BaseException, timeout: int) -> Failure:
-        text = "".join(traceback.format_exception(error))
+        text = _text_of(lambda: "".join(traceback.format_exception(error)), MAX_TRACEBACK)
         if isinstance(error, JobTimeoutException):
             return cls.of_loss(TIME_LIMIT(seconds=timeout), text)
-        if isinstance(error, SystemExit):
-            return cls("SystemExit", "SystemExit", f"The task called sys.exit({error.code!r}).", text)
-        name = type(error).__name__
+        name = _cut(type(error).__name__, MAX_TYPE)
         title = error.title if isinstance(error, AppError) else name
         files = tuple(error.files[:MAX_FILES]) if isinstance(error, UnstorableResult) else ()
-        return cls(name, title, _sentence(error) or name, text, files)
+        return cls(name, title, _text_of(lambda: _sentence(error), MAX_DETAIL) or name, text, files)
 
     @classmethod
     def of_loss(cls, loss: Loss, text: str = "") -> Failure:
@@ -75,10 +76,26 @@ STOPPED = Failure.of_loss(losses.STOPPED, "Job stopped by user, work-horse termi
 
 
 def _sentence(error: BaseException) -> str:
+    if isinstance(error, SystemExit):
+        return f"The task called sys.exit({error.code!r})."
+    if isinstance(error, BdbQuit):
+        return "The task started a debugger, but nobody can answer a job: remove breakpoint(), or use a shell."
+    if isinstance(error, EOFError) and str(error) == "EOF when reading a line":
+        return "The task called input(), but nobody can answer a job: make what it asks for a parameter of the task."
+    return str(error)
+
+
+def _text_of(make: Callable[[], str], limit: int) -> str:
     try:
-        return _storable(str(error))[:10_000]
-    except Exception:  # its own __str__ is broken
+        return _cut(_storable(make()), limit)
+    except BaseException:  # the error's own __str__ or __repr__ is broken
         return ""
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return the text with the middle left out, if it is too long, and say so."""
+    surplus = len(text) - limit
+    return text if surplus <= 0 else f"{text[: limit // 2]}\n… {surplus:,} characters left out …\n{text[-limit // 2 :]}"
 
 
 def _storable(text: str) -> str:

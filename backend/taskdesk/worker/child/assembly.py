@@ -66,7 +66,7 @@ def assemble(
         *(shared, state, reporter, time_limit), folder=folder, as_log=settings.env == "prod", supervisor=supervisor
     )
     attempts = AttemptRunner(
-        TaskRunner(settings, registry, store, reporter.progress),
+        TaskRunner(settings, registry, store, reporter),
         {name: ResourceLimits.of(task.options, settings) for name, task in tasks},
         time_limit=time_limit,
         reporter=reporter,

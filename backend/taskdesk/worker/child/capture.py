@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import logging
+import os
 import sys
 import threading
 from contextlib import suppress
-from typing import TextIO
+from typing import Any, TextIO
 
 from taskdesk.service.logs import escape_controls, formatter_for
 from taskdesk.worker.child.progress_reporter import Reporter
@@ -15,49 +17,71 @@ from taskdesk.worker.child.progress_reporter import Reporter
 MAX_LINE_CHARS = 8192  # of a JSON line in the worker's output; a longer text goes on in the next line
 
 
-class Tee(io.TextIOBase):
-    """Standard output or standard error of a task.
+class _Tee(io.BufferedIOBase):
+    """The bytes of a task's standard output or standard error: see Stream. `is_changed`: a job has closed it, say.
 
     `as_log`: each line that the task prints becomes a line of the worker's JSON log, which names the job.
     """
 
-    def __init__(self, reporter: Reporter, original: TextIO, *, as_log: bool):
+    mode = "wb"
+
+    def __init__(self, reporter: Reporter, original: TextIO, name: str, *, as_log: bool):
+        self.name = name
+        self.raw = self
+        self.is_changed = False
         self._reporter = reporter
         self._original = original
         self._formatter = formatter_for("prod") if as_log else None
-        self._lock = threading.Lock()  # around `_rest`, the line that has no end yet
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._lock = threading.Lock()  # around the decoder, and `_rest`, the line that has no end yet
         self._rest = ""
 
     def writable(self) -> bool:
         return True
 
-    def write(self, text: str) -> int:
-        self._reporter.log(text)
-        self._pass_on(self._as_log(text) if self._formatter else escape_controls(text))
-        return len(text)
+    def fileno(self) -> int:
+        """Return a descriptor for C code and other programs. What they write there arrives within a tenth of a second.
+
+        It stays open and the same: faulthandler, for one, keeps it for later jobs.
+        """
+        return self._reporter.fileno()
+
+    def write(self, content: Any) -> int:
+        if self.closed:
+            raise ValueError("I/O operation on closed file.")
+        content = bytes(content)
+        self._reporter.log(content)
+        self.pass_on(content)
+        return len(content)
+
+    def pass_on(self, content: bytes) -> None:
+        """Copy to the worker's output alone."""
+        with self._lock:
+            text = self._decoder.decode(content)
+            shown = self._as_log(text) if self._formatter else escape_controls(text)
+        self._write(shown)
 
     def end_line(self) -> None:
         """End the last line of a job, so that the next job begins a new one."""
         if self._rest:
-            self._pass_on(self._as_log("\n"))
+            self._write(self._as_log("\n"))
+
+    def close(self) -> None:
+        self.is_changed = True
+        super().close()
 
     def flush(self) -> None:
         with suppress(OSError, ValueError):
             self._original.flush()
 
-    @property
-    def encoding(self) -> str:  # type: ignore[override]
-        return "utf-8"
-
-    def _pass_on(self, text: str) -> None:
+    def _write(self, text: str) -> None:
         with suppress(OSError, ValueError):  # a task may have closed it
             self._original.write(text)
 
     def _as_log(self, text: str) -> str:
-        with self._lock:
-            *lines, self._rest = (self._rest + text).split("\n")
-            if len(self._rest) > MAX_LINE_CHARS:
-                lines, self._rest = [*lines, self._rest], ""
+        *lines, self._rest = (self._rest + text).split("\n")
+        if len(self._rest) > MAX_LINE_CHARS:
+            lines, self._rest = [*lines, self._rest], ""
         return "".join(map(self._line, lines))
 
     def _line(self, text: str) -> str:
@@ -66,23 +90,73 @@ class Tee(io.TextIOBase):
         return self._formatter.format(record) + "\n"
 
 
+class Stream(io.TextIOWrapper):
+    """`sys.stdout` or `sys.stderr` of the tasks, a text file like any."""
+
+    mode = "w"
+
+    def __init__(self, tee: _Tee):
+        self.tee = tee
+        super().__init__(tee, encoding="utf-8", errors="backslashreplace", newline="\n", write_through=True)
+
+    def reconfigure(self, **options: Any) -> None:
+        self.tee.is_changed = True
+        super().reconfigure(**{**options, "write_through": True})
+
+    def detach(self) -> Any:
+        self.tee.is_changed = True
+        return super().detach()
+
+
 class _LogHandler(logging.Handler):
     def __init__(self, reporter: Reporter):
         super().__init__()
         self._reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._reporter.log(self.format(record) + "\n")
+        self._reporter.log((self.format(record) + "\n").encode("utf-8", "replace"))
 
 
-def capture_output(reporter: Reporter, *, as_log: bool) -> tuple[Tee, Tee]:
-    """Copy what this process prints and logs from now on to the log of the running job; return the new streams."""
-    streams = Tee(reporter, sys.stdout, as_log=as_log), Tee(reporter, sys.stderr, as_log=as_log)
-    sys.stdout, sys.stderr = streams
-    handler = _LogHandler(reporter)
-    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    handler.addFilter(lambda record: not record.name.startswith(("rq.", "worker")))
-    root = logging.getLogger()
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-    return streams
+class Capture:
+    """Copies what this process prints and logs to the log of the running job, as soon as it is made."""
+
+    def __init__(self, reporter: Reporter, *, as_log: bool):
+        self._reporter = reporter
+        self._as_log = as_log
+        self._originals = sys.stdout, sys.stderr
+        self._streams = self._make()
+        self._add_handler()
+        _close_input()
+        reporter.pass_on = lambda content: self._streams[0].tee.pass_on(content)
+        self.restore()
+
+    def restore(self) -> None:
+        """Begin another job."""
+        if any(stream.tee.is_changed for stream in self._streams):
+            self._streams = self._make()
+        sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
+        for stream in self._streams:
+            stream.tee.end_line()
+
+    def _make(self) -> tuple[Stream, Stream]:
+        out, err = (
+            Stream(_Tee(self._reporter, original, name, as_log=self._as_log))
+            for original, name in zip(self._originals, ("<stdout>", "<stderr>"), strict=True)
+        )
+        return out, err
+
+    def _add_handler(self) -> None:
+        handler = _LogHandler(self._reporter)
+        handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+        handler.addFilter(lambda record: not record.name.startswith(("rq.", "worker")))
+        root = logging.getLogger()
+        root.addHandler(handler)
+        root.setLevel(logging.INFO)
+
+
+def _close_input() -> None:
+    """Let standard input be empty: from a terminal, it would be the supervisor's."""
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.close(nothing)
+    sys.stdin = sys.__stdin__ = open(0, closefd=False)  # type: ignore[misc]  # noqa: SIM115

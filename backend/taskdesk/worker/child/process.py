@@ -33,7 +33,7 @@ class JobProcess:
         as_log: bool,
         supervisor: int,
     ):
-        """`folder`: for temporary files. `as_log`: see Tee. `supervisor`: its pid."""
+        """`folder`: for temporary files. `as_log`: see capture.py. `supervisor`: its pid."""
         self._shared = shared
         self._state = state
         self._reporter = reporter

@@ -11,7 +11,9 @@ import math
 import os
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 
 from redis import Redis
 
@@ -19,6 +21,8 @@ from taskdesk.jobs.events import Progress, emit
 from taskdesk.jobs.fields import PROGRESS
 from taskdesk.jobs.keys import job_key
 from taskdesk.worker.shared.output_buffer import OutputBuffer
+
+ReportProgress = Callable[[float, float, str], None]  # current, total, message
 
 WRITE_INTERVAL_SECONDS = 0.1  # between two writes to Redis
 LAST_LINES_SECONDS = 3.0  # that the end of a job waits for Redis to take its last lines
@@ -49,6 +53,9 @@ class Reporter:
         self._news = threading.Event()
         self._thread: threading.Thread | None = None
         self._job: _Job | None = None
+        self._taking = threading.Lock()  # around the file of the output
+        self._polls = False  # something may be written to it
+        self.pass_on: Callable[[bytes], None] = lambda content: None  # called with what was written to it
 
     def begin(self, job_id: str, *, ttl: int) -> None:
         """Progress and output belong to this job from now on; Redis keeps them for `ttl` seconds."""
@@ -56,6 +63,9 @@ class Reporter:
 
     def end(self) -> None:
         """Send the rest, and wait for that no longer than LAST_LINES_SECONDS."""
+        if self._polls and os.getpid() == self._pid:
+            self._take_file()
+            self._polls = False
         job, self._job = self._job, None
         if job is None or os.getpid() != self._pid:
             return
@@ -75,8 +85,11 @@ class Reporter:
                     return
                 time.sleep(WRITE_INTERVAL_SECONDS)
 
-    def progress(self, current: float, total: float, message: str) -> None:
-        job = self._job
+    def progress_of_job(self) -> ReportProgress:
+        """Return the function that takes the progress of the running job, and of no job after it."""
+        return partial(self._progress, self._job)
+
+    def _progress(self, job: _Job | None, current: float, total: float, message: str) -> None:
         if job is None:
             return
         current, total = float(current), float(total)
@@ -86,11 +99,26 @@ class Reporter:
             job.progress = Progress(current, total, str(message)[:500].encode("utf-8", "replace").decode())
         self._wake()
 
-    def log(self, text: str) -> None:
+    def log(self, content: bytes) -> None:
         if self._job is None or os.getpid() != self._pid:
             return
-        self._output.write(text.encode("utf-8", "replace"))
+        if self._polls:
+            self._take_file()  # it was written before
+        self._output.write(content)
         self._wake()
+
+    def fileno(self) -> int:
+        """Return a descriptor for output that does not come through `log`."""
+        if self._job is not None:
+            self._polls = True
+            self._wake()
+        return self._output.fileno()
+
+    def _take_file(self) -> None:
+        with self._taking:
+            for content in self._output.take_file():
+                self._output.write(content)
+                self.pass_on(content)
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -103,8 +131,10 @@ class Reporter:
     def _send_for_ever(self) -> None:
         while True:
             try:
-                self._news.wait()
+                self._news.wait(WRITE_INTERVAL_SECONDS if self._polls else None)
                 self._news.clear()
+                if self._polls:
+                    self._take_file()
                 job = self._job
                 if job:
                     self._send(job)

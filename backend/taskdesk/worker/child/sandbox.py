@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import shutil
-import sys
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -14,7 +13,8 @@ from decimal import setcontext
 from pathlib import Path
 from typing import Any, TypeVar
 
-from taskdesk.worker.child.capture import capture_output
+from taskdesk.worker.child.capture import Capture
+from taskdesk.worker.child.job_threads import follow_jobs
 from taskdesk.worker.child.library_state import LibraryState
 from taskdesk.worker.child.logging_state import LoggingState
 from taskdesk.worker.child.process_state import ProcessState
@@ -37,7 +37,7 @@ class Sandbox:
         *,
         as_log: bool,
     ):
-        """Use `folder` for temporary files, and copy output to the job's log. `as_log`: see Tee.
+        """Use `folder` for temporary files, and copy output to the job's log. `as_log`: see capture.py.
 
         `show_life` is called while files are removed: a job may leave millions.
         """
@@ -47,9 +47,10 @@ class Sandbox:
         self._take_signals = take_signals
         self._pid = os.getpid()
         self._working_folder = os.getcwd()
-        self._streams = capture_output(reporter, as_log=as_log)
+        self._capture = Capture(reporter, as_log=as_log)
         self._make_folder()
         take_signals()
+        follow_jobs()
         self._decimal = _decimal_context()
         self._process, self._logging, self._libraries = ProcessState(), LoggingState(), LibraryState()
 
@@ -74,9 +75,7 @@ class Sandbox:
 
         If that fails, `is_dirty` becomes True: the next job needs a new process.
         """
-        sys.stdout, sys.stderr = self._streams
-        for stream in self._streams:
-            stream.end_line()
+        self._capture.restore()
         tempfile.tempdir = self._folder
         is_short = seconds < SHORT_JOB_SECONDS
         try:

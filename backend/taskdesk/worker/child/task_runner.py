@@ -10,12 +10,11 @@ from taskdesk.jobs.artifacts import Artifact, ArtifactStore, artifact_of
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.schema_rules import takes_path
 from taskdesk.jobs.task import JobContext, enter_job
+from taskdesk.worker.child.progress_reporter import Reporter
 from taskdesk.worker.child.result_writer import ResultWriter, Written
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.job_data import ForeignJob, read_job_data
 from taskdesk.worker.settings import WorkerSettings
-
-ReportProgress = Callable[[float, float, str], None]  # current, total, message
 
 
 class TaskCall(NamedTuple):
@@ -29,11 +28,11 @@ class TaskCall(NamedTuple):
 
 
 class TaskRunner:
-    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, store: ArtifactStore, report: ReportProgress):
+    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, store: ArtifactStore, reporter: Reporter):
         self._settings = settings
         self._registry = registry
         self._store = store
-        self._report = report
+        self._reporter = reporter
         self._signatures = {name: inspect.signature(task.function) for name, task in registry.tasks.items()}
 
     def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> TaskCall:
@@ -61,7 +60,7 @@ class TaskRunner:
                 job_id=call.job_id,
                 request_id=call.request_id,
                 settings=self._settings,
-                report=self._report,
+                report=self._reporter.progress_of_job(),
                 logger=task.logger,
                 filenames=call.filenames,
             )

@@ -7,8 +7,13 @@ waits here, in the layout of the log itself (jobs/joblog.py).
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import mmap
+import os
+import tempfile
 import threading
+from collections.abc import Iterator
+from weakref import finalize
 
 from redis import Redis
 
@@ -16,6 +21,7 @@ from taskdesk.jobs.events import append_log
 from taskdesk.jobs.joblog import MAX_LOG_BYTES, kept_spans, log_size, places
 
 _UNKNOWN = -1
+_MAX_FILE_BYTES = MAX_LOG_BYTES  # that are read at a time, and from which on a file that was read is emptied
 
 
 class _Buffer(ctypes.Structure):
@@ -23,6 +29,7 @@ class _Buffer(ctypes.Structure):
         ("size_before", ctypes.c_int64),  # of the log when the job began, or _UNKNOWN
         ("printed", ctypes.c_uint64),  # bytes since then
         ("sent", ctypes.c_uint64),  # those of them that Redis has
+        ("file_read", ctypes.c_uint64),  # bytes of the file that were taken
         ("log", ctypes.c_ubyte * MAX_LOG_BYTES),
     )
 
@@ -32,7 +39,29 @@ class OutputBuffer:
         self._buffer = _Buffer.from_buffer(mmap.mmap(-1, ctypes.sizeof(_Buffer)))
         self._log = memoryview(self._buffer.log).cast("B")
         self._lock = threading.Lock()  # around the buffer
+        with tempfile.TemporaryFile() as file:
+            self._file = os.dup(file.fileno())
+        finalize(self, os.close, self._file)
+        fcntl.fcntl(self._file, fcntl.F_SETFL, os.O_RDWR | os.O_APPEND)
         self.clear()
+
+    def fileno(self) -> int:
+        """Return the descriptor of a file for output that does not come from Python: see `take_file`."""
+        return self._file
+
+    def take_file(self) -> Iterator[bytes]:
+        """Yield what was written to the file since the last call."""
+        descriptor, buffer = self._file, self._buffer
+        size = os.fstat(descriptor).st_size
+        if size < buffer.file_read:  # somebody has emptied it
+            buffer.file_read = 0
+        while buffer.file_read < size:
+            content = os.pread(descriptor, min(_MAX_FILE_BYTES, size - buffer.file_read), buffer.file_read)
+            buffer.file_read += len(content)
+            yield content
+        if size > _MAX_FILE_BYTES:  # what is written at this moment is lost: of so much text the middle is left out
+            os.ftruncate(descriptor, 0)
+            buffer.file_read = 0
 
     def clear(self) -> None:
         """Another job begins."""
@@ -52,6 +81,11 @@ class OutputBuffer:
                     part, start = text[start - printed :][: place_end - place], start + place_end - place
                     self._log[place:place_end] = part
             self._buffer.printed = size
+
+    def write_file(self) -> None:
+        """Add what a child that has died left in the file."""
+        for content in self.take_file():
+            self.write(content)
 
     def is_sent(self) -> bool:
         return bool(self._buffer.printed == self._buffer.sent)

@@ -33,7 +33,7 @@ def test_an_error_while_it_is_sent_ends_no_live_output(redis, sees):
     reporter = Reporter(redis, _Short())
     reporter.begin("one", ttl=60)
 
-    reporter.log("said")
+    reporter.log(b"said")
 
     sees("said")
 
@@ -46,8 +46,8 @@ def test_a_thread_that_can_not_start_ends_no_live_output(redis, sees, monkeypatc
     reporter.begin("one", ttl=60)
     with monkeypatch.context() as limited:
         limited.setattr(threading.Thread, "start", refuse)
-        reporter.log("said, ")
+        reporter.log(b"said, ")
 
-    reporter.log("and again")
+    reporter.log(b"and again")
 
     sees("said, and again")

@@ -1,0 +1,177 @@
+"""A job behaves as a script does: its streams, its threads, its errors."""
+
+from __future__ import annotations
+
+import pytest
+
+from taskdesk.jobs.joblog import read_log
+from tests.waiting import wait_until
+
+IMPORTS = "import faulthandler, io, os, subprocess, sys, threading, time\n"
+
+WRITES = {
+    "print('hi')": "hi\n",
+    "sys.stdout.buffer.write(b'hi\\n')": "hi\n",
+    "sys.stderr.buffer.write(memoryview(b'hi\\n'))": "hi\n",
+    "print('a', end=''); sys.stdout.buffer.write(b'b'); sys.stdout.flush(); print('c')": "abc\n",
+    "sys.stdout.writelines(['a\\n', 'b\\n'])": "a\nb\n",
+    "sys.__stdout__.write('hi\\n')": "hi\n",
+    "print('half \\ud800')": "half \\ud800\n",
+    "sys.stdout.reconfigure(encoding='utf-8', line_buffering=True); print('ä')": "ä\n",
+    "io.TextIOWrapper(sys.stdout.buffer, encoding='latin-1', write_through=True).write('hi\\n')": "hi\n",
+    "io.TextIOWrapper(sys.stdout.detach(), write_through=True).write('hi\\n')": "hi\n",
+    "subprocess.run(['echo', 'hi'], stdout=sys.stdout, check=True)": "hi\n",
+    "subprocess.run(['sh', '-c', 'echo hi >&2'], stderr=sys.stderr, check=True)": "hi\n",
+    "subprocess.run('echo a; echo b >&2', shell=True, stdout=sys.stdout, stderr=subprocess.STDOUT)": "a\nb\n",
+    "os.write(sys.stdout.fileno(), b'hi\\n')": "hi\n",
+    "open(sys.stdout.fileno(), 'w', closefd=False).write('hi\\n')": "hi\n",
+    "faulthandler.enable(); print(faulthandler.is_enabled())": "True\n",
+    "print(sys.stdout.isatty(), sys.stdout.encoding, sys.stdout.writable(), sys.stdout.mode, sys.stdout.name)": (
+        "False utf-8 True w <stdout>\n"
+    ),
+    "sys.stdout.close()": "",
+    "print(repr(sys.stdin.read()))": "''\n",
+    "subprocess.run(['cat'], stdin=sys.stdin, check=True)": "",
+}
+
+
+def run_codes(run, codes):
+    return run(*[("runs", {"code": IMPORTS + code}) for code in codes])
+
+
+def test_output_is_in_the_log_of_its_job_whichever_way_it_is_written(run, redis):
+    """Each job is followed by one that prints: whatever the job has done to its streams is put back."""
+    codes = [code for write in WRITES for code in (write, "print('next')")]
+
+    done = run_codes(run, codes)
+
+    assert [(code, job.error) for code, job in zip(codes, done, strict=True) if job.error] == []
+    logs = [read_log(redis, job.id).text for job in done]
+    assert dict(zip(WRITES, logs[::2], strict=True)) == WRITES
+    assert logs[1::2] == ["next\n"] * len(WRITES)
+
+
+def test_what_another_program_writes_is_in_the_log_while_the_job_runs(submit, worker_process, redis, tmp_path):
+    end = tmp_path / "end"
+    shell = f"echo started; while [ ! -e {end} ]; do sleep 0.05; done"
+
+    job_id = submit("runs", code=f"{IMPORTS}subprocess.run({shell!r}, shell=True, stdout=sys.stdout)")
+
+    wait_until(lambda: read_log(redis, job_id).text == "started\n", what="it is in the log")
+    end.touch()
+
+
+def test_much_output_of_another_program_is_kept_as_that_of_the_task(run, redis):
+    [job] = run_codes(run, ["subprocess.run(['seq', '400000'], stdout=sys.stdout); print('end')"])
+
+    text = read_log(redis, job.id).text
+    assert text.startswith("1\n2\n")
+    assert text.endswith("400000\nend\n")
+    assert len(text) < 300_000
+
+
+def test_the_log_of_a_job_that_crashes_has_the_stack(run, redis):
+    code = "import ctypes\nfaulthandler.enable(all_threads=False)\ndef falls():\n    ctypes.string_at(0)\nfalls()"
+
+    [job] = run_codes(run, [code])
+
+    assert "in falls" in read_log(redis, job.id).text
+
+
+@pytest.mark.parametrize(
+    ("code", "detail"),
+    [
+        ("input('name? ')", "The task called input(), but nobody can answer a job: make what it asks for a parameter"),
+        ("sys.stdin.buffer.read(); input()", "The task called input(), but nobody"),
+        ("breakpoint()\nx = 1", "The task started a debugger, but nobody can answer a job: remove breakpoint(), or"),
+        ("import pdb; pdb.set_trace()\nx = 1", "The task started a debugger, but nobody"),
+    ],
+)
+def test_a_job_that_asks_somebody_fails_with_a_sentence(run, code, detail):
+    [job] = run_codes(run, [code])
+
+    assert job.error["detail"].startswith(detail)
+
+
+HUGE = {
+    "raise ValueError('x' * 5_000_000)": "ValueError",
+    "raise KeyError('x' * 5_000_000)": "KeyError",
+    "sys.exit('x' * 5_000_000)": "SystemExit",
+    "raise type('X' * 5_000_000, (Exception,), {})": "",
+    "raise OSError('y') from ValueError('x' * 5_000_000)": "OSError",
+    "raise ExceptionGroup('g', [ValueError('x' * 5_000_000)] * 3)": "ExceptionGroup",
+    "e = ValueError('x'); e.add_note('y' * 5_000_000); raise e": "ValueError",
+    "e = ValueError('x')\nfor n in range(2000):\n    e, e.__cause__ = ValueError(n), e\nraise e": "ValueError",
+    "from taskdesk import Table; raise SyntaxError('m', ('f', 1, 1, 'x' * 5_000_000))": "SyntaxError",
+}
+
+
+def test_an_error_is_kept_up_to_a_limit_and_says_what_is_left_out(run, jobs):
+    done = run_codes(run, HUGE)
+
+    for (code, name), job in zip(HUGE.items(), done, strict=True):
+        traceback = jobs.traceback(job.id)
+        assert len(traceback) < 70_000, code
+        assert "characters left out" in traceback + job.error["detail"], code
+        assert len(job.error["detail"]) < 11_000, code
+        assert len(job.error["type"]) < 300, code
+        assert job.error["type"].startswith(name), code
+
+
+@pytest.mark.parametrize("text", ["1 / 0", "sys.exit()", "5", "[].x"])
+def test_an_error_whose_text_is_broken_is_named(run, text):
+    code = f"class Odd(Exception):\n    def __str__(self): return {text}\n    __repr__ = __str__\nraise Odd"
+
+    [job, after] = run_codes(run, [code, "print('next')"])
+
+    assert (job.error["type"], job.error["detail"], after.status) == ("Odd", "Odd", "succeeded")
+
+
+IN_A_THREAD = """
+from concurrent.futures import ThreadPoolExecutor
+from taskdesk import current_job, progress, temporary_folder
+def works():
+    progress(1, 4, "in a thread")
+    return current_job().job_id, str(temporary_folder())
+def notes():
+    found.append(works())
+found = []
+"""
+THREADS = {
+    "Thread": "t = threading.Thread(target=notes); t.start(); t.join()",
+    "pool": "with ThreadPoolExecutor(2) as pool: pool.submit(notes).result()",
+    "map of a pool": "with ThreadPoolExecutor(2) as pool: found += pool.map(lambda n: works(), [1])",
+    "asyncio": "import asyncio; asyncio.run(asyncio.to_thread(notes))",
+    "a pool of multiprocessing": "from multiprocessing.pool import ThreadPool\nwith ThreadPool(1) as p: p.apply(notes)",
+    "timer": "t = threading.Timer(0, notes); t.start(); t.join()",
+    "a thread of a thread": """
+def deeper():
+    t = threading.Thread(target=notes); t.start(); t.join()
+t = threading.Thread(target=deeper); t.start(); t.join()""",
+    "a pool of all jobs": (
+        "pool = sys.modules.setdefault('pool_of_all', ThreadPoolExecutor(1)); pool.submit(notes).result()"
+    ),
+}
+
+
+def test_a_thread_of_a_job_is_the_jobs(run, jobs):
+    codes = [f"{IN_A_THREAD}{code}\nresult = found == [works()], found[0][0]" for code in THREADS.values()] * 2
+
+    done = run_codes(run, codes)
+
+    assert [jobs.result(job) for job in done] == [[True, job.id] for job in done]
+
+
+def test_a_thread_that_outlives_its_job_reports_no_progress_of_the_next_one(run, jobs):
+    code = f"""{IN_A_THREAD}
+def late():
+    until.wait()
+    progress(3, 4, "too late"); found.append(current_job().job_id)
+until, found = threading.Event(), []
+sys.modules["late"] = until, found, threading.Thread(target=late); sys.modules["late"][2].start()"""
+    wakes = "until, found, thread = sys.modules.pop('late'); until.set(); thread.join(); result = found"
+
+    first, second = run_codes(run, [code, wakes])
+
+    assert jobs.result(second) == [first.id]
+    assert second.progress is None
