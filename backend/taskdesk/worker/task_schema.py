@@ -4,13 +4,30 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
+import sys
+import typing
 import warnings
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from types import SimpleNamespace
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter, create_model
+from jsonschema_rs import ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
+from pydantic.fields import FieldInfo
+from pydantic_core import SchemaError
 
+from taskdesk.jobs.schema import Schema
 from taskdesk.jobs.schema_rules import PATH_FORMATS, is_file
+
+if sys.version_info >= (3, 14):
+    from annotationlib import Format
+
+_REGEX_FAULT = re.compile(r"regex parse error:.*\nerror: (.*)|(Compiled regex exceeds size limit)", re.DOTALL)
+
+
+class _Unusable(ValueError):
+    """A parameter that no job could fill in. The text completes "its parameter 'x' …"."""
 
 
 def plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -28,61 +45,129 @@ def plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
     return inner  # type: ignore[no-any-return]
 
 
+def signature(function: Callable[..., Any]) -> inspect.Signature:
+    """Return the signature. A type that can't be found, as of an import in `if TYPE_CHECKING`, stays a text."""
+    if sys.version_info >= (3, 14):
+        return inspect.signature(function, annotation_format=Format.FORWARDREF)
+    return inspect.signature(function)
+
+
 def arguments_model(task: str, function: Callable[..., Any]) -> type[BaseModel]:
-    """Return a model with a field for each parameter. Raise ValueError for a parameter that can't have one."""
-    fields: dict[str, Any] = {}
-    for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
-        if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD, parameter.POSITIONAL_ONLY):
-            raise ValueError(f"its parameter {name!r} has no name of its own: name every parameter")
-        if parameter.annotation is parameter.empty:
-            raise ValueError(f"its parameter {name!r} has no type: annotate it, say `{name}: str`")
-        fields[name] = (parameter.annotation, ... if parameter.default is parameter.empty else parameter.default)
-    config = ConfigDict(extra="forbid", protected_namespaces=())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # a parameter may be named like a method of BaseModel
-        return create_model(task, __config__=config, **fields)
+    """Return a model with a field for each parameter. Raise ValueError for a parameter that can't have one.
+
+    Each field has its parameter's name as an alias: a field can't be named `_path` or `model_config`.
+    """
+    names, fields = _namespace(function), {}
+    for name, parameter in signature(function).parameters.items():
+        try:
+            fields[name] = _field(parameter, names)
+            _check(input_schema(_model(task, {name: fields[name]}))["properties"][name])
+        except Exception as error:  # pydantic, or a type of the author, may raise anything
+            raise ValueError(f"its parameter {name!r} {_fault(error, parameter)}") from error
+    return _model(task, fields)
 
 
 def input_schema(arguments: type[BaseModel]) -> dict[str, Any]:
-    """Return the JSON Schema of the arguments. Raise ValueError for one that a form or a client could not fill in."""
-    schema = _inline_references(arguments.model_json_schema())
-    _refuse_paths(schema)
-    return schema
+    """Return the JSON Schema of the arguments."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of a default that is no JSON: it is not announced
+        return _inline_references(arguments.model_json_schema())
 
 
 def output_schema(function: Callable[..., Any]) -> dict[str, Any] | None:
     """Return the JSON Schema of the return annotation; None if there is none, or it is a file or a picture."""
-    returned = inspect.signature(function, eval_str=True).return_annotation
     try:
+        returned = _evaluated(signature(function).return_annotation, _namespace(function))
         schema = _inline_references(TypeAdapter(returned).json_schema(mode="serialization"))
     except Exception:  # pydantic does not know the class, a type contains itself, …: the task runs all the same
         return None
     return None if _formats(schema) & PATH_FORMATS else schema or None
 
 
-def _refuse_paths(schema: dict[str, Any]) -> None:
-    """Raise ValueError for a path that is no upload: with it, a client could name any file of the worker."""
-    for name, parameter in schema.get("properties", {}).items():
-        inner = [choice for choice in parameter.get("anyOf", [parameter]) if not is_file(choice)]
-        if _formats(inner) & PATH_FORMATS:
-            raise ValueError(
-                f"its parameter {name!r} has a Path, or bytes, that is no upload: annotate it as "
-                "taskdesk.AnyFile, CsvFile or bytes, one file per parameter"
-            )
+def _namespace(function: Callable[..., Any]) -> dict[str, Any]:
+    return getattr(plain_function(function), "__globals__", {})
+
+
+def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
+    """Return the type that an annotation names. Raises NameError and what its expression raises."""
+    stub = SimpleNamespace(__annotations__={"it": annotation})
+    return typing.get_type_hints(stub, names, include_extras=True)["it"]
+
+
+def _field(parameter: inspect.Parameter, names: dict[str, Any]) -> tuple[Any, FieldInfo]:
+    """Return the type and the field of a parameter, as `create_model` takes them."""
+    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        raise _Unusable("has no name of its own: name every parameter (decorators keep names with functools.wraps)")
+    if parameter.kind is parameter.POSITIONAL_ONLY:
+        raise _Unusable("has no name for a job, which names its arguments: remove the / from the signature")
+    if parameter.annotation is parameter.empty:
+        raise _Unusable(f"has no type: annotate it, say `{parameter.name}: str`")
+    kind = _evaluated(parameter.annotation, names)
+    default = ... if parameter.default is parameter.empty else parameter.default
+    if isinstance(default, FieldInfo):
+        kind, default = Annotated[kind, default], ...
+    return kind, Field(default, alias=parameter.name)
+
+
+def _model(task: str, fields: Mapping[str, tuple[Any, FieldInfo]]) -> type[BaseModel]:
+    config = ConfigDict(extra="forbid")
+    numbered: dict[str, Any] = {f"parameter_{n}": field for n, field in enumerate(fields.values())}
+    return create_model(task, __config__=config, **numbered)
+
+
+def _check(schema: dict[str, Any]) -> None:
+    """Raise _Unusable if no form or client could fill in the parameter of this schema."""
+    inner = [choice for choice in schema.get("anyOf", [schema]) if not is_file(choice)]
+    if _formats(inner) & PATH_FORMATS:  # with a path that is no upload, a client could name any file of the worker
+        raise _Unusable(
+            "has a Path, or bytes, that is no upload: annotate it as taskdesk.AnyFile, CsvFile or bytes, "
+            "one file per parameter"
+        )
+    if any(one.get("enum") == [] for one in _objects(schema)):
+        raise _Unusable("offers nothing to choose: give its Enum a value")
+    try:
+        Schema(schema).is_valid(None)
+    except ValidationError:
+        raise _Unusable("has a JSON Schema that is not valid: look at its json_schema_extra") from None
+
+
+def _fault(error: Exception, parameter: inspect.Parameter) -> str:
+    """Complete "its parameter 'x' …" for the author. Texts of pydantic are about pydantic, so they are left out."""
+    kind = _in_words(parameter.annotation)
+    match error:
+        case _Unusable():
+            return str(error)
+        case NameError():
+            return f"has the type {kind}, but {error}: define it, or import it outside of `if TYPE_CHECKING`"
+        case SchemaError() if found := _REGEX_FAULT.search(str(error)):
+            reason = found[1] or "it is too large"
+            return f"has a pattern that can't be used: {reason}. With re.compile(…) it is one of Python's"
+    return f"has the type {kind}, which can't be made from JSON: docs/tasks.md lists types"
+
+
+def _in_words(annotation: Any) -> str:
+    if typing.get_origin(annotation) is Annotated:
+        return f"{inspect.formatannotation(annotation.__origin__)} with its Field"
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
 
 
 def _formats(node: Any) -> set[str]:
     """Return every format that occurs in a schema, at any depth."""
+    return {one["format"] for one in _objects(node) if isinstance(one.get("format"), str)}
+
+
+def _objects(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in a schema, at any depth."""
+    if isinstance(node, dict):
+        yield node
+        node = list(node.values())
     if isinstance(node, list):
-        return set().union(*map(_formats, node))
-    if not isinstance(node, dict):
-        return set()
-    own = {node["format"]} if isinstance(node.get("format"), str) else set()
-    return own.union(*map(_formats, node.values()))
+        for inner in node:
+            yield from _objects(inner)
 
 
 def _inline_references(schema: dict[str, Any]) -> dict[str, Any]:
-    """Replace each `$ref` by its `$defs` entry. Raise ValueError for a type that contains itself."""
+    """Replace each `$ref` by its `$defs` entry. Raise _Unusable for a type that contains itself."""
     definitions = schema.pop("$defs", {})
 
     def inline(node: Any, inside: tuple[str, ...] = ()) -> Any:
@@ -93,7 +178,7 @@ def _inline_references(schema: dict[str, Any]) -> dict[str, Any]:
         if "$ref" in node:
             name = node["$ref"].rpartition("/")[2]
             if name in inside:
-                raise ValueError(f"its type {name} contains itself")
+                raise _Unusable(f"has the type {name}, which contains itself")
             rest = {key: value for key, value in node.items() if key != "$ref"}
             return {**inline(definitions[name], (*inside, name)), **rest}
         return {key: inline(value, inside) for key, value in node.items()}

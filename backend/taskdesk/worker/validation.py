@@ -20,7 +20,7 @@ _NO_SCHEMAS = {"config", "default", "expected", "metadata"}  # their values may 
 
 def validator_of(model: type[BaseModel]) -> Callable[[dict[str, Any]], dict[str, Any]]:
     """Return a function that turns JSON values into the arguments of a task. It raises InvalidArguments."""
-    names = model.model_fields.keys()
+    names = [field.alias or name for name, field in model.model_fields.items()]
     # With prebuilt validators, a class that has its own would be validated by that one, which reports all.
     validator = SchemaValidator(_stopping_early(model.__pydantic_core_schema__), _use_prebuilt=False)
 
@@ -28,7 +28,7 @@ def validator_of(model: type[BaseModel]) -> Callable[[dict[str, Any]], dict[str,
         if len(values) > len(names):
             raise InvalidArguments(_unknown(name) for name in values if name not in names)
         try:
-            return dict(vars(validator.validate_python(values)))
+            return dict(zip(names, vars(validator.validate_python(values)).values(), strict=True))
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False, include_context=False)
             raise InvalidArguments(

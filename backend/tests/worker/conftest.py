@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
+from taskdesk.worker.discovery import discover
+from taskdesk.worker.settings import WorkerSettings
 from tests.conftest import Stack
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
@@ -28,6 +32,26 @@ def worker_process(redis_url, tmp_path):
     stack.start("worker")
     yield stack
     stack.stop()
+
+
+@pytest.fixture
+def discover_source(tmp_path, monkeypatch):
+    """Write a package of tasks, and discover it."""
+
+    def discover_files(**files: str):
+        package = tmp_path / "some_tasks"
+        package.mkdir()
+        for name, source in {"__init__": "", **files}.items():
+            path = package / f"{name}.py"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source)
+        monkeypatch.syspath_prepend(str(tmp_path))
+        registry = discover(WorkerSettings(tasks="some_tasks", _env_file=None))
+        for name in [name for name in sys.modules if name.startswith(("some_tasks", "other_library"))]:
+            del sys.modules[name]
+        return registry
+
+    return discover_files
 
 
 @pytest.fixture

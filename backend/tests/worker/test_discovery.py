@@ -2,33 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-
 import pytest
 
 from taskdesk.jobs.catalog import Catalog
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings
-
-
-@pytest.fixture
-def discover_source(tmp_path, monkeypatch):
-    """Write a package of tasks, and discover it."""
-
-    def discover_files(**files: str):
-        package = tmp_path / "some_tasks"
-        package.mkdir()
-        for name, source in {"__init__": "", **files}.items():
-            path = package / f"{name}.py"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(source)
-        monkeypatch.syspath_prepend(str(tmp_path))
-        registry = discover(WorkerSettings(tasks="some_tasks", _env_file=None))
-        for name in [name for name in sys.modules if name.startswith(("some_tasks", "other_library"))]:
-            del sys.modules[name]
-        return registry
-
-    return discover_files
 
 
 def test_a_public_function_is_a_task_with_title_text_and_schema(discover_source):

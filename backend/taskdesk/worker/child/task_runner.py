@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -15,6 +14,7 @@ from taskdesk.worker.child.result_writer import ResultWriter, Written
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.job_data import ForeignJob, read_job_data
 from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.task_schema import signature
 
 
 class TaskCall(NamedTuple):
@@ -33,7 +33,7 @@ class TaskRunner:
         self._registry = registry
         self._store = store
         self._reporter = reporter
-        self._signatures = {name: inspect.signature(task.function) for name, task in registry.tasks.items()}
+        self._signatures = {name: signature(task.function) for name, task in registry.tasks.items()}
 
     def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> TaskCall:
         """Return the call that the job asks for. Nothing is imported for it, whatever its data names.
