@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from collections import UserString
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from contextlib import suppress
 from dataclasses import fields, is_dataclass
@@ -14,7 +15,7 @@ from decimal import Decimal
 from enum import Enum
 from io import IOBase
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
 from pydantic_core import PydanticSerializationError, to_jsonable_python
@@ -82,15 +83,22 @@ class ResultPass:
 
     def _part(self, where: Where, value: Any) -> tuple[Any, str | list[str]]:
         """Return the value and its kind; with files inside, a list of the kind and of their places in the value."""
+        value = self._translated_part(where, value)
         if isinstance(value, Path):
             value = _file_of(value)
-        if isinstance(value, (bytes, bytearray, memoryview)):
+        if isinstance(value, (bytes, bytearray)):
             value = _recognized(_label(where), bytes(value))
-        value = translated(value)
         known = len(self.files)
         shown = self._json(where, value)
         inside = [pointer(file.where[len(where) :]) for file in self.files[known:] if file.where != where]
         return shown, [_kind(value), *inside] if inside else _kind(value)
+
+    def _translated_part(self, where: Where, value: Any) -> Any:
+        try:
+            return _translated(where, value)
+        except UnstorableResult as fault:
+            self.faults.append(fault)
+            return None
 
     def _json(self, where: Where, value: Any) -> Any:
         """Return the JSON value of any value, at any depth."""
@@ -99,7 +107,7 @@ class ResultPass:
         try:
             if len(where) > MAX_DEPTH:
                 raise refusal(where, f"is nested more than {MAX_DEPTH} deep.")
-            value = translated(value)
+            value = _translated(where, value)
             if value is None:
                 return None
             found = self._of_ours(where, value)
@@ -147,7 +155,11 @@ class ResultPass:
         """Return the keys of an object, of which no two may be the same text."""
         names: dict[str, Any] = {}
         for key in content:
-            name = _key(where, key)
+            try:
+                name = _key(where, key)
+            except UnstorableResult as fault:
+                self.faults.append(fault)  # and go on: files beside it are kept
+                name = f"key {len(names)}"
             if name in names:
                 reason = f"has two keys that are {name!r} in JSON: {names[name]!r} and {key!r}."
                 self.faults.append(refusal(where, reason))
@@ -160,17 +172,19 @@ class ResultPass:
             return self._json(where, value.value)
         if isinstance(value, (str, int, float)):
             return _exact(value)
+        if isinstance(value, (PurePath, UserString)):
+            return str(value)
+        if isinstance(value, IOBase):  # pydantic would read its lines
+            raise _unknown(where, value)
         serializer = getattr(value, "__pydantic_serializer__", None)
         if serializer and not isinstance(value, type):
             python = serializer.to_python(value, by_alias=True)
-            if not is_plain(python):
+            if type(python) is not type(value) and not is_plain(python):
                 return self._json(where, python)
         try:
             plain = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64")
         except _UNKNOWN as error:
-            kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-            known = "" if "unknown type" in str(error) else f" ({error})"
-            raise refusal(where, f"can't be kept as JSON: it is of the class {kind}{known}. {REMEDY}") from None
+            raise _unknown(where, value, "" if "unknown type" in str(error) else f" ({error})") from None
         return plain
 
     def _table(self, where: Where, table: Table) -> dict[str, Any]:
@@ -187,12 +201,25 @@ class ResultPass:
 
     def _file(self, where: Where, file: File) -> dict[str, Any]:
         if isinstance(file.content, Path) and not file.content.is_file():
-            what = "is a folder: return its files, or an archive" if file.content.is_dir() else "does not exist"
+            what = "is no regular file" if file.content.exists() else "does not exist"
+            what = "is a folder: return its files, or an archive" if file.content.is_dir() else what
             raise refusal(where, f"is the file {str(file.content)!r}, which {what}.")
         stored = stored_name(file.name, self._names)
         self._names.add(stored)
         self.files.append(PendingFile(where, stored, file, {}))
         return self.files[-1].stands
+
+
+def _translated(where: Where, value: Any) -> Any:
+    try:
+        return translated(value)
+    except (*_UNKNOWN, OSError) as error:  # of the library: a picture without pixels, a figure with a wrong formula
+        raise refusal(where, f"can't be kept: {str(error).strip() or type(error).__name__}.") from None
+
+
+def _unknown(where: Where, value: Any, more: str = "") -> UnstorableResult:
+    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
+    return refusal(where, f"can't be kept as JSON: it is of the class {kind}{more}. {REMEDY}")
 
 
 def _is_special(value: Any) -> bool:
@@ -242,10 +269,10 @@ def _exact(value: str | float) -> Any:
 
 def _container(value: Any) -> Mapping[Any, Any] | Iterable[Any] | None:
     """Return the entries of a container; None for anything else."""
-    if isinstance(value, (str, bytes, bytearray, Enum, IOBase)):
+    if isinstance(value, (str, bytes, bytearray, Enum, IOBase, UserString)):
         return None
     if is_dataclass(value) and not isinstance(value, type) and not hasattr(value, "__pydantic_serializer__"):
-        return {field.name: getattr(value, field.name) for field in fields(value)}
+        return {field.name: getattr(value, field.name) for field in fields(value) if hasattr(value, field.name)}
     if isinstance(value, (set, frozenset)):
         return _in_order(value)
     return value if isinstance(value, (Mapping, Sequence, Set, Iterator, ValuesView)) else None

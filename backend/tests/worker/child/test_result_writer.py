@@ -7,11 +7,12 @@ import json
 import math
 import subprocess
 import sys
-from collections import Counter, OrderedDict, UserDict, deque, namedtuple
-from dataclasses import dataclass
+from collections import Counter, OrderedDict, UserDict, UserString, deque, namedtuple
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import Enum, IntEnum
-from pathlib import Path
+from io import BufferedReader, BytesIO, StringIO, TextIOWrapper
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from types import SimpleNamespace
 from typing import Any
 from uuid import UUID
@@ -19,8 +20,9 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 from rq.timeouts import JobTimeoutException
 
 from taskdesk import File, Markdown, Picture, Table, temporary_folder
@@ -50,6 +52,17 @@ class Scores:
 class Model(BaseModel):
     at: dt.date
     path: Path | None = None
+
+
+class Secret(BaseModel):
+    inner: Any
+    key: SecretStr = SecretStr("x")
+
+
+@dataclass
+class Unset:
+    a: int
+    b: int = field(init=False)
 
 
 @pytest.fixture
@@ -157,6 +170,12 @@ def test_a_value_that_stands_in_two_places_is_kept_in_both(write):
         ([b"ab"], ["YWI="]),
         (Path("no/such/file.txt").parts, ["no", "such", "file.txt"]),
         ([Path("no/such/file.txt")], ["no/such/file.txt"]),
+        ([PurePosixPath("a/b"), PureWindowsPath("c:/d")], ["a/b", "c:\\d"]),
+        (UserString("ab"), "ab"),
+        ({"a": [UserString("ab")]}, {"a": ["ab"]}),
+        (StringIO("text"), "text"),
+        (Secret(inner={"n": np.int64(1)}), {"inner": {"n": 1}, "key": "**********"}),
+        ([Unset(1)], [{"a": 1}]),
     ],
 )
 def test_other_python_values_are_kept_as_json(write, returned, kept):
@@ -185,6 +204,17 @@ def test_other_python_values_are_kept_as_json(write, returned, kept):
         (object(), "The result can't be kept as JSON: it is of the class object."),
         ({"a": {"b": [0, object()]}}, "The result at /a/b/1 can't be kept as JSON: it is of the class object."),
         ([SimpleNamespace()], "The result at /0 can't be kept as JSON: it is of the class types.SimpleNamespace."),
+        (
+            [BufferedReader(BytesIO(b"a"))],
+            "The result at /0 can't be kept as JSON: it is of the class _io.BufferedReader",
+        ),
+        (
+            {"f": [TextIOWrapper(BytesIO(b"a"))]},
+            "The result at /f/0 can't be kept as JSON: it is of the class _io.TextIOWrap",
+        ),
+        (Path("/dev/null"), "The result is the file '/dev/null', which is no regular file."),
+        ({frozenset([1]): 1}, "The result has a key of the class frozenset, which can't be text."),
+        ([{"a": {b"\xff": 1}}], "The result at /0/a has a key of the class bytes, which can't be text."),
         ([sys.__stdout__], "The result at /0 can't be kept as JSON: it is of the class _io."),
         ([print], "The result at /0 can't be kept as JSON: it is of the class builtin_function_or_method."),
         (_nested(202), "is nested more than 200 deep."),
@@ -250,6 +280,19 @@ def test_a_result_over_the_limit_is_kept_as_a_file_of_the_failed_job(write, stor
         ([np.timedelta64(1, "D"), np.timedelta64("NaT")], ["P1D", None]),
         (np.ma.array([1, 2], mask=[False, True]), [1, None]),
         (np.str_("a"), "a"),
+        (np.datetime64("12026"), "12026"),
+        ([np.datetime64("2026-01-02T03:04:05.123456789")], ["2026-01-02T03:04:05.123456789"]),
+        (np.array(["2026-01-02T00:00:00.000000001"], "M8[ns]"), ["2026-01-02T00:00:00.000000001"]),
+        (np.array([1, 1_000], "m8[ns]"), ["1 nanoseconds", "PT0.000001S"]),
+        (pd.Timestamp("2026-01-02T03:04:05.123456789"), "2026-01-02T03:04:05.123456789"),
+        ([pd.Timedelta(1, "ns"), pd.Timedelta(1, "s")], ["P0DT0H0M0.000000001S", "PT1S"]),
+        ([pd.Period("2026-01"), pd.Interval(0, 1)], ["2026-01", "(0, 1]"]),
+        ({pd.Interval(0, 1): 1, pd.Period("2026-01"): 2}, {"(0, 1]": 1, "2026-01": 2}),
+        ([np.dtype("int64"), pd.Int64Dtype()], ["int64", "Int64"]),
+        (np.ma.array(np.array(["2026-01-02"], "M8[D]"), mask=[True]), [None]),
+        (np.array([(1, "a")], dtype=[("n", int), ("s", "U1")]), [[1, "a"]]),
+        (pd.array([1, None], dtype="Int64"), [1, None]),
+        (pd.MultiIndex.from_tuples([("a", 1)]), [["a", 1]]),
         ({np.int64(1): 2, np.str_("b"): 3}, {"1": 2, "b": 3}),
         (Scores(np.float32(0.5)), {"mean": 0.5, "files": None}),
         ([pd.NaT, pd.NA], [None, None]),
@@ -292,6 +335,12 @@ def test_a_value_of_numpy_is_refused_with_its_place(refused, returned, sentence)
         ),
         (pd.DataFrame({"t": pd.to_datetime(["2026-01-02", None])}), ["t"], [["2026-01-02T00:00:00"], [None]]),
         (pd.DataFrame(), [], []),
+        (pd.DataFrame({"p": pd.period_range("2026-01", periods=1, freq="M")}), ["p"], [["2026-01"]]),
+        (pd.DataFrame({"d": [pd.Timedelta("1h"), pd.NaT]}), ["d"], [["PT1H"], [None]]),
+        (pd.DataFrame({"c": pd.Categorical(["x", None])}), ["c"], [["x"], [None]]),
+        (pd.DataFrame({"i": pd.array([1, None], dtype="Int64")}), ["i"], [[1], [None]]),
+        (pd.DataFrame({"a": [1]}).dtypes, ["index", "value"], [["a", "int64"]]),
+        (pd.DataFrame({"a": [1]}, index=pd.interval_range(0, 1)), ["index", "a"], [["(0, 1]", 1]]),
         (pd.Series([1, 2]), ["value"], [[1], [2]]),
         (pd.Series([1], index=["x"], name="n"), ["index", "n"], [["x", 1]]),
         (pd.Series(["b", "b"]).value_counts(), ["index", "count"], [["b", 2]]),
@@ -314,6 +363,83 @@ def test_a_picture_of_pil_is_kept_as_png_at_any_depth(write, store):
     assert kinds == {"badge": "picture", "more": ["json", "/0"]}
     assert [value["badge"]["filename"], value["more"][0]["filename"]] == ["badge.png", "0.png"]
     assert store.local_path("job", "badge.png").read_bytes().startswith(PNG[:8])
+
+
+@pytest.mark.parametrize(
+    "mode", ["1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "I", "I;16", "F"]
+)
+def test_a_picture_of_any_mode_is_kept(write, store, mode):
+    value, kinds = write(Image.new(mode, (3, 2)))
+
+    with Image.open(store.local_path("job", value["artifact"])) as image:
+        assert (kinds, image.size, image.mode in ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")) == (
+            "picture",
+            (3, 2),
+            True,
+        )
+
+
+def test_bytes_of_a_buffer_are_a_picture_or_a_file(write):
+    value, kinds = write({"plot": BytesIO(PNG), "deep": [BytesIO(b"x")]})
+
+    assert (kinds, value["plot"]["filename"], value["deep"]) == (
+        {"plot": "picture", "deep": "json"},
+        "plot.png",
+        ["eA=="],
+    )
+
+
+def test_the_axes_of_a_plot_stand_for_their_figure(write, store):
+    axes = Figure().subplots()
+    axes.plot([1, 2])
+    value, kinds = write({"axes": axes, "deep": [axes]})
+
+    assert kinds == {"axes": "picture", "deep": ["json", "/0"]}
+    assert store.local_path("job", value["deep"][0]["artifact"]).read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("place", ["", "/0", "/a/b"])
+def test_a_picture_that_can_not_be_made_is_refused_with_its_place_and_costs_no_file(write, store, place):
+    figure = Figure()
+    figure.text(0, 0, r"$\frac{$")
+    for broken in (Image.new("RGB", (0, 0)), figure):
+        returned = {"": broken, "/0": [broken], "/a/b": {"a": {"b": broken}, "model": File("model.bin", b"x")}}[place]
+        with pytest.raises(UnstorableResult) as caught:
+            write(returned)
+
+        assert str(caught.value).startswith(f"The result {f'at {place} ' if place else ''}can't be kept: ")
+        assert len(caught.value.files) == (place == "/a/b")
+
+
+@pytest.mark.parametrize("key", [frozenset([1]), b"\xff", 10**5000, object], ids=["set", "bytes", "huge", "class"])
+def test_a_key_that_is_no_text_costs_no_file(write, store, key):
+    for returned in ({key: 1, "model": File("model.bin", b"x")}, [{key: [File("model.bin", b"x")]}]):
+        with pytest.raises(UnstorableResult, match="has a key of the class"):
+            write(returned)
+        assert store.local_path("job", "model.bin").read_bytes() == b"x"
+
+
+def test_frames_of_polars_are_tables(write):
+    polars = pytest.importorskip("polars")
+    frame = polars.DataFrame({"a": [1, None], "b": [1.5, math.nan]})
+
+    assert write({"a": frame, "b": frame["a"]}) == (
+        {
+            "a": {"columns": ["a", "b"], "rows": [[1, 1.5], [None, None]]},
+            "b": {"columns": ["a"], "rows": [[1], [None]]},
+        },
+        {"a": "table", "b": "table"},
+    )
+
+
+def test_tables_of_arrow_are_tables_and_its_arrays_are_lists(write):
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.table({"a": [1, None]})
+
+    assert write({"a": table, "b": [table["a"], arrow.scalar(5)]}) == (
+        {"a": {"columns": ["a"], "rows": [[1], [None]]}, "b": [[1, None], 5]},
+        {"a": "table", "b": "json"},
+    )
 
 
 def test_no_library_is_imported_for_a_result():
