@@ -13,6 +13,7 @@ from taskdesk.jobs.joblog import read_log
 from taskdesk.web.context import desk
 from taskdesk.web.links import artifact_urls, job_object
 from taskdesk.web.pages.view.hints import hint_for
+from taskdesk.web.pages.view.numbers import number_text
 from taskdesk.web.pages.view.outcomes import notice
 from taskdesk.web.pages.view.parts import parts_left_out, shown_parts
 from taskdesk.web.pages.view.progress_estimate import progress_estimate
@@ -20,6 +21,7 @@ from taskdesk.web.pages.view.timeline import timeline
 from taskdesk.web.pages.view.tree import json_text
 
 LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
+_TOOLS = {function.__name__: function for function in (hint_for, json_text, number_text)}
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -34,7 +36,7 @@ def show_job(job_id: str) -> str | tuple[str, int]:
         if not (done and done.removes_job):
             raise
         return render_template("job/deleted.html"), 404
-    return render_template("job.html", **_content(job), **_result(job), hint_for=hint_for, json_text=json_text)
+    return render_template("job.html", **_content(job), **_result(job), **_TOOLS)
 
 
 def _content(job: Job) -> dict[str, Any]:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from markupsafe import Markup, escape
+
 from taskdesk.jobs.previews import MAX_CELL, MAX_CELLS, MAX_COLUMNS, MAX_NAME, MAX_ROWS
+from taskdesk.web.pages.view.numbers import number_text
 from taskdesk.web.pages.view.tree import json_text
 
 
@@ -29,6 +33,13 @@ class TableView:
     @property
     def cell_count(self) -> int:
         return len(self.rows) * len(self.columns)
+
+    def rows_as_html(self) -> Iterator[Markup]:
+        """Yield the rows as HTML: in a template, ten thousand cells take ten times as long."""
+        classes = [' class="number"' if column.is_number else "" for column in self.columns]
+        for row in self.rows:
+            cells = "".join(_as_html(cell, its_class) for cell, its_class in zip(row, classes, strict=False))
+            yield Markup(f"<tr>{cells}</tr>")
 
     def notes(self) -> list[str]:
         """Return sentences that say what is left out."""
@@ -64,6 +75,13 @@ def _shown(cell: Any) -> Any:
     return _cut(cell if isinstance(cell, str) else json_text(cell), MAX_CELL)
 
 
+def _as_html(cell: Any, its_class: str) -> str:
+    if type(cell) is float:  # the title has all digits
+        return f'<td{its_class} title="{cell!r}">{number_text(cell)}</td>'
+    text = number_text(cell) if type(cell) is int else escape(cell)
+    return "<td>–</td>" if cell is None else f"<td{its_class}>{text}</td>"
+
+
 def _cut(text: str, most: int) -> str:
     """Cut a text; the preview may have cut it already, to one character more."""
     return text if len(text) <= most + 1 else f"{text[:most]}…"
@@ -83,16 +101,17 @@ def as_csv(table: dict[str, Any]) -> str:
     text = io.StringIO(newline="")
     writer = csv.writer(text)
     writer.writerow(map(_cell, table["columns"]))
-    writer.writerows(map(_cell, row) for row in table["rows"])
+    writer.writerows(row if set(map(type, row)) <= _AS_THEY_ARE else map(_cell, row) for row in table["rows"])
     return "\ufeff" + text.getvalue()
 
 
 def _cell(value: Any) -> Any:
     if isinstance(value, str):
         return f"'{value}" if value[:1] in _FORMULA and value and not _is_number(value) else value
-    return value if value is None or type(value) in (int, float) else json_text(value)
+    return value if type(value) in _AS_THEY_ARE else json_text(value)
 
 
+_AS_THEY_ARE = {int, float, type(None)}
 _FORMULA = "=+-@\t\r"
 
 
