@@ -1,1 +1,1 @@
-"""Helpers of `train_model`. The worker looks for tasks in the modules of `tasks`, not in folders below it."""
+"""Helpers of `train_model`. The worker looks for tasks in files and folders without an underscore at the start."""

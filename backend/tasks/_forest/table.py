@@ -1,119 +1,107 @@
-"""Read and check an uploaded table."""
+"""An uploaded table: the rows to learn from and the values to predict."""
 
-import csv
-import io
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-MAX_CELLS = 2_000_000
+from tasks._forest.columns import PANDAS_MISSING, Column, inspect_columns, missing_in_target
+from tasks._forest.layout import Layout, TableError, find_layout, read_table
+
+MAX_CLASSES = 50
 _MAX_NUMBER = 3e38  # the forest calculates with 32-bit floats
-_MISSING = ["", "?", "NA", "N/A", "NaN", "nan", "null", "NULL"]  # and not "none", which may be a class
+_MAX_WHOLE = 2**53
+_CLASSES_OF_NUMBERS = 20  # a target of whole numbers with more different values is a number
 
 
-class TableError(ValueError):
-    """The uploaded table can't be used; the message says why."""
+@dataclass
+class Table:
+    """What a model is trained on. `rows` are those with an answer, as a person reads them with the layout's options."""
+
+    layout: Layout
+    rows: Any
+    answers: Any  # an array
+    columns: list[Column]  # to learn from
+    ignored: list[Column]  # without values
+    target: Column
+    kind: str  # classification or regression
+    missing: dict[str, int]  # words of the target for lack of which rows were left out
 
 
-def read_table(path: Path) -> Any:
-    """Return the table as a DataFrame of numbers and words. Raises TableError, with the number of the line."""
-    import pandas
+def load_table(path: Path, target: str, kind: str) -> Table:
+    """Return the table with the answers of the given kind: auto, classification or regression. Raises TableError."""
+    layout = find_layout(path)
+    texts = read_table(path, layout, dtype=str, keep_default_na=False)
+    inspected = inspect_columns(texts, layout.delimiter)
+    columns = [column for column, name in zip(inspected, layout.header, strict=False) if name]
+    wanted = _find_target(columns, target, layout)
+    others = [column for column in columns if column is not wanted]
+    used = [column for column in others if column.words]
+    _refuse_useless(wanted, used)
 
-    content = path.read_bytes()
-    if not content.strip():
-        raise TableError("The file is empty.")
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
-        raise TableError(f"Line {line} is not UTF-8: save the table as CSV in UTF-8.") from None
-    if "\0" in text:
-        raise TableError("The file is not a text: save the table as CSV.")
-    delimiter = max(",;\t", key=lambda mark: _fit(text, mark))
-    header, size = _check_shape(text, delimiter)
-    if size * len(header) > MAX_CELLS:
-        raise TableError(f"The table has {size:,} rows of {len(header)}: more than {MAX_CELLS:,} cells are too many.")
-    table = pandas.read_csv(
-        io.StringIO(text), sep=delimiter, skipinitialspace=True, keep_default_na=False, na_values=_MISSING
-    )
-    return table if header[0] else table.iloc[:, 1:]  # a first column without a name only counts the rows
+    chosen = detect_kind(wanted) if kind == "auto" else kind
+    missing = missing_in_target(wanted) if chosen == "classification" else wanted.missing
+    words = texts[wanted.name].map(str.strip)
+    known = ~words.isin(list(missing)).to_numpy()
+    answers = (_as_classes if chosen == "classification" else _as_numbers)(wanted, list(words[known]), layout)
+    if texts_only := {column.name: "str" for column in [*used, wanted] if column.as_text}:
+        layout.options["dtype"] = texts_only
+    rows = read_table(path, layout)[known]
+    return Table(layout, rows, answers, used, [c for c in others if not c.words], wanted, chosen, missing)
 
 
-def _fit(text: str, delimiter: str) -> tuple[bool, int]:
-    """Rate how well a delimiter fits the first two lines: do they agree, and on how many columns?"""
-    widths = [len(next(csv.reader([line], delimiter=delimiter), [])) for line in text.split("\n", 2)[:2]]
-    return widths[0] == widths[-1] > 1, widths[0]
+def _find_target(columns: list[Column], target: str, layout: Layout) -> Column:
+    title = " ".join(target.split())
+    if layout.header.count(title) > 1:
+        raise TableError(f"The column {target!r} is there twice: give each column its own name.")
+    for column in columns:
+        if title == column.title:
+            return column
+    raise TableError(f"There is no column {target!r}. The columns are: {', '.join(c.title for c in columns[:50])}.")
 
 
-def _check_shape(text: str, delimiter: str) -> tuple[list[str], int]:
-    """Return the names of the columns and the number of rows. Raises TableError if a row has another width."""
-    lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip() for name in next(lines)]
-        twice = sorted({name for name in header if header.count(name) > 1})
-        if twice:
-            raise TableError(f"The column {twice[0]!r} is there twice: give each column its own name.")
-        if not any(header):
-            raise TableError("The first line is empty: it has to name the columns.")
-        if "" in header[1:]:
-            raise TableError(f"Column {header.index('', 1) + 1} has no name: the first line has to name all columns.")
-        size = 0
-        for row in lines:
-            if row and len(row) != len(header):
-                raise TableError(f"Line {lines.line_num} has {len(row)} values, but there are {len(header)} columns.")
-            size += bool(row)
-    except csv.Error as error:
-        raise TableError(f"Line {lines.line_num} can't be read: {error}.") from None
-    if size == 0:
-        raise TableError("The file has names of columns, but no rows.")
-    return header, size
+def _refuse_useless(target: Column, used: list[Column]) -> None:
+    if not target.words:
+        raise TableError(f"The column {target.title!r} has no values.")
+    if not used:
+        raise TableError(f"There is no column besides {target.title!r} to learn from.")
+    for column in [target, *used]:
+        if column.has_huge_numbers(_MAX_NUMBER):
+            raise TableError(f"The column {column.title!r} has infinite or huge values: remove them.")
 
 
-def split_target(rows: Any, target: str) -> tuple[Any, Any, int]:
-    """Return the columns to learn from, the values of the target, and the number of rows dropped for lack of one."""
+def detect_kind(target: Column) -> str:
+    """Return "classification" or "regression"."""
+    if not target.numeric:
+        return "classification"
+    whole = all(value % 1 == 0 for word, value in target.numbers.items() if word not in target.odd)
+    few = len(target.words) <= min(_CLASSES_OF_NUMBERS, target.words.total() / 2)
+    return "classification" if whole and few else "regression"
+
+
+def _as_classes(target: Column, words: list[str], layout: Layout) -> Any:
+    """Return the values as classes: as whole numbers if they are written so and stay different, otherwise as texts."""
     import numpy
 
-    rows.columns = [str(name).strip() for name in rows.columns]
-    if target not in rows.columns:
-        raise TableError(f"There is no column {target!r}. The columns are: {', '.join(rows.columns[:50])}.")
-    known = rows[rows[target].notna()]
-    if known.empty:
-        raise TableError(f"The column {target!r} has no values.")
-    table = known.drop(columns=target).dropna(axis="columns", how="all")
-    if table.shape[1] == 0:
-        raise TableError(f"There is no column besides {target!r} to learn from.")
-    numbers = known.select_dtypes("number")
-    huge = [name for name in numbers.columns if (numpy.abs(numbers[name].astype(float)) > _MAX_NUMBER).any()]
-    if huge:
-        raise TableError(f"The column {huge[0]!r} has infinite or huge values: remove them.")
-    return table, known[target], len(rows) - len(known)
+    different = set(words)
+    if any(word in PANDAS_MISSING for word in different):
+        layout.options["keep_default_na"] = False
+    whole = all(re.fullmatch(r"-?(0|[1-9]\d*)(\.0+)?", word) for word in different)
+    numbers = {word: int(float(word)) for word in different} if whole else {}
+    if whole and len(set(numbers.values())) == len(different) and max(map(abs, numbers.values())) <= _MAX_WHOLE:
+        return numpy.array([numbers[word] for word in words])
+    target.as_text = target.as_text or target.numeric or {word.lower() for word in different} <= {"true", "false"}
+    return numpy.array(words, dtype=object)
 
 
-def detect_kind(answers: Any) -> str:
-    """Return "classification" or "regression"."""
-    from pandas.api.types import is_bool_dtype, is_numeric_dtype
-
-    if is_bool_dtype(answers) or not is_numeric_dtype(answers):
-        return "classification"
-    whole = bool((answers % 1 == 0).all())
-    distinct = answers.nunique()
-    return "classification" if whole and distinct <= min(20, len(answers) / 2) else "regression"
-
-
-def as_words(answers: Any) -> Any:
-    """Return the values as names of classes. Whole numbers stay whole, even if a missing one has made them floats."""
-    if answers.dtype.kind == "f" and (answers % 1 == 0).all():
-        answers = answers.astype(int)
-    return answers.astype(str).astype(object)
-
-
-def as_numbers(answers: Any, target: str) -> Any:
+def _as_numbers(target: Column, words: list[str], layout: Layout) -> Any:
     """Return the values as numbers. Raises TableError if one is none, or if all are the same."""
-    import pandas
+    import numpy
 
-    numbers = pandas.to_numeric(answers, errors="coerce")
-    if numbers.isna().any():
-        example = answers[numbers.isna()].iloc[0]
-        raise TableError(f"The column {target!r} has {str(example)!r}, which is no number: choose classification.")
-    if numbers.nunique() < 2:
-        raise TableError(f"The column {target!r} has only one value: there is nothing to learn.")
-    return numbers.astype(float)
+    wrong = [word for word, value in target.numbers.items() if value != value]
+    if wrong:
+        remedy = "choose classification" if len(target.words) <= MAX_CLASSES else "correct or remove it"
+        raise TableError(f"The column {target.title!r} has {wrong[0]!r}, which is no number: {remedy}.")
+    if len(set(target.numbers.values())) < 2:
+        raise TableError(f"The column {target.title!r} has only one value: there is nothing to learn.")
+    return numpy.array([target.numbers[word] for word in words])

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from taskdesk.jobs.task import JobContext, current_job, enter_job
-from tasks._forest.table import TableError
+from tasks._forest.features import TRUSTED
+from tasks._forest.layout import TableError
+from tasks._forest.table import load_table
 from tasks.models import train_model
 
 QUICK = {"trees": 10, "folds": 3}
@@ -57,18 +59,19 @@ def test_a_regressor_is_trained_and_scored(csv_of):
     assert result["residuals"].data.startswith(b"\x89PNG")
 
 
-def test_the_model_file_loads_with_the_types_that_the_docstring_names_and_predicts(csv_of):
+def test_the_model_file_needs_the_types_that_the_page_names_and_predicts_numbers(csv_of):
     import pandas
     from skops.io import get_untrusted_types, loads
 
     path = csv_of("wine")
-    content = train_model(path, "target", **QUICK)["model"].content
+    result = train_model(path, "target", **QUICK)
 
-    trusted = ["numpy.dtype", "sklearn.tree._tree.Tree"]
-    assert all(name in train_model.__doc__ for name in trusted)
-    assert set(get_untrusted_types(data=content)) <= set(trusted)
-    model = loads(content, trusted=trusted)
-    assert list(model.predict(pandas.read_csv(path).drop(columns="target")[:2])) == ["0", "0"]
+    content = result["model"].content
+    assert get_untrusted_types(data=content) == ["numpy.dtype", "sklearn.tree._tree.Tree"]
+    assert all(repr(name) in result["use_the_model"].text for name in TRUSTED)
+    predicted = loads(content, trusted=list(TRUSTED)).predict(pandas.read_csv(path)[:2])
+    assert predicted.dtype.kind == "i"
+    assert list(predicted) == [0, 0]
 
 
 def test_words_and_missing_values_are_used(table):
@@ -78,7 +81,7 @@ def test_words_and_missing_values_are_used(table):
     result = train_model(table("\n".join([*rows, "1,red,,"])), "label", **QUICK)
 
     assert result["accuracy"] == 1
-    assert "1 rows without a target were left out." in result["summary"]
+    assert "1 rows without a target were left out (empty: 1)." in result["summary"]
     assert result["feature_importances"].rows[0][0] == "color"
 
 
@@ -102,10 +105,10 @@ def test_names_may_have_dollars_and_the_word_none(table):
 def test_whole_numbers_stay_whole_if_one_is_missing(table):
     content = "x,y\n" + "".join(f"{n},{9 + n % 2}\n" for n in range(20)) + "5,\n"
 
-    model = train_model(table(content), "y", **QUICK)["model"].content
+    loaded = table(content)
 
-    assert b'"9.0"' not in model
-    assert train_model(table(content), "y", **QUICK)["classes"] == 2
+    assert sorted(set(load_table(loaded, "y", "auto").answers.tolist())) == [9, 10]
+    assert train_model(loaded, "y", **QUICK)["classes"] == 2
 
 
 def test_a_column_that_only_counts_the_rows_is_left_out(table):
@@ -136,14 +139,12 @@ def test_progress_is_reported_for_each_fold(csv_of):
     train_model(csv_of("wine"), "target", **QUICK)
 
     enter_job(before)
-    assert [message for _, _, message in told] == [
-        "fold 1 of 3",
-        "fold 2 of 3",
-        "fold 3 of 3",
-        "final model, on all rows",
-        "done",
-    ]
-    assert told[-1][:2] == (4, 4)
+    messages = [message for _, _, message in told]
+    steps = ["fold 1 of 3", "fold 2 of 3", "fold 3 of 3", "final model, on all rows"]
+    assert messages[0] == "reading the table"
+    assert [message for message in messages if message in steps] == steps
+    assert "fold 1 of 3: 10 of 10 trees" in messages
+    assert told[-1] == (40, 40, "done")
 
 
 TEN = "".join(f"{n},{'ab'[n % 2]}\n" for n in range(10))
@@ -159,16 +160,13 @@ TEN = "".join(f"{n},{'ab'[n % 2]}\n" for n in range(10))
         ("x,y\n1,a\n2,a\n3,b\n", "y", "The class 'b' has only one row"),
         ("x,y\n1,a\n2\n", "y", "Line 3 has 1 values, but there are 2 columns."),
         ("x,y\n1,a,5\n", "y", "Line 2 has 3 values"),
-        ("x,x,y\n1,2,a\n", "y", "The column 'x' is there twice"),
+        ("x,y,y\n1,2,a\n", "y", "The column 'y' is there twice"),
         ("x,,y\n1,2,a\n", "y", "Column 2 has no name"),
-        (b"x,y\n1,caf\xe9\n", "y", "Line 2 is not UTF-8"),
-        (b"PK\x03\x04\0\0\0", "y", "not a text"),
         ('x,y\n1,"a\n', "y", "can't be read"),
         ("y\na\nb\n", "y", "no column besides 'y'"),
         ("x,y\n1,\n2,\n", "y", "The column 'y' has no values."),
         ("x,y\ninf,a\n1,b\n", "y", "The column 'x' has infinite or huge values"),
         ("x,y\n1e39,a\n1,b\n", "y", "infinite or huge values"),
-        ("\nx,y\n1,a\n", "y", "The first line is empty"),
     ],
 )
 def test_an_unusable_table_is_refused_with_a_sentence(table, content, target, sentence):
@@ -179,7 +177,7 @@ def test_an_unusable_table_is_refused_with_a_sentence(table, content, target, se
 
 
 def test_a_table_over_the_limit_is_refused(table, monkeypatch):
-    monkeypatch.setattr("tasks._forest.table.MAX_CELLS", 19)
+    monkeypatch.setattr("tasks._forest.layout.MAX_CELLS", 19)
 
     with pytest.raises(TableError, match="more than 19 cells are too many"):
         train_model(table("x,y\n" + TEN), "y")
