@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from taskdesk.service.logs import escape_controls, formatter_for
 from taskdesk.worker.child.progress_reporter import Reporter
+from taskdesk.worker.shared.output_buffer import LOGGING, STDERR, STDOUT
 
 MAX_LINE_CHARS = 8192  # of a JSON line in the worker's output; a longer text goes on in the next line
 
@@ -25,8 +26,9 @@ class _Tee(io.BufferedIOBase):
 
     mode = "wb"
 
-    def __init__(self, reporter: Reporter, original: TextIO, name: str, *, as_log: bool):
-        self.name = name
+    def __init__(self, reporter: Reporter, original: TextIO, stream: int, *, as_log: bool):
+        self.name = "<stdout>" if stream == STDOUT else "<stderr>"
+        self._stream = stream
         self.raw = self
         self.is_changed = False
         self._reporter = reporter
@@ -50,7 +52,7 @@ class _Tee(io.BufferedIOBase):
         if self.closed:
             raise ValueError("I/O operation on closed file.")
         content = bytes(content)
-        self._reporter.log(content)
+        self._reporter.log(content, self._stream)
         self.pass_on(content)
         return len(content)
 
@@ -114,7 +116,7 @@ class _LogHandler(logging.Handler):
         self._reporter = reporter
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._reporter.log((self.format(record) + "\n").encode("utf-8", "replace"))
+        self._reporter.log((self.format(record) + "\n").encode("utf-8", "replace"), LOGGING)
 
 
 class Capture:
@@ -140,8 +142,8 @@ class Capture:
 
     def _make(self) -> tuple[Stream, Stream]:
         out, err = (
-            Stream(_Tee(self._reporter, original, name, as_log=self._as_log))
-            for original, name in zip(self._originals, ("<stdout>", "<stderr>"), strict=True)
+            Stream(_Tee(self._reporter, original, stream, as_log=self._as_log))
+            for original, stream in zip(self._originals, (STDOUT, STDERR), strict=True)
         )
         return out, err
 

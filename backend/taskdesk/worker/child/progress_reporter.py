@@ -20,7 +20,7 @@ from redis import Redis
 from taskdesk.jobs.events import Progress, emit
 from taskdesk.jobs.fields import PROGRESS
 from taskdesk.jobs.keys import job_key
-from taskdesk.worker.shared.output_buffer import OutputBuffer
+from taskdesk.worker.shared.output_buffer import FILE, OutputBuffer
 
 ReportProgress = Callable[[float, float, str], None]  # current, total, message
 
@@ -69,6 +69,7 @@ class Reporter:
         job, self._job = self._job, None
         if job is None or os.getpid() != self._pid:
             return
+        self._output.finish()
         if job.progress or not self._output.is_sent():
             self._send_last_lines(job)
         with self._sending:
@@ -99,12 +100,13 @@ class Reporter:
             job.progress = Progress(current, total, str(message)[:500].encode("utf-8", "replace").decode())
         self._wake()
 
-    def log(self, content: bytes) -> None:
+    def log(self, content: bytes, stream: int) -> None:
+        """`stream`: one of output_buffer.STREAMS."""
         if self._job is None or os.getpid() != self._pid:
             return
         if self._polls:
             self._take_file()  # it was written before
-        self._output.write(content)
+        self._output.write(content, stream)
         self._wake()
 
     def fileno(self) -> int:
@@ -117,7 +119,7 @@ class Reporter:
     def _take_file(self) -> None:
         with self._taking:
             for content in self._output.take_file():
-                self._output.write(content)
+                self._output.write(content, FILE)
                 self.pass_on(content)
 
     def _wake(self) -> None:

@@ -18,9 +18,12 @@ from weakref import finalize
 from redis import Redis
 
 from taskdesk.jobs.events import append_log
-from taskdesk.jobs.joblog import MAX_LOG_BYTES, kept_spans, log_size, places
+from taskdesk.jobs.joblog import HEAD_BYTES, MAX_LOG_BYTES, kept_spans, log_size, places
+from taskdesk.worker.shared.terminal import CONTROLS, Screen
 
 _UNKNOWN = -1
+MAX_HELD_BYTES = 8192
+STREAMS = STDOUT, STDERR, FILE, LOGGING = range(4)  # where output comes from
 _MAX_FILE_BYTES = MAX_LOG_BYTES  # that are read at a time, and from which on a file that was read is emptied
 
 
@@ -30,6 +33,8 @@ class _Buffer(ctypes.Structure):
         ("printed", ctypes.c_uint64),  # bytes since then
         ("sent", ctypes.c_uint64),  # those of them that Redis has
         ("file_read", ctypes.c_uint64),  # bytes of the file that were taken
+        ("held_size", ctypes.c_uint64),
+        ("held", ctypes.c_ubyte * MAX_HELD_BYTES),  # lines that may still change: see terminal.py
         ("log", ctypes.c_ubyte * MAX_LOG_BYTES),
     )
 
@@ -38,6 +43,11 @@ class OutputBuffer:
     def __init__(self) -> None:
         self._buffer = _Buffer.from_buffer(mmap.mmap(-1, ctypes.sizeof(_Buffer)))
         self._log = memoryview(self._buffer.log).cast("B")
+        self._held = memoryview(self._buffer.held).cast("B")
+        self._screens = [Screen() for _ in STREAMS]
+        self._has_controls = False  # a screen was used
+        self._claimed = 0  # up to here, text may be on its way to Redis
+        self._line = STDOUT, 0  # the stream that was written to last, and where its last line begins
         self._lock = threading.Lock()  # around the buffer
         with tempfile.TemporaryFile() as file:
             self._file = os.dup(file.fileno())
@@ -70,22 +80,70 @@ class OutputBuffer:
         with self._lock:
             self._buffer.printed = 0  # first: should the child die now, nothing is sent twice
             self._buffer.sent = 0
+            self._claimed, self._line = 0, (STDOUT, 0)
             self._buffer.size_before = _UNKNOWN
 
-    def write(self, text: bytes) -> None:
+    def write(self, content: bytes, stream: int = STDOUT) -> None:
+        """Add what was written to one of STREAMS. A line that is drawn again and again is added as it was last."""
         with self._lock:
-            printed = self._buffer.printed
-            size = printed + len(text)
-            for start, end in kept_spans(printed, size, size):
-                for place, place_end in places(start, end):
-                    part, start = text[start - printed :][: place_end - place], start + place_end - place
-                    self._log[place:place_end] = part
-            self._buffer.printed = size
+            screen = self._screens[stream]
+            if screen.is_blank and not CONTROLS.search(content):
+                self._append(content, stream)
+                return
+            self._has_controls = True
+            if screen.is_blank:
+                screen.write(self._take_back(stream, content))
+            if finished := screen.write(content):
+                self._append(finished.encode("utf-8", "replace"), stream)
+            self._hold("\n".join(filter(None, (screen.text() for screen in self._screens))))
 
-    def write_file(self) -> None:
-        """Add what a child that has died left in the file."""
+    def finish(self) -> None:
+        """Add the lines that could still change."""
+        if not (self._has_controls or self._buffer.held_size):
+            return
+        with self._lock:
+            self._has_controls = False
+            size, self._buffer.held_size = self._buffer.held_size, 0
+            self._append(bytes(self._held[:size]), STDOUT)
+            self._screens = [Screen() for _ in STREAMS]
+
+    def _hold(self, text: str) -> None:
+        held = text.encode("utf-8", "replace")[-MAX_HELD_BYTES:]
+        self._held[: len(held)] = held
+        self._buffer.held_size = len(held)
+
+    def _append(self, text: bytes, stream: int) -> None:
+        printed = self._buffer.printed
+        size = printed + len(text)
+        for start, end in kept_spans(printed, size, size):
+            for place, place_end in places(start, end):
+                part, start = text[start - printed :][: place_end - place], start + place_end - place
+                self._log[place:place_end] = part
+        self._buffer.printed = size
+        line_start = printed + text.rfind(b"\n") + 1
+        if line_start > printed or stream != self._line[0]:
+            self._line = stream, line_start
+
+    def _take_back(self, stream: int, content: bytes) -> bytes:
+        """Remove the line of this stream that has no end yet, and return it: `content` may draw over it.
+
+        If Redis may have it, end it.
+        """
+        start, end = self._line[1], self._buffer.printed
+        if stream != self._line[0] or start == end:
+            return b""
+        if start < self._claimed or end > HEAD_BYTES:
+            if content.startswith(b"\r") and not content.startswith(b"\r\n"):
+                self._append(b"\n", stream)
+            return b""
+        self._buffer.printed = start
+        return bytes(self._log[start:end])
+
+    def write_rest(self) -> None:
+        """Add what a child that has died left in the file, and what it held back."""
         for content in self.take_file():
-            self.write(content)
+            self.write(content, FILE)
+        self.finish()
 
     def is_sent(self) -> bool:
         return bool(self._buffer.printed == self._buffer.sent)
@@ -94,6 +152,7 @@ class OutputBuffer:
         """Send the rest. Output that Redis did not take stays for the next call. Raises RedisError."""
         with self._lock:
             sent, printed = self._buffer.sent, self._buffer.printed
+            self._claimed = printed
             pieces = [(start, self._read(start, end)) for start, end in kept_spans(sent, printed, printed)]
         if pieces and self._buffer.size_before == _UNKNOWN:  # an attempt before this one may have printed, too
             self._buffer.size_before = log_size(redis, job_id)

@@ -73,7 +73,7 @@ class Settlement:
     def send_output(self, running: RunningJob) -> None:
         """Send what the job has printed and Redis does not have yet. If Redis is full, the job ends without it."""
         try:
-            self._output.write_file()
+            self._output.write_rest()
             self._output.send(self._redis, running.job_id, ttl=int(running.timeout) + EVENTS_TTL_SECONDS)
         except ResponseError as error:
             if not is_out_of_memory(error):

@@ -30,6 +30,11 @@ WRITES = {
         "False utf-8 True w <stdout>\n"
     ),
     "sys.stdout.close()": "",
+    "print('\\x1b[32mgreen\\x1b[0m')": "green\n",
+    "for n in range(9): print(f'{n}0%', end='\\r')": "80%",
+    "for n in range(9): print(f'\\r{n}0%', end='', flush=True)": "80%",
+    "subprocess.run(['printf', '1%%\\r2%%\\n'], stdout=sys.stdout)": "2%\n",
+    "print('half', end='')": "half",
     "print(repr(sys.stdin.read()))": "''\n",
     "subprocess.run(['cat'], stdin=sys.stdin, check=True)": "",
 }
@@ -110,7 +115,7 @@ def test_an_error_is_kept_up_to_a_limit_and_says_what_is_left_out(run, jobs):
     done = run_codes(run, HUGE)
 
     for (code, name), job in zip(HUGE.items(), done, strict=True):
-        traceback = jobs.traceback(job.id)
+        traceback = jobs.results.traceback(job.id)
         assert len(traceback) < 70_000, code
         assert "characters left out" in traceback + job.error["detail"], code
         assert len(job.error["detail"]) < 11_000, code

@@ -23,7 +23,7 @@ def printed(redis, jobs, registry, worker_settings, tmp_path, capfd):
         arguments = {"text": FORGED, "folder": str(tmp_path)}
         job_id = jobs.submit(registry.catalog.tasks["repeats"], arguments, Retention(100, 200)).id
         TaskWorker(worker_settings.model_copy(update=settings), registry, redis).work(burst=True)
-        assert read_log(redis, job_id).text == FORGED + "\n"
+        assert read_log(redis, job_id).text == FORGED.removesuffix("\x1b[2J") + "\n"
         return capfd.readouterr().out, job_id
 
     return printed

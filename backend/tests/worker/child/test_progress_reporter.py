@@ -8,7 +8,7 @@ import pytest
 
 from taskdesk.jobs.joblog import read_log
 from taskdesk.worker.child.progress_reporter import Reporter
-from taskdesk.worker.shared.output_buffer import OutputBuffer
+from taskdesk.worker.shared.output_buffer import STDOUT, OutputBuffer
 from tests.conftest import wait_until
 
 
@@ -33,7 +33,7 @@ def test_an_error_while_it_is_sent_ends_no_live_output(redis, sees):
     reporter = Reporter(redis, _Short())
     reporter.begin("one", ttl=60)
 
-    reporter.log(b"said")
+    reporter.log(b"said", STDOUT)
 
     sees("said")
 
@@ -46,8 +46,8 @@ def test_a_thread_that_can_not_start_ends_no_live_output(redis, sees, monkeypatc
     reporter.begin("one", ttl=60)
     with monkeypatch.context() as limited:
         limited.setattr(threading.Thread, "start", refuse)
-        reporter.log(b"said, ")
+        reporter.log(b"said, ", STDOUT)
 
-    reporter.log(b"and again")
+    reporter.log(b"and again", STDOUT)
 
     sees("said, and again")

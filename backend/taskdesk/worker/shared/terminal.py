@@ -1,0 +1,99 @@
+"""What a terminal would show of a task's output, without colors: a bar that is drawn again and again is one line.
+
+Most output has no control characters and never comes here: see `Screen.is_blank`.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+
+MAX_LINE_CHARS = 65_536  # a longer line is finished as it is
+MAX_ROWS = 50
+
+CONTROLS = re.compile(rb"[\r\b\x07\x1b]")
+_ESCAPE = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
+_TOKEN = re.compile(rf"[^\r\n\b\x07\x1b]+|{_ESCAPE}|[\r\n\b\x07\x1b]")
+_UNFINISHED = re.compile(rf"\x1b(?!{_ESCAPE[4:]})[^\x07\n]{{0,200}}\Z")
+
+
+class Screen:
+    """The lines of one stream that may still change: the last one, or those that the cursor was moved up to."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._moves_up = False
+        self._pending = ""  # the beginning of an escape sequence
+        self._clear()
+
+    def _clear(self) -> None:
+        self._rows, self._row, self._column = [""], 0, 0
+
+    @property
+    def is_blank(self) -> bool:
+        return self._rows == [""] and not self._pending
+
+    def text(self) -> str:
+        rows = [row.rstrip() for row in self._rows]
+        text = "\n".join(filter(None, rows))  # without the rows that are only there for the cursor
+        return f"{text}\n" if text and not rows[-1] else text
+
+    def write(self, content: bytes) -> str:
+        """Return the text that can't change any more."""
+        text = self._pending + self._decoder.decode(content)
+        unfinished = _UNFINISHED.search(text)
+        self._pending = unfinished[0] if unfinished else ""
+        return "".join(self._apply(token) for token in _TOKEN.findall(text.removesuffix(self._pending)))
+
+    def _apply(self, token: str) -> str:
+        if token == "\n":
+            return self._end_row()
+        if token == "\r":
+            self._column = 0
+        elif token == "\b":
+            self._column = max(0, self._column - 1)
+        elif token[0] == "\x1b":
+            self._move(token)
+        elif token != "\x07":
+            return self._put(token)
+        return ""
+
+    def _put(self, text: str) -> str:
+        row = self._rows[self._row].ljust(self._column)
+        self._rows[self._row] = row[: self._column] + text + row[self._column + len(text) :]
+        self._column += len(text)
+        return self._finish() if self._column > MAX_LINE_CHARS else ""
+
+    def _end_row(self) -> str:
+        if not self._moves_up or len(self._rows) > MAX_ROWS:
+            return self._finish() + "\n"
+        self._row, self._column = self._row + 1, 0
+        if self._row == len(self._rows):
+            self._rows.append("")
+        return ""
+
+    def _finish(self) -> str:
+        text = self.text()
+        self._clear()
+        return text
+
+    def _move(self, sequence: str) -> None:
+        """Follow what moves the cursor or erases. Colors and all else are left out."""
+        number = int("".join(filter(str.isdecimal, sequence[2:-1]))[:4] or 0)
+        match sequence[-1] if sequence[1] == "[" else "":
+            case "A" | "F":
+                self._moves_up = True
+                missing = max(0, (number or 1) - self._row)
+                self._rows[:0] = [""] * min(missing, MAX_ROWS)
+                self._row = max(0, self._row - (number or 1))
+                self._column = 0 if sequence[-1] == "F" else self._column
+            case "C":
+                self._column += min(number or 1, 500)
+            case "D":
+                self._column = max(0, self._column - (number or 1))
+            case "G":
+                self._column = min(max(0, number - 1), 500)
+            case "K":
+                row = self._rows[self._row]
+                kept = row[: self._column] if number == 0 else ""
+                self._rows[self._row] = kept + (row[self._column :].rjust(len(row)) if number == 1 else "")
