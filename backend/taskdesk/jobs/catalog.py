@@ -31,6 +31,7 @@ CATALOG_CACHE_SECONDS = 1.0  # a reader asks Redis at most this often
 class TaskSpec(BaseModel):
     """The public description of a task. `input_schema` is a JSON Schema (2020-12) of its arguments, without `$ref`s.
 
+    `reference` is what a job calls. RQ's programs, given the function itself, write one of its `paths` instead.
     A parameter that takes an uploaded file has `"format": "binary"`. `output_schema` is the JSON Schema of the result,
     or None if the result is no JSON or its type is unknown.
     """
@@ -47,6 +48,7 @@ class TaskSpec(BaseModel):
     input_schema: dict[str, Any]
     output_schema: dict[str, Any] | None = None
     at_most_once: bool = False
+    paths: tuple[str, ...] = ()
     others: tuple[TaskSpec, ...] = Field((), exclude=True, repr=False)  # older versions that are online, too
 
     @cached_property
@@ -89,9 +91,20 @@ class Catalog(BaseModel):
     def by_reference(self) -> dict[str, TaskSpec]:
         return {spec.reference: spec for spec in self.tasks.values()}
 
+    @cached_property
+    def by_call(self) -> dict[str, TaskSpec]:
+        return by_call(self.tasks.values())
+
     @property
     def digest(self) -> str:
         return _hash(self.model_dump_json().encode())
+
+
+def by_call(specs: Iterable[TaskSpec]) -> dict[str, TaskSpec]:
+    """Return tasks by each name that a job may call them by. Of two with the same, the one that has it earlier wins."""
+    names = [((spec.reference, *spec.paths), spec) for spec in specs]
+    most = max((len(its) for its, _ in names), default=0)
+    return {its[rank]: spec for rank in reversed(range(most)) for its, spec in names if rank < len(its)}
 
 
 def announce(redis: Redis, catalog: Catalog, *, again: bool = False) -> None:
@@ -122,24 +135,27 @@ class Announced:
     catalogs: dict[str, Catalog] = field(compare=False)
 
     def task(self, name: str) -> TaskSpec:
-        """Return the task of a name or full reference ("simple_task", "tasks.simple_task").
+        """Return the task of a name, or of what a job may call ("simple_task", "tasks.simple_task", a path).
 
         Raises TaskNotFound.
         """
-        for spec in (self.tasks.get(name), self.tasks.get(name.rpartition(".")[2])):
-            if spec and name in (spec.name, spec.reference):
-                return spec
-        raise TaskNotFound(name)
+        spec = self.tasks.get(name) or self._by_call.get(name)
+        if not spec:
+            raise TaskNotFound(name)
+        return spec
+
+    @cached_property
+    def _by_call(self) -> dict[str, TaskSpec]:
+        return by_call(self.tasks.values())
 
     def workers_online(self, queue: str) -> int:
         return sum(queue in worker.queues for worker in self.workers)
 
     def versions_online(self, reference: str, queue: str) -> list[str]:
         """Return the different versions of a task that workers of this queue serve."""
-        name = reference.rpartition(".")[2]
         serving = (self.catalogs.get(worker.catalog) for worker in self.workers if queue in worker.queues)
-        specs = (catalog.tasks.get(name) for catalog in serving if catalog)
-        return sorted({spec.version for spec in specs if spec and spec.reference == reference})
+        specs = (catalog.by_call.get(reference) for catalog in serving if catalog)
+        return sorted({spec.version for spec in specs if spec})
 
 
 class CatalogReader:

@@ -12,6 +12,7 @@ import inspect
 import linecache
 import pkgutil
 import symtable
+import sys
 from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -73,6 +74,15 @@ def _is_of_package(value: Any, package: str) -> bool:
         return f"{home}.".startswith(f"{package}.") or "<locals>" in value.__qualname__  # a decorator has made it
     except Exception:  # a proxy of something that is not there yet, say
         return False
+
+
+def paths_of(function: Any, name: str, module: ModuleType) -> tuple[str, ...]:
+    """Return where Python finds a task: in the file that names it, and where it was defined. RQ writes the latter."""
+    paths = [f"{module.__name__}.{name}"]
+    home, own_name = str(getattr(function, "__module__", "")), str(getattr(function, "__qualname__", ""))
+    if home in sys.modules and vars(sys.modules[home]).get(own_name) is function:
+        paths.append(f"{home}.{own_name}")
+    return tuple(dict.fromkeys(paths))
 
 
 def task_lookup(package: str) -> Callable[[str], Any]:

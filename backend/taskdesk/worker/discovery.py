@@ -21,7 +21,7 @@ from typing import Any
 
 from taskdesk.jobs.catalog import BrokenModule, Catalog, TaskSpec
 from taskdesk.jobs.task import TaskOptions
-from taskdesk.jobs.task_functions import submodules, task_functions
+from taskdesk.jobs.task_functions import paths_of, submodules, task_functions
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.task_schema import arguments_model, input_schema, output_schema, plain_function
 from taskdesk.worker.validation import validator_of
@@ -55,6 +55,11 @@ class TaskRegistry:
     catalog: Catalog
     around_job: AroundJob
 
+    @cached_property
+    def by_call(self) -> dict[str, LoadedTask]:
+        """The tasks by each name that a job may call them by."""
+        return {name: self.tasks[spec.reference] for name, spec in self.catalog.by_call.items()}
+
 
 def discover(settings: WorkerSettings) -> TaskRegistry:
     """Import the package of tasks and describe every task in it."""
@@ -66,18 +71,17 @@ def discover(settings: WorkerSettings) -> TaskRegistry:
             around_job = vars(module).get("around_job", nullcontext)  # a `__getattr__` may import every module
         for name, function in task_functions(module, settings.tasks):
             try:
-                _add(name, function, tasks, settings)
+                _add(describe(name, function, settings, paths_of(function, name, module)), tasks)
             except BaseException as error:  # one broken task must not hide the others
                 broken.append(BrokenModule(module=f"{module.__name__}.{name}", error=_text(error)))
     specs = {loaded.spec.name: loaded.spec for loaded in tasks.values()}
     return TaskRegistry(tasks, Catalog(tasks=dict(sorted(specs.items())), broken=broken), around_job)
 
 
-def _add(name: str, function: Any, tasks: dict[str, LoadedTask], settings: WorkerSettings) -> None:
-    loaded = describe(name, function, settings)
+def _add(loaded: LoadedTask, tasks: dict[str, LoadedTask]) -> None:
     same = tasks.setdefault(loaded.spec.reference, loaded)
-    if same.function is not function:
-        raise ValueError(f"another module has a task named {name!r}, too: rename one")
+    if same.function is not loaded.function:
+        raise ValueError(f"another module has a task named {loaded.spec.name!r}, too: rename one")
 
 
 def _modules(package_name: str, broken: list[BrokenModule]) -> Iterator[ModuleType]:
@@ -108,8 +112,11 @@ def _text(error: BaseException) -> str:
         return ""
 
 
-def describe(name: str, function: Any, settings: WorkerSettings) -> LoadedTask:
-    """Return the function as a task of this name. Raise an error with a sentence for the author if it can't be one."""
+def describe(name: str, function: Any, settings: WorkerSettings, paths: Sequence[str] = ()) -> LoadedTask:
+    """Return the function as a task of this name. Raise an error with a sentence for the author if it can't be one.
+
+    `paths`: where Python finds it.
+    """
     if not callable(function):
         raise ValueError(f"it is no function but {function!r:.50}: let its decorator return one")
     sources = (function, plain_function(function))
@@ -119,7 +126,8 @@ def describe(name: str, function: Any, settings: WorkerSettings) -> LoadedTask:
     arguments = arguments_model(name, function)
     spec = TaskSpec(
         name=name,
-        reference=f"{settings.tasks}.{name}",
+        reference=(reference := f"{settings.tasks}.{name}"),
+        paths=tuple(path for path in paths if path != reference),
         title=title.strip(),
         description=description.strip(),
         queue=options.queue,

@@ -36,7 +36,6 @@ from rq.serializers import JSONSerializer
 from tests.sample_tasks import echo
 
 {json}
-echo.__module__ = "tests.sample_tasks"  # a task is named by its package
 cron.register(echo, queue_name="default", kwargs={{"text": "ab"}}, interval=3600)
 """
 AS_JSON = "cron.Queue = partial(Queue, serializer=JSONSerializer)"

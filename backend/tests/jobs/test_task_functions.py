@@ -6,6 +6,8 @@ import importlib
 import sys
 
 import pytest
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
 
 
 @pytest.fixture
@@ -54,3 +56,13 @@ def test_the_error_names_the_files_that_cannot_be_imported(package):
 def test_names_with_an_underscore_import_nothing(package):
     assert not hasattr(package, "__wrapped__")
     assert "looked_up.d_good" not in sys.modules
+
+
+@pytest.mark.parametrize(("name", "result"), [("top", "top"), ("run", "helper"), ("report", "report")])
+def test_a_stock_worker_runs_a_task_by_its_reference(package, redis, name, result):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    job = queue.enqueue(f"looked_up.{name}")
+
+    SimpleWorker([queue], connection=redis, serializer=JSONSerializer).work(burst=True, logging_level="WARNING")
+
+    assert (job.get_status(), job.return_value()) == ("finished", result)

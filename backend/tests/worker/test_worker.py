@@ -118,7 +118,7 @@ def test_a_job_that_goes_wrong_fails_with_a_sentence(run, redis, task, sentence)
 
 
 @pytest.mark.parametrize(
-    "function", ["os.system", "tasks.simple_task", "tests.sample_tasks.good.echo", "builtins.eval"]
+    "function", ["os.system", "tasks.simple_task", "tests.sample_tasks.good.Color", "builtins.eval"]
 )
 def test_what_is_not_in_the_catalog_is_handed_back_and_never_imported(redis, jobs, run_worker, tmp_path, function):
     canary = tmp_path / "canary"

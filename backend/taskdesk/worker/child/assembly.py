@@ -50,16 +50,16 @@ def assemble(
 ) -> Child:
     """`folder`: for temporary files. `burst`: end when the queues are empty. `supervisor`: its pid."""
     activity, state = shared.activity, ChildState()
-    tasks = registry.tasks.items()
-    isolated = {name for name, task in tasks if task.options.isolated}
-    at_most_once = {name for name, task in tasks if task.options.at_most_once}
+    calls = registry.by_call.items()
+    isolated = {name for name, task in calls if task.options.isolated}
+    at_most_once = {name for name, task in calls if task.options.at_most_once}
     order = QueueOrder([queue_key(queue) for queue in settings.queues])
 
     offer_current_job(redis)
     connection = ScriptConnection(redis, ANSWER_SECONDS, state.may_give_up, activity.show_life)
     reserver = Reserver(settings, connection, worker_name, order, shared, state)
     statistics = StatisticsWriter(connect_with_timeout(settings.redis_url.get_secret_value(), STATISTICS_SECONDS))
-    counter = AttemptCounter(registry.tasks, statistics, shared.meters)
+    counter = AttemptCounter(registry.by_call, statistics, shared.meters)
     recycling = Recycling(settings, isolated, state)
     reporter, time_limit = Reporter(redis, shared.output), TimeLimit()
     process = JobProcess(
@@ -67,7 +67,7 @@ def assemble(
     )
     attempts = AttemptRunner(
         TaskRunner(settings, registry, store, reporter),
-        {name: ResourceLimits.of(task.options, settings) for name, task in tasks},
+        {name: ResourceLimits.of(task.options, settings) for name, task in registry.tasks.items()},
         time_limit=time_limit,
         reporter=reporter,
         process=process,

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Mapping
 
 from taskdesk.jobs.statistics import StatisticsWriter, seconds_since
 from taskdesk.worker.child.reservation import EndedJob
+from taskdesk.worker.discovery import LoadedTask
 from taskdesk.worker.shared.meters import Row
 
 
 class AttemptCounter:
-    def __init__(self, tasks: Container[str], statistics: StatisticsWriter, meters: Row):
+    def __init__(self, tasks: Mapping[str, LoadedTask], statistics: StatisticsWriter, meters: Row):
         self._tasks = tasks
         self._statistics = statistics
         self._meters = meters
 
     def count(self, ended: EndedJob) -> None:
-        if ended.reference not in self._tasks:
+        task = self._tasks.get(ended.reference)
+        if not task:
             return  # others may name anything: there would be statistics of it
+        reference = task.spec.reference
         succeeded = not ended.failure
         wait = seconds_since(ended.job.enqueued_at, ended.began)
-        self._statistics.add(ended.reference, succeeded=succeeded, run=ended.seconds, wait=wait)
-        self._meters.count_attempt(ended.reference, succeeded=succeeded, seconds=ended.seconds)
+        self._statistics.add(reference, succeeded=succeeded, run=ended.seconds, wait=wait)
+        self._meters.count_attempt(reference, succeeded=succeeded, seconds=ended.seconds)

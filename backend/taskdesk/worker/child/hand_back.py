@@ -26,8 +26,8 @@ class HandBack:
         """
         if isinstance(refusal, ForeignJob):
             return self._arguments(refusal.reference, "", [], str(refusal))
-        reference = reference_of(job.data)
-        version = self._registry.tasks[reference].spec.version
+        spec = self._registry.by_call[reference_of(job.data)].spec
+        reference, version = spec.reference, spec.version
         others = self._others(reference, version, job.queue)
         if not others:
             return ()

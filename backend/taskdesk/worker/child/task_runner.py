@@ -41,7 +41,7 @@ class TaskRunner:
         Raises TaskRefused, ForeignJob, InvalidArguments.
         """
         name, instance, positional, named = read_job_data(data)
-        task = self._registry.tasks.get(name)
+        task = self._registry.by_call.get(name)
         if task is None or instance is not None:
             raise ForeignJob.not_served(name)
         raw = self._named(task, positional, named)

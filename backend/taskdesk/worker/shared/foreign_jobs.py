@@ -21,8 +21,8 @@ from taskdesk.jobs.catalog import Catalog
 
 class ForeignJobs:
     def __init__(self, catalog: Catalog):
-        specs = catalog.by_reference.items()
-        self._served = dict.fromkeys([name for ref, spec in specs for name in (ref, f"{ref}@{spec.version}")], 1)
+        versions = [f"{reference}@{spec.version}" for reference, spec in catalog.by_reference.items()]
+        self._served = dict.fromkeys((*catalog.by_call, *versions), 1)
         self.served = json.dumps(self._served)  # as adopt.lua takes it
         self._is_there = ctypes.c_bool.from_buffer(mmap.mmap(-1, 1))
         self.wakeup = os.pipe()  # the idle child waits at its reading end

@@ -54,7 +54,7 @@ class Settlement:
         self._redis = redis
         self._worker_name = worker_name
         self._queues = settings.queues
-        self._specs = catalog.by_reference
+        self._specs = catalog.by_call
         self._activity, self._meters, self._output, self._foreign = shared
         self._statistics = StatisticsWriter(redis)
         self._rq_fallback = RQFallback(redis, worker_name, settings)
