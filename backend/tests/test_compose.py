@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import itertools
+import json
 import re
+import shutil
+import subprocess
 from typing import Any
 
 import pytest
@@ -118,6 +121,46 @@ def test_only_containers_with_a_volume_write_log_files():
     assert [name for name in ("app", "worker", "dashboard") if PROD[name]["environment"].get("LOG_DIR") != ""] == [
         name for name in ("app", "worker", "dashboard") if "data:/data" in PROD[name].get("volumes", [])
     ]
+
+
+def test_a_container_is_unhealthy_only_if_a_restart_may_help():
+    checks = {name: str(service["healthcheck"]["test"]) for name, service in PROD.items()}
+
+    assert "5000/healthz" in checks["app"]
+    assert "9181/healthz" in checks["dashboard"]
+    assert "readyz" not in str(checks)
+
+
+QUOTED = {
+    "A": "'a$b'", "B": "'a$HOME$$c$'", "C": "'a#b #c'", "D": "'with \"quotes\" {and} blanks'", "E": r"'back\slash\n'",
+    "F": "'%2F=&;|<>*?`!'", "G": "'größe'",
+}  # fmt: skip
+
+
+def test_a_value_between_single_quotes_is_the_same_for_make_run_and_for_docker(tmp_path, monkeypatch):
+    (tmp_path / "env").write_text("".join(f"{name}={value}\n" for name, value in QUOTED.items()))
+    (tmp_path / "compose.yml").write_text(
+        "services: {a: {image: a, env_file: ./env, environment: {ALL: '${A}${B}${C}${D}${E}${F}${G}'}}}"
+    )
+    written = {name: value[1:-1] for name, value in QUOTED.items()}
+
+    assert dotenv_values(tmp_path / "env") == written
+
+    compose = ["docker", "compose", "--env-file", "env", "-f", "compose.yml", "config", "--format", "json"]
+    if not shutil.which("docker") or subprocess.run([*compose[:2], "version"], capture_output=True).returncode:
+        pytest.skip("docker compose is not installed")
+    done = subprocess.run(compose, cwd=tmp_path, capture_output=True, text=True, check=True)
+    found = json.loads(done.stdout.replace("$$", "$"))["services"]["a"]["environment"]  # it prints each $ twice
+    assert found == {**written, "ALL": "".join(written.values())}
+
+
+def test_the_example_says_how_to_quote_and_who_may_read_it():
+    example = (ROOT / ".env.prod.example").read_text()
+
+    assert "between single quotes: 'a$b'" in example
+    assert "chmod 600 .env.prod" in example
+    for document in ("README.md", "docs/operating.md"):
+        assert "cp .env.prod.example .env.prod && chmod 600 .env.prod" in (ROOT / document).read_text()
 
 
 def test_every_image_has_a_version():

@@ -9,7 +9,7 @@ from enum import IntEnum
 from typing import Any
 
 import click
-from redis.exceptions import AuthenticationError, ConnectionError, RedisError, TimeoutError
+from redis.exceptions import AuthenticationError, ConnectionError, NoPermissionError, RedisError, TimeoutError
 
 from taskdesk.cli.session import Session
 from taskdesk.cli.terminal import say
@@ -17,6 +17,7 @@ from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.service.checks import explain_denied_access
 from taskdesk.service.errors import AppError
+from taskdesk.service.redis_rights import explain_missing_right
 
 
 class ExitStatus(IntEnum):
@@ -87,6 +88,8 @@ def _sentences(error: Exception, session: Session) -> Iterator[str]:
         yield from (f"{field.pointer.lstrip('/') or 'the arguments'}: {field.detail}" for field in error.errors)
     elif isinstance(error, AuthenticationError):
         yield explain_denied_access(error)
+    elif isinstance(error, NoPermissionError):
+        yield explain_missing_right(error)
     elif isinstance(error, (ConnectionError, TimeoutError)):
         yield f"Redis can't be reached at {session.redis_address}: {error}"
         yield "Is `make run` running, with the same DATA_DIR? Or set REDIS_URL."

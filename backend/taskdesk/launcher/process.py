@@ -32,6 +32,7 @@ class ManagedProcess:
         color: int,
         sources: Sequence[Path] = (),
         inherit_fds: Sequence[int] = (),
+        umask: int = -1,
     ):
         self.name = name
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
@@ -40,6 +41,7 @@ class ManagedProcess:
         self._color = color
         self._sources = sources
         self._inherit_fds = inherit_fds
+        self._umask = umask
         self._was_edited = False  # it was restarted for an edit, so its death may be the edit's fault
         self._kill_at = 0.0  # not 0 while it is asked to end for a restart
         self.start()
@@ -59,6 +61,7 @@ class ManagedProcess:
             errors="replace",
             start_new_session=True,
             pass_fds=self._inherit_fds,
+            umask=self._umask,
             preexec_fn=lambda: die_with_parent(parent, signal.SIGTERM),
         )
         self._reader = threading.Thread(target=self._print_output, daemon=True)

@@ -23,7 +23,9 @@ LAST_COMMON_RDB_VERSION = 11  # of the format of files: from here on Redis (≥ 
 def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
     """Start a Redis that keeps its data in `folder`. Return its process and its address."""
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)  # its files have all jobs, and the hashes of the passwords
         lock = (folder / "lock").open("a+")
     except OSError as error:
         refuse(f"DATA_DIR can't be used: {error}. Choose another: make run DATA_DIR=…")
@@ -41,7 +43,9 @@ def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
                 33,
             )
         # Redis inherits the lock and holds it as long as it lives, even if we are killed: no two share the data.
-        redis = ManagedProcess("redis", _command(server, folder, port), {}, color=33, inherit_fds=[lock.fileno()])
+        redis = ManagedProcess(
+            "redis", _command(server, folder, port), {}, color=33, inherit_fds=[lock.fileno()], umask=0o077
+        )
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, its Redis {redis.process.pid}")
     return redis, f"redis://127.0.0.1:{port}/0"

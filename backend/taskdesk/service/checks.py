@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from typing import Any
 
 from dotenv import dotenv_values
 from pydantic import SecretStr
 from redis import Redis
-from redis.exceptions import AuthenticationError, ConnectionError, RedisError, TimeoutError
+from redis.exceptions import AuthenticationError, ConnectionError, NoPermissionError, RedisError, TimeoutError
 
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.redis import connect_with_timeout
+from taskdesk.service.redis_errors import is_passing
+from taskdesk.service.redis_rights import explain_missing_right, missing_right, refusal_of_cluster
 from taskdesk.service.settings import SharedSettings, read_named_file
 
 MIN_REDIS_VERSION = (6, 2)
@@ -43,15 +46,22 @@ def exit_if_unsafe(settings: SharedSettings) -> None:
 
 
 def exit_if_redis_denies_access(url: str) -> None:
-    """End the process with status 3 and a sentence if Redis wants another password. A Redis that is away does not."""
+    """End the process with status 3 and a sentence if Redis wants another password, if its user lacks a right, or if
+    it is a cluster. A Redis that is away or not ready does not.
+    """
     try:
         with _connect(url) as redis:
             redis.ping()
+            problem = refusal_of_cluster(redis) or missing_right(redis)
     except AuthenticationError as error:
-        print(explain_denied_access(error), file=sys.stderr)
-        raise SystemExit(3) from None
+        problem = explain_denied_access(error)
+    except NoPermissionError as error:
+        problem = explain_missing_right(error)
     except (RedisError, OSError):
         return
+    if problem:
+        print(problem, file=sys.stderr)
+        raise SystemExit(3)
 
 
 def explain_denied_access(error: AuthenticationError) -> str:
@@ -69,6 +79,23 @@ def find_problems(settings: SharedSettings) -> list[str]:
         *_redis_problems(settings.redis_url.get_secret_value()),
         *_process_problems(),
     ]
+
+
+def readable_secrets(settings: SharedSettings) -> Iterator[str]:
+    """Yield a sentence for each file with secrets that every user of this machine can read. Docker's secrets are not
+    among them: it makes them readable for all within the container.
+    """
+    secrets = [name for name, field in type(settings).model_fields.items() if field.annotation is SecretStr]
+    file = settings.model_config.get("env_file")
+    files: dict[str, Iterable[str]] = {
+        os.environ.get("FLASK_CONFIG", ""): [name for name, value in read_named_file().items() if value]
+    }
+    if isinstance(file, os.PathLike):
+        files[os.fspath(file)] = [name for name, value in dotenv_values(file).items() if value]
+    for path, names in files.items():
+        held = sorted({name.upper() for name in names if name.lower() in secrets})
+        if held and os.stat(path).st_mode & stat.S_IROTH:
+            yield f"Every user of this machine can read {', '.join(held)} in {path}: chmod 600 {path}"
 
 
 def _setting_problems(settings: SharedSettings) -> Iterator[str]:
@@ -113,13 +140,19 @@ def _redis_problems(url: str) -> Iterator[str]:
             is_open = _answers(stranger)
             if is_open:
                 yield "Redis answers without a password: set its requirepass."
-            yield from _server_problems(stranger if is_open else ours)
+            redis = stranger if is_open else ours
+            if problem := refusal_of_cluster(redis) or missing_right(redis):
+                yield problem
+            yield from _server_problems(redis)
     except AuthenticationError:
         yield "Redis refuses the password in REDIS_URL: use the password in its requirepass."
     except (ConnectionError, TimeoutError):
         return
+    except NoPermissionError as error:
+        yield explain_missing_right(error)
     except (RedisError, ValueError) as error:
-        yield f"REDIS_URL can't be used: {error}."
+        if not is_passing(error):
+            yield f"REDIS_URL can't be used: {error}."
 
 
 def _connect(url: str) -> Redis:

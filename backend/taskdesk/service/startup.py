@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 
-from taskdesk.service.checks import exit_if_unsafe
+from taskdesk.service.checks import exit_if_unsafe, readable_secrets
 from taskdesk.service.logs import configure_logs, log_to_file
 from taskdesk.service.sentry import configure_sentry
 from taskdesk.service.settings import Settings, SharedSettings, load_settings_or_exit
 from taskdesk.service.settings_help import help_page
 from taskdesk.version import VERSION
+
+log = logging.getLogger("settings")
 
 
 def start_process(settings_class: type[Settings], role: str) -> Settings:
@@ -22,6 +25,9 @@ def start_process(settings_class: type[Settings], role: str) -> Settings:
     exit_if_unsafe(settings)
     log_to_file(settings.log_dir, role)
     configure_logs(settings.env)
+    if settings.env == "prod":
+        for sentence in readable_secrets(settings):
+            log.warning("%s", sentence)
     configure_sentry(settings.sentry_dsn, settings.env, role)
     return settings
 

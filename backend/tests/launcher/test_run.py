@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from redis import Redis
 
+from taskdesk.launcher.redis_server import answers_ping, start_redis
 from taskdesk.launcher.run import SOURCES, WATCHED_SUFFIXES
 from taskdesk.service.embedded import find_redis_url
 from taskdesk.service.settings import SharedSettings
@@ -125,6 +126,27 @@ def test_it_starts_and_prints_its_addresses(shared):
     assert shared.is_healthy()
     assert f"http://127.0.0.1:{shared.dashboard_port}/" in shared.output
     assert shared.redis().ping()
+
+
+@pytest.mark.parametrize("is_upgrade", [False, True])
+def test_only_its_user_can_read_the_data_of_its_redis(tmp_path, is_upgrade):
+    folder = tmp_path / "data" / "redis"
+    if is_upgrade:
+        folder.mkdir(parents=True, mode=0o755)
+    process, url = start_redis(folder)
+    try:
+        wait_until(lambda: answers_ping(int(url.split(":")[2][:-2])), what="Redis answers")
+        with Redis.from_url(url) as redis:
+            redis.set("a", "b")
+        files = [path for path in folder.rglob("*") if path.is_file() and path.name != "lock"]
+    finally:
+        process.kill_session()
+        process.process.stdout.close()
+
+    assert files
+    assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert is_upgrade or folder.parent.stat().st_mode & 0o777 == 0o700
 
 
 def test_an_ipv6_address_is_printed_as_browsers_take_it(start):

@@ -136,6 +136,31 @@ def test_a_secret_is_never_shown(set_redis):
     assert "kurz" not in str(problems(set_redis(), secret_key="kurz", dashboard_password="kurz"))
 
 
+@pytest.mark.parametrize(
+    ("mode", "content", "named"),
+    [
+        (0o644, "SECRET_KEY=a\nDASHBOARD_PASSWORD=b\n", "DASHBOARD_PASSWORD, SECRET_KEY"),
+        (0o604, "redis_url=redis://host\n", "REDIS_URL"),
+        (0o640, "SECRET_KEY=a\n", ""),
+        (0o600, "SECRET_KEY=a\n", ""),
+        (0o644, "SECRET_KEY=\nENV=dev\nMAX_JOBS=5\n", ""),
+    ],
+)
+def test_a_file_whose_secrets_all_can_read_is_named(monkeypatch, tmp_path, mode, content, named):
+    dotenv, yaml = tmp_path / ".env", tmp_path / "c.yaml"
+    dotenv.write_text(content)
+    yaml.write_text(content.replace("=\n", ": ''\n").replace("=", ": "))
+    for path in (dotenv, yaml):
+        path.chmod(mode)
+    monkeypatch.setitem(DeskSettings.model_config, "env_file", dotenv)
+    monkeypatch.setenv("FLASK_CONFIG", str(yaml))
+
+    found = list(checks.readable_secrets(DeskSettings(_env_file=None)))
+
+    files = (yaml, dotenv) if named else ()
+    assert found == [f"Every user of this machine can read {named} in {path}: chmod 600 {path}" for path in files]
+
+
 def test_root_is_refused(set_redis, monkeypatch):
     monkeypatch.setattr(os, "geteuid", lambda: 0)
 
@@ -224,7 +249,7 @@ def loading(tmp_path):
     server.options = ["--requirepass", GOOD, "--maxmemory-policy", "noeviction"]
     server.start()
     with Redis.from_url(server.url) as redis, redis.pipeline(transaction=False) as pipeline:
-        for number in range(20_000):
+        for number in range(60_000):
             pipeline.set(f"key {number}", number)
         pipeline.execute()
     server.stop()
