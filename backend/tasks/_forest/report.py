@@ -11,15 +11,20 @@ from tasks._forest.columns import Column
 from tasks._forest.features import TRUSTED
 from tasks._forest.table import Table
 
+_MARKS = {".": "point", ",": "comma"}
 _NAMED = 12  # names of columns in a sentence
 
 
 def describe_reading(table: Table, rare: dict[str, tuple[int, int]]) -> str:
     """Return sentences: what was assumed about the table, and what was read as missing."""
+    titles = {column.name: column.title for column in table.columns}
     numbers = [column for column in table.columns if column.numeric]
     words = [column.title for column in table.columns if not column.numeric]
     marks = sorted({column.mark for column in [*numbers, table.target] if column.numeric and _shows_mark(column)})
-    sentences = [f"Read as a table with {table.layout}" + (f", decimal mark {' and '.join(marks)}" if marks else "")]
+    sentences = [
+        f"Read as a table with {table.layout}"
+        + (f", decimal {' and '.join(_MARKS[mark] for mark in marks)}" if marks else "")
+    ]
     sentences += [f"Numbers: {_list(column.title + _units(column) for column in numbers)}"] if numbers else []
     sentences += [f"Words: {_list(words)}"] if words else []
     sentences += _missing_sentences(table)
@@ -29,8 +34,13 @@ def describe_reading(table: Table, rare: dict[str, tuple[int, int]]) -> str:
         if not column.numeric and column.odd
     ]
     sentences += [
-        f"{few} of {all_words} words in {name} are rare and share one category"
+        f"In {titles[name]}, {few} of {all_words} words are rare and share one category"
         for name, (few, all_words) in rare.items()
+    ]
+    sentences += [
+        f"{column.title} is read as words, because its units differ ({', '.join(sorted(column.units))})"
+        for column in table.columns
+        if not column.numeric and column.units
     ]
     sentences += [f"Without values, left out: {_list(c.title for c in table.ignored)}"] if table.ignored else []
     return " ".join(f"{sentence}." for sentence in sentences)
