@@ -22,9 +22,9 @@ from taskdesk.jobs.arguments import Arguments, check, check_tags, given_twice
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
-from taskdesk.jobs.parsing import read_texts
+from taskdesk.jobs.exact_numbers import exact_json
 from taskdesk.jobs.representations import job_object, no_worker
-from taskdesk.jobs.strict_json import parse_json
+from taskdesk.jobs.texts import read_texts
 from taskdesk.service import clock
 
 
@@ -55,7 +55,8 @@ def submit(
 ) -> None:
     """Submit a job that runs TASK, and print the id of the job.
 
-    Pass a file as NAME=@path, and a list by repeating its NAME for each entry. NAME=VALUE overrides --input.
+    Pass a file as NAME=@path, and a list by repeating its NAME for each entry. NAME:=JSON passes what a text can't
+    say: x:=null, x:=[], x:='"5"'. NAME=VALUE overrides --input. A time needs its zone, such as 2026-12-01T08:00:00Z.
     """
     if at and ahead:
         raise click.UsageError("--at and --in can't be combined: choose one.")
@@ -64,7 +65,7 @@ def submit(
     desk = session.desk
     spec = desk.catalog.task(task)
     with ExitStack() as files:
-        checked = _arguments(spec, _texts(arguments), _object(json_input), files)
+        checked = _arguments(spec, _texts(arguments), _object(spec, json_input), files)
         if checked.uploads:
             session.check_data_dir()
         job = desk.submit(spec, checked, queue=queue, at=at, tags=check_tags(tags))
@@ -90,8 +91,8 @@ def _texts(arguments: Sequence[str]) -> dict[str, list[str]]:
     return texts
 
 
-def _object(text: str) -> dict[str, Any]:
-    value = parse_json(os.fsencode(text).decode(errors="replace"))
+def _object(spec: TaskSpec, text: str) -> dict[str, Any]:
+    value = exact_json(spec.input_schema, os.fsencode(text).decode(errors="replace"))
     if not isinstance(value, dict):
         raise NotJson('--input has to be a JSON object of arguments, such as {"task_arg": "a"}.')
     return value

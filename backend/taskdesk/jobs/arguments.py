@@ -12,8 +12,10 @@ from typing import Any
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
+from taskdesk.jobs.exact_numbers import number_errors
 from taskdesk.jobs.schema import Schema
 from taskdesk.jobs.schema_rules import sentence
+from taskdesk.jobs.strict_json import has_small_numbers
 
 MAX_TAGS, MAX_TAG_CHARACTERS = 10, 64
 
@@ -76,7 +78,10 @@ def _errors(spec: TaskSpec, values: Any, uploads: Mapping[str, UploadedFile]) ->
         reported.add(error.pointer)
         yield error
     instance = values | {name: "file" for name in uploads if name in spec.file_parameters} if uploads else values
-    yield from (error for error in _schema(spec.input_schema_json).errors(instance) if error.pointer not in reported)
+    schema = _schema(spec.input_schema_json)
+    yield from (error for error in schema.errors(instance) if error.pointer not in reported)
+    if (spec.has_decimals or not has_small_numbers(values)) and schema.is_valid(instance):
+        yield from number_errors(spec.input_schema, instance)
 
 
 @lru_cache(maxsize=512)

@@ -21,7 +21,8 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.damage import is_wrong_type
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.keys import LATEST_CATALOG, LEASE_SECONDS, RQ_WORKERS, WORKERS, catalog_key, worker_key
-from taskdesk.jobs.schema_rules import is_file
+from taskdesk.jobs.schema_rules import has_format, is_file
+from taskdesk.jobs.task import DECIMAL_FORMAT, SECRET_FORMAT
 from taskdesk.service import clock
 
 CATALOG_TTL_SECONDS = 30 * 24 * 3600  # after the last worker has gone
@@ -74,6 +75,15 @@ class TaskSpec(BaseModel):
             for choice in schema.get("anyOf", [schema])
             if is_file(choice)
         }
+
+    @cached_property
+    def secret_parameters(self) -> set[str]:
+        """The parameters that are a secret, or have one inside. No page and no answer shows their values."""
+        return {name for name, schema in self.parameters.items() if has_format(schema, SECRET_FORMAT)}
+
+    @cached_property
+    def has_decimals(self) -> bool:
+        return has_format(self.input_schema, DECIMAL_FORMAT)
 
 
 class BrokenModule(BaseModel):

@@ -156,14 +156,16 @@ class Desk:
             return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
 
     def job(self, job_id: str) -> Job:
-        """Return a job with its uploads. Raises JobNotFound, JobExpired.
+        """Return a job with its uploads and secrets. Raises JobNotFound, JobExpired.
 
-        A job of an earlier version has no `td_uploads`. Its files are what its task takes as files.
+        A job of an earlier version, or of plain RQ, has neither `td_uploads` nor `td_secrets`. Its task tells them.
         """
         job = self.jobs.get(job_id)
-        if job.file_parameters is None and (spec := self.catalog.read_or_cached().tasks.get(job.task)):
-            return replace(job, file_parameters=tuple(spec.file_parameters))
-        return job
+        spec = self.catalog.read_or_cached().tasks.get(job.task)
+        if not spec:
+            return job
+        files = tuple(spec.file_parameters) if job.file_parameters is None else job.file_parameters
+        return replace(job, file_parameters=files, secrets=job.secrets | spec.secret_parameters)
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
         """Open a file of a job's input, until `files` closes. Raises ArtifactNotFound."""

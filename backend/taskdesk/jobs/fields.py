@@ -10,6 +10,7 @@ REQUEST = "td_request"  # id of the request that submitted it; the worker's log 
 RETRY_OF = "td_retry_of"  # id of the job that it repeats
 NUMBER = "td_seq"  # its place in the order of submitting: the score in the indexes
 PLAIN = "td_plain"  # there if RQ's own code has submitted it, and not our web or command line
+SECRETS = "td_secrets"  # the parameters whose values no page and no answer shows, with spaces between
 UPLOADS = "td_uploads"  # the parameters whose values in its arguments are uploaded files, with spaces between
 KEPT = "td_kept"  # there if it never expires
 PROGRESS = "td_progress"  # JSON: current, total, message

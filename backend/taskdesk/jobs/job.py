@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -9,6 +10,8 @@ from typing import Any, NamedTuple
 from taskdesk.jobs.artifacts import Artifact, artifact_of
 from taskdesk.jobs.events import Progress
 from taskdesk.jobs.status import FINAL, Status
+
+MASK = "**********"  # what pydantic shows of a secret
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,11 @@ class Wait:
     reference: str = ""
 
 
+def masked(values: Mapping[str, Any], secrets: Collection[str]) -> dict[str, Any]:
+    """Return the arguments of a job with MASK for each secret that is not null."""
+    return {name: MASK if name in secrets and value is not None else value for name, value in values.items()}
+
+
 @dataclass(frozen=True)
 class Job:
     """A job at one moment.
@@ -53,6 +61,7 @@ class Job:
     `wait`: set while the job waits for other jobs, for a slot of its limit, or for a worker that can run it.
     `file_parameters`: those whose values in `input` are uploaded files, as the task said when the job was submitted.
     `is_plain`: RQ's own code submitted it, and we may have seen it later.
+    `secrets`: parameters whose values are shown nowhere, such as a SecretStr.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
     `result_stamp`: set for a large result, unless a worker that makes no previews has replaced it.
     A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), and no `file_parameters`.
@@ -85,6 +94,7 @@ class Job:
     file_parameters: tuple[str, ...] | None = None
     is_plain: bool = False
     result_stamp: ResultStamp | None = None
+    secrets: frozenset[str] = frozenset()
 
     @property
     def kept_files(self) -> list[Artifact]:

@@ -32,11 +32,12 @@ from taskdesk.jobs.fields import (
     RESULT_KINDS,
     RESULT_STAMP,
     RETRY_OF,
+    SECRETS,
     TAGS,
     TASK,
     UPLOADS,
 )
-from taskdesk.jobs.job import Attempt, Job, ResultStamp, Retention, Wait
+from taskdesk.jobs.job import Attempt, Job, ResultStamp, Retention, Wait, masked
 from taskdesk.jobs.losses import WORKER_LOST
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.status import Status, status_of
@@ -48,7 +49,7 @@ LISTED = (
     *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST, PLAIN),
     *(PROGRESS, RESULT_KINDS, RESULT_STAMP, ERROR, FOREIGN, "rate_limit_key", "rate_limit_concurrency"),
 )
-WHOLE = ("data", UPLOADS, "worker_name", ATTEMPTS, *LISTED)
+WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
 _TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
 _LONGEST_BACKOFF_SECONDS = 300
@@ -82,13 +83,14 @@ def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields in which the jobs of one submit differ."""
     files = spec.file_parameters
     uploads = {name: file for name in files if (file := artifact_of(arguments.get(name)))} if files else {}
-    texts = [
-        f"{name}={uploads[name].filename if name in uploads else repr(value)}" for name, value in arguments.items()
-    ]
+    shown = masked(arguments, secrets := spec.secret_parameters)
+    texts = [f"{name}={uploads[name].filename if name in uploads else repr(value)}" for name, value in shown.items()]
     description = f"{spec.reference}({', '.join(texts)})"
     fields = {"data": to_json((spec.reference, None, (), arguments)), "description": description[:200]}
     if files:  # all jobs of a submit have the same fields
         fields[UPLOADS] = " ".join(uploads)
+    if secrets:
+        fields[SECRETS] = " ".join(sorted(secrets))
     return {**fields, "retry_intervals": json.dumps(_backoff(spec.retries))} if spec.retries else fields
 
 
@@ -125,6 +127,7 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
         owner=fields.get(OWNER, ""),
         request_id=fields.get(REQUEST, ""),
         file_parameters=tuple(fields[UPLOADS].split()) if UPLOADS in fields else None,
+        secrets=frozenset(fields.get(SECRETS, "").split()),
     )
 
 
@@ -200,6 +203,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         wait=_wait(rq_status, fields) if status is Status.WAITING else None,
         result_stamp=_stamp(fields[RESULT_STAMP], fields["ended_at"]),
         file_parameters=None if fields.get(UPLOADS) is None else tuple(_text(fields.get(UPLOADS)).split()),
+        secrets=frozenset(_text(fields.get(SECRETS)).split()),
     )
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import ResultGone, UnreadableResult
-from taskdesk.jobs.job import Attempt, Job
+from taskdesk.jobs.job import Attempt, Job, masked
 from taskdesk.jobs.jobs import Place
 from taskdesk.jobs.parts import UrlOf
 from taskdesk.jobs.queues import Queue
@@ -71,7 +71,8 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False, url_of: UrlOf | Non
         "kept": job.is_kept,
     }
     if job.input is not None:
-        shown["input"] = job.input
+        spec = desk.catalog.read_or_cached().tasks.get(job.task)
+        shown["input"] = masked(job.input, job.secrets | (spec.secret_parameters if spec else set()))
     if job.error or job.status is Status.CANCELED:  # a job that waits for its retry has an error, too
         shown["error"] = job.error
     if whole:

@@ -15,7 +15,8 @@ from typing import Any
 from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 
 from taskdesk.jobs.errors import FieldError
-from taskdesk.jobs.schema_rules import ANNOTATIONS, FORMATS, sentence
+from taskdesk.jobs.schema_rules import ANNOTATIONS, sentence
+from taskdesk.jobs.value_types import FORMATS
 
 _MAX_NAME_CHARACTERS = 100  # of a client's name in a pointer
 _CHUNK_SIZE = 1000  # members or entries that are checked at once

@@ -61,5 +61,11 @@ def _levels(rules: dict[str, Any]) -> Draft202012Validator:
     return Draft202012Validator({"$ref": "#/$defs/1", "$defs": levels})
 
 
+def has_small_numbers(value: Any) -> bool:
+    """Return True if every number is one that any type of numbers holds."""
+    return bool(_SMALL.is_valid(value))
+
+
+_SMALL = _levels({"minimum": -(2**53), "maximum": 2**53})
 _SHALLOW = _levels({})
 _PLAIN = _levels({"type": ["null", "boolean", "number", "string", "array", "object"]})  # infinity is none of them

@@ -19,6 +19,8 @@ from pydantic import Field
 
 FILE_FORMAT = "binary"  # formats in the JSON Schema of a parameter: see schema_rules.py
 LONG_TEXT_FORMAT = "multiline"
+SECRET_FORMAT = "password"  # of pydantic, for SecretStr
+DECIMAL_FORMAT = "decimal"
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

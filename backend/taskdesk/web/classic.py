@@ -12,7 +12,7 @@ from flask import Blueprint, Response, abort, json, jsonify, render_template, re
 from taskdesk.jobs.arguments import Arguments, check
 from taskdesk.jobs.errors import ArtifactNotFound, FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
-from taskdesk.jobs.parsing import read_texts
+from taskdesk.jobs.texts import read_texts
 from taskdesk.web.access.protection import refuse_foreign_request
 from taskdesk.web.access.roles import needs
 from taskdesk.web.api.jobs import job_result

@@ -14,9 +14,10 @@ from taskdesk.jobs.arguments import Arguments, check, check_many, given_twice
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
-from taskdesk.jobs.parsing import read_fields, read_texts
-from taskdesk.jobs.strict_json import parse_json
+from taskdesk.jobs.exact_numbers import exact_json
+from taskdesk.jobs.form_texts import read_fields
 from taskdesk.jobs.submission import MAX_BATCH
+from taskdesk.jobs.texts import read_texts
 from taskdesk.service.errors import AppError
 from taskdesk.web.body_limits import BATCH_BYTES, FORM_BYTES, JSON_BYTES
 
@@ -58,7 +59,7 @@ def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
 
 def json_arguments(spec: TaskSpec, body: bytes) -> Arguments:
     """Return the checked arguments of a JSON body. Raises NotJson, InvalidArguments."""
-    values = _json_object(body)
+    values = _json_object(body, spec.input_schema)
     files = [name for name in spec.file_parameters if values.get(name) is not None]
     if files:
         raise InvalidArguments(
@@ -73,7 +74,7 @@ def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]
 
     Raises NotJson, UnsupportedMediaType, InvalidArguments.
     """
-    inputs = json_object(request, BATCH_BYTES).get("inputs")
+    inputs = json_object(request, BATCH_BYTES, {"properties": {"inputs": {"items": spec.input_schema}}}).get("inputs")
     if (
         not isinstance(inputs, list)
         or not 1 <= len(inputs) <= MAX_BATCH
@@ -88,13 +89,13 @@ def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]
     return inputs
 
 
-def json_object(request: Request, max_bytes: int = JSON_BYTES) -> dict[str, Any]:
+def json_object(request: Request, max_bytes: int = JSON_BYTES, schema: dict[str, Any] | None = None) -> dict[str, Any]:
     """Return the JSON object in a request. Raises NotJson, UnsupportedMediaType, or 413 over `max_bytes`."""
     request.max_content_length = max_bytes
     body = request.get_data(cache=True)
     if request.mimetype != "application/json":
         raise UnsupportedMediaType(f"The media type is {request.mimetype or 'missing'}. Send JSON.")
-    return _json_object(body)
+    return _json_object(body, schema)
 
 
 def arguments_from_page(
@@ -148,8 +149,8 @@ def _upload(name: str, given: list[FileStorage]) -> UploadedFile:
     return UploadedFile(file.filename or "", file.mimetype, cast(BinaryIO, file.stream))
 
 
-def _json_object(body: bytes) -> dict[str, Any]:
-    value = parse_json(body or b"{}")
+def _json_object(body: bytes, schema: dict[str, Any] | None) -> dict[str, Any]:
+    value = exact_json(schema or {}, body or b"{}")
     if not isinstance(value, dict):
         raise NotJson('The body has to be a JSON object of arguments, such as {"task_arg": "a"}.')
     return value

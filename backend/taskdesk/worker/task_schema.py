@@ -18,7 +18,9 @@ from pydantic.fields import FieldInfo
 from pydantic_core import SchemaError
 
 from taskdesk.jobs.schema import Schema
-from taskdesk.jobs.schema_rules import PATH_FORMATS, is_file
+from taskdesk.jobs.schema_rules import is_file
+from taskdesk.jobs.value_types import PATH_FORMATS
+from taskdesk.worker.parameter_schema import ParameterSchema
 
 if sys.version_info >= (3, 14):
     from annotationlib import Format
@@ -71,7 +73,7 @@ def input_schema(arguments: type[BaseModel]) -> dict[str, Any]:
     """Return the JSON Schema of the arguments."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # of a default that is no JSON: it is not announced
-        return _inline_references(arguments.model_json_schema())
+        return _inline_references(arguments.model_json_schema(schema_generator=ParameterSchema))
 
 
 def output_schema(function: Callable[..., Any]) -> dict[str, Any] | None:

@@ -39,8 +39,9 @@ from pydantic import (
 )
 
 from taskdesk.jobs.schema import STRUCTURE, Schema
-from taskdesk.jobs.schema_rules import ANNOTATIONS, FORMATS, KEYWORDS, example_value, limits_in_words
+from taskdesk.jobs.schema_rules import ANNOTATIONS, KEYWORDS, example_value, limits_in_words
 from taskdesk.jobs.task import CsvFile, LongText
+from taskdesk.jobs.value_types import FORMATS
 
 ROWS = KEYWORDS.keys() | STRUCTURE | ANNOTATIONS
 

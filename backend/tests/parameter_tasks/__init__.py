@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+from pydantic import Field, SecretStr
+
 from taskdesk import AnyFile, CsvFile, current_job
 
 
@@ -14,3 +20,64 @@ def takes_files(any: AnyFile, table: CsvFile | None = None, größe: AnyFile | N
 def takes_bytes(content: bytes, more: bytes | None = None) -> list[str]:
     """Say which bytes arrive."""
     return [repr(content), repr(more)]
+
+
+def takes_numbers(
+    n: int = 0, exact: Decimal | None = None, share: float = 0.5, many: list[Decimal] | None = None
+) -> str:
+    """Say which numbers arrive."""
+    return repr((n, exact, share, many))
+
+
+def takes_unions(
+    features: Literal["sqrt", "log2"] | float | None = None,
+    flag: bool | str = True,
+    number: int | str = 1,
+    day: date | datetime = date(2026, 1, 2),
+    odd: Literal[5, "5", True, None] = 5,
+    anything: Any = None,
+    pair: tuple[int, str] = (1, "a"),
+) -> str:
+    """Say which of their types arrive."""
+    return repr((features, flag, number, day, odd, anything, pair))
+
+
+def takes_nothing(
+    text: str = None,  # type: ignore[assignment]  # noqa: RUF013
+    texts: list[str] = None,  # type: ignore[assignment]  # noqa: RUF013
+    made: list[str] = Field(default_factory=lambda: ["q"]),  # noqa: B008
+    maybe: list[int] | None = None,
+    note: str | None = None,
+    agreed: Literal[True] | None = None,
+    wait: timedelta | None = None,
+) -> str:
+    """Say what arrives from a form that nobody has touched."""
+    return repr((text, texts, made, maybe, note, agreed, wait))
+
+
+def takes_texts(texts: list[str]) -> list[str]:
+    """Give texts back."""
+    return texts
+
+
+def takes_a_secret(user: str, password: SecretStr, tokens: list[SecretStr] | None = None) -> int:
+    """Say how long a secret is."""
+    print(f"{user}: {password}")
+    return len(password.get_secret_value()) + len(tokens or [])
+
+
+def takes_names_of_a_form(
+    querySelector: str = "a",
+    querySelectorAll: str = "b",
+    getAttribute: str = "c",
+    addEventListener: str = "d",
+    elements: str = "e",
+    closest: str = "f",
+    submit: str = "g",
+    action: str = "h",
+    when: datetime | None = None,
+    data: AnyFile | None = None,
+) -> str:
+    """Say what the parameters are that have names of the page's own."""
+    values = (querySelector, querySelectorAll, getAttribute, addEventListener, elements, closest, submit, action, when)
+    return repr(values)

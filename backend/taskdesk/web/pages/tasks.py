@@ -21,9 +21,10 @@ from taskdesk.jobs.errors import (
     JobNotFound,
     TaskNotFound,
 )
-from taskdesk.jobs.parsing import read_fields
+from taskdesk.jobs.form_texts import WAY, read_fields, write_fields
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.schema_rules import plain_schema
+from taskdesk.jobs.texts import Texts, read_texts
 from taskdesk.service.errors import NoRoom, RedisAway
 from taskdesk.web.access.identity import authenticator
 from taskdesk.web.access.roles import needs, reads
@@ -33,7 +34,7 @@ from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.links import task_objects
 from taskdesk.web.pages.view.code_samples import code_samples
-from taskdesk.web.pages.view.fields import Texts, defaults, form_fields, texts_of
+from taskdesk.web.pages.view.fields import defaults, form_fields
 from taskdesk.web.pages.view.option_fields import option_fields, option_query, queue_label, read_options
 from taskdesk.web.pages.view.prefill import Prefill
 from taskdesk.web.pages.view.progress_estimate import P95_MIN_RUNS
@@ -51,7 +52,11 @@ def show_task(name: str) -> str | tuple[str, int]:
         spec = desk().catalog.task(name)
     except TaskNotFound as error:
         return render_template("no_task.html", error=error, broken=desk().catalog.last_read.broken), error.status
-    return _page(spec, _prefill(spec))
+    prefill = _prefill(spec)
+    try:
+        return _page(spec, prefill)
+    except InvalidArguments as error:  # the link can't be read
+        return _page(spec, prefill, error.errors, texts=_filled(spec, prefill, {}))
 
 
 @needs("user")
@@ -87,10 +92,16 @@ def show_code_samples(name: str) -> dict[str, str]:
     return _code_samples(spec, prefill, _texts(spec, prefill))
 
 
-def _page(spec: TaskSpec, prefill: Prefill, errors: Sequence[FieldError] = (), problem: str = "") -> str:
+def _page(
+    spec: TaskSpec,
+    prefill: Prefill,
+    errors: Sequence[FieldError] = (),
+    problem: str = "",
+    texts: Texts | None = None,
+) -> str:
     """Render the form. After a POST it holds what was typed, even while Redis is away."""
     by_field = _by_field(spec, errors)
-    texts = _texts(spec, prefill)
+    texts = _texts(spec, prefill) if texts is None else texts
     queues, shown = _figures(spec)
     fields, options = form_fields(spec, texts, by_field), option_fields(texts, by_field, _queue_labels(spec, queues))
     unknown = by_field.keys() - {field.name for field in fields + options}
@@ -148,16 +159,24 @@ _FILE_GONE = "The file of the earlier job is no longer kept: choose it again."
 def _texts(spec: TaskSpec, prefill: Prefill) -> Texts:
     """Return the texts of the fields: what was typed; or defaults, then the job's input, then the query's values."""
     if request.method == "POST":
-        given = dict(request.form.lists())
-    else:
-        given = texts_of({**defaults(spec), **prefill.values}) | prefill.options | dict(request.args.lists())
-    return {"-queue": [spec.queue], **given}
+        return {"-queue": [spec.queue], **dict(request.form.lists())}
+    return _filled(spec, prefill, dict(request.args.lists()))
+
+
+def _filled(spec: TaskSpec, prefill: Prefill, asked: Texts) -> Texts:
+    """Return the texts of a form that a link fills: `asked` is its query. Raises InvalidArguments."""
+    values = read_texts(spec, {name: texts for name, texts in asked.items() if name.rstrip(":") in spec.parameters})
+    given = write_fields(spec, {**defaults(spec), **prefill.values, **values})
+    options = {name: texts for name, texts in asked.items() if name.startswith("-")}
+    return {"-queue": [spec.queue], **given, **prefill.options, **options}
 
 
 def _code_samples(spec: TaskSpec, prefill: Prefill, texts: Texts) -> dict[str, str]:
-    values = read_fields(
-        spec, {name: texts[name] for name in spec.parameters if name in texts and name not in spec.file_parameters}
-    )
+    names = [name for name in spec.parameters if name not in spec.file_parameters]
+    given = {key: texts[key] for name in names for key in (name, f"{name}{WAY}") if key in texts}
+    values = {}
+    with suppress(InvalidArguments):  # the form shows it
+        values = read_fields(spec, given)
     api = url_for("api.list_tasks", _external=True).removesuffix("/tasks")
     query = urlencode([*option_query(spec, texts).items(multi=True)])
     return code_samples(spec, values, _file_names(spec, prefill), api, query, login=authenticator().is_on)

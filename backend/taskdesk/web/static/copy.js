@@ -13,7 +13,8 @@ async function write(text) {
 }
 
 document.addEventListener("click", async ({ target }) => {
-  const button = target.closest("[data-copy], [data-copy-url], [data-copy-of]");
+  // a form may have a field called "closest"
+  const button = Element.prototype.closest.call(target, "[data-copy], [data-copy-url], [data-copy-of]");
   if (!button) return;
   await write(await textOf(button.dataset));
   button.textContent = "Copied";

@@ -1,6 +1,9 @@
 // Sections as tabs, as the ARIA practices have them: arrow keys, Home and End move. Without this script all sections
 // are there, one below the other. A section that comes into view gets the event "shown", which bubbles. A link to what
 // another tab has leads there.
+// A form may have a field called "closest".
+const closest = (element, selector) => Element.prototype.closest.call(element, selector);
+
 export function addTabs(root) {
   for (const list of root.querySelectorAll("[role=tablist]")) {
     const tabs = [...list.querySelectorAll("[role=tab]")];
@@ -27,7 +30,7 @@ export function addTabs(root) {
       select(document.activeElement);
     });
     root.addEventListener("click", ({ target }) => {
-      const goal = document.getElementById(target.closest("a[href^='#']")?.hash.slice(1));
+      const goal = document.getElementById(closest(target, "a[href^='#']")?.hash.slice(1));
       const hides = tabs.find((tab) => goal && panelOf(tab).hidden && panelOf(tab).contains(goal));
       if (hides) select(hides);
       goal?.closest("details")?.setAttribute("open", "");

@@ -8,10 +8,12 @@ import { setBusy } from "./time.js";
 import { addZones } from "./zone.js";
 
 const find = (selector) => document.querySelector(`main ${selector}`);
-const filesOf = (form) => [...form.querySelectorAll("input[type=file]")];
+const files = () => [...document.querySelectorAll("main form input[type=file]")];
+// A field may be called "action", "querySelector" or "closest", and hides that property of the form.
+const attribute = (name) => Element.prototype.getAttribute.call(find("form"), name);
 
 function enhance() {
-  const main = find("form").closest("main");
+  const main = document.querySelector("main");
   addRows(main);
   addDropZones(main);
   addZones(main);
@@ -20,8 +22,8 @@ function enhance() {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  const size = filesOf(form).reduce((sum, input) => sum + (input.files[0]?.size ?? 0), 0);
-  const limit = Number(form.getAttribute("data-max-bytes")); // a field may be called "dataset" or "action"
+  const size = files().reduce((sum, input) => sum + (input.files[0]?.size ?? 0), 0);
+  const limit = Number(attribute("data-max-bytes"));
   if (size > limit) {
     event.preventDefault();
     return say(`Too large: the limit is ${sizeInWords(limit)} in all.`);
@@ -36,7 +38,7 @@ addEventListener("pageshow", () => setBusy(find("form"), false));
 
 function upload(form) {
   const request = new XMLHttpRequest();
-  const url = new URL(form.getAttribute("action"), location);
+  const url = new URL(attribute("action"), location);
   request.upload.onprogress = ({ loaded, total }) => showUpload((100 * loaded) / total);
   request.onload = () => {
     if (new URL(request.responseURL).pathname !== url.pathname) return location.assign(request.responseURL); // the job
@@ -59,7 +61,7 @@ function showUpload(percent) {
 
 // The same page with what is wrong. The chosen files stay chosen.
 function showAnswer(answer) {
-  const chosen = filesOf(find("form"));
+  const chosen = files();
   document.querySelector("main").replaceWith(document.adoptNode(answer));
   enhance();
   for (const { id, files } of chosen) {
@@ -84,11 +86,10 @@ function say(problem) {
 // Code samples for the form as it is now. The server writes them, as it would read the form; it gets only the names of files.
 document.addEventListener("shown", async ({ target }) => {
   if (!target.querySelector("code")) return;
-  const form = find("form");
-  const data = new FormData(form);
-  for (const { name, files } of filesOf(form)) data.set(name, files[0]?.name ?? "");
+  const data = new FormData(find("form"));
+  for (const input of files()) data.set(input.name, input.files[0]?.name ?? "");
   try {
-    const answer = await fetch(form.getAttribute("data-samples"), { method: "POST", body: data });
+    const answer = await fetch(attribute("data-samples"), { method: "POST", body: data });
     if (!answer.ok) throw new Error(answer.statusText);
     for (const [name, text] of Object.entries(await answer.json())) document.getElementById(`sample-${name}`).textContent = text;
   } catch (error) {

@@ -41,7 +41,8 @@ export function about(seconds) {
 
 // A form is sent once, however often its button is pressed; coming back to the page frees it.
 export function setBusy(form, busy) {
-  const button = form.querySelector("button:not([type=button])");
+  // a field of the form may be called "querySelector"
+  const button = Element.prototype.querySelector.call(form, "button:not([type=button])");
   button.disabled = busy;
   button.setAttribute("aria-busy", busy);
 }

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.job import MASK
 from taskdesk.jobs.schema_rules import example_value
 from taskdesk.jobs.status import FINAL, Status
+from taskdesk.jobs.texts import write_texts
 from taskdesk.web.pages.view.curl import example_file
 
 _FINAL = [status for status in Status if status in FINAL]
@@ -45,7 +47,7 @@ def code_samples(
     With `login` the token comes from the environment. A required parameter that is missing gets an example.
     """
     required = spec.input_schema.get("required", [])
-    texts, uploads = {}, {}
+    given, uploads = {}, {}
     for name, schema in spec.parameters.items():
         is_missing = name in required and name not in values and name not in files
         if name in spec.file_parameters:
@@ -53,10 +55,12 @@ def code_samples(
                 uploads[name] = files.get(name) or example_file(name, spec.file_parameters[name])
         elif name in values or is_missing:
             value = values.get(name) if name in values else example_value(schema)
+            value = MASK if name in spec.secret_parameters and value is not None else value
             if value is not None or schema.get("default") is not None:
-                texts[name] = value
+                given[name] = value
     call = f"/tasks/{spec.name}/jobs{query and '?'}{query}"
-    return {"curl": _curl(api + call, texts, uploads, login), "python": _python(api, call, texts, uploads, login)}
+    values = write_texts(spec, given) if uploads else given
+    return {"curl": _curl(api + call, values, uploads, login), "python": _python(api, call, values, uploads, login)}
 
 
 def _curl(address: str, values: Mapping[str, Any], files: Mapping[str, str], login: bool) -> str:
@@ -65,9 +69,7 @@ def _curl(address: str, values: Mapping[str, Any], files: Mapping[str, str], log
         lines.append('-H "Authorization: Bearer $TASKDESK_TOKEN"')
     if files:
         lines += [shlex.join(["-F", f"{name}=@{_file_name(file)}"]) for name, file in files.items()]
-        lines += [
-            shlex.join([_option(text), f"{name}={text}"]) for name, value in values.items() for text in _texts(value)
-        ]
+        lines += [shlex.join([_option(text), f"{name}={text}"]) for name, texts in values.items() for text in texts]
     else:
         members = ",\n".join(f"    {_json(name)}: {_json(value)}" for name, value in values.items())
         lines.append("--json " + shlex.quote(f"{{\n{members}\n  }}" if members else "{}"))
@@ -85,12 +87,6 @@ def _option(text: str) -> str:
     return "--form-string" if text.startswith(("@", "<")) or ";" in text else "-F"
 
 
-def _texts(value: Any) -> list[str]:
-    """Return a value as the texts of a multipart form, which has no null."""
-    entries = value if isinstance(value, list) else [value]
-    return [entry if isinstance(entry, str) else _json(entry) for entry in entries if entry is not None]
-
-
 def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
@@ -98,7 +94,8 @@ def _json(value: Any) -> str:
 def _python(api: str, call: str, values: Mapping[str, Any], files: Mapping[str, str], login: bool) -> str:
     if files:
         opened = {name: f'open({_json(file)}, "rb")' for name, file in files.items()}
-        arguments = _argument("data", {name: _field(value) for name, value in values.items()})
+        fields = {name: texts[0] if len(texts) == 1 else texts for name, texts in values.items()}
+        arguments = _argument("data", {name: _literal(texts) for name, texts in fields.items()})
         arguments += _argument("files", opened)
     else:
         arguments = _argument("json", {name: _literal(value) for name, value in values.items()}) or ["    json={},"]
@@ -116,12 +113,6 @@ def _python(api: str, call: str, values: Mapping[str, Any], files: Mapping[str, 
 def _argument(name: str, items: Mapping[str, str]) -> list[str]:
     lines = [f'        "{key}": {literal},' for key, literal in items.items()]
     return [f"    {name}={{", *lines, "    },"] if lines else []
-
-
-def _field(value: Any) -> str:
-    """Return a value as a literal for a multipart form. All but texts and numbers are sent as JSON."""
-    is_plain = isinstance(value, str | int | float) and not isinstance(value, bool)
-    return _literal(value if is_plain else _texts(value) if isinstance(value, list) else _json(value))
 
 
 def _literal(value: Any) -> str:

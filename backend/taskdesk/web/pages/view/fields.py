@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.schema_rules import TYPES, attributes, limits_in_words, plain_schema, value_type
+from taskdesk.jobs.form_texts import WAY, parameter_of, write_fields
+from taskdesk.jobs.kinds import kinds_of
+from taskdesk.jobs.parameter import Parameter
+from taskdesk.jobs.schema_rules import attributes, limits_in_words
+from taskdesk.jobs.texts import Texts
+from taskdesk.jobs.value_types import TYPES
 
-Texts = Mapping[str, Sequence[str]]
-
-_ENTRY_CONTROLS = {"text", "number", "date", "select"}  # that an entry of a list may have
+_ENTRY_CONTROLS = {"text", "number", "decimal", "date", "select", "password"}  # that an entry of a list may have
 _NOTHING = {"": "–"}
+_MORE_WAYS = {"text": "text, also empty", "json": "JSON"}  # where a value can't be shown otherwise
+_LONGEST_NUMBER = 15  # characters that a browser's control for numbers surely keeps
 
 
 @dataclass(frozen=True)
 class FormField:
-    """One field. `control` is text, multiline, number, checkbox, select, choices, date, datetime, list, json or file.
+    """One field. `control` is one of Parameter.control. `values` are its texts: one, or those of a list.
 
-    `values` are its texts: one, or those of a list. `bounds` are its limits in words, `limits` as HTML attributes.
-    `options` are the choices with their labels. `entry` is an entry of a list.
+    `bounds` are its limits in words, `limits` as HTML attributes. `options` are the choices with their labels. `entry`
+    is an entry of a list. `ways` are the ways in which its text can be read, with their labels, and `way` is chosen.
     """
 
     name: str
@@ -36,6 +40,8 @@ class FormField:
     limits: dict[str, Any] = field(default_factory=dict)
     options: Mapping[str, str] = field(default_factory=dict)
     entry: FormField | None = None
+    ways: Mapping[str, str] = field(default_factory=dict)
+    way: str = ""
 
     @property
     def value(self) -> str:
@@ -48,77 +54,65 @@ class FormField:
 
 def form_fields(spec: TaskSpec, texts: Texts | None = None, errors: Mapping[str, str] | None = None) -> list[FormField]:
     """Return the fields of a task with their texts (None: the defaults), and a sentence for each wrong field."""
-    given = texts_of(defaults(spec)) if texts is None else texts
-    required = spec.input_schema.get("required", [])
-    return [
-        _field(name, schema, name in required, given.get(name, ()), (errors or {}).get(name, ""))
-        for name, schema in spec.parameters.items()
-    ]
+    given = write_fields(spec, defaults(spec)) if texts is None else texts
+    return [_field(parameter_of(spec, name), given, (errors or {}).get(name, "")) for name in spec.parameters]
 
 
 def defaults(spec: TaskSpec) -> dict[str, Any]:
-    return {name: schema["default"] for name, schema in spec.parameters.items() if "default" in schema}
-
-
-def texts_of(values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return values as the texts of a form, one for each entry of a list. `parsing.read_fields` reads them back."""
     return {
-        name: [_text(one) for one in (value if isinstance(value, list) else [value])] for name, value in values.items()
+        name: schema["default"]
+        for name, schema in spec.parameters.items()
+        if "default" in schema and name not in spec.secret_parameters
     }
 
 
-def _field(name: str, schema: dict[str, Any], required: bool, texts: Sequence[str], error: str) -> FormField:
-    plain = plain_schema(schema)
-    is_optional = plain is not schema
-    control = _control(plain, is_optional)
-    is_open = control == "select" and (is_optional or required)  # starts with no choice
-    options = _options(plain) if control in ("select", "choices") else {}
+def _field(parameter: Parameter, given: Texts, error: str) -> FormField:
+    name, texts, way = parameter.name, given.get(parameter.name, ()), "".join(given.get(f"{parameter.name}{WAY}", ()))
+    control = _control(parameter, texts, way)
+    is_open = control == "select" and parameter.is_open
+    options = parameter.options if control in ("select", "choices", "text") else {}
     return FormField(
         name=name,
         label=name.replace("_", " ").capitalize(),
         control=control,
         values=_shown(control, texts),
-        help=schema.get("description", ""),
-        bounds=_bounds(plain),
-        required=required,
+        help=parameter.schema.get("description", ""),
+        bounds=_bounds(parameter.plain),
+        required=parameter.is_required,
         error=error,
-        limits=_limits(control, plain),
+        limits=_limits(control, parameter.plain),
         options=_NOTHING | options if is_open else options,
-        entry=_entry(plain.get("items", {})) if control == "list" else None,
+        entry=_entry(parameter.plain.get("items", {})) if control == "list" else None,
+        ways=_ways(parameter, way),
+        way=way,
     )
 
 
+def _control(parameter: Parameter, texts: Sequence[str], way: str) -> str:
+    """Return the control that shows these texts as they are."""
+    if way == "json":
+        return "multiline"
+    control = "text" if way == "text" and parameter.control == "datetime" else parameter.control
+    if control == "number" and any(len(text) > _LONGEST_NUMBER for text in texts):
+        return "decimal"
+    return "multiline" if control == "text" and any("\n" in text for text in texts) else control
+
+
+def _ways(parameter: Parameter, way: str) -> dict[str, str]:
+    if way in parameter.ways or not way:
+        return parameter.ways
+    return (parameter.ways or {"": parameter.words}) | {way: _MORE_WAYS.get(way, way)}
+
+
 def _entry(schema: dict[str, Any]) -> FormField:
-    plain = plain_schema(schema)
-    control = _control(plain, is_optional=True)
-    control = control if control in _ENTRY_CONTROLS else "text"
-    return FormField("", "", control, limits=_limits(control, plain), options=_NOTHING | _options(plain))
-
-
-def _control(plain: dict[str, Any], is_optional: bool) -> str:
-    kind, items = plain.get("type", ""), plain_schema(plain.get("items", {}))
-    if _is_enumeration(plain) or (kind == "boolean" and is_optional):
-        return "select"
-    if kind == "array":
-        return "choices" if _is_enumeration(items) else "list"
-    return value_type(plain).control
+    entry = Parameter("", schema)
+    control = entry.control if len(kinds_of(schema)) == 1 and entry.control in _ENTRY_CONTROLS else "text"
+    return FormField("", "", control, limits=_limits(control, entry.plain), options=_NOTHING | entry.options)
 
 
 def _bounds(plain: dict[str, Any]) -> str:
     text = limits_in_words(plain)
     return f"{text[0].upper()}{text[1:]}." if text else ""
-
-
-def _is_enumeration(schema: dict[str, Any]) -> bool:
-    return "enum" in schema or "const" in schema
-
-
-def _options(plain: dict[str, Any]) -> dict[str, str]:
-    """Return the choices with their labels: for a list, those of its entries."""
-    if plain.get("type") == "boolean":
-        return {"true": "yes", "false": "no"}
-    chosen = plain_schema(plain["items"]) if "items" in plain else plain
-    return {str(option): str(option) for option in chosen.get("enum", [chosen["const"]] if "const" in chosen else [])}
 
 
 def _limits(control: str, plain: dict[str, Any]) -> dict[str, Any]:
@@ -129,6 +123,8 @@ def _limits(control: str, plain: dict[str, Any]) -> dict[str, Any]:
 
 
 def _shown(control: str, texts: Sequence[str]) -> Sequence[str]:
+    if control == "password":  # a secret is not sent back
+        return ()
     if control == "list":
         return [line.strip() for text in texts for line in text.split("\n") if line.strip()]
     return [as_local(text) or text for text in texts] if control == "datetime" else texts
@@ -146,9 +142,3 @@ def as_local(text: str) -> str:
     except (ValueError, OverflowError):  # the first day of the year 1 in a zone ahead of UTC
         return ""
     return moment.isoformat(timespec="milliseconds" if moment.second or moment.microsecond else "minutes")
-
-
-def _text(value: Any) -> str:
-    if value is None or isinstance(value, str):
-        return value or ""
-    return json.dumps(value, ensure_ascii=False)

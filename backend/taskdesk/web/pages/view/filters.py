@@ -12,8 +12,8 @@ from werkzeug.datastructures import MultiDict
 
 from taskdesk.jobs.parsing import read_duration
 from taskdesk.jobs.queues import Queue
-from taskdesk.jobs.schema_rules import with_zone
 from taskdesk.jobs.status import FINAL, Status
+from taskdesk.jobs.value_types import with_zone
 from taskdesk.web.query import FILTERS
 
 RANGES = {"1h": "last hour", "1d": "last day", "7d": "last week"}

@@ -13,8 +13,8 @@ from werkzeug.datastructures import MultiDict
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.queues import Queue
-from taskdesk.jobs.schema_rules import with_zone
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
+from taskdesk.jobs.value_types import with_zone
 from taskdesk.web.pages.view.fields import FormField, Texts
 from taskdesk.web.query import submit_options
 

@@ -36,9 +36,10 @@ class Prefill:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """Return the input of the job, without its files."""
+        """Return the input of the job, without its files and secrets."""
         given = (self.job and self.job.input) or {}
-        return {name: value for name, value in given.items() if name not in self.files}
+        hidden = {*self.files, *(self.job.secrets if self.job else ())}
+        return {name: value for name, value in given.items() if name not in hidden}
 
     @property
     def options(self) -> dict[str, list[str]]:

@@ -1,0 +1,163 @@
+"""The texts of a form as values, and values as the texts that fill a form: `read_fields` and `write_fields`.
+
+Fields are read as in texts.py. Where the text of a field does not say it, a choice beside the field does, under
+`name:as`: "text" (as it is), "list" (an empty one) or "json". So every value of a job comes back from its form as it
+was.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.errors import InvalidArguments
+from taskdesk.jobs.parameter import NOT_GIVEN, Parameter
+from taskdesk.jobs.texts import Texts, is_same, json_of, only_one, read_each, read_entries, read_json, read_one, text_of
+from taskdesk.jobs.value_types import with_zone
+
+WAY = ":as"  # after the name of a parameter, which has no colon
+
+
+def parameter_of(spec: TaskSpec, name: str) -> Parameter:
+    return Parameter(name, spec.parameters[name], name in spec.input_schema.get("required", ()))
+
+
+def read_fields(spec: TaskSpec, texts: Texts) -> dict[str, Any]:
+    """As `read_texts`, from the form of a page.
+
+    An empty field is null where the type allows it, or else the default; each line of a list is an entry; a date-time
+    without a zone is in UTC.
+    """
+
+    def read(name: str) -> Any:
+        if name not in spec.parameters:
+            return texts[name][-1]
+        return _read_field(parameter_of(spec, name), texts.get(name, ()), "".join(texts.get(f"{name}{WAY}", ())))
+
+    unknown = (name for name in texts if name not in spec.parameters and not name.endswith(WAY))
+    return read_each([*(name for name in spec.parameters if name not in spec.file_parameters), *unknown], read)
+
+
+def write_fields(spec: TaskSpec, values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the texts of a form. `read_fields` reads the very same values from what a browser sends of them."""
+    texts: dict[str, list[str]] = {}
+    for name in spec.parameters.keys() & values.keys():
+        parameter = parameter_of(spec, name)
+        way, texts[name] = next(_written(parameter, values[name]))
+        texts[f"{name}{WAY}"] = [way]
+    return texts
+
+
+def _read_field(parameter: Parameter, texts: Sequence[str], way: str) -> Any:
+    if way == "json":
+        return read_json(parameter, only_one(parameter.name, texts))
+    if parameter.control == "checkbox" and not any(texts):
+        return False
+    if not texts:
+        return NOT_GIVEN
+    if way == "text":
+        return _line_ends(texts[-1])
+    if parameter.control in ("list", "choices"):
+        return _read_lines(parameter, texts, [] if way == "list" else parameter.empty)
+    if not texts[-1]:
+        return parameter.empty
+    value = read_one(parameter.schema, with_zone(texts[-1]) if parameter.control == "datetime" else texts[-1])
+    return NOT_GIVEN if _is_default_without_zone(parameter, value) else value
+
+
+def _read_lines(parameter: Parameter, texts: Sequence[str], empty: Any) -> Any:
+    entries = [line.strip() for text in texts for line in text.split("\n") if line.strip()]
+    return read_entries(parameter.kinds[0], entries) if entries else empty
+
+
+def _is_default_without_zone(parameter: Parameter, value: Any) -> bool:
+    """Return True for an untouched default that has no zone, which the function gets as it is."""
+    default = parameter.schema.get("default")
+    is_naive = parameter.control == "datetime" and isinstance(default, str) and with_zone(default) != default
+    return is_naive and isinstance(default, str) and _same_moment(value, with_zone(default))
+
+
+def _written(parameter: Parameter, value: Any) -> Iterator[tuple[str, list[str]]]:
+    """Yield the ways to write a value with their texts that are read back as they were; the best one first."""
+    for way, given in _ways(parameter, value):
+        sent = _sent(parameter, way, given)
+        try:
+            read = _read_field(parameter, sent, way)
+        except InvalidArguments:
+            continue
+        if read is NOT_GIVEN and any(sent) == any(given):
+            read = parameter.schema.get("default", NOT_GIVEN)
+        if is_same(read, value) or (parameter.control == "datetime" and _same_moment(read, value)):
+            yield way, given
+    yield "json", [json_of(value)]
+
+
+def _ways(parameter: Parameter, value: Any) -> Iterator[tuple[str, list[str]]]:
+    yield "", [_shown(parameter, one) for one in (value if _is_list(parameter, value) else [value])] or [""]
+    if parameter.control == "json":
+        yield "", [json_of(value)]
+    if isinstance(value, str) and parameter.control in ("text", "multiline", "datetime"):
+        yield "text", [value]
+    if value == []:
+        yield "list", [""]
+
+
+def _is_list(parameter: Parameter, value: Any) -> bool:
+    return isinstance(value, list) and parameter.control in ("list", "choices")
+
+
+def _shown(parameter: Parameter, value: Any) -> str:
+    if parameter.control == "datetime" and isinstance(value, str):
+        return _as_local(value)
+    if parameter.control in ("select", "choices"):
+        schema = parameter.schema if parameter.control == "select" else parameter.kinds[0].get("items", {})
+        same = (option for option in parameter.options if is_same(read_one(schema, option), value))
+        return next(same, text_of(value))
+    return text_of(value)
+
+
+def _sent(parameter: Parameter, way: str, texts: list[str]) -> list[str]:
+    """Return what a browser sends of a field that shows these texts."""
+    control = "text" if way == "text" else parameter.control
+    if control == "checkbox":
+        return ["on"] if texts == ["true"] else []
+    if control == "select":
+        return [text if text in parameter.options or (parameter.is_open and not text) else "\0" for text in texts]
+    if control == "choices":
+        return ["", *(option for option in parameter.options if option in texts)]
+    if control == "list":
+        return ["\n".join(texts)]
+    if control == "datetime":
+        return [text if with_zone(text) != text else "" for text in texts]
+    return [_line_ends(text).replace("\0", "\ufffd") for text in texts]
+
+
+def _same_moment(one: Any, other: Any) -> bool:
+    try:
+        moments = [datetime.fromisoformat(text) for text in (one, other)]
+    except (TypeError, ValueError):
+        return False
+    return (
+        moments[0].replace(tzinfo=None) == moments[1].replace(tzinfo=None)
+        and len({m.utcoffset() for m in moments}) == 1
+    )
+
+
+def _as_local(text: str) -> str:
+    """Return a date-time in UTC for a browser's control. Another text stays as it is, also one with another zone."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    if moment.utcoffset():
+        return text
+    return moment.replace(tzinfo=None).isoformat(
+        timespec="milliseconds" if moment.second or moment.microsecond else "minutes"
+    )
+
+
+def _line_ends(text: str) -> str:
+    return re.sub("\r\n?", "\n", text)

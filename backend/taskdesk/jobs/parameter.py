@@ -1,0 +1,139 @@
+"""A parameter as a form shows it: its types, its control, what an empty field means, and what else can be chosen."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from taskdesk.jobs.kinds import is_null, kinds_of, members_of
+from taskdesk.jobs.schema_rules import is_file, plain_schema
+from taskdesk.jobs.value_types import value_type
+
+NOT_GIVEN = object()
+BOOLEANS = {"true": "yes", "false": "no"}  # with their labels
+_TEXT_CONTROLS = ("text", "multiline")
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """`schema` is its JSON Schema. `is_required`: it has no default."""
+
+    name: str
+    schema: dict[str, Any]
+    is_required: bool = False
+
+    @cached_property
+    def kinds(self) -> list[dict[str, Any]]:
+        """Its types without null."""
+        return [kind for kind in kinds_of(self.schema) if not is_null(kind)]
+
+    @cached_property
+    def is_nullable(self) -> bool:
+        return any(map(is_null, kinds_of(self.schema)))
+
+    @cached_property
+    def plain(self) -> dict[str, Any]:
+        """The schema of its type; of several types, the first."""
+        return plain_schema(self.schema)
+
+    @cached_property
+    def control(self) -> str:
+        """text, multiline, number, decimal, password, checkbox, select, choices, date, datetime, list, json or file."""
+        if any(map(is_file, self.kinds)):
+            return "file"
+        if all(_has_options(kind) for kind in self.kinds):
+            return "checkbox" if self._is_checkbox else "select"
+        if len(self.kinds) > 1:
+            return _control_of_union(self.kinds)
+        [kind] = self.kinds
+        if kind.get("type") != "array":
+            return value_type(kind).control
+        return "choices" if "prefixItems" not in kind and _is_enumeration(kind.get("items", {})) else "list"
+
+    @property
+    def _is_checkbox(self) -> bool:
+        [first, *more] = self.kinds or [{}]
+        is_plain = first.get("type") == "boolean" and not members_of(first) and not more and not self.is_nullable
+        return is_plain and (self.is_required or isinstance(self.schema.get("default"), bool))
+
+    @cached_property
+    def options(self) -> dict[str, str]:
+        """What a select, checkboxes or the suggestions of a text field offer, with the labels."""
+        kinds = kinds_of(self.kinds[0].get("items", {})) if self.control == "choices" else self.kinds
+        shown: dict[str, str] = {}
+        for kind in kinds:
+            members = members_of(kind)
+            shown |= {key_of(one, members): one if isinstance(one, str) else json.dumps(one) for one in members}
+            if kind.get("type") == "boolean" and not members:
+                shown |= BOOLEANS
+        return shown
+
+    @cached_property
+    def is_open(self) -> bool:
+        """A select that starts with no choice."""
+        return self.is_nullable or self.schema.get("default") is None
+
+    @cached_property
+    def empty(self) -> Any:
+        """What an empty field means: null, an empty text or list, or NOT_GIVEN, which is the task's default."""
+        if self.is_nullable:
+            return None
+        default = self.schema.get("default")
+        if self.control in ("list", "choices"):
+            return [] if self.is_required or isinstance(default, list) else NOT_GIVEN
+        can_be_empty = any(value_type(kind).is_emptiable and not members_of(kind) for kind in self.kinds)
+        return "" if can_be_empty and isinstance(default, str) else NOT_GIVEN
+
+    @cached_property
+    def ways(self) -> dict[str, str]:
+        """How else the field can be read, with the labels: see texts.py. Empty for most parameters."""
+        if self.control in ("list", "choices") and self.empty != []:
+            return {"": f"{self._empty_in_words} if empty", "list": "an empty list if empty"}
+        is_text = any(value_type(kind).is_emptiable and not members_of(kind) for kind in self.kinds)
+        if is_text and self.control in _TEXT_CONTROLS and self._is_ambiguous:
+            return {"": self.words, "text": "always text"}
+        return {}
+
+    @property
+    def _is_ambiguous(self) -> bool:
+        return any(kind.get("type") != "string" or members_of(kind) for kind in self.kinds)
+
+    @property
+    def _empty_in_words(self) -> str:
+        return "nothing" if self.is_nullable else "the default"
+
+    @cached_property
+    def words(self) -> str:
+        """Its types: "a whole number or text"."""
+        typed = [kind for kind in self.kinds if not members_of(kind)]
+        named = [
+            *(list(self.options) if len(self.options) < 6 else ["a choice"]),
+            *(value_type(k).words for k in typed),
+        ]
+        named = [words for words in dict.fromkeys(named) if words != value_type({"type": "boolean"}).words]
+        return " or ".join(words.rstrip(",") for words in named)
+
+
+def key_of(member: Any, members: list[Any]) -> str:
+    """Return the text that stands for a member of an enumeration: JSON, unless it is a text that looks like none."""
+    others = {json.dumps(one, ensure_ascii=False) for one in members}
+    if isinstance(member, str) and member and member not in others:
+        return member
+    return json.dumps(member, ensure_ascii=False)
+
+
+def _is_enumeration(schema: dict[str, Any]) -> bool:
+    return all(map(members_of, kinds_of(schema)))
+
+
+def _has_options(kind: dict[str, Any]) -> bool:
+    return bool(members_of(kind)) or kind.get("type") == "boolean"
+
+
+def _control_of_union(kinds: list[dict[str, Any]]) -> str:
+    controls = {value_type(kind).control if not members_of(kind) else "text" for kind in kinds}
+    if controls <= {"json", "list"}:
+        return "json"
+    return "multiline" if controls & {"json", "list", "multiline"} else "text"
