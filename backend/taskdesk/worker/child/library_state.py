@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from types import ModuleType
 from typing import Any
@@ -12,6 +13,8 @@ class LibraryState:
         self._has_figures = bool(_figures())  # of a module of tasks
         self._rc = dict.copy(_rc()) if _rc() else None  # None: matplotlib is not imported yet
         self._start_method = _start_method()
+        if multiprocessing := sys.modules.get("multiprocessing"):  # so that the supervisor knows whose they are
+            multiprocessing.current_process()._config["semprefix"] = f"/mp-{os.getpid()}"
 
     def restore(self, *, is_short: bool) -> bool:
         """Return False if the next job needs a new process."""

@@ -10,6 +10,7 @@ import gc
 import locale
 import logging
 import os
+import resource
 import signal
 import socket
 import sys
@@ -22,6 +23,7 @@ from typing import Any, NamedTuple
 
 _SIGNALS = [number for number in signal.valid_signals() if number < getattr(signal, "SIGRTMIN", signal.NSIG)]
 _getsignal, _set_mask = _signal.getsignal, _signal.pthread_sigmask  # those of `signal` make enums: 30 µs for all
+_RESOURCES = [kind for name, kind in vars(resource).items() if name.startswith("RLIMIT_")]
 _HOOKS = ("excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdin")
 
 
@@ -79,6 +81,12 @@ def _set_showwarning(saved: Any) -> None:
     warnings.showwarning = saved
 
 
+def _set_limits(limits: list[tuple[int, int]]) -> None:
+    for kind, limit in zip(_RESOURCES, limits, strict=True):
+        if resource.getrlimit(kind) != limit:
+            resource.setrlimit(kind, limit)
+
+
 def _environment() -> Any:
     return os.environb._data  # type: ignore[attr-defined]  # to compare it costs a third of a µs, a copy 15 µs
 
@@ -106,6 +114,13 @@ PARTS = [
     Part(logging.getLogRecordFactory, logging.setLogRecordFactory),
     Part(logging.getLoggerClass, logging.setLoggerClass),
 ]
+# To read these takes longer, so they are put back only after jobs that are not short.
+SYSTEM_PARTS = [
+    Part(lambda: [resource.getrlimit(kind) for kind in _RESOURCES], _set_limits),
+    Part(lambda: os.getpriority(os.PRIO_PROCESS, 0), lambda saved: os.setpriority(os.PRIO_PROCESS, 0, saved)),
+]
+if sys.platform == "linux":
+    SYSTEM_PARTS.append(Part(lambda: os.sched_getaffinity(0), lambda saved: os.sched_setaffinity(0, saved)))
 
 
 def _kept(value: Any) -> Any:
@@ -118,6 +133,7 @@ class ProcessState:
     def __init__(self) -> None:
         self._reads = [part.read for part in PARTS]
         self._saved = [_kept(read()) for read in self._reads]
+        self._system = [part.read() for part in SYSTEM_PARTS]
         self._filters = warnings.filters[:]
         self._umask = os.umask(0o077)
         os.umask(self._umask)
@@ -128,15 +144,18 @@ class ProcessState:
         os.umask(self._umask)
         sys.setrecursionlimit(self._recursion_limit)
 
-    def restore(self) -> None:
-        """Raises whatever a part raises that can't be put back."""
+    def restore(self, *, is_short: bool) -> None:
+        """Restore the parts after a job. Raises whatever a part raises that can't be put back."""
         _set_mask(signal.SIG_SETMASK, ())
         warnings.resetwarnings()  # which also forgets the warnings that were shown: the next job is warned again
         warnings.filters.extend(self._filters)  # type: ignore[attr-defined]
         if [read() for read in self._reads] != self._saved:
-            self._write()
+            _write(PARTS, self._saved)
+        if not is_short:
+            _write(SYSTEM_PARTS, self._system)
 
-    def _write(self) -> None:
-        for part, saved in zip(PARTS, self._saved, strict=True):
-            if part.read() != saved:
-                part.write(_kept(saved))
+
+def _write(parts: list[Part], values: list[Any]) -> None:
+    for part, saved in zip(parts, values, strict=True):
+        if part.read() != saved:
+            part.write(_kept(saved))

@@ -79,7 +79,7 @@ class Sandbox:
         tempfile.tempdir = self._folder
         is_short = seconds < SHORT_JOB_SECONDS
         try:
-            self._process.restore()
+            self._process.restore(is_short=is_short)
             self._logging.restore()
             self.is_dirty = not self._libraries.restore(is_short=is_short)
             if not is_short:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
 from taskdesk.service.pool import run_and_exit
+from taskdesk.worker.supervisor.shared_memory import remove_shared_memory
 
 
 class ChildProcess:
@@ -17,6 +18,7 @@ class ChildProcess:
 
     def __init__(self) -> None:
         self.pid = 0
+        self._began = 0.0
         self.deadline: float | None = None
 
     @property
@@ -37,7 +39,7 @@ class ChildProcess:
         if not pid:
             run_and_exit("the worker's child", run)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        self.pid = pid
+        self.pid, self._began = pid, time.time()
 
     def poll(self) -> int | None:
         """Return its exit status, as `os.waitstatus_to_exitcode` gives it, once; None while it lives.
@@ -48,6 +50,7 @@ class ChildProcess:
             return None
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)  # what jobs have started and left; once reaped, its id may be another's
+        remove_shared_memory(self.pid, self._began)
         _, status = os.waitpid(self.pid, 0)
         self.pid = 0
         return os.waitstatus_to_exitcode(status)

@@ -152,6 +152,23 @@ def test_what_a_library_sets_up_for_its_loggers_as_it_is_imported_stays(values, 
     assert log_of[1] == "WARNING mine: said\n"
 
 
+@pytest.mark.parametrize(
+    ("change", "seen"),
+    [
+        ("resource.setrlimit(resource.RLIMIT_NOFILE, (50, 60))", "resource.getrlimit(resource.RLIMIT_NOFILE)"),
+        ("resource.setrlimit(resource.RLIMIT_CORE, (0, 0))", "resource.getrlimit(resource.RLIMIT_CORE)"),
+        ("os.nice(5)", "os.nice(0)"),
+        ("os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])", "sorted(os.sched_getaffinity(0))"),
+    ],
+)
+def test_limits_of_the_system_are_put_back_or_the_next_job_has_a_new_process(results, change, seen):
+    codes = f"result = {seen}", f"{change}; time.sleep(0.01)", f"result = {seen}"
+
+    before, _, after = results(*[("runs", {"code": f"import os, resource, time\n{code}"}) for code in codes])
+
+    assert after == before
+
+
 def _thirds(values):
     return [values[first::3] for first in range(3)]
 
@@ -191,3 +208,12 @@ with get_context("{method}").Manager() as manager:
     result += len(manager.list([1]))"""
 
     assert results(*[("runs", {"code": code})] * 2) == [4, 4]
+
+
+@pytest.mark.slow
+def test_joblib_runs_in_one_job_after_another(values):
+    code = """import numpy
+from joblib import Parallel, delayed
+result = Parallel(2)(delayed(numpy.sum)(numpy.ones(1_000_000)) for _ in range(4))"""
+
+    assert values(code, code) == [[1_000_000.0] * 4] * 2
