@@ -14,7 +14,8 @@ unexport PYTHONDONTWRITEBYTECODE
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
-run: $(VENV)/run.stamp ## start Redis, web, worker and dashboard; Ctrl-C stops all
+run: ## start Redis, web, worker and dashboard; Ctrl-C stops all
+	@$(PYTHON) .ci/one_at_a_time.py $(VENV) $(MAKE) --no-print-directory $(VENV)/run.stamp PYTHON="$(PYTHON)"
 	@cd backend && ../$(VENV)/bin/python -m taskdesk.launcher.run
 
 PYTEST = cd backend && env -u FAULTS ../$(VENV)/bin/python -m pytest -n 4 --no-loadscope-reorder

@@ -17,6 +17,7 @@ from rq_dashboard import web
 
 from taskdesk.jobs.keys import RATE_LIMITS, job_key, slot_waiters_key
 from taskdesk.jobs.status import Status
+from taskdesk.jobs.unpacking import bound_rq
 
 RATE_LIMITED = "rate_limited"
 MAX_WAITERS = 10_000  # jobs of one limit that a page looks at: about 0.3 s
@@ -64,6 +65,7 @@ class ShownWorker(Worker):
 
 
 def install(app: Flask) -> None:
+    bound_rq()
     web.Job, web.Worker = ShownJob, ShownWorker
     web.get_queue_registry_jobs_count = page_of_jobs
     web.RedisConnectionError = ()  # not caught there: our error handlers answer for every page

@@ -41,6 +41,7 @@ from taskdesk.jobs.job import Attempt, Job, ResultStamp, Retention, Wait, masked
 from taskdesk.jobs.losses import WORKER_LOST
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.status import Status, status_of
+from taskdesk.jobs.unpacking import unpack
 from taskdesk.service import clock
 
 # The fields that a list shows. A job's arguments (`data`) and its earlier attempts may be large.
@@ -218,7 +219,7 @@ def _call(data: bytes | None) -> tuple[str, dict[str, Any] | None]:
         return "", None
     try:
         if data[:1] == b"x":
-            data = zlib.decompress(data)
+            data = unpack(data)
         reference, _, positional, arguments = json.loads(data)
         return str(reference), None if positional else dict(arguments)  # positional arguments: submitted by RQ's code
     except (*DAMAGE, zlib.error):

@@ -25,6 +25,7 @@ from taskdesk.jobs.parts import UrlOf, linked_result, may_have_files, result_par
 from taskdesk.jobs.previews import LARGE_BYTES, Preview, from_json, preview_of
 from taskdesk.jobs.results import MAX_DIGITS
 from taskdesk.jobs.status import Status
+from taskdesk.jobs.unpacking import unpack
 
 _DAMAGED = {b"return_value": b"-", b"exc_string": b"-"}  # stands for an answer that is no stream
 
@@ -90,7 +91,7 @@ class StoredResults:
         [payload] = self._latest([job_id])
         packed = (payload or {}).get(b"exc_string")
         try:
-            return zlib.decompress(base64.b64decode(packed)).decode("utf-8", "replace") if packed else ""
+            return unpack(base64.b64decode(packed)).decode("utf-8", "replace") if packed else ""
         except (ValueError, zlib.error):
             return "The traceback is unreadable in Redis."
 

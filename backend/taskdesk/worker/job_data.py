@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from taskdesk.jobs.job_hash import NAMELESS
+from taskdesk.jobs.unpacking import TooLarge, unpack
 from taskdesk.service.errors import AppError
 
 _REFERENCE = re.compile(r"[\w.]{1,200}")
@@ -51,7 +52,9 @@ def read_job_data(data: bytes | None) -> JobData:
     if not data:
         raise TaskRefused("The job is damaged: it has no data, which would say what it calls.")
     try:
-        call = from_json(zlib.decompress(data) if data[:1] == b"x" else data)
+        call = from_json(unpack(data) if data[:1] == b"x" else data)
+    except TooLarge as error:
+        raise TaskRefused(f"The job's data can't be unpacked: {error}.") from None
     except (ValueError, zlib.error):
         raise ForeignJob(NAMELESS, "No worker here can read the job's data, which is no JSON.") from None
     try:

@@ -3,6 +3,7 @@
 import logging
 import sys
 
+from taskdesk.jobs.unpacking import bound_rq
 from taskdesk.service.pool import Pool
 from taskdesk.service.startup import start_process
 from taskdesk.worker.discovery import discover
@@ -15,6 +16,7 @@ from taskdesk.worker.task_package import exit_without_package, exit_without_task
 
 def main() -> int:
     settings = start_process(WorkerSettings, "worker")
+    bound_rq()
     log = logging.getLogger("worker")
 
     for stream in (sys.stdout, sys.stderr):
