@@ -124,6 +124,11 @@ def worker_key(name: str) -> str:
     return f"{RQ_KEY_PREFIX}:worker:{name}"
 
 
+def stopped_callbacks_key(worker: str) -> str:
+    """List: ids of jobs whose `on_stopped` the next process of this worker calls."""
+    return f"{KEY_PREFIX}:stopped-callbacks:{worker}"
+
+
 def worker_executions_key(worker: str) -> str:
     """Set: "<job>:<execution>" of what the worker is running, since RQ 3."""
     return f"{RQ_KEY_PREFIX}:worker:{worker}:executions"

@@ -30,4 +30,4 @@ def around_job() -> Iterator[None]:
 
 
 def _callback(*details: object) -> None:
-    """A callback that RQ's own worker may call."""
+    """A callback of RQ's producers."""

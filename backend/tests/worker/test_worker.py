@@ -142,7 +142,7 @@ def test_a_job_that_plain_rq_enqueued_runs_with_its_positional_arguments(redis, 
     assert "unexpected keyword argument 'nothing'" in jobs.get(wrong.id).error["detail"]
 
 
-def test_callbacks_named_in_redis_are_never_imported(redis, jobs, registry, run_worker, tmp_path):
+def test_callbacks_of_elsewhere_that_redis_names_are_never_called(redis, jobs, registry, run_worker, tmp_path):
     job_id = jobs.submit(registry.catalog.tasks["echo"], {"text": "a"}, RETENTION).id
     for kind in ("success", "failure", "stopped"):
         redis.hset(f"rq:job:{job_id}", f"{kind}_callback_name", "os.abort")

@@ -12,6 +12,7 @@ from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.worker.child.attempt import AttemptRunner
 from taskdesk.worker.child.attempt_counter import AttemptCounter
+from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.completion import Completion
 from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.loop import Child
@@ -65,6 +66,14 @@ def assemble(
     process = JobProcess(
         *(shared, state, reporter, time_limit), folder=folder, as_log=settings.env == "prod", supervisor=supervisor
     )
+    callbacks = Callbacks(
+        *(redis, registry, settings.tasks),
+        worker_name=worker_name,
+        reporter=reporter,
+        time_limit=time_limit,
+        process=process,
+        activity=activity,
+    )
     attempts = AttemptRunner(
         TaskRunner(settings, registry, store, reporter),
         {name: ResourceLimits.of(task.options, settings) for name, task in registry.tasks.items()},
@@ -74,6 +83,7 @@ def assemble(
         activity=activity,
         counter=counter,
         recycling=recycling,
+        callbacks=callbacks,
         state=state,
     )
     completion = Completion(
@@ -81,6 +91,7 @@ def assemble(
         worker_name=worker_name,
         rq_fallback=RQFallback(redis, worker_name, settings),
         hand_back=HandBack(redis, registry, settings.foreign_ttl),
+        callbacks=callbacks,
         counter=counter,
     )
     return Child(
@@ -90,6 +101,7 @@ def assemble(
         attempts=attempts,
         prefetch=Prefetch(attempts, reserver, completion, activity, statistics, state, never=isolated | at_most_once),
         completion=completion,
+        callbacks=callbacks,
         recycling=recycling,
         statistics=statistics,
         activity=activity,

@@ -11,6 +11,7 @@ from taskdesk.service.errors import AppError
 from taskdesk.service.logs import set_default_fields
 from taskdesk.service.sentry import report
 from taskdesk.worker.child.attempt_counter import AttemptCounter
+from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.progress_reporter import Reporter
 from taskdesk.worker.child.recycling import Recycling
@@ -49,6 +50,7 @@ class AttemptRunner:
         activity: Activity,
         counter: AttemptCounter,
         recycling: Recycling,
+        callbacks: Callbacks,
         state: ChildState,
     ):
         """`limits`: those of each task."""
@@ -60,6 +62,7 @@ class AttemptRunner:
         self._activity = activity
         self._counter = counter
         self._recycling = recycling
+        self._callbacks = callbacks
         self._state = state
         self.pace = 1.0  # seconds that jobs took lately
 
@@ -81,24 +84,24 @@ class AttemptRunner:
         try:
             call = self._task_runner.prepare(job.id, job.data, job.request_id)
             reference = call.task.spec.reference
-            return _Returned(reference, *self._call_within_limits(call, job.timeout))
+            return _Returned(reference, *self._call_within_limits(call, job))
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
             if not reference and isinstance(error, ForeignJob | InvalidArguments):
                 self._activity.refuse()
                 return _Returned(reference, failure=failure, refusal=error)
             report(error, task=reference, job_id=job.id, request_id=job.request_id)
-            return _Returned(reference, failure=failure)
+            return _Returned(reference, failure=self._callbacks.after_failure(job, error, failure))
         finally:
             self._activity.end_function()  # while the arguments are there: it may take for ever to drop them
 
-    def _call_within_limits(self, call: TaskCall, timeout: int) -> Written:
+    def _call_within_limits(self, call: TaskCall, job: ReservedJob) -> Written:
         sandbox = self._process.sandbox
-        self._reporter.begin(call.job_id, ttl=max(timeout, 0) + EVENTS_TTL_SECONDS)
-        self._time_limit.set(timeout)
+        self._reporter.begin(call.job_id, ttl=max(job.seconds, 0) + EVENTS_TTL_SECONDS)
+        self._time_limit.set(job.timeout)
         try:
             with self._limits[call.task.spec.reference].applied():
-                return sandbox.run(self._task_runner.run, call, sandbox.leave_task)
+                return sandbox.run(self._task_runner.run, call, sandbox.leave_task, self._callbacks.after_success(job))
         finally:
             self._time_limit.unset()
 

@@ -16,6 +16,7 @@ from taskdesk.service.errors import AppError
 from taskdesk.service.redis_errors import is_passing
 from taskdesk.worker.answers import Previous
 from taskdesk.worker.child.attempt_counter import AttemptCounter
+from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.reservation import EndedJob, Reservation, Reserver
 from taskdesk.worker.child.script_connection import ScriptConnection
@@ -26,6 +27,7 @@ from taskdesk.worker.rq_fallback import RQFallback, Stopped
 from taskdesk.worker.scripts import RELEASE
 from taskdesk.worker.shared.memory import SharedMemory
 
+RQ_STOPPED = "stopped"
 DEPENDENTS_SECONDS = 600.0  # that RQ's own code may take to queue very many dependents
 
 _Answer = TypeVar("_Answer")
@@ -44,6 +46,7 @@ class Completion:
         worker_name: str,
         rq_fallback: RQFallback,
         hand_back: HandBack,
+        callbacks: Callbacks,
         counter: AttemptCounter,
     ):
         self._redis = redis
@@ -54,6 +57,7 @@ class Completion:
         self._worker_name = worker_name
         self._rq_fallback = rq_fallback
         self._hand_back_arguments = hand_back.arguments
+        self._callbacks = callbacks
         self._counter = counter
 
     def complete(self, ended: EndedJob) -> Reservation:
@@ -93,8 +97,10 @@ class Completion:
             self._fail(ended, Failure.of(error, job.timeout))
 
     def _end_unsuccessful(self, ended: EndedJob, failure: Failure) -> None:
-        if not (ended.refusal and self._hand_back(ended, failure, ended.refusal)):
+        if not ended.refusal:
             self._fail(ended, failure)
+        elif not self._hand_back(ended, failure, ended.refusal):
+            self._fail(ended, self._callbacks.after_refusal(ended.job, ended.refusal, failure))
 
     def _hand_back(self, ended: EndedJob, failure: Failure, refusal: AppError) -> bool:
         """Let another worker run the job, uncharged. False if it has to fail: no worker would take its arguments."""
@@ -131,6 +137,8 @@ class Completion:
         if released and released.status == Status.FAILED.rq and released.must_tell_dependents:
             with suppress(Exception):  # the supervisor tries, too, and says what is wrong
                 self._retry(lambda: self._rq_fallback.enqueue_dependents(job.id))
+        if released and released.status == RQ_STOPPED:
+            self._callbacks.run_stopped()
         return released
 
     def _retry(self, step: Callable[[], _Answer]) -> _Answer:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.worker.child.attempt import AttemptRunner
+from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.completion import Completion
 from taskdesk.worker.child.prefetch import Prefetch
 from taskdesk.worker.child.process import JobProcess
@@ -34,6 +35,7 @@ class Child:
     attempts: AttemptRunner
     prefetch: Prefetch
     completion: Completion
+    callbacks: Callbacks
     recycling: Recycling
     statistics: StatisticsWriter
     activity: Activity
@@ -51,6 +53,7 @@ class Child:
             self.statistics.write()
 
     def _run(self, wakeup: int) -> int:
+        self.callbacks.run_stopped()
         reservation = self.reserver.reserve()
         while True:
             if self.statistics.due_in() <= 0:
@@ -74,7 +77,7 @@ class Child:
         """Run the job, and short ones after it; return how the last one has ended, None if nothing has run."""
         if self.prefetch.is_worthwhile(job):
             return self.prefetch.run(job)
-        self.activity.begin(job.id, job.execution, job.timeout)
+        self.activity.begin(job.id, job.execution, job.seconds)
         return self.attempts.run(job)
 
     def _rest(self, reservation: Reservation, wakeup: int) -> None:

@@ -77,7 +77,7 @@ class Prefetch:
         if (before and self._is_revoked(before)) or not self._reserver.send(before, begins=job):
             return False
         has_before = before is not None
-        self._activity.begin(job.id, job.execution, job.timeout, prefetches=True, prev_unconfirmed=has_before)
+        self._activity.begin(job.id, job.execution, job.seconds, prefetches=True, prev_unconfirmed=has_before)
         return True
 
     def _is_revoked(self, before: EndedJob) -> bool:

@@ -13,6 +13,7 @@ from taskdesk.jobs.scripts import Script
 from taskdesk.service.errors import AppError
 from taskdesk.service.logs import job_fields, set_default_fields
 from taskdesk.worker.answers import Next, Previous
+from taskdesk.worker.callback_names import CallbackNames
 from taskdesk.worker.child.queue_order import QueueOrder
 from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.child.state import ChildState
@@ -24,6 +25,7 @@ from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.memory import SharedMemory
 
 _NEXT = {word.encode(): word for word in Next}  # to call an Enum takes 1 µs
+_FIELDS = 12  # of a job; the callbacks of a job of plain RQ follow
 NULL = b"null"  # a result that needs no room
 
 
@@ -39,6 +41,12 @@ class ReservedJob(NamedTuple):
     is_plain: bool  # no repetition, dependencies or limit of RQ's, and a result to keep: the script can end it
     enqueued_at: bytes | None
     request_id: str
+    callbacks: CallbackNames | None = None
+
+    @property
+    def seconds(self) -> int:
+        """The seconds that the job may take with its callbacks, below 1 for any number."""
+        return self.timeout + self.callbacks.seconds if self.callbacks and self.timeout > 0 else self.timeout
 
     @property
     def log_fields(self) -> dict[str, str]:
@@ -156,7 +164,7 @@ class Reserver:
 
 def _reserved(answer: Any, settings: WorkerSettings) -> ReservedJob:
     job_id, execution, queue, fields = answer
-    data, timeout, result_ttl, _, repeats_left, dependency_ids, _, _, _, enqueued_at, request_id, limit = fields
+    data, timeout, result_ttl, _, repeats_left, dependency_ids, *_, enqueued_at, request_id, limit = fields[:_FIELDS]
     ttl = _number(result_ttl, settings.result_ttl)
     return ReservedJob(
         id=job_id.decode(),
@@ -168,6 +176,7 @@ def _reserved(answer: Any, settings: WorkerSettings) -> ReservedJob:
         is_plain=ttl != 0 and not dependency_ids and not limit and repeats_left in (None, b"", b"0"),
         enqueued_at=enqueued_at,
         request_id=(request_id or b"").decode(errors="replace"),
+        callbacks=CallbackNames.of(fields[_FIELDS:]) if len(fields) > _FIELDS else None,
     )
 
 

@@ -49,10 +49,12 @@ class TaskRunner:
         arguments = self._validated(job_id, task, raw, uploads)
         return TaskCall(job_id, task, arguments, request_id, {name: file.filename for name, file in uploads.items()})
 
-    def run(self, call: TaskCall, leave_task: Callable[[], None]) -> Written:
+    def run(
+        self, call: TaskCall, leave_task: Callable[[], None], on_success: Callable[[Any], None] | None = None
+    ) -> Written:
         """Call the task; return its result. Raises what the task raises.
 
-        `leave_task` is called between the task and our own code that stores its result.
+        `leave_task` is called between the task and our own code that stores its result, `on_success` at the end.
         """
         task = call.task
         enter_job(
@@ -70,7 +72,10 @@ class TaskRunner:
                 returned = task.function(**call.arguments)
         finally:
             leave_task()
-        return ResultWriter(self._store, call.job_id, self._settings.max_result_bytes).write(returned)
+        written = ResultWriter(self._store, call.job_id, self._settings.max_result_bytes).write(returned)
+        if on_success:
+            on_success(returned)
+        return written
 
     def _named(self, task: LoadedTask, positional: list[Any], named: dict[str, Any]) -> dict[str, Any]:
         if not positional:

@@ -64,8 +64,13 @@ if finished then
 end
 
 local function load(key)
-  return redis.call('HMGET', key, 'data', 'timeout', 'result_ttl', 'status', 'repeats_left', 'dependency_ids',
+  local fields = redis.call('HMGET', key, 'data', 'timeout', 'result_ttl', 'status', 'repeats_left', 'dependency_ids',
     'started_at', 'origin', 'ttl', 'enqueued_at', REQUEST, 'rate_limit_key')
+  if fields[1] and string.byte(fields[1]) == 120 then -- packed by zlib, as RQ's own code does: it may have callbacks
+    for _, value in ipairs(redis.call('HMGET', key, 'success_callback_name', 'success_callback_timeout',
+      'failure_callback_name', 'failure_callback_timeout')) do fields[#fields + 1] = value end
+  end
+  return fields
 end
 
 -- The worker's record names the job that it runs, and the one that is prefetched.

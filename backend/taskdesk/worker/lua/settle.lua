@@ -1,6 +1,8 @@
 -- End an execution other than by success.
 --- @include time, execution, throughput, lifetime, retry, hand_back, slots
 
+local STOPPED_CALLBACK_SECONDS = 3600 -- in which the worker's next process calls it
+
 -- Add a result to RQ's stream. Empty values are left out.
 local function add_failure(ending)
   local fields = {'type', RESULT_FAILED, 'worker_name', ending.worker}
@@ -44,6 +46,10 @@ local function fail(ending, queue, status, error)
   if not failure_ttl then redis.call('PERSIST', results_key(id)) end -- as RQ does
   redis.call('ZADD', registry_key(RQ_FAILED, queue), ttl < 0 and ttl or math.floor(now()) + ttl, id)
   reindex(id)
+  if status == RQ_STOPPED and (redis.call('HGET', key, 'stopped_callback_name') or '') ~= '' then
+    redis.call('RPUSH', stopped_callbacks_key(ending.worker), id)
+    redis.call('EXPIRE', stopped_callbacks_key(ending.worker), STOPPED_CALLBACK_SECONDS)
+  end
   if status == RQ_FAILED then
     if redis.call('EXISTS', dependents_key(id)) == 1 then redis.call('SADD', PARENTS, id) end
     count_ended(queue, FAILED, 1)

@@ -12,7 +12,8 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from taskdesk.jobs.catalog import Catalog, TaskSpec
-from taskdesk.jobs.events import EVENTS_TTL_SECONDS
+from taskdesk.jobs.events import EVENTS_TTL_SECONDS, append_log
+from taskdesk.jobs.joblog import log_size
 from taskdesk.jobs.keys import PARENTS, job_key
 from taskdesk.jobs.losses import (
     PROCESS_CRASHED,
@@ -28,6 +29,7 @@ from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.logs import job_fields
 from taskdesk.service.redis_errors import is_out_of_memory
 from taskdesk.worker.answers import Tick
+from taskdesk.worker.callback_names import NOT_RUN
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.job_data import reference_of
 from taskdesk.worker.release import UNKNOWN_TIMES, How, Released, release_arguments
@@ -102,6 +104,8 @@ class Settlement:
                 log.warning("job %s is no longer this worker's: %s", running.job_id, failure.log_text, extra=extra)
             return
         _log_end(released)
+        if how in (How.LOST, How.FAILED):
+            self._say_that_no_callback_was_run(released.job_id)
         if how in (How.LOST, How.FAILED) and running:
             self._count_failure(released.job_id, running.seconds)
         if released.must_tell_dependents:
@@ -120,6 +124,7 @@ class Settlement:
         for job_id, request_id, error in jobs:
             extra = {"fields": job_fields(job_id.decode(), request_id.decode())}
             log.warning("job %s is taken from its worker: %s", job_id.decode(), _log_text(error), extra=extra)
+            self._say_that_no_callback_was_run(job_id.decode())
             self._count_failure(job_id.decode(), None)
         return Tick.AT_ONCE if self._tell_dependents(parents) else Tick(next_tick)
 
@@ -146,6 +151,14 @@ class Settlement:
             except Exception:  # in RQ's code, of a damaged job
                 log.exception("the dependents of job %s can't be queued", job_id)
                 self._redis.srem(PARENTS, job_id)
+
+    def _say_that_no_callback_was_run(self, job_id: str) -> None:
+        """Add a line to the log of a job whose process has died, if the job has an `on_failure` of RQ."""
+        if self._redis.hget(job_key(job_id), "failure_callback_name"):
+            line = NOT_RUN.format(kind="on_failure", why="the process that ran the job is gone.")
+            ttl = self._redis.ttl(job_key(job_id))
+            ttl = ttl if ttl > 0 else EVENTS_TTL_SECONDS
+            append_log(self._redis, job_id, line.encode(), offset=log_size(self._redis, job_id), ttl=ttl)
 
     def _count_failure(self, job_id: str, seconds: float | None) -> None:
         """Count the failure in the statistics of the job's task: a child that has died could not."""
