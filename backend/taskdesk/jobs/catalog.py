@@ -21,6 +21,7 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.damage import is_wrong_type
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.keys import LATEST_CATALOG, LEASE_SECONDS, RQ_WORKERS, WORKERS, catalog_key, worker_key
+from taskdesk.jobs.schema_faults import schema_fault
 from taskdesk.jobs.schema_rules import has_format, is_file
 from taskdesk.jobs.task import DECIMAL_FORMAT, SECRET_FORMAT
 from taskdesk.service import clock
@@ -263,9 +264,19 @@ class CatalogReader:
 def _read_catalog(digest: str, document: bytes) -> Catalog:
     """Return the catalog of a document. One that is not as it was announced counts as a broken file of tasks."""
     if _hash(document) == digest:
-        return Catalog.model_validate_json(document)
+        catalog = Catalog.model_validate_json(document)
+        return catalog.model_copy(update={"tasks": {name: _shown(spec) for name, spec in catalog.tasks.items()}})
     error = "The list of tasks is damaged in Redis. Restart the workers: they announce it again."
     return Catalog(tasks={}, broken=[BrokenModule(module=f"catalog {digest[:32]}", error=error)])
+
+
+def _shown(spec: TaskSpec) -> TaskSpec:
+    """Return the task; a schema that no page could show, of another version of the worker, allows any JSON."""
+    faulty: dict[str, Any] = {name: {} for name, schema in spec.parameters.items() if schema_fault(schema)}
+    changes: dict[str, Any] = {"output_schema": None} if spec.output_schema and schema_fault(spec.output_schema) else {}
+    if faulty:
+        changes["input_schema"] = {**spec.input_schema, "properties": {**spec.parameters, **faulty}}
+    return spec.model_copy(update=changes) if changes else spec
 
 
 def _hash(document: bytes) -> str:

@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from jsonschema_rs import ValidationError
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import SchemaError
 
-from taskdesk.jobs.schema import Schema
+from taskdesk.jobs.schema_faults import schema_fault
 from taskdesk.jobs.schema_rules import is_file
 from taskdesk.jobs.value_types import PATH_FORMATS
 from taskdesk.worker.parameter_schema import ParameterSchema
@@ -83,7 +82,7 @@ def output_schema(function: Callable[..., Any]) -> dict[str, Any] | None:
         schema = _inline_references(TypeAdapter(returned).json_schema(mode="serialization"))
     except Exception:  # pydantic does not know the class, a type contains itself, …: the task runs all the same
         return None
-    return None if _formats(schema) & PATH_FORMATS else schema or None
+    return None if _formats(schema) & PATH_FORMATS or schema_fault(schema) else schema or None
 
 
 def _namespace(function: Callable[..., Any]) -> dict[str, Any]:
@@ -125,12 +124,8 @@ def _check(schema: dict[str, Any]) -> None:
             "has a Path, or bytes, that is no upload: annotate it as taskdesk.AnyFile, CsvFile or bytes, "
             "one file per parameter"
         )
-    if any(one.get("enum") == [] for one in _objects(schema)):
-        raise _Unusable("offers nothing to choose: give its Enum a value")
-    try:
-        Schema(schema).is_valid(None)
-    except ValidationError:
-        raise _Unusable("has a JSON Schema that is not valid: look at its json_schema_extra") from None
+    if fault := schema_fault(schema):
+        raise _Unusable(fault)
 
 
 def _fault(error: Exception, parameter: inspect.Parameter) -> str:
