@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import base64
 import json
+import math
+import re
 import zlib
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -28,6 +30,8 @@ from taskdesk.jobs.status import Status
 from taskdesk.jobs.unpacking import unpack
 
 _DAMAGED = {b"return_value": b"-", b"exc_string": b"-"}  # stands for an answer that is no stream
+
+_MAY_BE_INFINITE = re.compile(rb"\d[eE]\+?\d{3}")  # a number such as 1e999
 
 _Answer = TypeVar("_Answer")
 
@@ -136,23 +140,34 @@ def is_ready(job: Job, text: bytes) -> bool:
 def read_value(job_id: str, text: bytes) -> Any:
     """Return the value of a JSON text. Raises UnreadableResult.
 
-    What Python does not read or JSON does not have, NaN or a whole number of too many digits, is stored by other
-    programs; it is its text.
+    Other programs also store what JSON does not have, or Python does not read: NaN, infinities and whole numbers of too
+    many digits become text, half of a surrogate pair becomes a question mark.
     """
     try:
-        return _parsed(text)
+        value = _parsed(text)
+        if b"\\ud" in text or b"\\uD" in text:
+            return json.loads(json.dumps(value, ensure_ascii=False).encode("utf-8", "replace"))
+        return value
     except DAMAGE:
         raise UnreadableResult(job_id) from None
 
 
 def _parsed(text: bytes) -> Any:
     try:
-        return json.loads(text, parse_constant=str)
+        return json.loads(text, parse_constant=str, parse_float=_float if _MAY_BE_INFINITE.search(text) else None)
     except json.JSONDecodeError:
         raise
     except ValueError:
-        digits = lambda digits: int(digits) if len(digits) <= MAX_DIGITS else digits  # noqa: E731
-        return json.loads(text, parse_constant=str, parse_int=digits)
+        return json.loads(text, parse_constant=str, parse_float=_float, parse_int=_int)
+
+
+def _float(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else "Infinity" if number > 0 else "-Infinity"
+
+
+def _int(digits: str) -> int | str:
+    return int(digits) if len(digits) <= MAX_DIGITS else digits
 
 
 def _text(payload: dict[bytes, bytes]) -> bytes:

@@ -205,3 +205,70 @@ def test_damaged_statistics_cost_only_themselves(redis, registry, read_all, valu
     redis.hset(statistics_key(reference), mapping={"succeeded": value, b"\xff": value, "run_sum": value})
 
     read_all()
+
+
+@pytest.mark.parametrize(
+    ("damage", "sentence"),
+    [
+        (None, "is gone from Redis. Run the job again."),
+        (b"x", "is unreadable in Redis: it is damaged, or no JSON."),
+        (base64.b64encode(b"\x80\x04\x95"), "is unreadable in Redis"),  # a pickle
+        (base64.b64encode(b"[" * 100_000), "is unreadable in Redis"),
+        ("no stream", "is unreadable in Redis"),
+    ],
+)
+def test_a_result_that_can_not_be_read_is_a_sentence_and_the_job_is_shown(
+    client, redis, submit, run_worker, damage, sentence
+):
+    job_id = submit()
+    run_worker()
+    redis.delete(results_key(job_id))
+    if damage:
+        redis.set(results_key(job_id), "x") if damage == "no stream" else redis.xadd(
+            results_key(job_id), {"return_value": damage}
+        )
+
+    page = client.get(f"/jobs/{job_id}")
+    job = client.get(f"/api/v1/jobs/{job_id}")
+    result = client.get(f"/api/v1/jobs/{job_id}/result")
+
+    assert (page.status_code, job.status_code, result.status_code) == (200, 200, 410)
+    assert sentence in page.text
+    assert (job.json["result"]["kind"], job.json["result"]["url"]) == ("unreadable", f"/api/v1/jobs/{job_id}/result")
+    assert sentence in job.json["result"]["detail"] == result.json["detail"]
+
+
+@pytest.mark.parametrize(
+    ("stored", "shown"),
+    [
+        (b'"a \\ud800 b"', "a ? b"),
+        (b'{"\\ud800": ["\\udfff"]}', {"?": ["?"]}),
+        (b'"\\ud83d\\ude00"', "\N{GRINNING FACE}"),
+        (b"[NaN, Infinity, -Infinity]", ["NaN", "Infinity", "-Infinity"]),
+        (b"[1e999]", ["Infinity"]),
+    ],
+)
+def test_what_json_does_not_have_is_shown_as_text(client, redis, submit, run_worker, read_all, stored, shown):
+    job_id = submit("every_kind", {})
+    run_worker()
+    redis.xadd(results_key(job_id), {"return_value": base64.b64encode(stored)})
+
+    read_all(job_id)
+
+    assert client.get(f"/api/v1/jobs/{job_id}/result").json == shown
+    assert client.get(f"/jobs/{job_id}/result.json").json == shown
+    assert client.get("/finished_tasks").json == [[job_id, shown]]
+
+
+def test_a_file_that_is_gone_from_the_folder_is_a_sentence(client, submit, run_worker, tmp_path):
+    job_id = submit("parts", {})
+    run_worker()
+    [stored] = tmp_path.glob(f"artifacts/*/{job_id}/model.txt")
+    stored.unlink()
+
+    answer = client.get(f"/api/v1/jobs/{job_id}/artifacts/model.txt")
+
+    assert (answer.status_code, answer.json["title"]) == (410, "Artifact gone")
+    assert "The file 'model.txt' of job" in answer.json["detail"]
+    assert client.get(f"/jobs/{job_id}").status_code == 200
+    assert client.get(f"/api/v1/jobs/{job_id}/artifacts/other.txt").status_code == 404
