@@ -8,7 +8,7 @@ from pydantic import Field
 
 from taskdesk import CsvFile, File, task
 from tasks._forest.charts import draw_confusion, draw_residuals
-from tasks._forest.features import importances, rare_words
+from tasks._forest.features import importances, rare_words, trusted_types
 from tasks._forest.layout import TableError
 from tasks._forest.report import describe_reading, explain_use, list_scores, rank_columns
 from tasks._forest.table import MAX_CLASSES, Table, load_table
@@ -134,6 +134,6 @@ def _finish(trainer: Trainer, counts: str, by_fold: dict[str, list[float]], pict
         "scores": list_scores(by_fold),
         **picture,
         "feature_importances": rank_columns(trainer.table, importances(encoder, weights)),
-        "use_the_model": explain_use(trainer.table),
+        "use_the_model": explain_use(trainer.table, trusted_types(trainer.reader)),
         "model": File("model.skops", dumps(model, **COMPRESSION), "application/octet-stream"),
     }

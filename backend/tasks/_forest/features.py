@@ -12,7 +12,8 @@ from typing import Any
 from tasks._forest.columns import Column, number_steps, word_steps
 
 MAX_CATEGORIES = 30  # of a column of words; rarer words are taken together
-TRUSTED = ("functools.partial", "numpy.dtype", "operator.methodcaller", "re.sub", "sklearn.tree._tree.Tree")
+_TYPES_OF_TREES = ("numpy.dtype", "sklearn.tree._tree.Tree")
+_TYPES_OF_TEXTS = ("functools.partial", "operator.methodcaller", "re.sub")
 
 
 def build_reader(columns: list[Column], rows: Any) -> Any:
@@ -39,6 +40,12 @@ def _replace(steps: list[tuple[str, str]], kind: str) -> Any:
     cells = [str, *(partial(re.sub, pattern, replacement) for pattern, replacement in steps)]
     calls = [*(methodcaller("map", cell) for cell in cells), methodcaller("astype", kind)]
     return make_pipeline(*(FunctionTransformer(call, feature_names_out="one-to-one") for call in calls))
+
+
+def trusted_types(reader: Any) -> list[str]:
+    """Return the names that skops has to be told to load a model with this reader."""
+    reads_texts = any(name != "plain" for name, _, _ in reader.transformers)
+    return sorted([*_TYPES_OF_TREES, *(_TYPES_OF_TEXTS if reads_texts else ())])
 
 
 def build_encoder(columns: list[Column]) -> Any:

@@ -8,7 +8,6 @@ from statistics import fmean, pstdev
 from taskdesk import Markdown
 from taskdesk import Table as ResultTable
 from tasks._forest.columns import Column
-from tasks._forest.features import TRUSTED
 from tasks._forest.table import Table
 
 _MARKS = {".": "point", ",": "comma"}
@@ -87,7 +86,7 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def explain_use(table: Table) -> Markdown:
+def explain_use(table: Table, trusted: list[str]) -> Markdown:
     """Return the lines of Python that load the model and predict the rows of a table like the uploaded one."""
     options = "".join(f", {key}={value!r}" for key, value in table.layout.options.items())
     return Markdown(
@@ -95,7 +94,8 @@ def explain_use(table: Table) -> Markdown:
 import pandas
 from skops.io import load
 
-model = load("model.skops", trusted={list(TRUSTED)!r})
+trusted = {trusted!r}
+model = load("model.skops", trusted=trusted)
 rows = pandas.read_csv("table.csv"{options})
 print(model.predict(rows))
 ```
