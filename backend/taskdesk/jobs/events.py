@@ -8,18 +8,22 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import ResponseError
 
 from taskdesk.jobs import joblog
+from taskdesk.jobs.damage import is_wrong_type
 from taskdesk.jobs.fields import FOREIGN
 from taskdesk.jobs.keys import WAKE, events_key, job_key
 
 MAX_EVENTS = 500
 EVENTS_TTL_SECONDS = 3600
+_MAX_OFFSET = 2**53  # bytes that a job may have printed
 
 
 @dataclass(frozen=True)
@@ -53,16 +57,42 @@ def news_of(redis: Redis, job_id: str, after: str) -> tuple[tuple[bytes, bytes |
     with redis.pipeline(transaction=False) as pipeline:
         pipeline.hmget(job_key(job_id), "status", FOREIGN)
         pipeline.xrange(events_key(job_id), f"({after}")
-        (status, foreign), entries = pipeline.execute()
-    events = _restore(entries)
-    joblog.add_texts(redis, job_id, [event.data for event in events if event.type == "log"])
+        values, entries = pipeline.execute(raise_on_error=False)
+    status, foreign = (None, None) if is_wrong_type(values) else values
+    events = [] if is_wrong_type(entries) else _restore(entries)
+    try:
+        joblog.add_texts(redis, job_id, [event.data for event in events if event.type == "log"])
+    except ResponseError as error:
+        is_wrong_type(error)  # else it is raised again
+        events = [event for event in events if event.type != "log"]
     return (status, foreign) if status else None, events
 
 
 def _restore(entries: list[tuple[bytes, dict[bytes, bytes]]]) -> list[Event]:
-    return [
-        Event(event_id.decode(), fields[b"type"].decode(), json.loads(fields[b"data"])) for event_id, fields in entries
-    ]
+    """Return the events that are intact: what somebody else has written into the stream is left out."""
+    events = []
+    for event_id, fields in entries:
+        type, data = fields.get(b"type", b"").decode(errors="replace"), _object(fields.get(b"data", b""))
+        if data is not None and _IS_INTACT.get(type, lambda _: False)(data):
+            events.append(Event(event_id.decode(), type, data))
+    return events
+
+
+def _object(text: bytes) -> dict[str, Any] | None:
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return data if isinstance(data, dict) else None
+
+
+def _is_piece(data: dict[str, Any]) -> bool:
+    """Return True if the data of a log event say where a piece is, and nothing that Redis could not count."""
+    place = data.get("offset"), data.get("size")
+    return all(type(number) is int and 0 <= number < _MAX_OFFSET for number in place)
+
+
+_IS_INTACT: dict[str, Callable[[dict[str, Any]], bool]] = {"log": _is_piece, "progress": lambda data: True}
 
 
 def append_log(redis: Redis, job_id: str, content: bytes, *, offset: int, ttl: int) -> int:

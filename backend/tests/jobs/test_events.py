@@ -6,6 +6,7 @@ import pytest
 
 from taskdesk.jobs.events import append_log, news_of
 from taskdesk.jobs.joblog import HEAD_BYTES, MAX_LOG_BYTES, TAIL_BYTES, log_size, read_log
+from taskdesk.jobs.keys import events_key
 
 LEFT_OUT = 50_000
 LINE = f"\n… {LEFT_OUT:,} bytes left out …\n"
@@ -58,3 +59,51 @@ def test_who_watches_a_long_log_reads_the_same(printed):
 
     assert "".join(event.data["text"] for event in events) == KEPT
     assert events[-1].data["offset"] + events[-1].data["size"] == len(WHOLE)
+
+
+DAMAGED = {
+    "no type": {"data": "{}"},
+    "no data": {"type": "progress"},
+    "other fields": {"a": "b"},
+    "no JSON": {"type": "progress", "data": "{"},
+    "no object": {"type": "progress", "data": "[1]"},
+    "deep JSON": {"type": "progress", "data": "[" * 100_000},
+    "no UTF-8": {"type": b"\xff", "data": b"\xff"},
+    "another type": {"type": "end", "data": '{"status": "succeeded"}'},
+    "a type that forges a message": {"type": "progress\ndata: 1\n\nevent: end", "data": "{}"},
+    "a piece without a place": {"type": "log", "data": "{}"},
+    "a piece at a text": {"type": "log", "data": '{"offset": "a", "size": 1}'},
+    "a piece before the log": {"type": "log", "data": '{"offset": -5, "size": 1}'},
+    "a piece beyond all": {"type": "log", "data": '{"offset": 1, "size": 1e999}'},
+    "a piece of a true size": {"type": "log", "data": '{"offset": 0, "size": true}'},
+    "a huge piece": {"type": "log", "data": '{"offset": 0, "size": 99999999999999999999}'},
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGED)
+def test_a_damaged_event_is_left_out_and_the_others_are_there(redis, kind):
+    redis.hset("rq:job:job", "status", "started")
+    append_log(redis, "job", b"one\n", offset=0, ttl=60)
+    redis.xadd(events_key("job"), DAMAGED[kind])
+    append_log(redis, "job", b"two\n", offset=4, ttl=60)
+
+    state, events = news_of(redis, "job", "0-0")
+
+    assert state == (b"started", None)
+    assert [event.data["text"] for event in events] == ["one\n", "two\n"]
+
+
+@pytest.mark.parametrize("key", ["taskdesk:events:job", "taskdesk:log:job", "rq:job:job"])
+def test_a_key_of_another_type_costs_only_what_it_should_have_held(redis, key):
+    redis.hset("rq:job:job", "status", "started")
+    append_log(redis, "job", b"one\n", offset=0, ttl=60)
+    redis.xadd(events_key("job"), {"type": "progress", "data": "{}"})
+    redis.delete(key)
+    redis.sadd(key, "a")
+
+    state, events = news_of(redis, "job", "0-0")
+
+    assert (state is None) == (key == "rq:job:job")
+    assert [event.type for event in events] == {
+        "taskdesk:events:job": [], "taskdesk:log:job": ["progress"], "rq:job:job": ["log", "progress"],
+    }[key]  # fmt: skip
