@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any, Unpack
@@ -165,13 +166,21 @@ class Desk:
         if not spec:
             return job
         files = tuple(spec.file_parameters) if job.file_parameters is None else job.file_parameters
-        return replace(job, file_parameters=files, secrets=job.secrets | spec.secret_parameters)
+        named = job.input if job.call is None else _named(spec, *job.call)
+        return replace(job, input=named, file_parameters=files, secrets=job.secrets | spec.secret_parameters)
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
         """Open a file of a job's input, until `files` closes. Raises ArtifactNotFound."""
         file = job.uploads[parameter]
         content = files.enter_context(self.artifacts.open(job.id, file.artifact))
         return UploadedFile(file.filename, file.media_type, content)
+
+
+def _named(spec: TaskSpec, positional: Sequence[Any], named: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the arguments of a call by name; None if they are no arguments of the task."""
+    by_place = dict(zip(spec.parameters, positional, strict=False))
+    fits = len(positional) <= len(spec.parameters) and by_place.keys().isdisjoint(named)
+    return {**by_place, **named} if fits else None
 
 
 def _digest(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> str:

@@ -60,6 +60,7 @@ class Job:
     `scheduled_at`: when a scheduled job, or the next attempt of a failed one, is queued.
     `wait`: set while the job waits for other jobs, for a slot of its limit, or for a worker that can run it.
     `file_parameters`: those whose values in `input` are uploaded files, as the task said when the job was submitted.
+    `call`: positional and named arguments, of a job of plain RQ that has positional ones; `Desk.job` names them.
     `is_plain`: RQ's own code submitted it, and we may have seen it later.
     `secrets`: parameters whose values are shown nowhere, such as a SecretStr.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
@@ -93,6 +94,7 @@ class Job:
     wait: Wait | None = None
     file_parameters: tuple[str, ...] | None = None
     is_plain: bool = False
+    call: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     result_stamp: ResultStamp | None = None
     secrets: frozenset[str] = frozenset()
 

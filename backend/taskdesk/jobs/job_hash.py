@@ -173,7 +173,7 @@ def _unreadable(job_id: str) -> Job:
 
 def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, ttl: int) -> Job:
     status = status_of(rq_status, fields.get(FOREIGN))
-    reference, arguments = _call(fields.get("data"))
+    reference, positional, arguments = _call(fields.get("data"))
     description = _text(fields["description"])
     current = fields[PROGRESS]
     intervals = json.loads(fields["retry_intervals"] or b"[]")
@@ -183,7 +183,8 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         status=status,
         queue=_text(fields["origin"]),
         summary=_summary(description),
-        input=arguments,
+        input=None if positional else arguments,
+        call=(positional, arguments or {}) if positional else None,
         progress=_progress(json.loads(current)) if current else None,
         result_kinds=_kinds(json.loads(fields[RESULT_KINDS] or b"null")),
         error=_error(json.loads(fields[ERROR] or b"null")) or (_TAKEN_BY_RQ if status is Status.FAILED else None),
@@ -213,17 +214,17 @@ def with_due(job: Job, score: float | None) -> Job:
     return replace(job, scheduled_at=datetime.fromtimestamp(score, UTC)) if score else job
 
 
-def _call(data: bytes | None) -> tuple[str, dict[str, Any] | None]:
+def _call(data: bytes | None) -> tuple[str, tuple[Any, ...], dict[str, Any] | None]:
     """Return the task that a job calls, and its arguments. Data that is not JSON (a pickle, say) is never loaded."""
     if data is None:
-        return "", None
+        return "", (), None
     try:
         if data[:1] == b"x":
             data = unpack(data)
         reference, _, positional, arguments = json.loads(data)
-        return str(reference), None if positional else dict(arguments)  # positional arguments: submitted by RQ's code
+        return str(reference), tuple(positional), dict(arguments)
     except (*DAMAGE, zlib.error):
-        return "unreadable", None
+        return "unreadable", (), None
 
 
 def _summary(description: str) -> str:

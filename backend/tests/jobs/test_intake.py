@@ -12,6 +12,8 @@ from rq.rate_limit import RateLimit
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.artifacts import FolderStore
+from taskdesk.jobs.desk import Desk
+from taskdesk.jobs.errors import UnreadableInput
 from taskdesk.jobs.intake import REST_MS, Intake
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import INTAKE_LOCK, JOBS, SWEEP_LOCK, index_key, job_key, queue_key
@@ -286,3 +288,28 @@ def test_a_plain_job_can_be_canceled_and_deleted_in_whatever_status(status, queu
         assert listed(status="canceled") == [job.id]
         assert jobs.delete(job.id) == ["canceled"]
         assert job.id not in listed()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named", "expected"),
+    [
+        (("ab",), {}, {"text": "ab"}),
+        ((), {"text": "ab"}, {"text": "ab"}),
+        (("a", 1, 2, 3), {}, None),
+        (("a",), {"text": "b"}, None),
+    ],
+)
+def test_the_arguments_of_a_plain_job_have_their_names_so_that_it_can_be_retried(
+    arguments, named, expected, queue, look, redis, web_settings
+):
+    job = queue.enqueue(ECHO, args=arguments, kwargs=named)
+    look()
+    desk = Desk(web_settings, redis)
+
+    assert desk.job(job.id).input == expected
+    desk.jobs.cancel(job.id)
+    if expected:
+        assert desk.retry(desk.job(job.id)).input == expected
+    else:
+        with pytest.raises(UnreadableInput):
+            desk.retry(desk.job(job.id))
