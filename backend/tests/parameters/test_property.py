@@ -169,7 +169,7 @@ TASKS += [
 ]  # fmt: skip
 
 
-@settings(max_examples=1500, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(task=st.sampled_from(TASKS), value=VALUES)
 def test_each_way_gives_the_function_the_same_value_or_is_refused(task, value):
     by_json = task.outcome({"x": value})
