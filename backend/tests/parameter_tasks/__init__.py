@@ -81,3 +81,8 @@ def takes_names_of_a_form(
     """Say what the parameters are that have names of the page's own."""
     values = (querySelector, querySelectorAll, getAttribute, addEventListener, elements, closest, submit, action, when)
     return repr(values)
+
+
+def takes_a_time(when: datetime | None = None) -> str:
+    """Say which time arrives."""
+    return repr(when)
