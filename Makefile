@@ -22,7 +22,7 @@ PYTEST = cd backend && env -u FAULTS ../$(VENV)/bin/python -m pytest -n 4 --no-l
 test: $(VENV)/dev.stamp ## run the tests that fit into four minutes; make test ARGS="-k word" runs some
 	$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: $(VENV)/dev.stamp .venv-rq2/stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
+test-all: $(VENV)/dev.stamp .venv-rq2/stamp .venv-clients/stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
 	$(PYTEST) $(ARGS)
 
 check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
@@ -74,9 +74,10 @@ lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade 
 	cd backend && $(COMPILE) pyproject.toml --extra reload -c requirements/dev.txt -o requirements/reload.txt
 	cd backend && $(COMPILE) requirements/bench.in -o requirements/bench.txt
 	cd backend && $(COMPILE) requirements/rq2.in -o requirements/rq2.txt
+	cd backend && $(COMPILE) requirements/clients.in -o requirements/clients.txt
 
 clean: ## remove the virtual environment and caches; data/ stays
-	rm -rf $(VENV) .venv-bench .venv-newest .venv-rq2
+	rm -rf $(VENV) .venv-bench .venv-clients .venv-newest .venv-rq2
 	find backend -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -rf backend/.pytest_cache backend/.mypy_cache backend/.ruff_cache backend/.hypothesis
 

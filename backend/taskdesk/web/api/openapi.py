@@ -20,11 +20,13 @@ from taskdesk.jobs.schema_rules import is_file
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.submission import MAX_BATCH
 from taskdesk.jobs.submit_options import MAX_DAYS_AHEAD
+from taskdesk.jobs.task import LONG_TEXT_FORMAT
 from taskdesk.web.context import desk
 from taskdesk.web.links import action_address, status_of_effect
 
 _YAML = Path(__file__).with_name("openapi.yaml")
 _JOB = "/api/v1/jobs/{job_id}"
+_VALUES = ("const", "default", "enum", "examples")  # keywords with values, in which no keyword stands
 _JOBS, _BATCH = "/api/v1/tasks/{name}/jobs", "/api/v1/tasks/{name}/jobs:batch"
 
 
@@ -156,12 +158,40 @@ def _of_task(spec: TaskSpec, shared: dict[str, Any], summary: str, description: 
 
 
 def _schemas(spec: TaskSpec) -> dict[str, Any]:
-    returns = {"type": "object", "properties": {"value": spec.output_schema or {}}}
+    returns = {"type": "object", "properties": {"value": _plain(spec.output_schema or {})}}
     job = {"allOf": [{"$ref": "#/components/schemas/Job"}, {"type": "object", "properties": {"result": returns}}]}
-    schemas = {"form": _form(spec.input_schema), "job": job}
+    arguments = _plain(spec.input_schema)
+    schemas = {"form": _form(arguments), "job": job}
     if not spec.file_parameters:
-        schemas["input"] = spec.input_schema
+        schemas["input"] = arguments
     return {_schema_name(spec, what): schema for what, schema in schemas.items()}
+
+
+def _plain(schema: Any) -> Any:
+    """Return the schema without what generators warn of: titles, as two may be the same, and a format of our own."""
+    if isinstance(schema, list):
+        return [_plain(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if len(kinds := {type(value): None for value in schema.get("enum", ())}) > 1:
+        rest = {key: value for key, value in schema.items() if key not in ("enum", "type")}
+        choices = [_choice([value for value in schema["enum"] if type(value) is kind]) for kind in kinds]
+        schema = {**rest, "anyOf": choices}
+    return {
+        key: value
+        if key in _VALUES
+        else {name: _plain(part) for name, part in value.items()}
+        if key == "properties"
+        else _plain(value)
+        for key, value in schema.items()
+        if key != "title" and value != LONG_TEXT_FORMAT
+    }
+
+
+def _choice(values: list[Any]) -> dict[str, Any]:
+    """Return the schema of one of these values, which are of one type. Generators know no enumeration of booleans."""
+    name = {type(None): "null", bool: "boolean"}.get(type(values[0]))
+    return {"type": name} if name else {"enum": values}
 
 
 def _form(schema: dict[str, Any]) -> dict[str, Any]:
@@ -181,5 +211,5 @@ def _reference(spec: TaskSpec, what: str) -> dict[str, str]:
 
 
 def _schema_name(spec: TaskSpec, what: str) -> str:
-    """Return the name of a schema; a function's name may have letters that are not allowed there."""
-    return f"{quote(spec.name).replace('%', '.')}.{what}"
+    """Return the name of a schema. Other letters than these are not allowed, or no file could be named after it."""
+    return f"{quote(spec.name).replace('%', '-')}_{what}"

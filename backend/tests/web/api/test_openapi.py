@@ -63,15 +63,15 @@ def test_each_task_has_paths_of_its_own_with_its_input(description):
 
     content = operation["requestBody"]["content"]
     assert (operation["summary"], operation["requestBody"]["required"]) == ("Give a text back.", True)
-    assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/echo.input"}
-    assert description["components"]["schemas"]["echo.input"]["properties"]["times"]["maximum"] == 3
+    assert content["application/json"]["schema"] == {"$ref": "#/components/schemas/echo_input"}
+    assert description["components"]["schemas"]["echo_input"]["properties"]["times"]["maximum"] == 3
     inputs = batch["requestBody"]["content"]["application/json"]["schema"]["properties"]["inputs"]
-    assert (inputs["items"], inputs["maxItems"]) == ({"$ref": "#/components/schemas/echo.input"}, 1_000)
+    assert (inputs["items"], inputs["maxItems"]) == ({"$ref": "#/components/schemas/echo_input"}, 1_000)
 
 
 def test_a_task_with_files_takes_forms_only(description):
     content = description["paths"]["/api/v1/tasks/count_bytes/jobs"]["post"]["requestBody"]["content"]
-    form = description["components"]["schemas"]["count_bytes.form"]
+    form = description["components"]["schemas"]["count_bytes_form"]
 
     assert list(content) == ["multipart/form-data"]
     assert "/api/v1/tasks/count_bytes/jobs:batch" not in description["paths"]
