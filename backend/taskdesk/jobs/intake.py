@@ -25,6 +25,7 @@ _MAX_NAME = 200  # characters of the name of a function
 _HEAD_BYTES = 4_000  # of data that is compressed
 _FUNCTION = re.compile(r'\[\s*("(?:[^"\\]|\\.)*")')  # the first entry of the JSON of a call
 _FIELDS = 4
+_MAX_ADMITTED = 1_000  # jobs of one script, which takes 10 ms
 
 
 class _Found(NamedTuple):
@@ -61,7 +62,8 @@ class Intake:
         arguments: list[str] = []
         for job in sorted(jobs, key=lambda job: job.created_at):
             arguments += (job.id, _task_name(_function(job), announced))
-        ADMIT(self._redis, *arguments)
+        for start in range(0, len(arguments), 2 * _MAX_ADMITTED):
+            ADMIT(self._redis, *arguments[start : start + 2 * _MAX_ADMITTED])
 
 
 def _function(job: _Found) -> str:

@@ -166,6 +166,16 @@ def test_many_jobs_are_listed_in_the_order_of_enqueuing(queue, listed, redis):
     assert redis.zcard(index_key("default", Status.QUEUED)) == redis.zcard(JOBS) == 2500
 
 
+def test_a_look_that_finds_many_jobs_in_several_queues_lists_all(listed, redis):
+    for name in QUEUES:
+        queue = Queue(name, connection=redis, serializer=JSONSerializer)
+        queue.enqueue_many([Queue.prepare_data(ECHO, ("a",)) for _ in range(900)])
+    listed()
+
+    assert redis.zcard(JOBS) == 2700
+    assert [redis.zcard(index_key(name, Status.QUEUED)) for name in QUEUES] == [900] * 3
+
+
 def test_new_jobs_are_found_at_both_ends_and_in_the_middle_of_a_long_queue(queue, listed, redis, look, jobs, echo):
     queue.enqueue_many([Queue.prepare_data(ECHO, ("a",)) for _ in range(3000)])
     look()
@@ -185,6 +195,22 @@ def test_a_look_at_rest_reads_no_queue_through(queue, look, redis):
     assert look() == 1
     queue.enqueue(ECHO, "a")
     assert look() <= 2
+
+
+def test_a_look_costs_few_commands(queue, intake, look, redis):
+    """As numbers of commands, which a busy machine does not change."""
+
+    def commands() -> int:
+        redis.delete(INTAKE_LOCK)
+        before = sum(command["calls"] for command in redis.info("commandstats").values())
+        intake.look()
+        return sum(command["calls"] for command in redis.info("commandstats").values()) - before
+
+    queue.enqueue_many([Queue.prepare_data(ECHO, ("a",)) for _ in range(1000)])
+    assert commands() / 1000 < 5
+    look()
+
+    assert commands() <= 25 * len(QUEUES)
 
 
 def test_a_job_that_is_enqueued_as_another_is_taken_is_listed(queue, listed, redis, look):
@@ -225,6 +251,19 @@ def test_an_id_that_is_used_again_is_listed_under_its_new_status(queue, listed, 
     queue.enqueue(ECHO, "a", job_id="nightly")
 
     assert listed(status="queued") == ["nightly"]
+    assert listed(status="succeeded") == []
+
+
+def test_an_id_that_is_used_again_after_its_job_was_deleted_is_listed_once(queue, listed, stock):
+    job = queue.enqueue(ECHO, "a", job_id="nightly")
+    listed()
+    stock()
+    assert listed(status="succeeded") == ["nightly"]
+    job.delete()
+
+    queue.enqueue(ECHO, "a", job_id="nightly")
+
+    assert listed(status="queued") == listed() == ["nightly"]
     assert listed(status="succeeded") == []
 
 

@@ -18,6 +18,12 @@ local HEAD_BYTES = 1000 -- of the data: they name the function
 if is_full or not redis.call('SET', INTAKE_LOCK, 1, 'NX', 'PX', rest_ms) then return end
 
 local answer, seen, is_more = {rest_ms}, {}, false
+local states = {} -- by the first key of a place
+
+do
+  local fields = redis.call('HGETALL', INTAKE)
+  for n = 1, #fields, 2 do states[fields[n]] = fields[n + 1] end
+end
 
 -- Read a key that others may have damaged.
 local function read(...)
@@ -80,7 +86,7 @@ local function look_at_running(queue)
   for n, id in ipairs(ids) do
     if queued[n] then redis.call('ZREM', index, id) end
   end
-  local before = redis.call('HGET', INTAKE, field) or ''
+  local before = states[field] or ''
   for id in string.gmatch(before, '[^\n]+') do
     if not is_running[id] then look_at(id) end
   end
@@ -133,7 +139,7 @@ end
 -- `place`: keys and their indexes; the commands that read the size and a range. Without indexes, only growth is seen.
 -- Return true if the place has no more ids than before.
 local function look_through(place)
-  local state = redis.call('HGET', INTAKE, place.keys[1])
+  local state = states[place.keys[1]]
   local dead, offset, left = string.match(state or '', '^(%S+) (%S+) (%S+)$')
   dead, offset, left = tonumber(dead) or 0, tonumber(offset) or -1, tonumber(left) or 0
   local size = total(place.size, place.keys)
