@@ -109,6 +109,19 @@ def test_the_links_of_the_readme_exist():
         assert (ROOT / target).exists(), target
 
 
+OPTIONS_OF_CURL_7_76 = {"-H", "-d", "-F", "-X"}  # RHEL 9 has this curl
+
+
+def test_each_line_of_curl_works_with_a_curl_of_2021():
+    pages = [README, *(page.read_text() for page in (ROOT / "docs").glob("*.md"))]
+    lines = [line for page in pages for line in re.findall(r"^ *curl (?:.*\\\n)*.*", page, re.MULTILINE)]
+
+    assert len(lines) >= 6
+    assert [
+        line for line in lines if not set(re.findall(r"(?<=\s)-[-\w]+(?=\s)", line)) <= OPTIONS_OF_CURL_7_76
+    ] == []
+
+
 def test_the_image_of_the_web_has_no_task_code_and_no_image_runs_as_root():
     stages = re.split(r"^FROM ", (BACKEND / "Dockerfile").read_text(), flags=re.MULTILINE)[2:]
     by_name = {re.search(r" AS (\w+)", stage)[1]: stage for stage in stages}

@@ -10,7 +10,7 @@ import shlex
 import pytest
 
 from taskdesk.jobs.schema_rules import example_value
-from taskdesk.web.pages.view.curl import curl
+from taskdesk.web.pages.view.curl import JSON_BODY, curl
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_a_line_has_the_examples_of_what_is_required():
     patch = shlex.split(curl("patch", "http://a/b", (), schema, {"x": "é"}))
 
     assert form == ["curl", "-F", "table=@table.csv", "-F", "other=@other", "-F", "name=it's", "http://a/b"]
-    assert patch == ["curl", "-X", "PATCH", "--json", '{"x": "é"}', "http://a/b"]
+    assert patch == ["curl", "-X", "PATCH", *JSON_BODY, '{"x": "é"}', "http://a/b"]
 
 
 @pytest.mark.parametrize(

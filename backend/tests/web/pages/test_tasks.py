@@ -14,6 +14,7 @@ import pytest
 
 from taskdesk.jobs.catalog import announce
 from taskdesk.web.application import create_app
+from taskdesk.web.pages.view.curl import JSON_BODY
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings
 
@@ -189,9 +190,10 @@ def test_the_code_samples_are_what_was_sent_and_what_is_missing_is_an_example(cl
     page = client.post("/tasks/echo", data={"text": "it's", "times": "9"})
     plain = client.get("/tasks/echo")
 
-    assert words_of(sample_on(page.text, "curl"))[:3] == ["curl", "http://localhost/api/v1/tasks/echo/jobs", "--json"]
-    assert json.loads(words_of(sample_on(page.text, "curl"))[3]) == {"text": "it's", "times": 9}
-    assert json.loads(words_of(sample_on(plain.text, "curl"))[3]) == {"text": "text", "times": 1}
+    *start, body = words_of(sample_on(page.text, "curl"))
+    assert start == ["curl", "http://localhost/api/v1/tasks/echo/jobs", *JSON_BODY]
+    assert json.loads(body) == {"text": "it's", "times": 9}
+    assert json.loads(words_of(sample_on(plain.text, "curl"))[-1]) == {"text": "text", "times": 1}
     compile(sample_on(page.text, "python"), "page", "exec")
 
 

@@ -13,7 +13,7 @@ from taskdesk.jobs.job import MASK
 from taskdesk.jobs.schema_rules import example_value
 from taskdesk.jobs.status import FINAL, Status
 from taskdesk.jobs.texts import write_texts
-from taskdesk.web.pages.view.curl import example_file
+from taskdesk.web.pages.view.curl import JSON_BODY, example_file
 
 _FINAL = [status for status in Status if status in FINAL]
 _PLAIN_NAME = re.compile(r"[\w .+-]+")
@@ -72,7 +72,7 @@ def _curl(address: str, values: Mapping[str, Any], files: Mapping[str, str], log
         lines += [shlex.join([_option(text), f"{name}={text}"]) for name, texts in values.items() for text in texts]
     else:
         members = ",\n".join(f"    {_json(name)}: {_json(value)}" for name, value in values.items())
-        lines.append("--json " + shlex.quote(f"{{\n{members}\n  }}" if members else "{}"))
+        lines.append(shlex.join([*JSON_BODY, f"{{\n{members}\n  }}" if members else "{}"]))
     return " \\\n  ".join(lines)
 
 

@@ -1,4 +1,7 @@
-"""A request to the API as a line for the shell, made from its description in OpenAPI."""
+"""A request to the API as a line for the shell, made from its description in OpenAPI.
+
+The lines need no curl newer than 7.76, which RHEL 9 has: no `--json`.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +13,7 @@ from urllib.parse import urlencode
 
 from taskdesk.jobs.schema_rules import example_value, is_file, plain_schema
 
+JSON_BODY = ("-H", "Content-Type: application/json", "-d")  # with -d the method is POST
 _PLACES = ("path", "query", "header")  # of a parameter
 
 
@@ -48,7 +52,7 @@ def _body(schema: dict[str, Any], example: Any, is_form: bool) -> list[str]:
     }
     if not is_form:
         values = example if example is not None else {name: example_value(field) for name, field in fields.items()}
-        return ["--json", json.dumps(values, ensure_ascii=False)]
+        return [*JSON_BODY, json.dumps(values, ensure_ascii=False)]
     return [word for name, field in fields.items() for word in ("-F", f"{name}={_text_for(name, plain_schema(field))}")]
 
 
