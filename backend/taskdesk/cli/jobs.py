@@ -10,7 +10,7 @@ import click
 from taskdesk.cli.param_types import Duration
 from taskdesk.cli.program import error_exit_status
 from taskdesk.cli.session import Session, pass_session
-from taskdesk.cli.terminal import format_duration, format_time, json_flag, print_json, print_table, say
+from taskdesk.cli.terminal import format_duration, format_time, json_flag, out, print_json, print_lines, say
 from taskdesk.jobs.action import Action, ActionOutcome, act
 from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.desk import Desk
@@ -56,10 +56,14 @@ def list_jobs(
     if as_json:
         print_json({"data": [job_object(session.desk, job) for job in jobs]})
         return
-    columns = ("ID", "TASK", "STATUS", "QUEUE", "CREATED (UTC)", "TOOK")
-    took = [format_duration(job.started_at, job.ended_at if job.is_final else None) for job in jobs]
-    rows = [(job.id, job.task, job.status, job.queue, format_time(job.created_at)) for job in jobs]
-    print_table(columns, [(*row, time) for row, time in zip(rows, took, strict=True)])
+    created, show_created = ("AGE", format_duration) if out.is_terminal else ("CREATED (UTC)", format_time)
+    rows = [(job.id, job.task, job.status, job.queue, show_created(job.created_at), _took(job)) for job in jobs]
+    columns = ("ID", "TASK", "STATUS", "QUEUE", created, "TOOK")
+    print_lines(columns, rows, dropped="QUEUE", shortened="TASK")
+
+
+def _took(job: Job) -> str:
+    return format_duration(job.started_at, job.ended_at if job.is_final else None)
 
 
 def _newest(desk: Desk, limit: int, matching: Filter) -> list[Job]:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, NoReturn
 
 import click
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 
@@ -46,12 +47,45 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         click.echo("\t".join(map(_cell, row)))
 
 
+def print_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], dropped: str, shortened: str) -> None:
+    """Print a table with one line for each row.
+
+    A narrow terminal shows it without the column `dropped`, then with less of the column `shortened`.
+    """
+    if not out.is_terminal:
+        print_table(columns, rows)
+        return
+    lines = [list(map(_cell, row)) for row in (columns, *rows)]
+    if _excess(lines) > 0:
+        lines = [[cell for cell, column in zip(line, columns, strict=True) if column != dropped] for line in lines]
+    widths = [_width(lines, n) for n in range(len(lines[0]))]
+    place = lines[0].index(shortened)
+    widths[place] = max(widths[place] - max(_excess(lines), 0), len(shortened))
+    made = Table(box=None, pad_edge=False, header_style="bold", width=sum(widths) + 2 * len(widths) - 2)
+    for name, width in zip(lines[0], widths, strict=True):
+        made.add_column(name, no_wrap=True, min_width=width, max_width=width)
+    for line in lines[1:]:
+        made.add_row(*line)
+    out.print(made, soft_wrap=False, crop=False)
+
+
+def _excess(lines: Sequence[Sequence[str]]) -> int:
+    """Return how many columns of the terminal are missing."""
+    return sum(_width(lines, n) + 2 for n in range(len(lines[0]))) - 2 - out.width
+
+
+def _width(lines: Sequence[Sequence[str]], place: int) -> int:
+    return max(cell_len(line[place]) for line in lines)
+
+
 def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> Table:
+    """Return a table whose cells are wrapped; those of the first column only if they take half of the terminal."""
     made = Table(box=None, pad_edge=False, header_style="bold")
+    lines = [list(map(_cell, row)) for row in (columns, *rows)]
     for n, column in enumerate(columns):
-        made.add_column(column, no_wrap=n == 0, overflow="fold")
-    for row in rows:
-        made.add_row(*map(_cell, row))
+        made.add_column(column, no_wrap=n == 0 and _width(lines, 0) <= out.width // 2, overflow="fold")
+    for line in lines[1:]:
+        made.add_row(*line)
     return made
 
 
@@ -65,13 +99,15 @@ def format_time(time: datetime | None) -> str:
 
 
 def format_duration(start: datetime | None, end: datetime | None = None) -> str:
-    """Return a duration as "1.2 s", "5 min" or "3.0 h"; without an `end`, that until now."""
+    """Return a duration as "1.2 s", "5 min", "3.0 h" or "12 d"; without an `end`, that until now."""
     if not start:
         return ""
     seconds = ((end or clock.utc_now()) - start).total_seconds()
     if seconds < 60:
         return f"{max(seconds, 0):.1f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 3600 else f"{seconds / 3600:.1f} h"
+    if seconds < 3600:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.1f} h" if seconds < 100 * 3600 else f"{seconds / 86400:.0f} d"
 
 
 def _cell(value: Any) -> str:

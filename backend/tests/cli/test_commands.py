@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from taskdesk.cli import terminal
 from taskdesk.jobs.catalog import BrokenModule, announce
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
@@ -264,6 +265,30 @@ def test_jobs_are_listed_since_some_time_ago(run, submitted, redis):
     listed = run("list", "--since", "1h")
 
     assert (new in listed.stdout, old in listed.stdout) == (True, False)
+
+
+@pytest.mark.parametrize(
+    ("width", "columns", "task"),
+    [
+        (200, "ID TASK STATUS QUEUE AGE TOOK", "returns_half_a_character"),
+        (90, "ID TASK STATUS AGE TOOK", "returns_half_a_character"),
+        (80, "ID TASK STATUS AGE TOOK", "returns_half_a_char…"),
+        (30, "ID TASK STATUS AGE TOOK", "ret…"),  # the terminal wraps it, and no other cell is cut
+    ],
+)
+def test_a_list_in_a_terminal_has_one_line_for_each_job(run, submitted, redis, monkeypatch, width, columns, task):
+    monkeypatch.setattr(terminal.out, "width", width)
+    ids = [submitted("returns_half_a_character"), submitted("echo", "text=日本語", "--queue", "high")]
+    for job_id in ids:
+        redis.hset(f"rq:job:{job_id}", "created_at", "2020-01-01T00:00:00.000000Z")
+
+    shown = run("list", TTY_COMPATIBLE="1").stdout
+
+    header, newest, oldest = re.sub(r"\x1b\[[\d;]*m", "", shown).splitlines()
+    assert header.split() == columns.split()
+    assert (newest.split()[0], *oldest.split()[:3]) == (ids[1], ids[0], task, "queued")
+    assert re.search(r" \d{4} d\b", oldest)
+    assert max(len(header), len(newest), len(oldest)) <= max(width, 65)
 
 
 @pytest.mark.parametrize(("command", "outcome"), [("keep", "kept"), ("delete", "deleted"), ("cancel", "succeeded")])
