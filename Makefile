@@ -6,26 +6,29 @@ VENV := .venv
 LOCKS := backend/requirements
 UV := $(VENV)/bin/uv
 
+# Of targets that are started at once in a fresh clone, one installs, and the others wait.
+ONE_AT_A_TIME = $(PYTHON) .ci/one_at_a_time.py $(VENV) $(MAKE) -s PYTHON="$(PYTHON)"
+
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all check audit newest sbom faults bench load screenshots docs format lock clean
+.PHONY: help run test test-all check audit newest sbom faults bench load screenshots docs format lock clean installed
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: ## start Redis, web, worker and dashboard; Ctrl-C stops all
-	@$(PYTHON) .ci/one_at_a_time.py $(VENV) $(MAKE) --no-print-directory $(VENV)/run.stamp PYTHON="$(PYTHON)"
+	@$(ONE_AT_A_TIME) $(VENV)/run.stamp
 	@cd backend && ../$(VENV)/bin/python -m taskdesk.launcher.run
 
 PYTEST = cd backend && env -u FAULTS ../$(VENV)/bin/python -m pytest -n 4 --no-loadscope-reorder
-test: $(VENV)/dev.stamp ## run the tests that fit into four minutes; make test ARGS="-k word" runs some
+test: installed ## run the tests that fit into four minutes; make test ARGS="-k word" runs some
 	$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: $(VENV)/dev.stamp .venv-rq2/stamp .venv-clients/stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
+test-all: installed .venv-rq2/stamp .venv-clients/stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
 	$(PYTEST) $(ARGS)
 
-check: $(VENV)/dev.stamp ## formatter, linter, types, import map: what CI checks
+check: installed ## formatter, linter, types, import map: what CI checks
 	cd backend && ../$(VENV)/bin/ruff format --check .
 	cd backend && ../$(VENV)/bin/ruff check .
 	cd backend && ../$(VENV)/bin/mypy
@@ -81,20 +84,23 @@ clean: ## remove the virtual environment and caches; data/ stays
 	find backend -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -rf backend/.pytest_cache backend/.mypy_cache backend/.ruff_cache backend/.hypothesis
 
+installed:
+	@$(ONE_AT_A_TIME) $(VENV)/dev.stamp
+
 # A stamp is newer than its lock file: everything in there is installed.
 # uv is several times faster, but doesn't read pip's settings (a mirror, a proxy): where it fails, pip tries.
+UV_INSTALL = $(UV) pip install -q --system-certs
+PIP_INSTALL = echo 'uv can not install them. pip tries, which takes some minutes …' && $(1)/bin/python -m pip install -q
 $(VENV)/%.stamp: $(LOCKS)/%.txt $(VENV)/uv.stamp
 	@echo "Installing the dependencies ($(<F)) into $(VENV) …"
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --require-hashes -r $< \
-	  || $(VENV)/bin/python -m pip install -q --require-hashes -r $<
-	@VIRTUAL_ENV=$(VENV) $(UV) pip install -q --no-deps --no-build-isolation -e backend \
-	  || $(VENV)/bin/python -m pip install -q --no-deps --no-build-isolation -e backend
+	@VIRTUAL_ENV=$(VENV) $(UV_INSTALL) --require-hashes -r $< || { $(call PIP_INSTALL,$(VENV)) --require-hashes -r $<; }
+	@VIRTUAL_ENV=$(VENV) $(UV_INSTALL) --no-deps --no-build-isolation -e backend \
+	  || { $(call PIP_INSTALL,$(VENV)) --no-deps --no-build-isolation -e backend; }
 	@touch $@
 
 .venv-%/stamp: $(LOCKS)/%.txt $(VENV)/uv.stamp
 	@$(PYTHON) -m venv --clear $(@D)
-	@VIRTUAL_ENV=$(@D) $(UV) pip install -q --require-hashes -r $< \
-	  || $(@D)/bin/python -m pip install -q --require-hashes -r $<
+	@VIRTUAL_ENV=$(@D) $(UV_INSTALL) --require-hashes -r $< || { $(call PIP_INSTALL,$(@D)) --require-hashes -r $<; }
 	@touch $@
 
 $(VENV)/uv.stamp: $(LOCKS)/uv.txt

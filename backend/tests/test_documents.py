@@ -117,9 +117,7 @@ def test_each_line_of_curl_works_with_a_curl_of_2021():
     lines = [line for page in pages for line in re.findall(r"^ *curl (?:.*\\\n)*.*", page, re.MULTILINE)]
 
     assert len(lines) >= 6
-    assert [
-        line for line in lines if not set(re.findall(r"(?<=\s)-[-\w]+(?=\s)", line)) <= OPTIONS_OF_CURL_7_76
-    ] == []
+    assert [line for line in lines if not set(re.findall(r"(?<=\s)-[-\w]+(?=\s)", line)) <= OPTIONS_OF_CURL_7_76] == []
 
 
 def test_the_image_of_the_web_has_no_task_code_and_no_image_runs_as_root():
