@@ -47,7 +47,7 @@ from taskdesk.service import clock
 # The fields that a list shows. A job's arguments (`data`) and its earlier attempts may be large.
 LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
-    *("retries_left", "retry_intervals", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST, PLAIN),
+    *("retries_left", "retry_intervals", "number_of_retries", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST, PLAIN),
     *(PROGRESS, RESULT_KINDS, RESULT_STAMP, ERROR, FOREIGN, "rate_limit_key", "rate_limit_concurrency"),
 )
 WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, *LISTED)
@@ -176,7 +176,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
     reference, positional, arguments = _call(fields.get("data"))
     description = _text(fields["description"])
     current = fields[PROGRESS]
-    intervals = json.loads(fields["retry_intervals"] or b"[]")
+    retries = len(json.loads(fields["retry_intervals"] or b"[]"))
     return Job(
         id=job_id,
         task=_text(fields[TASK]) or (reference or description.partition("(")[0]).rpartition(".")[2],
@@ -189,7 +189,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         result_kinds=_kinds(json.loads(fields[RESULT_KINDS] or b"null")),
         error=_error(json.loads(fields[ERROR] or b"null")) or (_TAKEN_BY_RQ if status is Status.FAILED else None),
         tags=tuple(_text(fields[TAGS]).split()),
-        attempt=len(intervals) - int(fields["retries_left"] or len(intervals)) + 1,
+        attempt=1 + int(fields["number_of_retries"] or 0) + retries - int(fields["retries_left"] or retries),
         retry_of=_text(fields[RETRY_OF]) or None,
         is_kept=bool(fields[KEPT]),
         created_at=read_time(fields["created_at"]),

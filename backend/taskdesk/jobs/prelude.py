@@ -78,6 +78,8 @@ CONSTANTS: dict[str, Any] = {
     "MAX_RESULTS": 10,  # in RQ's stream of results, as RQ has it
     "RESULT_SUCCESSFUL": 1,  # RQ's types of results
     "RESULT_FAILED": 2,
+    "RESULT_RETRIED": 4,
+    "RESULT_MAX_RETRIES_EXCEEDED": 5,
     "JOB_ID": f"^{ID_CHARACTERS}+$",  # pattern
     "MAX_ID": MAX_ID,
     "NAMELESS": NAMELESS,

@@ -17,6 +17,7 @@ from taskdesk.jobs import losses
 from taskdesk.jobs.errors import UnstorableResult
 from taskdesk.jobs.losses import TIME_LIMIT, Loss, log_text
 from taskdesk.service.errors import AppError
+from taskdesk.worker.asked_retry import TYPE, RetryAsked
 
 MAX_TYPE, MAX_DETAIL, MAX_TRACEBACK = 200, 10_000, 64 * 1024  # characters; of a longer text the middle is left out
 MAX_FILES = 100  # of a refused result, that the job's error names
@@ -24,13 +25,17 @@ MAX_FILES = 100  # of a refused result, that the job's error names
 
 @dataclass(frozen=True)
 class Failure:
-    """An error in one sentence, and the traceback behind it. `files`: those of a refused result that are kept."""
+    """An error in one sentence, and the traceback behind it. `files`: those of a refused result that are kept.
+
+    `wish`: of a task that asked for another attempt (asked_retry.py).
+    """
 
     type: str
     title: str
     detail: str
     traceback: str
     files: tuple[dict[str, Any], ...] = ()
+    wish: str = ""
 
     @classmethod
     def of(cls, error: BaseException, timeout: int) -> Failure:
@@ -46,6 +51,10 @@ class Failure:
     def of_loss(cls, loss: Loss, text: str = "") -> Failure:
         """`text`: the traceback, if there is one."""
         return cls(loss.type, loss.title, loss.sentence, text or loss.sentence)
+
+    @classmethod
+    def of_retry(cls, asked: RetryAsked) -> Failure:
+        return cls(TYPE, "Another attempt", str(asked)[:MAX_DETAIL], "", wish=asked.wish)
 
     @property
     def was_cut_off(self) -> bool:
@@ -69,6 +78,8 @@ class Failure:
     @property
     def packed_traceback(self) -> bytes:
         """The traceback as RQ's Result stores it."""
+        if not self.traceback:
+            return b""
         return base64.b64encode(zlib.compress(_storable(self.traceback).encode()))
 
 

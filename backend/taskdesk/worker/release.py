@@ -16,6 +16,7 @@ class How(StrEnum):
     FAILED: the function raised, or was over a limit; the job is tried again if it has attempts left.
     LOST: its process died; as FAILED, but a job that loses MAX_LOSSES processes is not tried again.
     STOPPED: a user stopped the job.
+    ASKED: the function returned RQ's Retry; the job is tried again if it had fewer retries than that allows.
     REQUEUED: it did not begin, or has to make way; the job goes to the head of its queue, and no attempt is charged.
     HANDED_BACK: its worker can't run it and another may: no attempt is charged. If no other could, the job fails.
     """
@@ -23,6 +24,7 @@ class How(StrEnum):
     FAILED = "failed"
     LOST = "lost"
     STOPPED = "stopped"
+    ASKED = "asked"
     REQUEUED = "requeued"
     HANDED_BACK = "handed_back"
 
@@ -39,15 +41,16 @@ def release_arguments(
     failure: Failure | None = None,
     *,
     times: Times = UNKNOWN_TIMES,
-    hand_back: tuple[str | int | bytes, ...] = (),
+    more: tuple[str | int | bytes, ...] = (),
 ) -> tuple[Any, ...]:
-    """Return ARGV of release.lua. `hand_back`: what child/hand_back.py knows of a job that is to be handed back.
+    """Return ARGV of release.lua. `more`: what child/hand_back.py knows of a job that is to be handed back, or the
+    `wish` of a task that asks for another attempt.
 
     An empty `job_id` stands for all that the worker's record names; with an execution, for what is prefetched while
     that one runs.
     """
     error = (failure.error, failure.packed_traceback) if failure else ("", "")
-    return (worker_name, now_text(), how, job_id, execution, *error, *times, *hand_back)
+    return (worker_name, now_text(), how, job_id, execution, *error, *times, *more)
 
 
 class Released(NamedTuple):

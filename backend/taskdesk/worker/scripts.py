@@ -8,6 +8,7 @@ from pathlib import Path
 from taskdesk.jobs.losses import MAX_LOSSES, POISON, STOPPED
 from taskdesk.jobs.scripts import Script
 from taskdesk.jobs.throughput import MINUTES
+from taskdesk.worker import asked_retry
 from taskdesk.worker.answers import Next, Order, Previous, Tick
 from taskdesk.worker.leases import RECORD_TTL_SECONDS
 from taskdesk.worker.release import How
@@ -18,6 +19,8 @@ CONSTANTS = {
     "MAX_LOSSES": MAX_LOSSES,
     "POISON_ERROR": json.dumps(POISON.error),
     "STOPPED_ERROR": json.dumps(STOPPED.error),
+    "ATTEMPTS_OVER_ERROR": asked_retry.ATTEMPTS_OVER,
+    "RETURNED_RETRY": asked_retry.RETURNED,
     "RECORD_TTL_SECONDS": RECORD_TTL_SECONDS,
 }
 

@@ -21,6 +21,8 @@ RAISES = "tests.sample_tasks.raises"
 FAILS_ONCE = "tests.sample_tasks.fails_once"
 NEVER_ENDS = "tests.sample_tasks.never_ends"
 KILLS_ITSELF = "tests.sample_tasks.kills_itself"
+RETURNS_RETRY = "tests.sample_tasks.returns_retry"
+RETURNS_RETRY_ONCE = "tests.sample_tasks.returns_retry_once"
 WAIT_FOR = "tests.sample_tasks.wait_for"
 ASKS_RQ = "tests.sample_tasks.asks_rq"
 CALLBACK = Callback("tests.sample_tasks._callback")
@@ -125,6 +127,33 @@ def every_retry_kills_its_process(rq: RqStack) -> None:
 @scenario
 def a_retry_waits_for_its_interval(rq: RqStack) -> None:
     rq.queue.enqueue(RAISES, retry=Retry(max=2, interval=[60, 120]), job_id="one")
+    rq.run_worker()
+
+
+@scenario
+def a_task_returns_retry_and_succeeds(rq: RqStack) -> None:
+    rq.queue.enqueue(RETURNS_RETRY_ONCE, str(rq.folder / "seen"), on_failure=CALLBACK, job_id="one")
+    rq.queue.enqueue(ECHO, "ab", job_id="two")
+    rq.run_worker()
+
+
+@scenario
+def a_task_returns_retry_until_its_max(rq: RqStack) -> None:
+    parent = rq.queue.enqueue(RETURNS_RETRY, most=2, retry=Retry(max=1), failure_ttl=1000, job_id="one")
+    rq.queue.enqueue(ECHO, "ab", depends_on=Dependency([parent], allow_failure=True), job_id="child")
+    rq.run_worker()
+
+
+@scenario
+def a_task_returns_retry_at_the_front(rq: RqStack) -> None:
+    rq.queue.enqueue(RETURNS_RETRY, at_front=True, job_id="one")
+    rq.queue.enqueue(ECHO, "ab", job_id="two")
+    rq.run_worker()
+
+
+@scenario
+def a_task_returns_retry_with_an_interval(rq: RqStack) -> None:
+    rq.queue.enqueue(RETURNS_RETRY, most=2, intervals=[60, 120], failure_ttl=-1, job_id="one")
     rq.run_worker()
 
 

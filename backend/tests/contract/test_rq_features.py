@@ -13,6 +13,7 @@ import pytest
 from rq import Callback, Repeat, Webhook, Worker
 from rq.command import send_stop_execution_command
 from rq.job import JobStatus
+from rq.results import Result
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.job import Retention
@@ -174,12 +175,43 @@ def test_an_abandoned_job_fails_without_its_callback_and_one_that_has_ended_stay
     assert "tests.nowhere" not in sys.modules
 
 
-def test_a_task_that_returns_retry_fails_with_a_sentence(rq, jobs):
-    rq.queue.enqueue(RETURNS_RETRY, job_id="one")
+def test_a_job_whose_task_returns_retry_shows_its_attempts(rq, jobs):
+    rq.queue.enqueue(RETURNS_RETRY, most=2, on_failure=Callback("tests.sample_tasks._callback"), job_id="one")
 
     rq.run_worker()
 
-    assert "rq.job.Retry" in jobs.get("one").error["detail"]
+    job = jobs.get("one")
+    assert job.status == "failed"
+    assert job.attempt == 3
+    asked = "The task asked for another attempt: Retry(max=2, interval=0, enqueue_at_front=False)."
+    assert [attempt.error["detail"] for attempt in job.attempts] == [asked, asked]
+    assert job.error["type"] == "MaxRetriesExceeded"
+    assert "has had as many as its max allows" in job.error["detail"]
+    assert [result.type for result in rq.job("one").results()] == [
+        Result.Type.MAX_RETRIES_EXCEEDED,
+        *[Result.Type.RETRIED] * 2,
+    ]
+
+
+def test_a_job_that_waits_for_the_retry_that_its_task_has_returned_can_be_canceled(rq, jobs):
+    rq.queue.enqueue(RETURNS_RETRY, intervals=[3600], job_id="one")
+    rq.run_worker()
+    assert jobs.get("one").status == "scheduled"
+    assert jobs.get("one").attempt == 2
+
+    jobs.cancel("one")
+
+    assert jobs.get("one").status == "canceled"
+    assert rq.redis.zcard("rq:scheduled:default") == 0
+
+
+def test_a_task_may_ask_for_any_number_of_attempts(rq, jobs):
+    rq.queue.enqueue("tests.sample_tasks.returns_retry_for_ever", job_id="one")
+    rq.redis.hset("rq:job:one", "number_of_retries", 10**9)
+
+    rq.run_worker()
+
+    assert jobs.get("one").status == "scheduled"
 
 
 # What is kept, and when it runs

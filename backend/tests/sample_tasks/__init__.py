@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from tests.sample_tasks.bad import fails_once, kills_itself, never_ends, raises
 from tests.sample_tasks.good import echo, returns_nothing, wait_for
-from tests.sample_tasks.written_for_rq import asks_rq, returns_retry
+from tests.sample_tasks.written_for_rq import asks_rq, returns_retry, returns_retry_for_ever, returns_retry_once
 
 # RQ's own worker imports a task by its reference, which names this package.
 __all__ = [
@@ -18,6 +18,8 @@ __all__ = [
     "raises",
     "returns_nothing",
     "returns_retry",
+    "returns_retry_for_ever",
+    "returns_retry_once",
     "wait_for",
 ]
 

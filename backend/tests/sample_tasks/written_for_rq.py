@@ -1,5 +1,7 @@
 """Tasks that use RQ."""
 
+import math
+from pathlib import Path
 from typing import Any
 
 from rq import Retry, get_current_job
@@ -22,6 +24,20 @@ def asks_rq(text: str) -> dict[str, Any]:
     }
 
 
-def returns_retry() -> Any:
+def returns_retry(most: int = 1, intervals: list[int] | None = None, at_front: bool = False) -> Any:
     """Ask RQ for another attempt."""
-    return Retry(max=1)
+    return Retry(max=most, interval=intervals or 0, enqueue_at_front=at_front)
+
+
+def returns_retry_for_ever() -> Any:
+    """Ask RQ for another attempt, however many there were."""
+    return Retry(max=math.inf, interval=3600)  # type: ignore[arg-type]
+
+
+def returns_retry_once(path: str) -> Any:
+    """Ask RQ for another attempt, once."""
+    seen = Path(path)
+    if seen.exists():
+        return "at last"
+    seen.touch()
+    return Retry(max=3)

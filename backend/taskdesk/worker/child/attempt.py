@@ -10,6 +10,7 @@ from taskdesk.service import clock
 from taskdesk.service.errors import AppError
 from taskdesk.service.logs import set_default_fields
 from taskdesk.service.sentry import report
+from taskdesk.worker.asked_retry import RetryAsked
 from taskdesk.worker.child.attempt_counter import AttemptCounter
 from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.process import JobProcess
@@ -85,6 +86,8 @@ class AttemptRunner:
             call = self._task_runner.prepare(job.id, job.data, job.request_id)
             reference = call.task.spec.reference
             return _Returned(reference, *self._call_within_limits(call, job))
+        except RetryAsked as asked:
+            return _Returned(reference, failure=Failure.of_retry(asked))
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
             if not reference and isinstance(error, ForeignJob | InvalidArguments):

@@ -122,17 +122,19 @@ class Completion:
 
     def _fail(self, ended: EndedJob, failure: Failure) -> None:
         job = ended.job
+        if failure.wish:
+            log.info("job %s: %s", job.id, failure.detail, extra={"fields": job.log_fields})
+            self._release(ended, How.ASKED, failure, (failure.wish,))
+            return
         log.warning("job %s failed: %s: %s", job.id, failure.type, failure.log_text, extra={"fields": job.log_fields})
         self._release(ended, How.FAILED, failure)
 
     def _release(
-        self, ended: EndedJob, how: How, failure: Failure, hand_back: tuple[str | int | bytes, ...] = ()
+        self, ended: EndedJob, how: How, failure: Failure, more: tuple[str | int | bytes, ...] = ()
     ) -> Released | None:
         """End the job other than by success."""
         job, times = ended.job, (ended.began, ended.ended, ended.seconds)
-        arguments = release_arguments(
-            self._worker_name, how, job.id, job.execution, failure, times=times, hand_back=hand_back
-        )
+        arguments = release_arguments(self._worker_name, how, job.id, job.execution, failure, times=times, more=more)
         released = Released.of(self._connection.call(RELEASE, (), arguments))
         if released and released.status == Status.FAILED.rq and released.must_tell_dependents:
             with suppress(Exception):  # the supervisor tries, too, and says what is wrong

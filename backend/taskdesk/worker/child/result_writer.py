@@ -15,11 +15,13 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
 from pydantic_core import to_json
+from rq import Retry
 
 from taskdesk.jobs.artifacts import Artifact, ArtifactStore
 from taskdesk.jobs.errors import DiskFull, UnstorableResult
 from taskdesk.jobs.previews import LARGE_BYTES, as_json, preview_of
 from taskdesk.jobs.results import ANY_FILE, MAX_DIGITS, File
+from taskdesk.worker.asked_retry import RetryAsked
 from taskdesk.worker.child.result_faults import find_fault
 from taskdesk.worker.child.result_pass import PendingFile, ResultPass, is_plain
 
@@ -47,9 +49,12 @@ class ResultWriter:
         """Store the files; return what is to be stored in Redis.
 
         Raises UnstorableResult, which names the files that are kept all the same. Raises DiskFull; then no file stays.
+        Raises RetryAsked.
         """
         if is_plain(returned):
             return self._written(returned, "text" if type(returned) is str else "json")
+        if isinstance(returned, Retry):
+            raise RetryAsked(returned)
         turned = ResultPass()
         try:
             value, kinds = turned.result(returned)

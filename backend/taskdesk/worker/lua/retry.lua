@@ -25,18 +25,35 @@ local function remember_attempt(key, now_text, error)
   redis.call('HSET', key, ATTEMPTS, cjson.encode(attempts))
 end
 
--- Return the job's new status. A job that lost its process is tried at once, at the head of its queue: nobody has found
--- anything wrong with the job.
-local function retry(id, queue, retries_left, now_text, error, is_lost)
-  local key = job_key(id)
-  local interval = is_lost and 0 or retry_interval(key, retries_left)
-  remember_attempt(key, now_text, error)
-  redis.call('HSET', key, 'retries_left', retries_left - 1, 'ended_at', now_text, ERROR, error)
+-- Return the job's new status.
+local function try_again(id, queue, now_text, error, interval, at_front)
+  remember_attempt(job_key(id), now_text, error)
+  redis.call('HSET', job_key(id), 'ended_at', now_text, ERROR, error)
   if interval > 0 then
     schedule(id, queue, now() + interval)
     return RQ_SCHEDULED
   end
-  local at_front = is_lost or redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
   enqueue(id, queue, at_front and 'LPUSH' or 'RPUSH', now_text)
   return RQ_QUEUED
+end
+
+local function retries_at_front(key)
+  return redis.call('HGET', key, 'enqueue_at_front_on_retry') == '1'
+end
+
+-- A job that lost its process is tried at once, at the head of its queue: nobody has found anything wrong with the job.
+local function retry(id, queue, retries_left, now_text, error, is_lost)
+  local key = job_key(id)
+  local interval = is_lost and 0 or retry_interval(key, retries_left)
+  redis.call('HSET', key, 'retries_left', retries_left - 1)
+  return try_again(id, queue, now_text, error, interval, is_lost or retries_at_front(key))
+end
+
+-- Try again as the task has asked (`wish`: asked_retry.py), after `times` such retries. The job's own retries stay.
+local function retry_as_asked(id, queue, times, now_text, error, wish)
+  local key = job_key(id)
+  redis.call('HSET', key, 'number_of_retries', times + 1)
+  if wish.at_front then redis.call('HSET', key, 'enqueue_at_front_on_retry', 1) end
+  local interval = tonumber(wish.intervals[math.min(#wish.intervals, times + 1)]) or 0
+  return try_again(id, queue, now_text, error, interval, retries_at_front(key))
 end

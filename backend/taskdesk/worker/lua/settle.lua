@@ -4,8 +4,8 @@
 local STOPPED_CALLBACK_SECONDS = 3600 -- in which the worker's next process calls it
 
 -- Add a result to RQ's stream. Empty values are left out.
-local function add_failure(ending)
-  local fields = {'type', RESULT_FAILED, 'worker_name', ending.worker}
+local function add_result(ending, type)
+  local fields = {'type', type, 'worker_name', ending.worker}
   local function add(field, text)
     if text and text ~= '' then
       fields[#fields + 1] = field
@@ -13,6 +13,7 @@ local function add_failure(ending)
     end
   end
   add('exc_string', ending.traceback)
+  add('return_value', ending.wish and RETURNED_RETRY)
   add('execution_id', ending.execution)
   add('execution_started_at', ending.began)
   add('execution_ended_at', ending.ended)
@@ -41,7 +42,7 @@ local function fail(ending, queue, status, error)
   local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')
   local ttl = failure_ttl or DEFAULT_FAILURE_TTL
   redis.call('HSET', key, 'status', status, 'ended_at', ending.now_text, 'last_heartbeat', ending.now_text, ERROR, error)
-  add_failure(ending)
+  add_result(ending, ending.wish and RESULT_MAX_RETRIES_EXCEEDED or RESULT_FAILED)
   expire_job(id, ttl)
   if not failure_ttl then redis.call('PERSIST', results_key(id)) end -- as RQ does
   redis.call('ZADD', registry_key(RQ_FAILED, queue), ttl < 0 and ttl or math.floor(now()) + ttl, id)
@@ -56,12 +57,25 @@ local function fail(ending, queue, status, error)
   end
 end
 
+-- Return the job's new status; nil if it has had as many retries as its task allows.
+local function obey_wish(ending, queue)
+  local id, key = ending.id, job_key(ending.id)
+  local times = tonumber(redis.call('HGET', key, 'number_of_retries') or 0) or 0
+  if times >= ending.wish.max then return end
+  add_result(ending, RESULT_RETRIED)
+  local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')
+  if failure_ttl and failure_ttl > 0 then redis.call('EXPIRE', results_key(id), failure_ttl) end
+  return retry_as_asked(id, queue, times, ending.now_text, ending.error, ending.wish)
+end
+
 local function end_execution(ending)
   local id, how, error = ending.id, ending.how, ending.error
   local key, queue, worker = job_key(id), queue_of(id), worker_key(ending.worker)
   if not take_away(id, queue, ending.execution, ending.worker) then return false end
   redis.call('PUBLISH', WAKE, id)
-  if redis.call('HEXISTS', key, STOP) == 1 and how ~= HOW_STOPPED then how, error = HOW_STOPPED, STOPPED_ERROR end
+  if redis.call('HEXISTS', key, STOP) == 1 and how ~= HOW_STOPPED then
+    how, error, ending.wish = HOW_STOPPED, STOPPED_ERROR, nil
+  end
 
   local is_over = false
   if how == HOW_HANDED_BACK then
@@ -76,6 +90,11 @@ local function end_execution(ending)
 
   redis.call('HDEL', key, PROGRESS, STOP, FOREIGN)
   count_for_worker(worker, ending.seconds)
+  if how == HOW_ASKED then
+    local status = obey_wish(ending, queue)
+    if status then return status, 0, error end
+    error, is_over = ATTEMPTS_OVER_ERROR, true
+  end
   local losses = how == HOW_LOST and redis.call('HINCRBY', key, LOSSES, 1) or 0
   local is_poison = losses >= MAX_LOSSES
   local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
