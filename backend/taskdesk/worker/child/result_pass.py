@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import mimetypes
 import re
+from base64 import b64encode
 from collections import UserString
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, ValuesView
 from contextlib import suppress
@@ -89,7 +90,9 @@ class ResultPass:
         if isinstance(value, (bytes, bytearray)):
             value = _recognized(_label(where), bytes(value))
         known = len(self.files)
-        shown = self._json(where, value)
+        shown = None
+        with suppress(UnstorableResult):  # it has too many faults: go on with the parts beside it
+            shown = self._json(where, value)
         inside = [pointer(file.where[len(where) :]) for file in self.files[known:] if file.where != where]
         return shown, [_kind(value), *inside] if inside else _kind(value)
 
@@ -108,8 +111,8 @@ class ResultPass:
             if len(where) > MAX_DEPTH:
                 raise refusal(where, f"is nested more than {MAX_DEPTH} deep.")
             value = _translated(where, value)
-            if value is None:
-                return None
+            if type(value) in SCALARS:
+                return value
             found = self._of_ours(where, value)
             return self._entries(where, value) if found is None else found[0]
         except UnstorableResult as fault:
@@ -172,6 +175,8 @@ class ResultPass:
             return self._json(where, value.value)
         if isinstance(value, (str, int, float)):
             return _exact(value)
+        if isinstance(value, (bytes, bytearray)):
+            return b64encode(value).decode()
         if isinstance(value, (PurePath, UserString)):
             return str(value)
         if isinstance(value, IOBase):  # pydantic would read its lines

@@ -62,11 +62,11 @@ class ResultWriter:
                 pending.stands.update(asdict(self._saved(pending)))
             files = [pending.stands for pending in turned.files]
             for fault in turned.faults:
-                raise UnstorableResult(str(fault), files)
+                raise UnstorableResult(str(fault), [*self._kept(_python_json(value)), *files])
             try:
                 return self._written(value, kinds)
             except UnstorableResult as fault:
-                raise UnstorableResult(fault.reason, [*files, *fault.files]) from None
+                raise UnstorableResult(fault.reason, [*fault.files, *files]) from None
         except UnstorableResult as refused:
             if not refused.files:
                 self._remove(turned)
@@ -80,7 +80,7 @@ class ResultWriter:
             self._store.remove(self._job_id, pending.stored)
 
     def _written(self, value: Any, kinds: Any) -> Written:
-        with _all_digits():
+        with _digits():
             content = self._content(value)
             kinds_text = to_json(kinds).decode()
             if len(content) <= LARGE_BYTES:
@@ -88,7 +88,10 @@ class ResultWriter:
             return Written(content, kinds_text, as_json(preview_of(kinds, value, len(content))))
 
     def _content(self, value: Any) -> bytes:
-        content = _as_json(value)
+        try:
+            content = _as_json(value)
+        except UnstorableResult as fault:
+            raise UnstorableResult(fault.reason, self._kept(_python_json(value))) from None
         if len(content) > self._max_bytes:
             raise UnstorableResult(
                 f"The result is {len(content):,} bytes of JSON, over the limit of {self._max_bytes:,} "
@@ -98,7 +101,9 @@ class ResultWriter:
         return content
 
     def _kept(self, content: bytes) -> list[dict[str, Any]]:
-        """Store JSON that is too long for a result as a file, if the disk has room."""
+        """Store the JSON of a refused result as a file, if there is any and the disk has room."""
+        if content == b"null":
+            return []
         pending = PendingFile((), "taskdesk-result.json", File("result.json", content, "application/json"), {})
         with suppress(DiskFull, UnstorableResult):
             return [asdict(self._saved(pending))]
@@ -126,14 +131,20 @@ def _as_json(value: Any) -> bytes:
         raise find_fault(value) or error from None
 
 
+def _python_json(value: Any) -> bytes:
+    """Return the text that Python's json module reads the value from, also with NaN, infinities and all digits."""
+    with _digits(0):
+        return json.dumps(value).encode()
+
+
 @contextmanager
-def _all_digits() -> Iterator[None]:
-    """Write whole numbers of as many digits as readers take, also if the task has changed this limit."""
+def _digits(most: int = MAX_DIGITS) -> Iterator[None]:
+    """Write whole numbers of as many digits (0: any) as readers take, also if the task has changed this limit."""
     digits = sys.get_int_max_str_digits()
-    if digits == MAX_DIGITS:
+    if digits == most:
         yield
         return
-    sys.set_int_max_str_digits(MAX_DIGITS)
+    sys.set_int_max_str_digits(most)
     try:
         yield
     finally:
