@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from taskdesk.jobs.kinds import is_null, kinds_of, members_of
+from taskdesk.jobs.kinds import is_null, is_of_kind, kinds_of, members_of
 from taskdesk.jobs.schema_rules import is_file, plain_schema
 from taskdesk.jobs.value_types import value_type
 
@@ -83,18 +83,27 @@ class Parameter:
         default = self.schema.get("default")
         if self.control in ("list", "choices"):
             return [] if self.is_required or isinstance(default, list) else NOT_GIVEN
-        can_be_empty = any(value_type(kind).is_emptiable and not members_of(kind) for kind in self.kinds)
-        return "" if can_be_empty and isinstance(default, str) else NOT_GIVEN
+        return "" if self._takes_text and isinstance(default, str) else NOT_GIVEN
 
     @cached_property
     def ways(self) -> dict[str, str]:
         """How else the field can be read, with the labels: see texts.py. Empty for most parameters."""
         if self.control in ("list", "choices") and self.empty != []:
             return {"": f"{self._empty_in_words} if empty", "list": "an empty list if empty"}
-        is_text = any(value_type(kind).is_emptiable and not members_of(kind) for kind in self.kinds)
-        if is_text and self.control in _TEXT_CONTROLS and self._is_ambiguous:
+        if self._takes_text and self.control in _TEXT_CONTROLS and self._is_ambiguous:
             return {"": self.words, "text": "always text"}
+        if self.takes_empty_text and (self.is_nullable or not self.is_required) and self.empty != "":
+            return {"": f"{self._empty_in_words} if empty", "text": "an empty text if empty"}
         return {}
+
+    @property
+    def _takes_text(self) -> bool:
+        return any(value_type(kind).is_emptiable and not members_of(kind) for kind in self.kinds)
+
+    @property
+    def takes_empty_text(self) -> bool:
+        """Return True if its control can show an empty text, and the task takes it."""
+        return self._takes_text and self.control in _TEXT_CONTROLS and any(is_of_kind(kind, "") for kind in self.kinds)
 
     @property
     def _is_ambiguous(self) -> bool:
@@ -110,10 +119,15 @@ class Parameter:
         typed = [kind for kind in self.kinds if not members_of(kind)]
         named = [
             *(list(self.options) if len(self.options) < 6 else ["a choice"]),
-            *(value_type(k).words for k in typed),
+            *map(_words, typed),
         ]
         named = [words for words in dict.fromkeys(named) if words != value_type({"type": "boolean"}).words]
         return " or ".join(words.rstrip(",") for words in named)
+
+
+def _words(kind: dict[str, Any]) -> str:
+    row = value_type(kind)
+    return f"{row.words} as JSON" if row.control in ("json", "list") and "JSON" not in row.words else row.words
 
 
 def key_of(member: Any, members: list[Any]) -> str:

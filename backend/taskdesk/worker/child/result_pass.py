@@ -187,10 +187,9 @@ class ResultPass:
             if type(python) is not type(value) and not is_plain(python):
                 return self._json(where, python)
         try:
-            plain = to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64")
+            return to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64")
         except _UNKNOWN as error:
             raise _unknown(where, value, "" if "unknown type" in str(error) else f" ({error})") from None
-        return plain
 
     def _table(self, where: Where, table: Table) -> dict[str, Any]:
         rows = [self._row((*where, "rows", str(number)), row) for number, row in enumerate(table.rows)]

@@ -258,8 +258,10 @@ def test_the_files_of_a_refused_result_can_be_downloaded(client, submit, text_of
     error = client.get(f"/api/v1{path}").json["error"]
 
     assert "The result at /score holds NaN" in error["detail"]
-    assert [file["artifact"] for file in error["files"]] == ["model.txt"]
-    assert "Files of its result: Download model.txt 5 Bytes" in text_of(path)
+    assert [file["filename"] for file in error["files"]] == ["result.json", "model.txt"]
+    assert re.search(r"Files of its result: Download result\.json \d+ Bytes Download model.txt 5 Bytes", text_of(path))
+    with client.get(f"/api/v1{path}/artifacts/taskdesk-result.json") as kept:
+        assert '"score": NaN' in kept.text
     with client.get(f"/api/v1{path}/artifacts/model.txt") as downloaded:
         assert downloaded.text == "model"
 

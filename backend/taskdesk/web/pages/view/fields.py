@@ -77,13 +77,13 @@ def _field(parameter: Parameter, given: Texts, error: str) -> FormField:
         control=control,
         values=_shown(control, texts),
         help=parameter.schema.get("description", ""),
-        bounds=_bounds(parameter.plain),
-        required=parameter.is_required,
+        bounds=_bounds(parameter, control),
+        required=parameter.is_required and not parameter.is_nullable and control != "checkbox",
         error=error,
-        limits=_limits(control, parameter.plain),
+        limits=_limits(control, parameter.plain if len(parameter.kinds) == 1 else {}),
         options=_NOTHING | options if is_open else options,
         entry=_entry(parameter.plain.get("items", {})) if control == "list" else None,
-        ways=_ways(parameter, way),
+        ways=_ways(parameter, "text" if not way and error and parameter.takes_empty_text and not any(texts) else way),
         way=way,
     )
 
@@ -110,9 +110,26 @@ def _entry(schema: dict[str, Any]) -> FormField:
     return FormField("", "", control, limits=_limits(control, entry.plain), options=_NOTHING | entry.options)
 
 
-def _bounds(plain: dict[str, Any]) -> str:
-    text = limits_in_words(plain)
-    return f"{text[0].upper()}{text[1:]}." if text else ""
+def _bounds(parameter: Parameter, control: str) -> str:
+    sentences = (_type_in_words(parameter, control), limits_in_words(parameter.plain))
+    return " ".join(f"{text[0].upper()}{text[1:]}." for text in sentences if text)
+
+
+def _type_in_words(parameter: Parameter, control: str) -> str:
+    """Return what is to be typed, where the control does not show it."""
+    if control == "list":
+        return _entries_in_words(parameter.plain)
+    if parameter.ways or control not in ("text", "multiline", "json") or parameter.words == TYPES["string"].words:
+        return ""
+    return f"this takes {parameter.words}" if parameter.options else parameter.words
+
+
+def _entries_in_words(plain: dict[str, Any]) -> str:
+    if ordered := plain.get("prefixItems"):
+        return "in this order: " + ", ".join(Parameter("", schema).words for schema in ordered)
+    entry = Parameter("", plain.get("items", {}), is_required=True)
+    words = _type_in_words(entry, "text" if entry.control == "list" else entry.control)
+    return f"each entry: {words}" if words else ""
 
 
 def _limits(control: str, plain: dict[str, Any]) -> dict[str, Any]:

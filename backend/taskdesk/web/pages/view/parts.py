@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from taskdesk.jobs.artifacts import Artifact
+from taskdesk.jobs.artifacts import Artifact, artifact_of
 from taskdesk.jobs.parts import FILE_KINDS
 from taskdesk.jobs.previews import MAX_CELLS, MAX_CHARACTERS, PartPreview, Preview
 from taskdesk.web.pages.view.downloads import Download, downloads_of
@@ -32,7 +32,7 @@ class Room:
 
 @dataclass(frozen=True)
 class ShownPart:
-    """A part. `look`: number, picture, file, table, markdown, text or json. `content`: what the template shows of it.
+    """A part. `look`: number, picture, file, files, table, markdown, text or json. `content`: what the template shows.
 
     `is_short`: it is a text that needs no download.
     """
@@ -72,10 +72,13 @@ def _shown(part: PartPreview, room: Room, level: int) -> ShownPart:
     if len(files) < len(part.places):
         notes = [*notes, f"{len(part.places) - len(files):,} more files; the JSON names them."]
     is_short = isinstance(part.value, str) and (part.characters or len(part.value)) <= _MAX_SHORT
-    return ShownPart(part, look, content, notes, downloads_of(part), files, is_short)
+    downloads = {} if look == "files" else downloads_of(part)
+    return ShownPart(part, look, content, notes, downloads, files, is_short)
 
 
 def _content(part: PartPreview, room: Room, level: int) -> tuple[str, Any, list[str]]:
+    if _is_files(part):
+        return "files", None, []
     if part.table:
         view = table_view(part.table, part.shape, room.cells)
         room.cells -= view.cell_count
@@ -89,6 +92,13 @@ def _content(part: PartPreview, room: Room, level: int) -> tuple[str, Any, list[
     node = tree(part.value, part.lengths, room.nodes)
     room.nodes -= node.size()
     return "json", node, []
+
+
+def _is_files(part: PartPreview) -> bool:
+    """Return True for a list or an object of nothing but stored files."""
+    if not part.places or not isinstance(part.value, (list, dict)) or len(part.places) != len(part.value):
+        return False
+    return all(map(artifact_of, part.value.values() if isinstance(part.value, dict) else part.value))
 
 
 def _of_text(part: PartPreview, shown: str) -> list[str]:

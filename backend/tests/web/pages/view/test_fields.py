@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from uuid import UUID
 
 import pytest
 from annotated_types import Ge, Gt, Le, Lt, MaxLen, MinLen, MultipleOf
@@ -75,6 +76,73 @@ def test_a_select_starts_with_its_default_or_with_no_choice():
 )
 def test_limits_have_words(type, words):
     assert field(type).bounds == words
+
+
+@pytest.mark.parametrize(
+    ("type", "words"),
+    [
+        (UUID, "A UUID such as 123e4567-e89b-42d3-a456-426614174000."),
+        (timedelta | None, "A duration such as PT1H30M."),
+        (date | datetime, "A date such as 2026-03-31 or a date and time with a zone, such as 2026-03-31T12:00:00Z."),
+        (Literal["sqrt", "log2"] | float, "This takes sqrt or log2 or a number."),
+        (dict[str, int], "An object as JSON."),
+        (Any, "Any JSON."),
+        (int | list[int], "A whole number or a list as JSON."),
+        (dict[str, int] | int, "An object as JSON or a whole number."),
+        (tuple[int, str], "In this order: a whole number, text. Exactly 2 entries."),
+        (list[UUID], "Each entry: a UUID such as 123e4567-e89b-42d3-a456-426614174000."),
+        (list[list[int]], "Each entry: a list as JSON."),
+        (int | str, ""),  # the choice beside the field says it
+        (list[int], ""),
+        (str | None, ""),
+    ],
+)
+def test_a_hint_says_what_to_type_where_the_control_does_not_show_it(type, words):
+    assert field(type).bounds == words
+
+
+@pytest.mark.parametrize(
+    ("type", "default", "ways"),
+    [
+        (str | None, ..., {"": "nothing if empty", "text": "an empty text if empty"}),
+        (LongText | None, None, {"": "nothing if empty", "text": "an empty text if empty"}),
+        (str, None, {"": "the default if empty", "text": "an empty text if empty"}),
+        (Annotated[str, MinLen(1)] | None, None, {}),  # takes no empty text
+        (str, "a", {}),  # an empty field is the empty text
+        (UUID | None, None, {}),
+        (str, ..., {}),
+    ],
+)
+def test_an_optional_text_can_be_empty_or_nothing(type, default, ways):
+    task = spec(x=(type, default))
+
+    assert form_fields(task)[0].ways == ways
+    if ways:
+        assert read_fields(task, {"x": [""], "x:as": ["text"]}) == {"x": ""}
+        assert read_fields(task, {"x": [""], "x:as": [""]}) == ({} if default is None and type is str else {"x": None})
+
+
+def test_a_required_text_can_be_empty_once_the_form_was_refused():
+    task = spec(x=(str, ...))
+
+    [refused] = form_fields(task, {"x": [""]}, {"x": "This is required."})
+
+    assert refused.ways == {"": "text", "text": "text, also empty"}
+    assert read_fields(task, {"x": [""], "x:as": ["text"]}) == {"x": ""}
+    assert form_fields(task, {"x": ["a"]}, {"x": "This is wrong."})[0].ways == {}
+
+
+@pytest.mark.parametrize(
+    ("type", "is_required"),
+    [(str, True), (int, True), (list[str], True), (str | None, False), (bool | None, False), (bool, False)],
+)
+def test_a_field_that_may_stay_empty_is_not_called_required(type, is_required):
+    assert field(type).required is is_required
+
+
+def test_limits_of_one_type_do_not_keep_a_browser_from_sending_another():
+    assert field(Annotated[str, MaxLen(2), Field(pattern="a")] | Literal["long"]).limits == {}
+    assert field(Annotated[str, MaxLen(2)] | None).limits == {"maxlength": 2}
 
 
 def test_limits_are_attributes_too():

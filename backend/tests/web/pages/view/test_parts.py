@@ -9,6 +9,8 @@ import pytest
 from taskdesk.jobs.previews import preview_of
 from taskdesk.web.pages.view.parts import MAX_SHOWN_PARTS, parts_left_out, shown_parts
 
+FILE = {"artifact": "a.txt", "media_type": "text/plain", "size": 1, "filename": "a.txt"}
+
 
 def _shown(kinds, value):
     preview = preview_of(kinds, value, len(json.dumps(value)))
@@ -56,12 +58,28 @@ def test_very_many_parts_are_counted():
 
 
 def test_very_many_files_are_counted():
-    file = {"media_type": "text/plain", "size": 1, "filename": "a"}
-    value = [[{**file, "artifact": f"f{n}"}] for n in range(250)]
+    value = [[{**FILE, "artifact": f"f{n}"}] for n in range(250)]
     _, [part] = _shown(["json", *(f"/{n}/0" for n in range(250))], value)
 
     assert len(part.files) == 200
     assert part.notes == ["50 more files; the JSON names them."]
+
+
+@pytest.mark.parametrize(
+    ("value", "places", "look"),
+    [
+        ([FILE, FILE], ["/0", "/1"], "files"),
+        ({"a": FILE}, ["/a"], "files"),
+        ([FILE, FILE], ["/0"], "table"),  # one that only looks like a file
+        ([FILE, {"of": FILE}], ["/0", "/1/of"], "json"),
+        ([FILE], [], "table"),
+    ],
+)
+def test_a_list_of_files_is_shown_as_its_downloads(value, places, look):
+    _, [part] = _shown(["json", *places], value)
+
+    assert (part.look, len(part.files)) == (look, len(places))
+    assert bool(part.downloads) is (look != "files")
 
 
 @pytest.mark.parametrize("value", [10**4000, "x" * 3_000, {"k" * 5_000: 1}, [["x" * 9_000]], "x" * 600, "short"])
