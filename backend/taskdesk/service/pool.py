@@ -18,6 +18,7 @@ log = logging.getLogger("processes")
 _EARLY_FAILURE_SECONDS = 10.0  # a process that fails within this time counts as unable to start
 _MAX_EARLY_FAILURES = 5  # in a row, for each process of the pool
 _MIN_RESTART_SECONDS = 1.0  # between the starts of a process and of its replacement
+WRONG_SETTING = 2  # exit status, after a sentence for the user
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 _STOP = {signal.SIGTERM, signal.SIGINT}
@@ -41,10 +42,13 @@ class Pool:
         self._before_stop = before_stop
         self._started: dict[int, tuple[int, float]] = {}  # by pid: its number, and when it was started
         self._early_failures = 0
-        self._is_stopping = self._has_given_up = False
+        self._is_stopping, self._exit_status = False, 0
 
     def run(self) -> int:
-        """Return the exit status when all processes have ended: 0 after SIGTERM or SIGINT, 1 if the pool gave up."""
+        """Return the exit status when all processes have ended: 0 after SIGTERM or SIGINT, 1 if the pool gave up.
+
+        A process that ends with 2 has said that a setting is wrong: then this is the pool's status, too.
+        """
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         for number in range(self._size):
             self._start(number)
@@ -56,14 +60,17 @@ class Pool:
                 number, started_at = self._started.pop(pid)
                 if not self._is_stopping:
                     self._replace(pid, status, number, time.monotonic() - started_at)
-        return int(self._has_given_up)
+        return self._exit_status
 
     def _replace(self, pid: int, status: int, number: int, lived: float) -> None:
+        if status == WRONG_SETTING << 8:
+            self._exit_status = WRONG_SETTING
+            return self._stop()
         if os.WIFEXITED(status):  # a process that somebody has killed did not fail
             self._early_failures = self._early_failures + 1 if lived < _EARLY_FAILURE_SECONDS else 0
         if self._early_failures >= _MAX_EARLY_FAILURES * self._size:
             log.critical("%s %s ended (%s), as those before it: giving up", self._name, pid, _reason(status))
-            self._has_given_up = True
+            self._exit_status = 1
             self._stop()
         else:
             log.error("%s %s ended (%s); starting another", self._name, pid, _reason(status))
@@ -113,14 +120,18 @@ def run_and_exit(name: str, run: Callable[[], int]) -> NoReturn:
     status = 1
     try:
         status = run()
+    except SystemExit as error:
+        status = error.code if isinstance(error.code, int) else 1
     except BaseException as error:
         log.exception("%s failed", name)
         report(error)
     finally:
-        flush_reports()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(status)
+        try:
+            flush_reports()
+            sys.stdout.flush()
+            sys.stderr.flush()
+        finally:  # a task may have replaced or closed them
+            os._exit(status)
 
 
 def _reason(status: int) -> str:

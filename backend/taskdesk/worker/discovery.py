@@ -11,7 +11,7 @@ import importlib
 import inspect
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -61,12 +61,18 @@ class TaskRegistry:
         return {name: self.tasks[spec.reference] for name, spec in self.catalog.by_call.items()}
 
 
-def discover(settings: WorkerSettings) -> TaskRegistry:
-    """Import the package of tasks and describe every task in it."""
+def discover(
+    settings: WorkerSettings, importing: Callable[[str], Any] = str, ended: Mapping[str, str] | None = None
+) -> TaskRegistry:
+    """Import the package of tasks and describe every task in it.
+
+    `importing` is called with the name of each module before its import. `ended`: modules to leave out, because their
+    import ends the process, and how.
+    """
     tasks: dict[str, LoadedTask] = {}
     broken: list[BrokenModule] = []
     around_job: AroundJob = nullcontext
-    for module in _modules(settings.tasks, broken):
+    for module in _modules(settings.tasks, broken, importing, ended or {}):
         if module.__name__ == settings.tasks:
             around_job = vars(module).get("around_job", nullcontext)  # a `__getattr__` may import every module
         for name, function in task_functions(module, settings.tasks):
@@ -84,9 +90,15 @@ def _add(loaded: LoadedTask, tasks: dict[str, LoadedTask]) -> None:
         raise ValueError(f"another module has a task named {loaded.spec.name!r}, too: rename one")
 
 
-def _modules(package_name: str, broken: list[BrokenModule]) -> Iterator[ModuleType]:
+def _modules(
+    package_name: str, broken: list[BrokenModule], importing: Callable[[str], None], ended: Mapping[str, str]
+) -> Iterator[ModuleType]:
     names = [package_name]
     for name in names:  # each package adds its files to the list
+        if name in ended:
+            broken.append(BrokenModule(module=name, error=ended[name]))
+            continue
+        importing(name)
         try:
             module = importlib.import_module(name)
         except BaseException as error:  # SystemExit of a script, KeyboardInterrupt, what a library has of its own

@@ -44,8 +44,8 @@ class Figures:
             "running_jobs": ("Jobs that are running.", sum(row["running"] for row in alive)),
             "redis_up": ("1 if Redis answers all worker processes, else 0.", all(r["redis_up"] for r in alive)),
             "resident_bytes": (
-                "Memory of the worker processes and their children.",
-                sum(resident_memory(row[name]) for row in alive for name in ("pid", "child") if row[name]),
+                "Memory of the worker processes, their templates and their children.",
+                sum(resident_memory(row[name]) for row in alive for name in ("pid", "template", "child") if row[name]),
             ),
         }
         for name, (text, value) in gauges.items():

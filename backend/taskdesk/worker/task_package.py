@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
-from importlib.util import find_spec
+from itertools import accumulate
 
 from taskdesk.jobs.catalog import Catalog
 from taskdesk.service.errors import SettingsError
@@ -31,14 +31,16 @@ def exit_without_tasks(settings: WorkerSettings, catalog: Catalog) -> None:
 
 
 def _exists(package: str) -> bool:
-    try:
-        return not package.startswith(".") and find_spec(package) is not None
-    except ModuleNotFoundError as error:
-        return not f"{package}.".startswith(f"{error.name}.")  # else a package above it lacks something, and is broken
-    except ValueError:  # no name at all
+    """Look for the package without an import of those above it: only the template imports what authors write."""
+    parts, folders = package.split("."), None
+    if not all(map(str.isidentifier, parts)):
         return False
-    except BaseException:  # a package above it is broken
-        return True
+    for name in accumulate(parts, "{}.{}".format):
+        spec = next((spec for finder in sys.meta_path if (spec := finder.find_spec(name, folders))), None)
+        if not spec:
+            return False
+        folders = list(spec.submodule_search_locations or ())
+    return True
 
 
 def _refuse(problem: str) -> None:

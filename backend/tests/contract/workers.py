@@ -14,6 +14,7 @@ from rq.serializers import JSONSerializer
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.supervisor.worker import TaskWorker
+from tests.conftest import preloaded
 
 RunWorker = Callable[[WorkerSettings, TaskRegistry, Redis, bool], None]
 
@@ -31,7 +32,7 @@ def run_stock_worker(settings: WorkerSettings, registry: TaskRegistry, redis: Re
 
 
 def run_our_worker(settings: WorkerSettings, registry: TaskRegistry, redis: Redis, burst: bool) -> None:
-    TaskWorker(settings, registry, redis).work(burst=burst)
+    TaskWorker(settings, preloaded(registry), redis).work(burst=burst)
 
 
 def starter(

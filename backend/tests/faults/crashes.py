@@ -23,6 +23,7 @@ from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.supervisor.process import ChildProcess
+from taskdesk.worker.supervisor.template import Template
 from taskdesk.worker.supervisor.worker import TaskWorker
 
 CUT_BEFORE, CUT_AFTER = "cut before", "cut after"
@@ -157,7 +158,9 @@ class Supervisor(TaskWorker):
     process_class = _InPlace
 
     def __init__(self, settings: Any, registry: Any, redis: Redis, begun: list[str]):
-        super().__init__(settings, registry, redis)
+        super().__init__(settings, Template(settings.tasks, lambda *_: registry, registry.catalog), redis)
+        self._registry = registry
+        self._shared.serve(registry.catalog)
         self.is_dead = False
         self.begun = begun
         self.exit_status = -9  # of a child that is killed

@@ -138,8 +138,23 @@ class Fleet:
         for worker in self.workers:
             worker.process.wait(timeout=60)
 
+    def template_of(self, worker: Worker) -> int:
+        """Return the pid of the template of a worker with one process; 0 if there is none."""
+        below = parents()
+        [supervisor] = (pid for pid, parent in below.items() if parent == worker.pid)
+        templates = (pid for pid, parent in below.items() if parent == supervisor and not ignores_interrupts(pid))
+        return next(templates, 0)
+
     def log(self) -> str:
         return (self._folder / "workers.log").read_text(errors="replace")
+
+
+def ignores_interrupts(pid: int) -> bool:
+    """Return True for a child that may run jobs: Ctrl-C is its supervisor's matter."""
+    with suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_text()
+        return bool(int(status.partition("SigIgn:")[2].split()[0], 16) & 1 << signal.SIGINT - 1)
+    return False
 
 
 def parents() -> dict[int, int]:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from taskdesk.jobs.fields import ERROR
+from tests.conftest import wait_until
 from tests.faults.catalog import OFTEN, ONCE
 from tests.faults.fleet import alive, parents, send
 from tests.faults.harness import Rig, start_rig
@@ -158,6 +159,26 @@ def test_f05_a_job_that_eats_the_memory_fails_alone(assert_kept):
 
 
 # Checked last
+
+
+def test_templates_die_and_no_job_is_lost(assert_kept):
+    """kill -9 of the process that the children are forked from: the child and its job go on, later ones come, too."""
+    with start_rig(SEED + 6) as rig:
+        [worker] = rig.fleet.start()
+        rig.until_online(worker)
+        with rig.load(OFTEN + ONCE):
+            for _ in range(20):
+                template = wait_until(lambda: rig.fleet.template_of(worker), what="the template is there")
+                child = rig.until_running(rig.submit("retrying_high", seconds=0.1)).pid
+                time.sleep(rig.random.uniform(0, 0.1))
+                send(template, signal.SIGKILL)
+                time.sleep(rig.random.uniform(0, 0.1))
+                rig.killed([child])
+                send(child, signal.SIGKILL)  # the next one needs another template
+            rig.until_at_work()
+        report = rig.check("templates die", succeed=False)
+    assert_kept(report)
+    assert rig.fleet.died() == {}
 
 
 def _after_leases(rig: Rig) -> Rig:

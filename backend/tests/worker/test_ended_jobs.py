@@ -208,8 +208,8 @@ def test_a_job_that_others_wait_for_counts_too(redis, run_worker, ended, registr
 
 @pytest.fixture
 def settlement(redis, worker_settings, registry):
-    meters = Meters(registry.tasks, 1).rows[0]
-    shared = SharedMemory(Activity(worker_settings.queues), meters, OutputBuffer(), ForeignJobs(registry))
+    meters = Meters(1).rows[0]
+    shared = SharedMemory(Activity(worker_settings.queues), meters, OutputBuffer(), ForeignJobs())
     return Settlement(redis, "one", worker_settings, registry, shared)
 
 

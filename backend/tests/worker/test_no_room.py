@@ -15,7 +15,7 @@ from taskdesk.jobs.keys import EXPIRED, JOBS, WORKERS, job_key
 from taskdesk.worker.supervisor.housekeeping import Housekeeping
 from taskdesk.worker.supervisor.retention import Sweeper
 from taskdesk.worker.supervisor.worker import TaskWorker
-from tests.conftest import wait_until
+from tests.conftest import preloaded, wait_until
 
 RETENTION = Retention(100, 200)
 
@@ -120,7 +120,7 @@ def test_while_redis_is_full_what_has_expired_is_swept(redis, jobs, registry, wo
 
     sweeper = Sweeper(redis, FolderStore(small_disk), worker_settings)
     with suppress(RedisError):  # what comes after that needs room
-        Housekeeping(TaskWorker(worker_settings, registry, redis), registry.catalog, sweeper).do_if_due()
+        Housekeeping(TaskWorker(worker_settings, preloaded(registry), redis), preloaded(registry), sweeper).do_if_due()
 
     assert redis.zscore(JOBS, job.id) is None
     assert redis.zscore(EXPIRED, job.id)

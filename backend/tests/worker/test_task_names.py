@@ -124,7 +124,8 @@ def test_what_a_worker_announces_tells_the_paths_of_a_task(redis, registry):
 
 
 def test_a_worker_adopts_a_job_that_calls_its_task_by_a_path(registry):
-    foreign = ForeignJobs(registry.catalog)
+    foreign = ForeignJobs()
+    foreign.serve(registry.catalog)
 
     foreign.look([b"tests.sample_tasks.good.echo"])
     assert foreign.are_there

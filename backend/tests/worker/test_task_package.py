@@ -43,6 +43,8 @@ def test_a_package_that_is_broken_exists(settings_of):
     exit_without_package(settings_of("package_two", __init__="raise SystemExit"))
     (settings_of("package_three", __init__=BROKEN), settings_of("package_three.tasks", __init__=""))
     exit_without_package(settings_of("package_three.tasks"))
+    (settings_of("package_four", __init__="import os; os._exit(3)"), settings_of("package_four.tasks", __init__=""))
+    exit_without_package(settings_of("package_four.tasks"))  # nothing above it is imported here
     exit_without_package(settings_of("folder_without_init", one="def one() -> int:\n    return 1"))
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import random
 import signal
 from pathlib import Path
 from typing import Any
@@ -47,11 +46,10 @@ class JobProcess:
         os.setpgid(0, 0)
         die_with_parent(self._supervisor, signal.SIGKILL)
         os.register_at_fork(after_in_child=_leave_signals)
-        random.seed()
         show_life = self._shared.activity.show_life
         self.sandbox = Sandbox(self._folder, self._reporter, self._take_signals, show_life, as_log=self._as_log)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # from here on it is for this process
-        gc.freeze()  # what the supervisor has loaded is shared: a collection would copy it
+        gc.freeze()  # what the template has loaded is shared: a collection would copy it
         return self._shared.foreign.wakeup[0]
 
     def _take_signals(self) -> None:

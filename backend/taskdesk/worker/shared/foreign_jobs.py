@@ -20,15 +20,20 @@ from taskdesk.jobs.catalog import Catalog
 
 
 class ForeignJobs:
-    def __init__(self, catalog: Catalog):
-        versions = [f"{reference}@{spec.version}" for reference, spec in catalog.by_reference.items()]
-        self._served = dict.fromkeys((*catalog.by_call, *versions), 1)
-        self.served = json.dumps(self._served)  # as adopt.lua takes it
+    def __init__(self) -> None:
+        self._served: dict[str, int] = {}
+        self.served = "{}"  # as adopt.lua takes it
         self._is_there = ctypes.c_bool.from_buffer(mmap.mmap(-1, 1))
         self.wakeup = os.pipe()  # the idle child waits at its reading end
         for end in self.wakeup:
             os.set_blocking(end, False)
             finalize(self, os.close, end)
+
+    def serve(self, catalog: Catalog) -> None:
+        """This worker serves these tasks. Call it in the supervisor and in its child."""
+        versions = [f"{reference}@{spec.version}" for reference, spec in catalog.by_reference.items()]
+        self._served = dict.fromkeys((*catalog.by_call, *versions), 1)
+        self.served = json.dumps(self._served)
 
     @property
     def are_there(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from taskdesk.jobs.catalog import Catalog
 from taskdesk.worker.shared.activity import Activity
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Row
@@ -15,3 +16,8 @@ class SharedMemory(NamedTuple):
     meters: Row
     output: OutputBuffer
     foreign: ForeignJobs
+
+    def serve(self, catalog: Catalog) -> None:
+        """The worker serves these tasks. Call it in the supervisor before each child, and in the child."""
+        self.foreign.serve(catalog)
+        self.meters.serve(catalog.by_reference)

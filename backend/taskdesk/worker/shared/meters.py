@@ -11,10 +11,15 @@ import mmap
 import os
 import time
 from bisect import bisect_left
-from collections.abc import Collection, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from itertools import chain, islice, takewhile
 from typing import NamedTuple, TypeVar
 
 from taskdesk.jobs.statistics import BOUNDS
+
+MAX_TASKS = 1_000  # that are counted; places that nobody takes cost no memory
+MAX_REFERENCE_BYTES = 255
 
 _Structure = TypeVar("_Structure", bound=ctypes.Structure)
 
@@ -23,7 +28,7 @@ class _Process(ctypes.Structure):
     _fields_ = tuple(
         (name, ctypes.c_double)
         for name in (
-            *("pid", "child", "running", "redis_up", "redis_outages"),
+            *("pid", "template", "child", "running", "redis_up", "redis_outages"),
             *("recycled", "killed", "lost"),  # children, by how they ended
             *("rescued", "handed_back"),  # jobs of lost workers; jobs that the child has handed back, each time
         )
@@ -31,9 +36,10 @@ class _Process(ctypes.Structure):
 
 
 class _Task(ctypes.Structure):
-    """The counts of one task, which the child writes: see Attempts."""
+    """The counts of one task, which the child writes: see Attempts. The reference is empty while nothing has it."""
 
     _fields_ = (
+        ("reference", ctypes.c_char * 256),
         ("failed", ctypes.c_double),
         ("succeeded", ctypes.c_double),
         ("seconds", ctypes.c_double),
@@ -56,14 +62,24 @@ class Attempts(NamedTuple):
 class Row:
     """The counts of one worker process: of the supervisor and its child."""
 
-    def __init__(self, process: _Process, tasks: dict[str, _Task]):
+    def __init__(self, process: _Process, places: Iterable[_Task]):
         self._process = process
-        self._tasks = tasks
+        self._places = list(places)
+        self._tasks: dict[str, _Task] = {}
 
     # For the supervisor
 
     def begin(self) -> None:
-        self.set(pid=os.getpid(), child=0, running=0, redis_up=1)
+        self.set(pid=os.getpid(), template=0, child=0, running=0, redis_up=1)
+
+    def serve(self, references: Iterable[str]) -> None:
+        """Find or take a place for each task. The child calls this, too: it finds what the supervisor has taken."""
+        taken = self._taken()
+        free = iter(self._places[len(taken) :])
+        for reference in references:
+            name = reference.encode()[:MAX_REFERENCE_BYTES]
+            if place := taken.get(name) or next(free, None):
+                place.reference, self._tasks[reference] = name, place
 
     def set(self, **fields: float) -> None:
         for name, value in fields.items():
@@ -81,7 +97,9 @@ class Row:
 
     def count_attempt(self, task: str, *, succeeded: bool, seconds: float) -> None:
         """Count an attempt at a job of one of the worker's tasks that has ended."""
-        its = self._tasks[task]
+        its = self._tasks.get(task)
+        if not its:
+            return  # there was no place
         if succeeded:
             its.succeeded += 1
         else:
@@ -94,29 +112,34 @@ class Row:
     def __getitem__(self, name: str) -> int:
         return int(getattr(self._process, name))
 
-    def attempts(self, task: str) -> Attempts:
-        its = self._tasks[task]
-        return Attempts(int(its.failed), int(its.succeeded), its.seconds, list(map(int, its.counts)))
+    def attempts(self) -> Iterator[tuple[str, Attempts]]:
+        """Yield each task that has a place, with its attempts."""
+        for name, its in self._taken().items():
+            counts = list(map(int, its.counts))
+            yield name.decode(errors="replace"), Attempts(int(its.failed), int(its.succeeded), its.seconds, counts)
+
+    def _taken(self) -> dict[bytes, _Task]:
+        return {place.reference: place for place in takewhile(lambda place: place.reference, self._places)}
 
 
 class Meters:
-    """The rows of `size` processes that run these tasks (by reference). Made before the processes are forked."""
+    """The rows of `size` processes. Made before the processes are forked, and before anyone knows their tasks."""
 
-    def __init__(self, tasks: Collection[str], size: int):
-        self.tasks = tuple(tasks)
+    def __init__(self, size: int):
         self.began = time.time()
-        processes = _shared(_Process, size)
-        counts = iter(_shared(_Task, size * len(tasks)))
-        self.rows = [Row(process, {task: next(counts) for task in self.tasks}) for process in processes]
+        places = iter(_shared(_Task, size * MAX_TASKS))
+        self.rows = [Row(process, islice(places, MAX_TASKS)) for process in _shared(_Process, size)]
 
     def total(self, name: str) -> int:
         return sum(row[name] for row in self.rows)
 
     def attempts(self) -> Iterator[tuple[str, Attempts]]:
         """Yield each task with its attempts by all processes."""
-        for task in self.tasks:
-            rows = [row.attempts(task) for row in self.rows]
-            failed, succeeded, seconds, counts = zip(*rows, strict=True)
+        rows = defaultdict[str, list[Attempts]](list)
+        for task, its in chain.from_iterable(row.attempts() for row in self.rows):
+            rows[task].append(its)
+        for task, all_its in rows.items():
+            failed, succeeded, seconds, counts = zip(*all_its, strict=True)
             yield task, Attempts(sum(failed), sum(succeeded), sum(seconds), [sum(n) for n in zip(*counts, strict=True)])
 
 

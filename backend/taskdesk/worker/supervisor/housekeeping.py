@@ -12,12 +12,13 @@ from rq.group import Group
 from rq.intermediate_queue import IntermediateQueue
 from rq.worker import BaseWorker
 
-from taskdesk.jobs.catalog import Catalog, announce
+from taskdesk.jobs.catalog import announce
 from taskdesk.jobs.keys import RATE_LIMITS
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import TIDY_LIMIT
 from taskdesk.service import clock
 from taskdesk.worker.supervisor.retention import Sweeper
+from taskdesk.worker.supervisor.template import Template
 
 STUCK_SECONDS = 60  # after a stock worker has popped a job and not begun it
 HOUSEKEEPING_SECONDS = 30.0  # from one time to the next
@@ -38,9 +39,9 @@ class _IntermediateQueue(IntermediateQueue):
 
 
 class Housekeeping:
-    def __init__(self, worker: BaseWorker, catalog: Catalog, sweeper: Sweeper):
+    def __init__(self, worker: BaseWorker, template: Template, sweeper: Sweeper):
         self._worker = worker
-        self._catalog = catalog
+        self._template = template
         self._sweeper = sweeper
         self._queues = cycle(worker.queues)
         self._next = 0.0
@@ -73,5 +74,5 @@ class Housekeeping:
         for limit in redis.sscan_iter(RATE_LIMITS):
             while TIDY_LIMIT(redis, limit, now_text()):
                 pass
-        announce(redis, self._catalog, again=True)
+        announce(redis, self._template.catalog, again=True)
         return is_behind

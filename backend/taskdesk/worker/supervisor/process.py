@@ -1,15 +1,13 @@
-"""The process of the worker's child, for its supervisor: fork, hold, stop, kill."""
+"""The process of the worker's child, for its supervisor: hold, stop, kill. Its template makes it (template.py)."""
 
 from __future__ import annotations
 
 import os
 import signal
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from taskdesk.service.pool import run_and_exit
 from taskdesk.worker.supervisor.shared_memory import remove_shared_memory
 
 
@@ -30,16 +28,9 @@ class ChildProcess:
         """Return True if it was told to stop and has had its time for that; also after it has ended."""
         return self.deadline is not None and time.monotonic() > self.deadline
 
-    def fork(self, run: Callable[[], int]) -> None:
-        """Let a new process run this and end with the exit status that it returns. It has to unblock SIGTERM."""
-        sys.stdout.flush()
-        sys.stderr.flush()
-        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})  # until the child can take it
-        pid = os.fork()
-        if not pid:
-            run_and_exit("the worker's child", run)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        self.pid, self._began = pid, time.time()
+    def take(self, pid: int, began: float) -> None:
+        """Hold this process from now on. `began`: when it, or its template, was started (Unix time)."""
+        self.pid, self._began = pid, began
 
     def poll(self) -> int | None:
         """Return its exit status, as `os.waitstatus_to_exitcode` gives it, once; None while it lives.
@@ -81,3 +72,17 @@ class ChildProcess:
                 return True
             time.sleep(0.002)
         return False
+
+
+def has_ended(pid: int) -> os.waitid_result | None:
+    """Return how a child of this process has ended; None while it lives. It is not reaped."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+
+
+def ends_now(pid: int) -> bool:
+    """Return True if it ends within a second: its files are closed a moment before."""
+    for _ in range(500):
+        if has_ended(pid):
+            return True
+        time.sleep(0.002)
+    return False

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
-from taskdesk.jobs.catalog import Catalog, TaskSpec
+from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.events import EVENTS_TTL_SECONDS, append_log
 from taskdesk.jobs.joblog import log_size
 from taskdesk.jobs.keys import PARENTS, job_key
@@ -38,6 +38,7 @@ from taskdesk.worker.scripts import RELEASE, TICK
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import RunningJob
 from taskdesk.worker.shared.memory import SharedMemory
+from taskdesk.worker.supervisor.template import Template
 
 DEPENDENTS_PER_TICK_SECONDS = 1.0  # and a slice; the rest waits for the next tick
 
@@ -50,13 +51,13 @@ class Settlement:
         redis: Redis,
         worker_name: str,
         settings: WorkerSettings,
-        catalog: Catalog,
+        template: Template,
         shared: SharedMemory,
     ):
         self._redis = redis
         self._worker_name = worker_name
         self._queues = settings.queues
-        self._specs = catalog.by_call
+        self._template = template
         self._activity, self._meters, self._output, self._foreign = shared
         self._statistics = StatisticsWriter(redis)
         self._rq_fallback = RQFallback(redis, worker_name, settings)
@@ -167,7 +168,7 @@ class Settlement:
             self._statistics.write()
 
     def _spec_of(self, job_id: str) -> TaskSpec | None:
-        return self._specs.get(reference_of(self._redis.hget(job_key(job_id), "data")))
+        return self._template.catalog.by_call.get(reference_of(self._redis.hget(job_key(job_id), "data")))
 
 
 def _log_text(error: bytes) -> str:

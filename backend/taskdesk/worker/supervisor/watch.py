@@ -66,7 +66,8 @@ class Watch:
         """Do all that is due now. While Redis is away the child is still held to its limits."""
         running = self._activity.read()
         self._meters.set(running=bool(running))
-        self._control.enforce_limits(running, is_redis_away=self._is_redis_away)
+        if self._process.pid:
+            self._control.enforce_limits(running, is_redis_away=self._is_redis_away)
         try:
             self._duties.do_what_is_due(running)
             self._is_redis_away = False

@@ -1,7 +1,8 @@
-"""The worker: a supervisor that never runs a job itself, and its child that runs them (child/loop.py).
+"""The worker: a supervisor that never imports or runs a task, and its child that runs jobs (child/loop.py).
 
-RQ's tools know the supervisor as a worker. It registers and forks the child; while the child lives, it watches it
-(watch.py) and does what is due in Redis (duties.py); when the child has ended, it settles what is left (child_exit.py).
+RQ's tools know the supervisor as a worker. It lets a template import the tasks (template.py), registers, and gets a
+child from the template. While the child lives, the supervisor watches it (watch.py) and does what is due in Redis
+(duties.py); when the child has ended, it settles what is left (child_exit.py).
 It has one thread, and its signal handlers set flags.
 """
 
@@ -31,7 +32,7 @@ from taskdesk.service import clock
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.version import VERSION
 from taskdesk.worker.child.assembly import ANSWER_SECONDS, assemble
-from taskdesk.worker.discovery import TaskRegistry
+from taskdesk.worker.discovery import TaskRegistry, discover
 from taskdesk.worker.exit_status import EXIT_FINISHED
 from taskdesk.worker.leases import RECORD_TTL_SECONDS
 from taskdesk.worker.redis_retry import Interrupted, retry_until_redis_answers
@@ -55,17 +56,20 @@ from taskdesk.worker.supervisor.revoker import Revoker
 from taskdesk.worker.supervisor.settlement import Settlement
 from taskdesk.worker.supervisor.signals import StopSignals
 from taskdesk.worker.supervisor.tempdir import OwnFolder
+from taskdesk.worker.supervisor.template import Template
 from taskdesk.worker.supervisor.watch import Watch
+from taskdesk.worker.task_package import exit_without_tasks
 
 ATTEMPTS_WHEN_STOPPED = 6  # to reach Redis, in about 1.5 s
 
 log = logging.getLogger("worker")
 
 
-def work(settings: WorkerSettings, registry: TaskRegistry, meters: Row) -> None:
-    """Run jobs until SIGTERM or SIGINT."""
+def work(settings: WorkerSettings, meters: Row, *, is_first: bool) -> None:
+    """Run jobs until SIGTERM or SIGINT. `is_first`: the first process of several logs what all of them serve."""
     redis = connect_with_timeout(settings.redis_url.get_secret_value(), TaskWorker.connection_timeout)
-    TaskWorker(settings, registry, redis, meters).work()
+    template = Template(settings.tasks, partial(discover, settings))
+    TaskWorker(settings, template, redis, meters, logs_catalog=is_first).work()
 
 
 class TaskWorker(BaseWorker):
@@ -73,7 +77,15 @@ class TaskWorker(BaseWorker):
     process_class = ChildProcess
     connection_timeout = 2  # seconds; RQ would wait as long as a worker may be idle
 
-    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, redis: Redis, meters: Row | None = None):
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        template: Template,
+        redis: Redis,
+        meters: Row | None = None,
+        *,
+        logs_catalog: bool = False,
+    ):
         super().__init__(
             list(settings.queues),
             connection=redis,
@@ -85,17 +97,17 @@ class TaskWorker(BaseWorker):
         )
         self.hostname, self.pid = socket.gethostname(), os.getpid()
         self._settings = settings
-        self._registry = registry
+        self._template, self._announced = template, ""  # the digest of the catalog
+        self._logs_catalog = logs_catalog
         self._store = FolderStore(settings.data_dir / "artifacts")
         self._folder = OwnFolder()
-        self._catalog = catalog = registry.catalog
-        meters = meters or Meters(catalog.by_reference, 1).rows[0]
-        self._shared = shared = SharedMemory(Activity(settings.queues), meters, OutputBuffer(), ForeignJobs(catalog))
+        meters = meters or Meters(1).rows[0]
+        self._shared = shared = SharedMemory(Activity(settings.queues), meters, OutputBuffer(), ForeignJobs())
         self._activity, self._meters = shared.activity, shared.meters
         self._signals = signals = StopSignals()
         self._process = process = self.process_class()
         self._commands = Commands(redis, commands_key(self.name))
-        self._settlement = settlement = Settlement(redis, self.name, settings, catalog, shared)
+        self._settlement = settlement = Settlement(redis, self.name, settings, template, shared)
         self._control = control = JobControl(process, shared.activity, settlement)
         self._revoker = revoker = Revoker(redis, self.name, shared.activity, control)
         self._exit = ChildExit(process, shared, control=control, settlement=settlement, signals=signals)
@@ -107,7 +119,7 @@ class TaskWorker(BaseWorker):
             commands=self._commands,
             heartbeat=Heartbeat(redis, self.name, shared.activity),
             settlement=settlement,
-            housekeeping=Housekeeping(self, catalog, Sweeper(redis, self._store, settings)),
+            housekeeping=Housekeeping(self, template, Sweeper(redis, self._store, settings)),
             intake=RegularIntake(Intake(redis, settings.queues)),
             signals=signals,
         )
@@ -129,22 +141,35 @@ class TaskWorker(BaseWorker):
         with self._signals as wakeup:
             self._meters.begin()
             is_settled = True
+            self._template.begin(partial(self._run_child, burst, os.getpid()), self._leave_redis)
             try:
+                if not self._template.import_tasks(partial(self._wait, wakeup, lambda: None)):
+                    return False
+                if self._logs_catalog:
+                    self._log_catalog()
                 if not self._retry_until_redis_answers(self._begin):
                     return False
                 while True:
                     is_settled = False
-                    self._fork(burst)
-                    status = self._watch.until_end(wakeup)
+                    is_forked = self._fork(partial(self._wait, wakeup, self._watch.look))
+                    status = self._watch.until_end(wakeup) if is_forked else EXIT_FINISHED
                     shutil.rmtree(self._folder.path / "job", ignore_errors=True)
                     self._exit.count(status)
                     is_settled = self._retry_until_redis_answers(partial(self._exit.settle, status))
                     if self._signals.is_set or (burst and status == EXIT_FINISHED and not self._activity.read()):
                         return True
             finally:
+                self._template.close()
                 self._folder.remove()
                 if is_settled:  # else the record stays, so that others find by it what was left
                     self._say_goodbye()
+
+    def _log_catalog(self) -> None:
+        catalog = self._template.catalog
+        for broken in catalog.broken:
+            log.error("%s can't be used: %s", broken.module, broken.error)
+        exit_without_tasks(self._settings, catalog)
+        log.info("the worker serves %d tasks on queues %s", len(catalog.tasks), ", ".join(self._settings.queues))
 
     def _begin(self) -> None:
         clock.sync(self.connection)
@@ -181,17 +206,40 @@ class TaskWorker(BaseWorker):
         self._meters.redis_is_away()
         return not self._signals.is_set or attempts < ATTEMPTS_WHEN_STOPPED
 
-    # The child
+    # Template and child
 
-    def _fork(self, burst: bool) -> None:
+    def _fork(self, wait: Callable[[], bool]) -> bool:
+        """Get a new child; return False if the worker was told to stop before it was there."""
         self._activity.clear()
         self._shared.output.clear()
-        self._process.fork(partial(self._run_child, burst, os.getpid()))
+        while not self._signals.is_set and self._template.import_tasks(wait):
+            if self._template.catalog.digest != self._announced:  # the files have changed, and the template was lost
+                self._retry_until_redis_answers(self._announce_again)
+            self._shared.serve(self._template.catalog)
+            pid = self._template.fork_child(wait)
+            self._meters.set(template=self._template.pid)
+            if pid:
+                self._process.take(pid, self._template.began)
+                return True
+        return False
 
-    def _run_child(self, burst: bool, supervisor: int) -> int:
+    def _wait(self, wakeup: int, look: Callable[[], None]) -> bool:
+        """Look after Redis, and wait for the template a moment. Return False if the worker is told to stop."""
+        look()
+        if not self._signals.is_set:
+            self._template.sleep(wakeup)
+        return not self._signals.is_set
+
+    def _leave_redis(self) -> None:
+        """Close the supervisor's connections in a process that it has forked."""
+        self._commands.close()
+        self.connection.close()
+
+    def _run_child(self, burst: bool, supervisor: int, registry: TaskRegistry) -> int:
         """Run jobs in the child's process; return its exit status."""
+        self._shared.serve(registry.catalog)
         child = assemble(
-            *(self._settings, self._registry, self._store),
+            *(self._settings, registry, self._store),
             connect_with_timeout(self._settings.redis_url.get_secret_value(), ANSWER_SECONDS),
             self._shared,
             worker_name=self.name,
@@ -206,10 +254,18 @@ class TaskWorker(BaseWorker):
     # The worker's record, as RQ's code writes it
 
     def serialize(self) -> dict[str, Any]:
-        return {**super().serialize(), "catalog": self._catalog.digest, fields.TASKDESK_VERSION: VERSION}
+        return {**super().serialize(), "catalog": self._template.catalog.digest, fields.TASKDESK_VERSION: VERSION}
+
+    def _announce(self) -> None:
+        announce(self.connection, self._template.catalog)
+        self._announced = self._template.catalog.digest
+
+    def _announce_again(self) -> None:
+        self._announce()
+        self.connection.hset(self.key, mapping=self.serialize())
 
     def register_birth(self) -> None:
-        announce(self.connection, self._catalog)
+        self._announce()
         self.connection.delete(self.key)  # that of an attempt before, whose answer was lost
         super().register_birth()
 

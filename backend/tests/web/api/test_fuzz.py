@@ -14,6 +14,7 @@ import pytest
 from taskdesk.jobs.catalog import announce
 from taskdesk.web.application import create_app
 from taskdesk.worker.supervisor.worker import TaskWorker
+from tests.conftest import preloaded
 
 TASKS = ("count_bytes", "echo", "every_kind", "parts")
 CONFIG = {
@@ -54,7 +55,7 @@ def job_ids(app, few, worker_settings, redis):
         return app.test_client().post(f"/api/v1/tasks/{task}/jobs", json=arguments).json["id"]
 
     ended = [submit("parts"), submit("echo", text="a")]
-    TaskWorker(worker_settings, few, redis).work(burst=True, logging_level="WARNING")
+    TaskWorker(worker_settings, preloaded(few), redis).work(burst=True, logging_level="WARNING")
     return [*ended, submit("echo", text="a")]
 
 

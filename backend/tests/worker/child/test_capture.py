@@ -10,6 +10,7 @@ import pytest
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.joblog import read_log
 from taskdesk.worker.supervisor.worker import TaskWorker
+from tests.conftest import preloaded
 
 FORGED = '{"event": "nothing happened"}\x1b[2J'
 
@@ -22,7 +23,7 @@ def printed(redis, jobs, registry, worker_settings, tmp_path, capfd):
         (tmp_path / "end").touch()
         arguments = {"text": FORGED, "folder": str(tmp_path)}
         job_id = jobs.submit(registry.catalog.tasks["repeats"], arguments, Retention(100, 200)).id
-        TaskWorker(worker_settings.model_copy(update=settings), registry, redis).work(burst=True)
+        TaskWorker(worker_settings.model_copy(update=settings), preloaded(registry), redis).work(burst=True)
         assert read_log(redis, job_id).text == FORGED.removesuffix("\x1b[2J") + "\n"
         return capfd.readouterr().out, job_id
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from taskdesk.jobs.job import Retention
 from taskdesk.worker.supervisor.worker import TaskWorker
+from tests.conftest import preloaded
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
@@ -25,6 +26,6 @@ def test_a_process_is_replaced_after_its_number_of_jobs(worker_settings, registr
     settings = worker_settings.model_copy(update={"recycle_jobs": 2})
     ids = jobs.submit_many(registry.catalog.tasks["remembers"], [{}] * 5, RETENTION)
 
-    TaskWorker(settings, registry, redis).work(burst=True)
+    TaskWorker(settings, preloaded(registry), redis).work(burst=True)
 
     assert [jobs.result(jobs.get(job_id)) for job_id in ids] == [1, 2, 1, 2, 1]

@@ -7,6 +7,7 @@ import pytest
 from taskdesk.jobs.job import Retention
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.supervisor.worker import TaskWorker
+from tests.conftest import preloaded
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
@@ -43,7 +44,7 @@ def test_the_settings_limit_tasks_that_name_no_limit(worker_settings: WorkerSett
     settings = worker_settings.model_copy(update={"job_file_size": 1})
     job_id = jobs.submit(registry.catalog.tasks["large_file"], {}, RETENTION).id
 
-    TaskWorker(settings, registry, redis).work(burst=True)
+    TaskWorker(settings, preloaded(registry), redis).work(burst=True)
 
     assert "larger than the 1 MB" in jobs.get(job_id).error["detail"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from redis.exceptions import ConnectionError
 
 from taskdesk.worker.supervisor.worker import TaskWorker
+from tests.conftest import preloaded
 
 
 class Stopped(TaskWorker):
@@ -16,6 +17,6 @@ class Stopped(TaskWorker):
 
 
 def test_a_worker_that_is_stopped_before_redis_answered_ends_quietly(worker_settings, registry, redis):
-    assert not Stopped(worker_settings, registry, redis).work()
+    assert not Stopped(worker_settings, preloaded(registry), redis).work()
 
     assert redis.zcard("taskdesk:workers") == 0

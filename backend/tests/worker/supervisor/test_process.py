@@ -12,7 +12,9 @@ def test_what_a_dead_child_has_left_is_killed_while_nobody_else_can_have_its_id(
     ours = []
     monkeypatch.setattr(os, "killpg", lambda pid, signum: ours.append(os.getpgid(pid)))  # not of one that is reaped
     child = ChildProcess()
-    child.fork(lambda: 3)
+    child.pid = os.fork()
+    if not child.pid:
+        os._exit(3)
 
     status = wait_until(child.poll, what="it has ended")
 

@@ -7,6 +7,7 @@ from redis import Redis
 
 from taskdesk.jobs.keys import SWEEP_LOCK
 from taskdesk.worker.supervisor.worker import TaskWorker
+from tests.conftest import preloaded
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def limited(redis, redis_url):
 
 @pytest.fixture
 def worker(worker_settings, registry, limited):
-    worker = TaskWorker(worker_settings, registry, limited)
+    worker = TaskWorker(worker_settings, preloaded(registry), limited)
     worker._begin()
     yield worker
     worker._commands.close()
