@@ -220,6 +220,7 @@ def test_a_job_whose_input_can_not_be_read_is_not_run_with_another(client, regis
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     job_id = queue.enqueue(registry.catalog.tasks["echo"].reference, "by position", result_ttl=100).id
     run_worker()
+    redis.hset(f"rq:job:{job_id}", "data", "no JSON")
 
     answer = client.post(f"/api/v1/jobs/{job_id}/retry")
 
