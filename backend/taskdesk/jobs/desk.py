@@ -24,6 +24,7 @@ from taskdesk.jobs.artifacts import (
 )
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
 from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
+from taskdesk.jobs.intake import Intake
 from taskdesk.jobs.job import Job, Retention
 from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.jobs import Jobs
@@ -48,7 +49,8 @@ class Desk:
         self.redis = redis
         self.catalog = CatalogReader(redis)
         self.max_queued = settings.max_queued
-        self.jobs = Jobs(redis, settings.queues, settings.max_queued)
+        intake = Intake(redis, settings.queues, self.catalog)
+        self.jobs = Jobs(redis, settings.queues, settings.max_queued, before_list=intake.look_if_alone)
         self.queues = Queues(redis, settings.queues)
         self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)

@@ -1,25 +1,29 @@
 """Index the jobs that plain RQ programs put into Redis, so that lists, counts and actions have them, too.
 
-RQ's own code knows nothing of our indexes. So about once a second one of the workers looks for jobs that it has put
-somewhere, or moved (lua/look.lua), and indexes them (lua/admit.lua). A job's data is never loaded for that: its first
-bytes name the function.
+RQ's own code knows nothing of our indexes. So about once a second one of the workers, or whoever reads a list while no
+worker is online, looks for jobs that it has put somewhere, or moved (lua/look.lua), and indexes them (lua/admit.lua).
+A job's data is never loaded for that: its first bytes name the function.
 """
 
 from __future__ import annotations
 
 import json
 import re
+import time
 import zlib
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import NamedTuple
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from taskdesk.jobs.catalog import Announced, CatalogReader
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.scripts import ADMIT, LOOK
 
 REST_MS = 900  # during which nobody looks again
+LONGEST_SECONDS = 0.1  # of many jobs; then others have their turn
 SOON_MS = 40  # instead, while there is more to look at
 _MAX_NAME = 200  # characters of the name of a function
 _HEAD_BYTES = 4_000  # of data that is compressed
@@ -36,10 +40,23 @@ class _Found(NamedTuple):
 
 
 class Intake:
-    def __init__(self, redis: Redis, queues: Sequence[str]):
+    def __init__(self, redis: Redis, queues: Sequence[str], catalog: CatalogReader):
         self._redis = redis
         self._queues = queues
-        self._catalog = CatalogReader(redis)
+        self._catalog = catalog
+
+    def look_for(self, seconds: float) -> float:
+        """As `look`, but go on while there are more new jobs, for about so many seconds at most."""
+        until = time.monotonic() + seconds
+        while (pause := self.look()) == 0 and time.monotonic() < until:
+            pass
+        return pause
+
+    def look_if_alone(self) -> None:
+        """Look if no worker that would is online. Redis may refuse: lists do without."""
+        if not any(worker.catalog for worker in self._catalog.read_or_cached().workers):
+            with suppress(ResponseError):
+                self.look_for(LONGEST_SECONDS)
 
     def look(self) -> float:
         """Index a few thousand jobs at most; return the seconds until the next look.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Unpack
@@ -54,11 +54,18 @@ class Place:
 
 
 class Jobs:
-    def __init__(self, redis: Redis, queues: Sequence[str], max_queued: int | None = None):
+    def __init__(
+        self,
+        redis: Redis,
+        queues: Sequence[str],
+        max_queued: int | None = None,
+        before_list: Callable[[], None] = lambda: None,
+    ):
         """`max_queued`: how many jobs may wait in a queue before a submit is refused; None for any number."""
         self._redis = redis
         self._max_queued = max_queued
         self._queues = queues
+        self._before_list = before_list
         self._listing = Listing(redis, queues)
         self.results = StoredResults(redis)
 
@@ -194,6 +201,7 @@ class Jobs:
         A page may be shorter than `limit` though more jobs follow, if few match. Raises InvalidArguments for a cursor
         that is invalid, or that belongs to another filter.
         """
+        self._before_list()
         return self._listing.page(limit, cursor, matching)
 
     def arrivals(self, shown: Collection[str], cursor: str | None, matching: Filter) -> int:
@@ -201,6 +209,7 @@ class Jobs:
 
         `cursor`: the next cursor of that page. A large number is not counted to its end. Raises as `page`.
         """
+        self._before_list()
         return self._listing.arrivals(shown, cursor, matching)
 
     def load(self, job_ids: Iterable[str]) -> list[Job]:

@@ -12,11 +12,12 @@ from rq.rate_limit import RateLimit
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.artifacts import FolderStore
+from taskdesk.jobs.catalog import CatalogReader
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import UnreadableInput
 from taskdesk.jobs.intake import REST_MS, Intake
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.keys import INTAKE_LOCK, JOBS, SWEEP_LOCK, index_key, job_key, queue_key
+from taskdesk.jobs.keys import INTAKE_LOCK, JOBS, RQ_WORKERS, SWEEP_LOCK, index_key, job_key, queue_key, worker_key
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.status import Status
 from taskdesk.worker.supervisor.retention import Sweeper
@@ -34,7 +35,7 @@ def queue(redis):
 
 @pytest.fixture
 def intake(redis, registry):
-    return Intake(redis, QUEUES)
+    return Intake(redis, QUEUES, CatalogReader(redis))
 
 
 @pytest.fixture
@@ -240,6 +241,36 @@ def test_only_one_process_looks_in_a_second(queue, intake, redis, jobs):
 
     assert intake.look() == REST_MS / 1000
     assert jobs.page(10)[0] == []
+
+
+def test_a_list_has_plain_jobs_while_no_worker_of_ours_is_online(queue, redis, web_settings):
+    desk, job = Desk(web_settings, redis), queue.enqueue(ECHO, "a")
+
+    assert [listed.id for listed in desk.jobs.page(10)[0]] == [job.id]
+    new = queue.enqueue(ECHO, "b")
+    redis.delete(INTAKE_LOCK)
+    assert desk.jobs.arrivals([job.id], None, Filter()) == 1
+    redis.delete(INTAKE_LOCK)
+    assert [listed.id for listed in desk.jobs.page(10)[0]] == [new.id, job.id]
+
+
+def test_a_list_looks_for_nothing_while_a_worker_of_ours_is_online(queue, redis, web_settings, registry):
+    redis.sadd(RQ_WORKERS, worker_key("w"))
+    redis.hset(worker_key("w"), mapping={"queues": "default", "state": "idle", "catalog": registry.catalog.digest})
+    queue.enqueue(ECHO, "a")
+
+    assert Desk(web_settings, redis).jobs.page(10)[0] == []
+    redis.hdel(worker_key("w"), "catalog")  # a stock worker, which does not look
+    assert len(Desk(web_settings, redis).jobs.page(10)[0]) == 1
+
+
+def test_a_list_is_read_although_redis_takes_no_writes(queue, redis, web_settings):
+    queue.enqueue(ECHO, "a")
+    redis.replicaof("127.0.0.1", 1)
+    try:
+        assert Desk(web_settings, redis).jobs.page(10)[0] == []
+    finally:
+        redis.replicaof("NO", "ONE")
 
 
 def test_an_id_that_is_used_again_is_listed_under_its_new_status(queue, listed, stock):

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 
-from taskdesk.jobs.intake import Intake
+from taskdesk.jobs.intake import LONGEST_SECONDS, Intake
 
-LONGEST_SECONDS = 0.1  # of many jobs; then heartbeats have their turn
 MARGIN_SECONDS = 0.01  # so that the pause after the last look is over
 
 
@@ -17,7 +16,6 @@ class RegularIntake:
 
     def do_if_due(self) -> None:
         """Raises RedisError."""
-        until = time.monotonic() + LONGEST_SECONDS
-        while self._next <= time.monotonic() < until:
-            pause = self._intake.look()
+        if time.monotonic() >= self._next:
+            pause = self._intake.look_for(LONGEST_SECONDS)
             self._next = time.monotonic() + (pause + MARGIN_SECONDS if pause else 0)

@@ -25,7 +25,7 @@ from rq.worker import BaseWorker, WorkerStatus
 
 from taskdesk.jobs import fields
 from taskdesk.jobs.artifacts import FolderStore
-from taskdesk.jobs.catalog import announce
+from taskdesk.jobs.catalog import CatalogReader, announce
 from taskdesk.jobs.intake import Intake
 from taskdesk.jobs.keys import WORKERS, commands_key, scheduler_lock_key
 from taskdesk.service import clock
@@ -120,7 +120,7 @@ class TaskWorker(BaseWorker):
             heartbeat=Heartbeat(redis, self.name, shared.activity),
             settlement=settlement,
             housekeeping=Housekeeping(self, template, Sweeper(redis, self._store, settings)),
-            intake=RegularIntake(Intake(redis, settings.queues)),
+            intake=RegularIntake(Intake(redis, settings.queues, CatalogReader(redis))),
             signals=signals,
         )
         self._watch = Watch(
