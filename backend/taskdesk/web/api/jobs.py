@@ -154,13 +154,20 @@ def _send(job: Job, file: Artifact) -> Response:
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Cache-Control"] = "private, max-age=3600"
     try:
-        response.make_conditional(request, accept_ranges=True, complete_length=status.st_size)
+        response.make_conditional(_without_other_ranges(request.environ), accept_ranges=True, complete_length=status.st_size)
     except RequestedRangeNotSatisfiable:
         content.close()
         raise
     if response.status_code == 304 or request.method == "HEAD":  # the server never sees the body, to close it
         content.close()
     return response
+
+
+def _without_other_ranges(environ: dict[str, Any]) -> dict[str, Any]:
+    """Leave out a `Range` of several parts, and one that is not in bytes: the answer is the whole file (RFC 9110)."""
+    asked = environ.get("HTTP_RANGE", "")
+    is_one = asked.lower().startswith("bytes=") and "," not in asked
+    return {name: value for name, value in environ.items() if is_one or name != "HTTP_RANGE"}
 
 
 def _open(job: Job, file: Artifact) -> BinaryIO:

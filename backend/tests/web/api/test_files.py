@@ -144,6 +144,10 @@ def test_no_name_in_redis_breaks_out_of_its_header(client, redis, name):
         ("bytes=3-1000", 206, b"tent"),
         ("bytes=7-", 416, None),
         ("bytes=x", 416, None),
+        ("bytes=-0", 416, None),
+        ("bytes=0-1,3-4", 200, b"content"),
+        ("lines=0-3", 200, b"content"),
+        ("none", 200, b"content"),
     ],
 )
 def test_a_part_of_a_file_can_be_fetched(client, asked, status, data):
