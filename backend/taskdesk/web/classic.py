@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask import Blueprint, Response, abort, json, jsonify, render_template, request
+from werkzeug.exceptions import MethodNotAllowed
 
 from taskdesk.jobs.arguments import Arguments, check
 from taskdesk.jobs.errors import ArtifactNotFound, FieldError, InvalidArguments
@@ -139,8 +140,10 @@ def ping() -> Response:
 
 
 def _start(task: str, **texts: str | None) -> Job:
-    """Submit a job. Some routes do so on a GET, so a page of another site is refused here."""
+    """Submit a job. Some routes do so on a GET, so a page of another site is refused here, and a HEAD."""
     refuse_foreign_request(request.environ)
+    if request.method == "HEAD":
+        raise MethodNotAllowed(["GET"])
     spec = desk().catalog.task(task)
     values = read_texts(spec, {name: [text] for name, text in texts.items() if text is not None})
     check(spec, values)

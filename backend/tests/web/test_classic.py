@@ -228,6 +228,14 @@ def test_a_page_of_another_site_can_not_start_a_job_by_any_method(client, redis,
     assert redis.keys("rq:job:*") == []
 
 
+@pytest.mark.parametrize("path", ["/flask/heavy", "/image_page"])
+def test_a_head_starts_no_job(client, redis, path):
+    answer = client.head(path)
+
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    assert redis.keys("rq:job:*") == []
+
+
 def test_without_redis_every_route_is_503_at_once(tmp_path):
     client = create_app(WebSettings(redis_url="redis://127.0.0.1:1/0", data_dir=tmp_path, _env_file=None)).test_client()
 
