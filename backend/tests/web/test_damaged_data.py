@@ -103,6 +103,17 @@ def test_a_damaged_field_is_named_and_the_others_are_shown(client, redis, submit
     assert f"Unreadable in Redis: {field}." in client.get("/jobs").text
 
 
+@pytest.mark.parametrize("field", ["origin", "data", "created_at", "ended_at"])
+def test_a_job_without_a_field_can_be_kept_and_deleted(client, redis, submit, run_worker, field):
+    job_id = submit()
+    run_worker()
+    redis.hdel(job_key(job_id), field)
+
+    assert client.post(f"/api/v1/jobs/{job_id}/keep").status_code == 200
+    assert client.delete(f"/api/v1/jobs/{job_id}").status_code == 204
+    assert redis.exists(job_key(job_id)) == 0
+
+
 def test_a_damaged_field_of_its_earlier_attempts_or_its_wait_is_named_too(client, redis, submit):
     first, second = submit(), submit()
     redis.hset(job_key(first), ATTEMPTS, b'[{"error": 1}]')

@@ -6,7 +6,7 @@ local ids = ARGV
 local answer = {}
 for _, id in ipairs(ids) do
   local job = redis.call('HMGET', job_key(id), 'status', 'origin')
-  local status, queue = job[1] or '', job[2]
+  local status, queue = job[1] or '', job[2] or ''
   local registry = FINAL_REGISTRY[status]
   if registry then
     redis.call('HSET', job_key(id), KEPT, '1')
