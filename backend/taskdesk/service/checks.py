@@ -47,7 +47,7 @@ def exit_if_unsafe(settings: SharedSettings) -> None:
 
 def exit_if_redis_denies_access(url: str) -> None:
     """End the process with status 3 and a sentence if Redis wants another password, if its user lacks a right, or if
-    it is a cluster. A Redis that is away or not ready does not.
+    it is a cluster or has no such database. A Redis that is away or not ready does not.
     """
     try:
         with _connect(url) as redis:
@@ -57,8 +57,8 @@ def exit_if_redis_denies_access(url: str) -> None:
         problem = explain_denied_access(error)
     except NoPermissionError as error:
         problem = explain_missing_right(error)
-    except (RedisError, OSError):
-        return
+    except (RedisError, OSError) as error:
+        problem = "" if is_passing(error) else f"REDIS_URL can't be used: {error}."
     if problem:
         print(problem, file=sys.stderr)
         raise SystemExit(3)

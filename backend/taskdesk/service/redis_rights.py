@@ -15,6 +15,12 @@ from taskdesk.service.key_prefix import KEY_PREFIX, RQ_KEY_PREFIX
 
 KEYS = (f"{RQ_KEY_PREFIX}:*", f"{KEY_PREFIX}:*", "LIMITS:*")  # the last are the counts of rate limits
 CHANNELS = (f"{RQ_KEY_PREFIX}:pubsub:*", f"{KEY_PREFIX}:wake")
+# For each kind of value a command that changes nothing, and the one with which a worker waits for jobs.
+_NOTHING = f"{RQ_KEY_PREFIX}:nothing"
+_KINDS = (
+    *(("LREM", _NOTHING, "0", ""), ("SREM", _NOTHING, ""), ("ZREM", _NOTHING, ""), ("HDEL", _NOTHING, "")),
+    *(("XDEL", _NOTHING, "0-0"), ("BLMOVE", _NOTHING, _NOTHING, "LEFT", "LEFT", "0.001")),
+)
 _LIST = 'docs/operating.md, "Rights in Redis", has all of them'
 _COMMAND = re.compile(r"'([\w|-]+)'")
 
@@ -57,6 +63,8 @@ def _trials() -> Iterator[tuple[str, tuple[str, ...]]]:
         key = pattern.replace("*", "nothing")
         yield f"~{pattern}", ("EXISTS", key)
         yield f"~{pattern}", ("DEL", key)
+    for name, *arguments in _KINDS:
+        yield f"+{name.lower()}", (name, *arguments)
     yield "+eval", ("EVAL", "return 0", "0")
     yield "+evalsha", ("EVALSHA", "0" * 40, "0")
     for pattern in CHANNELS:

@@ -14,7 +14,7 @@ from redis import Redis
 from redis.exceptions import ConnectionError
 
 from taskdesk.service import checks
-from taskdesk.service.checks import find_problems
+from taskdesk.service.checks import exit_if_redis_denies_access, find_problems
 from taskdesk.service.settings import SharedSettings
 from taskdesk.web.settings import WebSettings
 from taskdesk.worker.settings import WorkerSettings
@@ -234,6 +234,17 @@ def test_a_wrong_password_for_redis_ends_a_program_with_status_3(
     assert done.stderr.startswith(sentence)
     assert done.stderr.count("\n") == 1
     assert "guess" not in done.stderr
+
+
+def test_a_database_that_redis_does_not_have_is_refused_in_dev_and_prod(set_redis, capsys):
+    url = set_redis().replace("/0", "/99")
+
+    with pytest.raises(SystemExit) as ended:
+        exit_if_redis_denies_access(url)
+
+    assert ended.value.code == 3
+    assert capsys.readouterr().err == "REDIS_URL can't be used: DB index is out of range.\n"
+    assert problems(url) == ["REDIS_URL can't be used: DB index is out of range."]
 
 
 @pytest.mark.parametrize("role", [WebSettings, WorkerSettings])

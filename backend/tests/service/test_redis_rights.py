@@ -56,6 +56,9 @@ MISSING = {
     "~* &* +@all -@scripting": "+eval",
     "~* &* +@all -@write": "+del",
     "~* &* +@read +ping": "+del",
+    "~* &* +@all -@stream": "+xdel",
+    "~* &* +@all -@hash": "+hdel",
+    "~* &* +@all -@blocking": "+blmove",
     "~* &* +ping": "+exists",
 }
 

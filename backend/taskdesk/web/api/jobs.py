@@ -154,7 +154,9 @@ def _send(job: Job, file: Artifact) -> Response:
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
     response.headers["Cache-Control"] = "private, max-age=3600"
     try:
-        response.make_conditional(_without_other_ranges(request.environ), accept_ranges=True, complete_length=status.st_size)
+        response.make_conditional(
+            _without_other_ranges(request.environ), accept_ranges=True, complete_length=status.st_size
+        )
     except RequestedRangeNotSatisfiable:
         content.close()
         raise
