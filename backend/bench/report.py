@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
+import traceback
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import astuple
 from datetime import date
 from pathlib import Path
 from statistics import median
 
-from bench.contenders import peers_versions
 from bench.drain import Drain
 from bench.endurance import Endurance
 from bench.history import History
@@ -28,13 +31,25 @@ MB = 1 << 20
 
 
 class Report:
-    def __init__(self, redis_version: str):
-        versions = ", ".join(f"{name} {version}" for name, version in peers_versions().items())
+    def __init__(self, redis_version: str, peers: Mapping[str, str]):
+        versions = ", ".join(f"{name} {version}" for name, version in peers.items())
         self._parts = [
             "# Speed and costs of the worker and the web",
             f"`make bench` on {date.today()}: {os.cpu_count()} cores, Python {platform.python_version()}, "
             f"Redis {redis_version}. Peers: {versions}.",
         ]
+        self._failed: list[str] = []
+
+    @contextmanager
+    def part(self, name: str) -> Iterator[None]:
+        """If the block raises, drop what it has added, name the part and the error in its place, and go on."""
+        before = len(self._parts)
+        try:
+            yield
+        except Exception as error:
+            traceback.print_exc()
+            self._parts[before:] = [f"## {name}", f"This part has failed: `{type(error).__name__}: {error}`"]
+            self._failed.append(name)
 
     def drains(self, drains: dict[tuple[str, int], list[Drain]]) -> None:
         """Runs by contender and number of worker processes."""
@@ -86,7 +101,7 @@ class Report:
         rows = [[f"{step.jobs:,}", f"{step.rate:,.0f}", f"{step.pss / MB:.1f} MB"] for step in run.steps]
         self._table(["jobs", "jobs/s", "memory"], rows)
 
-    def submits(self, runs: list[Submits], batches: Load) -> None:
+    def submits(self, runs: list[Submits]) -> None:
         """One web process of Taskdesk comes first."""
         names = list(dict.fromkeys(run.site for run in runs))
         self._parts += [
@@ -114,6 +129,8 @@ class Report:
         ]
         again = ["a connection per call", f"{names[0]} is", "p99"]
         self._table(["", "jobs/s", f"{names[0]} is", "p50", "p99", *again], rows)
+
+    def batches(self, batches: Load) -> None:
         self._parts.append(
             f"A call with {MAX_BATCH:,} jobs (`jobs:batch`), two at a time: {MAX_BATCH * batches.rate:,.0f} jobs/s, "
             f"p50 {_milliseconds(batches.p50)}, p99 {_milliseconds(batches.p99)}. Aim: 20,000 jobs/s."
@@ -154,9 +171,13 @@ class Report:
         health = f"{run.health_p50 * 1e3:.1f} ms, p99 {run.health_p99 * 1e3:.1f} ms"
         self._table(["memory of each", "an event's way", "`/healthz`"], [[f"{run.memory / 1024:.1f} kB", way, health]])
 
-    def write(self) -> None:
-        RESULTS.write_text("\n\n".join(self._parts) + "\n")
-        print(RESULTS.read_text())
+    def write(self, file: Path = RESULTS) -> int:
+        """Write what there is, and return the exit status: 1 if a part has failed."""
+        file.write_text("\n\n".join(self._parts) + "\n")
+        print(file.read_text())
+        for name in self._failed:
+            print(f"The part {name!r} has failed: its error is above.", file=sys.stderr)
+        return 1 if self._failed else 0
 
     def _table(self, columns: list[str], rows: list[list[str]]) -> None:
         lines = [columns, ["---"] + ["--:"] * (len(columns) - 1), *rows]
