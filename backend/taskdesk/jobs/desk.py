@@ -23,7 +23,15 @@ from taskdesk.jobs.artifacts import (
     stored_upload_name,
 )
 from taskdesk.jobs.catalog import CatalogReader, TaskSpec
-from taskdesk.jobs.errors import IdempotentJobGone, JobExpired, JobNotFound, NotEnded, UnreadableInput
+from taskdesk.jobs.errors import (
+    IdempotentJobGone,
+    JobExpired,
+    JobNotFound,
+    NoTask,
+    NotEnded,
+    TaskNotFound,
+    UnreadableInput,
+)
 from taskdesk.jobs.intake import Intake
 from taskdesk.jobs.job import Job, Retention
 from taskdesk.jobs.job_id import new_job_id
@@ -143,13 +151,18 @@ class Desk:
         """Submit a job with the input, files, tags and queue of one that has ended. The keys are as in `submit`.
 
         If the settings no longer name the queue, the task's own is used. Raises NotEnded, UnreadableInput,
-        TaskNotFound; InvalidArguments if the task takes other arguments by now.
+        TaskNotFound, NoTask; InvalidArguments if the task takes other arguments by now.
         """
         if not job.is_final:
             raise NotEnded(job.id, job.status)
         if job.input is None:
-            raise UnreadableInput(job.id)
-        spec = self.catalog.task(job.task)
+            raise UnreadableInput(job.id, job.input_fault)
+        try:
+            spec = self.catalog.task(job.task)
+        except TaskNotFound:
+            if not job.is_plain:
+                raise
+            raise NoTask(job.id, job.task) from None
         with ExitStack() as files:
             uploads = {name: self.reopen(job, name, files) for name in job.uploads}
             values = {name: value for name, value in job.input.items() if name not in uploads}
@@ -168,8 +181,16 @@ class Desk:
         if not spec:
             return job
         files = tuple(spec.file_parameters) if job.file_parameters is None else job.file_parameters
-        named = job.input if job.call is None else _named(spec, *job.call)
-        return replace(job, input=named, file_parameters=files, secrets=job.secrets | spec.secret_parameters)
+        return replace(
+            job, input=self.named_input(job), file_parameters=files, secrets=job.secrets | spec.secret_parameters
+        )
+
+    def named_input(self, job: Job) -> dict[str, Any] | None:
+        """Return the input; the task of a job of plain RQ names its positional arguments."""
+        if job.call is None:
+            return job.input
+        spec = self.catalog.read_or_cached().tasks.get(job.task)
+        return _named(spec, *job.call) if spec else None
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
         """Open a file of a job's input, until `files` closes. Raises ArtifactNotFound."""

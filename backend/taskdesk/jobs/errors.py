@@ -133,8 +133,20 @@ class UnreadableInput(AppError):
 
     status = 409
 
-    def __init__(self, job_id: str):
-        super().__init__(f"Job {job_id} was not made by Taskdesk, and its input can't be read. Submit a new job.")
+    def __init__(self, job_id: str, fault: str):
+        super().__init__(f"Job {job_id} can't be run again here. {fault} Use the program that has enqueued it.")
+
+
+class NoTask(AppError):
+    """No task: the job can't be run again."""
+
+    status = 409
+
+    def __init__(self, job_id: str, function: str):
+        super().__init__(
+            f"Job {job_id} can't be run again here: {function} is no task of a worker that is online. Use the program "
+            "that has enqueued it."
+        )
 
 
 class ArtifactNotFound(AppError):

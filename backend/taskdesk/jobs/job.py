@@ -56,7 +56,8 @@ def masked(values: Mapping[str, Any], secrets: Collection[str]) -> dict[str, Any
 class Job:
     """A job at one moment.
 
-    `input` is None in a list, and where its data can't be read; `summary` is the beginning of its input.
+    `input` is None in a list, and where its data can't be read, with the reason in `input_fault`; `summary` is the
+    beginning of its input.
     `scheduled_at`: when a scheduled job, or the next attempt of a failed one, is queued.
     `wait`: set while the job waits for other jobs, for a slot of its limit, or for a worker that can run it.
     `file_parameters`: those whose values in `input` are uploaded files, as the task said when the job was submitted.
@@ -94,6 +95,7 @@ class Job:
     wait: Wait | None = None
     file_parameters: tuple[str, ...] | None = None
     is_plain: bool = False
+    input_fault: str = ""
     call: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     result_stamp: ResultStamp | None = None
     secrets: frozenset[str] = frozenset()

@@ -41,7 +41,7 @@ from taskdesk.jobs.job import Attempt, Job, ResultStamp, Retention, Wait, masked
 from taskdesk.jobs.losses import WORKER_LOST
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.status import Status, status_of
-from taskdesk.jobs.unpacking import unpack
+from taskdesk.jobs.stored_call import StoredCall, read_call
 from taskdesk.service import clock
 
 # The fields that a list shows. A job's arguments (`data`) and its earlier attempts may be large.
@@ -173,18 +173,19 @@ def _unreadable(job_id: str) -> Job:
 
 def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, ttl: int) -> Job:
     status = status_of(rq_status, fields.get(FOREIGN))
-    reference, positional, arguments = _call(fields.get("data"))
+    call = read_call(fields["data"]) if "data" in fields else StoredCall("")
     description = _text(fields["description"])
     current = fields[PROGRESS]
     retries = len(json.loads(fields["retry_intervals"] or b"[]"))
     return Job(
         id=job_id,
-        task=_text(fields[TASK]) or (reference or description.partition("(")[0]).rpartition(".")[2],
+        task=_text(fields[TASK]) or (call.reference or description.partition("(")[0]).rpartition(".")[2],
         status=status,
         queue=_text(fields["origin"]),
         summary=_summary(description),
-        input=None if positional else arguments,
-        call=(positional, arguments or {}) if positional else None,
+        input=None if call.positional else call.named,
+        input_fault=call.fault,
+        call=(call.positional, call.named or {}) if call.positional else None,
         progress=_progress(json.loads(current)) if current else None,
         result_kinds=_kinds(json.loads(fields[RESULT_KINDS] or b"null")),
         error=_error(json.loads(fields[ERROR] or b"null")) or (_TAKEN_BY_RQ if status is Status.FAILED else None),
@@ -212,19 +213,6 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
 def with_due(job: Job, score: float | None) -> Job:
     """Return a scheduled job with the time at which it is due: its score in RQ's registry."""
     return replace(job, scheduled_at=datetime.fromtimestamp(score, UTC)) if score else job
-
-
-def _call(data: bytes | None) -> tuple[str, tuple[Any, ...], dict[str, Any] | None]:
-    """Return the task that a job calls, and its arguments. Data that is not JSON (a pickle, say) is never loaded."""
-    if data is None:
-        return "", (), None
-    try:
-        if data[:1] == b"x":
-            data = unpack(data)
-        reference, _, positional, arguments = json.loads(data)
-        return str(reference), tuple(positional), dict(arguments)
-    except (*DAMAGE, zlib.error):
-        return "unreadable", (), None
 
 
 def _summary(description: str) -> str:

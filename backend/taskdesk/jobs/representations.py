@@ -70,9 +70,12 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False, url_of: UrlOf | Non
         "expires_at": time_text(job.expires_at),
         "kept": job.is_kept,
     }
-    if job.input is not None:
+    given = desk.named_input(job)
+    if given is not None:
         spec = desk.catalog.read_or_cached().tasks.get(job.task)
-        shown["input"] = masked(job.input, job.secrets | (spec.secret_parameters if spec else set()))
+        shown["input"] = masked(given, job.secrets | (spec.secret_parameters if spec else set()))
+    elif job.input_fault:
+        shown["input_fault"] = job.input_fault
     if job.error or job.status is Status.CANCELED:  # a job that waits for its retry has an error, too
         shown["error"] = job.error
     if whole:

@@ -31,7 +31,7 @@ class Prefill:
         if job.task != spec.name:
             return cls(problem=f"Job {job.id} is a job of {job.task}, not of this task.")
         if job.input is None:
-            return cls(problem=str(UnreadableInput(job.id)))
+            return cls(problem=str(UnreadableInput(job.id, job.input_fault)))
         return cls(job, reused=[name for name in job.uploads if reused is None or name in reused], queues=queues)
 
     @cached_property
