@@ -132,7 +132,7 @@ def _sent(parameter: Parameter, way: str, texts: list[str]) -> list[str]:
         return ["\n".join(texts)]
     if control == "datetime":
         return [text if with_zone(text) != text else "" for text in texts]
-    return [_line_ends(text).replace("\0", "\ufffd") for text in texts]
+    return [_line_ends(text).replace("\n", "\r\n").replace("\0", "\ufffd") for text in texts]
 
 
 def _same_moment(one: Any, other: Any) -> bool:

@@ -87,7 +87,7 @@ def _json_or_text(kind: dict[str, Any], text: str) -> Any:
     try:
         return exact_json(kind, text)
     except NotJson:
-        return text
+        return text.replace("\r\n", "\n")
 
 
 def _read_given(parameter: Parameter, texts: Sequence[str]) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from playwright.sync_api import expect
 
@@ -38,3 +40,12 @@ def test_an_hour_that_the_clocks_skip_or_repeat_is_shown_beside_the_field(berlin
     berlin.get_by_label("When").fill(typed)
 
     expect(berlin.locator("#when-hint [data-error]")).to_have_text(warning)
+
+
+@pytest.mark.parametrize("moment", ["2026-01-02T03:04:05Z", "2026-01-02T03:04:05.500Z", "2026-01-02T03:04:00Z"])
+def test_a_time_of_a_link_is_sent_as_it_was(berlin, moment):
+    berlin.goto(f"/tasks/takes_a_time?when={moment}")
+
+    sent = berlin.evaluate("new FormData(document.querySelector('main form')).get('when')")
+
+    assert datetime.fromisoformat(sent) == datetime.fromisoformat(moment)

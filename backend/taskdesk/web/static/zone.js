@@ -5,7 +5,7 @@ export function addZones(root) {
   const inputs = root.querySelectorAll("input[type=datetime-local]");
   for (const input of inputs) {
     // After a reload the browser restores what was typed, which is local already.
-    if (input.value === input.defaultValue) input.value = localOf(input.value);
+    if (input.value === asShown(input.defaultValue)) input.value = localOf(input.value);
     const hint = document.getElementById(`${input.id}-hint`);
     hint.querySelector("[data-zone]").textContent = `In your time zone, ${zone}.`;
     const error = hint.querySelector("[data-error]"); // a filter has none
@@ -28,6 +28,11 @@ function problemOf(local) {
     return `This time does not exist in ${zone}: the clocks go forward. ${read.slice(11, 16)} is sent.`;
   const later = localOf(new Date(moment.getTime() + 3_600_000).toISOString().slice(0, -1));
   return later.slice(0, 16) === local.slice(0, 16) ? `This time comes twice in ${zone}: the clocks go back. The first is sent.` : "";
+}
+
+// The browser drops zeros at the end of the seconds.
+function asShown(moment) {
+  return Object.assign(document.createElement("input"), { type: "datetime-local", value: moment }).value;
 }
 
 function localOf(utc) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import date, datetime, timedelta
 from enum import Enum
 from pathlib import Path
@@ -187,6 +188,17 @@ def test_what_a_form_is_filled_with_is_read_back_as_it_was(type, value):
     task = spec(x=(type, ...))
 
     assert read_fields(task, write_fields(task, {"x": value})) == {"x": value}
+
+
+@pytest.mark.parametrize("value", ["\n", "a\nb", " a\n", "a\r\nb"])
+@pytest.mark.parametrize("type", [Any, dict[str, int] | str, str, LongText])
+def test_lines_are_read_back_as_they_were_from_what_a_browser_sends(type, value):
+    task = spec(x=(type, ...))
+
+    texts = write_fields(task, {"x": value})
+    sent = {name: [re.sub("\r\n?|\n", "\r\n", text) for text in given] for name, given in texts.items()}
+
+    assert read_fields(task, sent) == {"x": value}
 
 
 def test_defaults_fill_the_form():
