@@ -83,6 +83,25 @@ def takes_names_of_a_form(
     return repr(values)
 
 
+def takes_names_of_python(
+    items: str = "a",
+    values: str = "b",
+    get: str = "c",
+    self: str = "d",
+    cls: str = "e",
+    csrf_token: str = "f",
+    schema: str = "g",
+    json: str = "h",
+    name: str = "i",
+    args: str = "j",
+    kwargs: str = "k",
+    job: str = "l",
+    pop: AnyFile | None = None,
+) -> str:
+    """Say what the parameters are that have names of dicts, models and libraries."""
+    return "".join((items, values, get, self, cls, csrf_token, schema, json, name, args, kwargs, job)) + str(pop)
+
+
 def takes_a_time(when: datetime | None = None) -> str:
     """Say which time arrives."""
     return repr(when)

@@ -6,6 +6,7 @@ import html
 import json
 import re
 from html.parser import HTMLParser
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -286,6 +287,18 @@ def test_a_value_that_is_given_twice_is_an_error(client, run, name):
     assert of_api.json["errors"] == [{"pointer": f"/{name}", "detail": sentence}]
     assert f"{name}: {sentence}" in line.stderr
     assert client.get(f"/tasks/takes_numbers?{name}=1&{name}=2").status_code == 200
+
+
+def test_parameters_may_have_names_of_dicts_and_libraries(client, run, received, each_way):
+    task = "takes_names_of_python"
+
+    assert each_way(task, {}) == {"abcdefghijklNone"}
+    assert each_way(task, {"items": "7", "self": "8", "json": "9"}) == {"7bc8efg9ijklNone"}
+    sent = client.post(f"/tasks/{task}", data={"pop": (BytesIO(b"x"), "x.txt")})
+    assert received(sent).startswith("abcdefghijkl/")
+    job_id = sent.location.rpartition("/")[2]
+    for path in (f"/jobs/{job_id}", f"/tasks/{task}?from={job_id}", f"/tasks/{task}", "/", "/jobs", "/docs"):
+        assert client.get(path).status_code == 200, path
 
 
 def test_a_time_needs_its_zone_by_every_way_but_the_form_which_names_it(client, run, received):
