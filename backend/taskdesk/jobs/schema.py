@@ -7,7 +7,7 @@ down to each error, and fifty errors cost no more than fifty.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import chain, islice
 from typing import Any
@@ -16,13 +16,14 @@ from jsonschema_rs import Draft202012Validator, RegexOptions, ValidationError
 
 from taskdesk.jobs.errors import FieldError
 from taskdesk.jobs.schema_rules import ANNOTATIONS, sentence
-from taskdesk.jobs.value_types import FORMATS
+from taskdesk.jobs.value_types import FORMATS, value_type
 
 _MAX_NAME_CHARACTERS = 100  # of a client's name in a pointer
 _CHUNK_SIZE = 1000  # members or entries that are checked at once
 _BY_MEMBER = ("properties", "patternProperties", "additionalProperties")
 STRUCTURE = {*_BY_MEMBER, "required", "allOf", "anyOf", "prefixItems", "items"}  # keywords that lead to the parts
 _NOT_ALONE = {"contains", "if", "unevaluatedItems", "unevaluatedProperties"}  # their meaning depends on other keywords
+_OF_TYPE = ("type", "format", "enum", "const")
 _LINEAR = RegexOptions()  # its time grows with the text only, whatever the pattern
 
 
@@ -59,9 +60,14 @@ class Schema:
         for part in self._every:
             yield from part.errors(value, at)
         if not any(choice.is_valid(value) for choice in self._choices):
-            # Of several types the first counts, as on the form. An error about null helps nobody.
-            for choice in [one for one in self._choices if one._document.get("type") != "null"][:1]:
-                yield from choice.errors(value, at)
+            # An error about null helps nobody.
+            choices = [one for one in self._choices if one._document.get("type") != "null"]
+            of_type = [one for one in choices if one._type.is_valid(value)]
+            if len(choices) > 1 and not of_type:
+                yield FieldError(at, f"This has to be {_in_words(self._document, [one._document for one in choices])}.")
+            else:
+                for choice in (of_type or choices)[:1]:
+                    yield from choice.errors(value, at)
 
     def _inner(self, value: Any, at: str) -> Iterator[FieldError]:
         if isinstance(value, dict):
@@ -95,6 +101,11 @@ class Schema:
                 yield from (place for place, entry in enumerate(some, start) if not self._entry.is_valid(entry))
 
     # Its parts
+
+    @cached_property
+    def _type(self) -> Schema:
+        """What makes a value one of this type, without the limits of the type."""
+        return Schema({rule: self._document[rule] for rule in _OF_TYPE if rule in self._document})
 
     @cached_property
     def _own_rules(self) -> list[tuple[str, Any, Callable[[Any], bool]]]:
@@ -133,6 +144,18 @@ class Schema:
     @cached_property
     def _entries(self) -> Schema:
         return Schema({"items": self._entry._document})
+
+
+def _in_words(union: dict[str, Any], choices: Sequence[dict[str, Any]]) -> str:
+    """Return the types of a union: "sqrt or log2 or a number"."""
+    if "format" in union:  # one type, in whatever types of JSON
+        return value_type(union).words
+    return " or ".join(dict.fromkeys(words for choice in choices for words in _named(choice)))
+
+
+def _named(kind: dict[str, Any]) -> list[str]:
+    members = kind.get("enum", [kind["const"]] if "const" in kind else [])
+    return [str(one) for one in members] or [value_type(kind).words.rstrip(",")]
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timedelta
-from typing import Annotated, Any
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import AnyUrl, Field
@@ -12,6 +12,8 @@ from pydantic import AnyUrl, Field
 from taskdesk.jobs.arguments import MAX_ERRORS, check, check_many
 from taskdesk.jobs.errors import InvalidArguments
 from tests.jobs.test_parsing import spec
+
+DATE_OR_TIME = "This has to be a date such as 2026-03-31 or a date and time with a zone, such as 2026-03-31T12:00:00Z."
 
 
 def errors(type: Any, value: Any) -> list[tuple[str, str]]:
@@ -44,7 +46,10 @@ def test_values_that_the_worker_accepts_are_accepted(type, value):
         (time, "25:00", "This has to be a time such as 12:00:00."),
         (datetime, "2026-01-02", "This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z."),
         (int, True, "This has to be a whole number."),
-        (int | str | None, [], "This has to be a whole number."),
+        (int | str | None, [], "This has to be a whole number or text."),
+        (Literal["sqrt", "log2"] | float | None, "log", "This has to be sqrt or log2 or a number."),
+        (date | datetime, "x", DATE_OR_TIME),
+        (int | Annotated[str, Field(min_length=2)], "a", "This has to have at least 2 characters."),
         (None | int, "x", "This has to be a whole number."),
         (set[int], [1, 1], "Each entry may be there only once."),
         (Annotated[dict[str, int], Field(min_length=2)], {"a": 1}, "This has to have at least 2 members."),
