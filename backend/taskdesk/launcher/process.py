@@ -81,6 +81,10 @@ class ManagedProcess:
         if self._kill_at:
             self._restart_if_ended()
             return True
+        if self._was_edited and self.process.poll() == -signal.SIGKILL:  # out of memory, for one: not the edit's fault
+            self.say(f"{self.how_it_ended()}: restarting")
+            self.kill_session()
+            self.start()
         if self.ended and self._was_edited and not self._death_announced:
             self._death_announced = True
             self.say(f"{self.how_it_ended()}; it restarts when its code changes")

@@ -264,6 +264,13 @@ def test_in_dev_the_worker_restarts_for_edited_tasks(start, tmp_path):
     wait_until(lambda: worker not in run.pids("worker.py") and run.pids("worker.py"), what="another worker")
     assert run.pids("server.py")[0] == web
 
+    run.wait_for("serves 1 tasks")
+    edited = run.pids("worker.py")[0]
+    os.kill(edited, signal.SIGKILL)  # as the kernel does when memory is short: that is not the edit's fault
+
+    run.wait_for("was killed by SIGKILL: restarting")
+    wait_until(lambda: edited not in run.pids("worker.py") and run.pids("worker.py"), what="a third worker")
+
 
 @pytest.mark.parametrize("program", ["server", "worker"])
 def test_a_program_is_restarted_for_every_file_that_it_imports(program):
