@@ -153,10 +153,21 @@ def load(settings_class: type[Settings], **overrides: Any) -> Settings:
         raise SettingsError([_sentence(settings_class, e) for e in wrong]) from None
 
 
+_SENTENCES = {  # by pydantic's type of an error
+    "int_parsing": "it has to be a whole number",
+    "float_parsing": "it has to be a number",
+    "bool_parsing": "it has to be on or off",
+    "greater_than_equal": "it has to be at least {ge}",
+    "less_than_equal": "it has to be at most {le}",
+    "literal_error": "it has to be {expected}",
+}
+
+
 def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
     name = str(error["loc"][0])
     is_secret = settings_class.model_fields[name].annotation is SecretStr
-    message = error["msg"].removeprefix("Value error, ")
+    ours = _SENTENCES.get(error["type"])
+    message = ours.format(**error.get("ctx", {})) if ours else error["msg"].removeprefix("Value error, ")
     return f"{name.upper()}: {message}" + ("" if is_secret else f" (it is {error['input']!r})")
 
 

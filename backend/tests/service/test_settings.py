@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.settings import ROOT, load
+from taskdesk.web.settings import WebSettings
 from taskdesk.worker.settings import WorkerSettings
 
 
@@ -66,6 +67,26 @@ def test_all_wrong_settings_are_named_at_once(monkeypatch):
         load(WorkerSettings)
 
     assert all(name in str(error.value) for name in ("WORKERS", "QUEUES", "RESULT_TTL"))
+
+
+@pytest.mark.parametrize(
+    ("role", "name", "value", "sentence"),
+    [
+        (WorkerSettings, "WORKERS", "two", "it has to be a whole number (it is 'two')"),
+        (WorkerSettings, "WORKERS", "0", "it has to be at least 1 (it is '0')"),
+        (WebSettings, "APP_PORT", "70000", "it has to be at most 65535 (it is '70000')"),
+        (WebSettings, "MAX_UPLOAD_BYTES", "100MB", "it has to be a whole number (it is '100MB')"),
+        (WebSettings, "AUTH", "maybe", "it has to be on or off (it is 'maybe')"),
+        (WebSettings, "ENV", "production", "it has to be 'dev' or 'prod' (it is 'production')"),
+    ],
+)
+def test_a_wrong_setting_is_explained_in_a_sentence(monkeypatch, role, name, value, sentence):
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(SettingsError) as raised:
+        load(role)
+
+    assert str(raised.value) == f"The settings are wrong:\n  - {name}: {sentence}"
 
 
 @pytest.mark.parametrize("content", ["- a list", "{", None])
