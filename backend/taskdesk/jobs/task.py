@@ -20,7 +20,7 @@ from pydantic import Field
 FILE_FORMAT = "binary"  # formats in the JSON Schema of a parameter: see schema_rules.py
 LONG_TEXT_FORMAT = "multiline"
 SECRET_FORMAT = "password"  # of pydantic, for SecretStr
-DECIMAL_FORMAT = "decimal"
+DECIMAL_FORMAT = "decimal"  # of ours, for Decimal
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -111,14 +111,14 @@ _folder_lock = threading.Lock()
 
 def current_job() -> JobContext:
     """Return the running job; outside a worker, a stand-in with the id "local"."""
-    context = entered_job() or _running
+    context = job_of_thread() or _running
     if context is None:
         context = JobContext()
         _context.set(context)
     return context
 
 
-def entered_job() -> JobContext | None:
+def job_of_thread() -> JobContext | None:
     """Return the job of this thread: the one that it works for, or in which it was started."""
     return _context.get() or getattr(threading.current_thread(), _THREAD_JOB, None)
 
@@ -131,8 +131,8 @@ def enter_job(context: JobContext) -> None:
 
 
 @contextmanager
-def job_entered(context: JobContext) -> Iterator[None]:
-    """Make `context` the job of this thread while the block runs."""
+def working_for(context: JobContext) -> Iterator[None]:
+    """Let this thread work for a job while the block runs."""
     token = _context.set(context)
     try:
         yield
@@ -140,9 +140,9 @@ def job_entered(context: JobContext) -> Iterator[None]:
         _context.reset(token)
 
 
-def keep_job(thread: threading.Thread) -> None:
-    """Let a new thread keep the job of this one."""
-    setattr(thread, _THREAD_JOB, entered_job())
+def bind_to_job(thread: threading.Thread) -> None:
+    """Give a new thread the job of this one."""
+    setattr(thread, _THREAD_JOB, job_of_thread())
 
 
 def progress(current: float, total: float = 1, message: str = "") -> None:

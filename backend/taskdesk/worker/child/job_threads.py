@@ -11,7 +11,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Thread
 from typing import Any
 
-from taskdesk.jobs.task import JobContext, entered_job, job_entered, keep_job
+from taskdesk.jobs.task import JobContext, bind_to_job, job_of_thread, working_for
 
 _start, _submit = Thread.start, ThreadPoolExecutor.submit
 
@@ -23,15 +23,15 @@ def follow_jobs() -> None:
 
 
 def _start_in_job(thread: Thread) -> None:
-    keep_job(thread)
+    bind_to_job(thread)
     _start(thread)
 
 
 def _submit_in_job(pool: ThreadPoolExecutor, function: Callable[..., Any], /, *args: Any, **named: Any) -> Future[Any]:
-    job = entered_job()
+    job = job_of_thread()
     return _submit(pool, _call, job, function, args, named) if job else _submit(pool, function, *args, **named)
 
 
 def _call(job: JobContext, function: Callable[..., Any], args: tuple[Any, ...], named: dict[str, Any]) -> Any:
-    with job_entered(job):
+    with working_for(job):
         return function(*args, **named)
