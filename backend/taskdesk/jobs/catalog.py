@@ -112,10 +112,10 @@ class Catalog(BaseModel):
 
 
 def by_call(specs: Iterable[TaskSpec]) -> dict[str, TaskSpec]:
-    """Return tasks by each name that a job may call them by. Of two with the same, the one that has it earlier wins."""
-    names = [((spec.reference, *spec.paths), spec) for spec in specs]
-    most = max((len(its) for its, _ in names), default=0)
-    return {its[rank]: spec for rank in reversed(range(most)) for its, spec in names if rank < len(its)}
+    """Return tasks by each name that a job may call them by. A task's reference wins over the path of another task."""
+    calls = [(rank, name, spec) for spec in specs for rank, name in enumerate((spec.reference, *spec.paths))]
+    calls.sort(key=lambda call: call[0], reverse=True)  # what comes later overwrites
+    return {name: spec for _, name, spec in calls}
 
 
 def announce(redis: Redis, catalog: Catalog, *, again: bool = False) -> None:

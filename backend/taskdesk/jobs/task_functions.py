@@ -7,13 +7,13 @@ file or folder whose name starts with an underscore holds helpers.
 
 from __future__ import annotations
 
-import functools
 import inspect
 import linecache
 import pkgutil
 import symtable
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import ModuleType
@@ -22,7 +22,17 @@ from typing import Any, NamedTuple
 NO_TASKS = {"around_job"}  # public functions with another purpose
 
 
-def submodules(module: ModuleType) -> list[str]:
+def modules_of(package: str, load: Callable[[str], ModuleType | None]) -> Iterator[ModuleType]:
+    """Yield the package and its public modules at any depth. `load` imports one, or returns None if it can't."""
+    names = [package]
+    for name in names:  # each package adds its files to the list
+        module = load(name)
+        if module is not None:
+            names += _submodules(module)
+            yield module
+
+
+def _submodules(module: ModuleType) -> list[str]:
     """Return the full names of the public files and folders in a package; none if the module is no package."""
     folders = [Path(path) for path in vars(module).get("__path__", ())]
     names = {info.name for info in pkgutil.iter_modules(map(str, folders))}
@@ -42,7 +52,7 @@ def task_functions(module: ModuleType, package: str) -> Iterator[tuple[str, Any]
         if name in own.defined or (name in own.assigned and _is_of_package(value, package)):
             yield name, value
         elif name not in own.assigned and inspect.isfunction(value) and value.__module__ == module.__name__:
-            yield name, value  # made by a program, which no statement shows
+            yield name, value  # no statement shows it: globals()[name] = function
 
 
 class _OwnNames(NamedTuple):
@@ -54,7 +64,7 @@ class _OwnNames(NamedTuple):
 
 def _own_names(module: ModuleType) -> _OwnNames:
     members = vars(module)  # attributes may be those of the module's `__getattr__`
-    source = "".join(linecache.getlines(members.get("__file__") or "", members))  # none of a compiled file
+    source = "".join(linecache.getlines(members.get("__file__") or "", members))  # empty for a compiled file
     symbols = symtable.symtable(source, module.__name__, "exec").get_symbols()
     defined = {one.get_name() for one in symbols if any(map(_is_def, one.get_namespaces()))}
     return _OwnNames(defined, {one.get_name() for one in symbols if one.is_assigned()})
@@ -67,8 +77,10 @@ def _is_def(table: symtable.SymbolTable) -> bool:
 def _is_of_package(value: Any, package: str) -> bool:
     """Return True for a function of the package; False for one of another package, as in `dumps = json.dumps`."""
     try:
-        if not callable(value) or isinstance(value, functools.partial) or hasattr(value, "task_options"):
-            return callable(value)
+        if not callable(value):
+            return False
+        if isinstance(value, partial) or hasattr(value, "task_options"):  # made for this purpose
+            return True
         is_function = inspect.isroutine(value) or hasattr(value, "__wrapped__")
         home = value.__module__ if is_function else type(value).__call__.__module__  # the class of an object decides
         return f"{home}.".startswith(f"{package}.") or "<locals>" in value.__qualname__  # a decorator has made it
@@ -93,8 +105,10 @@ def task_lookup(package: str) -> Callable[[str], Any]:
     """
 
     def find(name: str) -> Any:
+        if name.startswith("_") or name in NO_TASKS:
+            raise AttributeError(f"The package {package} has no task {name}", name=name)
         broken: list[str] = []
-        for module in [] if name.startswith("_") or name in NO_TASKS else _importable(package, broken):
+        for module in modules_of(package, partial(_load, broken)):
             if name in vars(module) and (function := dict(task_functions(module, package)).get(name)):
                 return function
         raise AttributeError(f"The package {package} has no task {name}{''.join(broken)}", name=name)
@@ -102,13 +116,9 @@ def task_lookup(package: str) -> Callable[[str], Any]:
     return find
 
 
-def _importable(package: str, broken: list[str]) -> Iterator[ModuleType]:
-    names = [package]
-    for name in names:  # each package adds its files to the list
-        try:
-            module = import_module(name)
-        except BaseException as error:  # a file may raise anything, and the next one may have the task
-            broken.append(f"; {name} cannot be imported: {error!r}")
-            continue
-        names += submodules(module)
-        yield module
+def _load(broken: list[str], name: str) -> ModuleType | None:
+    try:
+        return import_module(name)
+    except BaseException as error:  # a file may raise anything, and the next one may have the task
+        broken.append(f"; {name} cannot be imported: {error!r}")
+        return None

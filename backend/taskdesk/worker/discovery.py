@@ -6,22 +6,21 @@ others work.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import inspect
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from taskdesk.jobs.catalog import BrokenModule, Catalog, TaskSpec
 from taskdesk.jobs.task import TaskOptions
-from taskdesk.jobs.task_functions import paths_of, submodules, task_functions
+from taskdesk.jobs.task_functions import modules_of, paths_of, task_functions
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.task_schema import arguments_model, input_schema, output_schema, plain_function
 from taskdesk.worker.validation import validator_of
@@ -72,7 +71,7 @@ def discover(
     tasks: dict[str, LoadedTask] = {}
     broken: list[BrokenModule] = []
     around_job: AroundJob = nullcontext
-    for module in _modules(settings.tasks, broken, importing, ended or {}):
+    for module in modules_of(settings.tasks, partial(_load, broken, importing, ended or {})):
         if module.__name__ == settings.tasks:
             around_job = vars(module).get("around_job", nullcontext)  # a `__getattr__` may import every module
         for name, function in task_functions(module, settings.tasks):
@@ -90,22 +89,19 @@ def _add(loaded: LoadedTask, tasks: dict[str, LoadedTask]) -> None:
         raise ValueError(f"another module has a task named {loaded.spec.name!r}, too: rename one")
 
 
-def _modules(
-    package_name: str, broken: list[BrokenModule], importing: Callable[[str], None], ended: Mapping[str, str]
-) -> Iterator[ModuleType]:
-    names = [package_name]
-    for name in names:  # each package adds its files to the list
-        if name in ended:
-            broken.append(BrokenModule(module=name, error=ended[name]))
-            continue
-        importing(name)
-        try:
-            module = importlib.import_module(name)
-        except BaseException as error:  # SystemExit of a script, KeyboardInterrupt, what a library has of its own
-            broken.append(BrokenModule(module=name, error=_import_error(error)))
-            continue
-        names += submodules(module)
-        yield module
+def _load(
+    broken: list[BrokenModule], importing: Callable[[str], object], ended: Mapping[str, str], name: str
+) -> ModuleType | None:
+    """Import a module, or return None and note why it is broken."""
+    if name in ended:
+        broken.append(BrokenModule(module=name, error=ended[name]))
+        return None
+    importing(name)
+    try:
+        return importlib.import_module(name)
+    except BaseException as error:  # SystemExit of a script, KeyboardInterrupt, what a library has of its own
+        broken.append(BrokenModule(module=name, error=_import_error(error)))
+        return None
 
 
 def _import_error(error: BaseException) -> str:
@@ -154,7 +150,7 @@ def describe(name: str, function: Any, settings: WorkerSettings, paths: Sequence
 
 def _documentation(name: str, sources: Iterable[Callable[..., Any]]) -> str:
     """Return the docstring of the function, or of the one that it was made from; the name in words if it has none."""
-    texts = (inspect.getdoc(source) for source in sources if source.__doc__ != functools.partial.__doc__)
+    texts = (inspect.getdoc(source) for source in sources if source.__doc__ != partial.__doc__)
     return next((text.strip() for text in texts if text and text.strip()), name.replace("_", " ").capitalize())
 
 
