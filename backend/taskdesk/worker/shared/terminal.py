@@ -9,12 +9,14 @@ import codecs
 import re
 
 MAX_LINE_CHARS = 65_536  # a longer line is finished as it is
-MAX_ROWS = 50
+MAX_ROWS = 50  # that the cursor can move up
+MAX_COLUMN = 500  # to which a sequence can move the cursor
 
 CONTROLS = re.compile(rb"[\r\b\x07\x1b]")
-_ESCAPE = r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"
+_AFTER_ESC = r"(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[ -/]*[0-Z\\^-~])"  # ECMA-48
+_ESCAPE = rf"\x1b{_AFTER_ESC}"
 _TOKEN = re.compile(rf"[^\r\n\b\x07\x1b]+|{_ESCAPE}|[\r\n\b\x07\x1b]")
-_UNFINISHED = re.compile(rf"\x1b(?!{_ESCAPE[4:]})[^\x07\n]{{0,200}}\Z")
+_UNFINISHED = re.compile(rf"\x1b(?!{_AFTER_ESC})[^\x07\n]{{0,200}}\Z")
 
 
 class Screen:
@@ -82,18 +84,25 @@ class Screen:
         number = int("".join(filter(str.isdecimal, sequence[2:-1]))[:4] or 0)
         match sequence[-1] if sequence[1] == "[" else "":
             case "A" | "F":
-                self._moves_up = True
-                missing = max(0, (number or 1) - self._row)
-                self._rows[:0] = [""] * min(missing, MAX_ROWS)
-                self._row = max(0, self._row - (number or 1))
+                self._move_up(number or 1)
                 self._column = 0 if sequence[-1] == "F" else self._column
             case "C":
-                self._column += min(number or 1, 500)
+                self._column += min(number or 1, MAX_COLUMN)
             case "D":
                 self._column = max(0, self._column - (number or 1))
             case "G":
-                self._column = min(max(0, number - 1), 500)
+                self._column = min(max(0, number - 1), MAX_COLUMN)
             case "K":
-                row = self._rows[self._row]
-                kept = row[: self._column] if number == 0 else ""
-                self._rows[self._row] = kept + (row[self._column :].rjust(len(row)) if number == 1 else "")
+                self._erase(number)
+
+    def _move_up(self, count: int) -> None:
+        self._moves_up = True
+        missing = max(0, count - self._row)
+        self._rows[:0] = [""] * min(missing, MAX_ROWS)
+        self._row = max(0, self._row - count)
+
+    def _erase(self, part: int) -> None:
+        """Erase the row: from the cursor on (0), up to the cursor (1), or all of it."""
+        row = self._rows[self._row]
+        kept = row[: self._column] if part == 0 else ""
+        self._rows[self._row] = kept + (row[self._column :].rjust(len(row)) if part == 1 else "")
