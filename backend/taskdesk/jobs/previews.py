@@ -209,14 +209,21 @@ def _pruned(value: Any, room: int) -> tuple[Any, dict[str, int]]:
         for key, entry in islice(_items(content), MAX_ENTRIES):
             shown = _empty(entry)
             room, nodes = room - len(key) - len(_encode(shown)), nodes - 1
-            if room < 0 or nodes < 0 or (isinstance(copy, dict) and key in copy):
+            if room < 0 or nodes < 0 or (isinstance(copy, dict) and key in copy):  # two long keys may be cut to one
                 break
-            copy.update({key: shown}) if isinstance(copy, dict) else copy.append(shown)
+            _add(copy, key, shown)
             if entry and isinstance(entry, (list, dict)):
                 groups.append((where + pointer_of(key), entry, shown))
         if len(copy) < len(content):
             lengths[where] = len(content)
     return root, lengths
+
+
+def _add(copy: dict[str, Any] | list[Any], key: str, value: Any) -> None:
+    if isinstance(copy, dict):
+        copy[key] = value
+    else:
+        copy.append(value)
 
 
 def _empty(value: Any) -> Any:

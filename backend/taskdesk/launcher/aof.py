@@ -34,7 +34,7 @@ def mend_aof(server: str, folder: Path) -> int:
 def _valid_bytes(server: str, file: Path) -> int:
     """Return how many bytes from the start hold whole commands and transactions, as the server's own checker says.
 
-    The server is its own checker if it is called by that name, which differs between Redis and Valkey.
+    A server is its own checker if it is called by a name that contains redis-check-aof, or valkey-check-aof for Valkey.
     """
     command = ["redis-check-aof+valkey-check-aof", str(file)]
     answer = subprocess.run(command, executable=server, stdin=subprocess.DEVNULL, capture_output=True, text=True)

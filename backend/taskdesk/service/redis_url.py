@@ -8,7 +8,7 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from redis.connection import ConnectionPool, parse_url
 from redis.exceptions import RedisError
 
-# What may follow the `?`, besides `ssl_…`. Our code relies on the values of all others.
+# What may follow the `?`, besides `ssl_…`. Taskdesk sets all other options of redis-py, or needs its defaults.
 OPTIONS = (
     *("db", "username", "password", "client_name", "health_check_interval"),
     *("socket_timeout", "socket_connect_timeout", "socket_keepalive"),

@@ -165,7 +165,7 @@ class Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no types
             stream.close()
 
     def log_request(self) -> None:
-        """Do nothing: the rules have logged the request."""
+        """Do nothing: the application has logged the request."""
 
     def write(self, data: bytes) -> None:
         super().write(self._fitting(data))

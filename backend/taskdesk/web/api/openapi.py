@@ -177,15 +177,16 @@ def _plain(schema: Any) -> Any:
         rest = {key: value for key, value in schema.items() if key not in ("enum", "type")}
         choices = [_choice([value for value in schema["enum"] if type(value) is kind]) for kind in kinds]
         schema = {**rest, "anyOf": choices}
-    return {
-        key: value
-        if key in _VALUES
-        else {name: _plain(part) for name, part in value.items()}
-        if key == "properties"
-        else _plain(value)
-        for key, value in schema.items()
-        if key != "title" and value != LONG_TEXT_FORMAT
-    }
+    kept = {key: value for key, value in schema.items() if key != "title" and value != LONG_TEXT_FORMAT}
+    return {key: _plain_keyword(key, value) for key, value in kept.items()}
+
+
+def _plain_keyword(key: str, value: Any) -> Any:
+    if key in _VALUES:
+        return value
+    if key == "properties":  # whose keys are names: one may be called title
+        return {name: _plain(part) for name, part in value.items()}
+    return _plain(value)
 
 
 def _choice(values: list[Any]) -> dict[str, Any]:

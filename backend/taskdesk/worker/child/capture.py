@@ -29,7 +29,7 @@ class _Tee(io.BufferedIOBase):
     def __init__(self, reporter: Reporter, original: TextIO, stream: int, *, as_log: bool):
         self.name = "<stdout>" if stream == STDOUT else "<stderr>"
         self._stream = stream
-        self.raw = self
+        self.raw = self  # as a script's sys.stdout.buffer has one
         self.is_changed = False
         self._reporter = reporter
         self._original = original

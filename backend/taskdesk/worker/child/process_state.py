@@ -123,7 +123,7 @@ if sys.platform == "linux":
     SYSTEM_PARTS.append(Part(lambda: os.sched_getaffinity(0), lambda saved: os.sched_setaffinity(0, saved)))
 
 
-def _kept(value: Any) -> Any:
+def _copy(value: Any) -> Any:
     return value.copy() if isinstance(value, (list, dict)) else value
 
 
@@ -132,7 +132,7 @@ class ProcessState:
 
     def __init__(self) -> None:
         self._reads = [part.read for part in PARTS]
-        self._saved = [_kept(read()) for read in self._reads]
+        self._saved = [_copy(read()) for read in self._reads]
         self._system = [part.read() for part in SYSTEM_PARTS]
         self._filters = warnings.filters[:]
         self._umask = os.umask(0o077)
@@ -158,4 +158,4 @@ class ProcessState:
 def _write(parts: list[Part], values: list[Any]) -> None:
     for part, saved in zip(parts, values, strict=True):
         if part.read() != saved:
-            part.write(_kept(saved))
+            part.write(_copy(saved))

@@ -30,7 +30,6 @@ from taskdesk.worker.child.result_faults import REMEDY, Where, pointer, refusal
 
 MAX_DEPTH = 200  # lists and objects in each other: parsers of other languages recurse, too
 SCALARS = frozenset({str, int, float, bool, type(None)})
-
 MAX_FAULTS = 100  # after which the rest is not read
 _UNKNOWN = (PydanticSerializationError, TypeError, ValueError, AttributeError, RecursionError)  # not a time limit
 
@@ -70,9 +69,9 @@ class ResultPass:
 
     def __init__(self) -> None:
         self.files: list[PendingFile] = []
-        self._names: set[str] = set()
         self.faults: list[UnstorableResult] = []
-        self._inside: set[int] = set()
+        self._names: set[str] = set()  # of the stored files
+        self._inside: set[int] = set()  # ids of the containers around the current value
 
     def result(self, returned: Any) -> tuple[Any, Any]:
         """Return the value and its kind; of a dict with tables, files, … the kinds of its entries by name."""
@@ -122,7 +121,7 @@ class ResultPass:
             return None
 
     def _of_ours(self, where: Where, value: Any) -> tuple[Any] | None:
-        """Return the JSON value of a kind of result, in a tuple."""
+        """Return the JSON value of one of our kinds of results, in a tuple; None for anything else."""
         if isinstance(value, Table):
             return (self._table(where, value),)
         if isinstance(value, Markdown):

@@ -26,7 +26,7 @@ from taskdesk.worker.child.result_faults import find_fault
 from taskdesk.worker.child.result_pass import PendingFile, ResultPass, is_plain
 
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
-_SMALL = 1 << 63
+_SMALL = 1 << 63  # whole numbers below it need no check of their digits
 
 
 class Written(NamedTuple):
@@ -57,16 +57,7 @@ class ResultWriter:
             raise RetryAsked(returned)
         turned = ResultPass()
         try:
-            value, kinds = turned.result(returned)
-            for pending in turned.files:
-                pending.stands.update(asdict(self._saved(pending)))
-            files = [pending.stands for pending in turned.files]
-            for fault in turned.faults:
-                raise UnstorableResult(str(fault), [*self._kept(_python_json(value)), *files])
-            try:
-                return self._written(value, kinds)
-            except UnstorableResult as fault:
-                raise UnstorableResult(fault.reason, [*fault.files, *files]) from None
+            return self._write_all(turned, returned)
         except UnstorableResult as refused:
             if not refused.files:
                 self._remove(turned)
@@ -74,6 +65,18 @@ class ResultWriter:
         except BaseException:  # a time limit, too
             self._remove(turned)
             raise
+
+    def _write_all(self, turned: ResultPass, returned: Any) -> Written:
+        value, kinds = turned.result(returned)
+        for pending in turned.files:
+            pending.stands.update(asdict(self._saved(pending)))
+        files = [pending.stands for pending in turned.files]
+        if turned.faults:
+            raise UnstorableResult(str(turned.faults[0]), [*self._kept(_python_json(value)), *files])
+        try:
+            return self._written(value, kinds)
+        except UnstorableResult as fault:
+            raise UnstorableResult(fault.reason, [*fault.files, *files]) from None
 
     def _remove(self, turned: ResultPass) -> None:
         for pending in turned.files:
