@@ -66,6 +66,8 @@ def clean_media_type(text: str) -> str:
 def clean_filename(text: str) -> str:
     """Return the name of a file for people: without path and control characters, and not too long."""
     name = _NO_NAME.sub("_", _PATH.split(text)[-1])
+    if not name.strip("."):  # "..": the path of a folder
+        return ""
     extension = _EXTENSION.search(name)
     suffix = extension[0] if extension else ""
     return name.removesuffix(suffix)[: MAX_FILENAME - len(suffix)] + suffix

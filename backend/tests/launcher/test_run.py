@@ -264,7 +264,7 @@ def test_in_dev_the_worker_restarts_for_edited_tasks(start, tmp_path):
     wait_until(lambda: worker not in run.pids("worker.py") and run.pids("worker.py"), what="another worker")
     assert run.pids("server.py")[0] == web
 
-    run.wait_for("serves 1 tasks")
+    run.wait_for("serves 1 task")
     edited = run.pids("worker.py")[0]
     os.kill(edited, signal.SIGKILL)  # as the kernel does when memory is short: that is not the edit's fault
 
