@@ -83,8 +83,8 @@ def _file_name(name: str) -> str:
 
 
 def _option(text: str) -> str:
-    """Return the option for a text. With -F it could name a file, and a type after a semicolon."""
-    return "--form-string" if text.startswith(("@", "<")) or ";" in text else "-F"
+    """Return the option for a text. With -F it could name a file, lose blanks and quotes, and all after a semicolon."""
+    return "--form-string" if text.startswith(("@", "<", '"')) or ";" in text or text != text.strip() else "-F"
 
 
 def _json(value: Any) -> str:

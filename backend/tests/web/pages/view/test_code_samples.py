@@ -21,7 +21,7 @@ def test_with_a_login_the_samples_take_a_token_from_the_environment():
 def test_a_text_in_a_multipart_request_is_never_taken_for_a_file():
     task = spec(file=(str, ...), text=(str, ...), words=(list[str], ...), sure=(bool, ...))
     task.input_schema["properties"]["file"] = {"type": "string", "format": "binary"}
-    values = {"text": "@/etc/passwd", "words": ["<a", "b;type=x", "c"], "sure": True}
+    values = {"text": "@/etc/passwd", "words": ["<a", "b;type=x", "c", " d", '"e"'], "sure": True}
 
     made = code_samples(task, values, {"file": 'a,"b".csv'}, "http://x/api/v1")
 
@@ -29,6 +29,7 @@ def test_a_text_in_a_multipart_request_is_never_taken_for_a_file():
         *("-F", r'file=@"a,\"b\".csv"'),
         *("--form-string", "text=@/etc/passwd"),
         *("--form-string", "words=<a", "--form-string", "words=b;type=x", "-F", "words=c"),
+        *("--form-string", "words= d", "--form-string", 'words="e"'),
         *("-F", "sure=true"),
     ]
 
