@@ -233,7 +233,7 @@ def test_a_taken_port_ends_the_start_with_a_sentence(stack, redis_url, tmp_path)
     )
 
     assert done.returncode == 2
-    assert f"Can't listen on 127.0.0.1:{stack.port}" in done.stderr
+    assert f"Can't listen on http://127.0.0.1:{stack.port}" in done.stderr
     assert "APP_PORT" in done.stderr
 
 

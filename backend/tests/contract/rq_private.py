@@ -26,6 +26,7 @@ ADDS = "what is ours is added within RQ's transaction, or nobody could add it if
 SAFE = "names and addresses in Redis are only data: nothing is imported or called"
 SHOWS = "rq-dashboard shows jobs of any serializer, and workers of RQ 2, of RQ 3 and of ours"
 LIMITED = "rq-dashboard shows the jobs that wait for a limit of RQ as if they stood in a registry"
+CALLS = "callbacks of RQ are called as RQ calls them"
 POPPED = "jobs that a stock worker has popped and not begun, by Redis's clock"
 
 PRIVATE = [
@@ -47,6 +48,10 @@ PRIVATE = [
     Name("rq.worker_registration", "", SAVES),
     Name("rq.worker_registration.register", "worker, pipeline=None", "Redis may lose the record while the worker runs"),
     Name("rq.worker_registration.clean_worker_registry", "queue", "records of stock workers that have died"),
+    Name("rq.defaults.CALLBACK_TIMEOUT", "", CALLS),
+    Name("rq.job.Job._status", "attribute", CALLS),
+    Name("rq.results", "", "compressed data is unpacked within a limit, in RQ's classes too"),
+    Name("rq.utils.utcformat", "dt", "the time at which RQ's code ends a job is written as RQ writes it"),
     Name(
         "rq.scheduler.release_lock",
         "connection, lock_key, owner_token",

@@ -22,6 +22,7 @@ LISTED = {name.path for name in PRIVATE}
 # What RQ's documentation has.
 DOCUMENTED = {
     "rq.Queue",
+    "rq.Retry",
     "rq.Worker",
     "rq.exceptions",
     "rq.group.Group",

@@ -67,7 +67,7 @@ def test_while_redis_is_full_a_job_that_runs_ends_and_none_begins(redis, jobs, r
 
         wait_until(lambda: jobs.get(job.id).status == "succeeded", what="the job has ended")
         assert jobs.result(jobs.get(job.id)) == "seen"
-        wait_until(lambda: "OOM" in worker_process.log("worker"), what="the worker waits for room")
+        wait_until(lambda: "> 'maxmemory'" in worker_process.log("worker"), what="the worker waits for room")
         assert jobs.get(following.id).status == "queued"
     finally:
         redis.config_set("maxmemory", 0)
