@@ -8,10 +8,10 @@ from pydantic import Field
 
 from taskdesk import CsvFile, File, task
 from tasks._forest.charts import draw_confusion, draw_residuals
+from tasks._forest.dataset import MAX_CLASSES, Dataset, load_dataset
 from tasks._forest.features import importances, rare_words, trusted_types
 from tasks._forest.layout import TableError
 from tasks._forest.report import describe_reading, explain_use, list_scores, rank_columns
-from tasks._forest.table import MAX_CLASSES, Table, load_table
 from tasks._forest.training import COMPRESSION, TIMEOUT, Trainer
 
 _SEED = 0  # the same table gives the same model
@@ -40,20 +40,20 @@ def train_model(
     With auto, a target of words, or of whole numbers with at most 20 different values that repeat, is a class; any
     other is a number.
     """
-    table = load_table(data, target, kind)
-    return (_classify if table.kind == "classification" else _regress)(table, trees, folds)
+    dataset = load_dataset(data, target, kind)
+    return (_classify if dataset.kind == "classification" else _regress)(dataset, trees, folds)
 
 
-def _classify(table: Table, trees: int, folds: int) -> dict[str, Any]:
+def _classify(dataset: Dataset, trees: int, folds: int) -> dict[str, Any]:
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
     from sklearn.model_selection import StratifiedKFold
 
-    sizes = Counter(table.answers.tolist())
-    _check_classes(table, sizes)
+    sizes = Counter(dataset.answers.tolist())
+    _check_classes(dataset, sizes)
     used_folds = min(folds, *sizes.values())
-    splits = StratifiedKFold(used_folds, shuffle=True, random_state=_SEED).split(table.rows, table.answers)
-    trainer = Trainer(table, RandomForestClassifier(n_estimators=trees, random_state=_SEED, n_jobs=1), list(splits))
+    splits = StratifiedKFold(used_folds, shuffle=True, random_state=_SEED).split(dataset.rows, dataset.answers)
+    trainer = Trainer(dataset, RandomForestClassifier(n_estimators=trees, random_state=_SEED, n_jobs=1), list(splits))
     predicted, by_fold = trainer.cross_validate(
         {
             "accuracy": accuracy_score,
@@ -61,27 +61,27 @@ def _classify(table: Table, trees: int, folds: int) -> dict[str, Any]:
             "macro F1": lambda true, guess: f1_score(true, guess, average="macro", zero_division=0),
         }
     )
-    counts = f"{len(table.rows)} rows, {len(table.columns)} columns, {len(sizes)} classes, {used_folds} folds."
+    counts = f"{len(dataset.rows)} rows, {len(dataset.columns)} columns, {len(sizes)} classes, {used_folds} folds."
     return {
-        "accuracy": float(accuracy_score(table.answers, predicted)),
-        "rows": len(table.rows),
+        "accuracy": float(accuracy_score(dataset.answers, predicted)),
+        "rows": len(dataset.rows),
         "classes": len(sizes),
         **_finish(
             trainer,
             counts + _too_many(folds, used_folds),
             by_fold,
-            {"confusion_matrix": draw_confusion(table.answers, predicted, sorted(sizes), table.target.title)},
+            {"confusion_matrix": draw_confusion(dataset.answers, predicted, sorted(sizes), dataset.target.title)},
         ),
     }
 
 
-def _check_classes(table: Table, sizes: Counter[Any]) -> None:
-    name = table.target.title
+def _check_classes(dataset: Dataset, sizes: Counter[Any]) -> None:
+    name = dataset.target.title
     if len(sizes) < 2:
         raise TableError(f"The column {name!r} has only one class, {next(iter(sizes))!r}: at least two are needed.")
     if len(sizes) > MAX_CLASSES:
-        odd = next(iter(table.target.odd), None)
-        remedy = "choose regression, or another column" if table.target.numeric else "choose another column"
+        odd = next(iter(dataset.target.odd), None)
+        remedy = "choose regression, or another column" if dataset.target.numeric else "choose another column"
         remedy = f"if it is a column of numbers, correct {odd!r}, which is none" if odd else remedy
         raise TableError(f"The column {name!r} has {len(sizes)} classes, over {MAX_CLASSES}: {remedy}.")
     rarest = min(sizes, key=sizes.__getitem__)
@@ -89,32 +89,32 @@ def _check_classes(table: Table, sizes: Counter[Any]) -> None:
         raise TableError(f"The class {str(rarest)!r} has only one row: each needs two at least.")
 
 
-def _regress(table: Table, trees: int, folds: int) -> dict[str, Any]:
+def _regress(dataset: Dataset, trees: int, folds: int) -> dict[str, Any]:
     from sklearn.ensemble import RandomForestRegressor
     from sklearn.metrics import mean_absolute_error, r2_score, root_mean_squared_error
     from sklearn.model_selection import KFold
 
-    used_folds = min(folds, len(table.rows) // 2)
+    used_folds = min(folds, len(dataset.rows) // 2)
     if used_folds < 2:
-        raise TableError(f"The table has only {len(table.rows)} rows: at least four are needed.")
-    splits = KFold(used_folds, shuffle=True, random_state=_SEED).split(table.rows)
-    trainer = Trainer(table, RandomForestRegressor(n_estimators=trees, random_state=_SEED, n_jobs=1), list(splits))
+        raise TableError(f"The table has only {len(dataset.rows)} rows: at least four are needed.")
+    splits = KFold(used_folds, shuffle=True, random_state=_SEED).split(dataset.rows)
+    trainer = Trainer(dataset, RandomForestRegressor(n_estimators=trees, random_state=_SEED, n_jobs=1), list(splits))
     scores: dict[str, Callable[[Any, Any], float]] = {
         "R²": r2_score,
         "mean absolute error": mean_absolute_error,
         "root mean squared error": root_mean_squared_error,
     }
     predicted, by_fold = trainer.cross_validate(scores)
-    counts = f"{len(table.rows)} rows, {len(table.columns)} columns, {used_folds} folds."
+    counts = f"{len(dataset.rows)} rows, {len(dataset.columns)} columns, {used_folds} folds."
     return {
-        "r2": float(r2_score(table.answers, predicted)),
-        "mean_absolute_error": float(mean_absolute_error(table.answers, predicted)),
-        "rows": len(table.rows),
+        "r2": float(r2_score(dataset.answers, predicted)),
+        "mean_absolute_error": float(mean_absolute_error(dataset.answers, predicted)),
+        "rows": len(dataset.rows),
         **_finish(
             trainer,
             counts + _too_many(folds, used_folds),
             by_fold,
-            {"residuals": draw_residuals(table.answers, predicted, table.target.title)},
+            {"residuals": draw_residuals(dataset.answers, predicted, dataset.target.title)},
         ),
     }
 
@@ -128,12 +128,12 @@ def _finish(trainer: Trainer, counts: str, by_fold: dict[str, list[float]], pict
     from skops.io import dumps
 
     model = trainer.train()
-    encoder, weights = model.named_steps["encoder"], list(model.named_steps["forest"].feature_importances_)
+    encoder, weights = model.named_steps["encoder"], model.named_steps["forest"].feature_importances_
     return {
-        "summary": f"{counts} {describe_reading(trainer.table, rare_words(encoder))}",
+        "summary": f"{counts} {describe_reading(trainer.dataset, rare_words(encoder))}",
         "scores": list_scores(by_fold),
         **picture,
-        "feature_importances": rank_columns(trainer.table, importances(encoder, weights)),
-        "use_the_model": explain_use(trainer.table, trusted_types(trainer.reader)),
+        "feature_importances": rank_columns(trainer.dataset, importances(encoder, weights)),
+        "use_the_model": explain_use(trainer.dataset, trusted_types(trainer.reader)),
         "model": File("model.skops", dumps(model, **COMPRESSION), "application/octet-stream"),
     }

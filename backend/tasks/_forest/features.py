@@ -5,7 +5,9 @@ functions of Python, pandas and scikit-learn alone, because a person who loads t
 """
 
 import re
+from collections.abc import Iterable
 from functools import partial
+from itertools import islice
 from operator import methodcaller
 from typing import Any
 
@@ -74,14 +76,14 @@ def rare_words(encoder: Any) -> dict[str, tuple[int, int]]:
     return {name: (len(rare), len(all_words)) for name, all_words, rare in groups if rare is not None}
 
 
-def importances(encoder: Any, weights: list[float]) -> dict[str, float]:
+def importances(encoder: Any, weights: Iterable[float]) -> dict[str, float]:
     """Return how much each column matters: the mean decrease in impurity, summed over the columns made from it."""
     sums: dict[str, float] = {}
+    left = iter(weights)
     for name, transformer, columns in encoder.transformers_:
         widths = _widths(transformer) if name == "words" and len(columns) else [1] * len(columns)
         for column, width in zip(columns, widths, strict=True):
-            sums[column] = float(sum(weights[:width]))
-            del weights[:width]
+            sums[column] = float(sum(islice(left, width)))
     return sums
 
 

@@ -1,71 +1,75 @@
 """Say in words how a table was read and how its model is used."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from itertools import islice
 from statistics import fmean, pstdev
 
-from taskdesk import Markdown
-from taskdesk import Table as ResultTable
+from taskdesk import Markdown, Table
 from tasks._forest.columns import Column
-from tasks._forest.table import Table
+from tasks._forest.dataset import Dataset
 
 _MARKS = {".": "point", ",": "comma"}
 _NAMED = 12  # names of columns in a sentence
 
 
-def describe_reading(table: Table, rare: dict[str, tuple[int, int]]) -> str:
+def describe_reading(dataset: Dataset, rare: dict[str, tuple[int, int]]) -> str:
     """Return sentences: what was assumed about the table, and what was read as missing."""
-    titles = {column.name: column.title for column in table.columns}
-    numbers = [column for column in table.columns if column.numeric]
-    words = [column.title for column in table.columns if not column.numeric]
-    marks = sorted({column.mark for column in [*numbers, table.target] if column.numeric and _shows_mark(column)})
     sentences = [
-        f"Read as a table with {table.layout}"
-        + (f", decimal {' and '.join(_MARKS[mark] for mark in marks)}" if marks else "")
+        *_format_sentences(dataset),
+        *_missing_sentences(dataset),
+        *_word_sentences(dataset, rare),
+        *([f"Without values, left out: {_list(c.title for c in dataset.ignored)}"] if dataset.ignored else []),
     ]
-    sentences += [f"Numbers: {_list(column.title + _units(column) for column in numbers)}"] if numbers else []
-    sentences += [f"Words: {_list(words)}"] if words else []
-    sentences += _missing_sentences(table)
-    sentences += [
-        f"{column.title} is read as words, because of values such as {_list(map(repr, column.odd))}"
-        for column in table.columns
-        if not column.numeric and column.odd
-    ]
-    sentences += [
-        f"In {titles[name]}, {few} of {all_words} words are rare and share one category"
-        for name, (few, all_words) in rare.items()
-    ]
-    sentences += [
-        f"{column.title} is read as words, because its units differ ({', '.join(sorted(column.units))})"
-        for column in table.columns
-        if not column.numeric and column.units
-    ]
-    sentences += [f"Without values, left out: {_list(c.title for c in table.ignored)}"] if table.ignored else []
     return " ".join(f"{sentence}." for sentence in sentences)
 
 
-def _missing_sentences(table: Table) -> list[str]:
-    read = [(column, {**column.missing, **(column.odd if column.numeric else {})}) for column in table.columns]
+def _format_sentences(dataset: Dataset) -> list[str]:
+    numbers = [column for column in dataset.columns if column.numeric]
+    words = [column.title for column in dataset.columns if not column.numeric]
+    marks = sorted({column.mark for column in [*numbers, dataset.target] if column.numeric and _shows_mark(column)})
+    decimal = f", decimal {' and '.join(_MARKS[mark] for mark in marks)}" if marks else ""
+    return [
+        f"Read as a table with {dataset.layout}{decimal}",
+        *([f"Numbers: {_list(column.title + _units(column) for column in numbers)}"] if numbers else []),
+        *([f"Words: {_list(words)}"] if words else []),
+    ]
+
+
+def _word_sentences(dataset: Dataset, rare: dict[str, tuple[int, int]]) -> Iterator[str]:
+    titles = {column.name: column.title for column in dataset.columns}
+    words = [column for column in dataset.columns if not column.numeric]
+    for column in words:
+        if column.odd:
+            yield f"{column.title} is read as words, because of values such as {_list(map(repr, column.odd))}"
+    for name, (few, all_words) in rare.items():
+        yield f"In {titles[name]}, {few} of {all_words} words are rare and share one category"
+    for column in words:
+        if column.units:
+            yield f"{column.title} is read as words, because its units differ ({', '.join(sorted(column.units))})"
+
+
+def _missing_sentences(dataset: Dataset) -> list[str]:
+    read = [(column, {**column.missing, **(column.odd if column.numeric else {})}) for column in dataset.columns]
     told = [f"{column.title} ({_counts(words)})" for column, words in read if words]
     sentences = [f"Read as missing: {_list(told)}"] if told else []
-    if table.missing:
-        count = sum(table.missing.values())
-        sentences.append(f"{count} rows without a target were left out ({_counts(table.missing)})")
+    if dataset.missing:
+        count = sum(dataset.missing.values())
+        sentences.append(f"{count} rows without a target were left out ({_counts(dataset.missing)})")
     return sentences
 
 
-def rank_columns(table: Table, weights: dict[str, float]) -> ResultTable:
+def rank_columns(dataset: Dataset, weights: dict[str, float]) -> Table:
     """Return the columns with their importance, the most important first."""
-    titles = {column.name: column.title for column in table.columns}
+    titles = {column.name: column.title for column in dataset.columns}
     ranked = sorted(weights.items(), key=lambda item: -item[1])
-    return ResultTable(["column", "importance"], [[titles[name], weight] for name, weight in ranked])
+    return Table(["column", "importance"], [[titles[name], weight] for name, weight in ranked])
 
 
-def list_scores(by_fold: dict[str, list[float]]) -> ResultTable:
+def list_scores(by_fold: dict[str, list[float]]) -> Table:
     folds = len(next(iter(by_fold.values())))
     columns = ["score", "mean", "deviation", *(f"fold {n}" for n in range(1, folds + 1))]
-    return ResultTable(columns, [[name, fmean(values), pstdev(values), *values] for name, values in by_fold.items()])
+    return Table(columns, [[name, fmean(values), pstdev(values), *values] for name, values in by_fold.items()])
 
 
 def _shows_mark(column: Column) -> bool:
@@ -86,9 +90,9 @@ def _list(names: Iterable[str]) -> str:
     return ", ".join(names[:_NAMED]) + more
 
 
-def explain_use(table: Table, trusted: list[str]) -> Markdown:
+def explain_use(dataset: Dataset, trusted: list[str]) -> Markdown:
     """Return the lines of Python that load the model and predict the rows of a table like the uploaded one."""
-    options = "".join(f", {key}={value!r}" for key, value in table.layout.options.items())
+    options = "".join(f", {key}={value!r}" for key, value in dataset.layout.options.items())
     return Markdown(
         f"""```python
 import pandas

@@ -7,30 +7,27 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from taskdesk import progress
+from tasks._forest.dataset import Dataset
 from tasks._forest.features import build_encoder, build_reader
 from tasks._forest.layout import TableError
-from tasks._forest.table import Table
 
 TIMEOUT = 600  # seconds that a job of train_model may run
 MAX_MODEL_MB = 200
-COMPRESSION = {
-    "compression": 8,
-    "compresslevel": 1,
-}  # deflate; level 6 takes twice as long for a fifth less
+COMPRESSION = {"compression": 8, "compresslevel": 1}  # deflate; level 6 takes twice as long for a fifth less
 _SHARE = 0.9  # of the time; the rest is for reading, the picture and the file
 _SECONDS_PER_BATCH = 2.0
 
 
 class Trainer:
-    """Train a forest on a table. `predicted` has a prediction for each row by a forest that has not seen it."""
+    """Trains and cross-validates a forest on a dataset. Raises TableError if that would take too much time or space."""
 
-    def __init__(self, table: Table, forest: Any, splits: Sequence[tuple[Any, Any]]) -> None:
+    def __init__(self, dataset: Dataset, forest: Any, splits: Sequence[tuple[Any, Any]]) -> None:
         progress(0, 1, "reading the table")
-        self.table, self.forest, self.splits = table, forest, splits
+        self.dataset, self.forest, self.splits = dataset, forest, splits
         self.trees = forest.n_estimators
         self.total = self.trees * (len(splits) + 1)
-        self.reader = build_reader(table.columns, table.rows)
-        self.rows = self.reader.fit_transform(table.rows)
+        self.reader = build_reader(dataset.columns, dataset.rows)
+        self.rows = self.reader.fit_transform(dataset.rows)
         self.batch = self._estimate()
 
     def _estimate(self) -> int:
@@ -39,7 +36,7 @@ class Trainer:
 
         inputs = self._encode(slice(None), slice(0, 1))[0]
         started = time.perf_counter()
-        tree = clone(self.forest).set_params(n_estimators=1).fit(inputs, self.table.answers).estimators_[0].tree_
+        tree = clone(self.forest).set_params(n_estimators=1).fit(inputs, self.dataset.answers).estimators_[0].tree_
         seconds = time.perf_counter() - started
         nodes = tree.__getstate__()
         size = len(zlib.compress(nodes["nodes"].tobytes(), 1)) + len(zlib.compress(nodes["values"].tobytes(), 1))
@@ -49,14 +46,14 @@ class Trainer:
 
     def cross_validate(self, scores: dict[str, Callable[[Any, Any], float]]) -> tuple[Any, dict[str, list[float]]]:
         """Return a prediction for each row by a forest that has not seen it, and the scores by fold."""
-        predicted = self.table.answers.copy()
+        predicted = self.dataset.answers.copy()
         by_fold: dict[str, list[float]] = {name: [] for name in scores}
         for fold, (train, test) in enumerate(self.splits):
             inputs, unseen, _ = self._encode(train, test)
-            forest = self._grow(inputs, self.table.answers[train], fold, f"fold {fold + 1} of {len(self.splits)}")
+            forest = self._grow(inputs, self.dataset.answers[train], fold, f"fold {fold + 1} of {len(self.splits)}")
             predicted[test] = forest.predict(unseen)
             for name, score in scores.items():
-                by_fold[name].append(float(score(self.table.answers[test], predicted[test])))
+                by_fold[name].append(float(score(self.dataset.answers[test], predicted[test])))
         return predicted, by_fold
 
     def train(self) -> Any:
@@ -64,13 +61,13 @@ class Trainer:
         from sklearn.pipeline import Pipeline
 
         inputs, _, encoder = self._encode(slice(None), slice(0, 1))
-        forest = self._grow(inputs, self.table.answers, len(self.splits), "final model, on all rows")
+        forest = self._grow(inputs, self.dataset.answers, len(self.splits), "final model, on all rows")
         progress(self.total, self.total, "done")
         return Pipeline([("reader", self.reader), ("encoder", encoder), ("forest", forest)])
 
     def _encode(self, train: Any, test: Any) -> tuple[Any, Any, Any]:
         """Return the inputs for the rows to train on and to test, and the encoder, which has seen only the former."""
-        encoder = build_encoder(self.table.columns)
+        encoder = build_encoder(self.dataset.columns)
         inputs = encoder.fit_transform(self.rows.iloc[train])
         return inputs.astype("float32"), encoder.transform(self.rows.iloc[test]), encoder
 

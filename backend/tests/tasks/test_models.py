@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from taskdesk.jobs.task import JobContext, current_job, enter_job
+from tasks._forest.dataset import load_dataset
 from tasks._forest.layout import TableError
-from tasks._forest.table import load_table
 from tasks.models import train_model
 
 QUICK = {"trees": 10, "folds": 3}
@@ -107,7 +107,7 @@ def test_whole_numbers_stay_whole_if_one_is_missing(table):
 
     loaded = table(content)
 
-    assert sorted(set(load_table(loaded, "y", "auto").answers.tolist())) == [9, 10]
+    assert sorted(set(load_dataset(loaded, "y", "auto").answers.tolist())) == [9, 10]
     assert train_model(loaded, "y", **QUICK)["classes"] == 2
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tasks._forest.columns import MISSING, PANDAS_MISSING, to_number
+from tasks._forest.dataset import load_dataset
 from tasks._forest.layout import TableError
 from tasks._forest.report import describe_reading
-from tasks._forest.table import load_table
 
 
 @pytest.fixture
@@ -15,7 +15,7 @@ def load(tmp_path):
     def load(content: str, target: str = "y", kind: str = "auto"):
         path = tmp_path / "table.csv"
         path.write_text(content)
-        return load_table(path, target, kind)
+        return load_dataset(path, target, kind)
 
     return load
 

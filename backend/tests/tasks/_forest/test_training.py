@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tasks._forest import training
+from tasks._forest.dataset import load_dataset
 from tasks._forest.layout import TableError
-from tasks._forest.table import load_table
 from tasks._forest.training import Trainer
 
 
@@ -14,7 +14,7 @@ from tasks._forest.training import Trainer
 def table(tmp_path):
     path = tmp_path / "table.csv"
     path.write_text("x,z,y\n" + "".join(f"{n % 13},{'pqr'[n % 3]},{'ab'[n % 2]}\n" for n in range(60)))
-    return load_table(path, "y", "auto")
+    return load_dataset(path, "y", "auto")
 
 
 def _trainer(table, trees=7):

@@ -15,7 +15,7 @@ _CLASSES_OF_NUMBERS = 20  # a target of whole numbers with more different values
 
 
 @dataclass
-class Table:
+class Dataset:
     """What a model is trained on. `rows` are those with an answer, as a person reads them with the layout's options."""
 
     layout: Layout
@@ -28,8 +28,8 @@ class Table:
     missing: dict[str, int]  # words of the target for lack of which rows were left out
 
 
-def load_table(path: Path, target: str, kind: str) -> Table:
-    """Return the table with the answers of the given kind: auto, classification or regression. Raises TableError."""
+def load_dataset(path: Path, target: str, kind: str) -> Dataset:
+    """Return the dataset with the answers of the given kind: auto, classification or regression. Raises TableError."""
     layout = find_layout(path)
     texts = read_table(path, layout, dtype=str, keep_default_na=False)
     inspected = inspect_columns(texts, layout.delimiter)
@@ -47,7 +47,7 @@ def load_table(path: Path, target: str, kind: str) -> Table:
     if texts_only := {column.name: "str" for column in [*used, wanted] if column.as_text}:
         layout.options["dtype"] = texts_only
     rows = read_table(path, layout)[known]
-    return Table(layout, rows, answers, used, [c for c in others if not c.words], wanted, chosen, missing)
+    return Dataset(layout, rows, answers, used, [c for c in others if not c.words], wanted, chosen, missing)
 
 
 def _find_target(columns: list[Column], target: str, layout: Layout) -> Column:
