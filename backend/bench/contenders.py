@@ -16,7 +16,8 @@ from redis import Redis
 
 from bench.arrivals import latencies
 from bench.processes import BACKEND, Processes
-from taskdesk.jobs.catalog import CatalogReader, TaskSpec
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs

@@ -18,7 +18,7 @@ from bench.http_load import Load, load, request
 from bench.paint import first_paints
 from bench.redis_server import RedisServer
 from bench.sites import INPUT, TASK, taskdesk
-from taskdesk.jobs.catalog import CatalogReader
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import JOBS
 

@@ -22,7 +22,8 @@ from taskdesk.jobs.artifacts import (
     clean_media_type,
     stored_upload_name,
 )
-from taskdesk.jobs.catalog import CatalogReader, TaskSpec
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.errors import (
     IdempotentJobGone,
     JobExpired,

@@ -18,7 +18,8 @@ from typing import NamedTuple
 from redis import Redis
 from redis.exceptions import ResponseError
 
-from taskdesk.jobs.catalog import Announced, CatalogReader
+from taskdesk.jobs.catalog import Announced
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.scripts import ADMIT, LOOK
 

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from taskdesk.jobs.catalog import CatalogReader, TaskSpec
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.fields import FOREIGN
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import foreign_key, statistics_key

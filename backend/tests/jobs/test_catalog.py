@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from taskdesk.jobs.catalog import CatalogReader
+from taskdesk.jobs.catalog_reader import CatalogReader
 from tests.conftest import wait_until
 
 

@@ -12,7 +12,7 @@ from rq.rate_limit import RateLimit
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.artifacts import FolderStore
-from taskdesk.jobs.catalog import CatalogReader
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import UnreadableInput
 from taskdesk.jobs.intake import REST_MS, Intake

@@ -6,7 +6,8 @@ import pytest
 
 from taskdesk.jobs.arguments import check, check_many
 from taskdesk.jobs.artifacts import UploadedFile
-from taskdesk.jobs.catalog import Catalog, CatalogReader, announce
+from taskdesk.jobs.catalog import Catalog, announce
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.keys import RQ_WORKERS, worker_key
 from tests.jobs.test_parsing import spec

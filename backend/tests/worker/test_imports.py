@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from taskdesk.jobs.catalog import CatalogReader
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.job import Retention
 from tests.conftest import BACKEND, Stack, wait_until
 from tests.faults.fleet import alive

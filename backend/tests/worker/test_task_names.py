@@ -6,7 +6,8 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
-from taskdesk.jobs.catalog import CatalogReader, TaskSpec, announce, by_call
+from taskdesk.jobs.catalog import TaskSpec, announce, by_call
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from tests.sample_tasks import good

@@ -15,7 +15,7 @@ from rq import Queue
 from rq.job import Job as RqJob
 from rq.serializers import JSONSerializer
 
-from taskdesk.jobs.catalog import CatalogReader
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.job import Retention, Wait
 from taskdesk.jobs.jobs import Jobs
 from tests.conftest import wait_until

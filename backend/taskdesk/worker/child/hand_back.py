@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from redis import Redis
 
-from taskdesk.jobs.catalog import CATALOG_CACHE_SECONDS, CatalogReader
+from taskdesk.jobs.catalog_reader import CATALOG_CACHE_SECONDS, CatalogReader
 from taskdesk.jobs.losses import NOT_SERVED
 from taskdesk.service.errors import AppError
 from taskdesk.worker.child.reservation import ReservedJob

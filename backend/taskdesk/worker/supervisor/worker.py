@@ -25,7 +25,8 @@ from rq.worker import BaseWorker, WorkerStatus
 
 from taskdesk.jobs import fields
 from taskdesk.jobs.artifacts import FolderStore
-from taskdesk.jobs.catalog import CatalogReader, announce
+from taskdesk.jobs.catalog import announce
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.intake import Intake
 from taskdesk.jobs.keys import WORKERS, commands_key, scheduler_lock_key
 from taskdesk.service import clock
