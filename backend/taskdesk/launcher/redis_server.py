@@ -12,43 +12,50 @@ from contextlib import suppress
 from importlib.util import find_spec
 from itertools import chain
 from pathlib import Path
+from typing import TextIO
 
 from taskdesk.launcher.aof import mend_aof
 from taskdesk.launcher.process import ManagedProcess
 from taskdesk.launcher.terminal import refuse, say
 
+COLOR = 33  # yellow, of its lines in the terminal
 LAST_COMMON_RDB_VERSION = 11  # of the format of files: from here on Redis (≥ 7.4) and Valkey (≥ 9) differ
 
 
 def start_redis(folder: Path) -> tuple[ManagedProcess, str]:
     """Start a Redis that keeps its data in `folder`. Return its process and its address."""
-    try:
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.mkdir(exist_ok=True)
-        folder.chmod(0o700)  # its files have all jobs, and the hashes of the passwords
-        lock = (folder / "lock").open("a+")
-    except OSError as error:
-        refuse(f"DATA_DIR can't be used: {error}. Choose another: make run DATA_DIR=…")
-    with lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            refuse(f"Another make run uses {folder.parent}: {lock.read()}. Stop it, or choose: make run DATA_DIR=data2")
+    with _opened_lock(folder) as lock:
+        _lock(lock, folder)
         port, server = _free_port(), find_redis(folder)
         if dropped := mend_aof(server, folder):
-            say(
-                f"A crash had cut the append-only file in a transaction: its last {dropped} bytes were dropped.",
-                "redis",
-                33,
-            )
+            sentence = f"A crash had cut the append-only file in a transaction: its last {dropped} bytes were dropped."
+            say(sentence, "redis", COLOR)
         # Redis inherits the lock and holds it as long as it lives, even if we are killed: no two share the data.
         redis = ManagedProcess(
-            "redis", _command(server, folder, port), {}, color=33, inherit_fds=[lock.fileno()], umask=0o077
+            "redis", _command(server, folder, port), {}, color=COLOR, inherit_fds=[lock.fileno()], umask=0o077
         )
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, its Redis {redis.process.pid}")
     return redis, f"redis://127.0.0.1:{port}/0"
+
+
+def _opened_lock(folder: Path) -> TextIO:
+    """Make the folder if there is none, for its user alone: it has all jobs, and the hashes of the passwords."""
+    try:
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(exist_ok=True)
+        folder.chmod(0o700)
+        return (folder / "lock").open("a+")
+    except OSError as error:
+        refuse(f"DATA_DIR can't be used: {error}. Choose another: make run DATA_DIR=…")
+
+
+def _lock(lock: TextIO, folder: Path) -> None:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        lock.seek(0)
+        refuse(f"Another make run uses {folder.parent}: {lock.read()}. Stop it, or choose: make run DATA_DIR=data2")
 
 
 def find_redis(folder: Path) -> str:
