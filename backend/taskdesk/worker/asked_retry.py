@@ -20,13 +20,13 @@ RETURNED = base64.b64encode(b'"Unserializable return value"').decode()  # what R
 
 
 class RetryAsked(Exception):
-    """The task returned Retry: the job is to be tried again. `wish`: JSON for settle.lua."""
+    """The task returned Retry: the job is to be tried again. `retry`: that Retry as JSON, for settle.lua."""
 
     def __init__(self, retry: Retry):
         super().__init__(f"The task asked for another attempt: {retry!r}.")
-        wish = {
+        fields = {
             "max": min(retry.max, sys.maxsize),
             "intervals": retry.intervals,
             "at_front": bool(retry.enqueue_at_front),
         }
-        self.wish = json.dumps(wish, allow_nan=False)
+        self.retry = json.dumps(fields, allow_nan=False)

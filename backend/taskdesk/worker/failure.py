@@ -27,7 +27,7 @@ MAX_FILES = 100  # of a refused result, that the job's error names
 class Failure:
     """An error in one sentence, and the traceback behind it. `files`: those of a refused result that are kept.
 
-    `wish`: of a task that asked for another attempt (asked_retry.py).
+    `asked_retry`: the Retry that the task returned, as JSON (asked_retry.py); empty if it returned none.
     """
 
     type: str
@@ -35,7 +35,7 @@ class Failure:
     detail: str
     traceback: str
     files: tuple[dict[str, Any], ...] = ()
-    wish: str = ""
+    asked_retry: str = ""
 
     @classmethod
     def of(cls, error: BaseException, timeout: int) -> Failure:
@@ -54,7 +54,7 @@ class Failure:
 
     @classmethod
     def of_retry(cls, asked: RetryAsked) -> Failure:
-        return cls(TYPE, "Another attempt", str(asked)[:MAX_DETAIL], "", wish=asked.wish)
+        return cls(TYPE, "Another attempt", str(asked)[:MAX_DETAIL], "", asked_retry=asked.retry)
 
     @property
     def was_cut_off(self) -> bool:

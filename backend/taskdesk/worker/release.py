@@ -44,7 +44,7 @@ def release_arguments(
     more: tuple[str | int | bytes, ...] = (),
 ) -> tuple[Any, ...]:
     """Return ARGV of release.lua. `more`: what child/hand_back.py knows of a job that is to be handed back, or the
-    `wish` of a task that asks for another attempt.
+    `asked_retry` of a failure.
 
     An empty `job_id` stands for all that the worker's record names; with an execution, for what is prefetched while
     that one runs.

@@ -122,9 +122,9 @@ class Completion:
 
     def _fail(self, ended: EndedJob, failure: Failure) -> None:
         job = ended.job
-        if failure.wish:
+        if failure.asked_retry:
             log.info("job %s: %s", job.id, failure.detail, extra={"fields": job.log_fields})
-            self._release(ended, How.ASKED, failure, (failure.wish,))
+            self._release(ended, How.ASKED, failure, (failure.asked_retry,))
             return
         log.warning("job %s failed: %s: %s", job.id, failure.type, failure.log_text, extra={"fields": job.log_fields})
         self._release(ended, How.FAILED, failure)

@@ -49,11 +49,11 @@ local function retry(id, queue, retries_left, now_text, error, is_lost)
   return try_again(id, queue, now_text, error, interval, is_lost or retries_at_front(key))
 end
 
--- Try again as the task has asked (`wish`: asked_retry.py), after `times` such retries. The job's own retries stay.
-local function retry_as_asked(id, queue, times, now_text, error, wish)
+-- Try again as the task has asked (asked_retry.py), after `times` such retries. The job's own retries stay.
+local function retry_as_asked(id, queue, times, now_text, error, asked_retry)
   local key = job_key(id)
   redis.call('HSET', key, 'number_of_retries', times + 1)
-  if wish.at_front then redis.call('HSET', key, 'enqueue_at_front_on_retry', 1) end
-  local interval = tonumber(wish.intervals[math.min(#wish.intervals, times + 1)]) or 0
+  if asked_retry.at_front then redis.call('HSET', key, 'enqueue_at_front_on_retry', 1) end
+  local interval = tonumber(asked_retry.intervals[math.min(#asked_retry.intervals, times + 1)]) or 0
   return try_again(id, queue, now_text, error, interval, retries_at_front(key))
 end

@@ -13,7 +13,7 @@ local function add_result(ending, type)
     end
   end
   add('exc_string', ending.traceback)
-  add('return_value', ending.wish and RETURNED_RETRY)
+  add('return_value', ending.asked_retry and RETURNED_RETRY)
   add('execution_id', ending.execution)
   add('execution_started_at', ending.began)
   add('execution_ended_at', ending.ended)
@@ -42,7 +42,7 @@ local function fail(ending, queue, status, error)
   local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')
   local ttl = failure_ttl or DEFAULT_FAILURE_TTL
   redis.call('HSET', key, 'status', status, 'ended_at', ending.now_text, 'last_heartbeat', ending.now_text, ERROR, error)
-  add_result(ending, ending.wish and RESULT_MAX_RETRIES_EXCEEDED or RESULT_FAILED)
+  add_result(ending, ending.asked_retry and RESULT_MAX_RETRIES_EXCEEDED or RESULT_FAILED)
   expire_job(id, ttl)
   if not failure_ttl then redis.call('PERSIST', results_key(id)) end -- as RQ does
   redis.call('ZADD', registry_key(RQ_FAILED, queue), ttl < 0 and ttl or math.floor(now()) + ttl, id)
@@ -61,11 +61,11 @@ end
 local function obey_wish(ending, queue)
   local id, key = ending.id, job_key(ending.id)
   local times = tonumber(redis.call('HGET', key, 'number_of_retries') or 0) or 0
-  if times >= ending.wish.max then return end
+  if times >= ending.asked_retry.max then return end
   add_result(ending, RESULT_RETRIED)
   local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')
   if failure_ttl and failure_ttl > 0 then redis.call('EXPIRE', results_key(id), failure_ttl) end
-  return retry_as_asked(id, queue, times, ending.now_text, ending.error, ending.wish)
+  return retry_as_asked(id, queue, times, ending.now_text, ending.error, ending.asked_retry)
 end
 
 local function end_execution(ending)
@@ -74,7 +74,7 @@ local function end_execution(ending)
   if not take_away(id, queue, ending.execution, ending.worker) then return false end
   redis.call('PUBLISH', WAKE, id)
   if redis.call('HEXISTS', key, STOP) == 1 and how ~= HOW_STOPPED then
-    how, error, ending.wish = HOW_STOPPED, STOPPED_ERROR, nil
+    how, error, ending.asked_retry = HOW_STOPPED, STOPPED_ERROR, nil
   end
 
   local is_over = false
