@@ -256,6 +256,17 @@ def test_a_damaged_field_keeps_no_job_from_its_end(redis, submit, field, how):
     assert RELEASE(redis, "someone", now_text(), how, job_id, "e1", "{}", "", "", "", "")[0] == b"queued"
 
 
+def test_a_job_that_rqs_tools_deleted_before_they_saw_its_execution_leaves_none(redis, submit):
+    job_id = submit("echo", text="a")
+    redis.hset("rq:worker:someone", "queues", "high,default")
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
+    redis.delete(f"rq:job:{job_id}")
+
+    RELEASE(redis, "someone", now_text(), "lost", job_id, "e1", "{}", "", "", "", "")
+
+    assert not redis.exists("rq:wip:default")
+
+
 def test_a_late_release_leaves_the_execution_that_runs_elsewhere(redis, submit):
     job_id = submit("echo", text="a")
     CYCLE(redis, "someone", now_text(), "e2", 90, "", "", keys=["rq:queue:default"])

@@ -26,6 +26,16 @@ local function count_for_worker(worker, seconds)
   if seconds then redis.call('HINCRBYFLOAT', worker, 'total_working_time', seconds) end
 end
 
+-- Return the queue that the job came from, although RQ's tools may have deleted the job.
+local function queue_of_execution(id, execution, worker)
+  local queue = queue_of(id)
+  if queue ~= '' then return queue end
+  for name in string.gmatch(redis.call('HGET', worker, 'queues') or '', '[^,]+') do
+    if redis.call('ZSCORE', registry_key(WIP, name), id .. ':' .. execution) then return name end
+  end
+  return ''
+end
+
 -- Remove the execution. Return false if it is no longer the job's own.
 local function take_away(id, queue, execution, worker_name)
   local is_mine = redis.call('ZREM', registry_key(WIP, queue), id .. ':' .. execution) == 1
@@ -70,7 +80,8 @@ end
 
 local function end_execution(ending)
   local id, how, error = ending.id, ending.how, ending.error
-  local key, queue, worker = job_key(id), queue_of(id), worker_key(ending.worker)
+  local key, worker = job_key(id), worker_key(ending.worker)
+  local queue = queue_of_execution(id, ending.execution, worker)
   if not take_away(id, queue, ending.execution, ending.worker) then return false end
   redis.call('PUBLISH', WAKE, id)
   if redis.call('HEXISTS', key, STOP) == 1 and how ~= HOW_STOPPED then
