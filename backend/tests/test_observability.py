@@ -170,6 +170,10 @@ def test_a_taken_address_is_reported_in_a_sentence(redis_url, tmp_path):
 
 
 def test_every_metric_of_the_worker_is_documented(scrape_worker):
+    wait_until(
+        lambda: ("taskdesk_worker_jobs_total", "succeeded", "echo") in scrape_worker(), what="tasks are imported"
+    )
+
     assert documented("taskdesk_worker_") == shown(scrape_worker())
 
 

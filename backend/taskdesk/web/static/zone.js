@@ -14,7 +14,7 @@ export function addZones(root) {
   for (const form of root.querySelectorAll("form")) {
     // a field of the form may be called "addEventListener"
     EventTarget.prototype.addEventListener.call(form, "formdata", ({ formData }) => {
-      for (const { name, value } of inputs) formData.set(name, utcOf(value));
+      for (const { name, value } of inputs) if (formData.has(name)) formData.set(name, utcOf(value));
     });
   }
 }

@@ -170,7 +170,7 @@ def test_a_running_job_is_stopped(client, get, submit, registry, redis_url, tmp_
         job_id = submit("wait_for", {"path": str(tmp_path / "never")})
         wait_until(lambda: get(f"/jobs/{job_id}").json["status"] == "running")
 
-        wait_until(lambda: get("/workers").json["data"][0]["current_job"])
+        wait_until(lambda: (worker := get("/workers").json["data"][0])["current_job"] and worker["memory"])
         [busy] = get("/workers").json["data"]
         refused = client.delete(f"/api/v1/jobs/{job_id}")
         answer = client.post(f"/api/v1/jobs/{job_id}/cancel")

@@ -6,7 +6,7 @@ import importlib
 import multiprocessing
 import random
 
-import numpy as np  # noqa: F401  (the processes of the tests need not import it)
+import numpy as np
 import pytest
 
 from taskdesk.worker.supervisor.copies import Imports
@@ -56,6 +56,7 @@ def find_obstacle(tmp_path, monkeypatch):
     ours, its = FORK.Pipe()
 
     def find() -> None:
+        np.random.set_bit_generator(np.random.MT19937())  # Hypothesis has seeded that of this process
         imports = Imports("author")
         importlib.import_module("author")
         its.send(imports.obstacle())
