@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import socket
@@ -50,6 +51,12 @@ class Shares(LoadScopeScheduling):
         if path.parent.name == "browser":
             return f"browser {1 + (path.name > 'test_j') + (path.name > 'test_k')}"
         return "stack" if path.name in WITH_STACK else str(path)
+
+
+def pytest_collection_finish() -> None:
+    """Each worker's template collects garbage before it is copied: skip what pytest holds, a tenth of a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

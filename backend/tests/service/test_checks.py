@@ -279,6 +279,7 @@ def is_loading(redis: Redis) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_a_redis_that_is_loading_its_file_is_not_reported_as_having_none(loading):
     assert problems(loading) == []
 
