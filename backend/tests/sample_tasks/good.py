@@ -129,10 +129,11 @@ def recites(folder: str) -> dict[str, Any]:
     number = 1
     while not (Path(folder) / "end").exists():
         verse = Path(folder) / str(number)
-        if not verse.exists():
+        text = verse.read_text() if verse.exists() else ""
+        if not text:  # the file may be there before its text
             time.sleep(0.02)
             continue
-        print(verse.read_text(), end="")
+        print(text, end="")
         progress(number, 4, f"verse {number}")
         number += 1
     rows = [[f"row {n}", n % 7 / 4, None if n == 3 else f"=1+{n}"] for n in range(12)]
