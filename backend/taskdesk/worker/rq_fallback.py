@@ -21,7 +21,7 @@ from rq.worker import BaseWorker
 
 from taskdesk.jobs.fields import FOREIGN, RESULT_KINDS, RESULT_PREVIEW, RESULT_STAMP, STOP
 from taskdesk.jobs.job_hash import stamp_text
-from taskdesk.jobs.keys import PARENTS, WAKE, events_key, log_key, registry_key
+from taskdesk.jobs.keys import JOBS, PARENTS, WAKE, events_key, log_key, registry_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import EXPIRE, FREE_SLOT, REINDEX
 from taskdesk.service import clock
@@ -111,6 +111,7 @@ class _Worker(BaseWorker):
         status = job.get_status(refresh=False)
         if status == JobStatus.FINISHED and result_ttl == 0:  # RQ deletes the job
             pipeline.delete(log_key(job.id), events_key(job.id))
+            pipeline.zrem(JOBS, job.id)
         elif status == JobStatus.FINISHED:
             pipeline.eval(EXPIRE.source, 0, job.id, result_ttl)
         elif status == JobStatus.QUEUED:  # it repeats at once

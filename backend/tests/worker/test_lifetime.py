@@ -9,6 +9,7 @@ import pytest
 from taskdesk.jobs.events import append_log
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import (
+    JOBS,
     LAST_TAKEOVER,
     WORKERS,
     dependencies_key,
@@ -165,3 +166,4 @@ def test_a_job_whose_result_is_not_kept_leaves_nothing(life, redis):
     life.succeed_as_rq(result_ttl=0)
 
     assert redis.keys(f"*{life.id}*") == []
+    assert redis.zscore(JOBS, life.id) is None

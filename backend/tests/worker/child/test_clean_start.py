@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+
 import pytest
 
 from taskdesk.jobs.artifacts import FolderStore
@@ -56,6 +58,12 @@ IMPORTS = (
     "import decimal, gc, locale, logging, multiprocessing, os, signal, socket, subprocess, sys, threading, time, "
     "warnings; import numpy as np\n"
 )
+
+
+@pytest.fixture(autouse=True)
+def no_start_method():
+    """Let the jobs be the first that choose a start method: another test of this process may have chosen one."""
+    multiprocessing.set_start_method(None, force=True)
 
 
 @pytest.fixture
