@@ -18,6 +18,7 @@ from redis import Redis
 
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.keys import LATEST_CATALOG, catalog_key
+from taskdesk.jobs.retries import DEFAULT_BACKOFF, Backoff
 from taskdesk.jobs.schema_rules import has_format, is_file
 from taskdesk.jobs.task import DECIMAL_FORMAT, SECRET_FORMAT
 
@@ -41,6 +42,7 @@ class TaskSpec(BaseModel):
     queue: str
     timeout: int
     retries: int
+    backoff: Backoff = DEFAULT_BACKOFF
     input_schema: dict[str, Any]
     output_schema: dict[str, Any] | None = None
     at_most_once: bool = False

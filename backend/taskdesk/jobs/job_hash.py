@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import random
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -53,7 +52,6 @@ LISTED = (
 WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
 _TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
-_LONGEST_BACKOFF_SECONDS = 300
 _LONGEST_TTL_MS = 100 * 365 * 24 * 3600 * 1000  # a time beyond the year 9999 is none
 
 # Written by a submit
@@ -92,15 +90,7 @@ def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
         fields[UPLOADS] = " ".join(uploads)
     if secrets:
         fields[SECRETS] = " ".join(sorted(secrets))
-    return {**fields, "retry_intervals": json.dumps(_backoff(spec.retries))} if spec.retries else fields
-
-
-def _backoff(retries: int) -> list[float]:
-    """Return the seconds before each retry: 1, 2, 4, … up to five minutes, each varied by up to 50 % at random.
-
-    The random part spreads jobs that failed together because something that all of them need was away.
-    """
-    return [round(min(2.0**n, _LONGEST_BACKOFF_SECONDS) * random.uniform(0.5, 1.5), 3) for n in range(retries)]
+    return {**fields, "retry_intervals": json.dumps(spec.backoff.intervals(spec.retries))} if spec.retries else fields
 
 
 def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any]) -> Job:

@@ -17,12 +17,15 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field
 
+from taskdesk.jobs.retries import DEFAULT_BACKOFF, Backoff
+
 FILE_FORMAT = "binary"  # formats in the JSON Schema of a parameter: see schema_rules.py
 LONG_TEXT_FORMAT = "multiline"
 SECRET_FORMAT = "password"  # of pydantic, for SecretStr
 DECIMAL_FORMAT = "decimal"  # of ours, for Decimal
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Exceptions = type[BaseException] | tuple[type[BaseException], ...]
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,13 @@ class TaskOptions:
     memory: int | None = None  # MB
     cpu: int | None = None  # seconds
     file_size: int | None = None  # MB
+    backoff: Backoff = DEFAULT_BACKOFF
+    retry_on: Exceptions = BaseException
+    give_up_on: Exceptions = ()
+
+    def is_retried_after(self, error: BaseException) -> bool:
+        """Return True if a job that ended with this error is tried again, while it has retries left."""
+        return isinstance(error, self.retry_on) and not isinstance(error, self.give_up_on)
 
 
 def task(
@@ -49,14 +59,20 @@ def task(
     memory: int | None = None,
     cpu: int | None = None,
     file_size: int | None = None,
+    backoff: Backoff = TaskOptions.backoff,
+    retry_on: Exceptions = TaskOptions.retry_on,
+    give_up_on: Exceptions = TaskOptions.give_up_on,
 ) -> Callable[[Function], Function]:
     """Set where and how a task runs. Every public function of the tasks package is a task, also without this.
 
     `at_most_once`: a job that has started never starts again; it fails if its worker is stopped or lost.
     `isolated`: each job of this task gets a process of its own, where otherwise one process runs many jobs.
     `memory` (MB that the job may add), `cpu` (seconds) and `file_size` (MB) limit a job; 0 is no limit.
+    `backoff`: how long each of the `retries` waits. `retry_on`, `give_up_on`: the exceptions that have one, or none.
     """
-    options = TaskOptions(queue, timeout, retries, at_most_once, isolated, memory, cpu, file_size)
+    options = TaskOptions(
+        *(queue, timeout, retries, at_most_once, isolated, memory, cpu, file_size, backoff, retry_on, give_up_on)
+    )
 
     def decorate(function: Function) -> Function:
         function.task_options = options  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Another attempt that a task asks for: it returns RQ's Retry, as it may with RQ's own worker."""
+"""Another attempt that a task asks for: it raises RetryLater, or returns RQ's Retry, as with RQ's own worker."""
 
 from __future__ import annotations
 
@@ -14,6 +14,13 @@ ATTEMPTS_OVER = json.dumps(
         "type": "MaxRetriesExceeded",
         "title": "No retries left",
         "detail": "The task asked for another attempt by returning Retry, and has had as many as its max allows.",
+    }
+)
+RETRIES_OVER = json.dumps(
+    {
+        "type": "RetryLater",
+        "title": "No retries left",
+        "detail": "The task asked for another attempt by raising RetryLater, and has had as many as its retries allow.",
     }
 )
 RETURNED = base64.b64encode(b'"Unserializable return value"').decode()  # what RQ stores as JSON for any Retry

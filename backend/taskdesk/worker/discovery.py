@@ -21,6 +21,7 @@ from typing import Any
 from taskdesk.jobs.catalog import BrokenModule, Catalog, TaskSpec
 from taskdesk.jobs.task import TaskOptions
 from taskdesk.jobs.task_functions import modules_of, paths_of, task_functions
+from taskdesk.worker.declaration import check_declaration
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.task_schema import arguments_model, input_schema, output_schema, plain_function
 from taskdesk.worker.validation import validator_of
@@ -129,7 +130,7 @@ def describe(name: str, function: Any, settings: WorkerSettings, paths: Sequence
         raise ValueError(f"it is no function but {function!r:.50}: let its decorator return one")
     sources = (function, plain_function(function))
     options = next((one.task_options for one in sources if hasattr(one, "task_options")), TaskOptions())
-    _check(function, options, settings.queues)
+    check_declaration(function, options, settings)
     title, _, description = _documentation(name, sources).partition("\n")
     arguments = arguments_model(name, function)
     spec = TaskSpec(
@@ -141,6 +142,7 @@ def describe(name: str, function: Any, settings: WorkerSettings, paths: Sequence
         queue=options.queue,
         timeout=options.timeout or settings.job_timeout,
         retries=options.retries,
+        backoff=options.backoff,
         at_most_once=options.at_most_once,
         input_schema=input_schema(arguments),
         output_schema=output_schema(function),
@@ -152,13 +154,3 @@ def _documentation(name: str, sources: Iterable[Callable[..., Any]]) -> str:
     """Return the docstring of the function, or of the one that it was made from; the name in words if it has none."""
     texts = (inspect.getdoc(source) for source in sources if source.__doc__ != partial.__doc__)
     return next((text.strip() for text in texts if text and text.strip()), name.replace("_", " ").capitalize())
-
-
-def _check(function: Callable[..., Any], options: TaskOptions, queues: Sequence[str]) -> None:
-    """Raise ValueError if the function can't be a task."""
-    if options.queue not in queues:
-        raise ValueError(f"its queue {options.queue!r} is none of {', '.join(queues)} (setting QUEUES)")
-    if options.at_most_once and options.retries:
-        raise ValueError("it has both at_most_once and retries: remove one of them")
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise ValueError("it is async: make it a plain function, and call asyncio.run in it")

@@ -16,6 +16,7 @@ from rq.timeouts import JobTimeoutException
 from taskdesk.jobs import losses
 from taskdesk.jobs.errors import UnstorableResult
 from taskdesk.jobs.losses import TIME_LIMIT, Loss, log_text
+from taskdesk.jobs.retries import RetryLater
 from taskdesk.service.errors import AppError
 from taskdesk.worker.asked_retry import TYPE, RetryAsked
 
@@ -28,6 +29,7 @@ class Failure:
     """An error in one sentence, and the traceback behind it. `files`: those of a refused result that are kept.
 
     `asked_retry`: the Retry that the task returned, as JSON (asked_retry.py); empty if it returned none.
+    `retry_in`: the seconds of the RetryLater that it raised. `is_final`: its task is not tried again after this error.
     """
 
     type: str
@@ -36,6 +38,8 @@ class Failure:
     traceback: str
     files: tuple[dict[str, Any], ...] = ()
     asked_retry: str = ""
+    retry_in: float | None = None
+    is_final: bool = False
 
     @classmethod
     def of(cls, error: BaseException, timeout: int) -> Failure:
@@ -55,6 +59,11 @@ class Failure:
     @classmethod
     def of_retry(cls, asked: RetryAsked) -> Failure:
         return cls(TYPE, "Another attempt", str(asked)[:MAX_DETAIL], "", asked_retry=asked.retry)
+
+    @classmethod
+    def of_later(cls, later: RetryLater) -> Failure:
+        text = _text_of(lambda: "".join(traceback.format_exception(later)), MAX_TRACEBACK)
+        return cls("RetryLater", "Another attempt", str(later), text, retry_in=later.seconds)
 
     @property
     def was_cut_off(self) -> bool:

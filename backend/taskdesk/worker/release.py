@@ -15,6 +15,8 @@ class How(StrEnum):
 
     FAILED: the function raised, or was over a limit; the job is tried again if it has attempts left.
     LOST: its process died; as FAILED, but a job that loses MAX_LOSSES processes is not tried again.
+    GIVEN_UP: the function raised an error after which its task is not tried again.
+    LATER: the function raised RetryLater; as FAILED, but it is tried again after the seconds that it asked for.
     STOPPED: a user stopped the job.
     ASKED: the function returned RQ's Retry; the job is tried again if it had fewer retries than that allows.
     REQUEUED: it did not begin, or has to make way; the job goes to the head of its queue, and no attempt is charged.
@@ -23,6 +25,8 @@ class How(StrEnum):
 
     FAILED = "failed"
     LOST = "lost"
+    GIVEN_UP = "given_up"
+    LATER = "later"
     STOPPED = "stopped"
     ASKED = "asked"
     REQUEUED = "requeued"
@@ -41,10 +45,10 @@ def release_arguments(
     failure: Failure | None = None,
     *,
     times: Times = UNKNOWN_TIMES,
-    more: tuple[str | int | bytes, ...] = (),
+    more: tuple[str | float | bytes, ...] = (),
 ) -> tuple[Any, ...]:
-    """Return ARGV of release.lua. `more`: what child/hand_back.py knows of a job that is to be handed back, or the
-    `asked_retry` of a failure.
+    """Return ARGV of release.lua. `more`: what child/hand_back.py knows of a job that is to be handed back; of a
+    failure `asked_retry` or `retry_in`.
 
     An empty `job_id` stands for all that the worker's record names; with an execution, for what is prefetched while
     that one runs.

@@ -20,6 +20,7 @@ CONSTANTS = {
     "POISON_ERROR": json.dumps(POISON.error),
     "STOPPED_ERROR": json.dumps(STOPPED.error),
     "ATTEMPTS_OVER_ERROR": asked_retry.ATTEMPTS_OVER,
+    "RETRIES_OVER_ERROR": asked_retry.RETRIES_OVER,
     "RETURNED_RETRY": asked_retry.RETURNED,
     "RECORD_TTL_SECONDS": RECORD_TTL_SECONDS,
 }

@@ -215,6 +215,33 @@ def test_what_is_broken_is_announced_with_the_reason_and_the_others_work(discove
     assert reason in broken.error
 
 
+DECLARATIONS = {
+    "backoff=10": "its backoff is 10: write one as in backoff=Backoff(first=10",
+    "backoff=Backoff(first=-1)": "its backoff can't be used, because its first is -1: it has to be a number from 0 on",
+    "backoff=Backoff(first='1')": "because its first is '1'",
+    "backoff=Backoff(factor=0.5)": "because its factor is 0.5: it has to be a number from 1 on",
+    "backoff=Backoff(first=60, most=10)": "because its most is 10: it has to be a number from 60 on",
+    "backoff=Backoff(most=float('inf'))": "because its most is inf",
+    "retry_on=('OSError',)": "its retry_on has 'OSError', which is no exception: give classes, as in retry_on=(OSE",
+    "retry_on=()": "its retry_on has no exception",
+    "give_up_on=[ValueError]": "its give_up_on has [<class 'ValueError'>], which is no exception",
+    "give_up_on=(int,)": "its give_up_on has <class 'int'>",
+    "retries=-1": "its retries are -1: give a whole number from 0",
+    "retries='3'": "its retries are '3'",
+}
+
+
+@pytest.mark.parametrize("options", DECLARATIONS)
+def test_an_option_that_is_no_good_breaks_its_task_with_a_sentence(discover_source, options):
+    retries = "" if "retries" in options else "retries=3, "
+    source = f"from taskdesk import Backoff, task\n@task({retries}{options})\ndef f(): ...\ndef works(): ..."
+
+    registry = discover_source(one=source)
+
+    assert list(registry.tasks) == ["some_tasks.works"]
+    assert DECLARATIONS[options] in registry.catalog.broken[0].error
+
+
 def test_a_package_that_finds_its_tasks_by_name_is_not_asked_for_what_it_does_not_define(discover_source):
     package = (
         "from importlib import import_module as of\ndef __getattr__(name): return vars(of('some_tasks.bad'))[name]"

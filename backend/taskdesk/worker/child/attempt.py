@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.events import EVENTS_TTL_SECONDS
+from taskdesk.jobs.retries import RetryLater
+from taskdesk.jobs.task import TaskOptions
 from taskdesk.service import clock
 from taskdesk.service.errors import AppError
 from taskdesk.service.logs import set_default_fields
@@ -81,20 +84,24 @@ class AttemptRunner:
         return ended
 
     def _call(self, job: ReservedJob) -> _Returned:
-        reference = ""
+        reference, options = "", TaskOptions()
         try:
             call = self._task_runner.prepare(job.id, job.data, job.request_id)
-            reference = call.task.spec.reference
+            reference, options = call.task.spec.reference, call.task.options
             return _Returned(reference, *self._call_within_limits(call, job))
         except RetryAsked as asked:
             return _Returned(reference, failure=Failure.of_retry(asked))
+        except RetryLater as later:
+            return _Returned(reference, failure=Failure.of_later(later))
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
             failure = Failure.of(error, job.timeout)
             if not reference and isinstance(error, ForeignJob | InvalidArguments):
                 self._activity.refuse()
                 return _Returned(reference, failure=failure, refusal=error)
             report(error, task=reference, job_id=job.id, request_id=job.request_id)
-            return _Returned(reference, failure=self._callbacks.after_failure(job, error, failure))
+            failure = self._callbacks.after_failure(job, error, failure)
+            is_final = not (failure.was_cut_off or options.is_retried_after(error))
+            return _Returned(reference, failure=replace(failure, is_final=is_final))
         finally:
             self._activity.end_function()  # while the arguments are there: it may take for ever to drop them
 

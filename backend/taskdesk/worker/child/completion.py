@@ -122,15 +122,16 @@ class Completion:
 
     def _fail(self, ended: EndedJob, failure: Failure) -> None:
         job = ended.job
-        if failure.asked_retry:
+        how, *more = _end_of(failure)
+        if more:
             log.info("job %s: %s", job.id, failure.detail, extra={"fields": job.log_fields})
-            self._release(ended, How.ASKED, failure, (failure.asked_retry,))
-            return
-        log.warning("job %s failed: %s: %s", job.id, failure.type, failure.log_text, extra={"fields": job.log_fields})
-        self._release(ended, How.FAILED, failure)
+        else:
+            text = failure.log_text
+            log.warning("job %s failed: %s: %s", job.id, failure.type, text, extra={"fields": job.log_fields})
+        self._release(ended, how, failure, tuple(more))
 
     def _release(
-        self, ended: EndedJob, how: How, failure: Failure, more: tuple[str | int | bytes, ...] = ()
+        self, ended: EndedJob, how: How, failure: Failure, more: tuple[str | float | bytes, ...] = ()
     ) -> Released | None:
         """End the job other than by success."""
         job, times = ended.job, (ended.began, ended.ended, ended.seconds)
@@ -147,3 +148,12 @@ class Completion:
         """No outage costs a job its end: if there is no time left, the supervisor ends the job."""
         show_life = partial(self._activity.show_life, DEPENDENTS_SECONDS)
         return retry_until_redis_answers(step, self._redis, is_passing=is_passing, on_attempt=show_life)
+
+
+def _end_of(failure: Failure) -> tuple[How] | tuple[How, str | float]:
+    """Return the way in which the execution ends and, if the task has asked for another attempt, which one."""
+    if failure.asked_retry:
+        return How.ASKED, failure.asked_retry
+    if failure.retry_in is not None:
+        return How.LATER, failure.retry_in
+    return (How.GIVEN_UP if failure.is_final else How.FAILED,)

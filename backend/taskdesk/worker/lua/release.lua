@@ -5,7 +5,7 @@
 --       data is unreadable), 12 the worker's version of that, empty if it has none, 13 the other versions that are online
 --       (with spaces between), 14 why it is handed back, 15 after how many seconds it fails, with 16 error and 17
 --       traceback;
---       only if the task has asked for another attempt: 11 that Retry (JSON: asked_retry.py).
+--       only if the task has asked for another attempt: 11 that Retry (JSON: asked_retry.py), or the seconds until then.
 --       No job: all that the worker's record names. No job but an execution: what is prefetched after it, while it is
 --       what the record says that the worker runs.
 -- Answer: nothing if there was nothing to end; else {the job's new status, job, 1 if its dependents have to hear of it, id
@@ -16,13 +16,15 @@ local worker_name, now_text, how, job, job_execution, error, traceback, began, e
 
 local answer = {}
 local asked_retry = how == HOW_ASKED and cjson.decode(reference)
+local retry_in = how == HOW_LATER and tonumber(reference) or nil
 local foreign = how == HOW_HANDED_BACK and {reference = reference, version = version, others = others, reason = reason,
   ttl = tonumber(foreign_ttl), error = foreign_error, traceback = foreign_traceback}
 
 local function end_one(id, execution)
   local status, times, stored_error = release({
     worker = worker_name, now_text = now_text, how = how, id = id, execution = execution, error = error,
-    traceback = traceback, foreign = foreign, asked_retry = asked_retry, began = began, ended = ended, seconds = seconds ~= '' and seconds or nil,
+    traceback = traceback, foreign = foreign, asked_retry = asked_retry, retry_in = retry_in,
+    began = began, ended = ended, seconds = seconds ~= '' and seconds or nil,
   })
   if status then
     answer = {status, id, redis.call('SISMEMBER', PARENTS, id), redis.call('HGET', job_key(id), REQUEST) or '', times or 0,

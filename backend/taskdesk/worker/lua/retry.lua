@@ -42,9 +42,10 @@ local function retries_at_front(key)
 end
 
 -- A job that lost its process is tried at once, at the head of its queue: nobody has found anything wrong with the job.
-local function retry(id, queue, retries_left, now_text, error, is_lost)
+-- `later`: the seconds that its task has asked for.
+local function retry(id, queue, retries_left, now_text, error, is_lost, later)
   local key = job_key(id)
-  local interval = is_lost and 0 or retry_interval(key, retries_left)
+  local interval = is_lost and 0 or later or retry_interval(key, retries_left)
   redis.call('HSET', key, 'retries_left', retries_left - 1)
   return try_again(id, queue, now_text, error, interval, is_lost or retries_at_front(key))
 end

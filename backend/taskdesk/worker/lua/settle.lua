@@ -109,11 +109,11 @@ local function end_execution(ending)
   local losses = how == HOW_LOST and redis.call('HINCRBY', key, LOSSES, 1) or 0
   local is_poison = losses >= MAX_LOSSES
   local retries_left = tonumber(redis.call('HGET', key, 'retries_left') or 0) or 0
-  if how ~= HOW_STOPPED and not is_over and not is_poison and retries_left > 0 then
-    return retry(id, queue, retries_left, ending.now_text, error, how == HOW_LOST), 0, error
+  if how ~= HOW_STOPPED and how ~= HOW_GIVEN_UP and not is_over and not is_poison and retries_left > 0 then
+    return retry(id, queue, retries_left, ending.now_text, error, how == HOW_LOST, ending.retry_in), 0, error
   end
   local status = how == HOW_STOPPED and RQ_STOPPED or RQ_FAILED
-  if is_poison then error = POISON_ERROR end
+  if is_poison then error = POISON_ERROR elseif how == HOW_LATER then error = RETRIES_OVER_ERROR end
   fail(ending, queue, status, error)
   return status, 0, error
 end

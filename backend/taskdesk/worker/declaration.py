@@ -1,0 +1,42 @@
+"""Check what `@task` declares. A wrong option makes the task broken, with a sentence for its author."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from taskdesk.jobs.retries import Backoff
+from taskdesk.jobs.task import TaskOptions
+from taskdesk.worker.settings import WorkerSettings
+
+
+def check_declaration(function: Callable[..., Any], options: TaskOptions, settings: WorkerSettings) -> None:
+    """Raise ValueError if the function can't be a task with these options."""
+    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
+        raise ValueError("it is async: make it a plain function, and call asyncio.run in it")
+    for fault in (*_faults(options, settings), *_faults_of_exceptions(options)):
+        raise ValueError(fault)
+
+
+def _faults(options: TaskOptions, settings: WorkerSettings) -> Iterator[str]:
+    if options.queue not in settings.queues:
+        yield f"its queue {options.queue!r} is none of {', '.join(settings.queues)} (setting QUEUES)"
+    if type(options.retries) is not int or options.retries < 0:
+        yield f"its retries are {options.retries!r}: give a whole number from 0"
+    if options.at_most_once and options.retries:
+        yield "it has both at_most_once and retries: remove one of them"
+    if not isinstance(options.backoff, Backoff):
+        yield f"its backoff is {options.backoff!r:.50}: write one as in backoff=Backoff(first=10, factor=3, most=3600)"
+    elif options.backoff.fault:
+        yield f"its backoff can't be used, because its {options.backoff.fault}"
+
+
+def _faults_of_exceptions(options: TaskOptions) -> Iterator[str]:
+    for name in ("retry_on", "give_up_on"):
+        value = getattr(options, name)
+        for one in value if isinstance(value, tuple) else (value,):
+            if not (isinstance(one, type) and issubclass(one, BaseException)):
+                yield f"its {name} has {one!r:.50}, which is no exception: give classes, as in {name}=(OSError,)"
+    if options.retry_on == ():
+        yield "its retry_on has no exception: name some, or leave out both retry_on and retries"
