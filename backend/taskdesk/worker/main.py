@@ -6,6 +6,7 @@ import sys
 from taskdesk.jobs.unpacking import bound_rq
 from taskdesk.service.pool import Pool
 from taskdesk.service.startup import start_process
+from taskdesk.worker.gpus import gpu_names, take_gpu
 from taskdesk.worker.metrics import listen, serve_metrics
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.meters import Meters
@@ -22,8 +23,11 @@ def main() -> int:
     meters = Meters(settings.workers)
     listener = listen(settings.worker_metrics) if settings.worker_metrics else None
 
+    gpus = gpu_names(settings.gpus)
+
     def run(number: int) -> None:
         if number < settings.workers:
+            take_gpu(gpus, number)
             work(settings, meters.rows[number], is_first=number == 0)
         elif listener:
             serve_metrics(listener, meters)

@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from taskdesk.service.settings import Seconds, SharedSettings
+
+
+def _is_number_of_gpus(value: str) -> str:
+    if value in ("", "auto") or (value.isascii() and value.isdigit() and 1 <= int(value[:6]) <= 1024):
+        return value
+    raise ValueError("it has to be auto, a number from 1 to 1024, or empty")
 
 
 class WorkerSettings(SharedSettings):
@@ -14,6 +20,11 @@ class WorkerSettings(SharedSettings):
         "tasks", description="Package whose public functions are the tasks. It may stand anywhere on the import path."
     )
     workers: int = Field(2, ge=1, le=256, description="Number of worker processes.")
+    gpus: Annotated[str, AfterValidator(_is_number_of_gpus)] = Field(
+        "",
+        description="Number of NVIDIA GPUs that the worker processes share, or `auto` for all: each process sees one "
+        "of them, by `CUDA_VISIBLE_DEVICES`. Empty: the variable is left alone.",
+    )
     worker_metrics: Annotated[str, Field(pattern=r"^([^\s:]+:[0-9]{1,5})?$")] = Field(
         "", description="`host:port` where the worker serves `/metrics`, such as `0.0.0.0:9102`. Empty: nowhere."
     )
