@@ -50,8 +50,8 @@ def release_arguments(
     """Return ARGV of release.lua. `more`: what child/hand_back.py knows of a job that is to be handed back; of a
     failure `asked_retry` or `retry_in`.
 
-    An empty `job_id` stands for all that the worker's record names; with an execution, for what is prefetched while
-    that one runs.
+    An empty `job_id` stands for all that the worker's record names, of a worker that leaves; with an execution, for
+    what is prefetched while that one runs.
     """
     error = (failure.error, failure.packed_traceback) if failure else ("", "")
     return (worker_name, now_text(), how, job_id, execution, *error, *times, *more)

@@ -191,7 +191,7 @@ class Supervisor(TaskWorker):
         child.reserver._connection.close()
         if not self.is_dead:
             self._exit.count(status)
-            self._dying(partial(self._exit.settle, status))
+            self._dying(partial(self._exit.settle, status, is_last=self._signals.is_set))
 
     def look(self) -> None:
         """Send a heartbeat and tick, as the supervisor of an idle child does."""

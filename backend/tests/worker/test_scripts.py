@@ -116,6 +116,18 @@ def test_what_is_prefetched_is_requeued_at_the_head(cycle, release, echo, redis)
     assert redis.lrange("rq:queue:default", 0, -1) == ids[1:]
 
 
+def test_a_reservation_that_arrives_after_its_worker_has_left_takes_nothing(cycle, release, echo, redis):
+    """A child was killed while its call was on its way."""
+    first, second = echo(), echo()
+    _, running = cycle("e1")
+    release("requeued", *running)
+    release("requeued")
+
+    assert cycle("e2", done=running) == (0, None)
+    assert redis.lrange("rq:queue:default", 0, -1) == [first.encode(), second.encode()]
+    assert 0 < redis.ttl(f"rq:worker:{WORKER}") <= 120
+
+
 def test_a_revoke_that_comes_late_takes_nothing(cycle, release, echo, redis):
     first, second, third = echo(), echo(), echo()
     _, running = cycle("e1")

@@ -74,7 +74,7 @@ local function load(key)
 end
 
 -- The worker's record names the job that it runs, and the one that is prefetched.
-local record = redis.call('HMGET', worker, 'current_job', EXECUTION, PREFETCHED, SHOWN, 'birth')
+local record = redis.call('HMGET', worker, 'current_job', EXECUTION, PREFETCHED, SHOWN, 'birth', 'death')
 local current_job, current_execution, prefetched = record[1], record[2], record[3]
 if not record[5] then -- another worker took this one for lost: what it is given now must be found if it dies at once
   redis.call('HSET', worker, 'state', 'idle')
@@ -123,7 +123,8 @@ local again = held(current_job, current_execution) or (prefetched and held(strin
 if again then return again end
 
 -- A job that has run is ended although Redis is full, but none begins: its result would be more than Redis may have.
-if #KEYS == 0 or is_full then return stay(NEXT_NONE) end
+-- Nor after the worker has left: this call is of a child that was killed, and was late on its way here.
+if #KEYS == 0 or is_full or record[6] then return stay(NEXT_NONE) end
 local paused = {}
 if redis.call('EXISTS', RQ_SUSPENDED, PAUSED) > 0 then
   if redis.call('EXISTS', RQ_SUSPENDED) == 1 then return stay(NEXT_SUSPENDED) end

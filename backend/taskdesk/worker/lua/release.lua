@@ -6,8 +6,8 @@
 --       (with spaces between), 14 why it is handed back, 15 after how many seconds it fails, with 16 error and 17
 --       traceback;
 --       only if the task has asked for another attempt: 11 that Retry (JSON: asked_retry.py), or the seconds until then.
---       No job: all that the worker's record names. No job but an execution: what is prefetched after it, while it is
---       what the record says that the worker runs.
+--       No job: all that the worker's record names, and it reserves no more: it leaves. No job but an execution: what
+--       is prefetched after it, while it is what the record says that the worker runs.
 -- Answer: nothing if there was nothing to end; else {the job's new status, job, 1 if its dependents have to hear of it, id
 --       of its request, how often it was handed back, the error that the job shows now (JSON, or empty)}.
 --       worker/release.py decodes it.
@@ -40,6 +40,10 @@ else
   if prefetched and (job_execution == '' or job_execution == current_execution) then
     end_one(string.match(prefetched, JOB_AND_EXECUTION))
   end
-  if job_execution == '' and current_job and current_execution then end_one(current_job, current_execution) end
+  if job_execution == '' then
+    if current_job and current_execution then end_one(current_job, current_execution) end
+    redis.call('HSET', worker_key(worker_name), 'death', now_text)
+    redis.call('EXPIRE', worker_key(worker_name), RECORD_TTL_SECONDS)
+  end
 end
 return answer

@@ -11,7 +11,6 @@ from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.settlement import Settlement, death_of
-from taskdesk.worker.supervisor.signals import StopSignals
 
 MAX_UNBEGUN_DEATHS = 3  # of children in a row before a job began; then the job that they hold is the cause, or our code
 
@@ -24,13 +23,11 @@ class ChildExit:
         *,
         control: JobControl,
         settlement: Settlement,
-        signals: StopSignals,
     ):
         self._process = process
         self._activity, self._meters = shared.activity, shared.meters
         self._control = control
         self._settlement = settlement
-        self._signals = signals
         self._unbegun_deaths = 0
         self._spared = ""  # the job that was requeued last because its function had not begun
 
@@ -44,14 +41,15 @@ class ChildExit:
         has_begun = status in (EXIT_FINISHED, EXIT_RECYCLE) or self._activity.read()
         self._unbegun_deaths = 0 if has_begun else self._unbegun_deaths + 1
 
-    def settle(self, status: int) -> None:
+    def settle(self, status: int, *, is_last: bool = False) -> None:
         """End the job in Redis that the child has left. The next child gets a job that it held and did not begin.
 
+        `is_last`: no child follows, so that job is requeued.
         Raises RedisError, and RuntimeError if child after child dies before it begins anything.
         """
         if running := self._activity.read():
             self._settle_running(running, status)
-        if self._signals.is_set:
+        if is_last:
             self._settlement.release(How.REQUEUED, None, None)
         elif self._unbegun_deaths >= MAX_UNBEGUN_DEATHS:
             self._settlement.release(How.LOST, Failure.of_loss(death_of(status)), None)

@@ -92,7 +92,7 @@ class Settlement:
             self.release(How.REQUEUED, None, running)
 
     def release(self, how: How, failure: Failure | None, running: RunningJob | None) -> None:
-        """End the job that runs; without one, all that the worker's record names."""
+        """End the job that runs; without one, all that the worker's record names: the worker leaves."""
         job, times = ("", ""), UNKNOWN_TIMES
         if running:
             job = running.job_id, running.execution

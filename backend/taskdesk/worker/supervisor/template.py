@@ -72,10 +72,11 @@ class Template:
         self._run_child, self._leave = run_child, leave
         self._start()
 
-    def fork_child(self, wait: Callable[[], bool]) -> int:
-        """Return the pid of a new child; 0 if the template has died, or `wait` has returned False.
+    def fork_child(self, wait: Callable[[], object]) -> int:
+        """Return the pid of a new child; 0 if the template has died. `wait` is called again and again until then.
 
-        Call this when the tasks are imported. `wait` is called again and again.
+        Call this when the tasks are imported. Even a worker that is told to stop waits for the child that it has
+        ordered: the child may hold a job by then.
         """
         self._order()
         try:
@@ -83,8 +84,7 @@ class Template:
                 for message in self._look():
                     if "child" in message:
                         return self._hand_over(message["child"])
-                if not wait():
-                    break
+                wait()
         finally:
             take_orphans(False)
         return 0

@@ -111,7 +111,7 @@ class TaskWorker(BaseWorker):
         self._settlement = settlement = Settlement(redis, self.name, settings, template, shared)
         self._control = control = JobControl(process, shared.activity, settlement)
         self._revoker = revoker = Revoker(redis, self.name, shared.activity, control)
-        self._exit = ChildExit(process, shared, control=control, settlement=settlement, signals=signals)
+        self._exit = ChildExit(process, shared, control=control, settlement=settlement)
         self._duties = Duties(
             self,
             process,
@@ -156,8 +156,10 @@ class TaskWorker(BaseWorker):
                     status = self._watch.until_end(wakeup) if is_forked else EXIT_FINISHED
                     shutil.rmtree(self._folder.path / "job", ignore_errors=True)
                     self._exit.count(status)
-                    is_settled = self._retry_until_redis_answers(partial(self._exit.settle, status))
-                    if self._signals.is_set or (burst and status == EXIT_FINISHED and not self._activity.read()):
+                    is_last = self._signals.is_set  # a signal that comes from here on ends the next turn
+                    is_settled = self._retry_until_redis_answers(partial(self._exit.settle, status, is_last=is_last))
+                    is_done = burst and status == EXIT_FINISHED and not self._activity.read()
+                    if is_last or is_done or not is_settled:
                         return True
             finally:
                 self._template.close()
@@ -210,7 +212,7 @@ class TaskWorker(BaseWorker):
     # Template and child
 
     def _fork(self, wait: Callable[[], bool]) -> bool:
-        """Get a new child; return False if the worker was told to stop before it was there."""
+        """Get a new child; return False if the worker was told to stop before it was ordered."""
         self._activity.clear()
         self._shared.output.clear()
         while not self._signals.is_set and self._template.import_tasks(wait):
@@ -227,8 +229,7 @@ class TaskWorker(BaseWorker):
     def _wait(self, wakeup: int, look: Callable[[], None]) -> bool:
         """Look after Redis, and wait for the template a moment. Return False if the worker is told to stop."""
         look()
-        if not self._signals.is_set:
-            self._template.sleep(wakeup)
+        self._template.sleep(wakeup)
         return not self._signals.is_set
 
     def _leave_redis(self) -> None:

@@ -96,21 +96,33 @@ def test_between_the_past_and_the_news_nothing_is_missing_or_sent_twice(running,
     assert len(heard) == 20
 
 
-def test_all_watchers_of_a_job_share_one_reader_and_one_subscriber(running, streams):
-    subscribers = running.pubsub_numsub(WAKE)[0][1]
-    opened = streams()
+@pytest.fixture
+def alone(tmp_path):
+    """A Redis of its own, in which JOB is running: the subscribers of other tests come and go when they like."""
+    server = RedisServer(tmp_path)
+    server.start()
+    with Redis.from_url(server.url) as redis:
+        begin(redis)
+        yield redis, EventStreams(redis, Jobs(redis, ("default",)), JobNotifier(server.url), 50, 50)
+    server.stop()
+
+
+def test_all_watchers_of_a_job_share_one_reader_and_one_subscriber(alone):
+    redis, opened = alone
     watchers = [opened.open(JOB, "0-0", "me") for _ in range(50)]
-    wait_until(lambda: running.pubsub_numsub(WAKE)[0][1] == subscribers + 1)
+    wait_until(lambda: redis.pubsub_numsub(WAKE)[0][1])
     for watcher in watchers:
         next(watcher)
     wait_until(lambda: len(opened._feeds) == 1)
-    before = running.info("commandstats")["cmdstat_xrange"]["calls"]
+    before = redis.info("commandstats")["cmdstat_xrange"]["calls"]
 
-    report(running, 1)
+    report(redis, 1)
 
     assert [numbers(next(watcher)) for watcher in watchers] == [[1]] * 50
-    assert running.info("commandstats")["cmdstat_xrange"]["calls"] <= before + 2
-    assert running.pubsub_numsub(WAKE)[0][1] == subscribers + 1
+    assert redis.info("commandstats")["cmdstat_xrange"]["calls"] <= before + 2
+    assert redis.pubsub_numsub(WAKE)[0][1] == 1
+    for watcher in watchers:
+        watcher.close()
 
 
 def test_a_watcher_that_falls_too_far_behind_is_closed(running, streams):
