@@ -94,7 +94,7 @@ class SlotWaiters(BaseRegistry):
                 pipeline.hget(job_key(job_id.decode()), "origin")
             here = [
                 (since, job_id.decode())
-                for (job_id, since), origin in zip(waiters, pipeline.execute(), strict=True)
+                for (job_id, since), origin in zip(waiters, pipeline.execute(raise_on_error=False), strict=True)
                 if origin == self.name.encode()
             ]
         return [job_id for _, job_id in sorted(here)][start : end + 1 or None]

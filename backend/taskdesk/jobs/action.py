@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from taskdesk.jobs.desk import Desk
-from taskdesk.jobs.errors import JobNotFound
+from taskdesk.jobs.errors import JobNotFound, UnreadableJob
 from taskdesk.jobs.job import Job
-from taskdesk.jobs.status import Status
+from taskdesk.jobs.status import UNREADABLE, Status
 from taskdesk.service.errors import AppError, NoRoom
 
 
@@ -88,6 +88,8 @@ class Action:
         """Return what the action did with a job that had this status, empty for an unknown job."""
         if not status:
             return ActionOutcome(error=JobNotFound(job_id))
+        if status == UNREADABLE:
+            return ActionOutcome(error=UnreadableJob(job_id))
         effect = self.effects.get(Status(status))
         error = self.refusal(job_id, status) if self.refusal and not effect else None
         return ActionOutcome(status, effect, error)

@@ -31,6 +31,15 @@ class JobNotFound(AppError):
         super().__init__(f"No job {job_id!r}.")
 
 
+class UnreadableJob(AppError):
+    """Unreadable job: its key in Redis holds no hash."""
+
+    status = 409
+
+    def __init__(self, job_id: str):
+        super().__init__(f"Job {job_id} is unreadable: its key in Redis holds no hash. It can only be deleted.")
+
+
 class JobExpired(AppError):
     """Expired job: it ended, was kept for its time, and was removed."""
 

@@ -141,7 +141,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
     """
     rq_status = fields["status"]
     if rq_status is None:
-        return None
+        return _salvage(job_id, fields, b"", ttl) if any(fields.values()) else None
     try:
         return _restore(job_id, fields, rq_status, ttl)
     except DAMAGE:
@@ -149,7 +149,7 @@ def restore(job_id: str, fields: Mapping[str, bytes | None], ttl: int) -> Job | 
 
 
 def _salvage(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, ttl: int) -> Job:
-    word = rq_status if rq_status.isascii() else Status.QUEUED.rq.encode()
+    word = rq_status if rq_status.isascii() and rq_status else Status.QUEUED.rq.encode()
     damaged = damaged_fields(fields, lambda some: _restore(job_id, {**some, "status": word}, word, ttl))
     damaged += ["status"] if word != rq_status else []
     job = _restore(job_id, {**fields, **dict.fromkeys(damaged)}, word, ttl)

@@ -12,6 +12,7 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.damage import is_wrong_type
 from taskdesk.jobs.errors import JobExpired, JobNotFound
 from taskdesk.jobs.fields import OWNER
 from taskdesk.jobs.job import Job, Retention
@@ -30,7 +31,7 @@ from taskdesk.jobs.keys import (
 from taskdesk.jobs.listing import Filter, Listing
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import CANCEL_JOBS, DELETE_JOBS, KEEP_JOBS, Script
-from taskdesk.jobs.status import BY_RQ_WORD, FINAL, Status
+from taskdesk.jobs.status import BY_RQ_WORD, FINAL, UNREADABLE, Status
 from taskdesk.jobs.stored_results import StoredResults, read_value
 from taskdesk.jobs.submission import MAX_BATCH, Idempotency, fields_of_all, ids_of_earlier, send
 from taskdesk.jobs.submit_options import SubmitOptions
@@ -140,9 +141,9 @@ class Jobs:
         """Run a script on some jobs at a time: while it runs, Redis answers nobody else."""
         parts = [job_ids[start : start + _IDS_PER_SCRIPT] for start in range(0, len(job_ids), _IDS_PER_SCRIPT)]
         return [
-            BY_RQ_WORD.get(status.decode(errors="replace"), "")
+            word if word == UNREADABLE else BY_RQ_WORD.get(word, "")
             for part in parts
-            for status in script(self._redis, *arguments, *part)
+            for word in (status.decode(errors="replace") for status in script(self._redis, *arguments, *part))
         ]
 
     # Find
@@ -169,8 +170,8 @@ class Jobs:
         with self._redis.pipeline(transaction=False) as pipeline:
             for job_id in job_ids:
                 pipeline.hmget(job_key(job_id), "status", OWNER)
-            answers = pipeline.execute()
-        return [None if status is None else (owner or b"").decode(errors="replace") for status, owner in answers]
+            answers = pipeline.execute(raise_on_error=False)
+        return ["" if is_wrong_type(answer) else _owner(*answer) for answer in answers]
 
     def has_ended(self, job_id: str) -> bool:
         """Return True if the job has ended, or is gone."""
@@ -253,3 +254,7 @@ class Jobs:
     def result(self, job: Job) -> Any:
         """Return what the job returned. Raises as `StoredResults.text`, and UnreadableResult."""
         return read_value(job.id, self.results.text(job))
+
+
+def _owner(status: bytes | None, owner: bytes | None) -> str | None:
+    return None if status is None and owner is None else (owner or b"").decode(errors="replace")

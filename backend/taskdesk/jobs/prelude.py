@@ -22,7 +22,7 @@ from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.jobs.job_hash import NAMELESS
 from taskdesk.jobs.job_id import ID_CHARACTERS, MAX_ID
 from taskdesk.jobs.keys import LEASE_SECONDS, registry_key
-from taskdesk.jobs.status import BY_RQ_WORD, FINAL_REGISTRY, INDEXED, NOT_BEGUN, Status
+from taskdesk.jobs.status import BY_RQ_WORD, FINAL_REGISTRY, INDEXED, NOT_BEGUN, UNREADABLE, Status
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]+|[a-z_]+_key")
 _TOKEN = re.compile(r"--[^\n]*|'[^'\n]*'|\b\w+\b")  # comments and strings are passed over
@@ -71,6 +71,7 @@ CONSTANTS: dict[str, Any] = {
     **{name.upper().replace("_KEY", "_SUFFIX"): parts[-1] for name, parts in _FUNCTIONS.items() if parts[-1] != ""},
     **{f"{word.upper()}_KEY": registry_key(word, "") for word in (keys.WIP, Status.SCHEDULED.rq, Status.SUCCEEDED.rq)},
     "INDEXED": INDEXED,
+    "UNREADABLE": UNREADABLE,
     "STATUS_OF": BY_RQ_WORD,
     "NOT_BEGUN": {word: status for word, status in BY_RQ_WORD.items() if status in NOT_BEGUN},
     "FINAL_REGISTRY": FINAL_REGISTRY,

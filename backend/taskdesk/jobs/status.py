@@ -38,6 +38,7 @@ BY_RQ_WORD = {word: status for status in Status for word in status.rq_words}
 FINAL_REGISTRY = {
     word: "failed" if word == "stopped" else status.rq for word, status in BY_RQ_WORD.items() if status in FINAL
 }
+UNREADABLE = "unreadable"  # stands for RQ's word if the key of a job holds no hash
 
 
 def status_of(rq_word: bytes, foreign: bytes | None) -> Status:

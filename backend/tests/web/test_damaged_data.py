@@ -9,7 +9,17 @@ import pytest
 from taskdesk.jobs.catalog import announce
 from taskdesk.jobs.fields import ATTEMPTS, ERROR, FOREIGN, PROGRESS, RESULT_KINDS
 from taskdesk.jobs.job_hash import WHOLE
-from taskdesk.jobs.keys import RQ_WORKERS, WORKERS, catalog_key, job_key, results_key, statistics_key, worker_key
+from taskdesk.jobs.keys import (
+    JOBS,
+    RQ_WORKERS,
+    SEQUENCE,
+    WORKERS,
+    catalog_key,
+    job_key,
+    results_key,
+    statistics_key,
+    worker_key,
+)
 from taskdesk.jobs.workers import _FIELDS
 
 VALUES = {
@@ -133,6 +143,74 @@ def test_a_job_whose_key_holds_no_hash_is_unreadable_and_the_others_are_shown(re
     shown = {job["id"]: job["summary"] for job in client.get("/api/v1/jobs").json["data"]}
     assert (shown[healthy], "Unreadable in Redis" in shown[broken]) == ("text='a'", True)
     assert answers[f"/api/v1/jobs/{broken}"].status_code == 200
+
+
+def test_a_job_whose_key_holds_no_hash_can_only_be_deleted(client, redis, submit, run_worker):
+    ended, queued, healthy = submit(), submit(), submit()
+    run_worker()
+    for job_id in (ended, queued):
+        redis.delete(job_key(job_id))
+        redis.rpush(job_key(job_id), "x")
+    reason = f"Job {ended} is unreadable: its key in Redis holds no hash. It can only be deleted."
+
+    refusals = [client.post(f"/api/v1/jobs/{ended}/{action}") for action in ("cancel", "keep")]
+    listed = client.get("/api/v1/jobs?status=succeeded").json["data"]
+    bulk = {"action": "delete", "filter": {"prefix": queued}, "expected_count": 1}
+
+    assert [(answer.status_code, answer.json["detail"]) for answer in refusals] == [(409, reason)] * 2
+    assert healthy in [job["id"] for job in listed]
+    assert client.delete(f"/api/v1/jobs/{ended}").status_code == 204
+    assert client.post("/api/v1/jobs:bulk", json=bulk).json["outcomes"] == {"deleted": 1}
+    assert [job["id"] for job in client.get("/api/v1/jobs").json["data"]] == [healthy]
+    assert redis.exists(job_key(ended), job_key(queued)) == 0
+
+
+@pytest.mark.parametrize("action", ["cancel", "delete"])
+def test_a_job_without_a_status_is_named_and_can_be_removed(client, redis, submit, action):
+    job_id = submit()
+    redis.hdel(job_key(job_id), "status")
+
+    shown = client.get(f"/api/v1/jobs/{job_id}").json
+    listed = client.get("/api/v1/jobs").json["data"]
+    here = f"/api/v1/jobs/{job_id}"
+    answer = client.delete(here) if action == "delete" else client.post(f"{here}/{action}")
+
+    assert [job["id"] for job in listed] == [job_id]
+    assert shown["summary"] == "Unreadable in Redis: status. text='a'"
+    assert answer.status_code in (200, 204)
+    assert [job["status"] for job in client.get("/api/v1/jobs").json["data"]] == ["canceled"] * (action == "cancel")
+
+
+def test_a_hash_that_only_a_heartbeat_of_rq_left_is_no_job(client, redis, submit):
+    job_id = submit()
+    client.delete(f"/api/v1/jobs/{job_id}")
+    redis.hset(job_key(job_id), "last_heartbeat", "2026-01-01T00:00:00Z")
+
+    assert client.get(f"/api/v1/jobs/{job_id}").status_code == 404
+
+
+@pytest.mark.parametrize("value", [b"x", b"", b"1.5", b"-5", b"9" * 18, b"9" * 5000, None, "no string"])
+def test_a_damaged_counter_of_jobs_goes_on_after_the_newest_job(client, redis, submit, value):
+    ids = [submit(), submit()]
+    redis.delete(SEQUENCE)
+    if value is not None:
+        redis.rpush(SEQUENCE, "x") if value == "no string" else redis.set(SEQUENCE, value)
+
+    ids += [submit(), submit()]
+
+    assert [job["id"] for job in client.get("/api/v1/jobs").json["data"]] == ids[::-1]
+    assert [redis.zscore(JOBS, job_id) for job_id in ids] == [1, 2, 3, 4]
+
+
+def test_a_worker_passes_over_a_job_whose_key_holds_no_hash(client, redis, submit, run_worker, caplog):
+    broken, healthy = submit(), submit()
+    redis.delete(job_key(broken))
+    redis.set(job_key(broken), "x")
+
+    run_worker()
+
+    assert client.get(f"/api/v1/jobs/{healthy}").json["status"] == "succeeded"
+    assert "WRONGTYPE" not in caplog.text
 
 
 @pytest.mark.parametrize("value", [b"x", b"\xff", b"W10", base64.b64encode(b"[" * 100_000), base64.b64encode(b"\xff")])

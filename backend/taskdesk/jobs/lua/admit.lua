@@ -6,7 +6,7 @@ local jobs = ARGV
 local ids = {}
 for i = 1, #jobs, 2 do ids[#ids + 1] = jobs[i] end
 local known = redis.call('ZMSCORE', JOBS, unpack(ids)) -- an id may be that of an earlier job
-local number = redis.call('INCRBY', SEQUENCE, #ids) - #ids
+local number = next_numbers(#ids) - #ids
 local entries = {} -- numbers and ids, by index: one command for each index
 
 local function add(index, id)

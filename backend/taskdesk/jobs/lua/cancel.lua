@@ -3,7 +3,8 @@
 -- the worker's next heartbeat.
 --- @include even_when_full, index, queue, lifetime, slots
 -- ARGV: 1 now (as RQ writes it), 2 Unix time, 3 error (JSON), 4… ids.
--- Answer: for each job the status that RQ had; "started" for one that is being stopped, empty for an unknown one.
+-- Answer: for each job the status that RQ had; "started" for one that is being stopped, empty for an unknown one,
+--       UNREADABLE for a key that holds no hash.
 local now_text, canceled_at, error, ids = ARGV[1], ARGV[2], ARGV[3], {unpack(ARGV, 4)}
 
 local answer, limits = {}, {}

@@ -13,7 +13,7 @@ local function leave_indexes(id, queue, task, tags, owner, foreign)
   redis.call('ZREM', task_key(task or ''), id)
   for tag in string.gmatch(tags or '', '%S+') do redis.call('ZREM', tag_key(tag), id) end
   if owner then
-    redis.call('HINCRBY', BYTES, owner, -size_of(id))
+    redis.pcall('HINCRBY', BYTES, owner, -size_of(id)) -- a damaged sum is written anew by a sweep
     redis.call('ZREM', owner_key(owner), id)
   end
 end
@@ -33,7 +33,7 @@ for i, id in ipairs(ids) do
     if not job[7] then redis.call('DEL', executions_key(id)) end -- else it may run still, and then keeps its slot
     redis.call('PUBLISH', WAKE, id)
   end
-  answer[#answer + 1] = status or ''
+  answer[#answer + 1] = status == UNREADABLE and RQ_CREATED or status or ''
 end
 for _, id in ipairs(ids) do free_slot(id, limits[id], now_text) end -- after all: none of these jobs gets a slot
 return answer

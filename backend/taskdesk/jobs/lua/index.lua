@@ -1,4 +1,5 @@
 -- The index of jobs: sorted sets of ids, from which lists and counts are read.
+--- @include job, sequence
 --
 -- jobs by status   by queue and status (index_key), scored by the job's number: the order of submitting. A job that is
 --                  queued again has a new number here. Running jobs are in none of them: rq:wip has them.
@@ -31,7 +32,7 @@ end
 
 -- Index a job under the status that it has now. `at_end`: it is at the end of its queue again.
 local function reindex(id, at_end)
-  local job = redis.call('HMGET', job_key(id), 'origin', 'status', NUMBER, FOREIGN)
+  local job = fields_of(id, 'origin', 'status', NUMBER, FOREIGN)
   local queue, rq_status, number, foreign = job[1], job[2], job[3], job[4]
   if not queue then return end
   local now_in = status_in(rq_status, foreign)
@@ -46,7 +47,7 @@ local function reindex(id, at_end)
   end
   for _, status in ipairs(INDEXED) do
     if status == now_in then
-      redis.call('ZADD', index_key(queue, status), at_end and redis.call('INCR', SEQUENCE) or number, id)
+      redis.call('ZADD', index_key(queue, status), at_end and next_numbers(1) or number, id)
     else
       redis.call('ZREM', index_key(queue, status), id)
     end

@@ -1,11 +1,11 @@
 -- Keep jobs that have ended for ever.
---- @include even_when_full, lifetime
--- ARGV: ids. Answer: for each job RQ's status, empty for an unknown one. Jobs that have not ended are left alone.
+--- @include even_when_full, job, lifetime
+-- ARGV: ids. Answer: for each job RQ's status, empty for an unknown one, UNREADABLE for a key that holds no hash. Jobs that have not ended are left alone.
 local ids = ARGV
 
 local answer = {}
 for _, id in ipairs(ids) do
-  local job = redis.call('HMGET', job_key(id), 'status', 'origin')
+  local job = read_job(id, 'origin')
   local status, queue = job[1] or '', job[2] or ''
   local registry = FINAL_REGISTRY[status]
   if registry then

@@ -24,7 +24,7 @@ end
 local function take_off_all(ids, ...)
   local jobs = {}
   for i, id in ipairs(ids) do
-    local job = redis.call('HMGET', job_key(id), 'status', 'origin', ...)
+    local job = read_job(id, 'origin', ...)
     jobs[i] = job
     if job[1] == RQ_QUEUED or job[1] == RQ_CREATED then take_off(id, job[2] or '') end
   end

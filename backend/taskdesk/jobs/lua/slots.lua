@@ -24,7 +24,7 @@ local function read_most(limit)
   local most = most_of(redis.call('HGET', limit_key(limit), 'concurrency'))
   local oldest = not most and redis.call('ZRANGE', slot_waiters_key(limit), 0, 0)[1]
   if oldest then
-    most = most_of(redis.call('HGET', job_key(oldest), 'rate_limit_concurrency')) or 1
+    most = most_of(fields_of(oldest, 'rate_limit_concurrency')[1]) or 1
     redis.call('HSET', limit_key(limit), 'concurrency', most) -- RQ's tools raise errors until it is mended
   end
   return most or 0
@@ -37,7 +37,7 @@ local function fill_slots(limit, now_text)
     if redis.call('ZCARD', slots_key(limit)) >= most then return false end
     local id = redis.call('ZPOPMIN', slot_waiters_key(limit))[1]
     if not id then return false end
-    local job = redis.call('HMGET', job_key(id), 'status', 'origin', 'enqueue_at_front')
+    local job = fields_of(id, 'status', 'origin', 'enqueue_at_front')
     if job[1] == RQ_RATE_LIMITED and job[2] then
       redis.call('ZADD', slots_key(limit), now(), id)
       enqueue(id, job[2], job[3] == '1' and 'LPUSH' or 'RPUSH', now_text)

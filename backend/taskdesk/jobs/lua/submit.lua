@@ -1,5 +1,6 @@
 -- Put jobs of one task on a queue, or keep them until they are due. An id that exists already changes nothing, so a
 -- request that was sent again after a lost answer is harmless.
+--- @include sequence
 -- ARGV: 1 queue, 2 task, 3 tags (with spaces between), 4 owner or empty; 5 the key under which a request is done once or
 --       empty, 6 what to keep under it, 7 for how many seconds; 8 when the jobs are due (Unix), empty for now; 9 how many
 --       jobs may wait in the queue, empty for any number; 10 the share of Redis's memory that jobs may fill; 11 how many
@@ -23,7 +24,7 @@ local OWNER_SHARE = 0.8
 max_waiting, share, common_size, own_size = tonumber(max_waiting), tonumber(share), tonumber(common_size), tonumber(own_size)
 local begin = 13 + common_size + own_size
 local count = (#arguments - begin + 1) / (own_size + 1)
-local number = tonumber(redis.call('GET', SEQUENCE) or 0)
+local number = tonumber(redis.pcall('GET', SEQUENCE)) or 0 -- of the last job, about
 local held = owner ~= '' and tonumber(redis.call('HGET', BYTES, owner) or 0) -- bytes of the owner's jobs
 local size = 0
 for i = begin, #arguments do size = size + #arguments[i] end
@@ -60,7 +61,7 @@ local fields = {unpack(arguments, 13, 12 + common_size)} -- and after them, for 
 for i = 1, own_size do fields[common_size + 2 * i - 1] = arguments[12 + common_size + i] end
 local last = common_size + 2 * own_size
 fields[last + 1] = NUMBER
-redis.call('INCRBY', SEQUENCE, count)
+number = next_numbers(count) - count
 local ids, entries = {}, {}
 for i = begin, #arguments, own_size + 1 do
   local id = arguments[i]

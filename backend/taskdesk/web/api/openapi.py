@@ -80,7 +80,7 @@ def static_document() -> dict[str, Any]:
 def _action(action: Action, parts: dict[str, Any]) -> dict[str, Any]:
     """Return the operation of an action."""
     made = parts["makes_job"] if action.makes_job else {"parameters": [], "responses": {}}
-    responses = {**parts["any"]["responses"], **(parts["refusal"] if action.refusal else {}), **made["responses"]}
+    responses = {**parts["any"]["responses"], **parts["refusal"], **made["responses"]}
     if not action.makes_job:
         content = {} if action.removes_job else parts["job"]
         for effect in action.effects.values():

@@ -11,7 +11,7 @@ local function adopt(queue, wanted)
   local from, to = '[' .. wanted .. ' ', '(' .. wanted .. '!'
   for _, entry in ipairs(redis.call('ZRANGEBYLEX', foreign, from, to, 'LIMIT', 0, ADOPT_ENTRIES)) do
     local id = string.match(entry, '^%S+ %S+ (.*)$')
-    local job = redis.call('HMGET', job_key(id), 'status', FOREIGN)
+    local job = fields_of(id, 'status', FOREIGN)
     local due = tonumber(redis.call('ZSCORE', registry, id) or 0)
     if job[1] ~= RQ_SCHEDULED or not job[2] or foreign_entry(id, job[2]) ~= entry then
       redis.call('ZREM', foreign, entry)

@@ -20,7 +20,7 @@ local clock = tonumber(redis.call('TIME')[1])
 if finished then
   local key = JOB_KEY .. finished
   ttl = tonumber(ttl)
-  local job = redis.call('HMGET', key, 'status', NUMBER, STOP)
+  local job = redis.pcall('HMGET', key, 'status', NUMBER, STOP) -- somebody may have damaged the key
   if job[3] or redis.call('EXISTS', key .. DEPENDENTS_SUFFIX) == 1 then
     if begins ~= '' then
       redis.call('HSET', worker, 'current_job', begins, EXECUTION, begins_execution)
@@ -57,14 +57,14 @@ if finished then
     end
     news = finished
   else
-    local job = redis.call('HMGET', key, 'status', 'worker_name', 'ended_at')
+    local job = redis.pcall('HMGET', key, 'status', 'worker_name', 'ended_at')
     local is_sent_again = job[1] == RQ_FINISHED and job[2] == worker_name and job[3] == now_text
     if not is_sent_again then ended = PREVIOUS_NOT_OURS end
   end
 end
 
 local function load(key)
-  local fields = redis.call('HMGET', key, 'data', 'timeout', 'result_ttl', 'status', 'repeats_left', 'dependency_ids',
+  local fields = redis.pcall('HMGET', key, 'data', 'timeout', 'result_ttl', 'status', 'repeats_left', 'dependency_ids',
     'started_at', 'origin', 'ttl', 'enqueued_at', REQUEST, 'rate_limit_key')
   if fields[1] and string.byte(fields[1]) == 120 then -- packed by zlib, as RQ's own code does: it may have callbacks
     for _, value in ipairs(redis.call('HMGET', key, 'success_callback_name', 'success_callback_timeout',
@@ -139,7 +139,7 @@ for i = 1, #KEYS do
     local fields = load(key)
     local status, started_at = fields[4], fields[7]
     if status == RQ_QUEUED or status == RQ_CREATED or status == RQ_DEFERRED or status == RQ_SCHEDULED
-      or (not status and redis.call('EXISTS', key) == 1) then
+      or (not status and not fields.err and redis.call('EXISTS', key) == 1) then
       local queue = fields[8]
       if not queue then
         queue = string.sub(KEYS[i], #QUEUE_KEY + 1)

@@ -3,7 +3,7 @@
 --- @include slots
 
 local function enqueue_ready(id, queue, now_text)
-  local job = redis.call('HMGET', job_key(id), 'status', 'enqueue_at_front')
+  local job = fields_of(id, 'status', 'enqueue_at_front')
   if redis.call('ZREM', registry_key(READY, queue), id) == 1 and job[1] == RQ_READY_TO_ENQUEUE then
     enqueue_within_limit(id, queue, job[2] == '1' and 'LPUSH' or 'RPUSH', now_text)
     redis.call('PUBLISH', WAKE, id)

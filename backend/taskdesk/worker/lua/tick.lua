@@ -29,7 +29,7 @@ local function queue_what_is_due(queue)
   local due = redis.call('ZRANGEBYSCORE', registry, '-inf', clock, 'WITHSCORES', 'LIMIT', 0, MAX_JOBS)
   for n = 1, #due, 2 do
     local id, time = due[n], tonumber(due[n + 1])
-    local job = redis.call('HMGET', job_key(id), 'status', 'enqueue_at_front', FOREIGN)
+    local job = fields_of(id, 'status', 'enqueue_at_front', FOREIGN)
     if job[1] == RQ_SCHEDULED then
       local at_front = job[2] == '1' and not job[3] -- at the head, its worker would do nothing but hand it back
       enqueue_within_limit(id, queue, at_front and 'LPUSH' or 'RPUSH', now_text)
@@ -86,8 +86,9 @@ local function take_over(worker)
   local key = worker_key(worker)
   local record = redis.call('HMGET', key, 'current_job', EXECUTION, 'queues', PREFETCHED)
   local current_job, execution, its_queues, prefetched = record[1], record[2], record[3], record[4]
-  if prefetched then lose(worker, HOW_REQUEUED, string.match(prefetched, JOB_AND_EXECUTION)) end
-  if current_job and execution then lose(worker, HOW_LOST, current_job, execution) end
+  local next_job, next_execution = string.match(prefetched or '', JOB_AND_EXECUTION)
+  if next_job and not is_damaged(next_job) then lose(worker, HOW_REQUEUED, next_job, next_execution) end
+  if current_job and execution and not is_damaged(current_job) then lose(worker, HOW_LOST, current_job, execution) end
   redis.call('ZREM', WORKERS, worker)
   redis.call('SREM', RQ_WORKERS, key)
   for queue in string.gmatch(its_queues or '', '[^,]+') do redis.call('SREM', queue_workers_key(queue), key) end
@@ -99,7 +100,7 @@ local function take_abandoned(queue)
   local wip = registry_key(WIP, queue)
   for _, member in ipairs(redis.call('ZRANGEBYSCORE', wip, '-inf', clock, 'LIMIT', 0, MAX_JOBS)) do
     local id, execution = string.match(member, JOB_AND_EXECUTION)
-    if not id or redis.call('EXISTS', job_key(id)) == 0 then
+    if not id or redis.call('EXISTS', job_key(id)) == 0 or is_damaged(id) then
       redis.call('ZREM', wip, member)
     else
       lose(redis.call('HGET', job_key(id), 'worker_name') or '', HOW_LOST, id, execution)

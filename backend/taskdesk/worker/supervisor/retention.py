@@ -146,7 +146,7 @@ class Sweeper:
         with self._redis.pipeline(transaction=False) as pipeline:
             for entry in entries:
                 pipeline.hget(job_key(entry.split(b" ", 2)[2].decode()), "status")
-            statuses = pipeline.execute()
+            statuses = pipeline.execute(raise_on_error=False)  # of a key that holds no hash, an error
         moved = [
             entry for entry, status in zip(entries, statuses, strict=True) if status != Status.SCHEDULED.rq.encode()
         ]
