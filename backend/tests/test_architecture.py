@@ -19,13 +19,15 @@ BACKEND = Path(__file__).resolve().parents[1]
 MAY_IMPORT = {
     "web": {"jobs", "service"},
     "cli": {"jobs", "service"},
+    "client": {"jobs", "service"},
     "worker": {"jobs", "service"},
     "dashboard": {"jobs", "service"},
     "launcher": {"worker", "service"},
     "jobs": {"service"},
     "service": set(),
     "version": set(),
-    "__init__": {"jobs"},  # what authors of tasks import
+    "errors": {"jobs", "service"},  # what an application catches
+    "__init__": {"client", "jobs"},  # what authors of tasks and applications import
     "__main__": {"cli"},
 }
 # The entry points, and the parts that each imports.

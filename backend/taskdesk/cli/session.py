@@ -17,7 +17,7 @@ from taskdesk.service.embedded import find_redis_url
 from taskdesk.service.logs import formatter_for
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_url import redis_address
-from taskdesk.service.settings import IS_CLONE, SharedSettings, load
+from taskdesk.service.settings import SharedSettings, fault_of_data_dir, load
 
 REDIS_TIMEOUT_SECONDS = 5.0
 
@@ -45,12 +45,8 @@ class Session:
 
     def check_data_dir(self) -> None:
         """Refuse to store uploads where no worker may look for them. Raises UsageError."""
-        folder = self.settings.data_dir
-        is_known = IS_CLONE or "data_dir" in self.settings.model_fields_set or (folder / "artifacts").is_dir()
-        if not is_known:
-            raise click.UsageError(
-                f"Set DATA_DIR to the folder that the workers use: a file in {folder} may reach none."
-            )
+        if fault := fault_of_data_dir(self.settings):
+            raise click.UsageError(fault)
 
     def audit(self, what: str, *subjects: str) -> None:
         """Append an audit line for each subject to `cli.log` in LOG_DIR, if that is set: there is no other log."""

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import TypedDict
 
 from taskdesk.jobs.errors import FieldError, InvalidArguments
+from taskdesk.jobs.schema_rules import sentence
 from taskdesk.service import clock
 
 MAX_DAYS_AHEAD = 366  # for which a job may be scheduled
@@ -32,7 +33,15 @@ def check_submit_options(queues: Sequence[str], options: SubmitOptions) -> None:
     queue, at = options.get("queue"), options.get("at")
     if queue is not None and queue not in queues:
         errors.append(FieldError("/queue", f"There is no queue {queue!r}. Choose one of: {', '.join(queues)}."))
-    if at and at > clock.utc_now() + timedelta(days=MAX_DAYS_AHEAD):
+    if at and not at.tzinfo:
+        errors.append(FieldError("/at", sentence("format", "date-time")))
+    elif at and at > clock.utc_now() + timedelta(days=MAX_DAYS_AHEAD):
         errors.append(FieldError("/at", f"This is more than {MAX_DAYS_AHEAD} days ahead. Choose an earlier time."))
     if errors:
         raise InvalidArguments(errors)
+
+
+def check_key(key: str | None, pointer: str) -> None:
+    """Raise InvalidArguments, at this pointer, for an Idempotency-Key that is none."""
+    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise InvalidArguments([FieldError(pointer, "This has to be 1 to 255 printable ASCII characters.")])

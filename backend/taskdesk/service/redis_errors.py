@@ -8,6 +8,8 @@ sentence, and every Redis does so when it discards a transaction.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from redis.exceptions import ConnectionError, InvalidResponse, RedisError, ResponseError, TimeoutError
 
@@ -59,3 +61,15 @@ def as_app_error(error: RedisError) -> AppError | None:
     if is_out_of_memory(error):
         return RedisFull()
     return RedisAway() if is_passing(error) else None
+
+
+@contextmanager
+def app_errors() -> Iterator[None]:
+    """Raise the error for the user in place of one of Redis that passes."""
+    try:
+        yield
+    except RedisError as error:
+        known = as_app_error(error)
+        if known is None:
+            raise
+        raise known from error

@@ -171,6 +171,13 @@ def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
     return f"{name.upper()}: {message}" + ("" if is_secret else f" (it is {error['input']!r})")
 
 
+def fault_of_data_dir(settings: SharedSettings) -> str:
+    """Return a sentence if no worker may look for uploads in DATA_DIR: it is neither set nor known to have files."""
+    folder = settings.data_dir
+    is_known = IS_CLONE or "data_dir" in settings.model_fields_set or (folder / "artifacts").is_dir()
+    return "" if is_known else f"Set DATA_DIR to the folder that the workers use: a file in {folder} may reach none."
+
+
 def load_settings_or_exit(settings_class: type[Settings]) -> Settings:
     """Read the settings of one program, or print what is wrong and end the process with status 2."""
     try:

@@ -397,7 +397,7 @@ def test_the_version_is_printed(run):
 
 @pytest.mark.parametrize("is_given", [True, False])
 def test_an_installed_command_stores_an_upload_only_where_the_workers_look(run, tmp_path, monkeypatch, is_given):
-    monkeypatch.setattr("taskdesk.cli.session.IS_CLONE", False)
+    monkeypatch.setattr("taskdesk.service.settings.IS_CLONE", False)
     monkeypatch.setattr("taskdesk.service.settings.ROOT", tmp_path)
     (tmp_path / "table.csv").write_text("a,b\n1,2\n")
     settings = {"DATA_DIR": str(tmp_path / "given") if is_given else ""}

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from taskdesk import AnyFile, CsvFile, File, Markdown, Picture, Table, current_job, progress, task, temporary_folder
 
@@ -179,3 +179,13 @@ def gives_much(kind: Literal["table", "records", "json", "text", "markdown", "pa
         "files": [{"file": folder / "a.txt", "n": n} for n in range(size)],
     }
     return kinds[kind]
+
+
+def takes_names_of_options(queue: str = "", at: int = 0, key: str = "", tags: str = "", task: str = "") -> list[Any]:
+    """Have parameters that are called as options of a submit."""
+    return [queue, at, key, tags, task]
+
+
+def takes_a_password(password: SecretStr) -> int:
+    """Count the characters of a password."""
+    return len(password.get_secret_value())

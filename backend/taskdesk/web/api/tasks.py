@@ -9,8 +9,9 @@ from flask import Blueprint, Request, request
 from flask.typing import ResponseReturnValue
 from redis.exceptions import RedisError
 
-from taskdesk.jobs.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
+from taskdesk.jobs.errors import JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
+from taskdesk.jobs.submit_options import check_key
 from taskdesk.web.access.roles import needs
 from taskdesk.web.body_limits import BATCH_BYTES, takes, takes_files
 from taskdesk.web.context import desk
@@ -79,6 +80,5 @@ def create_jobs(name: str) -> ResponseReturnValue:
 
 def idempotency_key(request: Request) -> str | None:
     key = request.headers.get("Idempotency-Key")
-    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise InvalidArguments([FieldError("/Idempotency-Key", "This has to be 1 to 255 printable ASCII characters.")])
+    check_key(key, "/Idempotency-Key")
     return key
