@@ -127,6 +127,7 @@ class Capture:
         self._as_log = as_log
         self._originals = sys.stdout, sys.stderr
         self._streams = self._make()
+        self._tees = self._streams[0].tee, self._streams[1].tee
         self._add_handler()
         _close_input()
         reporter.pass_on = lambda content: self._streams[0].tee.pass_on(content)
@@ -134,11 +135,13 @@ class Capture:
 
     def restore(self) -> None:
         """Begin another job."""
-        if any(stream.tee.is_changed for stream in self._streams):
+        out, err = self._tees
+        if out.is_changed or err.is_changed:
             self._streams = self._make()
+            out, err = self._tees = self._streams[0].tee, self._streams[1].tee
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
-        for stream in self._streams:
-            stream.tee.end_line()
+        out.end_line()
+        err.end_line()
 
     def _make(self) -> tuple[Stream, Stream]:
         out, err = (

@@ -1,13 +1,15 @@
 """Put back how logging was set up before the first job: levels, handlers, filters, and what is switched off.
 
-A look at each logger costs about 0.1 µs. What a library sets up for its own loggers as it is imported in a job stays,
-as the library does.
+To look at each logger after each job would cost 0.1 µs a logger. So loggers note that an attribute was set, and only
+their lists of handlers and filters, which may be changed in place, are compared. What a library sets up for its own
+loggers as it is imported in a job stays, as the library does.
 """
 
 from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from operator import itemgetter
 from typing import Any
@@ -24,11 +26,17 @@ class LoggingState:
         self._disabled_level = self._manager.disable
         self._known: set[str] = set()  # names of loggers
         self._modules = set(sys.modules)
-        self._loggers: list[logging.Logger] = [logging.root, *self._new_loggers()]
+        self._loggers: list[logging.Logger] = []
+        self._saved_loggers: list[_Values] = []
+        self._lists: list[list[Any]] = []  # of the loggers: their handlers, their filters
+        self._saved_lists: list[list[Any]] = []
+        for logger in (logging.root, *self._new_loggers()):
+            self._save(logger, _copy(_LOGGER(vars(logger))))
         self._handlers = logging.root.handlers.copy()
-        self._logger_fields, self._handler_fields = list(map(vars, self._loggers)), list(map(vars, self._handlers))
-        self._saved_loggers = [_copy(_LOGGER(fields)) for fields in self._logger_fields]
+        self._handler_fields = list(map(vars, self._handlers))
         self._saved_handlers = [_copy(_HANDLER(fields)) for fields in self._handler_fields]
+        self._is_changed = False
+        logging.Logger.__setattr__ = self._note_change()  # type: ignore[method-assign, assignment]
 
     def restore(self) -> None:
         if self._manager.disable != self._disabled_level:
@@ -37,20 +45,36 @@ class LoggingState:
             self._add_new()
         if len(sys.modules) != len(self._modules):
             self._modules = set(sys.modules)
-        if list(map(_LOGGER, self._logger_fields)) != self._saved_loggers:
+        if self._is_changed or self._lists != self._saved_lists:
             for logger, values in zip(self._loggers, self._saved_loggers, strict=True):
                 _restore_logger(logger, values)
+            self._lists = [values for logger in self._loggers for values in (logger.handlers, logger.filters)]
+            self._is_changed = False
         if list(map(_HANDLER, self._handler_fields)) != self._saved_handlers:
             for handler, values in zip(self._handlers, self._saved_handlers, strict=True):
                 _restore_handler(handler, values)
+
+    def _note_change(self) -> Callable[[logging.Logger, str, Any], None]:
+        """Return a function that sets an attribute of a logger, and notes that."""
+
+        def set_attribute(logger: logging.Logger, name: str, value: Any) -> None:
+            object.__setattr__(logger, name, value)
+            self._is_changed = True
+
+        return set_attribute
+
+    def _save(self, logger: logging.Logger, values: _Values) -> None:
+        *_, handlers, filters = values
+        self._loggers.append(logger)
+        self._saved_loggers.append(values)
+        self._lists += [logger.handlers, logger.filters]
+        self._saved_lists += [handlers, filters]
 
     def _add_new(self) -> None:
         imported = sys.modules.keys() - self._modules
         for logger in self._new_loggers():
             is_of_library = logger.name.partition(".")[0] in imported
-            self._loggers.append(logger)
-            self._logger_fields.append(vars(logger))
-            self._saved_loggers.append(_copy(_LOGGER(vars(logger))) if is_of_library else _DEFAULTS)
+            self._save(logger, _copy(_LOGGER(vars(logger))) if is_of_library else _DEFAULTS)
 
     def _new_loggers(self) -> list[logging.Logger]:
         """Return the loggers that were made since the last call, and those that are only a parent by name so far."""

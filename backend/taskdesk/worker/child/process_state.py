@@ -6,6 +6,7 @@ To read all parts costs a job about 3 µs. Only what has changed is written.
 from __future__ import annotations
 
 import _signal  # type: ignore[import-not-found]
+import ctypes
 import gc
 import locale
 import logging
@@ -18,6 +19,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -41,8 +43,7 @@ def _attributes(owner: Any, *names: str) -> Part:
         for name, value in zip(names, values if len(names) > 1 else [values], strict=True):
             setattr(owner, name, value)
 
-    read = attrgetter(*names)
-    return Part(lambda: read(owner), write)
+    return Part(partial(attrgetter(*names), owner), write)
 
 
 def _list(owner: Any, name: str) -> Part:
@@ -53,7 +54,7 @@ def _list(owner: Any, name: str) -> Part:
         there[:] = values
         setattr(owner, name, there)
 
-    return Part(lambda: getattr(owner, name), write)
+    return Part(partial(getattr, owner, name), write)
 
 
 def _set_environment(saved: dict[bytes, bytes]) -> None:
@@ -87,22 +88,22 @@ def _set_limits(limits: list[tuple[int, int]]) -> None:
             resource.setrlimit(kind, limit)
 
 
-def _environment() -> Any:
-    return os.environb._data  # type: ignore[attr-defined]  # to compare it costs a third of a µs, a copy 15 µs
+_read_locale = ctypes.CDLL(None).setlocale  # that of `locale` asks for six values: 1.4 instead of 0.3 µs
+_read_locale.restype = ctypes.c_char_p
 
 
 # In the order in which they are put back. The time zone comes after the environment, which names it.
 PARTS = [
     _attributes(os, "environ", "environb"),
-    Part(_environment, _set_environment),
-    Part(lambda: (time.tzname, time.timezone, time.altzone), lambda saved: time.tzset()),
-    Part(lambda: locale.setlocale(locale.LC_ALL), lambda saved: locale.setlocale(locale.LC_ALL, saved)),
+    Part(partial(getattr, os.environb, "_data"), _set_environment),  # a copy of it would take 15 µs
+    Part(partial(attrgetter("tzname", "timezone", "altzone"), time), lambda saved: time.tzset()),
+    Part(partial(_read_locale, locale.LC_ALL, None), lambda saved: locale.setlocale(locale.LC_ALL, saved.decode())),
     Part(lambda: list(map(_getsignal, _SIGNALS)), _set_signals),
     _list(sys, "path"),
     _list(sys, "argv"),
     _attributes(sys, *_HOOKS),
     _attributes(threading, "excepthook"),
-    Part(lambda: vars(sys).get("tracebacklimit", 1000), lambda saved: setattr(sys, "tracebacklimit", saved)),
+    Part(partial(vars(sys).get, "tracebacklimit", 1000), lambda saved: setattr(sys, "tracebacklimit", saved)),
     Part(sys.getswitchinterval, sys.setswitchinterval),
     Part(sys.get_int_max_str_digits, sys.set_int_max_str_digits),
     Part(sys.gettrace, sys.settrace),
@@ -110,7 +111,7 @@ PARTS = [
     Part(socket.getdefaulttimeout, socket.setdefaulttimeout),
     Part(gc.isenabled, lambda saved: gc.enable() if saved else gc.disable()),
     Part(gc.get_threshold, lambda saved: gc.set_threshold(*saved)),
-    Part(lambda: warnings.showwarning, _set_showwarning),
+    Part(partial(getattr, warnings, "showwarning"), _set_showwarning),
     Part(logging.getLogRecordFactory, logging.setLogRecordFactory),
     Part(logging.getLoggerClass, logging.setLoggerClass),
 ]

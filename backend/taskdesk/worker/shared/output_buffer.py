@@ -24,7 +24,9 @@ from taskdesk.worker.shared.terminal import CONTROLS, Screen
 _UNKNOWN = -1
 MAX_HELD_BYTES = 8192
 STREAMS = STDOUT, STDERR, FILE, LOGGING = range(4)  # where output comes from
-_MAX_FILE_BYTES = MAX_LOG_BYTES  # that are read at a time, and from which on a file that was read is emptied
+_MAX_FILE_BYTES = MAX_LOG_BYTES  # that are read at a time, and from which on what was read of a file is freed
+_PUNCH_HOLE = 3  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE of fallocate(2)
+_fallocate = getattr(ctypes.CDLL(None), "fallocate", None)  # of Linux
 
 
 class _Buffer(ctypes.Structure):
@@ -69,9 +71,16 @@ class OutputBuffer:
             content = os.pread(descriptor, min(_MAX_FILE_BYTES, size - buffer.file_read), buffer.file_read)
             buffer.file_read += len(content)
             yield content
-        if size > _MAX_FILE_BYTES:  # what is written at this moment is lost: of so much text the middle is left out
-            os.ftruncate(descriptor, 0)
-            buffer.file_read = 0
+        if size > _MAX_FILE_BYTES:
+            self._free(size)
+
+    def _free(self, size: int) -> None:
+        """Give the disk back what the first bytes of the file take: others may be writing more at its end."""
+        if _fallocate:
+            _fallocate(self._file, _PUNCH_HOLE, ctypes.c_int64(0), ctypes.c_int64(size))
+        else:  # what is written at this moment is lost
+            os.ftruncate(self._file, 0)
+            self._buffer.file_read = 0
 
     def clear(self) -> None:
         """Another job begins."""
