@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "jobs": {"service"},
     "service": set(),
     "version": set(),
+    "testing": {"client", "jobs", "service", "worker"},  # pytest's fixture
     "errors": {"jobs", "service"},  # what an application catches
     "__init__": {"client", "jobs"},  # what authors of tasks and applications import
     "__main__": {"cli"},

@@ -13,15 +13,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from taskdesk.jobs.arguments import Arguments, check
-from taskdesk.jobs.artifacts import (
-    Artifact,
-    ArtifactStore,
-    FolderStore,
-    UploadedFile,
-    clean_filename,
-    clean_media_type,
-    stored_upload_name,
-)
+from taskdesk.jobs.artifacts import ArtifactStore, FolderStore, UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.errors import (
@@ -41,6 +33,7 @@ from taskdesk.jobs.queues import Queues
 from taskdesk.jobs.scripts import READY
 from taskdesk.jobs.submission import Idempotency
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
+from taskdesk.jobs.uploads import store_uploads
 from taskdesk.service.errors import AppError, RedisFull
 from taskdesk.service.redis import JOBS_SHARE, Memory
 from taskdesk.service.redis_errors import as_app_error
@@ -95,7 +88,7 @@ class Desk:
         check_submit_options(self.queues.names, options)
         idempotency = None
         if key or form_token:
-            digest = _digest(spec, arguments, options)
+            digest = digest_of(spec, arguments, options)
             idempotency = Idempotency(key or f"form {form_token} {digest}", digest, options.get("owner", ""))
             if earlier := self.jobs.earlier_ids(idempotency):
                 try:
@@ -111,7 +104,7 @@ class Desk:
     ) -> Job:
         job_id = new_job_id()
         try:
-            values = {**arguments.values, **self._store(spec, arguments, job_id)}
+            values = {**arguments.values, **store_uploads(self.artifacts, spec, arguments, job_id)}
             job = self.jobs.submit(spec, values, self._retention, job_id=job_id, idempotency=idempotency, **options)
         except RedisError:
             raise  # the job may exist although the answer was lost; if it does not, the sweep removes its files
@@ -121,17 +114,6 @@ class Desk:
         if job.id != job_id:  # another request with this key was faster
             self.artifacts.delete(job_id)
         return job
-
-    def _store(self, spec: TaskSpec, arguments: Arguments, job_id: str) -> dict[str, Any]:
-        """Store the files of a job. Return what stands for them in its input, by parameter."""
-        kept = {}
-        for name, upload in arguments.uploads.items():
-            place, extensions = [*spec.file_parameters].index(name), spec.file_parameters[name].get("extensions", ())
-            stored = stored_upload_name(upload.filename, place, name, extensions)
-            size = self.artifacts.save(job_id, stored, upload.content)
-            media_type, filename = clean_media_type(upload.media_type), clean_filename(upload.filename)
-            kept[name] = vars(Artifact(stored, media_type, size, filename))
-        return kept
 
     def _earlier_job(self, idempotency: Idempotency, job_id: str) -> Job:
         try:
@@ -145,7 +127,7 @@ class Desk:
         """Put a job for each of these inputs on a queue in one step. Return their ids. Options, errors: as `submit`."""
         check_submit_options(self.queues.names, options)
         asked = Arguments({"inputs": inputs})
-        idempotency = Idempotency(key, _digest(spec, asked, options), options.get("owner", "")) if key else None
+        idempotency = Idempotency(key, digest_of(spec, asked, options), options.get("owner", "")) if key else None
         return self.jobs.submit_many(spec, inputs, self._retention, idempotency=idempotency, **options)
 
     def retry(self, job: Job, *, key: str | None = None, form_token: str = "") -> Job:
@@ -207,7 +189,7 @@ def _named(spec: TaskSpec, positional: Sequence[Any], named: dict[str, Any]) -> 
     return {**by_place, **named} if fits else None
 
 
-def _digest(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> str:
+def digest_of(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> str:
     """Return a digest that is the same for requests that ask for the same."""
     files = {}
     for name, upload in arguments.uploads.items():

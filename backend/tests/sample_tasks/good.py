@@ -189,3 +189,8 @@ def takes_names_of_options(queue: str = "", at: int = 0, key: str = "", tags: st
 def takes_a_password(password: SecretStr) -> int:
     """Count the characters of a password."""
     return len(password.get_secret_value())
+
+
+def returns_what_json_has_not() -> float:
+    """Return no number."""
+    return float("nan")
