@@ -59,7 +59,7 @@ def list_jobs(
     created, show_created = ("AGE", format_duration) if out.is_terminal else ("CREATED (UTC)", format_time)
     rows = [(job.id, job.task, job.status, job.queue, show_created(job.created_at), _took(job)) for job in jobs]
     columns = ("ID", "TASK", "STATUS", "QUEUE", created, "TOOK")
-    print_lines(columns, rows, dropped="QUEUE", shortened="TASK")
+    print_lines(columns, rows, dropped=("QUEUE",), shortened="TASK")
 
 
 def _took(job: Job) -> str:

@@ -11,7 +11,16 @@ from rich.live import Live
 from rich.table import Table
 
 from taskdesk.cli.session import Session, pass_session
-from taskdesk.cli.terminal import format_duration, format_time, json_flag, out, print_json, print_table, table
+from taskdesk.cli.terminal import (
+    format_duration,
+    format_time,
+    json_flag,
+    out,
+    print_json,
+    print_lines,
+    print_table,
+    table,
+)
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.representations import queue_object, worker_object
@@ -76,11 +85,21 @@ def workers(session: Session, as_json: bool) -> None:
     if as_json:
         print_json({"data": [worker_object(worker) for worker in online]})
         return
+    started, show_started = ("AGE", format_duration) if out.is_terminal else ("STARTED (UTC)", format_time)
     rows = [
-        (one.name, one.state, ",".join(one.queues), one.current_job, one.hostname, one.pid, format_time(one.started_at))
+        (
+            one.name,
+            one.state,
+            ",".join(one.queues),
+            one.current_job,
+            one.hostname,
+            one.pid,
+            show_started(one.started_at),
+        )
         for one in online
     ]
-    print_table(("WORKER", "STATE", "QUEUES", "JOB", "HOST", "PROCESS", "STARTED (UTC)"), rows)
+    columns = ("WORKER", "STATE", "QUEUES", "JOB", "HOST", "PROCESS", started)
+    print_lines(columns, rows, dropped=(started, "HOST"), shortened="WORKER")
 
 
 def _monitor(desk: Desk) -> None:

@@ -47,17 +47,20 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
         click.echo("\t".join(map(_cell, row)))
 
 
-def print_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], dropped: str, shortened: str) -> None:
+def print_lines(columns: Sequence[str], rows: Iterable[Sequence[Any]], dropped: Sequence[str], shortened: str) -> None:
     """Print a table with one line for each row.
 
-    A narrow terminal shows it without the column `dropped`, then with less of the column `shortened`.
+    A narrow terminal shows it without the columns `dropped`, one after the other as far as needed, then with less of
+    the column `shortened`.
     """
     if not out.is_terminal:
         print_table(columns, rows)
         return
     lines = [list(map(_cell, row)) for row in (columns, *rows)]
-    if _excess(lines) > 0:
-        lines = [[cell for cell, column in zip(line, columns, strict=True) if column != dropped] for line in lines]
+    for column in dropped:
+        if _excess(lines) > 0:
+            place = lines[0].index(column)
+            lines = [line[:place] + line[place + 1 :] for line in lines]
     widths = [_width(lines, n) for n in range(len(lines[0]))]
     place = lines[0].index(shortened)
     widths[place] = max(widths[place] - max(_excess(lines), 0), len(shortened))

@@ -51,7 +51,7 @@ class CatalogReader:
             return self._current[1]
 
     def task(self, name: str) -> TaskSpec:
-        """As `Announced.task`. Finds a task that was announced within the last second, too."""
+        """As `Announced.task`. Also find a task that was announced within the last second."""
         try:
             return self.read().task(name)
         except TaskNotFound:
@@ -86,14 +86,14 @@ class CatalogReader:
 
     def _workers(self, keys: Iterable[str]) -> Iterator[OnlineWorker]:
         names = [key.removeprefix(worker_key("")) for key in keys]
-        asked = clock.monotonic()
+        sent_at = clock.monotonic()
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             for name in names:
                 pipeline.hmget(worker_key(name), "queues", "state", "catalog", "death")
                 pipeline.zscore(WORKERS, name)
-            told, *answers = pipeline.execute(raise_on_error=False)
-        now = clock.adjust(told, asked)
+            redis_time, *answers = pipeline.execute(raise_on_error=False)
+        now = clock.adjust(redis_time, sent_at)
         for name, record, seen in zip(names, answers[::2], answers[1::2], strict=True):
             if is_wrong_type(record):
                 continue

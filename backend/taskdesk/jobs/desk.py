@@ -126,33 +126,37 @@ class Desk:
     ) -> list[str]:
         """Put a job for each of these inputs on a queue in one step. Return their ids. Options, errors: as `submit`."""
         check_submit_options(self.queues.names, options)
-        asked = Arguments({"inputs": inputs})
-        idempotency = Idempotency(key, digest_of(spec, asked, options), options.get("owner", "")) if key else None
+        arguments = Arguments({"inputs": inputs})
+        idempotency = Idempotency(key, digest_of(spec, arguments, options), options.get("owner", "")) if key else None
         return self.jobs.submit_many(spec, inputs, self._retention, idempotency=idempotency, **options)
 
     def retry(self, job: Job, *, key: str | None = None, form_token: str = "") -> Job:
         """Submit a job with the input, files, tags and queue of one that has ended. The keys are as in `submit`.
 
-        If the settings no longer name the queue, the task's own is used. Raises NotEnded, UnreadableInput,
-        TaskNotFound, NoTask; InvalidArguments if the task takes other arguments by now.
+        If the settings no longer name the queue, the task's own is used. Raises as `task_of_retry`, and
+        InvalidArguments if the task takes other arguments by now.
         """
+        spec = self.task_of_retry(job)
+        with ExitStack() as files:
+            uploads = {name: self.reopen(job, name, files) for name in job.uploads}
+            values = {name: value for name, value in (job.input or {}).items() if name not in uploads}
+            check(spec, values, uploads)
+            queue = job.queue if job.queue in self.queues.names else None
+            options: SubmitOptions = {"queue": queue, "tags": job.tags, "retry_of": job.id}
+            return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
+
+    def task_of_retry(self, job: Job) -> TaskSpec:
+        """Return the task that a retry of the job runs. Raises NotEnded, UnreadableInput, TaskNotFound, NoTask."""
         if not job.is_final:
             raise NotEnded(job.id, job.status)
         if job.input is None:
             raise UnreadableInput(job.id, job.input_fault)
         try:
-            spec = self.catalog.task(job.task)
+            return self.catalog.task(job.task)
         except TaskNotFound:
             if not job.is_plain:
                 raise
             raise NoTask(job.id, job.task) from None
-        with ExitStack() as files:
-            uploads = {name: self.reopen(job, name, files) for name in job.uploads}
-            values = {name: value for name, value in job.input.items() if name not in uploads}
-            check(spec, values, uploads)
-            queue = job.queue if job.queue in self.queues.names else None
-            options: SubmitOptions = {"queue": queue, "tags": job.tags, "retry_of": job.id}
-            return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
 
     def job(self, job_id: str) -> Job:
         """Return a job with its uploads and secrets. Raises JobNotFound, JobExpired.
@@ -196,5 +200,5 @@ def digest_of(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> s
         files[name] = hashlib.file_digest(upload.content, "sha256").hexdigest()  # type: ignore[arg-type]
         upload.content.seek(0)
     queue, at, tags = options.get("queue") or spec.queue, options.get("at"), sorted(options.get("tags", ()))
-    asked = [spec.reference, arguments.values, files, queue, at and at.timestamp(), tags, options.get("retry_of", "")]
-    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:32]
+    request = [spec.reference, arguments.values, files, queue, at and at.timestamp(), tags, options.get("retry_of", "")]
+    return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:32]

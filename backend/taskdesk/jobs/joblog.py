@@ -87,14 +87,14 @@ def add_texts(redis: Redis, job_id: str, pieces: list[dict[str, Any]]) -> None:
                 pipeline.getrange(log_key(job_id), place, place_end - 1)
         _ask_size(pipeline, job_id)  # last, so that what the ring loses meanwhile counts as left out
         *contents, length, trailer = pipeline.execute()
-    parts, told = iter(contents), pieces[0]["offset"]
+    parts, shown_to = iter(contents), pieces[0]["offset"]
     for piece in pieces:
         offset, end = piece["offset"], piece["offset"] + piece["size"]
         content = b"".join(next(parts) for _ in _places_of(piece))
         size = max(_size(length, trailer), end)
         kept = kept_spans(offset, end, size)
-        piece["text"] = _text(partial(_part, content, offset), min(told, offset), kept[-1][1], size) if kept else ""
-        told = kept[-1][1] if kept else min(told, offset)
+        piece["text"] = _text(partial(_part, content, offset), min(shown_to, offset), kept[-1][1], size) if kept else ""
+        shown_to = kept[-1][1] if kept else min(shown_to, offset)
 
 
 def _part(content: bytes, offset: int, start: int, end: int) -> bytes:

@@ -31,22 +31,22 @@ def utc_now() -> datetime:
     return datetime.fromtimestamp(now(), UTC)
 
 
-def adjust(answer: tuple[int, int], asked: float) -> float:
+def adjust(answer: tuple[int, int], sent_at: float) -> float:
     """Adjust the clock to Redis's `answer` to TIME, and return the Unix time.
 
-    `asked` is the `monotonic()` time of the question. Redis read its clock between the question and now, so the offset
+    `sent_at` is the `monotonic()` time of the command. Redis read its clock between then and now, so the offset
     changes only as far as it contradicts that.
     """
     seconds, microseconds = map(int, answer)
     time_of_redis = seconds + microseconds / 1e6
-    _offset[0] = min(max(_offset[0], time_of_redis - monotonic()), time_of_redis - asked)
+    _offset[0] = min(max(_offset[0], time_of_redis - monotonic()), time_of_redis - sent_at)
     return now()
 
 
 def sync(redis: Redis) -> float:
     """Adjust the clock by asking Redis, and return the Unix time."""
-    asked = monotonic()
-    return adjust(redis.time(), asked)
+    sent_at = monotonic()
+    return adjust(redis.time(), sent_at)
 
 
 _offset[0] = time.time() - monotonic()

@@ -7,7 +7,10 @@ The first source that has a setting wins: arguments, environment, the file that 
 from __future__ import annotations
 
 import os
+import re
 import sys
+import zoneinfo
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -30,6 +33,7 @@ _CLONE = Path(__file__).resolve().parents[3]
 IS_CLONE = (_CLONE / "docker-compose.yml").exists()  # else pip has installed the package
 ROOT = _CLONE if IS_CLONE else Path.cwd()  # of `.env` and of relative paths
 SECRETS_FOLDER = Path("/run/secrets")  # where Docker and Kubernetes put secrets
+_POSIX_ZONE = re.compile(r"([A-Za-z]{3,}|<[A-Za-z0-9+-]{3,}>)[+-]?\d")  # with an offset, such as CET-1CEST
 QUEUE_NAME = r"^[0-9A-Za-z_-]{1,64}$"
 
 
@@ -48,6 +52,12 @@ def _from_root(value: Any) -> Any:
     return ROOT / value if isinstance(value, str | Path) else value
 
 
+def _can_be_linked_to(address: str) -> str:
+    if address and not re.match(r"(https?:/)?/[^\s/]", address):
+        raise ValueError("it has to begin with http:// or https://, or to be a path such as /rq/")
+    return address
+
+
 QueueNames = Annotated[
     tuple[Annotated[str, Field(pattern=QUEUE_NAME)], ...],
     NoDecode,
@@ -62,10 +72,15 @@ Seconds = Annotated[int, Field(ge=1)]
 AppHost = Annotated[str, Field(description="Address that the web listens on; `0.0.0.0` for all.")]
 AppPort = Annotated[Port, Field(description="Port of the pages and the API.")]
 DashboardPort = Annotated[Port, Field(description="Port of rq-dashboard.")]
-DashboardUrl = Annotated[str, Field(description="Address of rq-dashboard, for the link to it. Empty: no link.")]
+DashboardUrl = Annotated[
+    str,
+    AfterValidator(_can_be_linked_to),
+    Field(description="Address of rq-dashboard, for the link to it. Empty: no link."),
+]
 
 AppUrl = Annotated[
     str,
+    AfterValidator(_can_be_linked_to),
     Field(description="Address of Taskdesk, for the links from rq-dashboard. Not set: `APP_PORT` on this machine."),
 ]
 
@@ -145,12 +160,26 @@ Settings = TypeVar("Settings", bound=SharedSettings)
 
 def load(settings_class: type[Settings], **overrides: Any) -> Settings:
     """Read the settings of one program. Raises SettingsError, which names all faults at once."""
+    faults = [*_time_zone_faults(os.environ.get("TZ", ""))]
     try:
-        return settings_class(**overrides)
+        settings = settings_class(**overrides)
     except ValidationError as error:
         # A default that depends on a wrong setting can't be computed. That is no fault of its own.
         wrong = [e for e in error.errors() if e["type"] != "default_factory_not_called"]
-        raise SettingsError([_sentence(settings_class, e) for e in wrong]) from None
+        raise SettingsError([*(_sentence(settings_class, e) for e in wrong), *faults]) from None
+    if faults:
+        raise SettingsError(faults)
+    return settings
+
+
+def _time_zone_faults(name: str) -> Iterator[str]:
+    """Yield a sentence if TZ names no time zone: the C library would take it for UTC."""
+    if not name or _POSIX_ZONE.match(name) or Path(path := name.removeprefix(":")).is_absolute():
+        return
+    try:
+        zoneinfo.ZoneInfo(path)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+        yield f"TZ: there is no such time zone; an example is Europe/Berlin (it is {name!r})"
 
 
 _SENTENCES = {  # by pydantic's type of an error

@@ -12,7 +12,10 @@ import pytest
 from taskdesk.cli import terminal
 from taskdesk.jobs.catalog import BrokenModule, announce
 from taskdesk.jobs.job import Retention
+from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.keys import RQ_WORKERS, worker_key
+from taskdesk.jobs.rq_time import now_text
 from taskdesk.version import VERSION
 from tests.conftest import free_port
 
@@ -333,6 +336,28 @@ def test_queues_and_workers_are_shown(run, submitted):
     assert re.search(r"^default\t1\t\d+\.\d s\t0\t0\t0\t0\t0\tnone$", run("queues").stdout, re.MULTILINE)
     assert json.loads(run("workers", "--json").stdout) == {"data": []}
     assert run("queues", "--watch", "--json").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("width", "columns", "name"),
+    [
+        (200, "WORKER STATE QUEUES JOB HOST PROCESS AGE", "f" * 32),
+        (110, "WORKER STATE QUEUES JOB PROCESS", "f" * 32),
+        (80, "WORKER STATE QUEUES JOB PROCESS", "f" * 7 + "…"),
+    ],
+)
+def test_workers_in_a_terminal_have_one_line_each(run, redis, registry, monkeypatch, width, columns, name):
+    monkeypatch.setattr(terminal.out, "width", width)
+    job_id, host = new_job_id(), "a-machine-with-a-long-name"
+    record = {"queues": "high,default,low", "state": "busy", "current_job": job_id, "hostname": host, "pid": "1234567"}
+    redis.hset(worker_key("f" * 32), mapping={**record, "birth": now_text(), "catalog": registry.catalog.digest})
+    redis.sadd(RQ_WORKERS, worker_key("f" * 32))
+
+    header, line = re.sub(r"\x1b\[[\d;]*m", "", run("workers", TTY_COMPATIBLE="1").stdout).splitlines()
+
+    assert header.split() == columns.split()
+    assert line.split()[:5] == [name, "busy", "high,default,low", job_id, host if width == 200 else "1234567"]
+    assert max(len(header), len(line)) <= width
 
 
 def test_a_queue_without_a_worker_is_shown_as_such(run):

@@ -7,6 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
+from taskdesk.dashboard.settings import DashboardSettings
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.settings import ROOT, load
 from taskdesk.web.settings import WebSettings
@@ -77,6 +78,21 @@ def test_all_wrong_settings_are_named_at_once(monkeypatch):
         (WebSettings, "APP_PORT", "70000", "it has to be at most 65535 (it is '70000')"),
         (WebSettings, "MAX_UPLOAD_BYTES", "100MB", "it has to be a whole number (it is '100MB')"),
         (WebSettings, "AUTH", "maybe", "it has to be on or off (it is 'maybe')"),
+        (WorkerSettings, "TZ", "Mars", "there is no such time zone; an example is Europe/Berlin (it is 'Mars')"),
+        (WebSettings, "TZ", "../x", "there is no such time zone; an example is Europe/Berlin (it is '../x')"),
+        *(
+            (
+                role,
+                name,
+                address,
+                f"it has to begin with http:// or https://, or to be a path such as /rq/ (it is {address!r})",
+            )
+            for role, name, address in (
+                (WebSettings, "DASHBOARD_URL", "javascript:alert(1)"),
+                (WebSettings, "DASHBOARD_URL", "rq.example.org"),
+                (DashboardSettings, "APP_URL", "data:text/html,x"),
+            )
+        ),
         (WebSettings, "ENV", "production", "it has to be 'dev' or 'prod' (it is 'production')"),
     ],
 )
@@ -87,6 +103,22 @@ def test_a_wrong_setting_is_explained_in_a_sentence(monkeypatch, role, name, val
         load(role)
 
     assert str(raised.value) == f"The settings are wrong:\n  - {name}: {sentence}"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(
+            ("TZ", zone)
+            for zone in ("", "UTC", "Europe/Berlin", ":America/New_York", "CET-1CEST,M3.5.0,M10.5.0", "<-03>3")
+        ),
+        *(("DASHBOARD_URL", address) for address in ("", "/rq/", "https://rq.example.org", "http://127.0.0.1:9181/")),
+    ],
+)
+def test_a_time_zone_and_an_address_are_accepted(monkeypatch, name, value):
+    monkeypatch.setenv(name, value)
+
+    load(WebSettings)
 
 
 @pytest.mark.parametrize("content", ["- a list", "{", None])

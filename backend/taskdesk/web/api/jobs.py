@@ -167,8 +167,8 @@ def _send(job: Job, file: Artifact) -> Response:
 
 def _without_other_ranges(environ: dict[str, Any]) -> dict[str, Any]:
     """Leave out a `Range` of several parts, and one that is not in bytes: the answer is the whole file (RFC 9110)."""
-    asked = environ.get("HTTP_RANGE", "")
-    is_one = asked.lower().startswith("bytes=") and "," not in asked
+    ranges = environ.get("HTTP_RANGE", "")
+    is_one = ranges.lower().startswith("bytes=") and "," not in ranges
     return {name: value for name, value in environ.items() if is_one or name != "HTTP_RANGE"}
 
 

@@ -10,6 +10,7 @@ from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import JobNotFound, ResultGone, TaskNotFound, UnreadableResult
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
+from taskdesk.service.errors import AppError
 from taskdesk.web.context import desk
 from taskdesk.web.links import artifact_urls, job_object
 from taskdesk.web.pages.view.hints import hint_for
@@ -53,6 +54,7 @@ def _content(job: Job) -> dict[str, Any]:
         "is_final": job.is_final,
         "notice": notice(job, request.args.get("done", "")),
         "actions": [action for action in ACTIONS.values() if action.fits(job)],
+        "no_retry": _no_retry(job),
         "confirming": request.args.get("confirm", ""),
         "estimate": progress_estimate(job, shown.get("typical_seconds")),
         "kept_files": job.kept_files,
@@ -62,6 +64,15 @@ def _content(job: Job) -> dict[str, Any]:
         "is_log_cut": len(log.text) > LOG_SHOWN,
         "timeline": timeline(job, spec.retries + 1 if spec else 1),
     }
+
+
+def _no_retry(job: Job) -> str:
+    """Return the reason why a job that has ended can't be retried; empty if it can."""
+    try:
+        desk().task_of_retry(job)
+    except AppError as error:
+        return str(error) if job.is_final else ""
+    return ""
 
 
 def _result(job: Job) -> dict[str, Any]:

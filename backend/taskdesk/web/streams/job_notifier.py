@@ -67,11 +67,11 @@ class JobNotifier:
     def _listen(self, redis: Redis) -> None:
         with redis.pubsub() as pubsub:
             pubsub.subscribe(WAKE)
-            asked = False
+            is_pinged = False
             while True:
                 message = pubsub.get_message(timeout=SILENCE_SECONDS)
                 if message is None:
-                    if asked:
+                    if is_pinged:
                         raise ConnectionError("Redis is silent")
                     pubsub.ping()
                 elif message["type"] == "subscribe":  # also after a reconnect, when news may have been missed
@@ -79,7 +79,7 @@ class JobNotifier:
                     self.wake_all()
                 elif message["type"] == "message":
                     self._wake(message["data"].decode().split())
-                asked = message is None
+                is_pinged = message is None
 
     def _wake(self, job_ids: list[str]) -> None:
         for job_id in job_ids:

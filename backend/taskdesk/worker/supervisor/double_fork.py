@@ -41,12 +41,12 @@ def fork_for_supervisor(run: Callable[[], int], tell: Callable[[int], None]) -> 
     os.close(pids[0])
 
 
-def _fork_and_exit(told: int, run: Callable[[], int]) -> NoReturn:
+def _fork_and_exit(pid_pipe: int, run: Callable[[], int]) -> NoReturn:
     try:
         pid = fork()
         if not pid:
             run_and_exit("the worker's child", run)
-        os.write(told, str(pid).encode())
+        os.write(pid_pipe, str(pid).encode())
     finally:
         os._exit(0)
 

@@ -70,13 +70,13 @@ class Heartbeat:
         """Tell Redis that this worker is alive. Raises RedisError; then the next heartbeat repeats the report."""
         self._pending = report = self._pending or self._since_last()
         figures = (report.number, report.jobs, report.seconds, report.by_queue, resident_memory(child_pid))
-        asked = clock.monotonic()
-        is_whole, order, told = HEARTBEAT(
+        sent_at = clock.monotonic()
+        is_whole, order, redis_time = HEARTBEAT(
             *(self._redis, self._worker_name, now_text(), RECORD_TTL_SECONDS),
             *figures,
             *self._about(running),
         )
-        clock.adjust(told, asked)
+        clock.adjust(redis_time, sent_at)
         self._reported, self._pending = report.totals, None
         return Verdict(bool(is_whole), Order(order.decode()))
 

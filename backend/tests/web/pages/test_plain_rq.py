@@ -101,11 +101,13 @@ def test_page_api_and_retry_say_why_the_input_is_unknown(client, page, put, redi
     refused = client.post(f"/api/v1/jobs/{job_id}/retry")
     assert refused.status_code == 409
     assert fault in refused.json["detail"]
+    assert refused.json["detail"] in unescape(page(f"/jobs/{job_id}"))
 
 
 def test_a_job_whose_function_is_no_task_shows_its_input_and_says_why_it_is_not_retried(client, page, queue, redis):
     job = queue.enqueue("billing.send", copies=2)
     page("/jobs")
+    assert "run again here" not in page(f"/jobs/{job.id}")
     redis.hset(job.key, "status", "failed")
 
     assert "copies 2" in page(f"/jobs/{job.id}")
@@ -113,6 +115,7 @@ def test_a_job_whose_function_is_no_task_shows_its_input_and_says_why_it_is_not_
 
     assert refused.status_code == 409
     assert "send is no task of a worker that is online" in refused.json["detail"]
+    assert refused.json["detail"] in unescape(page(f"/jobs/{job.id}"))
 
 
 def test_page_and_api_name_the_positional_arguments_of_a_task(client, page, queue, registry):
