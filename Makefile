@@ -4,6 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 LOCKS := backend/requirements
+VERSION = $(shell sed -n 's/^VERSION = "\(.*\)"/\1/p' backend/taskdesk/version.py)
 UV := $(VENV)/bin/uv
 
 # Of targets that are started at once in a fresh clone, one installs, and the others wait.
@@ -12,7 +13,7 @@ ONE_AT_A_TIME = $(PYTHON) .ci/one_at_a_time.py $(VENV) $(MAKE) -s PYTHON="$(PYTH
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all check audit newest sbom faults bench load screenshots docs format lock clean installed
+.PHONY: help run test test-all check audit newest wheel images sbom faults bench load screenshots docs format lock clean installed
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,7 +41,13 @@ audit: $(VENV)/dev.stamp ## ask PyPI whether a locked package has a known vulner
 newest: $(VENV)/uv.stamp ## play the contract suite with the newest rq, redis-py, gevent and Flask; CI only warns
 	@PYTHON=$(PYTHON) .ci/newest
 
-sbom: $(patsubst %,build/sbom/%.json,web worker dashboard) ## list what is in each image (CycloneDX), in build/sbom/
+wheel: $(VENV)/dev.stamp ## build the package, in build/
+	@$(VENV)/bin/python -m pip wheel -q --no-deps --no-build-isolation -w build ./backend && ls build/taskdesk-*.whl
+
+images: ## build the images taskdesk-web, taskdesk-worker and taskdesk-dashboard, for projects of `taskdesk new`
+	for part in web worker dashboard; do docker build -f backend/Dockerfile --target $$part -t taskdesk-$$part:$(VERSION) . || exit; done
+
+sbom: $(patsubst %,build/sbom/%.json,web worker tasks dashboard) ## list what is in each image (CycloneDX), in build/sbom/
 
 build/sbom/%.json: $(LOCKS)/%.txt $(VENV)/dev.stamp
 	@mkdir -p $(@D)
@@ -70,11 +77,9 @@ COMPILE = ../$(UV) pip compile -q --universal --generate-hashes --python-version
 lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade takes newer versions
 	cd backend && $(COMPILE) requirements/uv.in -o requirements/uv.txt
 	cd backend && $(COMPILE) pyproject.toml --extra dev -o requirements/dev.txt
-	cd backend && $(COMPILE) pyproject.toml --extra run -c requirements/dev.txt -o requirements/run.txt
-	cd backend && $(COMPILE) pyproject.toml --extra web -c requirements/dev.txt -o requirements/web.txt
-	cd backend && $(COMPILE) pyproject.toml --extra worker --extra tasks -c requirements/dev.txt -o requirements/worker.txt
-	cd backend && $(COMPILE) pyproject.toml --extra dashboard -c requirements/dev.txt -o requirements/dashboard.txt
-	cd backend && $(COMPILE) pyproject.toml --extra reload -c requirements/dev.txt -o requirements/reload.txt
+	cd backend && $(COMPILE) pyproject.toml --extra tasks -c requirements/dev.txt -o requirements/run.txt
+	cd backend && for part in web worker tasks dashboard reload; do \
+	  $(COMPILE) requirements/$$part.in -c requirements/dev.txt -o requirements/$$part.txt || exit; done
 	cd backend && $(COMPILE) requirements/bench.in -o requirements/bench.txt
 	cd backend && $(COMPILE) requirements/rq2.in -o requirements/rq2.txt
 	cd backend && $(COMPILE) requirements/clients.in -o requirements/clients.txt

@@ -103,7 +103,7 @@ def test_redis_has_an_append_only_file_no_eviction_and_a_password():
 def test_prod_has_code_in_images_and_data_on_volumes():
     ours = {name: PROD[name] for name in ("app", "worker", "dashboard")}
 
-    assert [service["build"]["target"] for service in ours.values()] == ["web", "worker", "dashboard"]
+    assert [service["build"]["target"] for service in ours.values()] == ["web", "tasks", "dashboard"]
     assert not any("args" in service["build"] for service in ours.values())
     assert not any("command" in service for service in ours.values())
     assert [service.get("volumes") for service in ours.values()] == [["data:/data"], ["data:/data"], None]

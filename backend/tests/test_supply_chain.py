@@ -49,7 +49,7 @@ def test_each_lock_file_is_audited_and_each_image_has_a_list():
     assert [
         file.name for file in (BACKEND / "requirements").glob("*.txt") if f"requirements/{file.name}" not in plan
     ] == []
-    assert images == ["web", "worker", "dashboard"]
+    assert images == ["web", "worker", "tasks", "dashboard"]
     assert [image for image in images if f"build/sbom/{image}.json" not in plan] == []
 
 

@@ -6,9 +6,11 @@ import click
 
 from taskdesk.cli.accounts import token, user
 from taskdesk.cli.jobs import ACTION_COMMANDS, list_jobs
+from taskdesk.cli.new import new
 from taskdesk.cli.program import EPILOG, Program
 from taskdesk.cli.queues import pause, queues, resume, workers
 from taskdesk.cli.result import result
+from taskdesk.cli.start import dashboard, run, web, worker
 from taskdesk.cli.submit import submit
 from taskdesk.cli.tasks import tasks
 from taskdesk.cli.watch import watch
@@ -18,13 +20,18 @@ from taskdesk.version import VERSION
 @click.group(cls=Program, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, message="%(prog)s %(version)s")
 def program() -> None:
-    """Submit tasks, and manage jobs, queues, users and tokens.
+    """Start the desk, submit tasks, and manage jobs, queues, users and tokens.
 
-    The commands use the Redis of REDIS_URL, or else the one that `make run` has started.
+    The commands use the Redis of REDIS_URL, or else the one that `taskdesk run` or `make run` has started.
     """
 
 
 COMMANDS = (
+    new,
+    run,
+    web,
+    worker,
+    dashboard,
     submit,
     tasks,
     watch,

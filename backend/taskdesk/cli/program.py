@@ -76,6 +76,8 @@ def job_exit_status(job: Job) -> ExitStatus:
 
 
 def error_exit_status(error: Exception) -> ExitStatus:
+    if isinstance(error, (AuthenticationError, NoPermissionError)):
+        return ExitStatus.WRONG_USAGE
     if isinstance(error, RedisError):
         return ExitStatus.TRY_LATER
     if isinstance(error, AppError):
@@ -92,7 +94,7 @@ def _sentences(error: Exception, session: Session) -> Iterator[str]:
         yield explain_missing_right(error)
     elif isinstance(error, (ConnectionError, TimeoutError)):
         yield f"Redis can't be reached at {session.redis_address}: {error}"
-        yield "Is `make run` running, with the same DATA_DIR? Or set REDIS_URL."
+        yield "Is `taskdesk run` or `make run` running, with the same DATA_DIR? Or set REDIS_URL."
     elif isinstance(error, RedisError):
         yield f"Redis at {session.redis_address} says: {error}"
     else:

@@ -1,4 +1,4 @@
-"""A process that `make run` starts: its output behind its name, its restarts, its end."""
+"""A process that the launcher starts: its output behind its name, its restarts, its end."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from pathlib import Path
 from taskdesk.launcher.terminal import say
 from taskdesk.service.pool import die_with_parent
 
-BACKEND = Path(__file__).resolve().parents[2]
 RESTART_GRACE_SECONDS = 30  # how long a running job may go on when its code has changed
 LAST_LINES = 15  # that are shown when the process died
 
@@ -52,7 +51,6 @@ class ManagedProcess:
         parent = os.getpid()
         self.process = subprocess.Popen(
             self._command,
-            cwd=BACKEND,
             env={**os.environ, "PYTHONUNBUFFERED": "1", **self._env},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

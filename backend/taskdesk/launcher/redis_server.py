@@ -1,4 +1,4 @@
-"""The Redis of `make run`: find a server, and start it on a free port as the only one with its data."""
+"""The Redis that the launcher starts: find a server, and start it on a free port as the only one with its data."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def _opened_lock(folder: Path) -> TextIO:
         folder.chmod(0o700)
         return (folder / "lock").open("a+")
     except OSError as error:
-        refuse(f"DATA_DIR can't be used: {error}. Choose another: make run DATA_DIR=…")
+        refuse(f"DATA_DIR can't be used: {error}. Set DATA_DIR to another folder.")
 
 
 def _lock(lock: TextIO, folder: Path) -> None:
@@ -55,7 +55,7 @@ def _lock(lock: TextIO, folder: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         lock.seek(0)
-        refuse(f"Another make run uses {folder.parent}: {lock.read()}. Stop it, or choose: make run DATA_DIR=data2")
+        refuse(f"Another desk uses {folder.parent}: {lock.read()}. Stop that, or set DATA_DIR to another folder.")
 
 
 def find_redis(folder: Path) -> str:
@@ -67,10 +67,10 @@ def find_redis(folder: Path) -> str:
             return path
     refuse(
         f"No server was found that can read the data in {folder}. Valkey can't read the data of Redis ≥ 7.4, nor Redis"
-        " those of Valkey ≥ 9. Install the program that wrote them, or choose another folder: make run DATA_DIR=data2"
+        " those of Valkey ≥ 9. Install the program that wrote them, or set DATA_DIR to another folder."
         if (folder / "appendonlydir").exists()
         else "No Redis ≥ 6.2 was found. Install one: apt install redis-server, or brew install redis."
-        " Or use a running one: make run REDIS_URL=redis://localhost:6379/0"
+        " Or use a running one: set REDIS_URL=redis://localhost:6379/0"
     )
 
 
@@ -86,6 +86,16 @@ def _can_read(folder: Path, version: tuple[int, int], *, is_valkey: bool) -> boo
         if magic and magic[2] and int(magic[2]) > LAST_COMMON_RDB_VERSION and is_valkey:
             return False
     return version >= (7, 0)
+
+
+def exit_if_data_are_newer(died: ManagedProcess, folder: Path) -> None:
+    """End with status 2 and a sentence if Redis died because its data have a format that it does not know yet."""
+    died.kill_session()  # and read its last lines
+    if any("handle RDB format version" in line for line in died.last_lines):
+        refuse(
+            f"A newer server has written the data in {folder}. Use that one: install its version of Taskdesk, Redis or "
+            "Valkey. Or set DATA_DIR to another folder."
+        )
 
 
 def answers_ping(port: int) -> bool:

@@ -1,4 +1,4 @@
-"""`make run`: Redis, web, worker and dashboard in one terminal. Ctrl-C stops all of them, Redis last.
+"""`make run` and `taskdesk run`: Redis, web, worker and dashboard in one terminal. Ctrl-C stops all, Redis last.
 
 In dev, web and worker are restarted when their code changes. honcho would not do: it stops all processes at once, while
 workers still write to Redis, and it misses the death of a process while a child of it holds the output open.
@@ -14,7 +14,6 @@ import threading
 import time
 from collections.abc import Collection, Iterator
 from contextlib import ExitStack, suppress
-from importlib.util import find_spec
 from pathlib import Path
 from queue import SimpleQueue
 from urllib.parse import urlsplit
@@ -22,19 +21,29 @@ from urllib.parse import urlsplit
 from redis.connection import parse_url
 from watchfiles import watch
 
-from taskdesk.launcher.process import BACKEND, ManagedProcess, stop_processes
-from taskdesk.launcher.redis_server import answers_ping, start_redis
+from taskdesk.launcher.process import ManagedProcess, stop_processes
+from taskdesk.launcher.redis_server import answers_ping, exit_if_data_are_newer, start_redis
 from taskdesk.launcher.terminal import refuse, say
 from taskdesk.service.checks import exit_if_redis_denies_access
 from taskdesk.service.embedded import remove_redis_url, write_redis_url
 from taskdesk.service.hosts import in_url
-from taskdesk.service.settings import AppHost, AppPort, AppUrl, DashboardPort, DashboardUrl, load_settings_or_exit
+from taskdesk.service.programs import PROGRAMS, command_of
+from taskdesk.service.settings import (
+    IS_CLONE,
+    AppHost,
+    AppPort,
+    AppUrl,
+    DashboardPort,
+    DashboardUrl,
+    load_settings_or_exit,
+)
 from taskdesk.service.startup import answer_arguments
 from taskdesk.worker.settings import WorkerSettings
+from taskdesk.worker.task_package import find_package, folders_of, on_import_path
 
 REDIS_STOP_SECONDS = 5
 WATCHED_SUFFIXES = (".py", ".lua", ".html", ".css", ".js", ".svg", ".yaml")
-# What each program is restarted for: the script and what it imports, in `backend/`. The worker also imports the tasks.
+# What each program is restarted for: in a clone, the script and what it imports. The worker also imports the tasks.
 _SHARED = ("taskdesk/__init__.py", "taskdesk/version.py", "taskdesk/jobs", "taskdesk/service")
 SOURCES: dict[str, tuple[str, ...]] = {
     "web": ("server.py", "taskdesk/web", *_SHARED),
@@ -101,6 +110,7 @@ class Stack:
         port = urlsplit(self._redis_url).port or 0
         while not answers_ping(port) and not self._signals:
             if self._redis.ended:
+                exit_if_data_are_newer(self._redis, self._settings.data_dir)
                 return self._redis
             time.sleep(0.02)
         return None
@@ -113,14 +123,13 @@ class Stack:
             "DASHBOARD_URL": dashboard_url,
             "APP_URL": settings.app_url or self._desk_url,
         }
-        tasks = list(_folders(settings.tasks))
-        programs = (("web", "server.py", 32), ("worker", "worker.py", 36), ("dashboard", "dashboard.py", 35))
-        for name, script, color in programs:
-            sources = [BACKEND / source for source in SOURCES[name]] + (tasks if name == "worker" else [])
-            command = [sys.executable, script]
-            self._programs.append(ManagedProcess(name, command, env, color=color, sources=sources))
-        if settings.env == "dev":
-            threading.Thread(target=self._watch, args=[{BACKEND, *tasks}], daemon=True).start()
+        tasks = list(_places(settings.tasks))
+        for name, program, color in (("web", "server", 32), ("worker", "worker", 36), ("dashboard", "dashboard", 35)):
+            sources = [PROGRAMS / source for source in SOURCES[name]] + (tasks if name == "worker" else [])
+            self._programs.append(ManagedProcess(name, command_of(program), env, color=color, sources=sources))
+        watched = {*tasks, *([PROGRAMS] if IS_CLONE else [])}
+        if settings.env == "dev" and watched:
+            threading.Thread(target=self._watch, args=[watched], daemon=True).start()
 
     def _supervise(self) -> ManagedProcess | None:
         """Wait for a signal, or for the death of a process, which is returned."""
@@ -174,18 +183,19 @@ class Stack:
 def exit_if_ports_are_taken(settings: RunSettings) -> None:
     with ExitStack() as held:
         for name, port in (("APP_PORT", settings.app_port), ("DASHBOARD_PORT", settings.dashboard_port)):
+            remedy = "Write another before the command, or into .env"
             try:
                 held.enter_context(socket.create_server(("", port)))
             except PermissionError:
-                refuse(f"Port {port} needs more rights than you have. Choose another: make run {name}={port + 8000}")
+                refuse(f"Port {port} needs more rights than you have. {remedy}: {name}={port + 8000}")
             except OSError:
-                refuse(f"Port {port} is taken. Choose another: make run {name}={port + 1 if port < 65535 else 5000}")
+                refuse(f"Port {port} is taken. {remedy}: {name}={port + 1 if port < 65535 else 5000}")
 
 
-def _folders(package: str) -> Iterator[Path]:
-    with suppress(ImportError, ValueError):  # the worker reports it
-        spec = find_spec(package)
-        yield from map(Path, (spec and spec.submodule_search_locations) or ())
+def _places(package: str) -> Iterator[Path]:
+    """Yield the folders of a package, or the file of a module."""
+    if spec := find_package(package):
+        yield from map(Path, folders_of(spec) or filter(None, [spec.origin]))
 
 
 def _address(host: str) -> str:
@@ -215,7 +225,7 @@ def _is_healthy(host: str, port: int) -> bool:
 
 def main() -> int:
     answer_arguments(RunSettings)
-    settings = load_settings_or_exit(RunSettings)
+    settings = on_import_path(load_settings_or_exit(RunSettings))
     exit_if_ports_are_taken(settings)
     return Stack(settings).run()
 

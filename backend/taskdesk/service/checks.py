@@ -36,7 +36,7 @@ _MAKE_ONE = "make one: openssl rand -hex 32"
 def exit_if_unsafe(settings: SharedSettings) -> None:
     """In prod, end the process with status 2 and a sentence for each unsafe setting, if there is one.
 
-    In dev, only a wrong password for Redis ends it, with status 3.
+    In dev, only a Redis that can't be used ends it.
     """
     if settings.env != "prod":
         exit_if_redis_denies_access(settings.redis_url.get_secret_value())
@@ -46,7 +46,7 @@ def exit_if_unsafe(settings: SharedSettings) -> None:
 
 
 def exit_if_redis_denies_access(url: str) -> None:
-    """End the process with status 3 and a sentence if Redis wants another password, if its user lacks a right, or if
+    """End the process with status 2 and a sentence if Redis wants another password, if its user lacks a right, or if
     it is a cluster or has no such database. A Redis that is away or not ready does not.
     """
     try:
@@ -61,7 +61,7 @@ def exit_if_redis_denies_access(url: str) -> None:
         problem = "" if is_passing(error) else f"REDIS_URL can't be used: {error}."
     if problem:
         print(problem, file=sys.stderr)
-        raise SystemExit(3)
+        raise SystemExit(2)
 
 
 def explain_denied_access(error: AuthenticationError) -> str:

@@ -97,7 +97,7 @@ class SharedSettings(BaseSettings):
     )
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="Address of your own Redis (≥ 6.2) or Valkey. Not set: `make run` starts one.",
+        description="Address of your own Redis (≥ 6.2) or Valkey. Not set: `make run` and `taskdesk run` start one.",
     )
     rq_key_prefix: str = Field(
         "rq",
@@ -109,8 +109,8 @@ class SharedSettings(BaseSettings):
     data_dir: Annotated[Path, BeforeValidator(_from_root)] = Field(
         Path("data"),
         validate_default=True,
-        description="Folder of the uploads, of the files that jobs return, and of the Redis that `make run` starts. "
-        "Web, workers and command line share it.",
+        description="Folder of the uploads, of the files that jobs return, and of the Redis that starts if `REDIS_URL` "
+        "is not set. Web, workers and command line share it.",
     )
     queues: QueueNames = Field(
         ("high", "default", "low"), description="Names of the queues, separated by commas, the most urgent first."
@@ -201,9 +201,10 @@ def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
 
 
 def fault_of_data_dir(settings: SharedSettings) -> str:
-    """Return a sentence if no worker may look for uploads in DATA_DIR: it is neither set nor known to have files."""
+    """Return a sentence if no worker may look for uploads in DATA_DIR: it is neither set nor in use."""
     folder = settings.data_dir
-    is_known = IS_CLONE or "data_dir" in settings.model_fields_set or (folder / "artifacts").is_dir()
+    is_used = any((folder / name).is_dir() for name in ("artifacts", "redis"))
+    is_known = IS_CLONE or "data_dir" in settings.model_fields_set or is_used
     return "" if is_known else f"Set DATA_DIR to the folder that the workers use: a file in {folder} may reach none."
 
 

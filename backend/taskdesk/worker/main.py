@@ -11,7 +11,7 @@ from taskdesk.worker.metrics import listen, serve_metrics
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.meters import Meters
 from taskdesk.worker.supervisor.worker import work
-from taskdesk.worker.task_package import exit_without_package
+from taskdesk.worker.task_package import on_import_path
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
     bound_rq()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a task may print anything
-    exit_without_package(settings)
+    settings = on_import_path(settings)
     meters = Meters(settings.workers)
     listener = listen(settings.worker_metrics) if settings.worker_metrics else None
 

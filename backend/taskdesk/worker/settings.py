@@ -17,7 +17,9 @@ def _is_number_of_gpus(value: str) -> str:
 
 class WorkerSettings(SharedSettings):
     tasks: str = Field(
-        "tasks", description="Package whose public functions are the tasks. It may stand anywhere on the import path."
+        "tasks",
+        description="Package whose public functions are the tasks: its name, if Python finds it from the current "
+        "folder, or its folder, such as `./tasks`.",
     )
     workers: int = Field(2, ge=1, le=256, description="Number of worker processes.")
     gpus: Annotated[str, AfterValidator(_is_number_of_gpus)] = Field(

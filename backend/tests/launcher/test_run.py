@@ -19,7 +19,7 @@ from taskdesk.launcher.redis_server import answers_ping, start_redis
 from taskdesk.launcher.run import SOURCES, WATCHED_SUFFIXES
 from taskdesk.service.embedded import find_redis_url
 from taskdesk.service.settings import SharedSettings
-from tests.conftest import BACKEND, free_port, wait_until
+from tests.conftest import BACKEND, RedisServer, free_port, wait_until
 from tests.test_architecture import ENTRIES, MAY_IMPORT
 
 RUN = [sys.executable, "-m", "taskdesk.launcher.run"]
@@ -171,7 +171,7 @@ def test_a_taken_port_is_refused_with_the_setting_that_changes_it(shared, start,
     run = start(**{name: str(taken)})
 
     assert run.process.wait(timeout=60) == 2
-    assert run.output == f"Port {taken} is taken. Choose another: make run {name}={taken + 1}\n"
+    assert run.output == f"Port {taken} is taken. Write another before the command, or into .env: {name}={taken + 1}\n"
 
 
 def test_a_wrong_setting_is_refused_by_name(start):
@@ -188,8 +188,23 @@ def test_a_second_make_run_on_the_same_data_folder_is_refused(shared, start):
     run = start(DATA_DIR=str(data_dir))
 
     assert run.process.wait(timeout=60) == 2
-    assert f"Another make run uses {data_dir}: process {shared.process.pid}, " in run.output
-    assert "make run DATA_DIR=" in run.output
+    assert f"Another desk uses {data_dir}: process {shared.process.pid}, " in run.output
+    assert "set DATA_DIR to another folder" in run.output
+
+
+def test_data_of_a_newer_server_are_refused_with_the_remedy(start, tmp_path):
+    folder = tmp_path / "data" / "redis"
+    folder.mkdir(parents=True)
+    server = RedisServer(folder)
+    server.start()
+    server.stop()
+    [base] = folder.glob("appendonlydir/*.base.rdb")
+    base.write_bytes(re.sub(rb"\d{3}", b"999", base.read_bytes(), count=1))  # VALKEY080 or REDIS0010
+
+    run = start()
+
+    assert run.process.wait(timeout=60) == 2
+    assert f"A newer server has written the data in {tmp_path / 'data'}. Use that one: " in run.output
 
 
 def test_after_a_crash_the_incomplete_write_is_dropped_with_a_line(start, tmp_path):
@@ -254,7 +269,7 @@ def test_the_death_of_a_process_stops_all_and_is_named(start, script, name):
 def test_in_dev_the_worker_restarts_for_edited_tasks(start, tmp_path):
     package = tmp_path / "their_tasks"
     package.mkdir()
-    (package / "__init__.py").touch()
+    (package / "first.py").write_text('def first() -> int:\n    """First."""\n    return 1\n')
     run = start(TASKS="their_tasks", PYTHONPATH=str(tmp_path)).wait_until_up()
     worker, web = run.pids("worker.py")[0], run.pids("server.py")[0]
 
@@ -264,7 +279,7 @@ def test_in_dev_the_worker_restarts_for_edited_tasks(start, tmp_path):
     wait_until(lambda: worker not in run.pids("worker.py") and run.pids("worker.py"), what="another worker")
     assert run.pids("server.py")[0] == web
 
-    run.wait_for("serves 1 task")
+    run.wait_for("serves 2 tasks")
     edited = run.pids("worker.py")[0]
     os.kill(edited, signal.SIGKILL)  # as the kernel does when memory is short: that is not the edit's fault
 

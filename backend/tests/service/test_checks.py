@@ -219,7 +219,7 @@ def test_unsafe_settings_end_a_program_with_status_2_in_prod_but_not_in_dev(serv
         (":guess@", "Redis refuses the password in REDIS_URL: invalid username-password pair"),
     ],
 )
-def test_a_wrong_password_for_redis_ends_a_program_with_status_3(
+def test_a_wrong_password_for_redis_ends_a_program_with_status_2(
     set_redis, server, program, password, sentence, tmp_path
 ):
     set_redis()
@@ -230,7 +230,7 @@ def test_a_wrong_password_for_redis_ends_a_program_with_status_3(
 
     done = subprocess.run(command, cwd=BACKEND, env=environment, capture_output=True, text=True, timeout=60)
 
-    assert (done.returncode, done.stdout) == (3, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith(sentence)
     assert done.stderr.count("\n") == 1
     assert "guess" not in done.stderr
@@ -242,7 +242,7 @@ def test_a_database_that_redis_does_not_have_is_refused_in_dev_and_prod(set_redi
     with pytest.raises(SystemExit) as ended:
         exit_if_redis_denies_access(url)
 
-    assert ended.value.code == 3
+    assert ended.value.code == 2
     assert capsys.readouterr().err == "REDIS_URL can't be used: DB index is out of range.\n"
     assert problems(url) == ["REDIS_URL can't be used: DB index is out of range."]
 

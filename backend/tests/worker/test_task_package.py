@@ -2,50 +2,100 @@
 
 from __future__ import annotations
 
-import logging
+import sys
 
 import pytest
 
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.task_package import exit_without_package, exit_without_tasks
+from taskdesk.worker.task_package import exit_without_tasks, on_import_path
 
 
 @pytest.fixture
 def settings_of(tmp_path, monkeypatch):
     """Settings for a package of these files, which can be imported."""
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)  # and put back what a test adds
 
-    def make(name: str, env: str = "dev", **files: str) -> WorkerSettings:
+    def make(name: str, **files: str) -> WorkerSettings:
         for file, text in files.items():
             path = tmp_path.joinpath(*name.split("."), f"{file}.py")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text)
-        return WorkerSettings(tasks=name, env=env, _env_file=None)
+        return WorkerSettings(tasks=name, _env_file=None)
 
     return make
 
 
-@pytest.mark.parametrize("name", ["nosuch", "tests.nosuch", "nosuch.tasks", "reports.py", "./tasks", "", "..", "a-b/c"])
-def test_a_package_that_does_not_exist_ends_the_worker_with_a_sentence(settings_of, capsys, name):
+@pytest.mark.parametrize("name", ["nosuch", "tests.nosuch", "nosuch.tasks", "reports.py", ""])
+def test_a_package_that_does_not_exist_ends_the_program_with_a_sentence(settings_of, capsys, name):
     with pytest.raises(SystemExit) as ended:
-        exit_without_package(settings_of(name))
+        on_import_path(settings_of(name))
 
     assert ended.value.code == 2
     assert f"  - TASKS: there is no package {name!r}. " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "sentence"),
+    [
+        ("./nosuch", "there is no folder ./nosuch. Name the one with your tasks"),
+        ("./my-tasks", "Python can't import 'my-tasks'. Rename it"),
+        ("./json", "'json' is also the name of a module of Python or of Taskdesk. Rename the folder."),
+        ("./rq", "'rq' is also the name of a module"),
+    ],
+)
+def test_a_folder_that_can_not_be_imported_ends_the_program_with_a_sentence(
+    settings_of, tmp_path, monkeypatch, capsys, place, sentence
+):
+    monkeypatch.chdir(tmp_path)
+    for name in ("my-tasks", "json", "rq"):
+        (tmp_path / name).mkdir()
+
+    with pytest.raises(SystemExit) as ended:
+        on_import_path(settings_of(place))
+
+    assert ended.value.code == 2
+    assert f"  - TASKS: {sentence}" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("place", "name", "root"),
+    [
+        ("./shop_tasks", "shop_tasks", "."),
+        ("shop_tasks", "shop_tasks", "."),
+        ("shop_tasks/", "shop_tasks", "."),
+        ("./shop_one.py", "shop_one", "."),
+        ("./app/shop/tasks", "shop.tasks", "app"),  # app/shop is a package, app is none
+        ("../here/shop_tasks", "shop_tasks", "."),
+    ],
+)
+def test_a_folder_is_imported_from_above_the_outermost_package_that_it_is_in(
+    settings_of, tmp_path, monkeypatch, place, name, root
+):
+    here = tmp_path / "here"
+    for folder in ("shop_tasks", "app/shop/tasks"):
+        (here / folder).mkdir(parents=True)
+    (here / "shop_one.py").touch()
+    (here / "app/shop/__init__.py").touch()
+    monkeypatch.chdir(here)
+
+    settings = on_import_path(settings_of(place))
+
+    assert settings.tasks == name
+    assert sys.path[0] == str((here / root).resolve())
 
 
 BROKEN = "import no_such_library"
 
 
 def test_a_package_that_is_broken_exists(settings_of):
-    exit_without_package(settings_of("package_one", __init__=BROKEN))
-    exit_without_package(settings_of("package_two", __init__="raise SystemExit"))
+    on_import_path(settings_of("package_one", __init__=BROKEN))
+    on_import_path(settings_of("package_two", __init__="raise SystemExit"))
     (settings_of("package_three", __init__=BROKEN), settings_of("package_three.tasks", __init__=""))
-    exit_without_package(settings_of("package_three.tasks"))
+    on_import_path(settings_of("package_three.tasks"))
     (settings_of("package_four", __init__="import os; os._exit(3)"), settings_of("package_four.tasks", __init__=""))
-    exit_without_package(settings_of("package_four.tasks"))  # nothing above it is imported here
-    exit_without_package(settings_of("folder_without_init", one="def one() -> int:\n    return 1"))
+    on_import_path(settings_of("package_four.tasks"))  # nothing above it is imported here
+    on_import_path(settings_of("folder_without_init", one="def one() -> int:\n    return 1"))
 
 
 EMPTY = {
@@ -56,25 +106,28 @@ EMPTY = {
 
 
 @pytest.mark.parametrize("kind", EMPTY)
-def test_a_package_without_tasks_is_named_and_refused_in_prod(settings_of, capsys, caplog, kind):
-    dev, prod = (settings_of(f"empty_{kind}", env, __init__=EMPTY[kind]) for env in ("dev", "prod"))
-    catalog = discover(dev).catalog
-    sentence = f"TASKS: the package empty_{kind} has no task"
+def test_a_package_without_tasks_ends_the_worker_with_a_sentence(settings_of, capsys, kind):
+    settings = settings_of(f"empty_{kind}", __init__=EMPTY[kind])
 
-    with caplog.at_level(logging.WARNING):
-        exit_without_tasks(dev, catalog)
     with pytest.raises(SystemExit) as ended:
-        exit_without_tasks(prod, catalog)
+        exit_without_tasks(settings, discover(settings).catalog)
 
-    assert [record.getMessage()[: len(sentence)] for record in caplog.records] == [sentence]
     assert ended.value.code == 2
-    assert sentence in capsys.readouterr().err
+    assert f"TASKS: the package empty_{kind} has no task. Write a function" in capsys.readouterr().err
+
+
+def test_a_package_that_can_not_be_imported_ends_the_worker_with_the_reason(settings_of, capsys):
+    settings = settings_of("package_broken", __init__=BROKEN)
+
+    with pytest.raises(SystemExit) as ended:
+        exit_without_tasks(settings, discover(settings).catalog)
+
+    assert ended.value.code == 2
+    assert "package_broken can't be imported: ModuleNotFoundError: No module named 'no_such" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["def one() -> int:\n    return 1", "def broken(a):\n    return 1", BROKEN])
-def test_a_package_with_a_task_or_a_broken_one_is_served(settings_of, caplog, text):
-    settings = settings_of(f"good_{len(text)}", "prod", __init__="", one=text)
+def test_a_package_with_a_task_or_a_broken_one_is_served(settings_of, text):
+    settings = settings_of(f"good_{len(text)}", __init__="", one=text)
 
-    exit_without_tasks(settings, discover(settings).catalog)
-
-    assert caplog.records == []
+    exit_without_tasks(settings, discover(settings).catalog)  # it ends nothing
