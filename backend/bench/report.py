@@ -83,7 +83,7 @@ class Report:
     def traffic(self, per_job: dict[str, Traffic], idle: dict[int, Traffic]) -> None:
         self._parts += [
             "## Traffic with Redis",
-            "Round trips are counted by a proxy; commands are those that Redis has run, inside of scripts, too.",
+            "Round trips are counted by a proxy; commands are those that Redis has run, also inside scripts.",
         ]
         rows = [[f"{name}, per job", f"{t.round_trips:.2f}", f"{t.commands:.1f}"] for name, t in per_job.items()]
         for queues, one in idle.items():
@@ -94,7 +94,7 @@ class Report:
     def endurance(self, run: Endurance) -> None:
         self._parts += [
             f"## {run.steps[-1].jobs:,} jobs",
-            "One worker process, whose child is not replaced meanwhile. Memory is that of its parents, too: "
+            "One worker process, whose child is not replaced meanwhile. Memory includes that of its parents: "
             "a page that n of them share counts as 1/n in each. "
             f"A finished job takes {run.redis_bytes_per_job:,.0f} bytes of Redis.",
         ]

@@ -40,7 +40,7 @@ def environment(wheel, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
     locked = (BACKEND / "requirements" / "dev.txt").read_text()
-    versions = folder / "versions.txt"  # without the hashes, with which pip would want one of the wheel, too
+    versions = folder / "versions.txt"  # without the hashes: with them, pip would want a hash of the wheel
     versions.write_text("\n".join(line.removesuffix(" \\") for line in locked.splitlines() if re.match(r"\w", line)))
     arguments = ["install", "-q", "-c", versions, wheel, "pytest"]
     uv = [Path(sys.executable).with_name("uv"), "pip", *arguments]

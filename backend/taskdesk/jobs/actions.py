@@ -116,7 +116,7 @@ DELETE = Action(
     label="Delete",
     summary="Remove a job with its result, its log and its files",
     consequences=(
-        "Their results, logs and files are deleted, too. Jobs that have not started never start. This can’t be undone."
+        "Their results, logs and files are also deleted. Jobs that have not started never start. This can’t be undone."
     ),
     effects=dict.fromkeys(
         FINAL,
@@ -126,7 +126,7 @@ DELETE = Action(
             answer="The job is gone",
             question=Question(
                 "Delete this job?",
-                "Its log, its result and its files are deleted, too. This can’t be undone.",
+                "Its log, its result and its files are also deleted. This can’t be undone.",
                 yes="Delete",
                 no="Go back",
             ),

@@ -47,7 +47,7 @@ class TaskSpec(BaseModel):
     output_schema: dict[str, Any] | None = None
     at_most_once: bool = False
     paths: tuple[str, ...] = ()
-    others: tuple[TaskSpec, ...] = Field((), exclude=True, repr=False)  # older versions that are online, too
+    others: tuple[TaskSpec, ...] = Field((), exclude=True, repr=False)  # older versions that are also online
 
     @cached_property
     def version(self) -> str:

@@ -54,7 +54,7 @@ def _exact(schema: dict[str, Any], value: Any, digits: Any) -> Any:
 
 
 def number_errors(schema: dict[str, Any], value: Any, at: str = "") -> Iterator[FieldError]:
-    """Yield the errors of a value that fits the schema. Of several types the value has to be of one."""
+    """Yield the errors of a value that fits the schema. With several types, the value has to fit one."""
     kinds = [kind for kind in kinds_of(schema) if is_of_kind(kind, value)]
     found = [[*_own_errors(kind, value, at)] or [*_inner_errors(kind, value, at)] for kind in kinds]
     if found and all(found):

@@ -6,7 +6,7 @@ from __future__ import annotations
 TASK = "td_task"  # the name of its task
 TAGS = "td_tags"  # with spaces between
 OWNER = "td_owner"  # the user who submitted it
-REQUEST = "td_request"  # id of the request that submitted it; the worker's log names it, too
+REQUEST = "td_request"  # id of the request that submitted it; the worker's log also names it
 RETRY_OF = "td_retry_of"  # id of the job that it repeats
 NUMBER = "td_seq"  # its place in the order of submitting: the score in the indexes
 PLAIN = "td_plain"  # there if RQ's own code has submitted it, and not our web or command line

@@ -1,4 +1,4 @@
-"""Index the jobs that plain RQ programs put into Redis, so that lists, counts and actions have them, too.
+"""Index the jobs that plain RQ programs put into Redis, so that lists, counts and actions include them.
 
 RQ's own code knows nothing of our indexes. So about once a second one of the workers, or whoever reads a list while no
 worker is online, looks for jobs that it has put somewhere, or moved (lua/look.lua), and indexes them (lua/admit.lua).

@@ -190,7 +190,7 @@ class Listing:
         return min(choices, key=lambda source: sum(next(sizes) for _ in choices[source]))
 
     def _running(self, source: str, matching: Filter) -> Sequence[str]:
-        """Return the queues whose running jobs have to be read, too: they are in no index by status."""
+        """Return the queues whose running jobs have to be read in addition: no index by status has them."""
         if source != "status" or matching.status not in (Status.RUNNING, None):
             return ()
         return (matching.queue,) if matching.queue else self._queues

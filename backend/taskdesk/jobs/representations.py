@@ -76,7 +76,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False, url_of: UrlOf | Non
         shown["input"] = masked(given, job.secrets | (spec.secret_parameters if spec else set()))
     elif job.input_fault:
         shown["input_fault"] = job.input_fault
-    if job.error or job.status is Status.CANCELED:  # a job that waits for its retry has an error, too
+    if job.error or job.status is Status.CANCELED:  # a job that waits for its retry also has an error
         shown["error"] = job.error
     if whole:
         shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}

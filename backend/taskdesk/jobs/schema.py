@@ -104,7 +104,7 @@ class Schema:
 
     @cached_property
     def _type(self) -> Schema:
-        """What makes a value one of this type, without the limits of the type."""
+        """The part of the schema that makes a value one of this type, without the limits of the type."""
         return Schema({rule: self._document[rule] for rule in _OF_TYPE if rule in self._document})
 
     @cached_property

@@ -39,7 +39,7 @@ def _own_fault(schema: Any) -> str:
 
 
 def _shown(schema: Any) -> Iterator[Any]:
-    """Yield the schema and those inside of it. True and False are schemas, too."""
+    """Yield the schema and those inside of it. JSON Schema has two schemas that are no objects: True and False."""
     yield schema
     if isinstance(schema, dict):
         inner = [one for keyword in _LISTS for one in schema.get(keyword, [])]

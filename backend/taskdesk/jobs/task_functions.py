@@ -1,7 +1,7 @@
 """Which functions of a package are tasks, and under which names.
 
 Each public name that a file of the package defines, with `def` or by an assignment, is a task if its value is a
-function: `old = new` and `monthly = partial(report, days=30)` are tasks, too. What a file imports is no task there. A
+function: `old = new` and `monthly = partial(report, days=30)` are also tasks. What a file imports is no task there. A
 file or folder whose name starts with an underscore holds helpers.
 """
 

@@ -28,7 +28,7 @@ def unpack(data: bytes) -> bytes:
 
 
 def bound_rq() -> None:
-    """Make RQ's own classes in this process unpack within the limit, too. Of data beyond it, they get the beginning."""
+    """Apply the limit to RQ's own classes in this process. They get the beginning of larger data."""
     bounded = SimpleNamespace(compress=zlib.compress, decompress=_unpack_or_cut, error=zlib.error)
     for module in (rq.job, rq.results):
         vars(module)["zlib"] = bounded

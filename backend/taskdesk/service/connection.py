@@ -67,7 +67,7 @@ class SharingRedis(Redis):  # type: ignore[misc]  # mypy does not follow redis
         try:
             answers = self._serial.ask(b"".join([command.packed for command in commands]), len(commands))
         except Exception as error:
-            # Callers that wait by now fail, too, so that none has a second time-out.
+            # Callers that wait by now also fail, so that none has a second time-out.
             commands += [self._waiting.popleft() for _ in range(len(self._waiting))]
             answers = [error] * len(commands)
         except BaseException as error:  # this caller was killed, so the others lose their answers

@@ -33,7 +33,7 @@ class TrustedHosts:
     """The host names that we answer to: those in `trusted`, LOOPBACK, and the address that we listen on.
 
     A name with a leading dot includes all subdomains. If `trusted` is empty and other machines can reach us, any IP
-    address and the name of this machine are trusted, too.
+    address and the name of this machine are also trusted.
     """
 
     def __init__(self, trusted: Collection[str], listens_on: str):

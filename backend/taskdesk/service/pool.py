@@ -47,7 +47,7 @@ class Pool:
     def run(self) -> int:
         """Return the exit status when all processes have ended: 0 after SIGTERM or SIGINT, 1 if the pool gave up.
 
-        A process that ends with 2 has said that a setting is wrong: then this is the pool's status, too.
+        A process that ends with 2 has said that a setting is wrong: then the pool returns 2.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
         for number in range(self._size):

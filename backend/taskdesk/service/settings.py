@@ -231,7 +231,7 @@ def read_named_file() -> dict[str, Any]:
     if not name:
         return {}
     try:
-        content = yaml.safe_load(Path(name).read_text(encoding="utf-8"))  # JSON is YAML, too
+        content = yaml.safe_load(Path(name).read_text(encoding="utf-8"))  # JSON is a subset of YAML
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise SettingsError([f"FLASK_CONFIG names {name}, which can't be read: {error}"]) from None
     if not isinstance(content, dict):

@@ -1,6 +1,6 @@
 """Serve the files of web/static from memory. Each is compressed once, and a browser loads it once.
 
-Their version, a hash of all files, is a folder in the path, so that the imports inside a script have it, too.
+Their version, a hash of all files, is a folder in the path, so that the imports inside a script also have it.
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ def discover(
 def _add(loaded: LoadedTask, tasks: dict[str, LoadedTask]) -> None:
     same = tasks.setdefault(loaded.spec.reference, loaded)
     if same.function is not loaded.function:
-        raise ValueError(f"another module has a task named {loaded.spec.name!r}, too: rename one")
+        raise ValueError(f"another module has a task named {loaded.spec.name!r}: rename one")
 
 
 def _load(

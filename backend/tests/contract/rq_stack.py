@@ -1,4 +1,4 @@
-"""Plain RQ in front of a real Redis. This module imports nothing of ours, so RQ 2 can play the scenarios, too."""
+"""Plain RQ in front of a real Redis. This module imports nothing of ours, so RQ 2 can also play the scenarios."""
 
 from __future__ import annotations
 

@@ -214,5 +214,5 @@ class Supervisor(TaskWorker):
     def _dying(self, step: Callable[[], Any]) -> None:
         try:
             assert self._retry_until_redis_answers(step)
-        except (Killed, RuntimeError):  # a RuntimeError ends it, too
+        except (Killed, RuntimeError):  # a RuntimeError also ends it
             self.is_dead = True

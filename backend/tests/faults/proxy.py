@@ -143,7 +143,7 @@ class Proxy:
             writer.close()
 
     def _cut(self) -> None:
-        """Cut those that are still being opened, too."""
+        """Also cut those that are still being opened."""
         for connection in self.connections:
             connection.cancel()
 

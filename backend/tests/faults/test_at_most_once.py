@@ -40,7 +40,7 @@ def test_a_job_whose_worker_is_lost_before_redis_knows_that_it_began_never_begin
         wait_until(lambda: rig.effects.of(job_id), what="the job begins")
         rig.proxy.black_hole()
         rig.kill(lost)
-        time.sleep(DELAY)  # packets that are still under way are swallowed, too
+        time.sleep(DELAY)  # also swallow packets that are still under way
 
         rig.proxy.delay = 0
         rig.proxy.open()

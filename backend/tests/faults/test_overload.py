@@ -90,7 +90,7 @@ SECONDS = size(1, 60)
 
 def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_kept):
     """F23: many times more jobs than the workers can run. What does not fit is refused with 429 and Retry-After; Redis
-    and the queue stay small, and jobs of the low queue run, too.
+    and the queue stay small, and jobs of the low queue also run.
     """
     with start_rig(24) as rig, web(rig, 1, MAX_QUEUED=str(MAX_QUEUED), RATE_LIMIT="1000000/second") as stack:
         rig.redis.config_set("appendfsync", "everysec")

@@ -144,7 +144,7 @@ def _terminate(rig: Rig, victim: Worker) -> None:
 
 
 def _kill_part(rig: Rig, victim: Worker) -> None:
-    """Kill one process, a child or its supervisor, and wait until those that it has forked are dead, too."""
+    """Kill one process, a child or its supervisor, and wait until those that it has forked are also dead."""
     if parts := descendants(victim.pid):
         part = rig.random.choice(parts)
         family = [part, *descendants(part)]

@@ -162,7 +162,7 @@ def test_f05_a_job_that_eats_the_memory_fails_alone(assert_kept):
 
 
 def test_templates_die_and_no_job_is_lost(assert_kept):
-    """kill -9 of the process that the children are forked from: the child and its job go on, later ones come, too."""
+    """kill -9 of the process that the children are forked from: the child and its job go on, and later ones follow."""
     with start_rig(SEED + 6) as rig:
         [worker] = rig.fleet.start()
         rig.until_online(worker)

@@ -62,7 +62,7 @@ def bulk() -> dict[str, Any]:
     errors = [FieldError(f"/{name}", "There is no such member.") for name in unknown]
     if not (isinstance(action, str) and action in ACTIONS):
         errors.append(FieldError("/action", sentence("enum", [*ACTIONS])))
-    if type(expected) not in (int, float) or expected < 0 or expected % 1:  # 3.0 is a whole number, too
+    if type(expected) not in (int, float) or expected < 0 or expected % 1:  # 3.0 is a whole number
         errors.append(
             FieldError("/expected_count", "This has to be a whole number: how many jobs you expect to match.")
         )

@@ -132,7 +132,7 @@ class EventStreams:
     def _end(self, feed: EventFeed) -> None:
         with self._lock:
             self._forget(feed)
-        feed.over = True  # after an error, too: the clients reconnect
+        feed.over = True  # also after an error: the clients reconnect
         for watcher in _in_turns(feed.watchers):
             watcher.wake()
 

@@ -148,7 +148,7 @@ class Watcher(Stream):
         return b""
 
     def _has_gone(self, connection: socket.socket) -> bool:
-        """Return True if the client has closed: it sends nothing else. Of two writes only the second would fail."""
+        """Return True if the client has closed: it sends nothing else. Only a second write would fail."""
         try:
             return not connection.recv(1024)
         except BlockingIOError:

@@ -138,7 +138,7 @@ class Completion:
         arguments = release_arguments(self._worker_name, how, job.id, job.execution, failure, times=times, more=more)
         released = Released.of(self._connection.call(RELEASE, (), arguments))
         if released and released.status == Status.FAILED.rq and released.must_tell_dependents:
-            with suppress(Exception):  # the supervisor tries, too, and says what is wrong
+            with suppress(Exception):  # the supervisor also tries, and says what is wrong
                 self._retry(lambda: self._rq_fallback.enqueue_dependents(job.id))
         if released and released.status == RQ_STOPPED:
             self._callbacks.run_stopped()

@@ -70,7 +70,7 @@ class EndedJob(NamedTuple):
     kinds: str = ""
     preview: bytes = b""
     failure: Failure | None = None
-    refusal: AppError | None = None  # why it did not begin, if another worker may run it; then it has a failure, too
+    refusal: AppError | None = None  # why it did not begin, if another worker may run it; then it also has a failure
 
 
 class Reservation(NamedTuple):
@@ -181,7 +181,7 @@ def _reserved(answer: Any, settings: WorkerSettings) -> ReservedJob:
 
 
 def _number(text: bytes | None, default: int) -> int:
-    """A whole number of a job's hash, which others may write, too."""
+    """A whole number of a job's hash, which other programs may have written."""
     if not text:
         return default
     try:

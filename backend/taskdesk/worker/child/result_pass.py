@@ -28,7 +28,7 @@ from taskdesk.jobs.task import current_job
 from taskdesk.worker.child.library_values import is_missing, is_special, translated
 from taskdesk.worker.child.result_faults import REMEDY, Where, pointer, refusal
 
-MAX_DEPTH = 200  # lists and objects in each other: parsers of other languages recurse, too
+MAX_DEPTH = 200  # lists and objects in each other: parsers of other languages also recurse
 SCALARS = frozenset({str, int, float, bool, type(None)})
 MAX_FAULTS = 100  # after which the rest is not read
 _UNKNOWN = (PydanticSerializationError, TypeError, ValueError, AttributeError, RecursionError)  # not a time limit
@@ -195,7 +195,7 @@ class ResultPass:
         return {"columns": list(table.columns), "rows": rows}
 
     def _row(self, where: Where, row: Sequence[Any]) -> list[Any]:
-        """Return the cells as JSON. What has no value, NaN too, is an empty cell."""
+        """Return the cells as JSON. A missing value, such as NaN, is an empty cell."""
         kinds = set(map(type, row))
         if not kinds <= SCALARS:
             row = [None if _is_empty(cell) else self._json((*where, str(n)), cell) for n, cell in enumerate(row)]

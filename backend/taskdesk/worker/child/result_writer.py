@@ -62,7 +62,7 @@ class ResultWriter:
             if not refused.files:
                 self._remove(turned)
             raise
-        except BaseException:  # a time limit, too
+        except BaseException:  # also a time limit
             self._remove(turned)
             raise
 
@@ -130,7 +130,7 @@ def _as_json(value: Any) -> bytes:
         return b"%d" % value
     try:
         return _encode(value).encode()
-    except ValueError as error:  # UnicodeEncodeError, too
+    except ValueError as error:  # also UnicodeEncodeError
         raise find_fault(value) or error from None
 
 

@@ -1,7 +1,7 @@
 -- Count the jobs of a queue that succeeded and failed in each minute of the last hour, for jobs/throughput.py.
 --
 -- A hash at ended_key: "<minute since 1970> <succeeded or failed>" to their number. A failure is counted as it happens.
--- To count each success, too, would cost Redis 5 % of the time that it has for a job: a worker adds up its successes and
+-- To count each success here would cost Redis 5 % of the time that it has for a job: a worker adds up its successes and
 -- tells them at each heartbeat.
 
 local function count_ended(queue, outcome, number)

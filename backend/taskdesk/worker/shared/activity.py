@@ -1,4 +1,4 @@
-"""The job that the child runs, in memory that its supervisor maps, too.
+"""The job that the child runs, in memory that child and supervisor share.
 
 The child writes before a task's function begins; the supervisor reads now and then, and when the child has died. So
 neither needs a round trip, and the supervisor can distinguish a job whose function never began from one that was cut
@@ -37,7 +37,7 @@ class _Run(ctypes.Structure):
         ("began", ctypes.c_double),
         ("since", ctypes.c_double),
         ("timeout", ctypes.c_double),
-        ("job", ctypes.c_ubyte * MAX_JOB_ID_BYTES),  # others give ids, too: there may be a NUL in one
+        ("job", ctypes.c_ubyte * MAX_JOB_ID_BYTES),  # ids of other programs may contain a NUL
         ("execution", ctypes.c_char * MAX_EXECUTION_BYTES),
     )
 

@@ -73,7 +73,7 @@ class Row:
         self.set(pid=os.getpid(), template=0, child=0, running=0, redis_up=1)
 
     def serve(self, references: Iterable[str]) -> None:
-        """Find or take a place for each task. The child calls this, too: it finds what the supervisor has taken."""
+        """Find or take a place for each task. The child also calls this, and finds what the supervisor has taken."""
         taken = self._taken()
         free = iter(self._places[len(taken) :])
         for reference in references:

@@ -163,7 +163,7 @@ class OutputBuffer:
             sent, printed = self._buffer.sent, self._buffer.printed
             self._claimed = printed
             pieces = [(start, self._read(start, end)) for start, end in kept_spans(sent, printed, printed)]
-        if pieces and self._buffer.size_before == _UNKNOWN:  # an attempt before this one may have printed, too
+        if pieces and self._buffer.size_before == _UNKNOWN:  # an earlier attempt may have printed
             self._buffer.size_before = log_size(redis, job_id)
         for start, content in pieces:
             append_log(redis, job_id, content, offset=self._buffer.size_before + start, ttl=ttl)

@@ -23,7 +23,7 @@ _TORCH_OWN_SEEDS = 1 << 32  # torch takes 64 random bits; an author takes a smal
 
 
 class Imports:
-    """What an import has left. Made before the import."""
+    """Finds what an import has left. Made before the import."""
 
     def __init__(self, package: str):
         self._package = package.partition(".")[0]

@@ -1,7 +1,7 @@
 """Remove the shared memory of a job that was killed: it outlives the processes, and its libraries can't remove it.
 
 Only what is surely the job's is removed: loky and joblib name what they make after the process, and a child makes
-multiprocessing do so, too. See child/library_state.py.
+multiprocessing do the same. See child/library_state.py.
 """
 
 from __future__ import annotations

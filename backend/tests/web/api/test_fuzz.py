@@ -26,7 +26,7 @@ CONFIG = {
         {"include-path": "/api/v1/tasks/{name}/jobs:batch", "checks": {"positive_data_acceptance": {"enabled": False}}},
         # a cursor is of a list with the same filter
         {"include-path": "/api/v1/jobs", "checks": {"positive_data_acceptance": {"enabled": False}}},
-        # a form says yes by "on" and "1", too
+        # a form also says yes by "on" and "1"
         {"include-path": "/api/v1/tasks/every_kind/jobs", "checks": {"negative_data_rejection": {"enabled": False}}},
     ],
 }

@@ -1,4 +1,4 @@
-"""Requests that the server refuses before the application are in the metrics, too."""
+"""The metrics include requests that the server refuses before they reach the application."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an action has done, in words: for the page of a job, and for the list."""
+"""The outcome of an action in words, for the page of a job and for the list."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ _MAX_TITLE = 200
 
 @dataclass
 class Room:
-    """What still has room on the page."""
+    """The room that is left on the page."""
 
     cells: int = MAX_CELLS
     nodes: int = MAX_NODES
