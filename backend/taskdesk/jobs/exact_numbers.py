@@ -1,6 +1,6 @@
 """Numbers that fit the JSON Schema of a task and yet no value of Python, and decimals, which JSON Schema can't compare.
 
-JSON has one kind of number. 1e20 is a whole number for JSON Schema, but no int for pydantic; a number of 400 digits is
+JSON has one type of number. 1e20 is a whole number for JSON Schema, but no int for pydantic; a number of 400 digits is
 no float. A decimal is text, so that no digit is lost.
 """
 
@@ -14,10 +14,10 @@ from decimal import Decimal
 from typing import Any
 
 from taskdesk.jobs.errors import FieldError
-from taskdesk.jobs.kinds import is_of_kind, kinds_of
 from taskdesk.jobs.schema_rules import has_format, plain_schema, sentence
 from taskdesk.jobs.strict_json import parse_json
 from taskdesk.jobs.task import DECIMAL_FORMAT
+from taskdesk.jobs.variants import is_of_variant, variants_of
 
 LARGEST_WHOLE_FLOAT = 2**63  # pydantic takes no larger float for an int
 _COMPARE: dict[str, Callable[[Decimal, Any], bool]] = {
@@ -42,10 +42,10 @@ def exact_json(schema: dict[str, Any], text: str | bytes) -> Any:
 
 def _exact(schema: dict[str, Any], value: Any, digits: Any) -> Any:
     if isinstance(digits, Decimal):
-        is_decimal = any(kind.get("format") == DECIMAL_FORMAT for kind in kinds_of(schema))
+        is_decimal = any(variant.get("format") == DECIMAL_FORMAT for variant in variants_of(schema))
         return str(digits) if is_decimal and Decimal(repr(value)) != digits else value
-    for kind in kinds_of(schema):
-        parts = [(part, place) for part, _, place in _parts(kind, value)]
+    for variant in variants_of(schema):
+        parts = [(part, place) for part, _, place in _parts(variant, value)]
         if parts:
             for part, place in parts:
                 value[place] = _exact(part, value[place], digits[place])
@@ -55,15 +55,15 @@ def _exact(schema: dict[str, Any], value: Any, digits: Any) -> Any:
 
 def number_errors(schema: dict[str, Any], value: Any, at: str = "") -> Iterator[FieldError]:
     """Yield the errors of a value that fits the schema. With several types, the value has to fit one."""
-    kinds = [kind for kind in kinds_of(schema) if is_of_kind(kind, value)]
-    found = [[*_own_errors(kind, value, at)] or [*_inner_errors(kind, value, at)] for kind in kinds]
+    variants = [variant for variant in variants_of(schema) if is_of_variant(variant, value)]
+    found = [[*_own_errors(variant, value, at)] or [*_inner_errors(variant, value, at)] for variant in variants]
     if found and all(found):
         yield from found[0]
 
 
-def _own_errors(kind: dict[str, Any], value: Any, at: str) -> Iterator[FieldError]:
-    plain = plain_schema(kind)
-    if kind.get("format") == DECIMAL_FORMAT:
+def _own_errors(variant: dict[str, Any], value: Any, at: str) -> Iterator[FieldError]:
+    plain = plain_schema(variant)
+    if variant.get("format") == DECIMAL_FORMAT:
         number = Decimal(str(value))
         broken = (rule for rule in _COMPARE if rule in plain and not _keeps(rule, number, plain[rule]))
         yield from (FieldError(at, sentence(rule, plain[rule])) for rule in broken)
@@ -93,20 +93,20 @@ def _is_float(value: Any) -> bool:
         return False
 
 
-def _inner_errors(kind: dict[str, Any], value: Any, at: str) -> Iterator[FieldError]:
-    for part, inner, place in _parts(kind, value):
+def _inner_errors(variant: dict[str, Any], value: Any, at: str) -> Iterator[FieldError]:
+    for part, inner, place in _parts(variant, value):
         yield from number_errors(part, inner, f"{at}/{place}")
 
 
-def _parts(kind: dict[str, Any], value: Any) -> Iterator[tuple[dict[str, Any], Any, Any]]:
+def _parts(variant: dict[str, Any], value: Any) -> Iterator[tuple[dict[str, Any], Any, Any]]:
     """Yield each part of a list or an object, with its schema and its place."""
     if isinstance(value, dict):
-        known, others = kind.get("properties", {}), kind.get("additionalProperties")
+        known, others = variant.get("properties", {}), variant.get("additionalProperties")
         for name, inner in value.items():
             if isinstance(schema := known.get(name, others), dict):
                 yield schema, inner, name
     elif isinstance(value, list):
-        first, others = kind.get("prefixItems", []), kind.get("items")
+        first, others = variant.get("prefixItems", []), variant.get("items")
         for place, inner in enumerate(value):
             schema = first[place] if place < len(first) else others
             if isinstance(schema, dict):

@@ -16,7 +16,7 @@ from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.parameter import NOT_GIVEN, Parameter
 from taskdesk.jobs.texts import Texts, is_same, json_of, only_one, read_each, read_entries, read_json, read_one, text_of
-from taskdesk.jobs.value_types import with_zone
+from taskdesk.jobs.value_types import line_ends, with_zone
 
 WAY = ":as"  # after the name of a parameter, which has no colon
 
@@ -59,7 +59,7 @@ def _read_field(parameter: Parameter, texts: Sequence[str], way: str) -> Any:
     if not texts:
         return NOT_GIVEN
     if way == "text":
-        return _line_ends(texts[-1])
+        return line_ends(texts[-1])
     if parameter.control in ("list", "choices"):
         return _read_lines(parameter, texts, [] if way == "list" else parameter.empty)
     if not texts[-1]:
@@ -70,7 +70,7 @@ def _read_field(parameter: Parameter, texts: Sequence[str], way: str) -> Any:
 
 def _read_lines(parameter: Parameter, texts: Sequence[str], empty: Any) -> Any:
     entries = [line.strip() for text in texts for line in text.split("\n") if line.strip()]
-    return read_entries(parameter.kinds[0], entries) if entries else empty
+    return read_entries(parameter.variants[0], entries) if entries else empty
 
 
 def _is_default_without_zone(parameter: Parameter, value: Any) -> bool:
@@ -113,7 +113,7 @@ def _shown(parameter: Parameter, value: Any) -> str:
     if parameter.control == "datetime" and isinstance(value, str):
         return _as_local(value)
     if parameter.control in ("select", "choices"):
-        schema = parameter.schema if parameter.control == "select" else parameter.kinds[0].get("items", {})
+        schema = parameter.schema if parameter.control == "select" else parameter.variants[0].get("items", {})
         same = (option for option in parameter.options if is_same(read_one(schema, option), value))
         return next(same, text_of(value))
     return text_of(value)
@@ -132,7 +132,7 @@ def _sent(parameter: Parameter, way: str, texts: list[str]) -> list[str]:
         return ["\n".join(texts)]
     if control == "datetime":
         return [text if with_zone(text) != text else "" for text in texts]
-    return [_line_ends(text).replace("\n", "\r\n").replace("\0", "\ufffd") for text in texts]
+    return [re.sub("\r\n?|\n", "\r\n", text).replace("\0", "\ufffd") for text in texts]
 
 
 def _same_moment(one: Any, other: Any) -> bool:
@@ -157,7 +157,3 @@ def _as_local(text: str) -> str:
     return moment.replace(tzinfo=None).isoformat(
         timespec="milliseconds" if moment.second or moment.microsecond else "minutes"
     )
-
-
-def _line_ends(text: str) -> str:
-    return re.sub("\r\n?", "\n", text)

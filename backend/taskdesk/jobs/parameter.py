@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from taskdesk.jobs.kinds import is_null, is_of_kind, kinds_of, members_of
 from taskdesk.jobs.schema_rules import is_file, plain_schema
 from taskdesk.jobs.value_types import value_type
+from taskdesk.jobs.variants import is_null, is_of_variant, members_of, variants_of
 
 NOT_GIVEN = object()
 BOOLEANS = {"true": "yes", "false": "no"}  # with their labels
@@ -25,13 +25,13 @@ class Parameter:
     is_required: bool = False
 
     @cached_property
-    def kinds(self) -> list[dict[str, Any]]:
+    def variants(self) -> list[dict[str, Any]]:
         """Its types without null."""
-        return [kind for kind in kinds_of(self.schema) if not is_null(kind)]
+        return [variant for variant in variants_of(self.schema) if not is_null(variant)]
 
     @cached_property
     def is_nullable(self) -> bool:
-        return any(map(is_null, kinds_of(self.schema)))
+        return any(map(is_null, variants_of(self.schema)))
 
     @cached_property
     def plain(self) -> dict[str, Any]:
@@ -41,32 +41,32 @@ class Parameter:
     @cached_property
     def control(self) -> str:
         """text, multiline, number, decimal, password, checkbox, select, choices, date, datetime, list, json or file."""
-        if any(map(is_file, self.kinds)):
+        if any(map(is_file, self.variants)):
             return "file"
-        if all(_has_options(kind) for kind in self.kinds):
+        if all(_has_options(variant) for variant in self.variants):
             return "checkbox" if self._is_checkbox else "select"
-        if len(self.kinds) > 1:
-            return _control_of_union(self.kinds)
-        [kind] = self.kinds
-        if kind.get("type") != "array":
-            return value_type(kind).control
-        return "choices" if "prefixItems" not in kind and _is_enumeration(kind.get("items", {})) else "list"
+        if len(self.variants) > 1:
+            return _control_of_union(self.variants)
+        [variant] = self.variants
+        if variant.get("type") != "array":
+            return value_type(variant).control
+        return "choices" if "prefixItems" not in variant and _is_enumeration(variant.get("items", {})) else "list"
 
     @property
     def _is_checkbox(self) -> bool:
-        [first, *more] = self.kinds or [{}]
+        [first, *more] = self.variants or [{}]
         is_plain = first.get("type") == "boolean" and not members_of(first) and not more and not self.is_nullable
         return is_plain and (self.is_required or isinstance(self.schema.get("default"), bool))
 
     @cached_property
     def options(self) -> dict[str, str]:
         """What a select, checkboxes or the suggestions of a text field offer, with the labels."""
-        kinds = kinds_of(self.kinds[0].get("items", {})) if self.control == "choices" else self.kinds
+        variants = variants_of(self.variants[0].get("items", {})) if self.control == "choices" else self.variants
         shown: dict[str, str] = {}
-        for kind in kinds:
-            members = members_of(kind)
+        for variant in variants:
+            members = members_of(variant)
             shown |= {key_of(one, members): one if isinstance(one, str) else json.dumps(one) for one in members}
-            if kind.get("type") == "boolean" and not members:
+            if variant.get("type") == "boolean" and not members:
                 shown |= BOOLEANS
         return shown
 
@@ -98,16 +98,20 @@ class Parameter:
 
     @property
     def _takes_text(self) -> bool:
-        return any(value_type(kind).is_emptiable and not members_of(kind) for kind in self.kinds)
+        return any(value_type(variant).is_emptiable and not members_of(variant) for variant in self.variants)
 
     @property
     def takes_empty_text(self) -> bool:
         """Return True if its control can show an empty text, and the task takes it."""
-        return self._takes_text and self.control in _TEXT_CONTROLS and any(is_of_kind(kind, "") for kind in self.kinds)
+        return (
+            self._takes_text
+            and self.control in _TEXT_CONTROLS
+            and any(is_of_variant(variant, "") for variant in self.variants)
+        )
 
     @property
     def _is_ambiguous(self) -> bool:
-        return any(kind.get("type") != "string" or members_of(kind) for kind in self.kinds)
+        return any(variant.get("type") != "string" or members_of(variant) for variant in self.variants)
 
     @property
     def _empty_in_words(self) -> str:
@@ -116,7 +120,7 @@ class Parameter:
     @cached_property
     def words(self) -> str:
         """Its types: "a whole number or text"."""
-        typed = [kind for kind in self.kinds if not members_of(kind)]
+        typed = [variant for variant in self.variants if not members_of(variant)]
         named = [
             *(list(self.options) if len(self.options) < 6 else ["a choice"]),
             *map(_words, typed),
@@ -125,8 +129,8 @@ class Parameter:
         return " or ".join(words.rstrip(",") for words in named)
 
 
-def _words(kind: dict[str, Any]) -> str:
-    row = value_type(kind)
+def _words(variant: dict[str, Any]) -> str:
+    row = value_type(variant)
     return f"{row.words} as JSON" if row.control in ("json", "list") and "JSON" not in row.words else row.words
 
 
@@ -139,15 +143,15 @@ def key_of(member: Any, members: list[Any]) -> str:
 
 
 def _is_enumeration(schema: dict[str, Any]) -> bool:
-    return all(map(members_of, kinds_of(schema)))
+    return all(map(members_of, variants_of(schema)))
 
 
-def _has_options(kind: dict[str, Any]) -> bool:
-    return bool(members_of(kind)) or kind.get("type") == "boolean"
+def _has_options(variant: dict[str, Any]) -> bool:
+    return bool(members_of(variant)) or variant.get("type") == "boolean"
 
 
-def _control_of_union(kinds: list[dict[str, Any]]) -> str:
-    controls = {value_type(kind).control if not members_of(kind) else "text" for kind in kinds}
+def _control_of_union(variants: list[dict[str, Any]]) -> str:
+    controls = {value_type(variant).control if not members_of(variant) else "text" for variant in variants}
     if controls <= {"json", "list"}:
         return "json"
     return "multiline" if controls & {"json", "list", "multiline"} else "text"

@@ -153,9 +153,9 @@ def _in_words(union: dict[str, Any], choices: Sequence[dict[str, Any]]) -> str:
     return " or ".join(dict.fromkeys(words for choice in choices for words in _named(choice)))
 
 
-def _named(kind: dict[str, Any]) -> list[str]:
-    members = kind.get("enum", [kind["const"]] if "const" in kind else [])
-    return [str(one) for one in members] or [value_type(kind).words.rstrip(",")]
+def _named(variant: dict[str, Any]) -> list[str]:
+    members = variant.get("enum", [variant["const"]] if "const" in variant else [])
+    return [str(one) for one in members] or [value_type(variant).words.rstrip(",")]
 
 
 def _matcher(pattern: str) -> Callable[[str], bool]:

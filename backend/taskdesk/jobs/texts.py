@@ -15,9 +15,9 @@ from taskdesk.jobs.arguments import given_twice
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
 from taskdesk.jobs.exact_numbers import exact_json
-from taskdesk.jobs.kinds import is_null, is_of_kind, kinds_of, members_of
 from taskdesk.jobs.parameter import NOT_GIVEN, Parameter, key_of
 from taskdesk.jobs.value_types import value_type
+from taskdesk.jobs.variants import is_null, is_of_variant, members_of, variants_of
 
 IN_JSON = ":"  # after the name of a parameter, which has no colon
 _LAST = ["integer", "number", "boolean", "array", "object"]  # then texts with a format, texts, and null
@@ -83,23 +83,23 @@ def read_json(parameter: Parameter, text: str) -> Any:
         raise InvalidArguments([FieldError(f"/{parameter.name}", str(error))]) from None
 
 
-def _json_or_text(kind: dict[str, Any], text: str) -> Any:
+def _json_or_text(variant: dict[str, Any], text: str) -> Any:
     try:
-        return exact_json(kind, text)
+        return exact_json(variant, text)
     except NotJson:
         return text.replace("\r\n", "\n")
 
 
 def _read_given(parameter: Parameter, texts: Sequence[str]) -> Any:
-    lists = [kind for kind in parameter.kinds if kind.get("type") == "array"]
-    if lists and (len(texts) > 1 or len(lists) == len(parameter.kinds)):
-        entries = [read_entries(kind, texts) for kind in lists]
+    lists = [variant for variant in parameter.variants if variant.get("type") == "array"]
+    if lists and (len(texts) > 1 or len(lists) == len(parameter.variants)):
+        entries = [read_entries(variant, texts) for variant in lists]
         return _first_that_fits(lists, entries, entries[0])
     return read_one(parameter.schema, only_one(parameter.name, texts))
 
 
-def read_entries(kind: dict[str, Any], texts: Sequence[str]) -> list[Any]:
-    first, others = kind.get("prefixItems", []), kind.get("items", {})
+def read_entries(variant: dict[str, Any], texts: Sequence[str]) -> list[Any]:
+    first, others = variant.get("prefixItems", []), variant.get("items", {})
     schemas = [*first[: len(texts)], *[others] * (len(texts) - len(first))]
     return [
         read_one(schema if isinstance(schema, dict) else {}, text) for schema, text in zip(schemas, texts, strict=True)
@@ -107,39 +107,39 @@ def read_entries(kind: dict[str, Any], texts: Sequence[str]) -> list[Any]:
 
 
 def read_one(schema: dict[str, Any], text: str) -> Any:
-    kinds = sorted(kinds_of(schema), key=_rank)
-    is_union = sum(not is_null(kind) for kind in kinds) > 1
-    values = [_read_kind(kind, text, is_union) for kind in kinds]
+    variants = sorted(variants_of(schema), key=_rank)
+    is_union = sum(not is_null(variant) for variant in variants) > 1
+    values = [_read_variant(variant, text, is_union) for variant in variants]
     otherwise = next((value for value in values if value is not None and not isinstance(value, str)), text)
-    return values[0] if len(values) == 1 else _first_that_fits(kinds, values, otherwise)
+    return values[0] if len(values) == 1 else _first_that_fits(variants, values, otherwise)
 
 
-def _first_that_fits(kinds: Sequence[dict[str, Any]], values: Sequence[Any], otherwise: Any) -> Any:
-    fitting = (value for kind, value in zip(kinds, values, strict=True) if is_of_kind(kind, value))
+def _first_that_fits(variants: Sequence[dict[str, Any]], values: Sequence[Any], otherwise: Any) -> Any:
+    fitting = (value for variant, value in zip(variants, values, strict=True) if is_of_variant(variant, value))
     return next(fitting, otherwise)
 
 
-def _rank(kind: dict[str, Any]) -> int:
+def _rank(variant: dict[str, Any]) -> int:
     """Return the place of a type in the order in which a text is read: what fits everything comes last."""
-    if members_of(kind):
+    if members_of(variant):
         return -1
-    if is_null(kind):
+    if is_null(variant):
         return len(_LAST) + 3
-    if kind.get("type") in _LAST:
-        return _LAST.index(kind["type"])
-    return len(_LAST) + (kind.get("type") == "string") + ("format" not in kind)
+    if variant.get("type") in _LAST:
+        return _LAST.index(variant["type"])
+    return len(_LAST) + (variant.get("type") == "string") + ("format" not in variant)
 
 
-def _read_kind(kind: dict[str, Any], text: str, is_union: bool) -> Any:
-    if is_null(kind):
+def _read_variant(variant: dict[str, Any], text: str, is_union: bool) -> Any:
+    if is_null(variant):
         return None if text == "" else text
-    if members := members_of(kind):
+    if members := members_of(variant):
         found = [one for one in members if text == key_of(one, members)] or [one for one in members if text == str(one)]
         return found[0] if found else text
-    if is_union and kind.get("type") == "boolean":  # "yes" may be a text, and 1 a number
+    if is_union and variant.get("type") == "boolean":  # "yes" may be a text, and 1 a number
         return {"true": True, "false": False}.get(text, text)
-    row = value_type(kind)
-    return _json_or_text(kind, text) if row.control in ("json", "list") else row.parse(text)
+    row = value_type(variant)
+    return _json_or_text(variant, text) if row.control in ("json", "list") else row.parse(text)
 
 
 def text_of(value: Any) -> str:

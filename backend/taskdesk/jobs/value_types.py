@@ -32,7 +32,8 @@ _BOOLEANS = {"true": True, "on": True, "1": True, "yes": True, "false": False, "
 # Parsers of texts. A text that does not fit stays text, for the check to name it.
 
 
-def _line_ends(text: str) -> str:
+def line_ends(text: str) -> str:
+    """Return a text of a form or of the command line with the line ends of Python."""
     return text.replace("\r\n", "\n")
 
 
@@ -96,7 +97,7 @@ class ValueType:
     words: str
     example: Any
     control: str = "text"
-    parse: Callable[[str], Any] = _line_ends
+    parse: Callable[[str], Any] = line_ends
     accepts: Callable[[str], bool] | None = None
     is_emptiable: bool = False
     is_path: bool = False

@@ -22,7 +22,7 @@ LOGINS = "10/minute"  # for each address, and for each name
 _Ask = Callable[..., bool]  # a method of the limiter
 _SCOPE = "taskdesk"
 
-log = logging.getLogger("web")
+log = logging.getLogger("rate_limits")
 
 
 class TooManyRequests(AppError):

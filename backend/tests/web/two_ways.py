@@ -150,7 +150,7 @@ class TwoWays:
         )
 
     def _records(self):
-        return [record for record in self._caplog.records if record.name in ("web", "audit")]
+        return [record for record in self._caplog.records if record.name in ("web", "http", "audit")]
 
 
 def counted():

@@ -29,7 +29,7 @@ from taskdesk.service.http.stream import Stream
 STREAM_ACK_TIMEOUT_MS = 60_000
 _MAX_JOINED_BYTES = 65_536  # a body up to this size is sent together with its head
 
-log = logging.getLogger("web")
+log = logging.getLogger("http")
 
 
 class Handler(WSGIHandler):  # type: ignore[misc]  # gevent has no types

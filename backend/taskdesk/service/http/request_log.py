@@ -9,7 +9,7 @@ import re
 from taskdesk.service.logs import log_event
 
 _ID = re.compile(r"[0-9A-Za-z._-]{8,64}")
-log = logging.getLogger("web")
+log = logging.getLogger("http")
 
 
 def request_id_of(given: str) -> str:

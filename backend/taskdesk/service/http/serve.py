@@ -22,7 +22,7 @@ BACKLOG_CONNECTIONS = 1024
 MAX_UNSENT_BYTES = 131_072  # that the kernel buffers for a client that does not read; by default, megabytes
 MAX_OPEN_FILES = 20_000  # per process: connections, and event streams, which do not count as connections
 
-log = logging.getLogger("web")
+log = logging.getLogger("http")
 
 
 class Address(NamedTuple):

@@ -33,7 +33,7 @@ from taskdesk.worker.rq_fallback import RQFallback
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.memory import SharedMemory
 
-ANSWER_SECONDS = 5  # that Redis may take for an answer
+REDIS_ANSWER_SECONDS = 5  # that Redis may take for an answer
 STATISTICS_SECONDS = 1  # that it may take for the statistics: no job waits for them
 
 
@@ -57,7 +57,7 @@ def assemble(
     order = QueueOrder([queue_key(queue) for queue in settings.queues])
 
     offer_current_job(redis)
-    connection = ScriptConnection(redis, ANSWER_SECONDS, state.may_give_up, activity.show_life)
+    connection = ScriptConnection(redis, REDIS_ANSWER_SECONDS, state.may_give_up, activity.show_life)
     reserver = Reserver(settings, connection, worker_name, order, shared, state)
     statistics = StatisticsWriter(connect_with_timeout(settings.redis_url.get_secret_value(), STATISTICS_SECONDS))
     counter = AttemptCounter(registry.by_call, statistics, shared.meters)

@@ -38,7 +38,7 @@ from taskdesk.worker.supervisor.process import ends_now, has_ended
 
 MAX_IMPORT_SECONDS = 600  # for one module; then it is broken
 SLOW_IMPORT_SECONDS = 30  # then the log says which module it is, and again after as many seconds
-ANSWER_SECONDS = 30  # for a child; then the template hangs, and is replaced
+CHILD_ANSWER_SECONDS = 30  # for a child; then the template hangs, and is replaced
 LOOK_SECONDS = 0.1  # between two looks at the template, unless it says something
 LONGEST_STEP_SECONDS = 1.0  # that count between two looks: the whole worker may have been stopped
 MAX_DEATHS = 3  # in a row without a child, or in the import of one module, if they may have come from outside
@@ -177,7 +177,7 @@ class Template:
 
     def _order(self) -> None:
         take_orphans(True)
-        self._expect_word_within(ANSWER_SECONDS)
+        self._expect_word_within(CHILD_ANSWER_SECONDS)
         with suppress(OSError):  # it has died: the next look finds that
             self._socket.sendall(b"\n")
 

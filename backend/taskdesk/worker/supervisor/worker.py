@@ -32,7 +32,7 @@ from taskdesk.jobs.keys import WORKERS, commands_key, scheduler_lock_key
 from taskdesk.service import clock
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.version import VERSION
-from taskdesk.worker.child.assembly import ANSWER_SECONDS, assemble
+from taskdesk.worker.child.assembly import REDIS_ANSWER_SECONDS, assemble
 from taskdesk.worker.discovery import TaskRegistry, discover
 from taskdesk.worker.exit_status import EXIT_FINISHED
 from taskdesk.worker.leases import RECORD_TTL_SECONDS
@@ -100,6 +100,7 @@ class TaskWorker(BaseWorker):
         self._settings = settings
         self._template, self._announced = template, ""  # the digest of the catalog
         self._logs_catalog = logs_catalog
+        self._is_settled = True  # no child has left a job
         self._store = FolderStore(settings.data_dir / "artifacts")
         self._folder = OwnFolder()
         meters = meters or Meters(1).rows[0]
@@ -141,38 +142,46 @@ class TaskWorker(BaseWorker):
         """
         with self._signals as wakeup:
             self._meters.begin()
-            is_settled = True
             self._template.begin(partial(self._run_child, burst, os.getpid()), self._leave_redis)
             try:
-                if not self._template.import_tasks(partial(self._wait, wakeup, lambda: None)):
+                if not self._start(wakeup):
                     return False
-                if self._logs_catalog:
-                    self._log_catalog()
-                if not self._retry_until_redis_answers(self._begin):
-                    return False
-                while True:
-                    is_settled = False
-                    is_forked = self._fork(partial(self._wait, wakeup, self._watch.look))
-                    status = self._watch.until_end(wakeup) if is_forked else EXIT_FINISHED
-                    shutil.rmtree(self._folder.path / "job", ignore_errors=True)
-                    self._exit.count(status)
-                    is_last = self._signals.is_set  # a signal that comes from here on ends the next turn
-                    is_settled = self._retry_until_redis_answers(partial(self._exit.settle, status, is_last=is_last))
-                    is_done = burst and status == EXIT_FINISHED and not self._activity.read()
-                    if is_last or is_done or not is_settled:
-                        return True
+                while self._run_next_child(burst, wakeup):
+                    pass
+                return True
             finally:
                 self._template.close()
                 self._folder.remove()
-                if is_settled:  # else the record stays, so that others find by it what was left
+                if self._is_settled:  # else the record stays, so that others find by it what was left
                     self._say_goodbye()
+
+    def _start(self, wakeup: int) -> bool:
+        """Import the tasks and announce the worker. Return False if it was told to stop meanwhile."""
+        if not self._template.import_tasks(partial(self._wait, wakeup, lambda: None)):
+            return False
+        if self._logs_catalog:
+            self._log_catalog()
+        return self._retry_until_redis_answers(self._begin)
+
+    def _run_next_child(self, burst: bool, wakeup: int) -> bool:
+        """Run jobs in a child until it ends, and settle what it has left. Return True if another has to follow."""
+        self._is_settled = False
+        is_forked = self._fork(partial(self._wait, wakeup, self._watch.look))
+        status = self._watch.until_end(wakeup) if is_forked else EXIT_FINISHED
+        shutil.rmtree(self._folder.path / "job", ignore_errors=True)
+        self._exit.count(status)
+        is_last = self._signals.is_set  # a signal that comes from here on ends the next turn
+        self._is_settled = self._retry_until_redis_answers(partial(self._exit.settle, status, is_last=is_last))
+        is_done = burst and status == EXIT_FINISHED and not self._activity.read()
+        return self._is_settled and not is_last and not is_done
 
     def _log_catalog(self) -> None:
         catalog = self._template.catalog
         for broken in catalog.broken:
             log.error("%s can't be used: %s", broken.module, broken.error)
         exit_without_tasks(self._settings, catalog)
-        log.info("the worker serves %d tasks on queues %s", len(catalog.tasks), ", ".join(self._settings.queues))
+        count, queues = len(catalog.tasks), ", ".join(self._settings.queues)
+        log.info("the worker serves %d %s on queues %s", count, "task" if count == 1 else "tasks", queues)
 
     def _begin(self) -> None:
         clock.sync(self.connection)
@@ -242,7 +251,7 @@ class TaskWorker(BaseWorker):
         self._shared.serve(registry.catalog)
         child = assemble(
             *(self._settings, registry, self._store),
-            connect_with_timeout(self._settings.redis_url.get_secret_value(), ANSWER_SECONDS),
+            connect_with_timeout(self._settings.redis_url.get_secret_value(), REDIS_ANSWER_SECONDS),
             self._shared,
             worker_name=self.name,
             folder=self._folder.path / "job",

@@ -9,11 +9,11 @@ from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.form_texts import WAY, parameter_of, write_fields
-from taskdesk.jobs.kinds import kinds_of
 from taskdesk.jobs.parameter import Parameter
 from taskdesk.jobs.schema_rules import attributes, limits_in_words
 from taskdesk.jobs.texts import Texts
 from taskdesk.jobs.value_types import TYPES
+from taskdesk.jobs.variants import variants_of
 
 _ENTRY_CONTROLS = {"text", "number", "decimal", "date", "select", "password"}  # that an entry of a list may have
 _NOTHING = {"": "–"}
@@ -80,7 +80,7 @@ def _field(parameter: Parameter, given: Texts, error: str) -> FormField:
         bounds=_bounds(parameter, control),
         required=parameter.is_required and not parameter.is_nullable and control != "checkbox",
         error=error,
-        limits=_limits(control, parameter.plain if len(parameter.kinds) == 1 else {}),
+        limits=_limits(control, parameter.plain if len(parameter.variants) == 1 else {}),
         options=_NOTHING | options if is_open else options,
         entry=_entry(parameter.plain.get("items", {})) if control == "list" else None,
         ways=_ways(parameter, "text" if not way and error and parameter.takes_empty_text and not any(texts) else way),
@@ -106,7 +106,7 @@ def _ways(parameter: Parameter, way: str) -> dict[str, str]:
 
 def _entry(schema: dict[str, Any]) -> FormField:
     entry = Parameter("", schema)
-    control = entry.control if len(kinds_of(schema)) == 1 and entry.control in _ENTRY_CONTROLS else "text"
+    control = entry.control if len(variants_of(schema)) == 1 and entry.control in _ENTRY_CONTROLS else "text"
     return FormField("", "", control, limits=_limits(control, entry.plain), options=_NOTHING | entry.options)
 
 

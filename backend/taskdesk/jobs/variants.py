@@ -1,4 +1,4 @@
-"""The types that a parameter takes, one by one: those of a union, without null and together with it."""
+"""The variants of a schema: each type of a union, one by one. A schema that is no union has one variant, itself."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from taskdesk.jobs.schema import Schema
 NULL = {"type": "null"}
 
 
-def kinds_of(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the schema of each type of a union; the schema itself if it is none."""
+def variants_of(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the schema of each variant."""
     if "enum" in schema or "const" in schema:
         return _of_choice(schema)
     choices = schema.get("anyOf") or schema.get("oneOf")
     if not choices or "format" in schema:  # a format is one type, in whatever types of JSON
         return [schema]
-    return [kind for choice in choices for kind in kinds_of(choice)]
+    return [variant for choice in choices for variant in variants_of(choice)]
 
 
 def _of_choice(schema: dict[str, Any]) -> list[dict[str, Any]]:
@@ -35,12 +35,12 @@ def members_of(schema: dict[str, Any]) -> list[Any]:
     return members
 
 
-def is_null(kind: dict[str, Any]) -> bool:
-    return kind.get("type") == "null"
+def is_null(variant: dict[str, Any]) -> bool:
+    return variant.get("type") == "null"
 
 
-def is_of_kind(kind: dict[str, Any], value: Any) -> bool:
-    return bool(_schema(json.dumps(kind)).is_valid(value))
+def is_of_variant(variant: dict[str, Any], value: Any) -> bool:
+    return bool(_schema(json.dumps(variant)).is_valid(value))
 
 
 @lru_cache(maxsize=1024)
