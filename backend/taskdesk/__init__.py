@@ -3,6 +3,7 @@
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from taskdesk.jobs.checkpoints import checkpoint, resumable, resumed
 from taskdesk.jobs.results import File, Markdown, Picture, Table
 from taskdesk.jobs.retries import Backoff, RetryLater
 from taskdesk.jobs.task import AnyFile, CsvFile, LongText, Upload, current_job, progress, task, temporary_folder
@@ -24,8 +25,11 @@ __all__ = [
     "RetryLater",
     "Table",
     "Upload",
+    "checkpoint",
     "current_job",
     "progress",
+    "resumable",
+    "resumed",
     "task",
     "task_lookup",
     "temporary_folder",

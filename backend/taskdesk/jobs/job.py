@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from taskdesk.jobs.artifacts import Artifact, artifact_of
+from taskdesk.jobs.checkpoints import Place
 from taskdesk.jobs.events import Progress
 from taskdesk.jobs.status import FINAL, Status
 
@@ -61,12 +62,14 @@ class Job:
     `scheduled_at`: when a scheduled job, or the next attempt of a failed one, is queued.
     `wait`: set while the job waits for other jobs, for a slot of its limit, or for a worker that can run it.
     `file_parameters`: those whose values in `input` are uploaded files, as the task said when the job was submitted.
+    `resumed`: set if the last attempt goes on where one before it has stopped.
     `call`: positional and named arguments, of a job of plain RQ that has positional ones; `Desk.job` names them.
     `is_plain`: RQ's own code submitted it, and we may have seen it later.
     `secrets`: parameters whose values are shown nowhere, such as a SecretStr.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
     `result_stamp`: set for a large result, unless a worker that makes no previews has replaced it.
-    A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), and no `file_parameters`.
+    A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), no `resumed` and no
+    `file_parameters`.
     """
 
     id: str
@@ -90,6 +93,7 @@ class Job:
     scheduled_at: datetime | None = None
     worker: str = ""
     attempts: tuple[Attempt, ...] = ()
+    resumed: Place | None = None
     owner: str = ""
     request_id: str = ""
     wait: Wait | None = None

@@ -17,6 +17,7 @@ from pydantic_core import to_json
 
 from taskdesk.jobs.artifacts import artifact_of
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.checkpoints import Place
 from taskdesk.jobs.damage import DAMAGE, damaged_fields, is_wrong_type, read_time
 from taskdesk.jobs.events import Progress
 from taskdesk.jobs.fields import (
@@ -30,6 +31,7 @@ from taskdesk.jobs.fields import (
     REQUEST,
     RESULT_KINDS,
     RESULT_STAMP,
+    RESUMED,
     RETRY_OF,
     SECRETS,
     TAGS,
@@ -49,7 +51,7 @@ LISTED = (
     *("retries_left", "retry_intervals", "number_of_retries", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST, PLAIN),
     *(PROGRESS, RESULT_KINDS, RESULT_STAMP, ERROR, FOREIGN, "rate_limit_key", "rate_limit_concurrency"),
 )
-WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, *LISTED)
+WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, RESUMED, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
 _TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
 _LONGEST_TTL_MS = 100 * 365 * 24 * 3600 * 1000  # a time beyond the year 9999 is none
@@ -190,6 +192,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         expires_at=clock.utc_now() + timedelta(milliseconds=min(ttl, _LONGEST_TTL_MS)) if ttl > 0 else None,
         worker=_text(fields.get("worker_name")),
         attempts=tuple(map(_attempt, json.loads(fields.get(ATTEMPTS) or b"[]"))),
+        resumed=_place(json.loads(fields.get(RESUMED) or b"null")),
         owner=_text(fields[OWNER]),
         request_id=_text(fields[REQUEST]),
         is_plain=bool(fields[PLAIN]),
@@ -243,6 +246,13 @@ def _stamp(stored: bytes | None, ended_at: bytes | None) -> ResultStamp | None:
         return None
     size, checksum, its_end = stored.split()
     return ResultStamp(int(size), int(checksum)) if its_end == ended_at else None
+
+
+def _place(stored: Any) -> Place | None:
+    if stored is None:
+        return None
+    done, total = (None if number is None else int(number) for number in stored)
+    return Place(done, total)
 
 
 def _progress(stored: Any) -> Progress:

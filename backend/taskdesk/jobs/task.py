@@ -116,6 +116,8 @@ class JobContext:
     folder: Path | None = None
     filenames: Mapping[str, str] = field(default_factory=dict)
     report: Callable[[float, float, str], None] = lambda current, total, message: None
+    open_store: Callable[[str], Any] | None = None  # of checkpoints.py, for the job of this id
+    checkpoints: Any = None  # set when the task first asks for them
     logger: logging.Logger = field(default_factory=lambda: logging.getLogger("task"))
 
 

@@ -19,7 +19,7 @@ from rq.serializers import JSONSerializer
 from rq.utils import utcformat
 from rq.worker import BaseWorker
 
-from taskdesk.jobs.fields import FOREIGN, RESULT_KINDS, RESULT_PREVIEW, RESULT_STAMP, STOP
+from taskdesk.jobs.fields import CHECKPOINT, FOREIGN, RESULT_KINDS, RESULT_PREVIEW, RESULT_STAMP, RESUMED, STOP
 from taskdesk.jobs.job_hash import stamp_text
 from taskdesk.jobs.keys import JOBS, PARENTS, WAKE, events_key, log_key, registry_key
 from taskdesk.jobs.rq_time import now_text
@@ -97,7 +97,8 @@ class _Worker(BaseWorker):
 
         RQ calls this within the transaction that ends the job. If its answer is lost, nobody could add anything later.
         """
-        pipeline.hdel(job.key, FOREIGN)  # what repeats is scheduled, and not handed back
+        # What repeats is scheduled, and not handed back, and begins anew.
+        pipeline.hdel(job.key, FOREIGN, CHECKPOINT, RESUMED)
         pipeline.eval(COUNT_SUCCESS.source, 0, job.origin)
         pipeline.eval(REINDEX.source, 0, job.origin, job.id)
         pipeline.publish(WAKE, job.id)

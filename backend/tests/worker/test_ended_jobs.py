@@ -20,6 +20,7 @@ from taskdesk.worker.answers import Order, Tick
 from taskdesk.worker.rq_fallback import RQFallback, _Worker
 from taskdesk.worker.scripts import CYCLE, RELEASE
 from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.checkpoint_memory import CheckpointMemory
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.shared.meters import Meters
@@ -209,7 +210,7 @@ def test_a_job_that_others_wait_for_counts_too(redis, run_worker, ended, registr
 @pytest.fixture
 def settlement(redis, worker_settings, registry):
     meters = Meters(1).rows[0]
-    shared = SharedMemory(Activity(worker_settings.queues), meters, OutputBuffer(), ForeignJobs())
+    shared = SharedMemory(Activity(worker_settings.queues), meters, OutputBuffer(), ForeignJobs(), CheckpointMemory())
     return Settlement(redis, "one", worker_settings, registry, shared)
 
 

@@ -13,6 +13,7 @@ from taskdesk.service.redis import connect_with_timeout
 from taskdesk.worker.child.attempt import AttemptRunner
 from taskdesk.worker.child.attempt_counter import AttemptCounter
 from taskdesk.worker.child.callbacks import Callbacks
+from taskdesk.worker.child.checkpoint_store import Checkpointing
 from taskdesk.worker.child.completion import Completion
 from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.loop import Child
@@ -66,6 +67,7 @@ def assemble(
     process = JobProcess(
         *(shared, state, reporter, time_limit), folder=folder, as_log=settings.env == "prod", supervisor=supervisor
     )
+    checkpointing = Checkpointing(redis, shared)
     callbacks = Callbacks(
         *(redis, registry, settings.tasks),
         worker_name=worker_name,
@@ -75,7 +77,7 @@ def assemble(
         activity=activity,
     )
     attempts = AttemptRunner(
-        TaskRunner(settings, registry, store, reporter),
+        TaskRunner(settings, registry, store, reporter, checkpointing.open),
         {name: ResourceLimits.of(task.options, settings) for name, task in registry.tasks.items()},
         time_limit=time_limit,
         reporter=reporter,
@@ -91,6 +93,7 @@ def assemble(
         worker_name=worker_name,
         rq_fallback=RQFallback(redis, worker_name, settings),
         hand_back=HandBack(redis, registry, settings.foreign_ttl),
+        checkpointing=checkpointing,
         callbacks=callbacks,
         counter=counter,
     )

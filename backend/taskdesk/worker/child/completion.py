@@ -17,6 +17,7 @@ from taskdesk.service.redis_errors import is_passing
 from taskdesk.worker.answers import Previous
 from taskdesk.worker.child.attempt_counter import AttemptCounter
 from taskdesk.worker.child.callbacks import Callbacks
+from taskdesk.worker.child.checkpoint_store import Checkpointing
 from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.reservation import EndedJob, Reservation, Reserver
 from taskdesk.worker.child.script_connection import ScriptConnection
@@ -46,6 +47,7 @@ class Completion:
         worker_name: str,
         rq_fallback: RQFallback,
         hand_back: HandBack,
+        checkpointing: Checkpointing,
         callbacks: Callbacks,
         counter: AttemptCounter,
     ):
@@ -57,6 +59,7 @@ class Completion:
         self._worker_name = worker_name
         self._rq_fallback = rq_fallback
         self._hand_back_arguments = hand_back.arguments
+        self._checkpointing = checkpointing
         self._callbacks = callbacks
         self._counter = counter
 
@@ -128,6 +131,7 @@ class Completion:
         else:
             text = failure.log_text
             log.warning("job %s failed: %s: %s", job.id, failure.type, text, extra={"fields": job.log_fields})
+        self._checkpointing.flush(job)
         self._release(ended, how, failure, tuple(more))
 
     def _release(

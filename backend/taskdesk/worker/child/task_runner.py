@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from taskdesk.jobs.artifacts import Artifact, ArtifactStore, artifact_of
+from taskdesk.jobs.checkpoints import CheckpointStore
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.schema_rules import takes_path
 from taskdesk.jobs.task import JobContext, enter_job
@@ -28,11 +29,20 @@ class TaskCall(NamedTuple):
 
 
 class TaskRunner:
-    def __init__(self, settings: WorkerSettings, registry: TaskRegistry, store: ArtifactStore, reporter: Reporter):
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        registry: TaskRegistry,
+        store: ArtifactStore,
+        reporter: Reporter,
+        open_store: Callable[[str], CheckpointStore] | None = None,
+    ):
+        """`open_store`: for the checkpoints of the job of this id; without it, they are not kept."""
         self._settings = settings
         self._registry = registry
         self._store = store
         self._reporter = reporter
+        self._open_store = open_store
         self._signatures = {name: signature(task.function) for name, task in registry.tasks.items()}
 
     def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> TaskCall:
@@ -65,6 +75,7 @@ class TaskRunner:
                 report=self._reporter.progress_of_job(),
                 logger=task.logger,
                 filenames=call.filenames,
+                open_store=self._open_store,
             )
         )
         try:

@@ -29,6 +29,7 @@ end
 local function try_again(id, queue, now_text, error, interval, at_front)
   remember_attempt(job_key(id), now_text, error)
   redis.call('HSET', job_key(id), 'ended_at', now_text, ERROR, error)
+  redis.call('HDEL', job_key(id), RESUMED)
   if interval > 0 then
     schedule(id, queue, now() + interval)
     return RQ_SCHEDULED

@@ -94,7 +94,7 @@ local function end_execution(ending)
     if times then return RQ_SCHEDULED, times end
     if is_expired then error, ending.traceback, is_over = ending.foreign.error, ending.foreign.traceback, true end
   elseif how == HOW_REQUEUED then
-    redis.call('HDEL', key, PROGRESS)
+    redis.call('HDEL', key, PROGRESS, RESUMED)
     enqueue(id, queue, 'LPUSH', ending.now_text)
     return RQ_QUEUED
   end

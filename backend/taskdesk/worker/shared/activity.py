@@ -153,6 +153,18 @@ class Activity:
         total.jobs += 1
         total.seconds += seconds
 
+    def execution_of(self, job_id: str) -> str:
+        """Return the execution of this job while its function runs; else an empty text."""
+        run = self._current
+        if run.is_at_work and bytes(run.job)[: run.job_size] == job_id.encode()[:MAX_JOB_ID_BYTES]:
+            return bytes(run.execution).decode()
+        return ""
+
+    def is_at_work_on(self, execution: str) -> bool:
+        """Return True while the function of this execution runs."""
+        run = self._current
+        return bool(run.is_at_work) and run.execution == execution.encode()
+
     # For both
 
     def clear(self) -> None:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from taskdesk.jobs.catalog import Catalog
 from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.checkpoint_memory import CheckpointMemory
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.meters import Row
 from taskdesk.worker.shared.output_buffer import OutputBuffer
@@ -16,6 +17,7 @@ class SharedMemory(NamedTuple):
     meters: Row
     output: OutputBuffer
     foreign: ForeignJobs
+    checkpoints: CheckpointMemory
 
     def serve(self, catalog: Catalog) -> None:
         """The worker serves these tasks. Call it in the supervisor before each child, and in the child."""

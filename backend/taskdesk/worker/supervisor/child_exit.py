@@ -8,6 +8,7 @@ from taskdesk.worker.failure import Failure
 from taskdesk.worker.release import How
 from taskdesk.worker.shared.activity import RunningJob
 from taskdesk.worker.shared.memory import SharedMemory
+from taskdesk.worker.supervisor.checkpoint_sender import CheckpointSender
 from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.settlement import Settlement, death_of
@@ -23,11 +24,13 @@ class ChildExit:
         *,
         control: JobControl,
         settlement: Settlement,
+        checkpoints: CheckpointSender,
     ):
         self._process = process
         self._activity, self._meters = shared.activity, shared.meters
         self._control = control
         self._settlement = settlement
+        self._checkpoints = checkpoints
         self._unbegun_deaths = 0
         self._spared = ""  # the job that was requeued last because its function had not begun
 
@@ -49,6 +52,7 @@ class ChildExit:
         """
         if running := self._activity.read():
             self._settle_running(running, status)
+        self._checkpoints.forget_if_over(None)
         if is_last:
             self._settlement.release(How.REQUEUED, None, None)
         elif self._unbegun_deaths >= MAX_UNBEGUN_DEATHS:
@@ -58,6 +62,7 @@ class ChildExit:
     def _settle_running(self, running: RunningJob, status: int) -> None:
         ending = self._control.ending
         self._settlement.send_output(running)
+        self._checkpoints.send(running)
         loss = PROCESS_HUNG if ending and ending.failure.detail == PROCESS_HUNG.sentence else death_of(status)
         self._settlement.end_unconfirmed(loss, has_to_make_way=self._process.is_overdue)
         if running.is_refused and running.job_id != self._spared:  # once: it may be what kills the child

@@ -12,6 +12,7 @@ from taskdesk.worker.answers import Order, Tick
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.release import How
 from taskdesk.worker.shared.activity import RunningJob
+from taskdesk.worker.supervisor.checkpoint_sender import CheckpointSender
 from taskdesk.worker.supervisor.commands import Commands
 from taskdesk.worker.supervisor.heartbeat import Heartbeat, Verdict
 from taskdesk.worker.supervisor.housekeeping import Housekeeping
@@ -38,6 +39,7 @@ class Duties:
         commands: Commands,
         heartbeat: Heartbeat,
         settlement: Settlement,
+        checkpoints: CheckpointSender,
         housekeeping: Housekeeping,
         intake: RegularIntake,
         signals: StopSignals,
@@ -49,6 +51,7 @@ class Duties:
         self._commands = commands
         self._heartbeat = heartbeat
         self._settlement = settlement
+        self._checkpoints = checkpoints
         self._housekeeping = housekeeping
         self._intake = intake
         self._signals = signals
@@ -61,6 +64,7 @@ class Duties:
         if verdict := self._heartbeat.send_if_due(running, self._process.pid):
             self._heed(verdict, running)
             self._revoker.revoke_again()
+        self._checkpoints.send_if_due(running)
         if time.monotonic() >= self._next_tick:
             self._next_tick = time.monotonic() + TICK_SECONDS[self._settlement.tick()]
         self._housekeeping.do_if_due()

@@ -58,7 +58,7 @@ class Settlement:
         self._worker_name = worker_name
         self._queues = settings.queues
         self._template = template
-        self._activity, self._meters, self._output, self._foreign = shared
+        self._activity, self._meters, self._output, self._foreign, _ = shared
         self._statistics = StatisticsWriter(redis)
         self._rq_fallback = RQFallback(redis, worker_name, settings)
         self._dependents: Iterator[None] | None = None  # the slices of failed jobs that are left to do

@@ -40,10 +40,12 @@ from taskdesk.worker.redis_retry import Interrupted, retry_until_redis_answers
 from taskdesk.worker.rq_fallback import TaskJob
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import Activity
+from taskdesk.worker.shared.checkpoint_memory import CheckpointMemory
 from taskdesk.worker.shared.foreign_jobs import ForeignJobs
 from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.shared.meters import Meters, Row
 from taskdesk.worker.shared.output_buffer import OutputBuffer
+from taskdesk.worker.supervisor.checkpoint_sender import CheckpointSender
 from taskdesk.worker.supervisor.child_exit import ChildExit
 from taskdesk.worker.supervisor.commands import Commands
 from taskdesk.worker.supervisor.duties import Duties
@@ -104,7 +106,9 @@ class TaskWorker(BaseWorker):
         self._store = FolderStore(settings.data_dir / "artifacts")
         self._folder = OwnFolder()
         meters = meters or Meters(1).rows[0]
-        self._shared = shared = SharedMemory(Activity(settings.queues), meters, OutputBuffer(), ForeignJobs())
+        self._shared = shared = SharedMemory(
+            Activity(settings.queues), meters, OutputBuffer(), ForeignJobs(), CheckpointMemory()
+        )
         self._activity, self._meters = shared.activity, shared.meters
         self._signals = signals = StopSignals()
         self._process = process = self.process_class()
@@ -112,7 +116,8 @@ class TaskWorker(BaseWorker):
         self._settlement = settlement = Settlement(redis, self.name, settings, template, shared)
         self._control = control = JobControl(process, shared.activity, settlement)
         self._revoker = revoker = Revoker(redis, self.name, shared.activity, control)
-        self._exit = ChildExit(process, shared, control=control, settlement=settlement)
+        checkpoints = CheckpointSender(redis, shared.checkpoints)
+        self._exit = ChildExit(process, shared, control=control, settlement=settlement, checkpoints=checkpoints)
         self._duties = Duties(
             self,
             process,
@@ -121,6 +126,7 @@ class TaskWorker(BaseWorker):
             commands=self._commands,
             heartbeat=Heartbeat(redis, self.name, shared.activity),
             settlement=settlement,
+            checkpoints=checkpoints,
             housekeeping=Housekeeping(self, template, Sweeper(redis, self._store, settings)),
             intake=RegularIntake(Intake(redis, settings.queues, CatalogReader(redis))),
             signals=signals,

@@ -13,6 +13,7 @@ import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from taskdesk.jobs.fields import RESUMED
 from taskdesk.jobs.keys import results_key, run_times_key
 
 
@@ -81,6 +82,24 @@ def test_the_page_shows_each_attempt(submit, text_of, run_worker, tmp_path):
     assert re.search(
         r"Attempt 1 of 2 .* Failed .* ValueError: the first time Attempt 2 of 2, scheduled for 20", waiting
     )
+
+
+@pytest.mark.parametrize(
+    ("place", "words"),
+    [
+        ("[412, 1000]", "resumed at 412 of 1,000,"),
+        ("[3000, null]", "resumed at 3,000,"),
+        ("[null, null]", "checkpoint,"),
+    ],
+)
+def test_the_page_shows_where_an_attempt_went_on(client, submit, text_of, run_worker, redis, place, words):
+    path = submit("echo", text="a")
+    run_worker()
+    redis.hset(f"rq:job:{path.rpartition('/')[2]}", RESUMED, place)
+
+    assert words in text_of(path)
+    shown = client.get(f"/api/v1{path}").json["resumed"]
+    assert [shown["done"], shown["total"]] == json.loads(place)
 
 
 # What can be done

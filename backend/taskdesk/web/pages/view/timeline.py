@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from taskdesk.jobs.checkpoints import Place
 from taskdesk.jobs.job import Job
 from taskdesk.web.pages.view.durations import duration
 
@@ -46,7 +47,8 @@ def _last_attempt(job: Job, max_attempts: int) -> list[Step]:
     steps = []
     if started_at or not job.is_final:
         wait = duration((started_at - job.enqueued_at).total_seconds()) if started_at and job.enqueued_at else ""
-        notes = (*((f"waited {wait}",) if wait else ()), *_worker(job.worker if started_at else ""))
+        resumed = job.resumed if started_at else None
+        notes = (*_resumed(resumed), *((f"waited {wait}",) if wait else ()), *_worker(job.worker if started_at else ""))
         title = _started(job.attempt, max_attempts, "Started" if started_at else "Starts")
         steps.append(Step(title, started_at, notes, is_to_come=not started_at))
     if job.is_final:
@@ -63,6 +65,15 @@ def _started(number: int, max_attempts: int, only: str = "Started") -> str:
 
 def _worker(name: str) -> tuple[str, ...]:
     return (f"on worker {name[:8]}",) if name else ()
+
+
+def _resumed(place: Place | None) -> tuple[str, ...]:
+    if not place:
+        return ()
+    if place.done is None:
+        return ("resumed at its checkpoint",)
+    of = f" of {place.total:,}" if place.total is not None else ""
+    return (f"resumed at {place.done:,}{of}",)
 
 
 def _took(since: datetime | None, until: datetime | None) -> tuple[str, ...]:

@@ -1,0 +1,44 @@
+"""A job's checkpoint in Redis, in the hash of the job. So it lives as long as the job."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+
+from redis import Redis
+from redis.exceptions import ResponseError
+
+from taskdesk.jobs.checkpoints import Place
+from taskdesk.jobs.fields import CHECKPOINT
+from taskdesk.jobs.keys import job_key
+from taskdesk.service.redis_errors import is_out_of_memory
+from taskdesk.worker.scripts import KEEP_CHECKPOINT, SHOW_RESUMED
+from taskdesk.worker.shared.checkpoint_memory import KeptCheckpoint
+
+
+def keep(redis: Redis, job_id: str, kept: KeptCheckpoint) -> None:
+    """Store the checkpoint, unless the execution is no longer the job's own, or Redis is full. Raises RedisError."""
+    try:
+        KEEP_CHECKPOINT(redis, job_id, kept.execution, kept.number, kept.record)
+    except ResponseError as error:
+        if not is_out_of_memory(error):
+            raise
+
+
+def forget(redis: Redis, job_id: str) -> None:
+    """Remove the checkpoint of a job that has succeeded. Raises RedisError."""
+    KEEP_CHECKPOINT(redis, job_id)
+
+
+def load(redis: Redis, job_id: str) -> bytes | None:
+    """Return the record that the last attempt has kept. Raises RedisError."""
+    stored = redis.hget(job_key(job_id), CHECKPOINT)
+    with suppress(ValueError):  # others may have damaged it
+        _, _, record = (stored or b"").split(b" ", 2)
+        return record
+    return None
+
+
+def show_resumed(redis: Redis, job_id: str, execution: str, place: Place) -> None:
+    """Raises RedisError."""
+    SHOW_RESUMED(redis, job_id, execution, json.dumps(place))

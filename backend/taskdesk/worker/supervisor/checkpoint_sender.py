@@ -1,0 +1,43 @@
+"""Send the checkpoints of the running job to Redis: one a second at most, and the last one when its process ends."""
+
+from __future__ import annotations
+
+import time
+
+from redis import Redis
+
+from taskdesk.worker.checkpoint_fields import forget, keep
+from taskdesk.worker.shared.activity import RunningJob
+from taskdesk.worker.shared.checkpoint_memory import CheckpointMemory
+
+SEND_SECONDS = 1.0  # from one checkpoint to the next
+
+
+class CheckpointSender:
+    """Each method raises RedisError; then the next call repeats the step."""
+
+    def __init__(self, redis: Redis, memory: CheckpointMemory):
+        self._redis = redis
+        self._memory = memory
+        self._sent = 0  # the number of the last checkpoint in Redis
+        self._next = 0.0
+        self._job_id, self._execution = "", ""  # of that checkpoint
+
+    def send_if_due(self, running: RunningJob | None) -> None:
+        self.forget_if_over(running)
+        if running and self._memory.number != self._sent and time.monotonic() >= self._next:
+            self._next = time.monotonic() + SEND_SECONDS
+            self.send(running)
+
+    def forget_if_over(self, running: RunningJob | None) -> None:
+        """Remove the checkpoint of the job that ran before this one, if that has succeeded."""
+        if self._job_id and (not running or running.execution != self._execution):
+            forget(self._redis, self._job_id)
+            self._job_id = ""
+
+    def send(self, running: RunningJob) -> None:
+        """Send what Redis does not have yet. Call this before the job is ended, too."""
+        kept = self._memory.read(running.execution)
+        if kept and kept.number != self._sent:
+            keep(self._redis, running.job_id, kept)
+            self._sent, self._job_id, self._execution = kept.number, running.job_id, running.execution

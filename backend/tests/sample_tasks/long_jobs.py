@@ -1,0 +1,101 @@
+"""Tasks that go on where an attempt before has stopped. Each notes the rows that it does in a file."""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from taskdesk import Backoff, checkpoint, resumable, resumed, task
+
+AT_ONCE = Backoff(first=0)
+
+
+def _note(path: str, row: object) -> int:
+    """Add a line, and return how many there are."""
+    with Path(path).open("a") as file:
+        file.write(f"{row}\n")
+    return len(Path(path).read_text().splitlines())
+
+
+@task(retries=5, backoff=AT_ONCE)
+def sums_rows(path: str, rows: int, how: str = "", at: int = -1) -> int:
+    """Sum the numbers up to `rows`; the first time at row `at`, end in this way."""
+    total = resumed() or 0
+    for row in resumable(range(rows)):
+        lines = _note(path, row)
+        total += row
+        checkpoint(total)
+        if row == at and lines == at + 1:
+            if how == "raise":
+                raise ConnectionError("gone")
+            if how == "kill":
+                os.kill(os.getpid(), signal.SIGKILL)
+            if how == "exit":
+                raise SystemExit(1)
+    return total
+
+
+@task(retries=1, backoff=AT_ONCE, timeout=1)
+def counts_past_its_time(path: str, steps: int) -> int:
+    """Take longer than the limit; the second attempt has the rest of the steps."""
+    for step in range(resumed() or 0, steps):
+        _note(path, step)
+        time.sleep(0.08)
+        checkpoint(step + 1)
+    return steps
+
+
+@task(retries=5, backoff=AT_ONCE)
+def does_steps(path: str, steps: int, pause: float = 0.02) -> int:
+    """Do so many steps, in as many attempts as it takes. Each line has the process, too."""
+    for step in resumable(range(steps)):
+        _note(path, f"{step} {os.getpid()}")
+        time.sleep(pause)
+    return steps
+
+
+@task(retries=1, backoff=AT_ONCE)
+def checkpoints_elsewhere(where: str) -> list[Any]:
+    """Keep a checkpoint in a thread or in another process; the second attempt returns what it finds."""
+    if resumed():
+        return [resumed()]
+    checkpoint("own")
+    if where == "thread":
+        thread = threading.Thread(target=checkpoint, args=("of a thread",))
+        thread.start()
+        thread.join()
+    else:
+        process = multiprocessing.get_context("fork").Process(target=checkpoint, args=("of a process",))
+        process.start()
+        process.join()
+        print(f"exit status {process.exitcode}")
+    raise ConnectionError("try again")
+
+
+def leaves_a_thread(path: str) -> None:
+    """Leave a thread that keeps a checkpoint when the job has ended."""
+
+    def late() -> None:
+        while not Path(path).exists():
+            time.sleep(0.01)
+        checkpoint("late")
+        Path(path).write_text("done")
+
+    threading.Thread(target=late, daemon=True).start()
+    checkpoint("in time")
+
+
+def waits_for_late_thread(path: str) -> list[Any]:
+    """Let the thread of the job before keep its checkpoint now, and return this job's."""
+    Path(path).write_text("")
+    while not Path(path).read_text():
+        time.sleep(0.01)
+    return [resumed()]
+
+
+def keeps(value: Any) -> None:
+    """Keep this value."""
+    checkpoint(value)
