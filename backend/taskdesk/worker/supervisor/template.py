@@ -1,20 +1,13 @@
-"""The template: a process that has imported the tasks, and that the children are forked from. Both ends of its wire.
+"""The template: a process that has imported the tasks, and that the children are forked from. The supervisor's end.
 
 An import may do anything: end its process, start threads, patch the standard library, crash in C, never end. So neither
 the worker's main process nor its supervisors import a task. A supervisor keeps a template, which imports them and says
-what they are. For each child, the template forks twice; the process between ends at once, and so the child becomes the
-supervisor's own, which alone can wait for it, stop it and kill it. That takes 5 ms, where a fresh process would import
-the tasks anew. If the import leaves what no copy can have (copies.py), the template becomes the child itself, and the
-next child comes from a new template.
-
-The wire is a pair of sockets with a line of JSON for each message. The template says `importing` before each module,
-then `catalog`, then `child` for each order. If it dies while it imports, that module is named as broken and the others
-are imported again without it.
+what they are (template_process.py). If it dies while it imports, that module is named as broken and the others are
+imported again without it.
 """
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
 import os
@@ -25,16 +18,15 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
 from os import fork, waitpid  # as they are before a task patches them
 from typing import Any
 
 from taskdesk.jobs.catalog import Catalog
-from taskdesk.service.pool import die_with_parent, run_and_exit
+from taskdesk.service.pool import run_and_exit
 from taskdesk.worker.discovery import TaskRegistry
-from taskdesk.worker.supervisor.copies import Imports, reseed
-from taskdesk.worker.supervisor.double_fork import fork_for_supervisor, take_orphans
+from taskdesk.worker.supervisor.double_fork import take_orphans
 from taskdesk.worker.supervisor.process import ends_now, has_ended
+from taskdesk.worker.supervisor.template_process import NO_WIRE, RunChild, TemplateProcess
 
 MAX_IMPORT_SECONDS = 600  # for one module; then it is broken
 SLOW_IMPORT_SECONDS = 30  # then the log says which module it is, and again after as many seconds
@@ -43,11 +35,7 @@ LOOK_SECONDS = 0.1  # between two looks at the template, unless it says somethin
 LONGEST_STEP_SECONDS = 1.0  # that count between two looks: the whole worker may have been stopped
 MAX_DEATHS = 3  # in a row without a child, or in the import of one module, if they may have come from outside
 
-_STOP = {signal.SIGTERM}
-_NO_WIRE = 74  # exit status of a template that can't send
-
 Load = Callable[[Callable[[str], None], dict[str, str]], TaskRegistry]  # see discovery.discover
-RunChild = Callable[[TaskRegistry], int]
 
 log = logging.getLogger("worker")
 
@@ -125,11 +113,15 @@ class Template:
         pid = fork()
         if not pid:
             self._socket.close()
-            run_and_exit("the worker's child", lambda: self._serve(_Wire(its_end), supervisor))
+            process = TemplateProcess(its_end, self._package, self._load_others, self._run_child)
+            run_and_exit("the worker's child", lambda: process.serve(supervisor, self._leave))
         self.pid = pid
         its_end.close()
         with suppress(OSError):  # it has done so already
             os.setpgid(pid, pid)
+
+    def _load_others(self, importing: Callable[[str], None]) -> TaskRegistry:
+        return self._load(importing, self._broken)
 
     def _expect_word_within(self, seconds: float) -> None:
         self._limit, self._silence, self._warn_after = seconds, 0.0, float(SLOW_IMPORT_SECONDS)
@@ -222,75 +214,11 @@ class Template:
         else:
             log.warning("the process that has imported the tasks was lost (status %d); another imports them", status)
 
-    # In the process itself
-
-    def _serve(self, wire: _Wire, supervisor: int) -> int:
-        """Import the tasks, then give children until the supervisor closes the wire."""
-        os.setpgid(0, 0)
-        die_with_parent(supervisor, signal.SIGKILL)
-        _take_default_signals()
-        self._leave()
-        pid, imports = os.getpid(), Imports(self._package)
-
-        def importing(module: str) -> None:
-            if os.getpid() != pid:  # a copy that an import has forked, and that has come back as well
-                os._exit(1)
-            wire.send(importing=module)
-
-        registry = self._load(importing, self._broken)
-        importing("")
-        obstacle = imports.obstacle()
-        wire.send(catalog=registry.catalog.model_dump(mode="json"), obstacle=obstacle)
-        gc.collect()
-        gc.freeze()  # the children share it: a collection would copy it
-        while wire.receive():
-            signal.pthread_sigmask(signal.SIG_BLOCK, _STOP)  # until the child can take it
-            for stream in (sys.stdout, sys.stderr):
-                with suppress(Exception):
-                    stream.flush()
-            if obstacle:
-                wire.send(child=pid)
-                wire.close()
-                return self._run_child(registry)
-            fork_for_supervisor(partial(self._run_copy, wire, registry), lambda child: wire.send(child=child))
-        return 0
-
-    def _run_copy(self, wire: _Wire, registry: TaskRegistry) -> int:
-        wire.close()
-        reseed()
-        return self._run_child(registry)
-
-
-class _Wire:
-    """The template's end."""
-
-    def __init__(self, end: socket.socket):
-        self._end = end
-
-    def send(self, **message: Any) -> None:
-        try:
-            self._end.sendall(json.dumps(message).encode() + b"\n")
-        except OSError:
-            os._exit(_NO_WIRE)
-
-    def receive(self) -> bool:
-        return bool(self._end.recv(1))
-
-    def close(self) -> None:
-        self._end.close()
-
-
-def _take_default_signals() -> None:
-    signal.set_wakeup_fd(-1)
-    for number in (signal.SIGTERM, signal.SIGCHLD):
-        signal.signal(number, signal.SIG_DFL)
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-
 
 def _end_of_import(status: int, *, is_hanging: bool, is_dead: bool) -> str:
     if is_hanging:
         return f"its import took longer than {MAX_IMPORT_SECONDS} s"
-    if status == _NO_WIRE or not is_dead:
+    if status == NO_WIRE or not is_dead:
         return "its import closed all files of the process, or started another program in its place"
     if status < 0:
         return f"its import ended the process by signal {-status} ({signal.Signals(-status).name})"
