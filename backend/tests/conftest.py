@@ -65,9 +65,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Shares:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a port below 55,536: a Redis in cluster mode also takes the one that is 10,000 higher."""
+    port = 65_535
+    while port > 55_535:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = int(probe.getsockname()[1])
+    return port
 
 
 class RedisServer:

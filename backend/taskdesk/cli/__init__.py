@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from taskdesk.cli.accounts import token, user
+from taskdesk.cli.doctor import doctor
 from taskdesk.cli.jobs import ACTION_COMMANDS, list_jobs
 from taskdesk.cli.new import new
 from taskdesk.cli.program import EPILOG, Program
@@ -44,6 +45,7 @@ COMMANDS = (
     workers,
     user,
     token,
+    doctor,
 )
 for command in COMMANDS:
     program.add_command(command)

@@ -7,10 +7,7 @@ A job's data is never loaded for that: its first bytes name the function.
 
 from __future__ import annotations
 
-import json
-import re
 import time
-import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
@@ -22,13 +19,12 @@ from taskdesk.jobs.catalog import Announced
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.scripts import ADMIT, LOOK
+from taskdesk.jobs.stored_call import function_of
 
 REST_MS = 900  # during which nobody looks again
 LONGEST_SECONDS = 0.1  # of many jobs; then others have their turn
 SOON_MS = 40  # instead, while there is more to look at
 _MAX_NAME = 200  # characters of the name of a function
-_HEAD_BYTES = 4_000  # of data that is compressed
-_FUNCTION = re.compile(r'\[\s*("(?:[^"\\]|\\.)*")')  # the first entry of the JSON of a call
 _FIELDS = 4
 _MAX_ADMITTED = 1_000  # jobs of one script, which takes 10 ms
 
@@ -79,21 +75,9 @@ class Intake:
         announced = self._catalog.read()
         arguments: list[str] = []
         for job in sorted(jobs, key=lambda job: job.created_at):
-            arguments += (job.id, _task_name(_function(job), announced))
+            arguments += (job.id, _task_name(function_of(job.data, job.description), announced))
         for start in range(0, len(arguments), 2 * _MAX_ADMITTED):
             ADMIT(self._redis, *arguments[start : start + 2 * _MAX_ADMITTED])
-
-
-def _function(job: _Found) -> str:
-    """Return the path of the function that a job calls. A pickle is not loaded: its description has the path."""
-    try:
-        is_packed = job.data[:1] == b"x"
-        head = zlib.decompressobj().decompress(job.data, _HEAD_BYTES) if is_packed else job.data
-        if named := _FUNCTION.match(head.decode(errors="ignore")):
-            return str(json.loads(named[1]))
-    except (ValueError, zlib.error):
-        pass
-    return job.description.decode(errors="replace").partition("(")[0]
 
 
 def _task_name(function: str, announced: Announced) -> str:

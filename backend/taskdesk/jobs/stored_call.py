@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import zlib
+from contextlib import suppress
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from taskdesk.jobs.damage import DAMAGE
@@ -16,6 +19,14 @@ NOT_JSON = "The arguments are not JSON."
 NO_CALL = "The data of the job is JSON, but not the call of a function."
 NO_NAMES = "The arguments have no names, and no task of a worker that is online has ones that fit."
 _PICKLE_MARK = b"\x80"  # how each pickle begins since Python 3
+_HEAD_BYTES = 4_000
+_FUNCTION = re.compile(r'\[\s*("(?:[^"\\]|\\.)*")')  # the first entry of the JSON of a call
+
+
+class Serializer(StrEnum):
+    JSON = "JSON"
+    PICKLE = "pickle"
+    OTHER = "another serializer"
 
 
 class StoredCall(NamedTuple):
@@ -45,3 +56,26 @@ def read_call(data: bytes | None) -> StoredCall:
         return StoredCall(str(reference), tuple(positional), dict(named), fault=NO_NAMES if positional else "")
     except DAMAGE:
         return StoredCall("unreadable", fault=NO_CALL)
+
+
+def function_of(data: bytes, description: bytes) -> str:
+    """Return the path of the function that a job calls. A pickle is not loaded: its description has the path."""
+    if named := _FUNCTION.match(_head(data).decode(errors="ignore")):
+        with suppress(ValueError):
+            return str(json.loads(named[1]))
+    return description.decode(errors="replace").partition("(")[0]
+
+
+def serializer_of(data: bytes) -> Serializer:
+    """Return what has written the data of a job, as its first bytes tell."""
+    head = _head(data)
+    if head[:1] == _PICKLE_MARK:
+        return Serializer.PICKLE
+    return Serializer.JSON if _FUNCTION.match(head.decode(errors="ignore")) else Serializer.OTHER
+
+
+def _head(data: bytes) -> bytes:
+    try:
+        return zlib.decompressobj().decompress(data, _HEAD_BYTES) if data[:1] == b"x" else data
+    except zlib.error:
+        return b""

@@ -143,7 +143,7 @@ def _redis_problems(url: str) -> Iterator[str]:
             redis = stranger if is_open else ours
             if problem := refusal_of_cluster(redis) or missing_right(redis):
                 yield problem
-            yield from _server_problems(redis)
+            yield from server_problems(redis)
     except AuthenticationError:
         yield "Redis refuses the password in REDIS_URL: use the password in its requirepass."
     except (ConnectionError, TimeoutError):
@@ -166,7 +166,7 @@ def _answers(redis: Redis) -> bool:
         return False
 
 
-def _server_problems(redis: Redis) -> Iterator[str]:
+def server_problems(redis: Redis) -> Iterator[str]:
     info = {**redis.info("server"), **redis.info("memory"), **redis.info("persistence")}
     version = str(info["redis_version"])
     if tuple(map(int, re.findall(r"\d+", version)[:2])) < MIN_REDIS_VERSION:

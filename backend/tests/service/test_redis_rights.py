@@ -72,7 +72,7 @@ def test_a_missing_right_is_named_and_ends_the_program_without_showing_the_passw
 
     sentence = f"The Redis user in REDIS_URL lacks the right {named}: "
     said = capsys.readouterr().err
-    assert ended.value.code == 3
+    assert ended.value.code == 2
     assert said.startswith(sentence)
     assert SECRET not in said
     assert sentence in str(find_problems(SharedSettings(env="prod", redis_url=url, _env_file=None)))
@@ -125,7 +125,7 @@ def test_a_cluster_is_refused(tmp_path, capsys):
     finally:
         server.stop()
 
-    assert ended.value.code == 3
+    assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("Redis runs in cluster mode, which RQ can't use")
     assert "Redis runs in cluster mode" in str(problems)
 
