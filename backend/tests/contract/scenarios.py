@@ -351,7 +351,7 @@ def a_unique_job_is_scheduled_once(rq: RqStack) -> None:
     for _ in range(2):
         with suppress(DuplicateJobError):
             rq.queue.enqueue_in(timedelta(0), ECHO, "ab", unique=True, job_id="due")
-            rq.queue.enqueue_at(datetime(2100, 1, 1, tzinfo=UTC), ECHO, "ab", unique=True, job_id="later")
+            rq.queue.enqueue_at(datetime.now(UTC) + timedelta(hours=1), ECHO, "ab", unique=True, job_id="later")
     with suppress(DuplicateJobError):
         rq.queue.enqueue(ECHO, "cd", unique=True, job_id="due")
     rq.run_worker()
