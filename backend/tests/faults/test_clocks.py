@@ -131,7 +131,7 @@ def test_a_clock_that_jumps_while_a_job_runs_shows_nowhere(start_stack, jump):
 
     job = stack.ask(f"/jobs/{job['id']}")
     assert 1.9 < seconds_between(job, "started_at", "ended_at") < 10
-    assert 0 <= seconds_between(job, "created_at", "started_at") < 10
+    assert -1 < seconds_between(job, "created_at", "started_at") < 10  # each has Redis's time to some milliseconds
     [entry] = stack.redis.xrange(f"rq:results:{job['id']}")
     assert 1.9 < float(entry[1][b"execution_ended_at"]) - float(entry[1][b"execution_started_at"]) < 10
     wait_until(lambda: stack.redis.exists("taskdesk:run-times:tasks.simple_task"), what="it is counted")

@@ -58,9 +58,9 @@ class Client(threading.Thread):
             time.sleep(0.02)
 
     def _watch(self) -> None:
-        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
+        connection = socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        with connection, connection.makefile("rb") as answer:
             connection.sendall(request(self._last_id))
-            answer = connection.makefile("rb")
             self.connections += answer.readline().startswith(b"HTTP/1.1 200")
             event: dict[str, str] = {}
             for line in answer:
