@@ -22,12 +22,12 @@ from taskdesk.jobs.desk import digest_of
 from taskdesk.jobs.errors import IdempotencyKeyReused, JobNotFound, NoResult, TaskNotFound
 from taskdesk.jobs.events import Event, Progress
 from taskdesk.jobs.job import Job, Retention
-from taskdesk.jobs.job_hash import own_fields, submitted
 from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.stored_results import read_value
 from taskdesk.jobs.submission import fields_of_all
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
+from taskdesk.jobs.submitted_job import own_fields, submitted
 from taskdesk.jobs.task import JobContext, enter_job
 from taskdesk.jobs.uploads import store_uploads
 from taskdesk.service import clock

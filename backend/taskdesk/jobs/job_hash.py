@@ -1,4 +1,4 @@
-"""A job's hash in Redis: RQ's fields and ours (fields.py). A submit writes it, every list and page reads it.
+"""Read a job from its hash in Redis: RQ's fields and ours (fields.py). A submit writes it: see submitted_job.py.
 
 Our fields are plain text or JSON, never `job.meta`, which RQ's tools may rewrite as a pickle.
 """
@@ -13,10 +13,6 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from pydantic_core import to_json
-
-from taskdesk.jobs.artifacts import artifact_of
-from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.checkpoints import Place
 from taskdesk.jobs.damage import DAMAGE, damaged_fields, is_wrong_type, read_time
 from taskdesk.jobs.events import Progress
@@ -38,9 +34,8 @@ from taskdesk.jobs.fields import (
     TASK,
     UPLOADS,
 )
-from taskdesk.jobs.job import Attempt, Job, ResultStamp, Retention, Wait, masked
+from taskdesk.jobs.job import Attempt, Job, ResultStamp, Wait
 from taskdesk.jobs.losses import WORKER_LOST
-from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.status import Status, status_of
 from taskdesk.jobs.stored_call import StoredCall, read_call
 from taskdesk.service import clock
@@ -55,76 +50,6 @@ WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, RESUMED, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
 _TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
 _LONGEST_TTL_MS = 100 * 365 * 24 * 3600 * 1000  # a time beyond the year 9999 is none
-
-# Written by a submit
-
-
-def common_fields(
-    spec: TaskSpec, retention: Retention, queue: str, *, is_scheduled: bool = False, **ours: str
-) -> dict[str, Any]:
-    """Return the fields that all jobs of one submit share: those of RQ's `Queue.enqueue` or `enqueue_at`, and ours.
-
-    The fields that RQ writes as empty strings are left out.
-    """
-    now = now_text()
-    fields = {
-        "created_at": now,
-        **({"status": Status.SCHEDULED.rq} if is_scheduled else {"status": Status.QUEUED.rq, "enqueued_at": now}),
-        "origin": queue,
-        "timeout": spec.timeout,
-        "result_ttl": retention.result_ttl,
-        "failure_ttl": retention.failure_ttl,
-        TASK: spec.name,
-        **ours,
-    }
-    return {**fields, "retries_left": spec.retries} if spec.retries else fields
-
-
-def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the fields in which the jobs of one submit differ."""
-    files = spec.file_parameters
-    uploads = {name: file for name in files if (file := artifact_of(arguments.get(name)))} if files else {}
-    shown = masked(arguments, secrets := spec.secret_parameters)
-    texts = [f"{name}={uploads[name].filename if name in uploads else repr(value)}" for name, value in shown.items()]
-    description = f"{spec.reference}({', '.join(texts)})"
-    fields = {"data": to_json((spec.reference, None, (), arguments)), "description": description[:200]}
-    if files:  # all jobs of a submit have the same fields
-        fields[UPLOADS] = " ".join(uploads)
-    if secrets:
-        fields[SECRETS] = " ".join(sorted(secrets))
-    return {**fields, "retry_intervals": json.dumps(spec.backoff.intervals(spec.retries))} if spec.retries else fields
-
-
-def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any]) -> Job:
-    """Return the job of these `common_fields` and `own_fields`, equal to what `restore` would read."""
-    now = datetime.fromisoformat(fields["created_at"])
-    return Job(
-        id=job_id,
-        task=fields[TASK],
-        status=status_of(fields["status"].encode(), None),
-        queue=fields["origin"],
-        summary=_summary(fields["description"]),
-        input=arguments,
-        progress=None,
-        result_kinds=None,
-        error=None,
-        tags=tuple(fields.get(TAGS, "").split()),
-        attempt=1,
-        retry_of=fields.get(RETRY_OF),
-        is_kept=False,
-        created_at=now,
-        enqueued_at=now if "enqueued_at" in fields else None,
-        started_at=None,
-        ended_at=None,
-        expires_at=None,
-        owner=fields.get(OWNER, ""),
-        request_id=fields.get(REQUEST, ""),
-        file_parameters=tuple(fields[UPLOADS].split()) if UPLOADS in fields else None,
-        secrets=frozenset(fields.get(SECRETS, "").split()),
-    )
-
-
-# Read by lists and pages
 
 
 def load(pipeline_answers: Sequence[Any], job_ids: Sequence[str], fields: Sequence[str]) -> list[Job | None]:
@@ -174,7 +99,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         task=_text(fields[TASK]) or (call.reference or description.partition("(")[0]).rpartition(".")[2],
         status=status,
         queue=_text(fields["origin"]),
-        summary=_summary(description),
+        summary=summary_of(description),
         input=None if call.positional else call.named,
         input_fault=call.fault,
         call=(call.positional, call.named or {}) if call.positional else None,
@@ -208,7 +133,8 @@ def with_due(job: Job, score: float | None) -> Job:
     return replace(job, scheduled_at=datetime.fromtimestamp(score, UTC)) if score else job
 
 
-def _summary(description: str) -> str:
+def summary_of(description: str) -> str:
+    """Return the arguments of a call that RQ describes, such as "tasks.add(x=1)"."""
     return description.partition("(")[2].removesuffix(")")
 
 

@@ -16,7 +16,7 @@ from taskdesk.jobs.damage import is_wrong_type
 from taskdesk.jobs.errors import JobExpired, JobNotFound
 from taskdesk.jobs.fields import OWNER
 from taskdesk.jobs.job import Job, Retention
-from taskdesk.jobs.job_hash import WHOLE, load, own_fields, submitted, with_due
+from taskdesk.jobs.job_hash import WHOLE, load, with_due
 from taskdesk.jobs.job_id import is_job_id, new_job_id
 from taskdesk.jobs.keys import (
     EXPIRED,
@@ -35,6 +35,7 @@ from taskdesk.jobs.status import BY_RQ_WORD, FINAL, UNREADABLE, Status
 from taskdesk.jobs.stored_results import StoredResults, read_value
 from taskdesk.jobs.submission import MAX_BATCH, Idempotency, fields_of_all, ids_of_earlier, send
 from taskdesk.jobs.submit_options import SubmitOptions
+from taskdesk.jobs.submitted_job import own_fields, submitted
 from taskdesk.service import clock
 
 _EXTRA_ENTRIES = 50  # of a registry: it is sorted by the second, so the newest may stand a little further

@@ -15,9 +15,9 @@ from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import IdempotencyKeyReused, OwnerFull, QueueFull
 from taskdesk.jobs.fields import OWNER, REQUEST, RETRY_OF, TAGS
 from taskdesk.jobs.job import Retention
-from taskdesk.jobs.job_hash import common_fields
 from taskdesk.jobs.keys import idempotency_key
 from taskdesk.jobs.scripts import SUBMIT
+from taskdesk.jobs.submitted_job import common_fields
 from taskdesk.service import clock
 from taskdesk.service.errors import RedisFull
 from taskdesk.service.redis import JOBS_SHARE

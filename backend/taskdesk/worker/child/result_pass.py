@@ -6,32 +6,41 @@ Every refusal names its place as a JSON pointer (`/scores/3/mean`) and the true 
 from __future__ import annotations
 
 import mimetypes
-import re
 from base64 import b64encode
 from collections import UserString
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set, ValuesView
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import fields, is_dataclass
-from decimal import Decimal
 from enum import Enum
 from io import IOBase
-from itertools import chain
 from pathlib import Path, PurePath
 from typing import Any, NamedTuple
 
-from pydantic_core import PydanticSerializationError, to_jsonable_python
+from pydantic_core import to_jsonable_python
 
 from taskdesk.jobs.artifacts import stored_name
 from taskdesk.jobs.errors import UnstorableResult
-from taskdesk.jobs.results import File, Markdown, Picture, Table, is_svg
-from taskdesk.jobs.task import current_job
-from taskdesk.worker.child.library_values import is_missing, is_special, translated
-from taskdesk.worker.child.result_faults import REMEDY, Where, pointer, refusal
+from taskdesk.jobs.results import File, Markdown, Picture, Table
+from taskdesk.worker.child.result_faults import Where, pointer, refusal
+from taskdesk.worker.child.result_values import (
+    MAX_DEPTH,
+    SCALARS,
+    UNKNOWN,
+    container,
+    exact,
+    file_of,
+    is_empty,
+    is_file_of_job,
+    is_part,
+    is_plain,
+    key_text,
+    kind_of,
+    label_of,
+    recognized,
+    translated_or_refused,
+    unknown_class,
+)
 
-MAX_DEPTH = 200  # lists and objects in each other: parsers of other languages also recurse
-SCALARS = frozenset({str, int, float, bool, type(None)})
 MAX_FAULTS = 100  # after which the rest is not read
-_UNKNOWN = (PydanticSerializationError, TypeError, ValueError, AttributeError, RecursionError)  # not a time limit
 
 
 class PendingFile(NamedTuple):
@@ -41,27 +50,6 @@ class PendingFile(NamedTuple):
     stored: str
     file: File
     stands: dict[str, Any]
-
-
-def is_plain(value: Any) -> bool:
-    """Return True if the value needs no pass: it consists of lists, dicts with text as keys, and scalars only.
-
-    The types are compared level by level, at the speed of C.
-    """
-    if type(value) in SCALARS:
-        return True
-    level = [value]
-    for _ in range(MAX_DEPTH + 1):
-        dicts = [each for each in level if type(each) is dict]
-        lists = [each for each in level if type(each) is list]
-        if len(dicts) + len(lists) < len(level) or not set(map(type, chain.from_iterable(dicts))) <= {str}:
-            return False
-        entries = list(chain(chain.from_iterable(map(dict.values, dicts)), chain.from_iterable(lists)))
-        if set(map(type, entries)) <= SCALARS:
-            return True
-        # Each once: a list that contains itself twice would double with each level.
-        level = list({id(entry): entry for entry in entries if type(entry) not in SCALARS}.values())
-    return False
 
 
 class ResultPass:
@@ -75,7 +63,7 @@ class ResultPass:
 
     def result(self, returned: Any) -> tuple[Any, Any]:
         """Return the value and its kind; of a dict with tables, files, … the kinds of its entries by name."""
-        if not (isinstance(returned, Mapping) and any(map(_is_special, returned.values()))):
+        if not (isinstance(returned, Mapping) and any(map(is_part, returned.values()))):
             return self._part((), returned)
         names = self._keys((), returned)
         parts = {name: self._part((name,), value) for name, value in zip(names, returned.values(), strict=True)}
@@ -85,19 +73,19 @@ class ResultPass:
         """Return the value and its kind; with files inside, a list of the kind and of their places in the value."""
         value = self._translated_part(where, value)
         if isinstance(value, Path):
-            value = _file_of(value)
+            value = file_of(value)
         if isinstance(value, (bytes, bytearray)):
-            value = _recognized(_label(where), bytes(value))
+            value = recognized(label_of(where), bytes(value))
         known = len(self.files)
         shown = None
         with suppress(UnstorableResult):  # it has too many faults: go on with the parts beside it
             shown = self._json(where, value)
         inside = [pointer(file.where[len(where) :]) for file in self.files[known:] if file.where != where]
-        return shown, [_kind(value), *inside] if inside else _kind(value)
+        return shown, [kind_of(value), *inside] if inside else kind_of(value)
 
     def _translated_part(self, where: Where, value: Any) -> Any:
         try:
-            return _translated(where, value)
+            return translated_or_refused(where, value)
         except UnstorableResult as fault:
             self.faults.append(fault)
             return None
@@ -109,7 +97,7 @@ class ResultPass:
         try:
             if len(where) > MAX_DEPTH:
                 raise refusal(where, f"is nested more than {MAX_DEPTH} deep.")
-            value = _translated(where, value)
+            value = translated_or_refused(where, value)
             if type(value) in SCALARS:
                 return value
             found = self._of_ours(where, value)
@@ -125,21 +113,21 @@ class ResultPass:
         if isinstance(value, Table):
             return (self._table(where, value),)
         if isinstance(value, Markdown):
-            return (_exact(value.text),)
+            return (exact(value.text),)
         if isinstance(value, Picture):
             extension = mimetypes.guess_extension(value.media_type) or ""
-            return (self._file(where, File(_label(where) + extension, value.data, value.media_type)),)
+            return (self._file(where, File(label_of(where) + extension, value.data, value.media_type)),)
         if isinstance(value, File):
             return (self._file(where, value),)
-        if isinstance(value, Path) and _is_file_of_job(value):
-            return (self._file(where, _file_of(value)),)
+        if isinstance(value, Path) and is_file_of_job(value):
+            return (self._file(where, file_of(value)),)
         return None
 
     def _entries(self, where: Where, value: Any) -> Any:
         """Return a container with its entries as JSON, and anything else as pydantic sees it."""
         if id(value) in self._inside:
             raise refusal(where, "contains itself.")
-        content = _container(value)
+        content = container(value)
         if content is None:
             return self._other(where, value)
         self._inside.add(id(value))
@@ -158,7 +146,7 @@ class ResultPass:
         names: dict[str, Any] = {}
         for key in content:
             try:
-                name = _key(where, key)
+                name = key_text(where, key)
             except UnstorableResult as fault:
                 self.faults.append(fault)  # and go on: files beside it are kept
                 name = f"key {len(names)}"
@@ -173,13 +161,13 @@ class ResultPass:
         if isinstance(value, Enum):
             return self._json(where, value.value)
         if isinstance(value, (str, int, float)):
-            return _exact(value)
+            return exact(value)
         if isinstance(value, (bytes, bytearray)):
             return b64encode(value).decode()
         if isinstance(value, (PurePath, UserString)):
             return str(value)
         if isinstance(value, IOBase):  # pydantic would read its lines
-            raise _unknown(where, value)
+            raise unknown_class(where, value)
         serializer = getattr(value, "__pydantic_serializer__", None)
         if serializer and not isinstance(value, type):
             python = serializer.to_python(value, by_alias=True)
@@ -187,8 +175,8 @@ class ResultPass:
                 return self._json(where, python)
         try:
             return to_jsonable_python(value, inf_nan_mode="constants", bytes_mode="base64")
-        except _UNKNOWN as error:
-            raise _unknown(where, value, "" if "unknown type" in str(error) else f" ({error})") from None
+        except UNKNOWN as error:
+            raise unknown_class(where, value, "" if "unknown type" in str(error) else f" ({error})") from None
 
     def _table(self, where: Where, table: Table) -> dict[str, Any]:
         rows = [self._row((*where, "rows", str(number)), row) for number, row in enumerate(table.rows)]
@@ -198,7 +186,7 @@ class ResultPass:
         """Return the cells as JSON. A missing value, such as NaN, is an empty cell."""
         kinds = set(map(type, row))
         if not kinds <= SCALARS:
-            row = [None if _is_empty(cell) else self._json((*where, str(n)), cell) for n, cell in enumerate(row)]
+            row = [None if is_empty(cell) else self._json((*where, str(n)), cell) for n, cell in enumerate(row)]
             kinds = set(map(type, row))
         return [None if cell != cell else cell for cell in row] if float in kinds else list(row)
 
@@ -211,89 +199,3 @@ class ResultPass:
         self._names.add(stored)
         self.files.append(PendingFile(where, stored, file, {}))
         return self.files[-1].stands
-
-
-def _translated(where: Where, value: Any) -> Any:
-    try:
-        return translated(value)
-    except (*_UNKNOWN, OSError) as error:  # of the library: a picture without pixels, a figure with a wrong formula
-        raise refusal(where, f"can't be kept: {str(error).strip() or type(error).__name__}.") from None
-
-
-def _unknown(where: Where, value: Any, more: str = "") -> UnstorableResult:
-    kind = f"{type(value).__module__}.{type(value).__qualname__}".removeprefix("builtins.")
-    return refusal(where, f"can't be kept as JSON: it is of the class {kind}{more}. {REMEDY}")
-
-
-def _is_special(value: Any) -> bool:
-    return isinstance(value, (Markdown, File, Picture, Path, bytes)) or is_special(value)
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, str):
-        return "text"
-    kinds = {Markdown: "markdown", Table: "table", File: "file", Picture: "picture"}
-    return next((kind for its_class, kind in kinds.items() if isinstance(value, its_class)), "json")
-
-
-def _recognized(label: str, data: bytes) -> File | Picture:
-    is_picture = data.startswith(b"\x89PNG\r\n\x1a\n") or is_svg(data)
-    return Picture(data) if is_picture else File(f"{label}.bin", data)
-
-
-def _file_of(path: Path) -> File:
-    media_type, _ = mimetypes.guess_type(path.name)
-    with suppress(ValueError):
-        return File(path.name, path, media_type)
-    return File(_label((path.name,)), path, media_type)  # its name has control characters
-
-
-def _is_empty(cell: Any) -> bool:
-    return is_missing(cell) or (isinstance(cell, Decimal) and cell.is_nan())
-
-
-def _is_file_of_job(path: Path) -> bool:
-    """Return True for a path to a file; also for one in the job's temporary folder, where nothing else outlives it."""
-    folder = current_job().folder
-    return path.is_file() or (folder is not None and path.is_relative_to(folder))
-
-
-def _label(where: Where) -> str:
-    """Return a name of a file for an entry of the result, whose key may be any text."""
-    return re.sub(r"[^\w .-]+", "_", where[-1] if where else "result")[:100].strip(" ._") or "file"
-
-
-def _exact(value: str | float) -> Any:
-    """Return an instance of a subclass of str, int or float as one of that class itself."""
-    if isinstance(value, str):
-        return str.__str__(value)
-    return int.__int__(value) if isinstance(value, int) else float.__float__(value)
-
-
-def _container(value: Any) -> Mapping[Any, Any] | Iterable[Any] | None:
-    """Return the entries of a container; None for anything else."""
-    if isinstance(value, (str, bytes, bytearray, Enum, IOBase, UserString)):
-        return None
-    if is_dataclass(value) and not isinstance(value, type) and not hasattr(value, "__pydantic_serializer__"):
-        return {field.name: getattr(value, field.name) for field in fields(value) if hasattr(value, field.name)}
-    if isinstance(value, (set, frozenset)):
-        return _in_order(value)
-    return value if isinstance(value, (Mapping, Sequence, Set, Iterator, ValuesView)) else None
-
-
-def _in_order(entries: Iterable[Any]) -> list[Any]:
-    """Return the entries of a set, sorted if they can be: else their order would change from run to run."""
-    try:
-        return sorted(entries)
-    except TypeError:
-        return list(entries)
-
-
-def _key(where: Where, key: Any) -> str:
-    if type(key) is str:
-        return key
-    try:
-        [name] = to_jsonable_python({translated(key): None})
-    except _UNKNOWN:
-        raise refusal(where, f"has a key of the class {type(key).__qualname__}, which can't be text.") from None
-    return str(name)

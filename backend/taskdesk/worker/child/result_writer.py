@@ -23,7 +23,8 @@ from taskdesk.jobs.previews import LARGE_BYTES, as_json, preview_of
 from taskdesk.jobs.results import ANY_FILE, MAX_DIGITS, File
 from taskdesk.worker.asked_retry import RetryAsked
 from taskdesk.worker.child.result_faults import find_fault
-from taskdesk.worker.child.result_pass import PendingFile, ResultPass, is_plain
+from taskdesk.worker.child.result_pass import PendingFile, ResultPass
+from taskdesk.worker.child.result_values import is_plain
 
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
 _SMALL = 1 << 63  # whole numbers below it need no check of their digits
