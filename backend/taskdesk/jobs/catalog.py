@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -16,6 +16,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 from redis import Redis
 
+from taskdesk.jobs.call_shape import CallShape
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.keys import LATEST_CATALOG, catalog_key
 from taskdesk.jobs.retries import DEFAULT_BACKOFF, Backoff
@@ -47,6 +48,7 @@ class TaskSpec(BaseModel):
     output_schema: dict[str, Any] | None = None
     at_most_once: bool = False
     paths: tuple[str, ...] = ()
+    shape: CallShape | None = None  # None in catalogs of earlier versions
     others: tuple[TaskSpec, ...] = Field((), exclude=True, repr=False)  # older versions that are also online
 
     @cached_property
@@ -58,6 +60,11 @@ class TaskSpec(BaseModel):
     def parameters(self) -> dict[str, dict[str, Any]]:
         properties: dict[str, dict[str, Any]] = self.input_schema.get("properties", {})
         return properties
+
+    def named(self, positional: Sequence[Any], named: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by name. Raises TypeError if they are no arguments of the task."""
+        shape = self.shape or CallShape(by_place=tuple(self.parameters))
+        return shape.named(positional, named, self.parameters)
 
     @cached_property
     def input_schema_json(self) -> str:

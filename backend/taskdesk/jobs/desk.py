@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import Any, Unpack
@@ -174,23 +173,19 @@ class Desk:
 
     def named_input(self, job: Job) -> dict[str, Any] | None:
         """Return the input; the task of a job of plain RQ names its positional arguments."""
-        if job.call is None:
-            return job.input
         spec = self.catalog.read_or_cached().tasks.get(job.task)
-        return _named(spec, *job.call) if spec else None
+        if not spec or (job.call is None and job.input is None):
+            return job.input
+        try:
+            return spec.named(*(job.call or ((), job.input or {})))
+        except TypeError:
+            return None
 
     def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
         """Open a file of a job's input, until `files` closes. Raises ArtifactNotFound."""
         file = job.uploads[parameter]
         content = files.enter_context(self.artifacts.open(job.id, file.artifact))
         return UploadedFile(file.filename, file.media_type, content)
-
-
-def _named(spec: TaskSpec, positional: Sequence[Any], named: dict[str, Any]) -> dict[str, Any] | None:
-    """Return the arguments of a call by name; None if they are no arguments of the task."""
-    by_place = dict(zip(spec.parameters, positional, strict=False))
-    fits = len(positional) <= len(spec.parameters) and by_place.keys().isdisjoint(named)
-    return {**by_place, **named} if fits else None
 
 
 def digest_of(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> str:

@@ -27,6 +27,7 @@ _COMPARE: dict[str, Callable[[Decimal, Any], bool]] = {
     "exclusiveMaximum": operator.lt,
     "multipleOf": lambda number, step: number % step == 0,
     "maxDigits": lambda number, most: max(_digits(number)) <= most,
+    "wholeDigits": lambda number, most: _whole_digits(number) <= most,
     "decimalPlaces": lambda number, most: _digits(number)[1] <= most,
 }
 
@@ -84,6 +85,12 @@ def _digits(number: Decimal) -> tuple[int, int]:
     """Return how many digits the number has in all, and after the point."""
     exponent = int(number.normalize().as_tuple().exponent)
     return len(number.normalize().as_tuple().digits) + max(exponent, 0), max(-exponent, 0)
+
+
+def _whole_digits(number: Decimal) -> int:
+    """Return how many digits the number has before the point, as pydantic counts them."""
+    most, places = _digits(number)
+    return max(most - places, 0)
 
 
 def _is_float(value: Any) -> bool:

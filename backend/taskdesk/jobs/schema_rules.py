@@ -84,6 +84,7 @@ KEYWORDS = {
     "minItems": _count_limit("at least {}", _ENTRIES, "maxItems"),
     "maxItems": _count_limit("at most {}", _ENTRIES),
     "maxDigits": _count_limit("at most {}", ("digit", "digits")),
+    "wholeDigits": _count_limit("at most {} before the decimal point", ("digit", "digits")),
     "decimalPlaces": _count_limit("at most {}", ("decimal place", "decimal places")),
     "uniqueItems": Keyword("Each entry may be there only once."),
     "minProperties": _count_limit("at least {}", _MEMBERS, "maxProperties"),

@@ -13,8 +13,8 @@ from taskdesk.worker.settings import WorkerSettings
 
 def check_declaration(function: Callable[..., Any], options: TaskOptions, settings: WorkerSettings) -> None:
     """Raise ValueError if the function can't be a task with these options."""
-    if inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function):
-        raise ValueError("it is async: make it a plain function, and call asyncio.run in it")
+    if inspect.isasyncgenfunction(function):
+        raise ValueError("it is an async generator: let it return a value, in place of yield")
     for fault in (*_faults(options, settings), *_faults_of_exceptions(options)):
         raise ValueError(fault)
 

@@ -7,10 +7,9 @@ others work.
 from __future__ import annotations
 
 import importlib
-import inspect
 import logging
 import traceback
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -21,7 +20,9 @@ from typing import Any
 from taskdesk.jobs.catalog import BrokenModule, Catalog, TaskSpec
 from taskdesk.jobs.task import TaskOptions
 from taskdesk.jobs.task_functions import modules_of, paths_of, task_functions
+from taskdesk.worker.calls import call_shape, callable_by_name
 from taskdesk.worker.declaration import check_declaration
+from taskdesk.worker.documentation import add_help, documentation
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.task_schema import arguments_model, input_schema, output_schema, plain_function
 from taskdesk.worker.validation import validator_of
@@ -37,6 +38,15 @@ class LoadedTask:
     function: Callable[..., Any]
     validate: Callable[[dict[str, Any]], dict[str, Any]]
     options: TaskOptions
+
+    @cached_property
+    def call(self) -> Callable[..., Any]:
+        """The function, as it is called with the arguments by name."""
+        return callable_by_name(self.function)
+
+    @cached_property
+    def takes_other_names(self) -> bool:
+        return bool(self.spec.shape and self.spec.shape.named_rest)
 
     @cached_property
     def file_parameters(self) -> tuple[str, ...]:
@@ -131,26 +141,21 @@ def describe(name: str, function: Any, settings: WorkerSettings, paths: Sequence
     sources = (function, plain_function(function))
     options = next((one.task_options for one in sources if hasattr(one, "task_options")), TaskOptions())
     check_declaration(function, options, settings)
-    title, _, description = _documentation(name, sources).partition("\n")
+    texts = documentation(name, sources)
     arguments = arguments_model(name, function)
     spec = TaskSpec(
         name=name,
         reference=(reference := f"{settings.tasks}.{name}"),
         paths=tuple(path for path in paths if path != reference),
-        title=title.strip(),
-        description=description.strip(),
+        title=texts.title,
+        description=texts.description,
         queue=options.queue,
         timeout=options.timeout or settings.job_timeout,
         retries=options.retries,
         backoff=options.backoff,
         at_most_once=options.at_most_once,
-        input_schema=input_schema(arguments),
+        input_schema=add_help(input_schema(arguments), function, texts.parameters),
+        shape=call_shape(function),
         output_schema=output_schema(function),
     )
     return LoadedTask(spec, function, validator_of(arguments), options)
-
-
-def _documentation(name: str, sources: Iterable[Callable[..., Any]]) -> str:
-    """Return the docstring of the function, or of the one that it was made from; the name in words if it has none."""
-    texts = (inspect.getdoc(source) for source in sources if source.__doc__ != partial.__doc__)
-    return next((text.strip() for text in texts if text and text.strip()), name.replace("_", " ").capitalize())

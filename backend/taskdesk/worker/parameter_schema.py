@@ -14,6 +14,8 @@ class ParameterSchema(GenerateJsonSchema):
 
     def decimal_schema(self, schema: Any) -> dict[str, Any]:
         digits = {ours: schema[name] for name, ours in _DIGITS.items() if schema.get(name) is not None}
+        if len(digits) == 2:
+            digits["wholeDigits"] = max(digits["maxDigits"] - digits["decimalPlaces"], 0)
         return {**super().decimal_schema(schema), "format": DECIMAL_FORMAT, **digits}
 
     def complex_schema(self, schema: Any) -> dict[str, Any]:

@@ -8,11 +8,11 @@ import re
 import sys
 import typing
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, create_model
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, create_model
 from pydantic.fields import FieldInfo
 from pydantic_core import SchemaError
 
@@ -20,10 +20,12 @@ from taskdesk.jobs.schema_faults import schema_fault
 from taskdesk.jobs.schema_rules import is_file
 from taskdesk.jobs.value_types import PATH_FORMATS
 from taskdesk.worker.parameter_schema import ParameterSchema
+from taskdesk.worker.typed_dicts import allow_typed_dicts
 
 if sys.version_info >= (3, 14):
     from annotationlib import Format
 
+allow_typed_dicts()
 _REGEX_FAULT = re.compile(r"regex parse error:.*\nerror: (.*)|(Compiled regex exceeds size limit)", re.DOTALL)
 
 
@@ -58,10 +60,11 @@ def arguments_model(task: str, function: Callable[..., Any]) -> type[BaseModel]:
 
     Each field has its parameter's name as an alias: a field can't be named `_path` or `model_config`.
     """
-    names, fields = _namespace(function), {}
-    for name, parameter in signature(function).parameters.items():
+    names, fields, signed = _namespace(function), {}, signature(function).parameters
+    by_name = [one.name for one in signed.values() if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    for name, parameter in signed.items():
         try:
-            fields[name] = _field(parameter, names)
+            fields[name] = _field(parameter, names, by_name)
             _check(input_schema(_model(task, {name: fields[name]}))["properties"][name])
         except Exception as error:  # pydantic, or a type of the author, may raise anything
             raise ValueError(f"its parameter {name!r} {_fault(error, parameter)}") from error
@@ -95,19 +98,42 @@ def _evaluated(annotation: Any, names: dict[str, Any]) -> Any:
     return typing.get_type_hints(stub, names, include_extras=True)["it"]
 
 
-def _field(parameter: inspect.Parameter, names: dict[str, Any]) -> tuple[Any, FieldInfo]:
-    """Return the type and the field of a parameter, as `create_model` takes them."""
-    if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
-        raise _Unusable("has no name of its own: name every parameter (decorators keep names with functools.wraps)")
-    if parameter.kind is parameter.POSITIONAL_ONLY:
-        raise _Unusable("has no name for a job, which names its arguments: remove the / from the signature")
-    if parameter.annotation is parameter.empty:
-        raise _Unusable(f"has no type: annotate it, say `{parameter.name}: str`")
-    kind = _evaluated(parameter.annotation, names)
-    default = ... if parameter.default is parameter.empty else parameter.default
+def _field(parameter: inspect.Parameter, names: dict[str, Any], others: Sequence[str]) -> tuple[Any, FieldInfo]:
+    """Return the type and the field of a parameter, as `create_model` takes them.
+
+    `others`: the parameters that take an argument by name.
+    """
+    kind = Any if parameter.annotation is parameter.empty else _evaluated(parameter.annotation, names)
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        kind = list[kind]  # type: ignore[valid-type]
+    if parameter.kind is parameter.VAR_KEYWORD:
+        kind = _named_rest(kind, others)
+    default = _default(parameter, kind)
     if isinstance(default, FieldInfo):
         kind, default = Annotated[kind, default], ...
     return kind, Field(default, alias=parameter.name)
+
+
+def _default(parameter: inspect.Parameter, kind: Any) -> Any:
+    if parameter.kind is parameter.VAR_POSITIONAL:
+        return []
+    if parameter.kind is parameter.VAR_KEYWORD:
+        return ... if getattr(kind, "__required_keys__", ()) else {}
+    return ... if parameter.default is parameter.empty else parameter.default
+
+
+def _named_rest(kind: Any, others: Sequence[str]) -> Any:
+    """Return the type of `**kwargs`: a dict without the names of other parameters."""
+    if typing.get_origin(kind) is typing.Unpack:
+        return typing.get_args(kind)[0]
+
+    def check(given: dict[str, Any]) -> dict[str, Any]:
+        if taken := given.keys() & set(others):
+            raise ValueError(f"{', '.join(sorted(taken))}: the task has a parameter of this name")
+        return given
+
+    rule: Any = {"propertyNames": {"not": {"enum": list(others)}}} if others else {}
+    return Annotated[dict[str, kind], AfterValidator(check), Field(json_schema_extra=rule)]
 
 
 def _model(task: str, fields: Mapping[str, tuple[Any, FieldInfo]]) -> type[BaseModel]:

@@ -105,3 +105,8 @@ def takes_names_of_python(
 def takes_a_time(when: datetime | None = None) -> str:
     """Say which time arrives."""
     return repr(when)
+
+
+def takes_all_that_python_has(x, y=5, /, *args: int, flag: bool = False, **kwargs: date) -> str:  # type: ignore[no-untyped-def]
+    """Say what arrives."""
+    return repr((x, y, args, flag, kwargs))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple, Required, TypedDict
 from uuid import UUID
 
 import pytest
@@ -36,12 +37,30 @@ class Point(BaseModel):
     weight: Decimal = Decimal(1)
 
 
+@dataclass
+class Place:
+    x: int
+    day: date | None = None
+
+
+class Options(TypedDict, total=False):
+    x: Required[int]
+    name: str
+
+
+class Pair(NamedTuple):
+    a: int
+    b: str = "b"
+
+
 KINDS: list[Any] = [
     str, LongText, int, float, bool, Decimal, date, datetime, time, timedelta, UUID, Any, Color, Point, SecretStr,
     Literal["a", "b"], Literal[True], Literal[5, "5", True, None], Literal["", "x"], Literal["null", None, "1", 1],
     Literal["sqrt", "log2"] | float | None, bool | str, int | str, str | int, date | datetime, bool | int | None,
     Decimal | str, int | float, bool | Literal["auto"], date | str, list[int] | str, dict[str, int] | list[int],
-    Point | None,
+    Point | None, Place, Place | None, list[Place], dict[str, list[Place]], Options, Options | None, dict[UUID, int],
+    dict[int, str], set[int], set[date], frozenset[str], list[list[int]], dict[str, dict[str, Decimal]], UUID | None,
+    timedelta | None, set[int] | None, tuple[int, str] | None, tuple[Place, ...], Literal["a", 1] | None, Pair,
     list[str], list[int], list[int | str], list[bool | None], list[Literal["a", "b"]], list[datetime], list[Decimal],
     set[Literal["a", "b"]], tuple[int, str], tuple[int, ...], dict[str, Any], dict[str, Decimal], list[list[str]],
     Annotated[int, Field(ge=1, le=9)], Annotated[Decimal, Field(gt=0, max_digits=6, decimal_places=2)],

@@ -355,3 +355,36 @@ def test_a_job_with_a_secret_can_be_retried(client, run_worker):
     run_worker()
 
     assert client.get(f"/api/v1/jobs/{again}/result").json == len(SECRET)
+
+
+@pytest.mark.parametrize(
+    ("texts", "form", "arrives"),
+    [
+        ({"x": "5"}, None, "(5, 5, (), False, {})"),
+        ({"x": "a b", "y": '{"n": [1]}'}, None, "('a b', {'n': [1]}, (), False, {})"),
+        ({"x": "null", "args:": "[1, 2]"}, {"x": "null", "args": "1\r\n2"}, "(None, 5, (1, 2), False, {})"),
+        (
+            {"x": "1", "kwargs": '{"since": "2026-03-29"}'},
+            None,
+            "(1, 5, (), False, {'since': datetime.date(2026, 3, 29)})",
+        ),
+        ({"x": "1", "args": "a"}, None, 422),
+        ({"x": "1", "kwargs": '{"since": "soon"}'}, None, 422),
+        ({"x": "1", "kwargs": '{"flag": "2026-03-29"}'}, None, 422),
+    ],
+    ids=str,
+)
+def test_every_signature_of_python_takes_the_same_by_every_way(each_way, texts, form, arrives):
+    found = each_way("takes_all_that_python_has", texts, form)
+
+    assert found - {"(None, 5, (), False, {})"} == {arrives}
+
+
+def test_the_form_says_which_parameters_have_no_type_and_json_takes_the_same(client, received):
+    page = client.get("/tasks/takes_all_that_python_has").text
+    assert page.count("The code gives it no type.") == 2
+
+    sent = {"x": {"a": None}, "args": [1], "kwargs": {"since": "2026-03-29"}, "flag": True}
+    answer = client.post("/api/v1/tasks/takes_all_that_python_has/jobs", json=sent)
+
+    assert received(answer) == "({'a': None}, 5, (1,), True, {'since': datetime.date(2026, 3, 29)})"

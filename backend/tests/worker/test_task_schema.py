@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from taskdesk.jobs.arguments import check
 from taskdesk.jobs.errors import InvalidArguments
 
 IMPORTS = """
-import re
+import asyncio, re
 from enum import Enum
 from typing import *
 from pydantic import BaseModel, Field
@@ -141,13 +142,10 @@ BROKEN = {
     "x: Empty": "offers nothing to choose: give its Enum a value",
     "x: Empty | None = None": "offers nothing to choose",
     "x: dict[str, list[Empty]]": "offers nothing to choose",
+    "*x: Plain": "has the type some_tasks.one.Plain, which can't be made from JSON",
     "x: Tree": "has the type Tree, which contains itself",
     "x: Annotated[int, Field(json_schema_extra={'minimum': 'x'})]": "has a JSON Schema that no form can show",
     "x: Annotated[int, Field(json_schema_extra={'type': 'nothing'})]": "has a JSON Schema that no form can show",
-    "x": "has no type: annotate it, say `x: str`",
-    "x: int, /": "has no name for a job, which names its arguments: remove the / from the signature",
-    "*x: int": "has no name of its own: name every parameter (decorators keep names with functools.wraps)",
-    "**x": "has no name of its own",
 }
 
 
@@ -170,3 +168,142 @@ def test_a_compiled_pattern_is_one_of_python(discover_one):
     assert task.validate({"x": "y"}) == {"x": "y"}
     with pytest.raises(InvalidArguments):
         task.validate({"x": "x"})
+
+
+ANY = "The code gives it no type."
+
+
+@pytest.mark.parametrize(
+    ("signature", "given", "received"),
+    [
+        ("x", {"x": {"a": [1, None]}}, {"x": {"a": [1, None]}}),
+        ("x=5", {}, {"x": 5}),
+        ("x, /", {"x": 1}, {"x": 1}),
+        ("y: int, /, x: int = 2", {"y": 1}, {"y": 1, "x": 2}),
+        ("*x: int", {"x": [1, "2"]}, {"x": (1, 2)}),
+        ("*x: int", {}, {"x": ()}),
+        ("y: int = 1, *x", {"x": [2, "z"]}, {"y": 1, "x": (2, "z")}),
+        ("y: int, *x, z: int = 3", {"y": 1, "z": 4}, {"y": 1, "x": (), "z": 4}),
+        ("**x: int", {"x": {"a": 1, "not a name": 2}}, {"x": {"a": 1, "not a name": 2}}),
+        ("y, /, *z, **x", {"y": 1, "z": [2], "x": {"y": 3}}, {"y": 1, "z": (2,), "x": {"y": 3}}),
+        ("**x: Unpack[Options]", {"x": {"a": 1}}, {"x": {"a": 1}}),
+    ],
+)
+@pytest.mark.parametrize("is_async", [False, True])
+def test_each_signature_of_python_is_served(discover_one, signature, given, received, is_async):
+    options = "class Options(TypedDict): a: int\n"
+    wait = " await asyncio.sleep(0)\n" if is_async else ""
+    task, error = discover_one(f"{options}{'async ' * is_async}def f({signature}):\n{wait} return locals()")
+
+    assert error is None
+    assert task.call(**task.validate(given)) == received
+
+
+def test_a_function_that_takes_its_arguments_by_name_is_called_as_it_is(discover_one):
+    task, _ = discover_one("def f(x: int, *, y: int = 2): ...")
+
+    assert task.call is task.function
+
+
+def test_a_parameter_without_a_type_is_any_json_and_says_so(discover_one):
+    task, _ = discover_one('def f(x, *args, **kwargs):\n """Do it.\n\n :param x: What to do."""')
+
+    described = {name: schema.get("description") for name, schema in task.spec.parameters.items()}
+    assert described == {"x": f"What to do. {ANY}", "args": ANY, "kwargs": ANY}
+    assert "type" not in task.spec.parameters["x"]
+
+
+@pytest.mark.parametrize(
+    ("signature", "given"),
+    [
+        ("*x: int", {"x": ["a"]}),
+        ("*x: int", {"x": 5}),
+        ("**x: int", {"x": {"a": "b"}}),
+        ("y: int = 1, **x", {"x": {"y": 2}}),
+        ("**x: Unpack[Options]", {"x": {}}),
+        ("**x: Unpack[Options]", {}),
+    ],
+)
+def test_arguments_that_do_not_fit_are_refused_by_web_and_worker(discover_one, signature, given):
+    task, _ = discover_one(f"class Options(TypedDict): a: int\ndef f({signature}): ...")
+
+    with pytest.raises(InvalidArguments):
+        check(task.spec, given)
+    with pytest.raises(InvalidArguments):
+        task.validate(given)
+
+
+@pytest.mark.parametrize(
+    ("positional", "named", "arguments"),
+    [
+        ([1, 2, 3], {}, {"a": 1, "b": 2, "args": [3]}),
+        ([1], {"b": 2, "c": 3, "d": 4}, {"a": 1, "b": 2, "kwargs": {"c": 3, "d": 4}}),
+        ([], {"a": 1, "args": [2], "kwargs": {"c": 3}}, {"a": 1, "args": [2], "kwargs": {"c": 3}}),
+    ],
+)
+def test_a_call_of_plain_rq_gives_each_argument_its_name(discover_one, positional, named, arguments):
+    task, _ = discover_one("def f(a, b=5, *args, **kwargs): ...")
+
+    assert task.spec.named(positional, named) == arguments
+
+
+@pytest.mark.parametrize(
+    ("positional", "named", "sentence"),
+    [
+        ([1, 2], {}, "The task takes 1 positional arguments, and not 2."),
+        ([1], {"a": 2}, "These arguments have two values: a."),
+    ],
+)
+def test_a_call_of_plain_rq_that_does_not_fit_is_named(discover_one, positional, named, sentence):
+    task, _ = discover_one("def f(a, *, b=5): ...")
+
+    with pytest.raises(TypeError) as caught:
+        task.spec.named(positional, named)
+    assert str(caught.value) == sentence
+
+
+DOCSTRINGS = {
+    "Google": """
+    Args:
+        x: What to do,
+            at length.
+        y (int): How often.
+    """,
+    "NumPy": """
+    Parameters
+    ----------
+    x : str
+        What to do,
+        at length.
+    y
+        How often.
+    """,
+    "Sphinx": """
+    :param str x: What to do,
+        at length.
+    :param y: How often.
+    :type y: int
+    """,
+}
+
+
+@pytest.mark.parametrize("style", DOCSTRINGS)
+def test_the_docstring_explains_the_parameters(discover_one, style):
+    signature = 'x: str, y: Annotated[int, Field(description="Own text.")] = 1, z: int = 2'
+    task, _ = discover_one(f'def f({signature}):\n    """Do it.\n\n    All of it.\n{DOCSTRINGS[style]}"""')
+
+    described = {name: schema.get("description") for name, schema in task.spec.parameters.items()}
+    assert described == {"x": "What to do, at length.", "y": "Own text.", "z": None}
+    assert (task.spec.title, task.spec.description) == ("Do it.", "All of it.")
+
+
+def test_a_docstring_without_parameters_is_shown_as_it_is(discover_one):
+    task, _ = discover_one('def f(x: int):\n    """Do it: now.\n\n    Note:\n        All of it.\n\n    :-)\n    """')
+
+    assert (task.spec.title, task.spec.description) == ("Do it: now.", "Note:\n    All of it.\n\n:-)")
+
+
+def test_an_async_generator_is_no_task(discover_one):
+    _, error = discover_one("async def f():\n yield 1")
+
+    assert error == ("some_tasks.one.f", "it is an async generator: let it return a value, in place of yield")

@@ -15,7 +15,6 @@ from taskdesk.worker.child.result_writer import ResultWriter, Written
 from taskdesk.worker.discovery import LoadedTask, TaskRegistry
 from taskdesk.worker.job_data import ForeignJob, read_job_data
 from taskdesk.worker.settings import WorkerSettings
-from taskdesk.worker.task_schema import signature
 
 
 class TaskCall(NamedTuple):
@@ -43,7 +42,6 @@ class TaskRunner:
         self._store = store
         self._reporter = reporter
         self._open_store = open_store
-        self._signatures = {name: signature(task.function) for name, task in registry.tasks.items()}
 
     def prepare(self, job_id: str, data: bytes | None, request_id: str = "") -> TaskCall:
         """Return the call that the job asks for. Nothing is imported for it, whatever its data names.
@@ -80,7 +78,7 @@ class TaskRunner:
         )
         try:
             with self._registry.around_job():
-                returned = task.function(**call.arguments)
+                returned = task.call(**call.arguments)
         finally:
             leave_task()
         written = ResultWriter(self._store, call.job_id, self._settings.max_result_bytes).write(returned)
@@ -89,10 +87,10 @@ class TaskRunner:
         return written
 
     def _named(self, task: LoadedTask, positional: list[Any], named: dict[str, Any]) -> dict[str, Any]:
-        if not positional:
+        if not positional and not task.takes_other_names:
             return named
         try:  # from plain RQ
-            return self._signatures[task.spec.reference].bind_partial(*positional, **named).arguments
+            return task.spec.named(positional, named)
         except TypeError as error:
             raise InvalidArguments([FieldError("", str(error))]) from None
 
