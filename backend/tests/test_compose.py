@@ -172,7 +172,7 @@ def test_every_image_has_a_version():
 
 
 def test_a_worker_has_more_time_to_stop_than_its_jobs():
-    assert PROD["worker"]["stop_grace_period"] == DEV["worker"]["stop_grace_period"] == "1m${STOP_GRACE:-8}s"
+    assert PROD["worker"]["stop_grace_period"] == DEV["worker"]["stop_grace_period"] == "1m${STOP_LIMIT:-3600}s"
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ class TaskSpec(BaseModel):
     input_schema: dict[str, Any]
     output_schema: dict[str, Any] | None = None
     at_most_once: bool = False
+    grace: int | None = None
     paths: tuple[str, ...] = ()
     shape: CallShape | None = None  # None in catalogs of earlier versions
     others: tuple[TaskSpec, ...] = Field((), exclude=True, repr=False)  # older versions that are also online

@@ -31,6 +31,7 @@ class ManagedProcess:
         color: int,
         sources: Sequence[Path] = (),
         inherit_fds: Sequence[int] = (),
+        is_worker: bool = False,
         umask: int = -1,
     ):
         self.name = name
@@ -40,6 +41,7 @@ class ManagedProcess:
         self._color = color
         self._sources = sources
         self._inherit_fds = inherit_fds
+        self._is_worker = is_worker
         self._umask = umask
         self._was_edited = False  # it was restarted for an edit, so its death may be the edit's fault
         self._kill_at = 0.0  # not 0 while it is asked to end for a restart
@@ -74,7 +76,7 @@ class ManagedProcess:
         edited = [path for path in edits if any(path.is_relative_to(source) for source in self._sources)]
         if edited and not self._kill_at:
             self.say(f"{edited[0].name} has changed: restarting")
-            self.process.terminate()
+            self.ask_to_end()
             self._kill_at = time.monotonic() + RESTART_GRACE_SECONDS
         if self._kill_at:
             self._restart_if_ended()
@@ -87,6 +89,11 @@ class ManagedProcess:
             self._death_announced = True
             self.say(f"{self.how_it_ended()}; it restarts when its code changes")
         return self._was_edited or not self.ended
+
+    def ask_to_end(self) -> None:
+        self.process.terminate()
+        if self._is_worker:
+            self.process.send_signal(signal.SIGINT)  # somebody waits: no task's own `grace` holds
 
     def _restart_if_ended(self) -> None:
         if self.ended or time.monotonic() > self._kill_at:
@@ -128,7 +135,7 @@ def stop_processes(processes: Collection[ManagedProcess], seconds: float, signal
     `signals` are those that we have received; a further one ends the waiting.
     """
     for process in processes:
-        process.process.terminate()
+        process.ask_to_end()
     deadline, received = time.monotonic() + seconds, len(signals)
     while not all(process.ended for process in processes) and time.monotonic() < deadline and len(signals) == received:
         time.sleep(0.02)

@@ -126,7 +126,8 @@ class Stack:
         tasks = list(_places(settings.tasks))
         for name, program, color in (("web", "server", 32), ("worker", "worker", 36), ("dashboard", "dashboard", 35)):
             sources = [PROGRAMS / source for source in SOURCES[name]] + (tasks if name == "worker" else [])
-            self._programs.append(ManagedProcess(name, command_of(program), env, color=color, sources=sources))
+            command, is_worker = command_of(program), name == "worker"
+            self._programs.append(ManagedProcess(name, command, env, color=color, sources=sources, is_worker=is_worker))
         watched = {*tasks, *([PROGRAMS] if IS_CLONE else [])}
         if settings.env == "dev" and watched:
             threading.Thread(target=self._watch, args=[watched], daemon=True).start()

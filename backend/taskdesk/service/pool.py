@@ -55,7 +55,7 @@ class Pool:
         while self._started:
             received = signal.sigtimedwait(_WATCHED, 1.0)
             if received and received.si_signo in _STOP:
-                self._stop()
+                self._stop(received.si_signo)
             for pid, status in self._reap():
                 number, started_at = self._started.pop(pid)
                 if not self._is_stopping:
@@ -77,11 +77,13 @@ class Pool:
             time.sleep(max(0.0, _MIN_RESTART_SECONDS - lived))
             self._start(number)
 
-    def _stop(self) -> None:
+    def _stop(self, received: int = signal.SIGTERM) -> None:
+        """Pass the signal on, and SIGTERM: a process may ignore SIGINT, which a terminal sends to all of them."""
         self._is_stopping = True
         self._before_stop()
         for pid in self._started:
-            os.kill(pid, signal.SIGTERM)
+            for number in {received, int(signal.SIGTERM)}:
+                os.kill(pid, number)
 
     def _start(self, number: int) -> None:
         sys.stdout.flush()

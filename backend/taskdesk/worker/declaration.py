@@ -26,6 +26,11 @@ def _faults(options: TaskOptions, settings: WorkerSettings) -> Iterator[str]:
         yield f"its retries are {options.retries!r}: give a whole number from 0"
     if options.at_most_once and options.retries:
         yield "it has both at_most_once and retries: remove one of them"
+    if options.grace is not None and (type(options.grace) is not int or options.grace < 0):
+        yield f"its grace is {options.grace!r}: give a whole number of seconds from 0"
+    elif options.grace and options.grace > settings.stop_limit:
+        limit = f"the {settings.stop_limit:,} s that a stop may take (setting STOP_LIMIT)"
+        yield f"its grace of {options.grace:,} s is over {limit}"
     if not isinstance(options.backoff, Backoff):
         yield f"its backoff is {options.backoff!r:.50}: write one as in backoff=Backoff(first=10, factor=3, most=3600)"
     elif options.backoff.fault:

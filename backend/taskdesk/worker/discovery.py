@@ -154,6 +154,7 @@ def describe(name: str, function: Any, settings: WorkerSettings, paths: Sequence
         retries=options.retries,
         backoff=options.backoff,
         at_most_once=options.at_most_once,
+        grace=options.grace,
         input_schema=add_help(input_schema(arguments), function, texts.parameters),
         shape=call_shape(function),
         output_schema=output_schema(function),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from taskdesk.service.settings import Seconds, SharedSettings
 
@@ -35,6 +35,11 @@ class WorkerSettings(SharedSettings):
         8,
         description="Seconds that a running job has to end when its worker is stopped; then the job is requeued.",
     )
+    stop_limit: Seconds = Field(
+        3600,
+        validate_default=True,
+        description="Most seconds that a task may ask for instead of `STOP_GRACE`, with `@task(grace=…)`.",
+    )
     foreign_ttl: Seconds = Field(
         86400, description="Seconds that a job waits for a worker that serves its task; then the job fails."
     )
@@ -55,3 +60,10 @@ class WorkerSettings(SharedSettings):
     recycle_memory: int = Field(
         1_000, ge=1, description="MB of memory above which the process that runs jobs is replaced after its job."
     )
+
+    @field_validator("stop_limit")
+    @classmethod
+    def _is_not_below_the_default(cls, value: int, info: ValidationInfo) -> int:
+        if value < info.data.get("stop_grace", 0):
+            raise ValueError(f"it has to be at least STOP_GRACE, which is {info.data['stop_grace']}")
+        return value

@@ -99,3 +99,20 @@ def waits_for_late_thread(path: str) -> list[Any]:
 def keeps(value: Any) -> None:
     """Keep this value."""
     checkpoint(value)
+
+
+@task(grace=600)
+def takes_its_time(path: str) -> str:
+    """Note a line now and then until there is a file beside it."""
+    while not Path(f"{path}-go").exists():
+        _note(path, "still here")
+        time.sleep(0.1)
+    return "in its own time"
+
+
+@task(grace=0)
+def makes_way_at_once(path: str) -> str:
+    """Never end; a stop need not wait."""
+    while True:
+        _note(path, "still here")
+        time.sleep(0.1)

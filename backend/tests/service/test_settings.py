@@ -158,3 +158,9 @@ def test_a_wrong_secret_is_not_shown(monkeypatch, tmp_path):
         load(WorkerSettings)
 
     assert "s3cret" not in str(raised.value)
+
+
+def test_the_most_that_a_stop_may_take_is_not_below_what_it_usually_takes():
+    assert load(WorkerSettings, stop_grace=3600).stop_limit == 3600
+    with pytest.raises(SettingsError, match=r"STOP_LIMIT: .* at least STOP_GRACE, which is 7200 \(it is 3600"):
+        load(WorkerSettings, stop_grace=7200)

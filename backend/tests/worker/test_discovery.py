@@ -225,6 +225,9 @@ DECLARATIONS = {
     "retry_on=()": "its retry_on has no exception",
     "give_up_on=[ValueError]": "its give_up_on has [<class 'ValueError'>], which is no exception",
     "give_up_on=(int,)": "its give_up_on has <class 'int'>",
+    "grace=3601": "its grace of 3,601 s is over the 3,600 s that a stop may take (setting STOP_LIMIT)",
+    "grace=-1": "its grace is -1: give a whole number of seconds from 0",
+    "grace='1h'": "its grace is '1h'",
     "retries=-1": "its retries are -1: give a whole number from 0",
     "retries='3'": "its retries are '3'",
 }

@@ -18,10 +18,7 @@ class ChildProcess:
         self.pid = 0
         self._began = 0.0
         self.deadline: float | None = None
-
-    @property
-    def is_told_to_stop(self) -> bool:
-        return self.deadline is not None
+        self._told_at = 0.0
 
     @property
     def is_overdue(self) -> bool:
@@ -47,9 +44,11 @@ class ChildProcess:
         return os.waitstatus_to_exitcode(status)
 
     def stop(self, seconds: float) -> None:
-        """Tell it to stop within so many seconds."""
-        self.deadline = time.monotonic() + seconds
-        os.kill(self.pid, signal.SIGTERM)
+        """Tell it to stop within so many seconds. Called again, change the seconds."""
+        if self.deadline is None:
+            self._told_at = time.monotonic()
+            os.kill(self.pid, signal.SIGTERM)
+        self.deadline = self._told_at + seconds
 
     def kill(self) -> None:
         try:

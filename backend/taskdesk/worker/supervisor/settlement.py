@@ -85,7 +85,7 @@ class Settlement:
 
     def make_way(self, running: RunningJob) -> None:
         """Requeue a job whose worker stops now. A job that is to run at most once fails instead."""
-        spec = self._spec_of(running.job_id)
+        spec = self.spec_of(running.job_id)
         if spec and spec.at_most_once:
             self.release(How.FAILED, Failure.of_loss(WORKER_STOPPED), running)
         else:
@@ -163,11 +163,12 @@ class Settlement:
 
     def _count_failure(self, job_id: str, seconds: float | None) -> None:
         """Count the failure in the statistics of the job's task: a child that has died could not."""
-        if spec := self._spec_of(job_id):
+        if spec := self.spec_of(job_id):
             self._statistics.add(spec.reference, succeeded=False, run=seconds, wait=None)
             self._statistics.write()
 
-    def _spec_of(self, job_id: str) -> TaskSpec | None:
+    def spec_of(self, job_id: str) -> TaskSpec | None:
+        """Return the task of a job. Raises RedisError."""
         return self._template.catalog.by_call.get(reference_of(self._redis.hget(job_key(job_id), "data")))
 
 

@@ -8,10 +8,13 @@ from typing import Any
 
 
 class StopSignals:
-    """`is_set`: the worker has to stop. SIGTERM and SIGINT set it within the block."""
+    """`is_set`: the worker has to stop. SIGTERM and SIGINT set it within the block.
+
+    `is_hurried`: somebody waits for that, at a terminal or after an edit: SIGINT has come.
+    """
 
     def __init__(self) -> None:
-        self.is_set = False
+        self.is_set = self.is_hurried = False
 
     def __enter__(self) -> int:
         """Return a descriptor that can be read when a signal has come, including SIGCHLD."""
@@ -33,3 +36,4 @@ class StopSignals:
 
     def _set(self, signum: int, frame: Any) -> None:
         self.is_set = True
+        self.is_hurried = self.is_hurried or signum == signal.SIGINT

@@ -16,6 +16,7 @@ from taskdesk.worker.supervisor.duties import Duties
 from taskdesk.worker.supervisor.job_control import JobControl
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.signals import StopSignals
+from taskdesk.worker.supervisor.stop_grace import StopGrace
 
 BUSY_LOOK_SECONDS, IDLE_LOOK_SECONDS = 0.03, 0.1  # between two looks at the child, unless a signal comes
 REDIS_AWAY_SECONDS = 0.2  # between two attempts to reach Redis
@@ -34,7 +35,7 @@ class Watch:
         control: JobControl,
         duties: Duties,
         signals: StopSignals,
-        stop_grace: float,
+        stop_grace: StopGrace,
     ):
         self._process = process
         self._activity, self._meters = shared.activity, shared.meters
@@ -54,8 +55,8 @@ class Watch:
         self._meters.set(child=self._process.pid)
         self._control.begin()
         while (status := self._process.poll()) is None:
-            if self._signals.is_set and not self._process.is_told_to_stop:
-                self._process.stop(self._stop_grace)
+            if self._signals.is_set:
+                self._process.stop(self._stop_grace.seconds(self._activity.read()))
             self.look()
             if select.select([wakeup], [], [], BUSY_LOOK_SECONDS if self._activity.read() else IDLE_LOOK_SECONDS)[0]:
                 os.read(wakeup, 1024)

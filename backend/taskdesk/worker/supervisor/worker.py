@@ -58,6 +58,7 @@ from taskdesk.worker.supervisor.retention import Sweeper
 from taskdesk.worker.supervisor.revoker import Revoker
 from taskdesk.worker.supervisor.settlement import Settlement
 from taskdesk.worker.supervisor.signals import StopSignals
+from taskdesk.worker.supervisor.stop_grace import StopGrace
 from taskdesk.worker.supervisor.tempdir import OwnFolder
 from taskdesk.worker.supervisor.template import Template
 from taskdesk.worker.supervisor.watch import Watch
@@ -136,7 +137,7 @@ class TaskWorker(BaseWorker):
             control=control,
             duties=self._duties,
             signals=signals,
-            stop_grace=settings.stop_grace,
+            stop_grace=StopGrace(settlement, template, signals, settings.stop_grace),
         )
 
     def work(  # type: ignore[override]  # one way to pop, no other options
