@@ -13,7 +13,7 @@ ONE_AT_A_TIME = $(PYTHON) .ci/one_at_a_time.py $(VENV) $(MAKE) -s PYTHON="$(PYTH
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all check audit newest wheel images sbom faults bench load screenshots docs format lock clean installed
+.PHONY: help run test test-all check audit newest newest-python wheel images sbom faults bench load screenshots docs format lock clean installed
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +46,9 @@ wheel: $(VENV)/dev.stamp ## build the package, in build/
 
 images: ## build the images taskdesk-web, taskdesk-worker and taskdesk-dashboard, for projects of `taskdesk new`
 	for part in web worker dashboard; do docker build -f backend/Dockerfile --target $$part -t taskdesk-$$part:$(VERSION) . || exit; done
+
+newest-python: ## run the tests of contract, launcher, worker and service on the newest Python that is installed
+	@PYTHON=$(PYTHON) .ci/newest_python
 
 sbom: $(patsubst %,build/sbom/%.json,web worker tasks dashboard) ## list what is in each image (CycloneDX), in build/sbom/
 
@@ -85,7 +88,7 @@ lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade 
 	cd backend && $(COMPILE) requirements/clients.in -o requirements/clients.txt
 
 clean: ## remove the virtual environment and caches; data/ stays
-	rm -rf $(VENV) .venv-bench .venv-clients .venv-newest .venv-rq2
+	rm -rf $(VENV) .venv-bench .venv-clients .venv-newest .venv-newest-python .venv-rq2
 	find backend -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -rf backend/.pytest_cache backend/.mypy_cache backend/.ruff_cache backend/.hypothesis
 

@@ -92,7 +92,7 @@ def test_the_command_names_a_missing_right(user_with, tmp_path):
         [sys.executable, "-m", "taskdesk", "user", "list"], cwd=BACKEND, env=env, capture_output=True, text=True
     )
 
-    assert (done.returncode, done.stdout) == (3, "")
+    assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("The Redis user in REDIS_URL lacks the right +hgetall: ")
 
 
