@@ -8,7 +8,10 @@ import logging
 import os
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
+from operator import attrgetter
 from typing import Any, TextIO
 
 from taskdesk.service.logs import escape_controls, formatter_for
@@ -35,8 +38,8 @@ class _Tee(io.BufferedIOBase):
         self._original = original
         self._formatter = formatter_for("prod") if as_log else None
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self._lock = threading.Lock()  # around the decoder, and `_rest`, the line that has no end yet
-        self._rest = ""
+        self._lock = threading.Lock()  # around the decoder, and `rest`, the line that has no end yet
+        self.rest = ""
 
     def writable(self) -> bool:
         return True
@@ -65,7 +68,7 @@ class _Tee(io.BufferedIOBase):
 
     def end_line(self) -> None:
         """End the last line of a job, so that the next job begins a new one."""
-        if self._rest:
+        if self.rest:
             self._write(self._as_log("\n"))
 
     def close(self) -> None:
@@ -81,9 +84,9 @@ class _Tee(io.BufferedIOBase):
             self._original.write(text)
 
     def _as_log(self, text: str) -> str:
-        *lines, self._rest = (self._rest + text).split("\n")
-        if len(self._rest) > MAX_LINE_CHARS:
-            lines, self._rest = [*lines, self._rest], ""
+        *lines, self.rest = (self.rest + text).split("\n")
+        if len(self.rest) > MAX_LINE_CHARS:
+            lines, self.rest = [*lines, self.rest], ""
         return "".join(map(self._line, lines))
 
     def _line(self, text: str) -> str:
@@ -127,21 +130,23 @@ class Capture:
         self._as_log = as_log
         self._originals = sys.stdout, sys.stderr
         self._streams = self._make()
-        self._tees = self._streams[0].tee, self._streams[1].tee
         self._add_handler()
         _close_input()
         reporter.pass_on = lambda content: self._streams[0].tee.pass_on(content)
         self.restore()
 
+    def reads(self) -> list[Callable[[], Any]]:
+        """Return what to call after each job. If nothing has changed, they return what they return now."""
+        streams = partial(attrgetter("stdout", "stderr", "__stdout__", "__stderr__"), sys)
+        return [streams, *(partial(attrgetter("is_changed", "rest"), stream.tee) for stream in self._streams)]
+
     def restore(self) -> None:
         """Begin another job."""
-        out, err = self._tees
-        if out.is_changed or err.is_changed:
+        if any(stream.tee.is_changed for stream in self._streams):
             self._streams = self._make()
-            out, err = self._tees = self._streams[0].tee, self._streams[1].tee
         sys.stdout, sys.stderr = sys.__stdout__, sys.__stderr__ = self._streams  # type: ignore[misc]
-        out.end_line()
-        err.end_line()
+        for stream in self._streams:
+            stream.tee.end_line()
 
     def _make(self) -> tuple[Stream, Stream]:
         out, err = (

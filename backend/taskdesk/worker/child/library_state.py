@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
+from operator import attrgetter
 from types import ModuleType
 from typing import Any
 
@@ -16,14 +19,25 @@ class LibraryState:
         if multiprocessing := sys.modules.get("multiprocessing"):  # so that the supervisor knows whose they are
             multiprocessing.current_process()._config["semprefix"] = f"/mp-{os.getpid()}"
 
-    def restore(self, *, is_short: bool) -> bool:
+    def reads(self) -> list[Callable[[], Any]]:
+        """Return what to call after each job. If nothing has changed, they return what they return now."""
+        reads: list[Callable[[], Any]] = [sys.modules.__len__]  # what a job imports may have a state of its own
+        if rc := _rc():
+            reads += [partial(dict.__eq__, rc, self._rc), _figures]
+        if multiprocessing := sys.modules.get("multiprocessing"):
+            reads += [_start_method, multiprocessing.current_process()._config.copy]
+        if forkserver := sys.modules.get("multiprocessing.forkserver"):
+            reads.append(partial(attrgetter("_forkserver_pid"), forkserver._forkserver))
+        return reads
+
+    def restore(self) -> bool:
         """Return False if the next job needs a new process."""
         self._restore_rc()
         figures = _figures()
         if figures:
             sys.modules["matplotlib.pyplot"].close("all")
         # A figure that all jobs share is drawn on by one of them.
-        return not (self._has_figures and figures and not is_short) and self._restore_multiprocessing()
+        return not (self._has_figures and figures) and self._restore_multiprocessing()
 
     def _restore_rc(self) -> None:
         rc = _rc()

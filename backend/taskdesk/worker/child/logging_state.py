@@ -11,8 +11,11 @@ import logging
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from operator import itemgetter
+from functools import partial
+from operator import attrgetter, itemgetter
 from typing import Any
+
+from taskdesk.worker.child.process_state import copy_of
 
 _Values = tuple[Any, ...]
 _LOGGER = itemgetter("level", "propagate", "disabled", "handlers", "filters")
@@ -31,12 +34,22 @@ class LoggingState:
         self._lists: list[list[Any]] = []  # of the loggers: their handlers, their filters
         self._saved_lists: list[list[Any]] = []
         for logger in (logging.root, *self._new_loggers()):
-            self._save(logger, _copy(_LOGGER(vars(logger))))
+            self._save(logger, copy_of(_LOGGER(vars(logger))))
         self._handlers = logging.root.handlers.copy()
         self._handler_fields = list(map(vars, self._handlers))
-        self._saved_handlers = [_copy(_HANDLER(fields)) for fields in self._handler_fields]
+        self._saved_handlers = [copy_of(_HANDLER(fields)) for fields in self._handler_fields]
         self._is_changed = False
         logging.Logger.__setattr__ = self._note_change()  # type: ignore[method-assign, assignment]
+
+    def reads(self) -> list[Callable[[], Any]]:
+        """Return what to call after each job. If nothing has changed, they return what they return now."""
+        return [
+            partial(attrgetter("disable"), self._manager),
+            self._manager.loggerDict.__len__,
+            partial(attrgetter("_is_changed"), self),
+            self._lists.copy,
+            *(partial(_HANDLER, fields) for fields in self._handler_fields),
+        ]
 
     def restore(self) -> None:
         if self._manager.disable != self._disabled_level:
@@ -50,8 +63,8 @@ class LoggingState:
                 _restore_logger(logger, values)
             self._lists = [values for logger in self._loggers for values in (logger.handlers, logger.filters)]
             self._is_changed = False
-        if list(map(_HANDLER, self._handler_fields)) != self._saved_handlers:
-            for handler, values in zip(self._handlers, self._saved_handlers, strict=True):
+        for handler, values in zip(self._handlers, self._saved_handlers, strict=True):
+            if _HANDLER(vars(handler)) != values:
                 _restore_handler(handler, values)
 
     def _note_change(self) -> Callable[[logging.Logger, str, Any], None]:
@@ -74,7 +87,7 @@ class LoggingState:
         imported = sys.modules.keys() - self._modules
         for logger in self._new_loggers():
             is_of_library = logger.name.partition(".")[0] in imported
-            self._save(logger, _copy(_LOGGER(vars(logger))) if is_of_library else _DEFAULTS)
+            self._save(logger, copy_of(_LOGGER(vars(logger))) if is_of_library else _DEFAULTS)
 
     def _new_loggers(self) -> list[logging.Logger]:
         """Return the loggers that were made since the last call, and those that are only a parent by name so far."""
@@ -82,10 +95,6 @@ class LoggingState:
         loggers = [logging.getLogger(name) for name in names]
         self._known = set(self._manager.loggerDict)
         return loggers
-
-
-def _copy(values: _Values) -> _Values:
-    return tuple(value.copy() if isinstance(value, list) else value for value in values)
 
 
 def _restore_logger(logger: logging.Logger, values: _Values) -> None:

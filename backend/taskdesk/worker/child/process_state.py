@@ -1,6 +1,6 @@
 """What a job may change in its process, and how each of these is put back: the table `PARTS`.
 
-To read all parts costs a job about 3 µs. Only what has changed is written.
+All jobs pay for reading the parts, so each is read by one function that is written in C.
 """
 
 from __future__ import annotations
@@ -37,24 +37,16 @@ class Part(NamedTuple):
 
 
 def _attributes(owner: Any, *names: str) -> Part:
-    """Return attributes of a module or an object as one part."""
+    """Return attributes of a module as one part. A list stays the same object."""
+    lists = {name: value for name in names if type(value := getattr(owner, name)) is list}
 
     def write(values: Any) -> None:
         for name, value in zip(names, values if len(names) > 1 else [values], strict=True):
-            setattr(owner, name, value)
+            if name in lists:
+                lists[name][:] = value
+            setattr(owner, name, lists.get(name, value))
 
     return Part(partial(attrgetter(*names), owner), write)
-
-
-def _list(owner: Any, name: str) -> Part:
-    """Return a list that a module has as one part: it stays the same object."""
-    there = getattr(owner, name)
-
-    def write(values: list[Any]) -> None:
-        there[:] = values
-        setattr(owner, name, there)
-
-    return Part(partial(getattr, owner, name), write)
 
 
 def _set_environment(saved: dict[bytes, bytes]) -> None:
@@ -99,9 +91,7 @@ PARTS = [
     Part(partial(attrgetter("tzname", "timezone", "altzone"), time), lambda saved: time.tzset()),
     Part(partial(_read_locale, locale.LC_ALL, None), lambda saved: locale.setlocale(locale.LC_ALL, saved.decode())),
     Part(lambda: list(map(_getsignal, _SIGNALS)), _set_signals),
-    _list(sys, "path"),
-    _list(sys, "argv"),
-    _attributes(sys, *_HOOKS),
+    _attributes(sys, "path", "argv", *_HOOKS),
     _attributes(threading, "excepthook"),
     Part(partial(vars(sys).get, "tracebacklimit", 1000), lambda saved: setattr(sys, "tracebacklimit", saved)),
     Part(sys.getswitchinterval, sys.setswitchinterval),
@@ -115,7 +105,7 @@ PARTS = [
     Part(logging.getLogRecordFactory, logging.setLogRecordFactory),
     Part(logging.getLoggerClass, logging.setLoggerClass),
 ]
-# To read these takes longer, so they are put back only after jobs that are not short.
+# To read these takes longer: they are not read after a short job, unless something else has changed.
 SYSTEM_PARTS = [
     Part(lambda: [resource.getrlimit(kind) for kind in _RESOURCES], _set_limits),
     Part(lambda: os.getpriority(os.PRIO_PROCESS, 0), lambda saved: os.setpriority(os.PRIO_PROCESS, 0, saved)),
@@ -124,39 +114,46 @@ if sys.platform == "linux":
     SYSTEM_PARTS.append(Part(lambda: os.sched_getaffinity(0), lambda saved: os.sched_setaffinity(0, saved)))
 
 
-def _copy(value: Any) -> Any:
-    return value.copy() if isinstance(value, (list, dict)) else value
+def copy_of(value: Any) -> Any:
+    """Return a copy of a list, dict or tuple with copies of those inside; any other value is returned itself."""
+    if type(value) in (list, tuple):
+        return type(value)(map(copy_of, value))
+    return value.copy() if type(value) is dict else value
 
 
 class ProcessState:
     """Restores all parts as they are now."""
 
     def __init__(self) -> None:
-        self._reads = [part.read for part in PARTS]
-        self._saved = [_copy(read()) for read in self._reads]
+        self._saved = [copy_of(part.read()) for part in PARTS]
         self._system = [part.read() for part in SYSTEM_PARTS]
         self._filters = warnings.filters[:]
         self._umask = os.umask(0o077)
         os.umask(self._umask)
         self._recursion_limit = sys.getrecursionlimit()
 
+    def reads(self) -> list[Callable[[], Any]]:
+        """Return what to call after each job. If nothing has changed, they return what they return now."""
+        return [part.read for part in PARTS]
+
     def restore_first(self) -> None:
         """Restore what our own code needs to store the result: modes of files, and room on the stack."""
         os.umask(self._umask)
         sys.setrecursionlimit(self._recursion_limit)
 
-    def restore(self, *, is_short: bool) -> None:
-        """Restore the parts after a job. Raises whatever a part raises that can't be put back."""
+    def restore_always(self) -> None:
+        """Restore the signals that are blocked, and the filters of warnings. The next job is warned again."""
         _set_mask(signal.SIG_SETMASK, ())
-        warnings.resetwarnings()  # which also forgets the warnings that were shown: the next job is warned again
+        warnings.resetwarnings()
         warnings.filters.extend(self._filters)  # type: ignore[attr-defined]
-        if [read() for read in self._reads] != self._saved:
-            _write(PARTS, self._saved)
-        if not is_short:
-            _write(SYSTEM_PARTS, self._system)
+
+    def restore(self) -> None:
+        """Restore the parts. Raises whatever a part raises that can't be put back."""
+        _write(PARTS, self._saved)
+        _write(SYSTEM_PARTS, self._system)
 
 
 def _write(parts: list[Part], values: list[Any]) -> None:
     for part, saved in zip(parts, values, strict=True):
         if part.read() != saved:
-            part.write(_copy(saved))
+            part.write(copy_of(saved))

@@ -9,7 +9,7 @@ import io
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
@@ -27,6 +27,7 @@ from taskdesk.worker.child.result_pass import PendingFile, ResultPass
 from taskdesk.worker.child.result_values import is_plain
 
 _encode = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode
+_UNCHANGED = nullcontext()
 _SMALL = 1 << 63  # whole numbers below it need no check of their digits
 
 
@@ -141,13 +142,14 @@ def _python_json(value: Any) -> bytes:
         return json.dumps(value).encode()
 
 
-@contextmanager
-def _digits(most: int = MAX_DIGITS) -> Iterator[None]:
+def _digits(most: int = MAX_DIGITS) -> AbstractContextManager[None]:
     """Write whole numbers of as many digits (0: any) as readers take, also if the task has changed this limit."""
+    return _UNCHANGED if sys.get_int_max_str_digits() == most else _changed_digits(most)
+
+
+@contextmanager
+def _changed_digits(most: int) -> Iterator[None]:
     digits = sys.get_int_max_str_digits()
-    if digits == most:
-        yield
-        return
     sys.set_int_max_str_digits(most)
     try:
         yield

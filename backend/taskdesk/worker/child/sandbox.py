@@ -10,6 +10,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from contextvars import copy_context
 from decimal import setcontext
+from functools import partial
+from operator import attrgetter, call
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,10 +19,10 @@ from taskdesk.worker.child.capture import Capture
 from taskdesk.worker.child.job_threads import follow_jobs
 from taskdesk.worker.child.library_state import LibraryState
 from taskdesk.worker.child.logging_state import LoggingState
-from taskdesk.worker.child.process_state import ProcessState
+from taskdesk.worker.child.process_state import ProcessState, copy_of
 from taskdesk.worker.child.progress_reporter import Reporter
 
-SHORT_JOB_SECONDS = 0.001  # to install the signal handlers again would double the time of a shorter job
+SHORT_JOB_SECONDS = 0.001  # after a shorter job, only what is cheap to read is looked at
 
 log = logging.getLogger("worker")
 
@@ -53,6 +55,7 @@ class Sandbox:
         follow_jobs()
         self._decimal = _decimal_context()
         self._process, self._logging, self._libraries = ProcessState(), LoggingState(), LibraryState()
+        self._remember()
 
     def run(self, work: Callable[..., _Answer], *arguments: Any) -> _Answer:
         """Do the work in a context of its own: what it sets there, such as the precision of decimals, ends with it."""
@@ -75,19 +78,41 @@ class Sandbox:
 
         If that fails, `is_dirty` becomes True: the next job needs a new process.
         """
-        self._capture.restore()
-        tempfile.tempdir = self._folder
-        is_short = seconds < SHORT_JOB_SECONDS
         try:
-            self._process.restore(is_short=is_short)
-            self._logging.restore()
-            self.is_dirty = not self._libraries.restore(is_short=is_short)
-            if not is_short:
-                self._take_signals()
-            self._restore_folders()
+            is_changed = self._is_changed()
+            self._process.restore_always()
+            if is_changed or seconds > SHORT_JOB_SECONDS:
+                self._restore_all()
+            if is_changed:
+                self._remember()
         except Exception as error:
             log.error("the changes of a job can't be undone, so another process runs the next one: %s", error)
             self.is_dirty = True
+
+    def _remember(self) -> None:
+        """Remember how the process is now, so that one comparison shows whether a job has changed anything."""
+        states = self._capture, self._process, self._logging, self._libraries
+        self._reads: list[Callable[[], Any]] = [
+            *(os.getcwd, partial(os.stat, self._folder), partial(attrgetter("tempdir"), tempfile)),
+            *(read for state in states for read in state.reads()),
+        ]
+        self._remembered = [copy_of(read()) for read in self._reads]
+
+    def _is_changed(self) -> bool:
+        try:
+            return list(map(call, self._reads)) != self._remembered
+        except Exception:  # a folder is gone, or an attribute
+            return True
+
+    def _restore_all(self) -> None:
+        self._capture.restore()
+        tempfile.tempdir = self._folder
+        self._process.restore()
+        self._logging.restore()
+        if not self._libraries.restore():
+            self.is_dirty = True
+        self._take_signals()
+        self._restore_folders()
 
     def _restore_folders(self) -> None:
         os.chdir(self._working_folder)
