@@ -11,7 +11,7 @@ from taskdesk.jobs.strict_json import parse_json
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        (b'{"a": 1,\n }', "This is no JSON: it can't be read at line 2, column 2."),
+        (b'{"a": 1,\n b}', "This is no JSON: it can't be read at line 2, column 2."),
         (b'{"a": NaN}', "This is no JSON: it has no NaN. Use null, or leave it out."),
         (b"\xff{}", "This is no JSON: it is not in UTF-8, or holds a number of thousands of digits."),
         (b"1" * 5_000, "This is no JSON: it is not in UTF-8, or holds a number of thousands of digits."),

@@ -43,7 +43,7 @@ def test_a_queue_that_no_worker_serves_says_what_to_do(page, online, submit):
     text = page("/queues")
 
     assert text.count("No worker serves the queue") == 1
-    assert "QUEUES=low python worker.py" in text
+    assert "QUEUES=low taskdesk worker" in text
 
 
 def test_a_queue_says_when_it_will_be_empty(page, online, submit, redis):

@@ -45,4 +45,4 @@ def test_where_no_worker_is_online_the_page_says_how_to_start_one(page):
     text = page("/workers")
 
     assert "No worker is online" in text
-    assert "python worker.py" in text
+    assert "taskdesk worker" in text

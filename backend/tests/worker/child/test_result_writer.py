@@ -312,7 +312,7 @@ def test_a_part_with_many_faults_costs_no_file_of_the_parts_beside_it(write, sto
         (np.array(["a", None, dt.date(2026, 1, 2)], dtype=object), ["a", None, "2026-01-02"]),
         (np.array(["2026-01-02", "NaT"], dtype="datetime64[ns]"), ["2026-01-02T00:00:00", None]),
         (np.datetime64("2026-01-02"), "2026-01-02"),
-        ([np.timedelta64(1, "D"), np.timedelta64("NaT")], ["P1D", None]),
+        ([np.timedelta64(1, "D"), np.timedelta64("NaT", "D")], ["P1D", None]),
         (np.ma.array([1, 2], mask=[False, True]), [1, None]),
         (np.str_("a"), "a"),
         (np.datetime64("12026"), "12026"),
@@ -500,7 +500,7 @@ def test_no_library_is_imported_for_a_result():
 
 
 @pytest.mark.parametrize(
-    "empty", [math.nan, None, pd.NaT, pd.NA, np.float32("nan"), np.datetime64("NaT"), Decimal("NaN")]
+    "empty", [math.nan, None, pd.NaT, pd.NA, np.float32("nan"), np.datetime64("NaT", "s"), Decimal("NaN")]
 )
 def test_a_cell_without_a_value_is_empty(write, empty):
     assert write(Table(["a", "b"], [[1, empty], [empty, "x"]]))[0]["rows"] == [[1, None], [None, "x"]]
