@@ -32,7 +32,7 @@ Exceptions = type[BaseException] | tuple[type[BaseException], ...]
 class TaskOptions:
     """The options of `@task`. None stands for the worker's setting."""
 
-    queue: str = "default"
+    queue: str | None = None
     timeout: int | None = None  # seconds
     retries: int = 0
     at_most_once: bool = False
@@ -52,7 +52,7 @@ class TaskOptions:
 
 def task(
     *,
-    queue: str = "default",
+    queue: str | None = None,
     timeout: int | None = None,
     retries: int = 0,
     at_most_once: bool = False,

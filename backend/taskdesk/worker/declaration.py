@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from taskdesk.jobs.retries import Backoff
@@ -19,8 +19,13 @@ def check_declaration(function: Callable[..., Any], options: TaskOptions, settin
         raise ValueError(fault)
 
 
+def default_queue(queues: Sequence[str]) -> str:
+    """Return the queue of a task that declares none: `default`, or the first one if there is no queue of this name."""
+    return "default" if "default" in queues else queues[0]
+
+
 def _faults(options: TaskOptions, settings: WorkerSettings) -> Iterator[str]:
-    if options.queue not in settings.queues:
+    if options.queue is not None and options.queue not in settings.queues:
         yield f"its queue {options.queue!r} is none of {', '.join(settings.queues)} (setting QUEUES)"
     if type(options.retries) is not int or options.retries < 0:
         yield f"its retries are {options.retries!r}: give a whole number from 0"

@@ -21,7 +21,7 @@ from taskdesk.jobs.catalog import BrokenModule, Catalog, TaskSpec
 from taskdesk.jobs.task import TaskOptions
 from taskdesk.jobs.task_functions import modules_of, paths_of, task_functions
 from taskdesk.worker.calls import call_shape, callable_by_name
-from taskdesk.worker.declaration import check_declaration
+from taskdesk.worker.declaration import check_declaration, default_queue
 from taskdesk.worker.documentation import add_help, documentation
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.task_schema import arguments_model, input_schema, output_schema, plain_function
@@ -149,7 +149,7 @@ def describe(name: str, function: Any, settings: WorkerSettings, paths: Sequence
         paths=tuple(path for path in paths if path != reference),
         title=texts.title,
         description=texts.description,
-        queue=options.queue,
+        queue=options.queue or default_queue(settings.queues),
         timeout=options.timeout or settings.job_timeout,
         retries=options.retries,
         backoff=options.backoff,

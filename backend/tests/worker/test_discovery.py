@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from taskdesk.jobs.catalog import Catalog
-from taskdesk.worker.discovery import discover
+from taskdesk.worker.discovery import describe, discover
 from taskdesk.worker.settings import WorkerSettings
+from tests.sample_tasks.good import echo
 
 
 def test_a_public_function_is_a_task_with_title_text_and_schema(discover_source):
@@ -265,3 +266,10 @@ def test_the_same_tasks_have_the_same_digest_and_other_tasks_another(discover_so
     one = discover_source(a="def f(x: int): ...")
     assert one.catalog.digest == one.catalog.model_copy().digest
     assert one.catalog.digest != one.catalog.model_copy(update={"tasks": {}}).digest
+
+
+@pytest.mark.parametrize(("queues", "queue"), [("high,default", "default"), ("words,mail", "words")])
+def test_a_task_that_declares_no_queue_has_the_default_one_or_else_the_first(queues, queue):
+    settings = WorkerSettings(queues=queues, tasks="tests.sample_tasks", _env_file=None)
+
+    assert describe("echo", echo, settings).spec.queue == queue
