@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 
 import click
 from redis import Redis
+from redis.exceptions import NoPermissionError
 
 from taskdesk.cli.program import ExitStatus
 from taskdesk.cli.session import REDIS_TIMEOUT_SECONDS, Session, pass_session
-from taskdesk.cli.terminal import printable
+from taskdesk.cli.terminal import printable, say
 from taskdesk.jobs.diagnosis import Finding, diagnose, worker_settings
 from taskdesk.jobs.survey import Survey, survey
 from taskdesk.service.checks import server_problems
 from taskdesk.service.redis import connect_with_timeout
-from taskdesk.service.redis_rights import missing_right, refusal_of_cluster
+from taskdesk.service.redis_rights import line_of_rights, missing_right, refusal_of_cluster
 from taskdesk.service.redis_url import check_redis_url
 
 
@@ -30,8 +32,8 @@ def doctor(ctx: click.Context, session: Session, url: str | None) -> None:
     if url:
         session.redis_url = _checked(url)
     redis = connect_with_timeout(session.redis_url, REDIS_TIMEOUT_SECONDS)
-    if refusal := refusal_of_cluster(redis) or missing_right(redis):
-        click.echo(refusal)
+    if refusal := refusal_of_cluster(redis):
+        say(refusal)
         ctx.exit(ExitStatus.WRONG_USAGE)
     found = survey(redis)
     findings = [*_server(redis), *diagnose(found)]
@@ -48,8 +50,10 @@ def _checked(url: str) -> str:
 
 
 def _server(redis: Redis) -> Iterable[Finding]:
-    for problem in server_problems(redis):
-        yield Finding(problem, False)
+    if problem := missing_right(redis):
+        yield Finding(problem, False, (line_of_rights(),))
+    with suppress(NoPermissionError):  # to ask for the settings of the server
+        yield from (Finding(problem, False) for problem in server_problems(redis))
 
 
 def _print(address: str, found: Survey, findings: list[Finding]) -> None:

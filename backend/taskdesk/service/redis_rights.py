@@ -41,6 +41,12 @@ def missing_right(redis: Redis) -> str:
     return ""
 
 
+def line_of_rights() -> str:
+    """Return the command that gives a user all rights that Taskdesk needs."""
+    patterns = " ".join((*(f"'~{key}'" for key in KEYS), *(f"'&{channel}'" for channel in CHANNELS)))
+    return f"ACL SETUSER taskdesk on '>PASSWORD' {patterns} +@all -@admin -@dangerous +info"
+
+
 def explain_missing_right(error: NoPermissionError, right: str = "to this key or channel") -> str:
     """Return a sentence that names the command that Redis has refused, or else this right."""
     named = _COMMAND.findall(str(error)) if "command" in str(error) else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from redis import Redis
 from rq import Callback, Queue, Worker
 from rq.serializers import JSONSerializer
 
-from tests.conftest import RedisServer, wait_until
+from tests.conftest import BACKEND, RedisServer, wait_until
 
 PASSWORD = "a-password-that-nobody-sees"
 
@@ -183,15 +184,30 @@ def strict(tmp_path):
     server.stop()
 
 
-def test_a_missing_right_is_named_with_status_2(doctor, strict):
+def test_a_missing_right_is_named_with_the_line_that_gives_all_of_them(doctor, strict):
     strict.start()
+    operating = (BACKEND.parent / "docs" / "operating.md").read_text()
     with Redis.from_url(strict.url) as redis:
         redis.execute_command(*("ACL", "SETUSER", "few", "on", ">pass", "allkeys", "allchannels", "+@all", "-eval"))
 
     done = doctor(strict.url.replace("//", "//few:pass@"))
 
+    to_change = done.stdout.partition("To change:\n")[2]
+    assert done.exit_code == 1
+    assert to_change.startswith("  - The Redis user in REDIS_URL lacks the right +eval")
+    [line] = re.findall("        (ACL SETUSER .*)", to_change)
+    assert f"    {line}\n" in operating
+
+
+def test_a_user_who_may_not_read_the_queues_is_told_so_with_status_2(doctor, strict):
+    strict.start()
+    with Redis.from_url(strict.url) as redis:
+        redis.execute_command("ACL", "SETUSER", "few", "on", ">pass", "~other:*", "+@all")
+
+    done = doctor(strict.url.replace("//", "//few:pass@"))
+
     assert done.exit_code == 2
-    assert "The Redis user in REDIS_URL lacks the right +eval" in done.stdout
+    assert "The Redis user in REDIS_URL lacks the right" in done.stderr
 
 
 def test_a_cluster_is_refused_with_status_2(doctor, strict):
@@ -202,7 +218,7 @@ def test_a_cluster_is_refused_with_status_2(doctor, strict):
     done = doctor(strict.url)
 
     assert done.exit_code == 2
-    assert "Redis runs in cluster mode, which RQ can't use" in done.stdout
+    assert "Redis runs in cluster mode, which RQ can't use" in done.stderr
 
 
 def test_a_password_is_not_shown(doctor, strict):
