@@ -16,13 +16,18 @@ from taskdesk.worker.scripts import KEEP_CHECKPOINT, SHOW_RESUMED
 from taskdesk.worker.shared.checkpoint_memory import KeptCheckpoint
 
 
-def keep(redis: Redis, job_id: str, kept: KeptCheckpoint) -> None:
-    """Store the checkpoint, unless the execution is no longer the job's own, or Redis is full. Raises RedisError."""
+def keep(redis: Redis, job_id: str, kept: KeptCheckpoint) -> bool:
+    """Store the checkpoint, unless the execution is no longer the job's own. Return False if Redis is full.
+
+    Raises RedisError.
+    """
     try:
         KEEP_CHECKPOINT(redis, job_id, kept.execution, kept.number, kept.record)
     except ResponseError as error:
         if not is_out_of_memory(error):
             raise
+        return False
+    return True
 
 
 def forget(redis: Redis, job_id: str) -> None:

@@ -8,7 +8,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from taskdesk import Backoff, checkpoint, resumable, resumed, task
+from redis import Redis
+
+from taskdesk import Backoff, checkpoint, current_job, resumable, resumed, task
 
 AT_ONCE = Backoff(first=0)
 
@@ -20,6 +22,14 @@ def _note(path: str, row: object) -> int:
     return len(Path(path).read_text().splitlines())
 
 
+def _until_sent() -> None:
+    """Wait until a checkpoint of this job is in Redis. The next one follows a second later, or at the end."""
+    job = current_job()
+    with Redis.from_url(job.settings.redis_url.get_secret_value()) as redis:
+        while not redis.hexists(f"rq:job:{job.job_id}", "td_checkpoint"):
+            time.sleep(0.01)
+
+
 @task(retries=5, backoff=AT_ONCE)
 def sums_rows(path: str, rows: int, how: str = "", at: int = -1) -> int:
     """Sum the numbers up to `rows`; the first time at row `at`, end in this way."""
@@ -28,6 +38,8 @@ def sums_rows(path: str, rows: int, how: str = "", at: int = -1) -> int:
         lines = _note(path, row)
         total += row
         checkpoint(total)
+        if row == 1:
+            _until_sent()
         if row == at and lines == at + 1:
             if how == "raise":
                 raise ConnectionError("gone")
@@ -60,9 +72,10 @@ def does_steps(path: str, steps: int, pause: float = 0.02) -> int:
 @task(retries=1, backoff=AT_ONCE)
 def checkpoints_elsewhere(where: str) -> list[Any]:
     """Keep a checkpoint in a thread or in another process; the second attempt returns what it finds."""
-    if resumed():
+    if where != "process alone" and resumed():
         return [resumed()]
-    checkpoint("own")
+    if where != "process alone":
+        checkpoint("own")
     if where == "thread":
         thread = threading.Thread(target=checkpoint, args=("of a thread",))
         thread.start()
@@ -72,6 +85,8 @@ def checkpoints_elsewhere(where: str) -> list[Any]:
         process.start()
         process.join()
         print(f"exit status {process.exitcode}")
+        if where == "process alone":
+            return [resumed()]
     raise ConnectionError("try again")
 
 
@@ -88,12 +103,18 @@ def leaves_a_thread(path: str) -> None:
     checkpoint("in time")
 
 
+@task(retries=1, backoff=AT_ONCE)
 def waits_for_late_thread(path: str) -> list[Any]:
-    """Let the thread of the job before keep its checkpoint now, and return this job's."""
+    """Let the thread of the job before keep its checkpoint now, and return this job's in the next attempt."""
+    if resumed():
+        return [resumed()]
+    checkpoint("own")
+    _until_sent()
+    checkpoint("own, and newer")
     Path(path).write_text("")
     while not Path(path).read_text():
         time.sleep(0.01)
-    return [resumed()]
+    raise ConnectionError("try again")
 
 
 def keeps(value: Any) -> None:

@@ -132,12 +132,18 @@ def test_a_checkpoint_of_a_job_that_is_gone_brings_nothing_back(redis, running):
     assert not redis.exists(f"rq:job:{running.job_id}")
 
 
-def test_a_full_redis_keeps_no_checkpoint_and_ends_no_worker(redis, running, leave):
+def test_a_full_redis_keeps_no_checkpoint_until_there_is_room(redis, running, leave):
     leave(1.0)
+    memory = CheckpointMemory()
+    sender = CheckpointSender(redis, memory)
+    memory.write("first", b"x" * 60_000)
 
-    keep(redis, running.job_id, KeptCheckpoint(1, "first", b"x" * 60_000))
-
+    sender.send(running)
     assert load(redis, running.job_id) is None
+
+    redis.config_set("maxmemory", 0)
+    sender.send(running)
+    assert load(redis, running.job_id) == b"x" * 60_000
 
 
 def test_a_value_that_fills_the_limit_is_kept_whole():
@@ -159,17 +165,18 @@ def test_a_thread_of_the_job_keeps_its_checkpoint(run, jobs):
     assert jobs.result(job) == ["of a thread"]
 
 
-def test_a_process_of_the_job_can_keep_none(run, jobs, redis):
-    [job] = run(("checkpoints_elsewhere", {"where": "process"}))
+@pytest.mark.parametrize(("where", "kept"), [("process", "own"), ("process alone", None)])
+def test_a_process_of_the_job_can_keep_none(run, jobs, redis, where, kept):
+    [job] = run(("checkpoints_elsewhere", {"where": where}))
 
-    assert jobs.result(job) == ["own"]
+    assert jobs.result(job) == [kept]
     assert "exit status 1" in read_log(redis, job.id).text
 
 
 def test_a_thread_that_outlives_its_job_keeps_none_for_the_next(run, jobs, redis, path):
     first, second = run(("leaves_a_thread", {"path": str(path)}), ("waits_for_late_thread", {"path": str(path)}))
 
-    assert (first.status, jobs.result(second)) == ("succeeded", [None])
+    assert (first.status, jobs.result(second)) == ("succeeded", ["own, and newer"])
     assert [redis.hget(f"rq:job:{job.id}", CHECKPOINT) for job in (first, second)] == [None, None]
 
 

@@ -28,6 +28,7 @@ from taskdesk.worker.failure import Failure
 from taskdesk.worker.job_data import ForeignJob, reference_of
 from taskdesk.worker.shared.activity import Activity
 
+_NO_OPTIONS = TaskOptions()
 PACE_WINDOW_JOBS = 8  # about so many jobs make the average
 
 
@@ -84,7 +85,7 @@ class AttemptRunner:
         return ended
 
     def _call(self, job: ReservedJob) -> _Returned:
-        reference, options = "", TaskOptions()
+        reference, options = "", _NO_OPTIONS
         try:
             call = self._task_runner.prepare(job.id, job.data, job.request_id)
             reference, options = call.task.spec.reference, call.task.options

@@ -18,16 +18,19 @@ from taskdesk.worker.shared.memory import SharedMemory
 
 
 class Checkpointing:
-    """The checkpoints of all jobs of a process."""
+    """The checkpoints of all jobs of this process, and of none that a job starts."""
 
     def __init__(self, redis: Redis, shared: SharedMemory):
+        self._pid = os.getpid()
         self._redis = redis
         self._shared = shared
 
     def open(self, job_id: str) -> CheckpointStore:
         """Return the store of the job that runs now. A job that never calls this pays nothing."""
         execution = self._shared.activity.execution_of(job_id)
-        return RunningJobStore(self._redis, self._shared, job_id, execution) if execution else CheckpointStore()
+        if not execution:
+            return CheckpointStore()
+        return RunningJobStore(self._redis, self._shared, job_id, execution, pid=self._pid)
 
     def flush(self, job: ReservedJob) -> None:
         """Store the last checkpoint of a job that has failed: once its execution has ended, none is taken any more."""
@@ -38,12 +41,12 @@ class Checkpointing:
 
 
 class RunningJobStore(CheckpointStore):
-    def __init__(self, redis: Redis, shared: SharedMemory, job_id: str, execution: str):
+    def __init__(self, redis: Redis, shared: SharedMemory, job_id: str, execution: str, *, pid: int):
         self._redis = redis
         self._activity, self._memory = shared.activity, shared.checkpoints
         self._job_id = job_id
         self._execution = execution
-        self._pid = os.getpid()
+        self._pid = pid
 
     def load(self) -> bytes | None:
         """Wait for Redis as long as the job may run: without its record, it would begin anew."""

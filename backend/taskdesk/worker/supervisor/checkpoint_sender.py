@@ -38,6 +38,5 @@ class CheckpointSender:
     def send(self, running: RunningJob) -> None:
         """Send what Redis does not have yet. Call this before the job is ended, too."""
         kept = self._memory.read(running.execution)
-        if kept and kept.number != self._sent:
-            keep(self._redis, running.job_id, kept)
+        if kept and kept.number != self._sent and keep(self._redis, running.job_id, kept):
             self._sent, self._job_id, self._execution = kept.number, running.job_id, running.execution
