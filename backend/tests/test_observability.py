@@ -279,9 +279,10 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [alert["expr"] for alert in ALERTS] + [query["expr"] for panel in PANELS for query in panel["targets"]]
 
 
-def test_alerts_and_panels_query_only_existing_metrics(client, registry, run_worker, scrape_worker):
+def test_alerts_and_panels_query_only_existing_metrics(client, registry, scrape_worker):
     client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
-    run_worker()
+    ran = "taskdesk_worker_jobs_total"
+    wait_until(lambda: any(series[0] == ran for series in scrape_worker()), what="a worker has run the job")
     known = {series[0] for figures in (Figures(client.get("/metrics").text), scrape_worker()) for series in figures}
 
     asked = {name for query in QUERIES for name in re.findall(r"\b(?:rq|taskdesk)_\w+", query)}

@@ -25,6 +25,7 @@ from taskdesk.worker.shared.output_buffer import FILE, OutputBuffer
 ReportProgress = Callable[[float, float, str], None]  # current, total, message
 
 WRITE_INTERVAL_SECONDS = 0.1  # between two writes to Redis
+LOOK_SECONDS = 1.0  # between two looks for what C code and other programs have written, while none is expected
 LAST_LINES_SECONDS = 3.0  # that the end of a job waits for Redis to take its last lines
 
 # A job that was deleted meanwhile must not come back as a hash with nothing but its progress.
@@ -63,9 +64,8 @@ class Reporter:
 
     def end(self) -> None:
         """Send the rest, and wait for that no longer than LAST_LINES_SECONDS."""
-        if self._polls and os.getpid() == self._pid:
-            self._take_file()
-            self._polls = False
+        if (self._polls or self._output.has_file_news()) and os.getpid() == self._pid:
+            self._take_file(is_over=True)
         job, self._job = self._job, None
         if job is None or os.getpid() != self._pid:
             return
@@ -104,7 +104,7 @@ class Reporter:
         """`stream`: one of output_buffer.STREAMS."""
         if self._job is None or os.getpid() != self._pid:
             return
-        if self._polls:
+        if self._output.has_file_news():
             self._take_file()  # it was written before
         self._output.write(content, stream)
         self._wake()
@@ -116,11 +116,14 @@ class Reporter:
             self._wake()
         return self._output.fileno()
 
-    def _take_file(self) -> None:
+    def _take_file(self, *, is_over: bool = False) -> None:
         with self._taking:
             for content in self._output.take_file():
                 self._output.write(content, FILE)
                 self.pass_on(content)
+            if is_over:
+                self._output.empty_file()
+            self._polls = not is_over  # where something came from, more may come
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -133,9 +136,9 @@ class Reporter:
     def _send_for_ever(self) -> None:
         while True:
             try:
-                self._news.wait(WRITE_INTERVAL_SECONDS if self._polls else None)
+                self._news.wait(WRITE_INTERVAL_SECONDS if self._polls else LOOK_SECONDS if self._job else None)
                 self._news.clear()
-                if self._polls:
+                if self._output.has_file_news():
                     self._take_file()
                 job = self._job
                 if job:

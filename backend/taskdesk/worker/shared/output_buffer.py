@@ -61,6 +61,15 @@ class OutputBuffer:
         """Return the descriptor of a file for output that does not come from Python: see `take_file`."""
         return self._file
 
+    def has_file_news(self) -> bool:
+        """Return True if something was written to the file since the last `take_file`; it takes a third of a µs."""
+        return bool(os.lseek(self._file, 0, os.SEEK_END) != self._buffer.file_read)
+
+    def empty_file(self) -> None:
+        """Let the file begin anew, after all of it was taken: its size counts for a job's limit of files."""
+        os.ftruncate(self._file, 0)
+        self._buffer.file_read = 0
+
     def take_file(self) -> Iterator[bytes]:
         """Yield what was written to the file since the last call."""
         descriptor, buffer = self._file, self._buffer
@@ -69,6 +78,8 @@ class OutputBuffer:
             buffer.file_read = 0
         while buffer.file_read < size:
             content = os.pread(descriptor, min(_MAX_FILE_BYTES, size - buffer.file_read), buffer.file_read)
+            if not content:  # somebody empties it
+                break
             buffer.file_read += len(content)
             yield content
         if size > _MAX_FILE_BYTES:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
+
 import pytest
 
 from taskdesk.jobs.joblog import read_log
 from tests.waiting import wait_until
 
-IMPORTS = "import faulthandler, io, os, subprocess, sys, threading, time\n"
+IMPORTS = "import ctypes, faulthandler, io, os, subprocess, sys, threading, time\n"
 
 WRITES = {
     "print('hi')": "hi\n",
@@ -25,6 +27,13 @@ WRITES = {
     "subprocess.run('echo a; echo b >&2', shell=True, stdout=sys.stdout, stderr=subprocess.STDOUT)": "a\nb\n",
     "os.write(sys.stdout.fileno(), b'hi\\n')": "hi\n",
     "open(sys.stdout.fileno(), 'w', closefd=False).write('hi\\n')": "hi\n",
+    "os.write(1, b'hi\\n')": "hi\n",
+    "os.write(2, b'hi\\n')": "hi\n",
+    "subprocess.run(['echo', 'hi'], check=True)": "hi\n",
+    "os.system('echo a; echo b >&2')": "a\nb\n",
+    "print('a'); subprocess.run(['echo', 'b']); print('c')": "a\nb\nc\n",
+    "ctypes.CDLL(None).puts(b'hi')": "hi\n",
+    "os.write(1, b'half')": "half",
     "faulthandler.enable(); print(faulthandler.is_enabled())": "True\n",
     "print(sys.stdout.isatty(), sys.stdout.encoding, sys.stdout.writable(), sys.stdout.mode, sys.stdout.name)": (
         "False utf-8 True w <stdout>\n"
@@ -56,13 +65,17 @@ def test_output_is_in_the_log_of_its_job_whichever_way_it_is_written(run, redis)
     assert logs[1::2] == ["next\n"] * len(WRITES)
 
 
-def test_what_another_program_writes_is_in_the_log_while_the_job_runs(submit, worker_process, redis, tmp_path):
+@pytest.mark.parametrize(("before", "stream"), [("", ", stdout=sys.stdout"), ("print('first')", "")])
+def test_what_another_program_writes_is_in_the_log_while_the_job_runs(
+    submit, worker_process, redis, tmp_path, before, stream
+):
+    """A job that has said something itself is looked at each second; others when they end."""
     end = tmp_path / "end"
     shell = f"echo started; while [ ! -e {end} ]; do sleep 0.05; done"
 
-    job_id = submit("runs", code=f"{IMPORTS}subprocess.run({shell!r}, shell=True, stdout=sys.stdout)")
+    job_id = submit("runs", code=f"{IMPORTS}{before}\nsubprocess.run({shell!r}, shell=True{stream})")
 
-    wait_until(lambda: read_log(redis, job_id).text == "started\n", what="it is in the log")
+    wait_until(lambda: "started\n" in read_log(redis, job_id).text, what="it is in the log")
     end.touch()
 
 
@@ -81,6 +94,35 @@ def test_the_log_of_a_job_that_crashes_has_the_stack(run, redis):
     [job] = run_codes(run, [code])
 
     assert "in falls" in read_log(redis, job.id).text
+
+
+def test_a_handler_that_an_import_has_made_writes_to_the_worker_alone(run, redis, capfd):
+    """`logging.basicConfig()` in a file of tasks: the line is in the job's log already."""
+    handler = logging.StreamHandler(open(2, "w", closefd=False))  # noqa: SIM115
+    logging.root.addHandler(handler)
+    try:
+        [job] = run_codes(run, ["import logging; logging.getLogger('mine').warning('hi')"])
+    finally:
+        logging.root.removeHandler(handler)
+
+    assert read_log(redis, job.id).text == "WARNING mine: hi\n"
+    assert "hi" in capfd.readouterr().err.splitlines()
+
+
+def test_the_last_words_of_c_code_are_in_the_log_of_the_job_that_they_ended(run, redis):
+    last, later = run_codes(run, ["os.write(2, b'free(): invalid pointer\\n'); os.abort()", "print('later')"])
+
+    assert read_log(redis, last.id).text == "free(): invalid pointer\n"
+    assert read_log(redis, later.id).text == "later\n"
+
+
+def test_what_a_process_writes_after_its_job_does_not_fill_the_file(run, redis):
+    """A limit of files counts the size of the file that the descriptors lead to."""
+    size = "import os; print(os.fstat(1).st_size)"
+
+    *_, job = run_codes(run, ["subprocess.run(['seq', '100000'])", size])
+
+    assert read_log(redis, job.id).text == "0\n"
 
 
 @pytest.mark.parametrize(
