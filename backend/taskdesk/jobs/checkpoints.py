@@ -69,7 +69,7 @@ class Record:
 
 
 class Checkpoints:
-    """Those of one job. Threads of the job may use them, too."""
+    """Those of one job. Threads of the job may also use them."""
 
     def __init__(self, store: CheckpointStore):
         self._store = store

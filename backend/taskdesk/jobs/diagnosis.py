@@ -53,7 +53,7 @@ def _queues(found: Survey) -> Iterator[Finding]:
             remedy = "# use letters, digits, - and _ (64 at most) for its name, or leave it to `rq worker`"
             yield Finding(sentence, False, (remedy,))
     if found.is_suspended:
-        yield Finding("All workers are suspended, ours would be, too.", False, ("rq resume",))
+        yield Finding("All workers are suspended, and so would be ours.", False, ("rq resume",))
 
 
 def _data(found: Survey) -> Iterator[Finding]:
@@ -125,7 +125,7 @@ def _schedulers(found: Survey) -> Iterator[Finding]:
     served = {queue.name: queue.scheduler for queue in found.queues if queue.scheduler}
     if served:
         yield Finding(
-            f"RQ's scheduler serves {', '.join(served)}. Our workers schedule, too, and share the work with it."
+            f"RQ's scheduler serves {', '.join(served)}. Our workers also schedule, and share the work with it."
         )
     if found.has_rq_cron:
         lines = ("rq.cron.Queue = functools.partial(rq.Queue, serializer=JSONSerializer)    # in the cron file",)

@@ -1,4 +1,4 @@
-"""How a task is called with the arguments of a job, which all have names: `*args` and `**kwargs` have theirs, too."""
+"""How a task is called with the arguments of a job, which all have names, also `*args` and `**kwargs`."""
 
 from __future__ import annotations
 

@@ -140,7 +140,7 @@ def test_versions_schedulers_and_a_suspension_are_told(doctor, enqueue, redis):
     assert "RQ 3.0.0: 1 worker. They may go on beside ours." in works
     assert "RQ's scheduler serves shop." in works
     assert "RQ 1.16.2: 1 worker. Beside our worker, only RQ 2.12 and later are tested." in to_change
-    assert "All workers are suspended, ours would be, too.\n        rq resume\n" in to_change
+    assert "All workers are suspended, and so would be ours.\n        rq resume\n" in to_change
     assert "`rq cron` is running." in to_change
     assert "The package rq-scheduler enqueues jobs." in to_change
 

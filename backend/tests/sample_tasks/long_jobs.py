@@ -62,7 +62,7 @@ def counts_past_its_time(path: str, steps: int) -> int:
 
 @task(retries=5, backoff=AT_ONCE)
 def does_steps(path: str, steps: int, pause: float = 0.02) -> int:
-    """Do so many steps, in as many attempts as it takes. Each line has the process, too."""
+    """Do so many steps, in as many attempts as it takes. Each line also has the process."""
     for step in resumable(range(steps)):
         _note(path, f"{step} {os.getpid()}")
         time.sleep(pause)

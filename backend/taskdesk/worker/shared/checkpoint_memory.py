@@ -1,4 +1,4 @@
-"""The last checkpoint of the running job, in memory that its supervisor maps, too.
+"""The last checkpoint of the running job, in memory that child and supervisor share.
 
 The child writes, and the supervisor sends it to Redis: once a second while the job runs, and at once when its process
 has died. So a checkpoint takes the task some microseconds, and a killed process costs no step that it had kept.
@@ -18,7 +18,7 @@ from taskdesk.jobs.checkpoints import MAX_CHECKPOINT_BYTES
 
 _SLOTS = 8
 _HEAD = struct.Struct("<100sI")  # execution, size of the record
-_SLOT_BYTES = _HEAD.size + MAX_CHECKPOINT_BYTES + 200  # the record has the place in the loop, too
+_SLOT_BYTES = _HEAD.size + MAX_CHECKPOINT_BYTES + 200  # the record also has the place in the loop
 _FIRST = 64  # bytes before the slots: the number
 _READ_ATTEMPTS = 3
 

@@ -36,7 +36,7 @@ class CheckpointSender:
             self._job_id = ""
 
     def send(self, running: RunningJob) -> None:
-        """Send what Redis does not have yet. Call this before the job is ended, too."""
+        """Send what Redis does not have yet. Call this also before the job is ended."""
         kept = self._memory.read(running.execution)
         if kept and kept.number != self._sent and keep(self._redis, running.job_id, kept):
             self._sent, self._job_id, self._execution = kept.number, running.job_id, running.execution
