@@ -9,15 +9,23 @@ from pydantic import BaseModel, ConfigDict
 
 
 class CallShape(BaseModel):
-    """`by_place`: the parameters that take a positional argument, in order. `rest`: the name of `*args`, which takes
-    the others, and `named_rest`: that of `**kwargs`; each is empty if the function has none.
+    """`by_place`: the parameters that take a positional argument, in order. The first `only_by_place` take no other.
+
+    `rest`: the name of `*args`, which takes the other positional ones, and `named_rest`: that of `**kwargs`; each is
+    empty if the function has none.
     """
 
     model_config = ConfigDict(frozen=True)
 
     by_place: tuple[str, ...] = ()
+    only_by_place: int = 0
     rest: str = ""
     named_rest: str = ""
+
+    @property
+    def is_special(self) -> bool:
+        """Return True if not every argument of a call can be named."""
+        return bool(self.only_by_place or self.rest or self.named_rest)
 
     def named(self, positional: Sequence[Any], named: Mapping[str, Any], parameters: Collection[str]) -> dict[str, Any]:
         """Return the arguments by name, with a list for `*args` and a dict for `**kwargs`.
@@ -38,3 +46,19 @@ class CallShape(BaseModel):
         if others:
             arguments[self.named_rest] = {**arguments.get(self.named_rest, {}), **others}
         return arguments
+
+    def called(self, arguments: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """Return the positional and the named arguments of the call, as Python and a stock worker make it.
+
+        If Python can't make it, because an argument before others is left to its default, all are named: then only
+        our workers run it.
+        """
+        named = dict(arguments)
+        others = named.pop(self.named_rest, {}) if self.named_rest else {}
+        surplus = named.pop(self.rest, []) if self.rest else []
+        places = self.by_place if surplus else self.by_place[: self.only_by_place]
+        given = [name for name in places if name in named]
+        is_clear = others.keys().isdisjoint({*self.by_place, self.rest, self.named_rest})
+        if list(places[: len(given)]) != given or (surplus and len(given) < len(places)) or not is_clear:
+            return [], dict(arguments)
+        return [*(named.pop(name) for name in given), *surplus], {**named, **others}

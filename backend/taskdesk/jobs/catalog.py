@@ -67,6 +67,10 @@ class TaskSpec(BaseModel):
         shape = self.shape or CallShape(by_place=tuple(self.parameters))
         return shape.named(positional, named, self.parameters)
 
+    def called(self, arguments: Mapping[str, Any]) -> tuple[list[Any], Mapping[str, Any]]:
+        """Return the positional and the named arguments that a job calls the task with."""
+        return self.shape.called(arguments) if self.shape and self.shape.is_special else ([], arguments)
+
     @cached_property
     def input_schema_json(self) -> str:
         return json.dumps(self.input_schema)

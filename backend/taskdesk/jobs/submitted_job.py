@@ -46,7 +46,7 @@ def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
     shown = masked(arguments, secrets := spec.secret_parameters)
     texts = [f"{name}={uploads[name].filename if name in uploads else repr(value)}" for name, value in shown.items()]
     description = f"{spec.reference}({', '.join(texts)})"
-    fields = {"data": to_json((spec.reference, None, (), arguments)), "description": description[:200]}
+    fields = {"data": to_json((spec.reference, None, *spec.called(arguments))), "description": description[:200]}
     if files:  # all jobs of a submit have the same fields
         fields[UPLOADS] = " ".join(uploads)
     if secrets:

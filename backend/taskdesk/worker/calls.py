@@ -19,6 +19,7 @@ def call_shape(function: Callable[..., Any]) -> CallShape:
     by_kind = {kind: name for name, kind in kinds.items()}
     return CallShape(
         by_place=tuple(name for name, kind in kinds.items() if kind in _BY_PLACE),
+        only_by_place=[*kinds.values()].count(Parameter.POSITIONAL_ONLY),
         rest=by_kind.get(Parameter.VAR_POSITIONAL, ""),
         named_rest=by_kind.get(Parameter.VAR_KEYWORD, ""),
     )
@@ -36,8 +37,7 @@ def callable_by_name(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _unpacking(function: Callable[..., Any]) -> Callable[..., Any]:
     shape = call_shape(function)
-    kinds = _kinds(function)
-    by_place = [name for name in shape.by_place if shape.rest or kinds[name] is Parameter.POSITIONAL_ONLY]
+    by_place = shape.by_place if shape.rest else shape.by_place[: shape.only_by_place]
     if not (by_place or shape.rest or shape.named_rest):
         return function
 

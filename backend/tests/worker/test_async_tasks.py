@@ -67,3 +67,13 @@ def test_plain_rq_calls_a_task_in_any_way_that_python_allows(
     given = client.get(f"/api/v1/jobs/{job.id}").json["input"]
     assert (given["first"], given.get("others", []), given.get("named", {})) == tuple(arrives)
     assert client.post(f"/api/v1/jobs/{job.id}/retry").status_code == 202
+
+
+def test_what_the_desk_submits_with_all_that_python_has_is_run_by_a_stock_worker_too(client, redis, registry):
+    sent = {"first": 1, "others": [2], "named": {"x": 3}}
+    job_id = client.post("/api/v1/tasks/takes_calls_of_rq/jobs", json=sent).json["id"]
+
+    job = Job.fetch(job_id, redis, serializer=JSONSerializer)
+
+    assert (job.args, job.kwargs) == ([1, 2], {"x": 3})
+    assert client.get(f"/api/v1/jobs/{job_id}").json["input"] == sent

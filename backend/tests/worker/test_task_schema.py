@@ -248,6 +248,28 @@ def test_a_call_of_plain_rq_gives_each_argument_its_name(discover_one, positiona
 
 
 @pytest.mark.parametrize(
+    ("signature", "arguments", "call"),
+    [
+        ("a, b=5, *args", {"a": 1, "b": 2, "args": [3]}, ([1, 2, 3], {})),
+        ("a, b=5, *args", {"a": 1, "args": []}, ([], {"a": 1})),
+        ("a, b=5, *args", {"a": 1, "args": [3]}, ([], {"a": 1, "args": [3]})),
+        ("a, /, b", {"a": 1, "b": 2}, ([1], {"b": 2})),
+        ("a=1, b=2, /", {"b": 2}, ([], {"b": 2})),
+        ("a, **kwargs", {"a": 1, "kwargs": {"c": 3}}, ([], {"a": 1, "c": 3})),
+        ("a, /, **kwargs", {"a": 1, "kwargs": {"a": 3}}, ([], {"a": 1, "kwargs": {"a": 3}})),
+        ("a, b", {"a": 1, "b": 2}, ([], {"a": 1, "b": 2})),
+    ],
+)
+def test_a_job_calls_as_python_does_so_that_a_stock_worker_can_run_it(discover_one, signature, arguments, call):
+    task, _ = discover_one(f"def f({signature}): return locals()")
+
+    assert task.spec.called(arguments) == call
+    positional, named = call
+    again = task.call(**task.validate(task.spec.named(positional, named)))
+    assert again == task.call(**task.validate(arguments))
+
+
+@pytest.mark.parametrize(
     ("positional", "named", "sentence"),
     [
         ([1, 2], {}, "The task takes 1 positional arguments, and not 2."),
