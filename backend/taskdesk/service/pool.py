@@ -82,7 +82,7 @@ class Pool:
         self._is_stopping = True
         self._before_stop()
         for pid in self._started:
-            for number in {received, int(signal.SIGTERM)}:
+            for number in dict.fromkeys((signal.SIGTERM, received)):  # first the one that ends a process that starts
                 os.kill(pid, number)
 
     def _start(self, number: int) -> None:

@@ -60,13 +60,23 @@ def counts_past_its_time(path: str, steps: int) -> int:
     return steps
 
 
-@task(retries=5, backoff=AT_ONCE)
+@task(retries=20, backoff=AT_ONCE)
 def does_steps(path: str, steps: int, pause: float = 0.02) -> int:
     """Do so many steps, in as many attempts as it takes. Each line also has the process."""
     for step in resumable(range(steps)):
         _note(path, f"{step} {os.getpid()}")
         time.sleep(pause)
     return steps
+
+
+@task(retries=9, backoff=AT_ONCE)
+def dies_at_rows(path: str, rows: list[int]) -> str:
+    """Kill the process at each of these rows, once for each time that the row is named."""
+    for row in resumable(range(100)):
+        _note(path, row)
+        if Path(path).read_text().splitlines().count(str(row)) <= rows.count(row):
+            os.kill(os.getpid(), signal.SIGKILL)
+    return "done"
 
 
 @task(retries=1, backoff=AT_ONCE)

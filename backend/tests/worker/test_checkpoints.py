@@ -50,6 +50,19 @@ def test_the_next_attempt_repeats_the_row_that_was_not_done_and_no_other(run, jo
     assert job.resumed == Place(200, 300)
 
 
+def test_a_job_that_gets_on_between_its_losses_is_no_poison(run, path):
+    [job] = run(("dies_at_rows", {"path": str(path), "rows": [10, 20, 30, 40, 40]}))
+
+    assert (job.status, job.attempt) == ("succeeded", 6)
+
+
+def test_a_job_that_loses_its_process_three_times_at_the_same_row_is_poison(run, path):
+    [job] = run(("dies_at_rows", {"path": str(path), "rows": [10, 50, 50, 50, 50]}))
+
+    assert (job.status, job.attempt) == ("failed", 4)
+    assert "lost its worker 3 times" in job.error["detail"]
+
+
 def test_a_job_over_its_time_goes_on_with_its_next_attempt(run, path):
     [job] = run(("counts_past_its_time", {"path": str(path), "steps": 18}))
 
@@ -133,7 +146,7 @@ def test_a_checkpoint_of_a_job_that_is_gone_brings_nothing_back(redis, running):
 
 
 def test_a_full_redis_keeps_no_checkpoint_until_there_is_room(redis, running, leave):
-    leave(1.0)
+    leave(1.5)
     memory = CheckpointMemory()
     sender = CheckpointSender(redis, memory)
     memory.write("first", b"x" * 60_000)

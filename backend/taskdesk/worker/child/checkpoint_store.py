@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 
 from taskdesk.jobs.checkpoints import CheckpointStore, Place
 from taskdesk.service.redis_errors import is_passing
-from taskdesk.worker.checkpoint_fields import keep, load, show_resumed
+from taskdesk.worker.checkpoint_fields import forget, keep, load, show_resumed
 from taskdesk.worker.child.reservation import ReservedJob
 from taskdesk.worker.redis_retry import retry_until_redis_answers
 from taskdesk.worker.shared.memory import SharedMemory
@@ -24,12 +24,14 @@ class Checkpointing:
         self._pid = os.getpid()
         self._redis = redis
         self._shared = shared
+        self._users: set[str] = set()  # ids of jobs that have opened a store and have not succeeded
 
     def open(self, job_id: str) -> CheckpointStore:
         """Return the store of the job that runs now. A job that never calls this pays nothing."""
         execution = self._shared.activity.execution_of(job_id)
         if not execution:
             return CheckpointStore()
+        self._users.add(job_id)
         return RunningJobStore(self._redis, self._shared, job_id, execution, pid=self._pid)
 
     def flush(self, job: ReservedJob) -> None:
@@ -38,6 +40,13 @@ class Checkpointing:
             step = partial(keep, self._redis, job.id, kept)
             show_life = self._shared.activity.show_life
             retry_until_redis_answers(step, self._redis, is_passing=is_passing, on_attempt=show_life)
+
+    def forget(self, job: ReservedJob) -> None:
+        """Remove the checkpoint of a job that has succeeded, if it may have one. It is only memory, so try once."""
+        if self._users and job.id in self._users:
+            self._users.remove(job.id)
+            with suppress(RedisError, OSError):
+                forget(self._redis, job.id)
 
 
 class RunningJobStore(CheckpointStore):

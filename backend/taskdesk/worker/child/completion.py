@@ -85,6 +85,7 @@ class Completion:
             log.warning("job %s was taken away while it ran: its result is not kept", ended.job.id, extra=extra)
         else:
             self._activity.succeeded(ended.job.queue, ended.seconds)
+            self._checkpointing.forget(ended.job)
         return True
 
     def _succeed_as_rq(self, ended: EndedJob) -> None:

@@ -6,7 +6,7 @@ import time
 
 from redis import Redis
 
-from taskdesk.worker.checkpoint_fields import forget, keep
+from taskdesk.worker.checkpoint_fields import keep
 from taskdesk.worker.shared.activity import RunningJob
 from taskdesk.worker.shared.checkpoint_memory import CheckpointMemory
 
@@ -21,22 +21,14 @@ class CheckpointSender:
         self._memory = memory
         self._sent = 0  # the number of the last checkpoint in Redis
         self._next = 0.0
-        self._job_id, self._execution = "", ""  # of that checkpoint
 
     def send_if_due(self, running: RunningJob | None) -> None:
-        self.forget_if_over(running)
         if running and self._memory.number != self._sent and time.monotonic() >= self._next:
             self._next = time.monotonic() + SEND_SECONDS
             self.send(running)
-
-    def forget_if_over(self, running: RunningJob | None) -> None:
-        """Remove the checkpoint of the job that ran before this one, if that has succeeded."""
-        if self._job_id and (not running or running.execution != self._execution):
-            forget(self._redis, self._job_id)
-            self._job_id = ""
 
     def send(self, running: RunningJob) -> None:
         """Send what Redis does not have yet. Call this also before the job is ended."""
         kept = self._memory.read(running.execution)
         if kept and kept.number != self._sent and keep(self._redis, running.job_id, kept):
-            self._sent, self._job_id, self._execution = kept.number, running.job_id, running.execution
+            self._sent = kept.number

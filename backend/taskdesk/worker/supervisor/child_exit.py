@@ -52,7 +52,6 @@ class ChildExit:
         """
         if running := self._activity.read():
             self._settle_running(running, status)
-        self._checkpoints.forget_if_over(None)
         if is_last:
             self._settlement.release(How.REQUEUED, None, None)
         elif self._unbegun_deaths >= MAX_UNBEGUN_DEATHS:
