@@ -32,7 +32,10 @@ def validator_of(model: type[BaseModel]) -> Callable[[dict[str, Any]], dict[str,
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False, include_context=False)
             raise InvalidArguments(
-                FieldError("/" + "/".join(map(str, detail["loc"])), detail["msg"]) for detail in details
+                _unknown(str(detail["loc"][0]))
+                if detail["type"] == "extra_forbidden" and len(detail["loc"]) == 1
+                else FieldError("/" + "/".join(map(str, detail["loc"])), detail["msg"])
+                for detail in details
             ) from None
 
     return validate
