@@ -26,6 +26,7 @@ def killed_after(instructions, step):
                 raise Killed
         return trace
 
+    sys._getframe().f_trace_opcodes = True  # Python 3.12 counts instructions only if a frame has asked by now
     sys.settrace(trace)
     try:
         step()
