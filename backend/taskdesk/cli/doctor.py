@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from contextlib import suppress
 
 import click
@@ -57,7 +57,8 @@ def _server(redis: Redis) -> Iterable[Finding]:
 
 
 def _print(address: str, found: Survey, findings: list[Finding]) -> None:
-    click.echo(f"RQ at {address}: {len(found.queues)} queues, {len(found.workers)} workers")
+    queues, workers = _count(found.queues, "queue"), _count(found.workers, "worker")
+    click.echo(f"RQ at {address}: {queues}, {workers}")
     if not found.queues:
         click.echo("There are no queues of RQ. Is this the right database? With a key prefix, set RQ_KEY_PREFIX.")
     for title, works in (("Works as it is", True), ("To change", False)):
@@ -74,3 +75,7 @@ def _print(address: str, found: Survey, findings: list[Finding]) -> None:
 def _print_lines(first: str, *others: str) -> None:
     """Names come from Redis: nothing in them may steer the terminal."""
     click.echo("\n".join(map(printable, (first, *others))))
+
+
+def _count(found: Sized, noun: str) -> str:
+    return f"{len(found):,} {noun}{'' if len(found) == 1 else 's'}"
