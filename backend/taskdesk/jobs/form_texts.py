@@ -129,7 +129,7 @@ def _sent(parameter: Parameter, way: str, texts: list[str]) -> list[str]:
     if control == "choices":
         return ["", *(option for option in parameter.options if option in texts)]
     if control == "list":
-        return ["\n".join(texts)]
+        return ["\n".join(texts).replace("\0", "\ufffd")]
     if control == "datetime":
         return [text if with_zone(text) != text else "" for text in texts]
     return [re.sub("\r\n?|\n", "\r\n", text).replace("\0", "\ufffd") for text in texts]

@@ -325,3 +325,19 @@ def test_the_errors_that_a_submit_raises_have_public_names():
     assert names <= set(errors.__all__)
     assert all(issubclass(getattr(errors, name), AppError) for name in set(errors.__all__) - {"FieldError"})
     assert errors.InvalidArguments is jobs_errors.InvalidArguments
+
+
+@pytest.mark.slow
+def test_a_type_checker_knows_the_types_of_a_desk(tmp_path):
+    program = tmp_path / "program.py"
+    program.write_text(
+        "from taskdesk import Desk\n"
+        "job = Desk.connect().submit('simple_task', task_arg='a', queue='low')\n"
+        "reveal_type(job.status)\n"
+        "job.wait(timeout='soon')\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path), "--config-file", "", str(program)]
+    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+
+    assert 'Revealed type is "taskdesk.jobs.status.Status"' in told
+    assert 'incompatible type "str"; expected "float | None"' in told

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal, NamedTuple, Required, TypedDict
 from uuid import UUID
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, Field, SecretStr
 
@@ -190,6 +190,8 @@ TASKS += [
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(task=st.sampled_from(TASKS), value=VALUES)
+@example(task=Task(list[str]), value=["\0"])
+@example(task=Task(Annotated[Decimal, Field(max_digits=6, decimal_places=2)]), value=10000)
 def test_each_way_gives_the_function_the_same_value_or_is_refused(task, value):
     by_json = task.outcome({"x": value})
 
