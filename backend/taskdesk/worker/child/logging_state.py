@@ -47,7 +47,8 @@ class LoggingState:
             partial(attrgetter("disable"), self._manager),
             self._manager.loggerDict.__len__,
             partial(attrgetter("_is_changed"), self),
-            self._lists.copy,
+            partial(any, [each for each in self._lists if not each]),
+            [each for each in self._lists if each].copy,
             *(partial(_HANDLER, fields) for fields in self._handler_fields),
         ]
 
