@@ -25,6 +25,8 @@ _UNKNOWN = -1
 MAX_HELD_BYTES = 8192
 STREAMS = STDOUT, STDERR, FILE, LOGGING = range(4)  # where output comes from
 _MAX_FILE_BYTES = MAX_LOG_BYTES  # that are read at a time, and from which on what was read of a file is freed
+MAX_FILE_DISK_BYTES = 64 << 20  # that the file may take; a log has a small part of it
+_BLOCK_BYTES = 512  # of st_blocks
 _PUNCH_HOLE = 3  # FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE of fallocate(2)
 _fallocate = getattr(ctypes.CDLL(None), "fallocate", None)  # of Linux
 
@@ -69,6 +71,11 @@ class OutputBuffer:
         """Let the file begin anew, after all of it was taken: its size counts for a job's limit of files."""
         os.ftruncate(self._file, 0)
         self._buffer.file_read = 0
+
+    def bound_file(self) -> None:
+        """Empty the file if it takes too much of the disk: nobody takes from it while a job says nothing itself."""
+        if os.fstat(self._file).st_blocks * _BLOCK_BYTES > MAX_FILE_DISK_BYTES:
+            os.ftruncate(self._file, 0)
 
     def take_file(self) -> Iterator[bytes]:
         """Yield what was written to the file since the last call."""

@@ -38,7 +38,7 @@ class Watch:
         stop_grace: StopGrace,
     ):
         self._process = process
-        self._activity, self._meters = shared.activity, shared.meters
+        self._activity, self._meters, self._output = shared.activity, shared.meters, shared.output
         self._redis = redis
         self._control = control
         self._duties = duties
@@ -67,6 +67,7 @@ class Watch:
         """Do all that is due now. While Redis is away the child is still held to its limits."""
         running = self._activity.read()
         self._meters.set(running=bool(running))
+        self._output.bound_file()
         if self._process.pid:
             self._control.enforce_limits(running, is_redis_away=self._is_redis_away)
         try:
