@@ -61,20 +61,29 @@ class Form(HTMLParser):
 
 
 @pytest.fixture
-def received(client, run_worker):
-    """The result of the job that an answer leads to, or its status if it is none."""
+def all_received(client, run_worker):
+    """The results of the jobs that answers lead to, or the status of an answer that leads to none."""
 
-    def received(answer):
+    def result(answer):
         if answer.status_code not in (202, 303):
             return answer.status_code
-        run_worker()
         return client.get(f"/api/v1/jobs/{answer.location.rpartition('/')[2]}/result").get_data(as_text=True)
 
-    return received
+    def all_received(*answers):
+        if any(answer.status_code in (202, 303) for answer in answers):
+            run_worker()
+        return [result(answer) for answer in answers]
+
+    return all_received
 
 
 @pytest.fixture
-def each_way(client, run, received):
+def received(all_received):
+    return lambda answer: all_received(answer)[0]
+
+
+@pytest.fixture
+def each_way(client, run, all_received):
     """Send the texts by each way that has texts, and the untouched form of what they make; return what arrives."""
 
     def each_way(task, texts, form=None):
@@ -90,7 +99,7 @@ def each_way(client, run, received):
             answers.append(client.post(f"/tasks/{task}", data={**again, "-form-token": ""}))
         link = Form(client.get(f"/tasks/{task}", query_string=texts).text).fields()
         answers.append(client.post(f"/tasks/{task}", data={**link, "-form-token": ""}))
-        found = {received(answer) for answer in answers}
+        found = set(all_received(*answers))
         if line.exit_code == 0:
             found.add(client.get(f"/api/v1/jobs/{line.stdout.strip()}/result").text)
         else:
@@ -172,7 +181,7 @@ UNTOUCHED = {"features": None, "flag": True, "number": 1, "day": "2026-01-02", "
     ],
     ids=str,
 )
-def test_the_form_of_a_job_sends_the_same_again(client, received, name, value):
+def test_the_form_of_a_job_sends_the_same_again(client, all_received, name, value):
     first = client.post("/api/v1/tasks/takes_unions/jobs", json={name: value})
     again = Form(client.get(f"/tasks/takes_unions?from={first.json['id']}").text).fields()
 
@@ -180,7 +189,7 @@ def test_the_form_of_a_job_sends_the_same_again(client, received, name, value):
 
     given = client.get(f"/api/v1/jobs/{second.location.rpartition('/')[2]}").json["input"]
     assert json.dumps(given.get(name)) == json.dumps(value)
-    assert received(first) == received(second)
+    assert len(set(all_received(first, second))) == 1
 
 
 @pytest.mark.parametrize(
