@@ -13,29 +13,31 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
-from jinja2.bccache import Bucket, BytecodeCache
+from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import RedisError
-from werkzeug.routing import Rule
 from xdist.scheduler import LoadScopeScheduling
 
 from taskdesk.jobs.catalog import announce
 from taskdesk.launcher.aof import mend_aof
 from taskdesk.launcher.redis_server import find_redis
 from taskdesk.service.redis import Memory
-from taskdesk.web.application import App, create_app
+from taskdesk.web.application import create_app
 from taskdesk.web.settings import WebSettings
 from taskdesk.worker.discovery import TaskRegistry, discover
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.supervisor.template import Template
 from taskdesk.worker.supervisor.worker import TaskWorker
+from tests import kept
 from tests.conformity import ConformityClient
 from tests.waiting import wait_until as wait_until
 
 BACKEND = Path(__file__).resolve().parents[1]
+
+kept.install()
 
 
 WITH_STACK = ("test_story.py", "test_tutorials.py", "test_program.py", "test_addresses.py")
@@ -115,11 +117,16 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
     server.stop()
 
 
-@pytest.fixture
-def redis_url(redis_server: RedisServer) -> str:
-    """A real Redis, empty."""
+@pytest.fixture(scope="session")
+def flush(redis_server: RedisServer) -> Iterator[Callable[[], Any]]:
     with Redis.from_url(redis_server.url) as redis:
-        redis.flushall()
+        yield redis.flushall
+
+
+@pytest.fixture
+def redis_url(redis_server: RedisServer, flush: Callable[[], Any]) -> str:
+    """A real Redis, empty."""
+    flush()
     return redis_server.url
 
 
@@ -141,14 +148,25 @@ def leave(redis: Redis) -> Iterator[Callable[[float], None]]:
     redis.config_set("maxmemory", 0)
 
 
+@cache
+def web_defaults() -> WebSettings:
+    """Cached, because to read settings takes longer than most requests."""
+    return WebSettings(_env_file=None)
+
+
+@cache
+def worker_defaults() -> WorkerSettings:
+    return WorkerSettings(tasks="tests.sample_tasks", _env_file=None)
+
+
 @pytest.fixture
 def web_settings(redis_url: str, tmp_path: Path) -> WebSettings:
-    return WebSettings(redis_url=redis_url, data_dir=tmp_path, _env_file=None)
+    return web_defaults().model_copy(update={"redis_url": SecretStr(redis_url), "data_dir": tmp_path})
 
 
 @pytest.fixture
 def worker_settings(redis_url: str, tmp_path: Path) -> WorkerSettings:
-    return WorkerSettings(redis_url=redis_url, data_dir=tmp_path, tasks="tests.sample_tasks", _env_file=None)
+    return worker_defaults().model_copy(update={"redis_url": SecretStr(redis_url), "data_dir": tmp_path})
 
 
 @cache
@@ -168,36 +186,6 @@ def registry(worker_settings: WorkerSettings, redis: Redis) -> TaskRegistry:
 def preloaded(registry: TaskRegistry) -> Template:
     """Let a worker run the tasks that this process has imported: to describe them again takes a tenth of a second."""
     return Template("tests", lambda importing, ended: registry, registry.catalog)
-
-
-class CompiledTemplates(BytecodeCache):
-    """Compile each template once, not for each application that a test makes."""
-
-    def __init__(self) -> None:
-        self._code: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        if bucket.key in self._code:
-            bucket.bytecode_from_string(self._code[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        self._code[bucket.key] = bucket.bytecode_to_string()
-
-
-class CompiledRule(Rule):
-    """Compile each route once: most of the time that an application takes to make."""
-
-    _builders: ClassVar[dict[tuple[str, str, bool], Callable[..., tuple[str, str]]]] = {}
-
-    def _compile_builder(self, append_unknown: bool = True) -> Callable[..., tuple[str, str]]:
-        key = (self.rule, repr(self.defaults), append_unknown)
-        if key not in self._builders:
-            self._builders[key] = super()._compile_builder(append_unknown)
-        return self._builders[key]
-
-
-App.jinja_options = {"bytecode_cache": CompiledTemplates()}
-App.url_rule_class = CompiledRule
 
 
 @pytest.fixture

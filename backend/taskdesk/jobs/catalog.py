@@ -128,9 +128,11 @@ def by_call(specs: Iterable[TaskSpec]) -> dict[str, TaskSpec]:
 
 def announce(redis: Redis, catalog: Catalog, *, again: bool = False) -> None:
     """Store the catalog for CATALOG_TTL_SECONDS. It becomes the newest, unless it is announced `again`."""
+    document = catalog.model_dump_json().encode()
+    digest = catalog_digest(document)
     with redis.pipeline() as pipeline:
-        pipeline.set(catalog_key(catalog.digest), catalog.model_dump_json(), ex=CATALOG_TTL_SECONDS)
-        pipeline.set(LATEST_CATALOG, catalog.digest, ex=CATALOG_TTL_SECONDS, nx=again)
+        pipeline.set(catalog_key(digest), document, ex=CATALOG_TTL_SECONDS)
+        pipeline.set(LATEST_CATALOG, digest, ex=CATALOG_TTL_SECONDS, nx=again)
         pipeline.expire(LATEST_CATALOG, CATALOG_TTL_SECONDS)
         pipeline.execute()
 

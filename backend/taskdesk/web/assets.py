@@ -8,7 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import mimetypes
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from flask import Flask, Response, abort, request
@@ -22,8 +22,7 @@ _FOREVER = "public, max-age=31536000, immutable"
 
 def install(app: Flask) -> None:
     """Add the routes for `url_for("static", filename=…)`, and for pages of another version during a deploy."""
-    files = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
-    version = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
+    files, version = _files()
 
     @public
     def send(filename: str, version: str = "") -> Response:
@@ -33,6 +32,13 @@ def install(app: Flask) -> None:
 
     app.add_url_rule(f"/static/{version}/<path:filename>", "static", send)
     app.add_url_rule("/static/<version>/<path:filename>", "static_of_another_version", send)
+
+
+@cache
+def _files() -> tuple[dict[str, bytes], str]:
+    """Return the content of each file, and the version of all."""
+    files = {path.relative_to(FOLDER).as_posix(): path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
+    return files, hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
 
 
 def _answer(filename: str, content: bytes, caching: str) -> Response:

@@ -140,6 +140,7 @@ HARM: dict[str, Callable[[Rig], None]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", HARM if ALL else ["killed"])
 def test_f31_with_data_that_take_a_second_to_load_nothing_dies(assert_kept, harm):
     """F06, F07, F12 and F13, each followed by a kill of Redis, which then loads for a second or more."""

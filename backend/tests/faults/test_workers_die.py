@@ -167,7 +167,7 @@ def test_templates_die_and_no_job_is_lost(assert_kept):
         [worker] = rig.fleet.start()
         rig.until_online(worker)
         with rig.load(OFTEN + ONCE):
-            for _ in range(20):
+            for _ in range(size(6, 20)):
                 template = wait_until(lambda: rig.fleet.template_of(worker), what="the template is there")
                 child = rig.until_running(rig.submit("retrying_high", seconds=0.1)).pid
                 time.sleep(rig.random.uniform(0, 0.1))

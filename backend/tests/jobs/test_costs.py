@@ -20,7 +20,7 @@ CASES = [f"{kind} {name}" for kind, cases in (("wrong", WRONG), ("right", RIGHT)
 @pytest.fixture(scope="module")
 def costs():
     answer = subprocess.run(
-        [sys.executable, "-m", "tests.costs", str(SIZE)], cwd=BACKEND, capture_output=True, check=True, timeout=120
+        [sys.executable, "-m", "tests.costs", str(SIZE)], cwd=BACKEND, capture_output=True, check=True, timeout=280
     )
     return json.loads(answer.stdout)
 

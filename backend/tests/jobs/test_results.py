@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from pathlib import Path
 
-import pandas as pd
 import pytest
 
 from taskdesk import File, Markdown, Picture, Table
@@ -73,7 +72,6 @@ def test_svg_is_told_from_png():
         (["a", "b"], [{"b": 2}, {"a": 1, "b": 3}], [[None, 2], [1, 3]]),
         (("a", "b"), iter([(1, 2)]), [[1, 2]]),
         ({"a": 0}.keys(), ((n,) for n in range(2)), [[0], [1]]),
-        (["a", "b"], pd.DataFrame({"a": [1], "b": ["x"]}), [[1, "x"]]),
         ([], [], []),
     ],
 )

@@ -128,9 +128,7 @@ for folder in sys.argv[1:]:
 
 QUICK = [
     "words with empty cells",
-    "a column of True and False",
     "numbers with one n.a.",
-    "classes that are codes",
     "decimal commas and points for thousands",
     "a header with a line break, in Windows-1252",
 ]

@@ -101,7 +101,9 @@ def test_every_operation_does_as_it_is_described(app, examples):
     scenarios = [event.recorder for event in happened if isinstance(event, events.ScenarioFinished)]
     checks = [check for one in scenarios for found in one.checks.values() for check in found]
     wrong = [
-        f"{check.failure_info.failure}\n{check.failure_info.code_sample}" for check in checks if check.failure_info
+        f"{found.failure}\n{vars(found.failure)}\n{found.code_sample}"
+        for check in checks
+        if (found := check.failure_info)
     ]
     wrong += [str(event) for event in happened if isinstance(event, events.NonFatalError | events.FatalError)]
     assert wrong == []

@@ -13,8 +13,11 @@ def test_a_wait_for_a_job_wakes_up_now_and_then(redis, signs, show_life, monkeyp
     wakeup, other = os.pipe()
     waiter = QueueWaiter(redis, tuple(f"rq:queue:{number}" for number in range(50)), show_life)
 
+    waiter.wait(wakeup, 0)  # it connects
+    signs.clear()
+
     waiter.wait(wakeup, 1.0)
 
     waiter.close()
     os.close(wakeup), os.close(other)
-    assert signs.count(0.0) >= 5
+    assert signs.count(0.0) >= 2
