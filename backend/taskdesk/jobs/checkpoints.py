@@ -160,10 +160,11 @@ def resumable(rows: Iterable[Row]) -> Iterator[Row]:
 
 
 def _checkpoints_of(context: JobContext) -> Checkpoints:
+    if not context.open_store:
+        return Checkpoints(CheckpointStore())  # a new one each time: a shell may call the task again after an error
     with _creating:
         if context.checkpoints is None:
-            store = context.open_store(context.job_id) if context.open_store else CheckpointStore()
-            context.checkpoints = Checkpoints(store)
+            context.checkpoints = Checkpoints(context.open_store(context.job_id))
         checkpoints: Checkpoints = context.checkpoints
         return checkpoints
 

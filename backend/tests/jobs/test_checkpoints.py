@@ -62,6 +62,17 @@ def test_without_a_worker_nothing_is_kept_and_a_task_runs_as_a_plain_function():
     assert list(resumable("abc")) == ["a", "b", "c"]
 
 
+def test_without_a_worker_a_task_may_be_called_again_while_its_error_is_looked_at():
+    def adds(rows):
+        return sum(1 / row for row in resumable(rows))
+
+    with pytest.raises(ZeroDivisionError) as raised:
+        adds([1, 0])
+
+    assert adds([1, 2]) == 1.5
+    assert raised.tb
+
+
 def test_the_next_attempt_has_the_last_value(begin_attempt):
     assert resumed() is None
     checkpoint(1)
