@@ -47,7 +47,7 @@ wheel: $(VENV)/dev.stamp ## build the package, in build/
 images: ## build the images taskdesk-web, taskdesk-worker and taskdesk-dashboard, for projects of `taskdesk new`
 	for part in web worker dashboard; do docker build -f backend/Dockerfile --target $$part -t taskdesk-$$part:$(VERSION) . || exit; done
 
-newest-python: ## run the tests of contract, launcher, worker and service on the newest Python that is installed
+newest-python: ## run the tests of contract, launcher and worker on the newest Python that is installed
 	@PYTHON=$(PYTHON) .ci/newest_python
 
 sbom: $(patsubst %,build/sbom/%.json,web worker tasks dashboard) ## list what is in each image (CycloneDX), in build/sbom/
