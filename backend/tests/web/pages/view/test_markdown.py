@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import time
-
-import gevent
 import pytest
 
 from taskdesk.web.pages.view.markdown import MAX_CHARACTERS, MAX_LINES, beginning, to_html
+from tests.web.other_requests import other_requests
 
 
 @pytest.mark.parametrize(
@@ -31,17 +29,8 @@ def test_tags_are_text_and_headings_are_below_that_of_the_part():
 
 @pytest.mark.parametrize("markdown", ["![[" * 300_000, "*a_" * 300_000, "* a\n" * 300_000])
 def test_other_requests_go_on_while_a_long_text_is_rendered(markdown):
-    pauses = []
-
-    def others():
-        while True:
-            before = time.monotonic()
-            gevent.sleep(0.001)
-            pauses.append(time.monotonic() - before)
-
-    other = gevent.spawn(others)
-    html = to_html(markdown, 2)
-    other.kill()
+    with other_requests() as pauses:
+        html = to_html(markdown, 2)
 
     assert len(html) > 10_000
     assert len(pauses) > 3
