@@ -1,4 +1,4 @@
-"""Jobs that plain RQ programs put into Redis: they come into the lists, and follow what such programs do with them."""
+"""Jobs that plain RQ programs put into Redis come into the lists."""
 
 from __future__ import annotations
 
@@ -6,71 +6,21 @@ import pickle
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from rq import Queue, Repeat, Retry, SimpleWorker
+from rq import Queue, Repeat, Retry
 from rq.job import Job as RqJob
 from rq.rate_limit import RateLimit
 from rq.serializers import JSONSerializer
 
-from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.desk import Desk
-from taskdesk.jobs.errors import UnreadableInput
 from taskdesk.jobs.intake import REST_MS, Intake
-from taskdesk.jobs.job import Retention
-from taskdesk.jobs.keys import INTAKE_LOCK, JOBS, RQ_WORKERS, SWEEP_LOCK, index_key, job_key, queue_key, worker_key
+from taskdesk.jobs.keys import INTAKE_LOCK, JOBS, RQ_WORKERS, index_key, job_key, queue_key, worker_key
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.status import Status
-from taskdesk.worker.supervisor.retention import Sweeper
 
 QUEUES = ("high", "default", "low")
 LATER = datetime(2100, 1, 1, tzinfo=UTC)
 ECHO = "tests.sample_tasks.echo"
-RETENTION = Retention(result_ttl=100, failure_ttl=200)
-
-
-@pytest.fixture
-def queue(redis):
-    return Queue("default", connection=redis, serializer=JSONSerializer)
-
-
-@pytest.fixture
-def intake(redis, registry):
-    return Intake(redis, QUEUES, CatalogReader(redis))
-
-
-@pytest.fixture
-def look(redis, intake):
-    """Look until there is nothing more, as workers do; return the number of looks."""
-
-    def look() -> int:
-        for looks in range(1, 50):
-            redis.delete(INTAKE_LOCK)
-            if intake.look() >= REST_MS / 1000:
-                return looks
-        raise AssertionError("the looks do not end")
-
-    return look
-
-
-@pytest.fixture
-def listed(look, jobs):
-    """The ids of all jobs that match, newest first, after a look."""
-
-    def listed(**matching) -> list[str]:
-        look()
-        return [job.id for job in jobs.page(1000, None, Filter(**matching))[0]]
-
-    return listed
-
-
-@pytest.fixture
-def stock(redis):
-    """Let RQ's own worker run what is queued."""
-
-    def stock() -> None:
-        SimpleWorker(["default"], connection=redis, serializer=JSONSerializer).work(burst=True, logging_level="ERROR")
-
-    return stock
 
 
 def test_a_queued_job_is_listed_with_its_task(queue, listed, jobs):
@@ -274,115 +224,3 @@ def test_a_list_is_read_although_redis_takes_no_writes(queue, redis, web_setting
         assert Desk(web_settings, redis).jobs.page(10)[0] == []
     finally:
         redis.replicaof("NO", "ONE")
-
-
-def test_an_id_that_is_used_again_is_listed_under_its_new_status(queue, listed, stock):
-    queue.enqueue(ECHO, "a", job_id="nightly")
-    listed()
-    stock()
-    assert listed(status="succeeded") == ["nightly"]
-
-    queue.enqueue(ECHO, "a", job_id="nightly")
-
-    assert listed(status="queued") == ["nightly"]
-    assert listed(status="succeeded") == []
-
-
-def test_an_id_that_is_used_again_after_its_job_was_deleted_is_listed_once(queue, listed, stock, redis):
-    job = queue.enqueue(ECHO, "a", job_id="nightly")
-    listed()
-    stock()
-    assert listed(status="succeeded") == ["nightly"]
-    job.delete()
-
-    queue.enqueue(ECHO, "a", job_id="nightly")
-
-    assert listed(status="queued") == listed() == ["nightly"]
-    assert not redis.exists(index_key("default", Status.SUCCEEDED))
-
-
-def test_jobs_that_were_seen_late_hide_no_others_from_a_list_by_time(queue, listed, jobs, echo, redis):
-    old = queue.enqueue(ECHO, "a")
-    redis.hset(old.key, "created_at", "2020-01-01T00:00:00.000000Z")
-    since = datetime.now(UTC) - timedelta(minutes=1)
-    new = jobs.submit(echo, {"text": "a"}, RETENTION).id
-
-    assert listed(since=since) == [new]
-
-
-def test_a_plain_job_is_never_removed_before_rq_removes_it(
-    queue, listed, jobs, echo, run_worker, redis, tmp_path, worker_settings
-):
-    plain = [queue.enqueue(ECHO, "a", result_ttl=50).id for _ in range(3)]
-    unseen = queue.enqueue(ECHO, "a", result_ttl=50).id
-    ours = [jobs.submit(echo, {"text": "a"}, RETENTION).id for _ in range(2)]
-    run_worker()
-    listed()
-    redis.hdel(job_key(unseen), "td_seq")
-    redis.delete(SWEEP_LOCK)
-
-    Sweeper(redis, FolderStore(tmp_path), worker_settings.model_copy(update={"max_jobs": 1})).sweep()
-
-    assert redis.exists(*map(job_key, [*plain, unseen])) == 4
-    assert redis.exists(*map(job_key, ours)) == 0
-
-
-def test_a_plain_job_leaves_the_lists_with_its_hash(queue, listed, redis, tmp_path, worker_settings, jobs):
-    job = queue.enqueue(ECHO, "a")
-    listed()
-    redis.delete(job.key)
-
-    assert listed() == []
-    redis.delete(SWEEP_LOCK)
-    Sweeper(redis, FolderStore(tmp_path), worker_settings).sweep()
-    assert not redis.exists(JOBS, index_key("default", Status.QUEUED))
-
-
-@pytest.mark.parametrize("status", ["queued", "scheduled", "waiting", "running"])
-def test_a_plain_job_can_be_canceled_and_deleted_in_whatever_status(status, queue, listed, jobs, redis):
-    job = {
-        "queued": lambda: queue.enqueue(ECHO, "a"),
-        "scheduled": lambda: queue.enqueue_in(timedelta(hours=1), ECHO, "a"),
-        "waiting": lambda: queue.enqueue(ECHO, "a", depends_on=queue.enqueue(ECHO, "b")),
-        "running": lambda: queue.enqueue(ECHO, "a"),
-    }[status]()
-    if status == "running":
-        redis.lpop(queue_key("default"))
-        redis.hset(job.key, "status", "started")
-        redis.zadd("rq:wip:default", {f"{job.id}:an-execution": 1e12})
-    assert listed(status=status) == [job.id]
-
-    if status == "running":
-        assert jobs.cancel(job.id) == ["running"]
-        assert jobs.delete(job.id) == ["running"]
-        assert listed(status=status) == [job.id]
-    else:
-        assert jobs.cancel(job.id) == [status]
-        assert listed(status="canceled") == [job.id]
-        assert jobs.delete(job.id) == ["canceled"]
-        assert job.id not in listed()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "named", "expected"),
-    [
-        (("ab",), {}, {"text": "ab"}),
-        ((), {"text": "ab"}, {"text": "ab"}),
-        (("a", 1, 2, 3), {}, None),
-        (("a",), {"text": "b"}, None),
-    ],
-)
-def test_the_arguments_of_a_plain_job_have_their_names_so_that_it_can_be_retried(
-    arguments, named, expected, queue, look, redis, web_settings
-):
-    job = queue.enqueue(ECHO, args=arguments, kwargs=named)
-    look()
-    desk = Desk(web_settings, redis)
-
-    assert desk.job(job.id).input == expected
-    desk.jobs.cancel(job.id)
-    if expected:
-        assert desk.retry(desk.job(job.id)).input == expected
-    else:
-        with pytest.raises(UnreadableInput):
-            desk.retry(desk.job(job.id))
