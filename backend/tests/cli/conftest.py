@@ -23,3 +23,11 @@ def run(redis_url: str, tmp_path: Path, registry: TaskRegistry) -> Run:
         return done
 
     return run
+
+
+@pytest.fixture
+def submitted(run):
+    def submitted(*arguments: str) -> str:
+        return run("submit", *arguments).stdout.strip()
+
+    return submitted
