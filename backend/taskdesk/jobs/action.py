@@ -82,6 +82,8 @@ class Action:
 
     def fits(self, job: Job) -> bool:
         """Return True if the action is offered for this job."""
+        if job.is_unreadable:
+            return self.removes_job
         return job.status in self.effects and not (self.unless and self.unless(job))
 
     def outcome(self, job_id: str, status: str) -> ActionOutcome:

@@ -23,6 +23,7 @@ from taskdesk.jobs.errors import (
     NotEnded,
     TaskNotFound,
     UnreadableInput,
+    UnreadableJob,
 )
 from taskdesk.jobs.intake import Intake
 from taskdesk.jobs.job import Job, Retention
@@ -145,7 +146,12 @@ class Desk:
             return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
 
     def task_of_retry(self, job: Job) -> TaskSpec:
-        """Return the task that a retry of the job runs. Raises NotEnded, UnreadableInput, TaskNotFound, NoTask."""
+        """Return the task that a retry of the job runs.
+
+        Raises UnreadableJob, NotEnded, UnreadableInput, TaskNotFound, NoTask.
+        """
+        if job.is_unreadable:
+            raise UnreadableJob(job.id)
         if not job.is_final:
             raise NotEnded(job.id, job.status)
         if job.input is None:

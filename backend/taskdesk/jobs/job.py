@@ -67,6 +67,7 @@ class Job:
     `is_plain`: RQ's own code submitted it, and we may have seen it later.
     `secrets`: parameters whose values are shown nowhere, such as a SecretStr.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
+    `is_unreadable`: its key in Redis holds no hash, so it can only be deleted.
     `result_stamp`: set for a large result, unless a worker that makes no previews has replaced it.
     A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), no `resumed` and no
     `file_parameters`.
@@ -103,6 +104,7 @@ class Job:
     call: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     result_stamp: ResultStamp | None = None
     secrets: frozenset[str] = frozenset()
+    is_unreadable: bool = False
 
     @property
     def kept_files(self) -> list[Artifact]:

@@ -85,7 +85,7 @@ def _salvage(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
 
 def _unreadable(job_id: str) -> Job:
     """Return the job of a key that holds no hash."""
-    return _salvage(job_id, dict.fromkeys(WHOLE), b"\xff", -1)
+    return replace(_salvage(job_id, dict.fromkeys(WHOLE), b"\xff", -1), is_unreadable=True)
 
 
 def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, ttl: int) -> Job:

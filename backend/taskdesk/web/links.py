@@ -61,7 +61,7 @@ def job_links(job: Job, root: str) -> dict[str, str]:
     if job.status is Status.SUCCEEDED:
         links["result"] = f"{here}/result"
     for action, path in _ACTIONS_BY_STATUS[job.status]:
-        if not (action.unless and action.unless(job)):
+        if action.fits(job):
             links[action.name] = here + path
     return links
 

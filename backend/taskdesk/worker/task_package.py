@@ -22,14 +22,17 @@ def on_import_path(settings: Settings) -> Settings:
     in. If it is a name, the import path gets the current folder, as that of `rq worker` does. End the process with
     status 2 and a sentence if there is no such package.
     """
-    is_path = os.sep in settings.tasks or settings.tasks in (".", "..")
-    root, name = _located(settings.tasks) if is_path else (Path.cwd(), settings.tasks)
+    root, name = _located(settings.tasks) if _is_path(settings.tasks) else (Path.cwd(), settings.tasks)
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     if not find_package(name):
         remedy = "Name one as Python imports it, such as reports.tasks, or its folder, such as ./reports/tasks."
         _refuse(f"TASKS: there is no package {name!r}. {remedy}")
     return settings.model_copy(update={"tasks": name})
+
+
+def _is_path(tasks: str) -> bool:
+    return os.sep in tasks or tasks in (".", "..") or (tasks.endswith(".py") and os.path.isfile(tasks))
 
 
 def _located(tasks: str) -> tuple[Path, str]:

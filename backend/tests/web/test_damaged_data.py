@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 
 import pytest
 
@@ -154,11 +155,15 @@ def test_a_job_whose_key_holds_no_hash_can_only_be_deleted(client, redis, submit
         redis.rpush(job_key(job_id), "x")
     reason = f"Job {ended} is unreadable: its key in Redis holds no hash. It can only be deleted."
 
-    refusals = [client.post(f"/api/v1/jobs/{ended}/{action}") for action in ("cancel", "keep")]
+    refusals = [client.post(f"/api/v1/jobs/{ended}/{action}") for action in ("cancel", "keep", "retry")]
+    page = client.get(f"/jobs/{ended}").text
     listed = client.get("/api/v1/jobs?status=succeeded").json["data"]
     bulk = {"action": "delete", "filter": {"id": another}, "expected_count": 1}
 
-    assert [(answer.status_code, answer.json["detail"]) for answer in refusals] == [(409, reason)] * 2
+    assert [(answer.status_code, answer.json["detail"]) for answer in refusals] == [(409, reason)] * 3
+    assert set(client.get(f"/api/v1/jobs/{ended}").json["links"]) == {"self", "events", "logs", "delete"}
+    assert reason in page
+    assert re.findall('id="(?:ask|do)-([a-z]+)"', page) == ["delete"]
     assert healthy in [job["id"] for job in listed]
     assert client.delete(f"/api/v1/jobs/{ended}").status_code == 204
     assert client.post("/api/v1/jobs:bulk", json=bulk).json["outcomes"] == {"deleted": 1}

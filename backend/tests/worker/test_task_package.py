@@ -65,6 +65,7 @@ def test_a_folder_that_can_not_be_imported_ends_the_program_with_a_sentence(
         ("shop_tasks", "shop_tasks", "."),
         ("shop_tasks/", "shop_tasks", "."),
         ("./shop_one.py", "shop_one", "."),
+        ("shop_one.py", "shop_one", "."),
         ("./app/shop/tasks", "shop.tasks", "app"),  # app/shop is a package, app is none
         ("../here/shop_tasks", "shop_tasks", "."),
     ],

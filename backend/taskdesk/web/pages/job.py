@@ -67,11 +67,11 @@ def _content(job: Job) -> dict[str, Any]:
 
 
 def _no_retry(job: Job) -> str:
-    """Return the reason why a job that has ended can't be retried; empty if it can."""
+    """Return the reason why a job that has ended, or is damaged, can't be retried; empty if it can."""
     try:
         desk().task_of_retry(job)
     except AppError as error:
-        return str(error) if job.is_final else ""
+        return str(error) if job.is_final or job.is_unreadable else ""
     return ""
 
 

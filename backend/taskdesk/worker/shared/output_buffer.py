@@ -172,6 +172,13 @@ class OutputBuffer:
             self.write(content, FILE)
         self.finish()
 
+    def take_last_words(self) -> str:
+        """Return the end of what a child that has died left in the file."""
+        words = b""
+        for content in self.take_file():
+            words = (words + content)[-MAX_HELD_BYTES:]
+        return words.decode("utf-8", "replace").strip()
+
     def is_sent(self) -> bool:
         return bool(self._buffer.printed == self._buffer.sent)
 

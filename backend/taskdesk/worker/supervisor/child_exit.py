@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+
 from taskdesk.jobs.losses import PROCESS_HUNG
 from taskdesk.worker.exit_status import EXIT_FINISHED, EXIT_RECYCLE
 from taskdesk.worker.failure import Failure
@@ -15,6 +17,8 @@ from taskdesk.worker.supervisor.settlement import Settlement, death_of
 
 MAX_UNBEGUN_DEATHS = 3  # of children in a row before a job began; then the job that they hold is the cause, or our code
 
+log = logging.getLogger("worker")
+
 
 class ChildExit:
     def __init__(
@@ -27,7 +31,7 @@ class ChildExit:
         checkpoints: CheckpointSender,
     ):
         self._process = process
-        self._activity, self._meters = shared.activity, shared.meters
+        self._activity, self._meters, self._output = shared.activity, shared.meters, shared.output
         self._control = control
         self._settlement = settlement
         self._checkpoints = checkpoints
@@ -52,6 +56,8 @@ class ChildExit:
         """
         if running := self._activity.read():
             self._settle_running(running, status)
+        elif words := self._output.take_last_words():  # of C code that has crashed, say
+            log.warning("the process that runs jobs wrote this before its end, when it ran none: %s", words)
         if is_last:
             self._settlement.release(How.REQUEUED, None, None)
         elif self._unbegun_deaths >= MAX_UNBEGUN_DEATHS:

@@ -231,7 +231,7 @@ class TaskWorker(BaseWorker):
         """Get a new child; return False if the worker was told to stop before it was ordered."""
         self._activity.clear()
         self._shared.output.clear()
-        self._shared.output.empty_file()  # of what a child said while it ran no job
+        self._shared.output.empty_file()  # what a child wrote to it is in the log of its job, or in ours
         while not self._signals.is_set and self._template.import_tasks(wait):
             if self._template.catalog.digest != self._announced:  # the files have changed, and the template was lost
                 self._retry_until_redis_answers(self._announce_again)

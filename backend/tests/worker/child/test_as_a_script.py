@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pytest
 
 from taskdesk.jobs.joblog import read_log
+from taskdesk.worker.supervisor.worker import TaskWorker
+from tests.conftest import preloaded
 from tests.waiting import wait_until
 
 IMPORTS = "import ctypes, faulthandler, io, os, subprocess, sys, threading, time\n"
@@ -114,6 +117,18 @@ def test_the_last_words_of_c_code_are_in_the_log_of_the_job_that_they_ended(run,
 
     assert read_log(redis, last.id).text == "free(): invalid pointer\n"
     assert read_log(redis, later.id).text == "later\n"
+
+
+def test_the_last_words_of_c_code_that_crashes_between_jobs_are_in_the_log_of_the_worker(
+    worker_settings, registry, redis, submit, caplog
+):
+    ends = f"os.write(2, b'free(): invalid pointer\\n'); os.kill({os.getpid()}, 15); os._exit(1)"
+    job_id = submit("runs", code=f"{IMPORTS}threading.Timer(0.5, exec, [{IMPORTS + ends!r}]).start()")
+
+    TaskWorker(worker_settings, preloaded(registry), redis).work()
+
+    assert read_log(redis, job_id).text == ""
+    assert "when it ran none: free(): invalid pointer" in caplog.text
 
 
 def test_what_a_process_writes_after_its_job_does_not_fill_the_file(run, redis):
