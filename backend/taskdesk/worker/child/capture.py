@@ -14,13 +14,11 @@ import logging
 import os
 import sys
 import threading
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from operator import attrgetter
 from typing import Any, TextIO
 
 from taskdesk.service.logs import escape_controls, formatter_for
+from taskdesk.worker.child.changes import Watched
 from taskdesk.worker.child.progress_reporter import Reporter
 from taskdesk.worker.shared.output_buffer import LOGGING, STDERR, STDOUT
 
@@ -146,10 +144,10 @@ class Capture:
         reporter.pass_on = lambda content: self._streams[0].tee.pass_on(content)
         self.restore()
 
-    def reads(self) -> list[Callable[[], Any]]:
-        """Return what to call after each job. If nothing has changed, they return what they return now."""
-        streams = partial(attrgetter("stdout", "stderr", "__stdout__", "__stderr__"), sys)
-        return [streams, *(partial(attrgetter("is_changed", "rest"), stream.tee) for stream in self._streams)]
+    def watched(self) -> Watched:
+        streams = [(sys, name) for name in ("stdout", "stderr", "__stdout__", "__stderr__")]
+        tees = [(stream.tee, name) for stream in self._streams for name in ("is_changed", "rest")]
+        return Watched([*streams, *tees], [])
 
     def restore(self) -> None:
         """Begin another job."""

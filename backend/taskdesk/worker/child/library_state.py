@@ -6,9 +6,10 @@ import os
 import sys
 from collections.abc import Callable
 from functools import partial
-from operator import attrgetter
 from types import ModuleType
 from typing import Any
+
+from taskdesk.worker.child.changes import Attribute, Watched
 
 
 class LibraryState:
@@ -19,16 +20,17 @@ class LibraryState:
         if multiprocessing := sys.modules.get("multiprocessing"):  # so that the supervisor knows whose they are
             multiprocessing.current_process()._config["semprefix"] = f"/mp-{os.getpid()}"
 
-    def reads(self) -> list[Callable[[], Any]]:
-        """Return what to call after each job. If nothing has changed, they return what they return now."""
-        reads: list[Callable[[], Any]] = [sys.modules.__len__]  # what a job imports may have a state of its own
+    def watched(self) -> Watched:
+        attributes: list[Attribute] = []
+        functions: list[Callable[[], Any]] = [sys.modules.__len__]  # what a job imports may have a state of its own
         if rc := _rc():
-            reads += [partial(dict.__eq__, rc, self._rc), _figures]
+            functions += [partial(dict.__eq__, rc, self._rc), _figures]
         if multiprocessing := sys.modules.get("multiprocessing"):
-            reads += [_start_method, multiprocessing.current_process()._config.copy]
+            attributes.append((multiprocessing.context._default_context, "_actual_context"))
+            functions.append(multiprocessing.current_process()._config.copy)
         if forkserver := sys.modules.get("multiprocessing.forkserver"):
-            reads.append(partial(attrgetter("_forkserver_pid"), forkserver._forkserver))
-        return reads
+            attributes.append((forkserver._forkserver, "_forkserver_pid"))
+        return Watched(attributes, functions)
 
     def restore(self) -> bool:
         """Return False if the next job needs a new process."""

@@ -1,8 +1,8 @@
 """Put back how logging was set up before the first job: levels, handlers, filters, and what is switched off.
 
-To look at each logger after each job would cost 0.1 µs a logger. So loggers note that an attribute was set, and only
-their lists of handlers and filters, which may be changed in place, are compared. What a library sets up for its own
-loggers as it is imported in a job stays, as the library does.
+To look at each logger after each job would cost 0.1 µs a logger. So it is counted how often an attribute of a logger
+was set, and only their lists of handlers and filters, which may be changed in place, are looked at. What a library sets
+up for its own loggers as it is imported in a job stays, as the library does.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-from operator import attrgetter, itemgetter
+from operator import itemgetter
 from typing import Any
 
-from taskdesk.worker.child.process_state import copy_of
+from taskdesk.worker.child.changes import Watched, copy_of
 
 _Values = tuple[Any, ...]
 _LOGGER = itemgetter("level", "propagate", "disabled", "handlers", "filters")
@@ -38,19 +38,17 @@ class LoggingState:
         self._handlers = logging.root.handlers.copy()
         self._handler_fields = list(map(vars, self._handlers))
         self._saved_handlers = [copy_of(_HANDLER(fields)) for fields in self._handler_fields]
-        self._is_changed = False
-        logging.Logger.__setattr__ = self._note_change()  # type: ignore[method-assign, assignment]
+        self.changes = self._changes_seen = 0
+        logging.Logger.__setattr__ = self._counting()  # type: ignore[method-assign, assignment]
 
-    def reads(self) -> list[Callable[[], Any]]:
-        """Return what to call after each job. If nothing has changed, they return what they return now."""
-        return [
-            partial(attrgetter("disable"), self._manager),
+    def watched(self) -> Watched:
+        functions: list[Callable[[], Any]] = [
             self._manager.loggerDict.__len__,
-            partial(attrgetter("_is_changed"), self),
             partial(any, [each for each in self._lists if not each]),
             [each for each in self._lists if each].copy,
-            *(partial(_HANDLER, fields) for fields in self._handler_fields),
         ]
+        handlers = [(handler, name) for handler in self._handlers for name in ("level", "formatter", "filters")]
+        return Watched([(self._manager, "disable"), (self, "changes"), *handlers], functions)
 
     def restore(self) -> None:
         if self._manager.disable != self._disabled_level:
@@ -59,21 +57,21 @@ class LoggingState:
             self._add_new()
         if len(sys.modules) != len(self._modules):
             self._modules = set(sys.modules)
-        if self._is_changed or self._lists != self._saved_lists:
+        if self.changes != self._changes_seen or self._lists != self._saved_lists:
             for logger, values in zip(self._loggers, self._saved_loggers, strict=True):
                 _restore_logger(logger, values)
             self._lists = [values for logger in self._loggers for values in (logger.handlers, logger.filters)]
-            self._is_changed = False
+            self._changes_seen = self.changes
         for handler, values in zip(self._handlers, self._saved_handlers, strict=True):
             if _HANDLER(vars(handler)) != values:
                 _restore_handler(handler, values)
 
-    def _note_change(self) -> Callable[[logging.Logger, str, Any], None]:
-        """Return a function that sets an attribute of a logger, and notes that."""
+    def _counting(self) -> Callable[[logging.Logger, str, Any], None]:
+        """Return a function that sets an attribute of a logger, and counts that."""
 
         def set_attribute(logger: logging.Logger, name: str, value: Any) -> None:
             object.__setattr__(logger, name, value)
-            self._is_changed = True
+            self.changes += 1
 
         return set_attribute
 

@@ -23,17 +23,25 @@ from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
+from taskdesk.worker.child.changes import Attribute, Watched, copy_of
+
 _SIGNALS = [number for number in signal.valid_signals() if number < getattr(signal, "SIGRTMIN", signal.NSIG)]
 _getsignal, _set_mask = _signal.getsignal, _signal.pthread_sigmask  # those of `signal` make enums: 30 µs for all
 _RESOURCES = [kind for name, kind in vars(resource).items() if name.startswith("RLIMIT_")]
+_TIME_ZONE = ("tzname", "timezone", "altzone")
+_time_zone = partial(attrgetter(*_TIME_ZONE), time)
 _HOOKS = ("excepthook", "unraisablehook", "displayhook", "breakpointhook", "stdin")
 
 
 class Part(NamedTuple):
-    """`read` returns the value now, `write` puts back the one that was read before the first job."""
+    """`read` returns the value now, `write` puts back the one that was read before the first job.
+
+    `attributes`: owners and names of what a change can be seen by, if that is cheaper than to read.
+    """
 
     read: Callable[[], Any]
     write: Callable[[Any], object]
+    attributes: tuple[Attribute, ...] = ()
 
 
 def _attributes(owner: Any, *names: str) -> Part:
@@ -46,7 +54,27 @@ def _attributes(owner: Any, *names: str) -> Part:
                 lists[name][:] = value
             setattr(owner, name, lists.get(name, value))
 
-    return Part(partial(attrgetter(*names), owner), write)
+    return Part(partial(attrgetter(*names), owner), write, tuple((owner, name) for name in names))
+
+
+class _Environment:
+    """The variables of this process. `changes`: how often one was set or removed."""
+
+    def __init__(self) -> None:
+        self.changes = 0
+
+    def watch(self) -> None:
+        """Count each change from now on: to compare all variables after each job would take longer."""
+        variables: Any = type(os.environ)
+        variables.__setitem__ = self._counting(variables.__setitem__)
+        variables.__delitem__ = self._counting(variables.__delitem__)
+
+    def _counting(self, change: Callable[..., None]) -> Callable[..., None]:
+        def count(*arguments: Any) -> None:
+            self.changes += 1
+            change(*arguments)
+
+        return count
 
 
 def _set_environment(saved: dict[bytes, bytes]) -> None:
@@ -84,11 +112,13 @@ _read_locale = ctypes.CDLL(None).setlocale  # that of `locale` asks for six valu
 _read_locale.restype = ctypes.c_char_p
 
 
+_environment = _Environment()
+
 # In the order in which they are put back. The time zone comes after the environment, which names it.
 PARTS = [
     _attributes(os, "environ", "environb"),
-    Part(partial(getattr, os.environb, "_data"), _set_environment),  # a copy of it would take 15 µs
-    Part(partial(attrgetter("tzname", "timezone", "altzone"), time), lambda saved: time.tzset()),
+    Part(partial(attrgetter("_data"), os.environb), _set_environment, ((_environment, "changes"),)),
+    Part(_time_zone, lambda saved: time.tzset(), tuple((time, name) for name in _TIME_ZONE)),
     Part(partial(_read_locale, locale.LC_ALL, None), lambda saved: locale.setlocale(locale.LC_ALL, saved.decode())),
     Part(lambda: list(map(_getsignal, _SIGNALS)), _set_signals),
     _attributes(sys, "path", "argv", *_HOOKS),
@@ -101,9 +131,9 @@ PARTS = [
     Part(socket.getdefaulttimeout, socket.setdefaulttimeout),
     Part(gc.isenabled, lambda saved: gc.enable() if saved else gc.disable()),
     Part(gc.get_threshold, lambda saved: gc.set_threshold(*saved)),
-    Part(partial(getattr, warnings, "showwarning"), _set_showwarning),
-    Part(logging.getLogRecordFactory, logging.setLogRecordFactory),
-    Part(logging.getLoggerClass, logging.setLoggerClass),
+    Part(partial(attrgetter("showwarning"), warnings), _set_showwarning, ((warnings, "showwarning"),)),
+    Part(logging.getLogRecordFactory, logging.setLogRecordFactory, ((logging, "_logRecordFactory"),)),
+    Part(logging.getLoggerClass, logging.setLoggerClass, ((logging, "_loggerClass"),)),
 ]
 # To read these takes longer: they are not read after a short job, unless something else has changed.
 SYSTEM_PARTS = [
@@ -114,17 +144,11 @@ if sys.platform == "linux":
     SYSTEM_PARTS.append(Part(lambda: os.sched_getaffinity(0), lambda saved: os.sched_setaffinity(0, saved)))
 
 
-def copy_of(value: Any) -> Any:
-    """Return a copy of a list, dict or tuple with copies of those inside; any other value is returned itself."""
-    if type(value) in (list, tuple):
-        return type(value)(map(copy_of, value))
-    return value.copy() if type(value) is dict else value
-
-
 class ProcessState:
     """Restores all parts as they are now."""
 
     def __init__(self) -> None:
+        _environment.watch()
         self._saved = [copy_of(part.read()) for part in PARTS]
         self._system = [part.read() for part in SYSTEM_PARTS]
         self._filters = warnings.filters[:]
@@ -132,9 +156,9 @@ class ProcessState:
         os.umask(self._umask)
         self._recursion_limit = sys.getrecursionlimit()
 
-    def reads(self) -> list[Callable[[], Any]]:
-        """Return what to call after each job. If nothing has changed, they return what they return now."""
-        return [part.read for part in PARTS]
+    def watched(self) -> Watched:
+        attributes = [attribute for part in PARTS for attribute in part.attributes]
+        return Watched(attributes, [part.read for part in PARTS if not part.attributes])
 
     def restore_first(self) -> None:
         """Restore what our own code needs to store the result: modes of files, and room on the stack."""

@@ -11,15 +11,15 @@ from contextlib import suppress
 from contextvars import copy_context
 from decimal import setcontext
 from functools import partial
-from operator import attrgetter, call
 from pathlib import Path
 from typing import Any, TypeVar
 
 from taskdesk.worker.child.capture import Capture
+from taskdesk.worker.child.changes import Changes, Watched
 from taskdesk.worker.child.job_threads import follow_jobs
 from taskdesk.worker.child.library_state import LibraryState
 from taskdesk.worker.child.logging_state import LoggingState
-from taskdesk.worker.child.process_state import ProcessState, copy_of
+from taskdesk.worker.child.process_state import ProcessState
 from taskdesk.worker.child.progress_reporter import Reporter
 
 SHORT_JOB_SECONDS = 0.001  # after a shorter job, only what is cheap to read is looked at
@@ -55,7 +55,7 @@ class Sandbox:
         follow_jobs()
         self._decimal = _decimal_context()
         self._process, self._logging, self._libraries = ProcessState(), LoggingState(), LibraryState()
-        self._remember()
+        self._changes = self._watch()
 
     def run(self, work: Callable[..., _Answer], *arguments: Any) -> _Answer:
         """Do the work in a context of its own: what it sets there, such as the precision of decimals, ends with it."""
@@ -79,30 +79,20 @@ class Sandbox:
         If that fails, `is_dirty` becomes True: the next job needs a new process.
         """
         try:
-            is_changed = self._is_changed()
+            is_changed = self._changes.are_there()
             self._process.restore_always()
             if is_changed or seconds > SHORT_JOB_SECONDS:
                 self._restore_all()
             if is_changed:
-                self._remember()
+                self._changes = self._watch()
         except Exception as error:
             log.error("the changes of a job can't be undone, so another process runs the next one: %s", error)
             self.is_dirty = True
 
-    def _remember(self) -> None:
-        """Remember how the process is now, so that one comparison shows whether a job has changed anything."""
+    def _watch(self) -> Changes:
+        own = Watched([(tempfile, "tempdir")], [os.getcwd, partial(os.stat, self._folder)])
         states = self._capture, self._process, self._logging, self._libraries
-        self._reads: list[Callable[[], Any]] = [
-            *(os.getcwd, partial(os.stat, self._folder), partial(attrgetter("tempdir"), tempfile)),
-            *(read for state in states for read in state.reads()),
-        ]
-        self._remembered = [copy_of(read()) for read in self._reads]
-
-    def _is_changed(self) -> bool:
-        try:
-            return list(map(call, self._reads)) != self._remembered
-        except Exception:  # a folder is gone, or an attribute
-            return True
+        return Changes([own, *(state.watched() for state in states)])
 
     def _restore_all(self) -> None:
         self._capture.restore()
