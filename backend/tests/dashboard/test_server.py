@@ -6,6 +6,7 @@ import base64
 import json
 import re
 import socket
+import sys
 import urllib.error
 import urllib.request
 
@@ -115,3 +116,8 @@ def test_a_name_that_is_guessed_from_everywhere_is_closed_but_not_for_an_address
     closed.start("dashboard")  # knows no address
     wait_until(closed.answers, what="rq-dashboard answers")
     assert status_of(closed, "admin", PASSWORD) == 429
+
+
+def test_no_file_of_tests_imports_its_package():
+    """It replaces parts of RQ for the whole process; all files are imported before the first test."""
+    assert "taskdesk.dashboard" not in sys.modules

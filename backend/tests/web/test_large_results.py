@@ -59,7 +59,8 @@ def text_of(client):
     def text_of(job_id):
         page = client.get(f"/jobs/{job_id}")
         assert page.status_code == 200
-        return " ".join(re.sub(r"<[^>]*>", " ", page.text.partition("<main")[2]).split())
+        text = re.sub(r"<[^>]*>", " ", page.text.partition("<main")[2])
+        return " ".join(re.sub(r":\d\d UTC", " UTC", text).split())  # the end of its time is told to the second
 
     return text_of
 
