@@ -21,7 +21,15 @@ from taskdesk.jobs.value_types import FORMATS, value_type
 _MAX_NAME_CHARACTERS = 100  # of a client's name in a pointer
 _CHUNK_SIZE = 1000  # members or entries that are checked at once
 _BY_MEMBER = ("properties", "patternProperties", "additionalProperties")
-STRUCTURE = {*_BY_MEMBER, "required", "allOf", "anyOf", "prefixItems", "items"}  # keywords that lead to the parts
+STRUCTURE = {
+    *_BY_MEMBER,
+    "propertyNames",
+    "required",
+    "allOf",
+    "anyOf",
+    "prefixItems",
+    "items",
+}  # keywords that lead to the parts
 _NOT_ALONE = {"contains", "if", "unevaluatedItems", "unevaluatedProperties"}  # their meaning depends on other keywords
 _OF_TYPE = ("type", "format", "enum", "const")
 _LINEAR = RegexOptions()  # its time grows with the text only, whatever the pattern
@@ -71,6 +79,7 @@ class Schema:
 
     def _inner(self, value: Any, at: str) -> Iterator[FieldError]:
         if isinstance(value, dict):
+            yield from self._of_names(value, at)
             for name, member in self._wrong_members(value):
                 yield from self._of_member(name, member, f"{at}/{_escaped(name)}")
         elif isinstance(value, list):
@@ -78,6 +87,13 @@ class Schema:
                 yield from schema.errors(value[place], f"{at}/{place}")
             for place in self._wrong_entries(value):
                 yield from self._entry.errors(value[place], f"{at}/{place}")
+
+    def _of_names(self, value: dict[str, Any], at: str) -> Iterator[FieldError]:
+        if "propertyNames" in self._document:
+            names = Schema(self._document["propertyNames"])
+            for name in value:
+                for error in names.errors(name, f"{at}/{_escaped(name)}"):
+                    yield FieldError(error.pointer, error.detail.replace("This", "This name", 1))
 
     def _wrong_members(self, value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         members = iter(value.items())

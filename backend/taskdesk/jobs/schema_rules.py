@@ -47,6 +47,10 @@ def _choices_in_words(choices: list[Any]) -> str:
     return ", ".join(map(str, choices))
 
 
+def _excluded_in_words(excluded: dict[str, Any]) -> str:
+    return f"one of: {_choices_in_words(excluded['enum'])}" if "enum" in excluded else "what the input_schema excludes"
+
+
 def _number_limit(phrase: str, attribute: str, fit: Callable[[Any, Any], Any], upper: str = "") -> Keyword:
     attributes = {"number": attribute} if attribute else {}
     return Keyword(
@@ -89,7 +93,7 @@ KEYWORDS = {
     "uniqueItems": Keyword("Each entry may be there only once."),
     "minProperties": _count_limit("at least {}", _MEMBERS, "maxProperties"),
     "maxProperties": _count_limit("at most {}", _MEMBERS),
-    "propertyNames": Keyword("The name of a member breaks a rule of the task's input_schema."),
+    "not": Keyword("This can't be {}.", words=_excluded_in_words),
     "pattern": Keyword("This has to match the pattern {}.", "pattern `{}`", attributes={"text": "pattern"}),
     "oneOf": Keyword("This has to fit exactly one of the types that the task's input_schema allows."),
 }

@@ -54,11 +54,6 @@ def test_values_that_the_worker_accepts_are_accepted(type, value):
         (set[int], [1, 1], "Each entry may be there only once."),
         (Annotated[dict[str, int], Field(min_length=2)], {"a": 1}, "This has to have at least 2 members."),
         (Annotated[dict[str, int], Field(max_length=1)], {"a": 1, "b": 2}, "This has to have at most 1 member."),
-        (
-            dict[Annotated[str, Field(max_length=1)], int],
-            {"ab": 1},
-            "The name of a member breaks a rule of the task's input_schema.",
-        ),
         (Annotated[str, Field(max_length=1)], "ab", "This has to have at most 1 character."),
         (Annotated[list[int], Field(max_length=1)], [1, 2], "This has to have at most 1 entry."),
         (Annotated[list[int], Field(min_length=11)], [], "This has to have at least 11 entries."),
@@ -70,6 +65,18 @@ def test_a_wrong_value_gets_a_sentence(type, value, sentence):
 
 def test_a_pointer_leads_into_lists_and_escapes_names():
     assert errors(dict[str, list[int]], {"a/b~c": [1, "2"]}) == [("/x/a~1b~0c/1", "This has to be a whole number.")]
+
+
+@pytest.mark.parametrize(
+    ("names", "sentence"),
+    [
+        (Annotated[str, Field(max_length=1)], "This name has to have at most 1 character."),
+        (Literal["a", "b"], "This name has to be one of: a, b."),
+        (Annotated[str, Field(json_schema_extra={"not": {"enum": ["ab", "c"]}})], "This name can't be one of: ab, c."),
+    ],
+)
+def test_a_wrong_name_gets_a_sentence_with_the_name(names, sentence):
+    assert errors(dict[names, int], {"a": 1, "ab": 1}) == [("/x/ab", sentence)]
 
 
 def test_a_pattern_that_only_python_reads_is_left_to_the_worker():

@@ -82,7 +82,7 @@ class Screen:
     def _move(self, sequence: str) -> None:
         """Follow what moves the cursor or erases. Colors and all else are left out."""
         number = int("".join(filter(str.isdecimal, sequence[2:-1]))[:4] or 0)
-        match sequence[-1] if sequence[1] == "[" else "":
+        match sequence[-1] if sequence.startswith("\x1b[") else "":
             case "A" | "F":
                 self._move_up(number or 1)
                 self._column = 0 if sequence[-1] == "F" else self._column

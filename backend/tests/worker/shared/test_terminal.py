@@ -34,6 +34,9 @@ SHOWN = {
     "bell\x07\n": "bell\n",
     "\x1b[1mÄ😀\x1b[0m\n": "Ä😀\n",
     "ends in \x1b[3": "ends in",
+    "escape\x1b\n": "escape\n",
+    "\x1b]0;no end\ntext\n": "]0;no end\ntext\n",
+    "two \x1b\x1b[1mescapes\n": "two escapes\n",
     "tab\tand \x00\n": "tab\tand \x00\n",
     "1\n2\n\x1b[2A\rX\n": "1\n2\nX\n",
 }
