@@ -21,7 +21,7 @@ ERROR = "td_error"  # JSON: type, title, detail
 ATTEMPTS = "td_attempts"  # JSON: the attempts before the last one
 LOSSES = "td_losses"  # how many workers died while they ran it
 STOP = "td_stop"  # there if it was asked to stop while it was running: every end of the job obeys it
-CHECKPOINT = "td_checkpoint"  # what its last attempt has done: execution, number, JSON (lua/checkpoint.lua)
+CHECKPOINT = "td_checkpoint"  # what its last attempt has done: execution, number, repetition, JSON (lua/checkpoint.lua)
 RESUMED = "td_resumed"  # JSON: where this attempt goes on, as in checkpoints.Place
 FOREIGN = "td_foreign"  # JSON: why it was handed back, and what it needs; lua/hand_back.lua writes it
 

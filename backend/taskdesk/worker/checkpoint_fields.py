@@ -36,11 +36,14 @@ def forget(redis: Redis, job_id: str) -> None:
 
 
 def load(redis: Redis, job_id: str) -> bytes | None:
-    """Return the record that the last attempt has kept. Raises RedisError."""
-    stored = redis.hget(job_key(job_id), CHECKPOINT)
+    """Return the record that the last attempt has kept, but none of the repetition before. Raises RedisError.
+
+    A stock worker that ends a repetition of RQ's leaves the record, and `repeats_left` is one less then.
+    """
+    stored, repeats_left = redis.hmget(job_key(job_id), CHECKPOINT, "repeats_left")
     with suppress(ValueError):  # others may have damaged it
-        _, _, record = (stored or b"").split(b" ", 2)
-        return record
+        _, _, its_repeats_left, record = (stored or b"").split(b" ", 3)
+        return record if its_repeats_left == (repeats_left or b"") else None
     return None
 
 

@@ -107,6 +107,20 @@ def test_a_job_that_repeats_begins_anew(redis, registry, run_worker, jobs, path)
     assert jobs.get(job.id).status == "succeeded"
 
 
+def test_a_job_whose_last_repetition_a_stock_worker_has_ended_begins_anew(redis, registry, run_worker, path):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    arguments = {"path": str(path), "rows": 3}
+    job = queue.enqueue("tests.sample_tasks.sums_rows", kwargs=arguments, repeat=Repeat(times=1, interval=0))
+    CYCLE(redis, "someone", now_text(), "first", 90, "", "", keys=["rq:queue:default"])
+    keep(redis, job.id, KeptCheckpoint(1, "first", Record(loop=1, place=Place(2, 3)).as_json()))
+
+    job.refresh()
+    Repeat.schedule(job, queue)  # a stock worker calls it when the job has succeeded
+    run_worker()
+
+    assert rows_in(path) == [0, 1, 2]
+
+
 def test_at_most_one_checkpoint_a_second_goes_to_redis_and_the_last_one_when_the_process_ends(redis, running):
     memory = CheckpointMemory()
     sender = CheckpointSender(redis, memory)

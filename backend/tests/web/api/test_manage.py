@@ -140,6 +140,13 @@ def test_a_job_estimates_its_start_and_its_end(client, get, submit, redis, redis
     assert (task["typical_seconds"]["median"], get("/tasks/echo").json["typical_seconds"]) == (4, None)
 
 
+def test_a_task_shows_how_its_retries_and_a_stop_wait(get):
+    waits_long, takes_its_time = get("/tasks/waits_long").json, get("/tasks/takes_its_time").json
+
+    assert (waits_long["backoff"], waits_long["grace"]) == ({"first": 10, "factor": 3, "most": 60}, None)
+    assert takes_its_time["grace"] == 600
+
+
 def test_a_log_is_read_from_any_byte(get, submit, run_worker):
     job_id = submit("talk", {})
     run_worker()
