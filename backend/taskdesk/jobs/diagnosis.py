@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import takewhile
 
 from taskdesk.jobs.keys import WIP
 from taskdesk.jobs.stored_call import Serializer
@@ -37,7 +38,7 @@ def diagnose(found: Survey) -> Iterator[Finding]:
 
 def worker_settings(found: Survey) -> list[str]:
     """Return the lines with which our worker serves these queues and functions."""
-    queues = [queue.name for queue in found.queues if re.match(QUEUE_NAME, queue.name)]
+    queues = [queue.name for queue in found.queues if re.fullmatch(QUEUE_NAME, queue.name)]
     package = _package(_modules(found.jobs))
     return [f"QUEUES={','.join(queues)}"] * bool(queues) + [f"TASKS={package}"] * bool(package)
 
@@ -46,7 +47,7 @@ def _queues(found: Survey) -> Iterator[Finding]:
     for queue in found.queues:
         sizes = {"queued": queue.waiting, **{_WORDS.get(name, name): size for name, size in queue.registries.items()}}
         jobs = ", ".join(f"{size:,} {word}" for word, size in sizes.items() if size) or "no jobs"
-        if re.match(QUEUE_NAME, queue.name):
+        if re.fullmatch(QUEUE_NAME, queue.name):
             yield Finding(f"Queue {queue.name}: {jobs}.")
         else:
             sentence = f"Queue {queue.name!r} ({jobs}) has a name that our worker can't serve."
@@ -71,7 +72,7 @@ def _data(found: Survey) -> Iterator[Finding]:
             (
                 "from rq.serializers import JSONSerializer",
                 'queue = Queue("…", connection=redis, serializer=JSONSerializer)',
-                "rq worker --serializer json …    # stock workers of the same queue have to read JSON, too",
+                "rq worker --serializer json …    # stock workers of the same queue also have to read JSON",
             ),
         )
 
@@ -155,8 +156,8 @@ def _package(modules: dict[str, set[str]]) -> str:
         return ""
     top = sizes.most_common(1)[0][0]
     parts = [module.split(".") for module in modules if module.partition(".")[0] == top]
-    common = [names[0] for names in zip(*parts, strict=False) if len({*names}) == 1]
-    return ".".join(common)
+    common = takewhile(lambda names: len({*names}) == 1, zip(*parts, strict=False))
+    return ".".join(names[0] for names in common)
 
 
 def _is_old(version: str) -> bool:

@@ -201,7 +201,7 @@ def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
 
 
 def fault_of_data_dir(settings: SharedSettings) -> str:
-    """Return a sentence if no worker may look for uploads in DATA_DIR: it is neither set nor in use."""
+    """Return a sentence if DATA_DIR is neither set nor in use, so that perhaps no worker reads it; empty otherwise."""
     folder = settings.data_dir
     is_used = any((folder / name).is_dir() for name in ("artifacts", "redis"))
     is_known = IS_CLONE or "data_dir" in settings.model_fields_set or is_used

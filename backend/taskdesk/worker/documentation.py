@@ -44,7 +44,10 @@ def _parsed(text: str) -> Docstring:
 
 
 def add_help(schema: dict[str, Any], function: Callable[..., Any], helps: dict[str, str]) -> dict[str, Any]:
-    """Return the schema of the arguments with these texts, where a parameter has none, and what it has no type."""
+    """Return the schema of the arguments with these texts for the parameters that have none of their own.
+
+    The text of a parameter without a type says so.
+    """
     signed = signature(function).parameters
     shown = {}
     for name, parameter in schema.get("properties", {}).items():

@@ -48,8 +48,8 @@ class Trap:
 
 
 def test_what_is_json_and_in_one_package_works_and_the_settings_are_printed(doctor, enqueue):
-    enqueue("shop.mail.send", "a@b.c", json=True)
-    enqueue("shop.reports.render", json=True, queue="slow", on_success=Callback("shop.reports.rendered"))
+    enqueue("shop.mail.jobs.send", "a@b.c", json=True)
+    enqueue("shop.reports.jobs.render", json=True, queue="slow", on_success=Callback("shop.reports.rendered"))
 
     done = doctor()
 
@@ -57,7 +57,7 @@ def test_what_is_json_and_in_one_package_works_and_the_settings_are_printed(doct
     assert "To change" not in done.stdout
     assert "  - Queue shop: 1 queued.\n  - Queue slow: 1 queued.\n" in done.stdout
     assert "  - JSON: 2 of 2 jobs that were looked at." in done.stdout
-    assert "  - Module shop.mail: send.\n  - Module shop.reports: render.\n" in done.stdout
+    assert "  - Module shop.mail.jobs: send.\n  - Module shop.reports.jobs: render.\n" in done.stdout
     assert "  - Callback on_success: shop.reports.rendered is called.\n" in done.stdout
     assert "Settings of our worker, beside REDIS_URL:\n    QUEUES=shop,slow\n    TASKS=shop\n" in done.stdout
 

@@ -35,6 +35,12 @@ def asks_for_later_without_retries() -> None:
     raise RetryLater(1)
 
 
+@task(at_most_once=True)
+def echoes_once(text: str) -> str:
+    """Return the text. A job that is to run at most once is never prefetched."""
+    return text
+
+
 @task(retries=3, backoff=Backoff(first=10, factor=3, most=60))
 def waits_long() -> None:
     """Fail, and be tried again after a long time."""

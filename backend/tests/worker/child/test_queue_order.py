@@ -15,7 +15,8 @@ def run_order(jobs, run_worker) -> list[str]:
 
 
 def submit(jobs, registry, queue: str, count: int) -> None:
-    jobs.submit_many(registry.catalog.tasks["echo"], [{"text": "a"}] * count, RETENTION, queue=queue)
+    """Submit jobs that are never prefetched: a machine that is busy for 30 ms would have one requeued, out of turn."""
+    jobs.submit_many(registry.catalog.tasks["echoes_once"], [{"text": "a"}] * count, RETENTION, queue=queue)
 
 
 def test_urgent_jobs_run_first(jobs, registry, run_worker):
