@@ -24,13 +24,17 @@ _CLASH = (
     'arguments={{"{name}": …}}; then {name}=… is the option.'
 )
 _TWICE = "This stands in `arguments` and among the named arguments. Pass it once."
+_NO_NAMES = 'This has to be a dict of the arguments by name. Or pass each by its name: submit("{task}", {name}=…).'
 _NO_FILE = "This has to be a file: pass a Path, bytes, or a file that is open in binary mode."
 
 
 def one_mapping(
     spec: TaskSpec, arguments: Mapping[str, Any] | None, named: Mapping[str, Any], options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return all arguments. Raises InvalidArguments for a name that could be an option or an argument."""
+    """Return all arguments. Raises InvalidArguments for one without a name, and for a name that is also an option."""
+    if not isinstance(arguments, Mapping | None):
+        detail = _NO_NAMES.format(task=spec.name, name=next(iter(spec.parameters), "name"))
+        raise InvalidArguments([FieldError("/arguments", detail)])
     errors = [FieldError(f"/{name}", _TWICE) for name in named if name in (arguments or {})]
     if arguments is None:
         given = [name for name, value in options.items() if value and name in spec.parameters]

@@ -119,6 +119,12 @@ def test_wrong_arguments_are_refused_with_the_sentences_of_the_api(desk, client,
         assert (answer["title"], answer["detail"]) == (caught.value.title, str(caught.value))
 
 
+@pytest.mark.parametrize("argument", ["a", 1, ["a"]])
+def test_an_argument_needs_its_name(desk, argument):
+    with pytest.raises(errors.InvalidArguments, match=r'by its name: submit\("echo", text=…\)'):
+        desk.submit("echo", argument)
+
+
 @pytest.mark.parametrize(
     ("file", "sentence"),
     [
