@@ -155,6 +155,9 @@ FORMATS = {
     "base64": _such_as("base64", "dGV4dA==", accepts=_of(pydantic.Base64Bytes)),
     "base64url": _such_as("base64url", "dGV4dA==", accepts=_of(pydantic.Base64UrlBytes)),
     "color": _such_as("a color", "#1a2b3c"),
+    "integer-text": _such_as("a whole number", "12", accepts=_of(int)),  # these three are names in an object
+    "number-text": _such_as("a number", "0.5", accepts=_of(float)),
+    "boolean-text": _such_as("true or false,", "true", accepts=_of(bool)),
     "complex": _such_as("a complex number", "1+2j", accepts=_of(complex)),
     "fraction": _such_as("a fraction", "1/3", accepts=_of(Fraction)),
     "regex": _such_as("a regular expression", "^a+$", accepts=_of(re.Pattern)),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import pytest
 
 from taskdesk.jobs.arguments import check
@@ -9,6 +11,7 @@ from taskdesk.jobs.errors import InvalidArguments
 
 IMPORTS = """
 import asyncio, re
+from decimal import Decimal
 from enum import Enum
 from typing import *
 from pydantic import BaseModel, Field
@@ -132,6 +135,7 @@ BROKEN = {
     "x: 'no type'": "has the type no type, which can't be made from JSON: docs/tasks.md lists types",
     "x: Plain": "has the type some_tasks.one.Plain, which can't be made from JSON",
     "x: list[Plain | int]": "which can't be made from JSON",
+    "x: dict[tuple[int, int], str]": "has the type dict[tuple[int, int], str], which can't be made from JSON",
     "x: Callable[[int], int]": "which can't be made from JSON",
     "x: Literal[()]": "has the type Literal[()], which can't be made from JSON",
     "x: Annotated[float, Field(multiple_of=0)]": "has the type float with its Field, which can't be made from JSON",
@@ -220,6 +224,12 @@ def test_a_parameter_without_a_type_is_any_json_and_says_so(discover_one):
         ("*x: int", {"x": 5}),
         ("**x: int", {"x": {"a": "b"}}),
         ("y: int = 1, **x", {"x": {"y": 2}}),
+        ("x: dict[int, int]", {"x": {"1.5": 1}}),
+        ("x: dict[float, int]", {"x": {"much": 1}}),
+        ("x: dict[bool, int]", {"x": {"maybe": 1}}),
+        ("x: dict[Decimal, int]", {"x": {"much": 1}}),
+        ("x: dict[Annotated[str, Field(pattern='^a$')], int]", {"x": {"b": 1}}),
+        ("x: dict[Annotated[str, Field(pattern='^a$')], int]", {"x": {"a": "b"}}),
         ("**x: Unpack[Options]", {"x": {}}),
         ("**x: Unpack[Options]", {}),
     ],
@@ -231,6 +241,15 @@ def test_arguments_that_do_not_fit_are_refused_by_web_and_worker(discover_one, s
         check(task.spec, given)
     with pytest.raises(InvalidArguments):
         task.validate(given)
+
+
+def test_the_names_of_an_object_become_keys_of_their_type(discover_one):
+    task, _ = discover_one("def f(x: dict[int, dict[Decimal, int]]): ...")
+    given = {"x": {"1": {"2.50": 3}}}
+
+    check(task.spec, given)
+
+    assert task.validate(given) == {"x": {1: {Decimal("2.50"): 3}}}
 
 
 @pytest.mark.parametrize(
