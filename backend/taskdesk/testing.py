@@ -42,8 +42,8 @@ from taskdesk.worker.settings import WorkerSettings
 
 @pytest.fixture(scope="session")
 def taskdesk_tasks() -> str:
-    """The package of the tasks: the setting TASKS. Define a fixture of this name to choose another."""
-    return load(WorkerSettings, env="dev").tasks
+    """The packages of the tasks: the setting TASKS. Define a fixture of this name to choose another."""
+    return ",".join(load(WorkerSettings, env="dev").tasks)
 
 
 @pytest.fixture
@@ -56,8 +56,8 @@ def desk(taskdesk_tasks: str, tmp_path_factory: pytest.TempPathFactory, monkeypa
 
 
 @cache
-def _discovered(package: str) -> TaskRegistry:
-    return discover(load(WorkerSettings, env="dev", tasks=package))
+def _discovered(packages: str) -> TaskRegistry:
+    return discover(load(WorkerSettings, env="dev", tasks=packages))
 
 
 class LocalSource:
@@ -80,7 +80,7 @@ class LocalSource:
         if spec:
             return spec
         broken = [f"{one.module} is broken: {one.error}" for one in self._catalog.broken]
-        found = f"The package {self._settings.tasks} has the tasks {', '.join(self._catalog.tasks) or '–'}."
+        found = f"TASKS={','.join(self._settings.tasks)} has the tasks {', '.join(self._catalog.tasks) or '–'}."
         raise TaskNotFound(name) from LookupError(" ".join([found, *broken]))
 
     def submit(self, spec: TaskSpec, arguments: Arguments, *, key: str | None, **options: Unpack[SubmitOptions]) -> Job:

@@ -170,9 +170,9 @@ def worker_settings(redis_url: str, tmp_path: Path) -> WorkerSettings:
 
 
 @cache
-def discovered(package: str) -> TaskRegistry:
+def discovered(packages: str | tuple[str, ...]) -> TaskRegistry:
     """Cached, because describing the tasks of a package takes a tenth of a second."""
-    return discover(WorkerSettings(tasks=package, _env_file=None))
+    return discover(WorkerSettings(tasks=packages, _env_file=None))
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def registry(worker_settings: WorkerSettings, redis: Redis) -> TaskRegistry:
 
 def preloaded(registry: TaskRegistry) -> Template:
     """Let a worker run the tasks that this process has imported: to describe them again takes a tenth of a second."""
-    return Template("tests", lambda importing, ended: registry, registry.catalog)
+    return Template(("tests",), lambda importing, ended: registry, registry.catalog)
 
 
 @pytest.fixture

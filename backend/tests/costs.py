@@ -109,7 +109,7 @@ def _costs(annotation: Any, made: Made, size: int) -> Iterator[tuple[str, Any]]:
     def task(x: Any) -> None: ...
 
     task.__annotations__ = {"x": annotation}
-    loaded = describe(task.__name__, task, WorkerSettings(tasks="tests", _env_file=None))
+    loaded = describe(f"tests.{task.__name__}", task, WorkerSettings(tasks="tests", _env_file=None))
     one = f'{{"x":{made(size)}}}'.encode()
     part = f'{{"x":{made(size // 1000)}}}'
     many = f"[{','.join([part] * 1000)}]".encode()

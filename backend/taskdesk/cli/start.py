@@ -10,21 +10,21 @@ import click
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.service.programs import command_of
 
-package = click.argument("tasks", required=False)
+packages = click.argument("tasks", nargs=-1)
 data = click.option(
     "--data", type=click.Path(file_okay=False, resolve_path=True), help="Folder of the data. [default: DATA_DIR]"
 )
 
 
 @click.command()
-@package
+@packages
 @data
-def run(tasks: str | None, data: str | None) -> None:
+def run(tasks: tuple[str, ...], data: str | None) -> None:
     """Start everything: Redis, web, workers and rq-dashboard.
 
-    TASKS is the folder or the package of your tasks, such as ./tasks or reports.tasks. [default: the setting TASKS]
+    TASKS are the folders or packages of your tasks, such as ./tasks or reports.tasks. [default: the setting TASKS]
     """
-    _set(TASKS=tasks, DATA_DIR=data)
+    _set(TASKS=",".join(tasks), DATA_DIR=data)
     _become([sys.executable, "-P", "-m", "taskdesk.launcher.run"])
 
 
@@ -37,12 +37,12 @@ def web(session: Session, data: str | None) -> None:
 
 
 @click.command()
-@package
+@packages
 @data
 @pass_session
-def worker(session: Session, tasks: str | None, data: str | None) -> None:
-    """Start the workers only. TASKS is as for `taskdesk run`."""
-    _start("worker", session, TASKS=tasks, DATA_DIR=data)
+def worker(session: Session, tasks: tuple[str, ...], data: str | None) -> None:
+    """Start the workers only. TASKS are as for `taskdesk run`."""
+    _start("worker", session, TASKS=",".join(tasks), DATA_DIR=data)
 
 
 @click.command()

@@ -92,7 +92,11 @@ def _functions(found: Survey) -> Iterator[Finding]:
                 f"Module {module} ({shown}) is outside of TASKS={package}: its jobs are handed back to `rq worker`."
             )
             name = min(names)
-            lines = (f"import {module}    # in the package {package}", f"{name} = taskdesk.task()({module}.{name})")
+            lines = (
+                f"TASKS={package},{module}    # if all public functions of {module} may be tasks; if not:",
+                f"import {module}    # in the package {package}",
+                f"{name} = taskdesk.task()({module}.{name})",
+            )
             yield Finding(sentence, False, lines)
 
 

@@ -123,7 +123,7 @@ class Stack:
             "DASHBOARD_URL": dashboard_url,
             "APP_URL": settings.app_url or self._desk_url,
         }
-        tasks = list(_places(settings.tasks))
+        tasks = [place for package in settings.tasks for place in _places(package)]
         for name, program, color in (("web", "server", 32), ("worker", "worker", 36), ("dashboard", "dashboard", 35)):
             sources = [PROGRAMS / source for source in SOURCES[name]] + (tasks if name == "worker" else [])
             command, is_worker = command_of(program), name == "worker"

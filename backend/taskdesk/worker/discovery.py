@@ -1,4 +1,4 @@
-"""Find the tasks of a package and describe them: signatures become JSON Schemas.
+"""Find the tasks of the packages in TASKS and describe them: signatures become JSON Schemas.
 
 A file that can't be imported, or a function that can't be a task, is announced as broken with the reason; the
 others work.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib
 import logging
+import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from types import ModuleType
@@ -38,6 +39,7 @@ class LoadedTask:
     function: Callable[..., Any]
     validate: Callable[[dict[str, Any]], dict[str, Any]]
     options: TaskOptions
+    around_job: AroundJob = nullcontext  # that of its package
 
     @cached_property
     def call(self) -> Callable[..., Any]:
@@ -63,7 +65,6 @@ class TaskRegistry:
 
     tasks: dict[str, LoadedTask]
     catalog: Catalog
-    around_job: AroundJob
 
     @cached_property
     def by_call(self) -> dict[str, LoadedTask]:
@@ -74,30 +75,35 @@ class TaskRegistry:
 def discover(
     settings: WorkerSettings, importing: Callable[[str], Any] = str, ended: Mapping[str, str] | None = None
 ) -> TaskRegistry:
-    """Import the package of tasks and describe every task in it.
+    """Import the packages of tasks and describe every task in them.
 
     `importing` is called with the name of each module before its import. `ended`: modules to leave out, because their
     import ends the process, and how.
     """
-    tasks: dict[str, LoadedTask] = {}
+    named: dict[str, LoadedTask] = {}
     broken: list[BrokenModule] = []
-    around_job: AroundJob = nullcontext
-    for module in modules_of(settings.tasks, partial(_load, broken, importing, ended or {})):
-        if module.__name__ == settings.tasks:
-            around_job = vars(module).get("around_job", nullcontext)  # a `__getattr__` may import every module
-        for name, function in task_functions(module, settings.tasks):
+    load = partial(_load, broken, importing, ended or {})
+    for package, module in ((one, module) for one in settings.tasks for module in modules_of(one, load)):
+        for name, function in task_functions(module, package):
             try:
-                _add(describe(name, function, settings, paths_of(function, name, module)), tasks)
+                loaded = describe(f"{package}.{name}", function, settings, paths_of(function, name, module))
+                _add(replace(loaded, around_job=_around_job(package)), named)
             except BaseException as error:  # one broken task must not hide the others
                 broken.append(BrokenModule(module=f"{module.__name__}.{name}", error=_text(error)))
-    specs = {loaded.spec.name: loaded.spec for loaded in tasks.values()}
-    return TaskRegistry(tasks, Catalog(tasks=dict(sorted(specs.items())), broken=broken), around_job)
+    specs = {name: loaded.spec for name, loaded in sorted(named.items())}
+    return TaskRegistry({one.spec.reference: one for one in named.values()}, Catalog(tasks=specs, broken=broken))
 
 
-def _add(loaded: LoadedTask, tasks: dict[str, LoadedTask]) -> None:
-    same = tasks.setdefault(loaded.spec.reference, loaded)
-    if same.function is not loaded.function:
-        raise ValueError(f"another module has a task named {loaded.spec.name!r}: rename one")
+def _around_job(package: str) -> AroundJob:
+    members = vars(sys.modules[package])  # an attribute may be that of a `__getattr__`, which imports every module
+    return members.get("around_job", nullcontext)  # type: ignore[no-any-return]
+
+
+def _add(loaded: LoadedTask, named: dict[str, LoadedTask]) -> None:
+    same = named.setdefault(loaded.spec.name, loaded)
+    if same.function is not loaded.function or same.spec.reference != loaded.spec.reference:
+        place = next(iter(same.spec.paths), same.spec.reference)
+        raise ValueError(f"another module has a task named {loaded.spec.name!r} ({place}): rename one")
 
 
 def _load(
@@ -131,11 +137,14 @@ def _text(error: BaseException) -> str:
         return ""
 
 
-def describe(name: str, function: Any, settings: WorkerSettings, paths: Sequence[str] = ()) -> LoadedTask:
-    """Return the function as a task of this name. Raise an error with a sentence for the author if it can't be one.
+def describe(reference: str, function: Any, settings: WorkerSettings, paths: Sequence[str] = ()) -> LoadedTask:
+    """Return the function as the task of this reference, `package.name`.
+
+    Raise an error with a sentence for the author if it can't be one.
 
     `paths`: where Python finds it.
     """
+    name = reference.rpartition(".")[2]
     if not callable(function):
         raise ValueError(f"it is no function but {function!r:.50}: let its decorator return one")
     sources = (function, plain_function(function))
@@ -145,7 +154,7 @@ def describe(name: str, function: Any, settings: WorkerSettings, paths: Sequence
     arguments = arguments_model(name, function)
     spec = TaskSpec(
         name=name,
-        reference=(reference := f"{settings.tasks}.{name}"),
+        reference=reference,
         paths=tuple(path for path in paths if path != reference),
         title=texts.title,
         description=texts.description,

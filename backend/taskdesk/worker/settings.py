@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic_settings import NoDecode
 
-from taskdesk.service.settings import Seconds, SharedSettings
+from taskdesk.service.settings import Seconds, SharedSettings, split_commas
 
 
 def _is_number_of_gpus(value: str) -> str:
@@ -15,11 +16,14 @@ def _is_number_of_gpus(value: str) -> str:
     raise ValueError("it has to be auto, a number from 1 to 1024, or empty")
 
 
+Packages = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_commas), Field(min_length=1)]
+
+
 class WorkerSettings(SharedSettings):
-    tasks: str = Field(
-        "tasks",
-        description="Package whose public functions are the tasks: its name, if Python finds it from the current "
-        "folder, or its folder, such as `./tasks`.",
+    tasks: Packages = Field(
+        ("tasks",),
+        description="Packages whose public functions are the tasks, separated by commas: the name of each, if Python "
+        "finds it from the current folder, or its folder, such as `./tasks`.",
     )
     workers: int = Field(2, ge=1, le=256, description="Number of worker processes.")
     gpus: Annotated[str, AfterValidator(_is_number_of_gpus)] = Field(

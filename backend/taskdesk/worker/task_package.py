@@ -1,10 +1,11 @@
-"""TASKS: where the package of the tasks stands, and the checks at the start that it exists and has tasks."""
+"""TASKS: where the packages of the tasks stand, and the checks at the start that they exist and have tasks."""
 
 from __future__ import annotations
 
 import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
+from itertools import permutations
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -16,23 +17,41 @@ Settings = TypeVar("Settings", bound=WorkerSettings)
 
 
 def on_import_path(settings: Settings) -> Settings:
-    """Make TASKS importable; return the settings with the name of its package.
+    """Make TASKS importable; return the settings with the names of its packages.
 
-    If TASKS is a folder or file, the import path gets the folder above it, or above the outermost package that it is
-    in. If it is a name, the import path gets the current folder, as that of `rq worker` does. End the process with
-    status 2 and a sentence if there is no such package.
+    For a folder or file, the import path gets the folder above it, or above the outermost package that it is in. For a
+    name, the import path gets the current folder, as that of `rq worker` does. End the process with status 2 and a
+    sentence if there is no such package.
     """
-    root, name = _located(settings.tasks) if _is_path(settings.tasks) else (Path.cwd(), settings.tasks)
-    if str(root) not in sys.path:
-        sys.path.insert(0, str(root))
-    if not find_package(name):
+    places = [_located(one) if _is_path(one) else (Path.cwd(), one) for one in settings.tasks]
+    for root, _ in reversed(places):
+        if str(root) not in sys.path:
+            sys.path.insert(0, str(root))
+    for one, (_, name) in zip(settings.tasks, places, strict=True):
+        _check(one, name)
+    names = tuple(name for _, name in places)
+    _refuse_overlap(names)
+    return settings.model_copy(update={"tasks": names})
+
+
+def _check(one: str, name: str) -> None:
+    spec = find_package(name)
+    if not spec:
         remedy = "Name one as Python imports it, such as reports.tasks, or its folder, such as ./reports/tasks."
         _refuse(f"TASKS: there is no package {name!r}. {remedy}")
-    return settings.model_copy(update={"tasks": name})
+    found = folders_of(spec) or [str(spec.origin)]
+    if _is_path(one) and os.path.abspath(one) not in map(os.path.abspath, found):
+        _refuse(f"TASKS: Python finds {found[0]} in place of {one}, because both have the name {name}. Rename one.")
 
 
-def _is_path(tasks: str) -> bool:
-    return os.sep in tasks or tasks in (".", "..") or (tasks.endswith(".py") and os.path.isfile(tasks))
+def _refuse_overlap(names: tuple[str, ...]) -> None:
+    for one, other in permutations(names, 2):
+        if f"{one}.".startswith(f"{other}."):
+            _refuse(f"TASKS: it lists {one} twice{f', because {other} has it' * (one != other)}. Leave it out.")
+
+
+def _is_path(one: str) -> bool:
+    return os.sep in one or one in (".", "..") or (one.endswith(".py") and os.path.isfile(one))
 
 
 def _located(tasks: str) -> tuple[Path, str]:
@@ -52,17 +71,22 @@ def _located(tasks: str) -> tuple[Path, str]:
 
 
 def exit_without_tasks(settings: WorkerSettings, catalog: Catalog) -> None:
-    """End the process with status 2 and a sentence if TASKS can't be imported, or has neither tasks nor broken ones."""
-    if catalog.tasks:
-        return
-    own = [module.error for module in catalog.broken if module.module == settings.tasks]
-    if own:
-        _refuse(f"TASKS: the package {settings.tasks} can't be imported: {own[0]}. Correct that, then start again.")
-    if not catalog.broken:
-        _refuse(
-            f"TASKS: the package {settings.tasks} has no task. Write a function such as def hello(name: str) -> str "
-            "into one of its files."
-        )
+    """End the process with status 2 and a sentence if a package has neither tasks nor broken ones.
+
+    One that can't be imported is such a broken one as long as another package has tasks.
+    """
+    errors = {module.module: module.error for module in catalog.broken}
+    names = [*(spec.reference for spec in catalog.tasks.values()), *errors]
+    for package in settings.tasks:
+        if package in errors and not catalog.tasks:
+            _refuse(
+                f"TASKS: the package {package} can't be imported: {errors[package]}. Correct that, then start again."
+            )
+        if not any(f"{name}.".startswith(f"{package}.") for name in names):
+            _refuse(
+                f"TASKS: the package {package} has no task. Write a function such as def hello(name: str) -> str "
+                "into one of its files."
+            )
 
 
 def find_package(package: str) -> ModuleSpec | None:

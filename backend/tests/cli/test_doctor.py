@@ -119,6 +119,7 @@ def test_functions_of_several_packages_are_named_and_the_largest_one_is_proposed
     done = doctor()
 
     assert "Module images (crop) is outside of TASKS=shop: its jobs are handed back" in done.stdout
+    assert "        TASKS=shop,images    # if all public functions of images may be tasks" in done.stdout
     assert "        crop = taskdesk.task()(images.crop)\n" in done.stdout
     assert "    TASKS=shop\n" in done.stdout
 

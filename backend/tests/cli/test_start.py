@@ -33,6 +33,13 @@ def test_run_becomes_the_launcher_with_the_tasks_and_the_data_folder(become, tmp
     assert (settings["TASKS"], settings["DATA_DIR"]) == ("./tasks", str(tmp_path / "d"))
 
 
+@pytest.mark.parametrize("command", ["run", "worker"])
+def test_several_packages_are_several_arguments(become, tmp_path, command):
+    _, settings = become(command, "./tasks", "shop.jobs", "--data", str(tmp_path))
+
+    assert settings["TASKS"] == "./tasks,shop.jobs"
+
+
 @pytest.mark.parametrize("name", ["web", "worker", "dashboard"])
 def test_a_part_becomes_its_program_on_the_redis_of_a_running_desk(become, tmp_path, name):
     (tmp_path / "d" / "redis").mkdir(parents=True)

@@ -36,7 +36,7 @@ def test_arguments_are_checked_and_results_are_json_as_with_a_worker(desk):
         desk.submit("echo", text="a", times=9)
     with pytest.raises(errors.TaskNotFound) as caught:
         desk.submit("ecco")
-    assert "The package tests.sample_tasks has the tasks " in str(caught.value.__cause__)
+    assert "TASKS=tests.sample_tasks has the tasks " in str(caught.value.__cause__)
 
 
 def test_files_go_in_and_come_out(desk, tmp_path):

@@ -267,10 +267,10 @@ def test_the_death_of_a_process_stops_all_and_is_named(start, script, name):
 
 @linux
 def test_in_dev_the_worker_restarts_for_edited_tasks(start, tmp_path):
-    package = tmp_path / "their_tasks"
-    package.mkdir()
-    (package / "first.py").write_text('def first() -> int:\n    """First."""\n    return 1\n')
-    run = start(TASKS="their_tasks", PYTHONPATH=str(tmp_path)).wait_until_up()
+    for name in ("first", "second"):
+        (package := tmp_path / f"{name}_tasks").mkdir()
+        (package / "its.py").write_text(f'def {name}() -> int:\n    """Return 1."""\n    return 1\n')
+    run = start(TASKS="first_tasks,second_tasks", PYTHONPATH=str(tmp_path)).wait_until_up()
     worker, web = run.pids("worker.py")[0], run.pids("server.py")[0]
 
     (package / "one.py").write_text('def one() -> int:\n    """One."""\n    return 1\n')
@@ -279,7 +279,7 @@ def test_in_dev_the_worker_restarts_for_edited_tasks(start, tmp_path):
     wait_until(lambda: worker not in run.pids("worker.py") and run.pids("worker.py"), what="another worker")
     assert run.pids("server.py")[0] == web
 
-    run.wait_for("serves 2 tasks")
+    run.wait_for("serves 3 tasks")
     edited = run.pids("worker.py")[0]
     os.kill(edited, signal.SIGKILL)  # as the kernel does when memory is short: that is not the edit's fault
 

@@ -16,7 +16,7 @@ from tests.conftest import discovered
 
 @pytest.fixture
 def worker_settings(worker_settings: Any) -> Any:
-    return worker_settings.model_copy(update={"tasks": "tests.parameter_tasks"})
+    return worker_settings.model_copy(update={"tasks": ("tests.parameter_tasks",)})
 
 
 @pytest.fixture

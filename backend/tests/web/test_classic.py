@@ -25,7 +25,7 @@ STARTS = [
 @pytest.fixture
 def worker_settings(worker_settings):
     """The tasks that ship, which are what these routes run."""
-    return worker_settings.model_copy(update={"tasks": "tasks"})
+    return worker_settings.model_copy(update={"tasks": ("tasks",)})
 
 
 @pytest.fixture

@@ -202,7 +202,7 @@ def test_a_catalog_from_before_results_were_announced_can_be_read(discover_sourc
             "both at_most_once and retries",
         ),
         ("def f(x: 'Undefined'): ...", "Undefined"),
-        ("def works(): ...", "another module has a task named 'works'"),
+        ("def works(): ...", "another module has a task named 'works' (some_tasks.a_good.works): rename one"),
         ("def _d(f): pass\n@_d\ndef f(): ...", "it is no function but None: let its decorator return one"),
     ],
 )
@@ -272,4 +272,4 @@ def test_the_same_tasks_have_the_same_digest_and_other_tasks_another(discover_so
 def test_a_task_that_declares_no_queue_has_the_default_one_or_else_the_first(queues, queue):
     settings = WorkerSettings(queues=queues, tasks="tests.sample_tasks", _env_file=None)
 
-    assert describe("echo", echo, settings).spec.queue == queue
+    assert describe("tests.sample_tasks.echo", echo, settings).spec.queue == queue

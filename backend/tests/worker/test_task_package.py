@@ -1,4 +1,4 @@
-"""TASKS has to name a package, and one with tasks."""
+"""TASKS has to name packages, and ones with tasks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def settings_of(tmp_path, monkeypatch):
     return make
 
 
-@pytest.mark.parametrize("name", ["nosuch", "tests.nosuch", "nosuch.tasks", "reports.py", ""])
+@pytest.mark.parametrize("name", ["nosuch", "tests.nosuch", "nosuch.tasks", "reports.py"])
 def test_a_package_that_does_not_exist_ends_the_program_with_a_sentence(settings_of, capsys, name):
     with pytest.raises(SystemExit) as ended:
         on_import_path(settings_of(name))
@@ -82,8 +82,43 @@ def test_a_folder_is_imported_from_above_the_outermost_package_that_it_is_in(
 
     settings = on_import_path(settings_of(place))
 
-    assert settings.tasks == name
+    assert settings.tasks == (name,)
     assert sys.path[0] == str((here / root).resolve())
+
+
+def test_several_packages_are_names_and_folders_separated_by_commas(settings_of, tmp_path, monkeypatch):
+    for folder in ("one/shop_a", "two/shop_b", "shop_c"):
+        (tmp_path / folder).mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+
+    settings = on_import_path(settings_of("./one/shop_a, shop_c,./two/shop_b"))
+
+    assert settings.tasks == ("shop_a", "shop_c", "shop_b")
+    assert {str(tmp_path / "one"), str(tmp_path / "two")} <= set(sys.path)
+
+
+@pytest.mark.parametrize(
+    ("tasks", "sentence"),
+    [
+        ("./one/same,./two/same", "in place of ./two/same, because both have the name same. Rename one."),
+        ("two,two.same", "TASKS: it lists two.same twice, because two has it. Leave it out."),
+        ("./two,two", "TASKS: it lists two twice. Leave it out."),
+        ("two,nosuch", "TASKS: there is no package 'nosuch'. "),
+    ],
+)
+def test_packages_that_hide_or_repeat_each_other_end_the_program(
+    settings_of, tmp_path, monkeypatch, capsys, tasks, sentence
+):
+    for name in ("one", "two"):
+        (tmp_path / name / "same").mkdir(parents=True)
+        (tmp_path / name / "same" / "__init__.py").touch()
+    monkeypatch.chdir(tmp_path)
+
+    with pytest.raises(SystemExit) as ended:
+        on_import_path(settings_of(tasks))
+
+    assert ended.value.code == 2
+    assert sentence in capsys.readouterr().err
 
 
 BROKEN = "import no_such_library"
@@ -132,3 +167,15 @@ def test_a_package_with_a_task_or_a_broken_one_is_served(settings_of, text):
     settings = settings_of(f"good_{len(text)}", __init__="", one=text)
 
     exit_without_tasks(settings, discover(settings).catalog)  # it ends nothing
+
+
+def test_each_of_several_packages_has_tasks_and_a_broken_one_does_not_end_the_worker(settings_of, capsys):
+    for name, text in (("pair_good", "def one(): ..."), ("pair_broken", BROKEN), ("pair_empty", "")):
+        settings_of(name, __init__=text)
+    served, refused = settings_of("pair_good,pair_broken"), settings_of("pair_good,pair_empty")
+
+    exit_without_tasks(served, discover(served).catalog)  # it ends nothing
+    with pytest.raises(SystemExit):
+        exit_without_tasks(refused, discover(refused).catalog)
+
+    assert "TASKS: the package pair_empty has no task." in capsys.readouterr().err

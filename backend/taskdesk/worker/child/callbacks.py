@@ -1,6 +1,6 @@
 """RQ's callbacks of a job: `on_success`, `on_failure` and `on_stopped`, called as RQ's own worker calls them.
 
-A callback has to be a function of the tasks' package, in a module that is imported already: a name in Redis imports
+A callback has to be a function of the packages in TASKS, in a module that is imported already: a name in Redis imports
 nothing. The job's log names a callback that is not run, and says why.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -48,7 +48,7 @@ class Callbacks:
         self,
         redis: Redis,
         registry: TaskRegistry,
-        package: str,
+        packages: Sequence[str],
         *,
         worker_name: str,
         reporter: Reporter,
@@ -56,10 +56,11 @@ class Callbacks:
         process: JobProcess,
         activity: Activity,
     ):
-        """`package`: that of the tasks."""
+        """`packages`: those of the tasks."""
         self._redis = redis
         self._registry = registry
-        self._package = package
+        self._packages = packages
+        self._inside = tuple(f"{package}." for package in packages)
         self._stopped = stopped_callbacks_key(worker_name)
         self._reporter = reporter
         self._time_limit = time_limit
@@ -154,8 +155,8 @@ class Callbacks:
         task = self._registry.tasks.get(name)
         found: Any = task.function if task else _attribute(name)
         module = getattr(found, "__module__", "") or ""
-        if not callable(found) or not f"{module}.".startswith(f"{self._package}."):
-            raise LookupError(f"{name[:200]} is no function of the tasks' package, {self._package}.")
+        if not callable(found) or not f"{module}.".startswith(self._inside):
+            raise LookupError(f"{name[:200]} is no function of the tasks' package, {', '.join(self._packages)}.")
         if inspect.iscoroutinefunction(found):
             raise LookupError(f"{name[:200]} is async.")
         return found  # type: ignore[no-any-return]

@@ -77,7 +77,7 @@ class TaskRunner:
             )
         )
         try:
-            with self._registry.around_job():
+            with task.around_job():
                 returned = task.call(**call.arguments)
         finally:
             leave_task()

@@ -10,7 +10,7 @@ import os
 import random
 import sys
 import sysconfig
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from os import fork, waitpid  # as they are before a task patches them
 from types import FunctionType, ModuleType
@@ -25,8 +25,8 @@ _TORCH_OWN_SEEDS = 1 << 32  # torch takes 64 random bits; an author takes a smal
 class Imports:
     """Finds what an import has left. Made before the import."""
 
-    def __init__(self, package: str):
-        self._package = package.partition(".")[0]
+    def __init__(self, packages: Iterable[str]):
+        self._packages = {package.partition(".")[0] for package in packages}
         self._modules = set(sys.modules)
         self._connections = set(_connections())
         random.seed()  # the process that this one was forked from has others
@@ -66,7 +66,7 @@ class Imports:
         if name in self._modules:
             return False
         file = getattr(module, "__file__", None) or _LIBRARIES[0]
-        return name.partition(".")[0] == self._package or not file.startswith(_LIBRARIES)
+        return name.partition(".")[0] in self._packages or not file.startswith(_LIBRARIES)
 
 
 def reseed() -> None:

@@ -16,7 +16,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from os import fork, waitpid  # as they are before a task patches them
 from typing import Any
@@ -43,10 +43,10 @@ log = logging.getLogger("worker")
 class Template:
     """`pid` is 0 while there is none. `catalog`: what the tasks are, once they are imported."""
 
-    def __init__(self, package: str, load: Load, catalog: Catalog | None = None):
+    def __init__(self, packages: Sequence[str], load: Load, catalog: Catalog | None = None):
         """`catalog`: what `load` will return, if that is known."""
         self.pid = 0
-        self._package = package
+        self._packages = packages
         self.catalog = catalog or Catalog(tasks={})
         self.has_imported = False
         self._load = load
@@ -113,7 +113,7 @@ class Template:
         pid = fork()
         if not pid:
             self._socket.close()
-            process = TemplateProcess(its_end, self._package, self._load_others, self._run_child)
+            process = TemplateProcess(its_end, self._packages, self._load_others, self._run_child)
             run_and_exit("the worker's child", lambda: process.serve(supervisor, self._leave))
         self.pid = pid
         its_end.close()

@@ -17,7 +17,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -36,13 +36,13 @@ class TemplateProcess:
     def __init__(
         self,
         end: socket.socket,
-        package: str,
+        packages: Sequence[str],
         load: Callable[[Callable[[str], None]], TaskRegistry],
         run_child: RunChild,
     ):
-        """`load` imports the package, and calls its argument with the name of each module before its import."""
+        """`load` imports the packages, and calls its argument with the name of each module before its import."""
         self._wire = _Wire(end)
-        self._package = package
+        self._packages = packages
         self._load = load
         self._run_child = run_child
 
@@ -68,7 +68,7 @@ class TemplateProcess:
 
     def _import_tasks(self) -> tuple[TaskRegistry, str]:
         """Return the tasks, and what their import has left that no copy can have; empty if there is nothing."""
-        pid, imports = os.getpid(), Imports(self._package)
+        pid, imports = os.getpid(), Imports(self._packages)
 
         def importing(module: str) -> None:
             if os.getpid() != pid:  # a copy that an import has forked, and that has come back as well

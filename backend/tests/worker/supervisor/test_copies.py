@@ -57,7 +57,7 @@ def find_obstacle(tmp_path, monkeypatch):
 
     def find() -> None:
         np.random.set_bit_generator(np.random.MT19937())  # Hypothesis has seeded that of this process
-        imports = Imports("author")
+        imports = Imports(["author"])
         importlib.import_module("author")
         its.send(imports.obstacle())
 
@@ -88,6 +88,6 @@ def test_what_large_libraries_have_for_themselves_is_no_obstacle(source, find_ob
 
 def test_the_numbers_of_a_copy_differ():
     before = random.getstate()
-    Imports("author")
+    Imports(["author"])
 
     assert random.getstate() != before
