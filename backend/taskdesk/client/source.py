@@ -11,6 +11,7 @@ from taskdesk.jobs.actions import CANCEL
 from taskdesk.jobs.arguments import Arguments
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk
+from taskdesk.jobs.errors import UnreadableJob
 from taskdesk.jobs.events import Event, news_of
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.status import Status, status_of
@@ -75,4 +76,9 @@ class RedisSource:
     @app_errors()
     def news(self, job_id: str, after: str) -> tuple[Status, list[Event]]:
         state, events = news_of(self._desk.redis, job_id, after)
-        return (status_of(*state) if state else self._desk.jobs.get(job_id).status), events
+        if state:
+            return status_of(*state), events
+        job = self._desk.jobs.get(job_id)
+        if job.is_unreadable:
+            raise UnreadableJob(job_id)
+        return job.status, events

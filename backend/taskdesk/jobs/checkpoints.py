@@ -63,9 +63,10 @@ class Record:
         try:
             stored = json.loads(text or _NOTHING)
             loop, done, total = stored["loop"]
-            return cls(_as_json(stored["value"]), int(loop), Place(done and int(done), total and int(total)))
-        except (ValueError, TypeError, KeyError):
+            record = cls(_as_json(stored["value"]), int(loop), Place(done and int(done), total and int(total)))
+        except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
             return None
+        return record if len(record.value) <= MAX_CHECKPOINT_BYTES and (record.place.done or 0) >= 0 else None
 
 
 class Checkpoints:
@@ -76,6 +77,7 @@ class Checkpoints:
         self._before = Record.of(store.load())
         self._record = self._before or Record()
         self._loops = 0  # that have begun
+        self._told: Place | None = None
         self._is_looping = False
         self._held: bytes | None = None  # the value that counts once its row is done
         self._lock = threading.Lock()
@@ -135,7 +137,10 @@ class Checkpoints:
         self._record = record
 
     def _tell(self, place: Place) -> None:
-        self._store.tell(place)
+        """Tell it once: a task may call `resumed` for each row, and this asks Redis."""
+        if place != self._told:
+            self._store.tell(place)
+            self._told = place
 
 
 def checkpoint(value: Any) -> None:

@@ -175,8 +175,11 @@ class Jobs:
         return ["" if is_wrong_type(answer) else _owner(*answer) for answer in answers]
 
     def has_ended(self, job_id: str) -> bool:
-        """Return True if the job has ended, or is gone."""
-        status = self._redis.hget(job_key(job_id), "status")
+        """Return True if the job has ended, or is gone, or its key holds no hash: there is nothing to wait for."""
+        try:
+            status = self._redis.hget(job_key(job_id), "status")
+        except ResponseError as error:
+            return is_wrong_type(error)
         return status is None or BY_RQ_WORD.get(status.decode(errors="replace")) in FINAL
 
     def place(self, job: Job) -> Place | None:

@@ -188,6 +188,16 @@ def test_an_unknown_task_or_job_is_an_error_of_the_api(desk):
         desk.job("0" * 36)
 
 
+def test_nothing_waits_for_a_job_whose_key_holds_no_hash(desk, redis):
+    job = desk.submit("echo", text="a")
+    redis.delete(f"rq:job:{job.id}")
+    redis.rpush(f"rq:job:{job.id}", "x")
+
+    assert "Unreadable" in job.wait(timeout=10).job.summary
+    with pytest.raises(AppError, match="can only be deleted"):
+        next(job.events())
+
+
 def test_the_result_of_a_job_without_one_is_an_error_that_says_its_status(desk, run_worker):
     job = desk.submit("raises")
     with pytest.raises(errors.NoResult, match="it is queued"):

@@ -16,6 +16,7 @@ class Kept(CheckpointStore):
 
     record: bytes | None = None
     told: Place | None = None
+    times_told = 0
 
     def load(self):
         return self.record
@@ -24,7 +25,7 @@ class Kept(CheckpointStore):
         self.record = record
 
     def tell(self, place):
-        self.told = place
+        self.told, self.times_told = place, self.times_told + 1
 
 
 @pytest.fixture
@@ -212,3 +213,27 @@ def test_a_damaged_record_is_none(begin_attempt, store, record):
 
     assert resumed() is None
     assert list(resumable("ab")) == ["a", "b"]
+
+
+def test_where_an_attempt_goes_on_is_told_once_however_often_a_task_asks(store, begin_attempt):
+    checkpoint("a")
+    begin_attempt()
+
+    assert [resumed() for _ in range(3)] == ["a"] * 3
+    assert (store.told, store.times_told) == (Place(), 1)
+
+
+@pytest.mark.parametrize("place", [b"[1,-5,9]", b"[1e999,1,9]", b"[1,1e999,9]"])
+def test_a_record_that_others_have_damaged_is_none(store, begin_attempt, place):
+    store.record = b'{"value":"a","loop":%b}' % place
+    begin_attempt()
+
+    assert resumed() is None
+    assert list(resumable("ab")) == ["a", "b"]
+
+
+def test_a_record_that_others_have_made_too_large_is_none(store, begin_attempt):
+    store.record = b'{"value":"%b","loop":[0,null,null]}' % (b"x" * 65_536)
+    begin_attempt()
+
+    assert resumed() is None

@@ -9,7 +9,7 @@ from rq import Queue, Repeat
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.checkpoints import Place, Record
-from taskdesk.jobs.fields import CHECKPOINT
+from taskdesk.jobs.fields import CHECKPOINT, LOSSES
 from taskdesk.jobs.joblog import read_log
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.worker.checkpoint_fields import keep, load, show_resumed
@@ -149,6 +149,18 @@ def test_an_older_checkpoint_of_the_same_execution_that_comes_late_changes_nothi
     keep(redis, running.job_id, KeptCheckpoint(9, "first", b"9"))
 
     assert load(redis, running.job_id) == b"10"
+
+
+def test_only_a_checkpoint_that_differs_from_the_last_one_forgets_the_losses(redis, running):
+    key = f"rq:job:{running.job_id}"
+    keep(redis, running.job_id, KeptCheckpoint(1, "first", b"a b"))
+    redis.hset(key, LOSSES, 2)
+
+    keep(redis, running.job_id, KeptCheckpoint(2, "first", b"a b"))
+    assert redis.hget(key, LOSSES) == b"2"
+
+    keep(redis, running.job_id, KeptCheckpoint(3, "first", b"a c"))
+    assert redis.hget(key, LOSSES) is None
 
 
 def test_a_checkpoint_of_a_job_that_is_gone_brings_nothing_back(redis, running):

@@ -12,10 +12,10 @@ end
 if not is_running(id, execution) then return 0 end
 -- Child and supervisor may both send, and the older one may come later.
 local job = redis.call('HMGET', key, CHECKPOINT, 'repeats_left')
-local its_execution, its_number = string.match(job[1] or '', '^(%S+) (%d+) ')
+local its_execution, its_number, its_checkpoint = string.match(job[1] or '', '^(%S+) (%d+) %S* (.*)$')
 if its_execution ~= execution or tonumber(its_number) <= tonumber(number) then
   local stored = table.concat({execution, number, job[2] or '', checkpoint}, ' ')
   redis.call('HSET', key, CHECKPOINT, stored) -- first: a full Redis refuses it
-  redis.call('HDEL', key, LOSSES) -- the job gets on, so it is not poison
+  if its_checkpoint ~= checkpoint then redis.call('HDEL', key, LOSSES) end -- the job gets on, so it is not poison
 end
 return 1
