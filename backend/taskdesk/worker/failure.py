@@ -8,7 +8,7 @@ import traceback
 import zlib
 from bdb import BdbQuit
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from rq.timeouts import JobTimeoutException
@@ -24,12 +24,17 @@ MAX_TYPE, MAX_DETAIL, MAX_TRACEBACK = 200, 10_000, 64 * 1024  # characters; of a
 MAX_FILES = 100  # of a refused result, that the job's error names
 
 
+class OverLimit(AppError):
+    """Over a limit: the job used more than it may."""
+
+
 @dataclass(frozen=True)
 class Failure:
     """An error in one sentence, and the traceback behind it. `files`: those of a refused result that are kept.
 
     `asked_retry`: the Retry that the task returned, as JSON (asked_retry.py); empty if it returned none.
     `retry_in`: the seconds of the RetryLater that it raised. `is_final`: its task is not tried again after this error.
+    `was_cut_off`: a limit has interrupted the task, at whatever line it was. A library may also have a `Timeout`.
     """
 
     type: str
@@ -40,16 +45,18 @@ class Failure:
     asked_retry: str = ""
     retry_in: float | None = None
     is_final: bool = False
+    was_cut_off: bool = False
 
     @classmethod
     def of(cls, error: BaseException, timeout: int) -> Failure:
         text = _text_of(lambda: "".join(traceback.format_exception(error)), MAX_TRACEBACK)
         if isinstance(error, JobTimeoutException):
-            return cls.of_loss(TIME_LIMIT(seconds=timeout), text)
+            return replace(cls.of_loss(TIME_LIMIT(seconds=timeout), text), was_cut_off=True)
         name = _cut(type(error).__name__, MAX_TYPE)
         title = error.title if isinstance(error, AppError) else name
         files = tuple(error.files[:MAX_FILES]) if isinstance(error, UnstorableResult) else ()
-        return cls(name, title, _text_of(lambda: _sentence(error), MAX_DETAIL) or name, text, files)
+        detail = _text_of(lambda: _sentence(error), MAX_DETAIL) or name
+        return cls(name, title, detail, text, files, was_cut_off=isinstance(error, OverLimit))
 
     @classmethod
     def of_loss(cls, loss: Loss, text: str = "") -> Failure:
@@ -64,11 +71,6 @@ class Failure:
     def of_later(cls, later: RetryLater) -> Failure:
         text = _text_of(lambda: "".join(traceback.format_exception(later)), MAX_TRACEBACK)
         return cls("RetryLater", "Another attempt", str(later), text, retry_in=later.seconds)
-
-    @property
-    def was_cut_off(self) -> bool:
-        """Return True if a limit has interrupted the task, at whatever line it was."""
-        return self.type in ("Timeout", "OverLimit")
 
     @property
     def error(self) -> str:

@@ -5,7 +5,19 @@ import time
 from taskdesk import Backoff, RetryLater, task
 
 AT_ONCE = Backoff(first=0)
-ERRORS = {"OSError": OSError, "ConnectionError": ConnectionError, "ValueError": ValueError, "KeyError": KeyError}
+
+
+class Timeout(Exception):
+    """An error of a library, with the name that an error of ours also has."""
+
+
+ERRORS = {
+    "Timeout": Timeout,
+    "OSError": OSError,
+    "ConnectionError": ConnectionError,
+    "ValueError": ValueError,
+    "KeyError": KeyError,
+}
 
 
 @task(retries=1, backoff=AT_ONCE, retry_on=(OSError, KeyError), give_up_on=(ConnectionError,))

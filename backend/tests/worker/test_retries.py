@@ -13,7 +13,7 @@ from taskdesk.service import clock
 
 @pytest.mark.parametrize(
     ("error", "attempts"),
-    [("OSError", 2), ("KeyError", 2), ("ConnectionError", 1), ("ValueError", 1)],
+    [("OSError", 2), ("KeyError", 2), ("ConnectionError", 1), ("ValueError", 1), ("Timeout", 1)],
 )
 def test_a_job_is_tried_again_after_the_errors_that_its_task_names_and_never_after_those_it_gives_up_on(
     run, error, attempts

@@ -14,15 +14,11 @@ from types import FrameType
 from rq.timeouts import JobTimeoutException
 
 from taskdesk.jobs.task import TaskOptions
-from taskdesk.service.errors import AppError
+from taskdesk.worker.failure import OverLimit
 from taskdesk.worker.process_memory import MB, address_space
 from taskdesk.worker.settings import WorkerSettings
 
 _UNLIMITED = nullcontext()
-
-
-class OverLimit(AppError):
-    """Over a limit: the job used more than it may."""
 
 
 @dataclass(frozen=True)
