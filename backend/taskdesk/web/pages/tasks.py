@@ -192,14 +192,20 @@ def _file_names(spec: TaskSpec, prefill: Prefill) -> dict[str, str]:
 
 
 def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
-    """Return a sentence for each wrong field. For a list it names the entry."""
+    """Return a sentence for each wrong field. It names the place in a list or an object."""
     found: dict[str, list[str]] = {}
     for error in errors:
         name, *inside = error.pointer.removeprefix("/").split("/")
         is_list = plain_schema(spec.parameters.get(name, {})).get("type") == "array"
-        entry = f"Entry {int(inside[0]) + 1}: " if inside and is_list else ""
-        found.setdefault(name, []).append(entry + error.detail)
+        found.setdefault(name, []).append(_place(inside, is_list) + error.detail)
     return {name: " ".join(details) for name, details in found.items()}
+
+
+def _place(inside: Sequence[str], is_list: bool) -> str:
+    names = [name.replace("~1", "/").replace("~0", "~") for name in inside]
+    if names and is_list and names[0].isdecimal():  # of a union, the value may be an object all the same
+        names[0] = f"Entry {int(names[0]) + 1}"
+    return f"{'/'.join(names)}: " if names else ""
 
 
 def _queue_labels(spec: TaskSpec, queues: dict[str, Queue]) -> dict[str, str]:

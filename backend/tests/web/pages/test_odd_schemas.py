@@ -62,3 +62,28 @@ def test_a_task_with_an_odd_schema_breaks_no_page(client, announced, name):
     assert client.post("/api/v1/tasks/odd/jobs", json={"x": 1}).status_code in (202, 422)
     assert client.post("/tasks/odd", data={"x": "1"}).status_code in (303, 422)
     assert client.post("/api/v1/tasks/good/jobs", json={"seconds": 1}).status_code == 202
+
+
+NUMBER = {"type": "integer"}
+POINT = {"type": "object", "properties": {"y": NUMBER}, "required": ["y"]}
+
+
+@pytest.mark.parametrize(
+    ("schema", "typed", "sentence"),
+    [
+        ({"type": "array", "items": POINT}, '{"y": "a"}', "Entry 1/y: This has to be a whole number."),
+        ({"type": "object", "additionalProperties": POINT}, '{"a/b": {}}', "a/b/y: This is required."),
+        (
+            {"anyOf": [{"type": "array", "items": NUMBER}, {"type": "object", "additionalProperties": NUMBER}]},
+            '{"key": "a"}',
+            "key: This has to be a whole number.",
+        ),
+    ],
+)
+def test_the_form_names_the_place_of_what_is_wrong_in_json(client, announced, schema, typed, sentence):
+    announced(schema)
+
+    page = client.post("/tasks/odd", data={"x": typed})
+
+    assert page.status_code == 422
+    assert f">{sentence}<" in page.text
