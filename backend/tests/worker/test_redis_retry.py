@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from redis.exceptions import ConnectionError, ResponseError
 
@@ -12,8 +15,11 @@ from taskdesk.worker.redis_retry import Interrupted, retry_until_redis_answers
 
 @pytest.fixture(autouse=True)
 def pauses(monkeypatch):
-    pauses = []
-    monkeypatch.setattr(redis_retry.time, "sleep", pauses.append)
+    """The pauses of this thread. Those of others, of an earlier test say, stay as they are."""
+    pauses, sleep, mine = [], time.sleep, threading.get_ident()
+    monkeypatch.setattr(
+        redis_retry.time, "sleep", lambda seconds: (pauses.append if threading.get_ident() == mine else sleep)(seconds)
+    )
     return pauses
 
 

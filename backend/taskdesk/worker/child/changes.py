@@ -1,16 +1,17 @@
 """Notice by one comparison whether a job has changed its process: attributes of objects, and what functions return.
 
 Every job pays for this. Between two system calls most of its code and data is out of the processor's caches, and each
-step of Python costs a multiple of what it costs in a loop. So all attributes are read by one call.
+step of Python costs a multiple of what it costs in a loop. So all attributes of an object are read by one call, from
+its dict.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import chain
-from operator import attrgetter, call
-from types import SimpleNamespace
+from operator import call, itemgetter
 from typing import Any, NamedTuple
 
 Attribute = tuple[Any, str]  # an object and the name
@@ -27,12 +28,14 @@ class Changes:
     """Those since this object was made."""
 
     def __init__(self, watched: list[Watched]):
-        owners, names = SimpleNamespace(), []
+        names = defaultdict[int, list[str]](list)
+        dicts: dict[int, Mapping[str, Any]] = {}
         for owner, name in chain.from_iterable(each.attributes for each in watched):
-            setattr(owners, f"of_{id(owner)}", owner)
-            names.append(f"of_{id(owner)}.{name}")
+            dicts[id(owner)] = vars(owner)
+            names[id(owner)].append(name)
+        attributes = [partial(itemgetter(*names[number]), fields) for number, fields in dicts.items()]
         functions = chain.from_iterable(each.functions for each in watched)
-        self._reads: list[Callable[[], Any]] = [partial(attrgetter(*names), owners), *functions]
+        self._reads: list[Callable[[], Any]] = [*attributes, *functions]
         self._before = [copy_of(read()) for read in self._reads]
 
     def are_there(self) -> bool:

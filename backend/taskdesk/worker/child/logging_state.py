@@ -48,7 +48,7 @@ class LoggingState:
             [each for each in self._lists if each].copy,
         ]
         handlers = [(handler, name) for handler in self._handlers for name in ("level", "formatter", "filters")]
-        return Watched([(self._manager, "disable"), (self, "changes"), *handlers], functions)
+        return Watched([(self._manager, "_disable"), (self, "changes"), *handlers], functions)
 
     def restore(self) -> None:
         if self._manager.disable != self._disabled_level:
