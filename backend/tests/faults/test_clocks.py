@@ -145,8 +145,10 @@ def test_a_clock_that_jumps_while_a_job_runs_shows_nowhere(start_stack, jump):
 def test_jobs_that_rq_schedules_and_keeps_in_a_worker_whose_clock_is_wrong_are_due_at_their_time(start_stack, ahead):
     stack = start_stack(worker=ahead)
     queue = Queue("default", connection=stack.redis, serializer=JSONSerializer)
-    first = queue.enqueue("tasks.simple_task", "a", 0, repeat=Repeat(times=1, interval=3000), result_ttl=500)
+    first = queue.create_job("tasks.simple_task", ("a", 0), repeat=Repeat(times=1, interval=3000), result_ttl=500)
+    first.save()
     second = queue.enqueue("tasks.simple_task", "b", 0, depends_on=first)
+    queue.enqueue_job(first)  # now: had it run before, the second would wait for its repetition
 
     wait_until(lambda: second.get_status(refresh=True) == "finished", what="both have run")
 

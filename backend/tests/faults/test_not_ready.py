@@ -15,12 +15,14 @@ from rq.serializers import JSONSerializer
 
 from tests.conftest import Stack, free_port, wait_until
 from tests.faults.catalog import ONCE
+from tests.faults.fleet import Worker, ignores_interrupts
 from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import ACCEPTED
 from tests.faults.scale import ALL, LIMIT, SEED, promised, size
 
 LOADING = "LOADING Redis is loading the dataset in memory"
 PASSWORD = "NOAUTH Authentication required."
+PROCESSES = 3  # of each worker
 
 pytestmark = pytest.mark.timeout(LIMIT)
 
@@ -34,7 +36,7 @@ def everything(rig: Rig) -> Iterator[Stack]:
     stack.start("dashboard")
     try:
         workers = rig.fleet.start(2)
-        rig.until_online(*workers)
+        wait_until(lambda: all(map(has_all_children, workers)), what="all processes of the workers have started")
         wait_until(lambda: stack.answers("/readyz"), what="the web is ready")
         before = {pid for worker in workers for pid in worker.tree()}
         yield stack
@@ -44,6 +46,11 @@ def everything(rig: Rig) -> Iterator[Stack]:
         stack.stop()
     for log in rig.folder.glob("*.log"):
         assert "Traceback" not in log.read_text(), f"{log.name}: {log.read_text()[-5_000:]}"
+
+
+def has_all_children(worker: Worker) -> bool:
+    """Return True if each process has its child. From then on, what it forked on the way has ended (double_fork.py)."""
+    return sum(map(ignores_interrupts, worker.tree())) == PROCESSES
 
 
 def end_meanwhile(rig: Rig) -> list[str]:
@@ -76,7 +83,7 @@ def assert_succeed(rig: Rig, stack: Stack, jobs: list[str]) -> None:
 )
 def test_f31_while_redis_refuses_every_command_nothing_dies(assert_kept, answer, seconds):
     """F31: Redis was restarted and is loading, or has another password for a while."""
-    with start_rig(SEED + 31, through_proxy=True, processes=3) as rig:
+    with start_rig(SEED + 31, through_proxy=True, processes=PROCESSES) as rig:
         with everything(rig) as stack, rig.load(ONCE, rate=20):
             rig.until_at_work()
             jobs = end_meanwhile(rig)
@@ -94,7 +101,7 @@ def test_f31_while_redis_refuses_every_command_nothing_dies(assert_kept, answer,
 @pytest.mark.parametrize("seconds", [3, *([45] if ALL else [])])
 def test_f31_while_a_proxy_accepts_and_closes_nothing_dies(assert_kept, seconds):
     """F31: Redis is away, and a proxy in front of it accepts each connection and closes it."""
-    with start_rig(SEED + 131, through_proxy=True, processes=3) as rig:
+    with start_rig(SEED + 131, through_proxy=True, processes=PROCESSES) as rig:
         with everything(rig) as stack, rig.load(ONCE, rate=20):
             rig.until_at_work()
             jobs = end_meanwhile(rig)
@@ -144,7 +151,7 @@ HARM: dict[str, Callable[[Rig], None]] = {
 @pytest.mark.parametrize("harm", HARM if ALL else ["killed"])
 def test_f31_with_data_that_take_a_second_to_load_nothing_dies(assert_kept, harm):
     """F06, F07, F12 and F13, each followed by a kill of Redis, which then loads for a second or more."""
-    with start_rig(SEED + 231, through_proxy=True, processes=3) as rig:
+    with start_rig(SEED + 231, through_proxy=True, processes=PROCESSES) as rig:
         rig.server.options = ["--key-load-delay", "100"]  # µs; it answers -LOADING after each 1,000 commands
         rig.redis.eval("for n = 1, 14000 do redis.call('SET', 'ballast:' .. n, n) end", 0)
         with everything(rig) as stack, rig.load(ONCE, rate=20):
