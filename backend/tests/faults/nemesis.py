@@ -139,7 +139,10 @@ class Nemesis:
     # Users
 
     def _cancel(self) -> None:
-        """Cancel some jobs, whatever their status, but none that others wait for: these would wait for ever."""
+        """Cancel some jobs, whatever their status, but hardly one that others wait for: these would wait for ever.
+
+        A job may get a dependent at this moment, or have one whose submit had no answer.
+        """
         parents = {entry.parent for entry in self._rig.ledger.entries(ACCEPTED).values()}
         jobs = [job_id for job_id in self._rig.ledger.entries(ACCEPTED) if job_id not in parents]
         with suppress(RedisError):

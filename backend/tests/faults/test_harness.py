@@ -9,6 +9,7 @@ import time
 import pytest
 
 from tests.faults.harness import Rig, start_rig
+from tests.faults.ledger import ACCEPTED
 from tests.faults.reconciler import Snapshot
 
 TRACEBACK = 'ERROR it failed\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: no\nINFO goes on\n'
@@ -49,6 +50,28 @@ def test_the_verdict_names_what_is_broken():
     assert any("before the end" in problem for problem in problems if early in problem)
     assert "I3" in _names(problems, twice)
     assert _names(problems, disowned) == ["I4"]
+
+
+@pytest.mark.parametrize("name", ["dependent", "waiting for ever", "dependent on any end"])
+def test_what_waits_for_a_canceled_job_is_not_stuck(name):
+    """RQ never queues it. The nemesis cancels a job while its dependent is being submitted."""
+    with start_rig(1) as rig:
+        waiting = rig.enqueue(name, "effect")
+        rig.jobs.cancel(rig.ledger.entries(ACCEPTED)[waiting].parent)
+
+        assert rig.is_drained()
+        assert rig.check("a canceled job", drain=0).problems == []
+
+
+def test_what_waits_for_a_failed_job_and_allows_that_is_stuck():
+    with start_rig(1) as rig:
+        waiting = rig.enqueue("dependent on any end", "effect")
+        parent = rig.ledger.entries(ACCEPTED)[waiting].parent
+        rig.redis.hset(f"rq:job:{parent}", "status", "failed")
+
+        problems = rig.check("a forgotten dependent", drain=0).problems
+
+    assert f"I5: stuck: job {waiting} is deferred, in ['deferred']; it waits for {parent}, which is failed" in problems
 
 
 def test_the_history_is_complete_and_the_verdict_ignores_it():

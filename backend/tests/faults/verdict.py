@@ -27,10 +27,12 @@ AT_MOST_ONCE = ("effect_once",)
 
 
 def due(entry: Entry, parent_status: str) -> str:
-    """Return the status that a job must have in the end, given the status of the job that it waits for."""
-    if entry.ending.needs and not entry.ending.allows_failure and parent_status in ("failed", "stopped", "canceled"):
-        return "deferred"
-    return entry.ending.becomes
+    """Return the status that a job must have in the end, given the status of the job that it waits for.
+
+    `allow_failure` of RQ means a failure only: a job that waits for a stopped or canceled one waits for ever.
+    """
+    never_met = ("stopped", "canceled") if entry.ending.allows_failure else ("failed", "stopped", "canceled")
+    return "deferred" if entry.ending.needs and parent_status in never_met else entry.ending.becomes
 
 
 class Verdict:
@@ -73,7 +75,9 @@ class Verdict:
             elif status not in reconciler.FINAL:
                 held = self._snapshot.held(job_id)
                 report.counts["stuck" if held else "lost"] += 1
-                report.problems.append(f"{'I5: stuck' if held else 'I1: lost'}: job {job_id} is {status}, in {held}")
+                sentence = f"{'I5: stuck' if held else 'I1: lost'}: job {job_id} is {status}, in {held}"
+                waits = f"; it waits for {entry.parent}, which is {self._status(entry.parent)}" if entry.parent else ""
+                report.problems.append(sentence + waits)
             else:
                 report.counts[status] += 1
                 report.expect(status != "finished", f"I1: job {job_id} has succeeded, and was to be {meant}")
