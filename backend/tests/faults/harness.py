@@ -111,14 +111,17 @@ class Rig:
         task = ending.only_for or task
         self.ledger.intend(job_id, task, name, parent)
         options = {"parent": parent, "seconds": seconds, "pause": pause, **more}
-        self._send(job_id, lambda: endings.enqueue(self._front, ending, task, job_id, **options))
+        in_steps = bool(ending.needs)
+        self._send(job_id, lambda: endings.enqueue(self._front, ending, task, job_id, **options), in_steps=in_steps)
         return job_id
 
-    def _send(self, job_id: str, submit: Callable[[], Any]) -> None:
+    def _send(self, job_id: str, submit: Callable[[], Any], *, in_steps: bool = False) -> None:
+        """`in_steps`: RQ stores the job and then does more. If Redis refuses that, the job is there."""
         try:
             submit()
         except (ResponseError, AppError):
-            self.ledger.settle(job_id, REFUSED)
+            if not in_steps:
+                self.ledger.settle(job_id, REFUSED)
         except (RedisError, OSError):
             pass  # no answer: the job stays unknown
         else:

@@ -7,9 +7,11 @@ import subprocess
 import time
 
 import pytest
+from redis.exceptions import ResponseError
 
+from tests.faults import endings
 from tests.faults.harness import Rig, start_rig
-from tests.faults.ledger import ACCEPTED
+from tests.faults.ledger import ACCEPTED, REFUSED, UNKNOWN
 from tests.faults.reconciler import Snapshot
 
 TRACEBACK = 'ERROR it failed\nTraceback (most recent call last):\n  File "a.py", line 1\nValueError: no\nINFO goes on\n'
@@ -72,6 +74,21 @@ def test_what_waits_for_a_failed_job_and_allows_that_is_stuck():
         problems = rig.check("a forgotten dependent", drain=0).problems
 
     assert f"I5: stuck: job {waiting} is deferred, in ['deferred']; it waits for {parent}, which is failed" in problems
+
+
+def test_a_dependent_that_rq_stored_before_redis_was_full_is_unknown(monkeypatch):
+    """RQ's `enqueue` stores it with the set of its parent, then names its queue: two transactions."""
+    enqueue = endings.enqueue
+
+    def enqueue_until_full(*arguments, **options):
+        enqueue(*arguments, **options)
+        raise ResponseError("OOM command not allowed when used memory > 'maxmemory'.")
+
+    monkeypatch.setattr(endings, "enqueue", enqueue_until_full)
+    with start_rig(1) as rig:
+        waiting, refused = rig.enqueue("dependent", "effect"), rig.enqueue("repeated", "effect")
+
+        assert (*rig.ledger.entries(UNKNOWN), *rig.ledger.entries(REFUSED)) == (waiting, refused)
 
 
 def test_the_history_is_complete_and_the_verdict_ignores_it():
