@@ -88,7 +88,8 @@ def test_a_dependent_that_rq_stored_before_redis_was_full_is_unknown(monkeypatch
     with start_rig(1) as rig:
         waiting, refused = rig.enqueue("dependent", "effect"), rig.enqueue("repeated", "effect")
 
-        assert (*rig.ledger.entries(UNKNOWN), *rig.ledger.entries(REFUSED)) == (waiting, refused)
+        assert [*rig.ledger.entries(UNKNOWN)] == [waiting]
+        assert [*rig.ledger.entries(REFUSED)] == [refused]
 
 
 def test_the_history_is_complete_and_the_verdict_ignores_it():
