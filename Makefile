@@ -23,7 +23,7 @@ run: ## start Redis, web, worker and dashboard; Ctrl-C stops all
 	@cd backend && ../$(VENV)/bin/python -m taskdesk.launcher.run
 
 PYTEST = cd backend && env -u FAULTS ../$(VENV)/bin/python -m pytest -n 4 --no-loadscope-reorder
-test: installed ## run the tests that fit into four minutes; make test ARGS="-k word" runs some
+test: installed ## run the quick tests, of every kind; make test ARGS="-k word" runs some
 	$(PYTEST) -m "not slow" $(ARGS)
 
 test-all: installed .venv-rq2/stamp .venv-clients/stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
