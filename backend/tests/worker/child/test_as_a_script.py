@@ -70,13 +70,14 @@ def test_output_is_in_the_log_of_its_job_whichever_way_it_is_written(run, redis)
 
 @pytest.mark.parametrize(("before", "stream"), [("", ", stdout=sys.stdout"), ("print('first')", "")])
 def test_what_another_program_writes_is_in_the_log_while_the_job_runs(
-    submit, worker_process, redis, tmp_path, before, stream
+    submit, worker_process, jobs, redis, tmp_path, before, stream
 ):
     """A job that has said something itself is looked at each second; others when they end."""
     end = tmp_path / "end"
     shell = f"echo started; while [ ! -e {end} ]; do sleep 0.05; done"
 
     job_id = submit("runs", code=f"{IMPORTS}{before}\nsubprocess.run({shell!r}, shell=True{stream})")
+    wait_until(lambda: jobs.get(job_id).status == "running", seconds=100, what="the worker has started it")
 
     wait_until(lambda: "started\n" in read_log(redis, job_id).text, what="it is in the log")
     end.touch()
