@@ -77,7 +77,7 @@ class Checkpoints:
         self._before = Record.of(store.load())
         self._record = self._before or Record()
         self._loops = 0  # that have begun
-        self._told: Place | None = None
+        self._reported: Place | None = None
         self._is_looping = False
         self._held: bytes | None = None  # the value that counts once its row is done
         self._lock = threading.Lock()
@@ -138,9 +138,9 @@ class Checkpoints:
 
     def _tell(self, place: Place) -> None:
         """Tell it once: a task may call `resumed` for each row, and this asks Redis."""
-        if place != self._told:
+        if place != self._reported:
             self._store.tell(place)
-            self._told = place
+            self._reported = place
 
 
 def checkpoint(value: Any) -> None:

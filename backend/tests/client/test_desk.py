@@ -326,8 +326,8 @@ def test_greenlets_and_forks_share_a_desk(redis_url, registry, redis):
 
 def test_an_author_of_tasks_imports_neither_redis_nor_the_client():
     program = "import taskdesk, sys, json; print(json.dumps([name for name in sys.modules]))"
-    told = subprocess.run([sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, check=True)
-    loaded = set(json.loads(told.stdout))
+    listed = subprocess.run([sys.executable, "-c", program], cwd=BACKEND, capture_output=True, text=True, check=True)
+    loaded = set(json.loads(listed.stdout))
 
     assert not loaded & {"redis", "rq", "taskdesk.client", "jsonschema_rs"}
     assert "Desk" in taskdesk.__all__
@@ -353,7 +353,7 @@ def test_a_type_checker_knows_the_types_of_a_desk(tmp_path):
         "job.wait(timeout='soon')\n"
     )
     command = [sys.executable, "-m", "mypy", "--cache-dir", str(tmp_path), "--config-file", "", str(program)]
-    told = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
+    output = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True).stdout
 
-    assert 'Revealed type is "taskdesk.jobs.status.Status"' in told
-    assert 'incompatible type "str"; expected "float | None"' in told
+    assert 'Revealed type is "taskdesk.jobs.status.Status"' in output
+    assert 'incompatible type "str"; expected "float | None"' in output

@@ -1,4 +1,4 @@
-"""Who may look at rq-dashboard, and what may write."""
+"""Roles in rq-dashboard: who may read, and who may write."""
 
 from __future__ import annotations
 

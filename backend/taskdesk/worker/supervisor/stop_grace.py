@@ -1,4 +1,4 @@
-"""How long a worker that is told to stop waits for its running job: the `grace` of the job's task, or STOP_GRACE."""
+"""The time that a stopping worker gives its running job: the `grace` of the job's task, or STOP_GRACE."""
 
 from __future__ import annotations
 

@@ -63,8 +63,7 @@ class Template:
     def fork_child(self, wait: Callable[[], object]) -> int:
         """Return the pid of a new child; 0 if the template has died. `wait` is called again and again until then.
 
-        Call this when the tasks are imported. Even a worker that is told to stop waits for the child that it has
-        ordered: the child may hold a job by then.
+        The tasks have to be imported. The worker waits for the child even while it stops: the child may hold a job.
         """
         self._order()
         try:

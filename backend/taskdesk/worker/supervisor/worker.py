@@ -163,7 +163,7 @@ class TaskWorker(BaseWorker):
                     self._say_goodbye()
 
     def _start(self, wakeup: int) -> bool:
-        """Import the tasks and announce the worker. Return False if it was told to stop meanwhile."""
+        """Import the tasks and announce the worker. Return False if it had to stop meanwhile."""
         if not self._template.import_tasks(partial(self._wait, wakeup, lambda: None)):
             return False
         if self._logs_catalog:
@@ -228,7 +228,7 @@ class TaskWorker(BaseWorker):
     # Template and child
 
     def _fork(self, wait: Callable[[], bool]) -> bool:
-        """Get a new child; return False if the worker was told to stop before it was ordered."""
+        """Start a child. Return False if the worker had to stop before that."""
         self._activity.clear()
         self._shared.output.clear()
         self._shared.output.empty_file()  # what a child wrote to it is in the log of its job, or in ours
