@@ -15,7 +15,7 @@ from taskdesk.service.hosts import TrustedHosts
 from taskdesk.service.http.safe_headers import SAFE_HEADERS
 from taskdesk.service.rate_limits import LOGINS, RateLimit
 from taskdesk.web import api, assets, classic, errors, pages, rules
-from taskdesk.web.access import auth, login
+from taskdesk.web.access import auth, login, offers
 from taskdesk.web.access.protection import StrictRequest
 from taskdesk.web.context import WebDesk
 from taskdesk.web.fast_path import FastPath
@@ -30,6 +30,7 @@ def create_app(settings: WebSettings) -> Flask:
     app.extensions["desk"] = WebDesk(settings)
     _configure(app, settings)
     auth.install(app, settings)
+    offers.install(app)
     rules.install(app, _rules(app, settings))
     errors.install(app)
     _add_routes(app, settings)

@@ -89,4 +89,4 @@ def check_role(access: Access, user: Identity | None) -> None:
     if user is None:
         raise NotLoggedIn()
     if access.role:
-        raise NotAllowed(f"{user.name} may not do this: it needs the role {access.role}, and {user.role} is lower.")
+        raise NotAllowed(f"Your role is {user.role}, and this needs the role {access.role}.")

@@ -49,6 +49,7 @@ def _content(job: Job) -> dict[str, Any]:
     log = read_log(desk().redis, job.id)
     return {
         "job": shown,
+        "owner": job.owner,
         "uploads": job.uploads,
         "spec": spec,
         "is_final": job.is_final,

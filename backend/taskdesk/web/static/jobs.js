@@ -3,9 +3,10 @@ import { keepFresh } from "./refresh.js";
 import { addZones } from "./zone.js";
 
 const list = document.querySelector("form.list");
-const boxes = [...list.querySelectorAll("[name=id]")];
-const ids = (some) => some.map((box) => box.value).join(" ");
-const hasEnded = (box) => box.closest("tr").querySelector("[data-final]") !== null;
+const rows = [...list.querySelectorAll("tr[data-id]")];
+const boxes = [...list.querySelectorAll("[name=id]")]; // of the jobs that the user may change
+const ids = (some) => some.map((row) => row.dataset.id).join(" ");
+const hasEnded = (row) => row.querySelector("[data-final]") !== null;
 
 keepLive();
 pickPages();
@@ -17,8 +18,8 @@ function keepLive() {
   const { live, cursor, later } = list.dataset;
   if (!live) return; // a filter is not valid
   keepFresh(() => {
-    const body = new URLSearchParams({ moving: ids(boxes.filter((box) => !hasEnded(box))) });
-    if (later === undefined) body.set("shown", ids(boxes)); // new jobs come on the first page only
+    const body = new URLSearchParams({ moving: ids(rows.filter((row) => !hasEnded(row))) });
+    if (later === undefined) body.set("shown", ids(rows)); // new jobs come on the first page only
     if (cursor) body.set("cursor", cursor);
     return fetch(live, { method: "POST", body });
   });

@@ -57,7 +57,7 @@ def test_a_viewer_is_refused_on_the_fast_path_too(bearer):
     answer = bearer("vic").post(ECHO, json={"text": "a"})
 
     assert (answer.status_code, answer.json["title"]) == (403, "Not allowed")
-    assert "vic may not do this: it needs the role user" in answer.json["detail"]
+    assert "Your role is viewer, and this needs the role user" in answer.json["detail"]
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Anything": "not the fast path"}])
