@@ -27,6 +27,7 @@ from taskdesk.jobs.keys import (
     job_key,
     queue_key,
     registry_key,
+    tag_key,
 )
 from taskdesk.jobs.listing import Filter, Listing
 from taskdesk.jobs.rq_time import now_text
@@ -165,6 +166,10 @@ class Jobs:
         if job.status is Status.SCHEDULED:
             return with_due(job, self._redis.zscore(registry_key(Status.SCHEDULED.rq, job.queue), job_id))
         return job
+
+    def has_tag(self, tag: str) -> bool:
+        """Return True if a job has this tag, or had it and is gone."""
+        return bool(self._redis.exists(tag_key(tag)))
 
     def owners(self, job_ids: Sequence[str]) -> list[str | None]:
         """Return the owner of each of these jobs: empty if it has none, None for an unknown job."""

@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import NamedTuple
 
 from redis import Redis
@@ -31,7 +32,10 @@ _CURSOR = re.compile(rf"([a-z]{{1,6}})\.([0-9]{{1,15}})((?:\.[0-9]{{1,15}}){{0,{
 
 @dataclass(frozen=True)
 class Filter:
-    """The conditions that the jobs of a list meet; None for any. `since` ≤ submitted < `until`; `prefix`: of the id."""
+    """The conditions that the jobs of a list meet; None for any. `since` ≤ submitted < `until`; `prefix`: of the id.
+
+    `task` may name several tasks, separated by commas.
+    """
 
     status: Status | None = None
     task: str | None = None
@@ -45,13 +49,17 @@ class Filter:
     def matches(self, job: Job) -> bool:
         return (
             self.status in (None, job.status)
-            and self.task in (None, job.task)
+            and (self.task is None or job.task in self.tasks)
             and self.queue in (None, job.queue)
             and (self.tag is None or self.tag in job.tags)
             and self.owner in (None, job.owner)
             and (self.until is None or job.created_at is None or job.created_at < self.until)
             and not self.is_before(job)
         )
+
+    @cached_property
+    def tasks(self) -> frozenset[str]:
+        return frozenset((self.task or "").split(","))
 
     def is_before(self, job: Job) -> bool:
         """Return True if the job, and so each that follows it in a list, was submitted too early."""
@@ -161,7 +169,7 @@ class Listing:
         if matching.status == Status.RUNNING:
             return choices
         if matching.task:
-            choices["task"] = {task_key(matching.task): (None, None)}
+            choices["task"] = {task_key(task): (None, None) for task in sorted(matching.tasks)}
         if matching.tag:
             choices["tag"] = {tag_key(matching.tag): (None, None)}
         if matching.owner:

@@ -92,6 +92,11 @@ def no_worker(queue: str) -> str:
     return f"No worker serves the queue {queue}. Its jobs wait until one does."
 
 
+def paused_queue(queue: str) -> str:
+    """The sentence of pages for a queue that is paused."""
+    return f"The queue {queue} is paused. Its jobs do not start until it is resumed."
+
+
 def reason(desk: Desk, job: Job) -> str | None:
     """Return why a job waits; None for a job that does not."""
     wait = job.wait

@@ -19,6 +19,7 @@ from taskdesk.jobs.submit_options import SubmitOptions
 from taskdesk.service import clock
 
 MAX_PAGE = 200
+MAX_FILTER = 200  # characters of a text
 PAGED = ("limit", "cursor")
 
 
@@ -76,13 +77,13 @@ def _status(text: str) -> Status:
 
 
 def _text(text: str) -> str:
-    if not isinstance(text, str) or not 1 <= len(text) <= 200:
-        raise ValueError("This has to be a text of 1 to 200 characters. Leave it out to match all jobs.")
+    if not isinstance(text, str) or not 1 <= len(text) <= MAX_FILTER:
+        raise ValueError(f"This has to be a text of 1 to {MAX_FILTER} characters. Leave it out to match all jobs.")
     return text
 
 
 def _task(text: str) -> str:
-    return _text(text).rpartition(".")[2]
+    return ",".join(name.strip().rpartition(".")[2] for name in _text(text).split(","))
 
 
 def _moment(text: Any) -> datetime:

@@ -29,6 +29,24 @@ def test_many_tasks_can_be_searched(sample_page):
     expect(page).to_have_url(re.compile("/tasks/count_bytes$"))
 
 
+def test_the_search_for_a_task_opens_the_best_match_and_not_the_first(sample_page):
+    page = sample_page
+    page.goto("/")
+    field = page.get_by_role("searchbox", name="Find a task")
+
+    field.fill("return a")
+    expect(page.locator(".card:visible h3").first).to_have_text(re.compile("^Return a"))
+    field.fill("wait for")
+    best = page.locator(".card:visible").first
+    field.fill("wait_for")
+    expect(best.locator("code").first).to_have_text("wait_for")
+    field.fill("")
+    titles = page.locator(".card:visible h3").all_text_contents()
+    page.reload()
+
+    assert titles == page.locator(".card:visible h3").all_text_contents()
+
+
 def test_few_tasks_have_no_search(page):
     page.goto("/")
     expect(page.locator(".card").first).to_be_visible()

@@ -105,6 +105,7 @@ def _content() -> dict[str, Any]:
         "finished": finished,
         "finished_count": finished_count,
         "newest": newest,
+        "paused": [queue for queue in queues if queue.is_paused],
         "running_count": sum(queue.jobs["running"] for queue in queues),
         "failed_count": sum(sum(queue.last_hour.failed) for queue in queues),
         "usual_runs": dict(zip(announced.tasks, runs, strict=True)),

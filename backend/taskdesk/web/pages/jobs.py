@@ -20,7 +20,7 @@ from taskdesk.web.pages.view.durations import duration
 from taskdesk.web.pages.view.fields import as_local
 from taskdesk.web.pages.view.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
 from taskdesk.web.pages.view.outcomes import DONE_PARAMETER, done_in_words
-from taskdesk.web.query import FILTERS, MAX_PAGE, PAGED, job_filter, page_limit, single_values
+from taskdesk.web.query import FILTERS, MAX_FILTER, MAX_PAGE, PAGED, job_filter, page_limit, single_values
 
 ROWS = 50
 
@@ -68,18 +68,34 @@ def show_live() -> str:
 
 
 def _sought(parameters: dict[str, str]) -> str:
-    """Return the address that a search leads to: the jobs of a task, the job with this id, or the ids that start so."""
+    """Return the address that a search leads to: a job, or the list of the jobs that have the text in a filter."""
     text = parameters["q"]
-    others = filters_of(parameters)
-    if text in desk().catalog.read_or_cached().tasks:
-        return list_url({**others, "task": text})
+    if _is_or_was_job(text):
+        return url_for("pages.show_job", job_id=text)
+    return list_url({**filters_of(parameters), **_filter_for(text)})
+
+
+def _is_or_was_job(text: str) -> bool:
     try:
         desk().jobs.get(text)
     except JobNotFound:
-        return list_url({**others, "id": text})
+        return False
     except JobExpired:
         pass  # the page of the job says so
-    return url_for("pages.show_job", job_id=text)
+    return True
+
+
+def _filter_for(text: str) -> dict[str, str]:
+    """Return the filter that a search sets: a task or a tag of this name, the tasks whose names have it, or an id."""
+    tasks = desk().catalog.read_or_cached().tasks
+    if text in tasks:
+        return {"task": text}
+    if desk().jobs.has_tag(text):
+        return {"tag": text}
+    named = [name for name in tasks if text.lower() in name.lower()]
+    while len(",".join(named)) > MAX_FILTER:
+        named.pop()
+    return {"task": ",".join(named)} if named else {"id": text}
 
 
 def _page(

@@ -1,16 +1,32 @@
-// Show only the tasks that have all the words that are typed. Enter opens the first.
+// Show only the tasks that have all the words that are typed, the best match first. Enter opens it.
+const textOf = (card, part) => card.querySelector(part)?.textContent.toLowerCase() ?? "";
+
+// The lower, the better: the phrase in the title, all words there, in the name, or anywhere. Infinity: no match.
+function rank(card, phrase) {
+  const words = phrase.split(" ");
+  const hasAll = (text) => words.every((word) => text.includes(word));
+  const title = textOf(card, "h3");
+  if (title.includes(phrase)) return title.startsWith(phrase) ? 0 : 1;
+  const place = [title, textOf(card, "code"), card.textContent.toLowerCase()].findIndex(hasAll);
+  return place < 0 ? Infinity : place + 2;
+}
+
 export function filterTasks(field) {
-  const cards = [...document.querySelectorAll(".cards > li")];
-  const texts = cards.map((card) => card.textContent.toLowerCase());
+  const cards = () => [...document.querySelectorAll(".cards > li")];
   const none = document.querySelector("[data-no-task]");
+  cards().forEach((card, n) => (card.dataset.place = n));
   const filter = () => {
-    const words = field.value.toLowerCase().split(/\s+/);
-    cards.forEach((card, n) => (card.hidden = !words.every((word) => texts[n].includes(word))));
-    none.hidden = cards.some((card) => !card.hidden);
+    const phrase = field.value.toLowerCase().trim().split(/\s+/).join(" ");
+    const ranked = cards().map((card) => [phrase ? rank(card, phrase) : 0, Number(card.dataset.place), card]);
+    ranked.sort(([a, n], [b, m]) => (a === b ? n - m : a - b)); // Infinity - Infinity is no number
+    for (const [its, , card] of ranked) card.hidden = its === Infinity;
+    ranked[0]?.[2].parentElement.append(...ranked.map(([, , card]) => card));
+    none.hidden = ranked.some(([its]) => its !== Infinity);
   };
   field.addEventListener("input", filter);
   field.addEventListener("keydown", ({ key, isComposing }) => {
-    if (key === "Enter" && !isComposing && field.value) cards.find((card) => !card.hidden)?.querySelector("a").click();
+    if (key === "Enter" && !isComposing && field.value.trim()) cards().find((card) => !card.hidden)?.querySelector("a").click();
   });
   addEventListener("pageshow", filter); // coming back, the browser has what was typed
+  if (field.value) filter();
 }

@@ -87,3 +87,14 @@ def test_the_desk_links_its_numbers_and_shows_the_statistics_of_tasks(client, pa
     assert re.search(r"raises queue default · 100&nbsp;% failed", text)
     for link in ("/queues", "/jobs?status=running", "/jobs?status=succeeded", "/jobs?status=failed", "/workers"):
         assert f'<a href="{link}">' in markup
+
+
+def test_the_desk_names_a_paused_queue_and_counts_its_jobs(client, page, submit):
+    submit(queue="high")
+    client.patch("/api/v1/queues/high", json={"paused": True})
+
+    paused = page("/")
+    client.patch("/api/v1/queues/high", json={"paused": False})
+
+    assert "The queue high is paused. Its jobs do not start until it is resumed. 1 job in it." in paused
+    assert "is paused" not in page("/")

@@ -113,6 +113,35 @@ def test_a_whole_id_in_the_search_box_leads_to_its_job(client, submit):
 
 
 @pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("echo", "task=echo"),
+        ("Takes_A", "task=takes_a_password,takes_anything"),
+        ("a.tag", "tag=a.tag"),
+        ("0f3c", "id=0f3c"),
+        ("breast.csv", "id=breast.csv"),
+    ],
+)
+def test_a_search_finds_tasks_by_a_part_of_their_names_tags_and_ids(client, submit, text, query):
+    submit(tag="a.tag")
+
+    address = urlsplit(client.get(f"/jobs?q={text}").location)
+
+    assert parse_qs(address.query) == parse_qs(query)
+
+
+def test_a_list_may_show_the_jobs_of_several_tasks(page, submit):
+    ours = [submit(), submit("raises", {}), submit(), submit("every_kind", {})][:3]
+
+    assert rows(page("?task=echo,raises")) == ours[::-1]
+    assert rows(page("?task=echo,raises&limit=2")) == ours[:0:-1]
+
+
+def test_a_search_that_finds_nothing_says_what_it_looked_for(page):
+    assert "No job ID, task or tag matches “breast.csv”." in page("?id=breast.csv")
+
+
+@pytest.mark.parametrize(
     ("query", "at", "sentence"),
     [
         ("status=done", "", "This has to be one of: queued"),

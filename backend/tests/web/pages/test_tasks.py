@@ -243,6 +243,7 @@ def test_a_time_to_start_may_have_a_zone(client, zone):
         ("-queue", "nothing", "There is no queue"),
         ("-at", "tomorrow", "This has to be a date and time"),
         ("-at", "2999-01-01T00:00", "days ahead. Choose an earlier time"),
+        ("-at", "2020-01-01T08:00", "This time has passed. Choose a later one"),
         ("-tag", "x" * 65, "each a word of up to 64 characters"),
     ],
 )
