@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import subprocess
@@ -39,7 +40,7 @@ def listening(answer: Callable[[socket.socket], None], tls: ssl.SSLContext | Non
         def treat(connection: socket.socket) -> None:
             try:
                 with tls.wrap_socket(connection, server_side=True) if tls else connection as stream:
-                    requests.append(stream.recv(65536))
+                    requests.append(read_request(stream))
                     answer(stream)
             except OSError:
                 pass
@@ -47,6 +48,16 @@ def listening(answer: Callable[[socket.socket], None], tls: ssl.SSLContext | Non
         threading.Thread(target=serve, daemon=True).start()
         yield server.getsockname()[1], requests
         server.shutdown(socket.SHUT_RDWR)
+
+
+def read_request(stream: socket.socket) -> bytes:
+    request = b""
+    while b"\r\n\r\n" not in request:
+        request += stream.recv(65536)
+    length = int(re.search(rb"Content-Length: (\d+)", request)[1])
+    while len(request.partition(b"\r\n\r\n")[2]) < length:
+        request += stream.recv(65536)
+    return request
 
 
 def says(text: bytes) -> Callable[[socket.socket], None]:
