@@ -57,4 +57,4 @@ class _Login:
         for key in (("dashboard address", address), ("dashboard name", name)):
             with suppress(TooManyRequests):  # the next request meets it
                 self._limit.count(*key)
-        return Response("The name or the password is wrong.", 401, _CHALLENGE)
+        return Response("Wrong username or password.", 401, _CHALLENGE)

@@ -43,10 +43,10 @@ def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
     page.goto("/tasks/echo?text=hello")
     expect(page).to_have_title("Log in · Taskdesk")
     axe(page)
-    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Username").fill("ann")
     page.get_by_label("Password").fill("not the password")
     page.get_by_role("button", name="Log in").click()
-    expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
+    expect(page.get_by_role("alert")).to_have_text("Wrong username or password.")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
@@ -64,7 +64,7 @@ def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
     expect(again).to_be_visible()
     assert again.get_attribute("href").endswith("/login?next=/queues")
     again.click()
-    page.get_by_label("Name").fill("ann")
+    page.get_by_label("Username").fill("ann")
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
     expect(page).to_have_url(re.compile("/queues$"))
@@ -74,3 +74,41 @@ def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
     page.go_back()
     page.reload()
     expect(page).to_have_title("Log in · Taskdesk")
+
+
+def log_in_on(page: Page):
+    page.get_by_label("Username").fill("ann")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Log in").click()
+
+
+def test_a_form_that_outlives_its_session_is_sent_after_the_login(locked_page: Page, axe):
+    page = locked_page
+    page.goto("/tasks/echo")
+    log_in_on(page)
+    page.get_by_label("Text").fill("typed before")
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.get_by_role("alert")).to_have_text("Your session has ended. Log in to send it.")
+    log_in_on(page)
+    axe(page)
+    page.get_by_role("button", name="Send it now").click()
+
+    expect(page.get_by_text("typed before").first).to_be_visible()
+    expect(page).to_have_url(re.compile("/jobs/"))
+
+
+def test_a_chosen_file_outlives_the_session(locked_page: Page):
+    page = locked_page
+    page.goto("/tasks/count_bytes")
+    log_in_on(page)
+    page.get_by_label("Data").set_input_files({"name": "a.csv", "mimeType": "text/csv", "buffer": b"a,b\n"})
+    page.context.clear_cookies()
+    page.get_by_role("button", name="Run", exact=True).click()
+    with page.context.expect_page() as opened:
+        page.get_by_role("link", name="Log in in a new tab").click()
+    log_in_on(opened.value)
+    expect(opened.value).to_have_url(re.compile("/tasks/count_bytes$"))
+    page.get_by_role("button", name="Run", exact=True).click()
+
+    expect(page).to_have_url(re.compile("/jobs/"))

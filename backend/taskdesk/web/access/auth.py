@@ -14,6 +14,7 @@ from taskdesk.service import clock
 from taskdesk.service.accounts import Accounts, Identity, User
 from taskdesk.service.errors import AppError
 from taskdesk.web.access.identity import Authenticator, authenticator, current_user
+from taskdesk.web.access.kept_form import login_for_form
 from taskdesk.web.access.roles import NotAllowed, NotLoggedIn, check_role
 from taskdesk.web.access.sessions import Sessions
 from taskdesk.web.context import desk
@@ -132,11 +133,12 @@ def _lasts(since: float) -> bool:
 
 
 def _ask_to_log_in(error: NotLoggedIn) -> BaseResponse:
-    """Redirect a page to the login; the API, and a script of a page, get the error."""
+    """Redirect a page to the login, which also keeps a form; the API, and a script of a page, get the error."""
     if wants_json() or request.headers.get("Sec-Fetch-Mode", "navigate") != "navigate":
         return answer_app_error(error)
-    target = request.script_root + request.full_path.rstrip("?") if request.method == "GET" else None
-    return redirect(url_for("login.show_login", next=target))
+    if request.method == "POST":
+        return Response(login_for_form(request, _FIELD), error.status, error.headers)
+    return redirect(url_for("login.show_login", next=request.script_root + request.full_path.rstrip("?")))
 
 
 def _check_owner(exchange: Exchange, user: Identity) -> None:

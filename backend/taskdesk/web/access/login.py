@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 from taskdesk.service.rate_limits import RateLimit
 from taskdesk.web.access.auth import check_csrf, identify, log_in
 from taskdesk.web.access.identity import authenticator
+from taskdesk.web.access.kept_form import KEPT, read_kept
 from taskdesk.web.access.roles import needs, public
 from taskdesk.web.exchange import current_exchange
 
@@ -26,7 +27,7 @@ def show_login() -> Response | str:
 
 @bp.post("/login", endpoint="log_in")
 @public
-def take_password() -> Response | tuple[str, int]:
+def take_password() -> Response | str | tuple[str, int]:
     limit: RateLimit = current_app.extensions["login_limit"]
     limit.count("address", request.remote_addr or "")  # before anything reads the body, which may be unreadable
     name = request.form.get("name", "")[:MAX_NAME]
@@ -35,8 +36,11 @@ def take_password() -> Response | tuple[str, int]:
     check_csrf()
     user = authenticator().by_password(name, request.form.get("password", ""))
     if user is None:
-        return _page("The name or the password is wrong."), 401
+        return _page("Wrong username or password."), 401
     log_in(user)
+    kept = read_kept(request.form.get(KEPT, ""))
+    if kept and _LOCAL.fullmatch(kept["path"]):
+        return render_template("send_again.html", **kept, back=_next())
     return redirect(_next(), 303)
 
 
@@ -48,7 +52,10 @@ def log_out() -> Response:
 
 
 def _page(problem: str = "") -> str:
-    return render_template("login.html", problem=problem, name=request.form.get("name", ""), next=_next())
+    form = request.form
+    return render_template(
+        "login.html", problem=problem, name=form.get("name", ""), next=_next(), kept=form.get(KEPT, "")
+    )
 
 
 def _next() -> str:

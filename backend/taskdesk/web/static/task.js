@@ -36,11 +36,15 @@ document.addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => setBusy(find("form"), false));
 
-function upload(form) {
+let isLoggedOut = false; // the session had ended when the form was sent
+
+async function upload(form) {
+  if (isLoggedOut && !(await renew())) return askToLogIn(form);
   const request = new XMLHttpRequest();
   const url = new URL(attribute("action"), location);
   request.upload.onprogress = ({ loaded, total }) => showUpload((100 * loaded) / total);
   request.onload = () => {
+    if (request.status === 401) return askToLogIn(form);
     if (new URL(request.responseURL).pathname !== url.pathname) return location.assign(request.responseURL); // the job
     const answer = new DOMParser().parseFromString(request.responseText, "text/html").querySelector("main");
     if (answer?.querySelector("form")) return showAnswer(answer);
@@ -50,6 +54,23 @@ function upload(form) {
     stop(form, "The connection ended before an answer came. Send it again; no second job is made.");
   request.open("POST", url);
   request.send(new FormData(form));
+}
+
+// The chosen file stays: the login is in another tab. Then the form has to have the token of the new session.
+function askToLogIn(form) {
+  isLoggedOut = true;
+  stop(form, "Your session has ended. ");
+  const { href } = document.querySelector("[data-logged-out] a");
+  find("[data-problem]").append(Object.assign(document.createElement("a"), { href, target: "_blank", textContent: "Log in in a new tab" }), ", then run it again.");
+}
+
+async function renew() {
+  const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
+  if (!answer?.ok) return false;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  find("[name='-csrf']").value = page.querySelector("[name='-csrf']").value;
+  isLoggedOut = false;
+  return true;
 }
 
 function showUpload(percent) {

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import re
+from html import unescape
 
 import pytest
 
@@ -89,3 +91,58 @@ def test_unreadable_forms_of_a_user_count_as_writes(make_app, accounts):
     statuses = [client.post("/tasks/echo", **UNREADABLE, headers=HTML).status_code for _ in range(4)]
 
     assert statuses[-1] == 429
+
+
+def after_the_session(signed_in, path, form):
+    """Send a form after its session has ended; return the client and the answer."""
+    client = signed_in("ann")
+    page = client.get(path, headers=HTML)
+    client.delete_cookie("taskdesk")
+    return client, client.post(path, data={**form, "-csrf": form_token(page)}, headers=HTML)
+
+
+def log_in_on(client, page, password=PASSWORD):
+    fields = {
+        name: unescape(value) for name, value in re.findall(r'type="hidden" name="([^"]+)" value="([^"]*)"', page)
+    }
+    return client.post("/login", data={**fields, "name": "ann", "password": password}, headers=HTML)
+
+
+def test_a_form_that_is_sent_after_its_session_is_kept_and_sent_after_the_login(signed_in):
+    typed = 'a "quoted"\r\ntext\r\n'
+    client, refused = after_the_session(signed_in, "/tasks/echo?from=", {"text": typed, "-tag": "night"})
+
+    wrong = log_in_on(client, refused.text, "wrong")
+    offered = log_in_on(client, wrong.text).text
+    fields = re.findall(r'<textarea name="([^"]+)" hidden>\n(.*?)</textarea>', offered, re.DOTALL)
+    form = {name: unescape(value) for name, value in fields}
+    sent = client.post(
+        "/tasks/echo", data={**form, "-csrf": re.search(r'name="-csrf" value="([^"]+)"', offered)[1]}, headers=HTML
+    )
+
+    assert refused.status_code == 401
+    assert "Your session has ended. Log in to send it." in refused.text
+    assert 'action="/tasks/echo?from="' in offered
+    job = client.get(f"/api/v1{sent.location}").json
+    assert job["input"]["text"].splitlines() == typed.splitlines()
+    assert job["tags"] == ["night"]
+
+
+@pytest.mark.parametrize(
+    "form", [{"text": "x" * 5_000}, {"text": "日" * 5_000}, {"text": "x" * 500_000}], ids=["long", "wide", "huge"]
+)
+def test_a_form_that_is_too_long_to_keep_leads_back_to_its_page(signed_in, form):
+    client, refused = after_the_session(signed_in, "/tasks/echo", form)
+
+    assert refused.status_code == 401
+    assert "Your session has ended. Log in, and send the form again." in refused.text
+    assert log_in_on(client, refused.text).status_code == 303
+
+
+@pytest.mark.parametrize(
+    "kept", ["{", "5", '{"path": 1}', '{"path": "//evil.example/", "fields": []}', '{"path": "/x"}']
+)
+def test_a_forged_form_is_not_offered(client, kept):
+    answer = log_in(client, **{"-kept": kept})
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/")

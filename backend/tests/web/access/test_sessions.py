@@ -128,7 +128,7 @@ def test_an_unknown_name_and_a_wrong_password_can_not_be_told_apart(client, app,
 
     answers = [log_in(client, name, "wrong").text for name in ("ann", "eve")]
 
-    assert all("The name or the password is wrong." in answer for answer in answers)
+    assert all("Wrong username or password." in answer for answer in answers)
     assert len({re.sub(r'value="[^"]*"', "", answer) for answer in answers}) == 1
     assert len({stored.partition("$")[0] for stored in hashes}) == 1  # the same work for both
     assert len(hashes) == 2
