@@ -18,6 +18,7 @@ from pathlib import Path
 from queue import SimpleQueue
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
 from redis.connection import parse_url
 from watchfiles import watch
 
@@ -33,6 +34,8 @@ from taskdesk.service.settings import (
     AppHost,
     AppPort,
     AppUrl,
+    Auth,
+    DashboardPassword,
     DashboardPort,
     DashboardUrl,
     load_settings_or_exit,
@@ -57,7 +60,14 @@ class RunSettings(WorkerSettings):
     app_port: AppPort = 5000
     dashboard_port: DashboardPort = 9181
     dashboard_url: DashboardUrl = ""
+    auth: Auth
+    dashboard_password: DashboardPassword = SecretStr("")
     app_url: AppUrl = ""
+
+    @property
+    def has_dashboard(self) -> bool:
+        """False if rq-dashboard would have no login beside a desk that has one."""
+        return not self.auth or bool(self.dashboard_password.get_secret_value())
 
 
 class Stack:
@@ -117,14 +127,15 @@ class Stack:
 
     def _start_programs(self) -> None:
         settings = self._settings
-        dashboard_url = settings.dashboard_url or f"http://127.0.0.1:{settings.dashboard_port}/"
+        own_dashboard = f"http://127.0.0.1:{settings.dashboard_port}/" if settings.has_dashboard else ""
         env = {
             "REDIS_URL": self._redis_url,
-            "DASHBOARD_URL": dashboard_url,
+            "DASHBOARD_URL": settings.dashboard_url or own_dashboard,
             "APP_URL": settings.app_url or self._desk_url,
         }
         tasks = [place for package in settings.tasks for place in _places(package)]
-        for name, program, color in (("web", "server", 32), ("worker", "worker", 36), ("dashboard", "dashboard", 35)):
+        programs = [("web", "server", 32), ("worker", "worker", 36), ("dashboard", "dashboard", 35)]
+        for name, program, color in programs if settings.has_dashboard else programs[:2]:
             sources = [PROGRAMS / source for source in SOURCES[name]] + (tasks if name == "worker" else [])
             command, is_worker = command_of(program), name == "worker"
             self._programs.append(ManagedProcess(name, command, env, color=color, sources=sources, is_worker=is_worker))
@@ -168,11 +179,10 @@ class Stack:
         return f"http://{in_url(_address(self._settings.app_host))}:{self._settings.app_port}/"
 
     def _print_addresses(self) -> None:
-        lines = [
-            ("Desk", self._desk_url),
-            ("API", f"{self._desk_url}api/v1/tasks"),
-            ("Dashboard", f"http://127.0.0.1:{self._settings.dashboard_port}/"),
-        ]
+        dashboard = f"http://127.0.0.1:{self._settings.dashboard_port}/"
+        if not self._settings.has_dashboard:
+            dashboard = "not started: with AUTH=on it needs DASHBOARD_PASSWORD"
+        lines = [("Desk", self._desk_url), ("API", f"{self._desk_url}api/v1/tasks"), ("Dashboard", dashboard)]
         if self._redis:
             lines.append(("Redis", self._redis_url))
         say("")

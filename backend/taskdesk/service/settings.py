@@ -68,7 +68,22 @@ QueueNames = Annotated[
 Port = Annotated[int, Field(ge=1, le=65535)]
 Seconds = Annotated[int, Field(ge=1)]
 
-# Settings of two programs: one listens there, another links to it.
+# Settings of several programs.
+Auth = Annotated[
+    bool,
+    Field(
+        default_factory=lambda values: values.get("env") == "prod",
+        validate_default=True,
+        description="Require a login or a token. Can be off only with `ENV=dev`, where that is the default.",
+    ),
+]
+DashboardPassword = Annotated[
+    SecretStr,
+    Field(
+        description="Password for the login to rq-dashboard: at least 12 bytes. Empty: no login, which only `ENV=dev` "
+        "without `AUTH=on` allows."
+    ),
+]
 AppHost = Annotated[str, Field(description="Address that the web listens on; `0.0.0.0` for all.")]
 AppPort = Annotated[Port, Field(description="Port of the pages and the API.")]
 DashboardPort = Annotated[Port, Field(description="Port of rq-dashboard.")]

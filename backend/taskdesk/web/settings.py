@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationInfo, field_va
 from pydantic_settings import NoDecode
 
 from taskdesk.service.checks import MIN_PASSWORD_BYTES, MIN_SECRET_BYTES
-from taskdesk.service.settings import AppHost, AppPort, DashboardUrl, SharedSettings, split_commas
+from taskdesk.service.settings import AppHost, AppPort, Auth, DashboardUrl, SharedSettings, split_commas
 
 _HOST_NAME = r"^\.?[0-9A-Za-z_][0-9A-Za-z_.-]*$|^\[[0-9A-Fa-f:.]+\]$"
 HostNames = Annotated[tuple[Annotated[str, Field(pattern=_HOST_NAME)], ...], NoDecode, BeforeValidator(split_commas)]
@@ -44,11 +44,7 @@ class WebSettings(SharedSettings):
         default_factory=lambda values: values["env"] == "dev",
         description="Serve the routes of the tutorials, for their own clients. With `ENV=prod` the default is off.",
     )
-    auth: bool = Field(
-        default_factory=lambda values: values["env"] == "prod",
-        validate_default=True,
-        description="Require a login or a token. Can be off only with `ENV=dev`, where that is the default.",
-    )
+    auth: Auth
     secret_key: SecretStr = Field(
         SecretStr(""),
         validate_default=True,

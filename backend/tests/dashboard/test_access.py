@@ -7,7 +7,9 @@ import re
 from http.cookies import SimpleCookie
 
 import pytest
+from pydantic import SecretStr, ValidationError
 
+from taskdesk.dashboard.settings import DashboardSettings
 from taskdesk.jobs.keys import INTAKE_LOCK
 from tests.dashboard.requests import ask
 
@@ -110,3 +112,10 @@ def test_each_write_leaves_an_audit_line(tmp_path, start_dashboard, redis_url, s
         f"INFO audit who={who} what=delete_job subject={job_id} status={status} client=127.0.0.1"
         for who, status in (("admin", 200), ("", 401))
     ]
+
+
+def test_beside_a_desk_with_logins_it_needs_a_password():
+    with pytest.raises(ValidationError, match="needed with AUTH=on"):
+        DashboardSettings(env="dev", auth=True, _env_file=None)
+    assert DashboardSettings(env="dev", auth=True, dashboard_password=SecretStr("x" * 12), _env_file=None).auth
+    assert not DashboardSettings(env="dev", _env_file=None).auth

@@ -128,6 +128,13 @@ def test_it_starts_and_prints_its_addresses(shared):
     assert shared.redis().ping()
 
 
+def test_with_logins_rq_dashboard_is_not_started_without_its_password(start):
+    run = start(AUTH="on", SECRET_KEY="0123456789abcdef" * 2).wait_until_up()
+
+    run.wait_for("not started: with AUTH=on it needs DASHBOARD_PASSWORD")
+    assert run.pids("dashboard.py") == []
+
+
 @pytest.mark.parametrize("is_upgrade", [False, True])
 def test_only_its_user_can_read_the_data_of_its_redis(tmp_path, is_upgrade):
     folder = tmp_path / "data" / "redis"
