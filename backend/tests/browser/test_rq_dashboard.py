@@ -61,6 +61,28 @@ def test_no_page_has_to_be_scrolled_sideways_on_a_phone(page, redis):
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path
 
 
+@pytest.mark.parametrize("width", [1024, 1440])
+def test_the_heads_of_the_queues_break_between_words_only(page, redis, width):
+    Queue("a_queue_of_a_long_name", connection=redis, serializer=JSONSerializer).enqueue("a.task")
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto("/0/view/queues")
+    expect(page.locator("[data-role=queue]").first).to_be_visible()
+
+    lines_of_words = page.evaluate(
+        """() => [...document.querySelectorAll(".section th")].flatMap((head) => {
+          const text = document.createTreeWalker(head, NodeFilter.SHOW_TEXT).nextNode();
+          return [...(text?.data ?? "").matchAll(/\\S+/g)].map(({ 0: word, index }) => {
+            const range = new Range();
+            range.setStart(text, index);
+            range.setEnd(text, index + word.length);
+            return range.getClientRects().length;
+          });
+        })"""
+    )
+    assert len(lines_of_words) > 5
+    assert set(lines_of_words) == {1}
+
+
 def test_no_text_of_a_job_a_queue_or_a_worker_becomes_part_of_a_page(page, hostile):
     lists = [f"/0/view/jobs/{quote(PAYLOAD)}/{registry}/8/asc/1" for registry in ("queued", "finished", "failed")]
     jobs = [f"/0/view/job/{job_id}" for job_id in ("waits", "done", "failed")]
