@@ -15,6 +15,7 @@ from taskdesk.jobs.arguments import Arguments, check
 from taskdesk.jobs.artifacts import ArtifactStore, FolderStore, UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.catalog_reader import CatalogReader
+from taskdesk.jobs.causes import Causes
 from taskdesk.jobs.errors import (
     IdempotentJobGone,
     JobExpired,
@@ -54,6 +55,7 @@ class Desk:
         intake = Intake(redis, settings.queues, self.catalog)
         self.jobs = Jobs(redis, settings.queues, settings.max_queued, before_list=intake.look_if_alone)
         self.queues = Queues(redis, settings.queues)
+        self.causes = Causes(redis)
         self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
 

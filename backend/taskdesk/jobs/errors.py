@@ -31,6 +31,24 @@ class JobNotFound(AppError):
         super().__init__(f"No job {job_id!r}.")
 
 
+class CauseNotFound(AppError):
+    """Unknown cause: no failure has it, or it was not seen for so long that it was forgotten."""
+
+    status = 404
+
+    def __init__(self, cause_id: str):
+        super().__init__(f"No failure has the cause {cause_id!r}.")
+
+
+class AlreadyRetried(AppError):
+    """Already retried: another job repeats this one, and an action on many jobs retries each once."""
+
+    status = 409
+
+    def __init__(self, job_id: str, retried_as: str):
+        super().__init__(f"Job {job_id} was retried already, as job {retried_as}.")
+
+
 class UnreadableJob(AppError):
     """Unreadable job: its key in Redis holds no hash."""
 

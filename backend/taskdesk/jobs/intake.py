@@ -18,8 +18,10 @@ from redis.exceptions import ResponseError
 from taskdesk.jobs.catalog import Announced
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.errors import TaskNotFound
+from taskdesk.jobs.keys import UNCOUNTED
 from taskdesk.jobs.scripts import ADMIT, LOOK
 from taskdesk.jobs.stored_call import function_of
+from taskdesk.jobs.uncounted import count_failures
 
 REST_MS = 900  # during which nobody looks again
 LONGEST_SECONDS = 0.1  # of many jobs; then others have their turn
@@ -27,6 +29,7 @@ SOON_MS = 40  # instead, while there is more to look at
 _MAX_NAME = 200  # characters of the name of a function
 _FIELDS = 4
 _MAX_ADMITTED = 1_000  # jobs of one script, which takes 10 ms
+_MAX_COUNTED = 500  # failures of one look
 
 
 class _Found(NamedTuple):
@@ -68,6 +71,8 @@ class Intake:
         found = [_Found(job_id.decode(), *others) for job_id, *others in rows]
         if found:
             self._admit(found)
+        if failed := self._redis.lpop(UNCOUNTED, _MAX_COUNTED):
+            count_failures(self._redis, [job_id.decode(errors="replace") for job_id in failed])
         return float(pause_ms) / 1000
 
     def _admit(self, jobs: list[_Found]) -> None:

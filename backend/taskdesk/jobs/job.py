@@ -68,6 +68,7 @@ class Job:
     `secrets`: parameters whose values are shown nowhere, such as a SecretStr.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
     `is_unreadable`: its key in Redis holds no hash, so it can only be deleted.
+    `retried_as`: the last job that repeats it. `cause`: the id of the cause of its failure (cause.py).
     `result_stamp`: set for a large result, unless a worker that makes no previews has replaced it.
     A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), no `resumed` and no
     `file_parameters`.
@@ -105,6 +106,8 @@ class Job:
     result_stamp: ResultStamp | None = None
     secrets: frozenset[str] = frozenset()
     is_unreadable: bool = False
+    retried_as: str | None = None
+    cause: str = ""
 
     @property
     def kept_files(self) -> list[Artifact]:

@@ -18,6 +18,7 @@ from taskdesk.jobs.damage import DAMAGE, damaged_fields, is_wrong_type, read_tim
 from taskdesk.jobs.events import Progress
 from taskdesk.jobs.fields import (
     ATTEMPTS,
+    CAUSE,
     ERROR,
     FOREIGN,
     KEPT,
@@ -28,6 +29,7 @@ from taskdesk.jobs.fields import (
     RESULT_KINDS,
     RESULT_STAMP,
     RESUMED,
+    RETRIED_AS,
     RETRY_OF,
     SECRETS,
     TAGS,
@@ -44,7 +46,17 @@ from taskdesk.service import clock
 LISTED = (
     *("status", "origin", "description", "created_at", "enqueued_at", "started_at", "ended_at"),
     *("retries_left", "retry_intervals", "number_of_retries", TASK, TAGS, RETRY_OF, KEPT, OWNER, REQUEST, PLAIN),
-    *(PROGRESS, RESULT_KINDS, RESULT_STAMP, ERROR, FOREIGN, "rate_limit_key", "rate_limit_concurrency"),
+    *(
+        PROGRESS,
+        RESULT_KINDS,
+        RESULT_STAMP,
+        ERROR,
+        FOREIGN,
+        CAUSE,
+        RETRIED_AS,
+        "rate_limit_key",
+        "rate_limit_concurrency",
+    ),
 )
 WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, RESUMED, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
@@ -109,6 +121,8 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         tags=tuple(_text(fields[TAGS]).split()),
         attempt=1 + int(fields["number_of_retries"] or 0) + retries - int(fields["retries_left"] or retries),
         retry_of=_text(fields[RETRY_OF]) or None,
+        retried_as=_text(fields[RETRIED_AS]) or None,
+        cause=_text(fields[CAUSE]),
         is_kept=bool(fields[KEPT]),
         created_at=read_time(fields["created_at"]),
         enqueued_at=read_time(fields["enqueued_at"]),
@@ -150,7 +164,7 @@ def _error(stored: Any) -> dict[str, Any] | None:
     """Return an error as the worker writes it. Raises an error of DAMAGE."""
     if stored is None:
         return None
-    _texts(stored["title"], stored["detail"], stored.get("type", ""))
+    _texts(stored["title"], stored["detail"], stored.get("type", ""), stored.get("frame", ""))
     return dict(stored)
 
 

@@ -16,6 +16,8 @@ UNLISTED = f"{KEY_PREFIX}:unlisted"  # list: jobs of plain RQ programs that move
 INTAKE = f"{KEY_PREFIX}:intake"  # hash: how far each place was looked through for such jobs (lua/look.lua)
 INTAKE_LOCK = f"{KEY_PREFIX}:intake:lock"  # string: there while nobody has to look again
 EXPIRED = f"{KEY_PREFIX}:expired"  # sorted set: ids of removed jobs by when they were found gone (Unix seconds)
+CAUSES = f"{KEY_PREFIX}:causes"  # sorted set: ids of causes of failures by when each was seen last (Unix seconds)
+UNCOUNTED = f"{KEY_PREFIX}:causes:uncounted"  # list: failed jobs that were not counted under a cause yet
 BYTES = f"{KEY_PREFIX}:bytes"  # hash: bytes that the jobs of an owner take, about (lua/bytes.lua)
 LATEST_CATALOG = f"{KEY_PREFIX}:catalog"  # string: hash of the catalog that was announced last
 WORKERS = f"{KEY_PREFIX}:workers"  # sorted set: workers by their last heartbeat (Unix seconds, by Redis's clock)
@@ -169,6 +171,16 @@ def tag_key(tag: str) -> str:
 
 def owner_key(owner: str) -> str:
     return f"{KEY_PREFIX}:owner:{owner}"
+
+
+def cause_key(cause: str) -> str:
+    """Hash: see cause.py."""
+    return f"{KEY_PREFIX}:cause:{cause}"
+
+
+def cause_jobs_key(cause: str) -> str:
+    """Sorted set: the failed jobs of a cause that nobody has retried, by number, as in the other indexes."""
+    return f"{KEY_PREFIX}:cause-jobs:{cause}"
 
 
 def idempotency_key(key: str, owner: str = "") -> str:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from taskdesk.jobs import fields, keys
+from taskdesk.jobs.cause import HOURS, MAX_CAUSES, MAX_MESSAGE_BYTES, State
 from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.jobs.job_hash import NAMELESS
 from taskdesk.jobs.job_id import ID_CHARACTERS, MAX_ID
@@ -86,6 +87,10 @@ CONSTANTS: dict[str, Any] = {
     "NAMELESS": NAMELESS,
     "LEASE_SECONDS": LEASE_SECONDS,
     "EVENTS_TTL_SECONDS": EVENTS_TTL_SECONDS,
+    "CAUSE_HOURS": HOURS,
+    "CAUSE_RESOLVED": State.RESOLVED,
+    "MAX_CAUSES": MAX_CAUSES,
+    "MAX_MESSAGE_BYTES": MAX_MESSAGE_BYTES,
     "DEFAULT_FAILURE_TTL": 365 * 24 * 3600,  # seconds: RQ's, for jobs that name none
 }
 

@@ -7,7 +7,7 @@ import json
 import traceback
 import zlib
 from bdb import BdbQuit
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,6 +19,7 @@ from taskdesk.jobs.losses import TIME_LIMIT, Loss, log_text
 from taskdesk.jobs.retries import RetryLater
 from taskdesk.service.errors import AppError
 from taskdesk.worker.asked_retry import TYPE, RetryAsked
+from taskdesk.worker.own_code import innermost
 
 MAX_TYPE, MAX_DETAIL, MAX_TRACEBACK = 200, 10_000, 64 * 1024  # characters; of a longer text the middle is left out
 MAX_FILES = 100  # of a refused result, that the job's error names
@@ -34,6 +35,7 @@ class Failure:
 
     `asked_retry`: the Retry that the task returned, as JSON (asked_retry.py); empty if it returned none.
     `retry_in`: the seconds of the RetryLater that it raised. `is_final`: its task is not tried again after this error.
+    `frame`, `line`: the innermost place in the author's own code (own_code.py); empty if there is none.
     `was_cut_off`: a limit has interrupted the task, at whatever line it was. A library may also have a `Timeout`.
     """
 
@@ -46,9 +48,12 @@ class Failure:
     retry_in: float | None = None
     is_final: bool = False
     was_cut_off: bool = False
+    frame: str = ""
+    line: int = 0
 
     @classmethod
-    def of(cls, error: BaseException, timeout: int) -> Failure:
+    def of(cls, error: BaseException, timeout: int, packages: Sequence[str] = ()) -> Failure:
+        """`packages`: those of the tasks, whose code is the author's own."""
         text = _text_of(lambda: "".join(traceback.format_exception(error)), MAX_TRACEBACK)
         if isinstance(error, JobTimeoutException):
             return replace(cls.of_loss(TIME_LIMIT(seconds=timeout), text), was_cut_off=True)
@@ -56,7 +61,11 @@ class Failure:
         title = error.title if isinstance(error, AppError) else name
         files = tuple(error.files[:MAX_FILES]) if isinstance(error, UnstorableResult) else ()
         detail = _text_of(lambda: _sentence(error), MAX_DETAIL) or name
-        return cls(name, title, detail, text, files, was_cut_off=isinstance(error, OverLimit))
+        failure = cls(name, title, detail, text, files, was_cut_off=isinstance(error, OverLimit))
+        if isinstance(error, OverLimit | UnstorableResult):  # the same cause wherever the task was
+            return failure
+        frame, line = innermost(error, packages)
+        return replace(failure, frame=frame, line=line)
 
     @classmethod
     def of_loss(cls, loss: Loss, text: str = "") -> Failure:
@@ -83,7 +92,9 @@ class Failure:
 
     @property
     def _error(self) -> dict[str, Any]:
-        shown = {"type": self.type, "title": self.title, "detail": self.detail}
+        shown: dict[str, Any] = {"type": self.type, "title": self.title, "detail": self.detail}
+        if self.frame:
+            shown |= {"frame": self.frame, "line": self.line}
         return {**shown, "files": list(self.files)} if self.files else shown
 
     @property

@@ -29,6 +29,7 @@ for n, id in ipairs(ids) do
       reindex(id)
     elseif now_in and now_in ~= RUNNING then
       add(index_key(queue, now_in), id)
+      if now_in == FAILED then redis.call('RPUSH', UNCOUNTED, id) end
     end
   end
 end

@@ -6,8 +6,9 @@ local now_text, ids = ARGV[1], {unpack(ARGV, 2)}
 
 local answer, limits = {}, {}
 
-local function leave_indexes(id, queue, task, tags, owner, foreign)
+local function leave_indexes(id, queue, task, tags, owner, foreign, cause)
   for _, status in ipairs(INDEXED) do redis.call('ZREM', index_key(queue, status), id) end
+  if cause then redis.call('ZREM', cause_jobs_key(cause), id) end
   if foreign then redis.call('ZREM', foreign_key(queue), foreign_entry(id, foreign)) end
   redis.call('ZREM', JOBS, id)
   redis.call('ZREM', task_key(task or ''), id)
@@ -18,7 +19,7 @@ local function leave_indexes(id, queue, task, tags, owner, foreign)
   end
 end
 
-local jobs = take_off_all(ids, TASK, TAGS, OWNER, FOREIGN, 'rate_limit_key')
+local jobs = take_off_all(ids, TASK, TAGS, OWNER, FOREIGN, CAUSE, 'rate_limit_key')
 for i, id in ipairs(ids) do
   local job = jobs[i]
   local status, queue = job[1], job[2] or ''
@@ -27,10 +28,10 @@ for i, id in ipairs(ids) do
       redis.call('ZREM', registry_key(registry, queue), id)
     end
     leave_parents(id)
-    leave_indexes(id, queue, unpack(job, 3, 6))
+    leave_indexes(id, queue, unpack(job, 3, 7))
     redis.call('DEL', events_key(id), unpack(lifelong_keys(id)))
-    limits[id] = job[7] or nil
-    if not job[7] then redis.call('DEL', executions_key(id)) end -- else it may run still, and then keeps its slot
+    limits[id] = job[8] or nil
+    if not job[8] then redis.call('DEL', executions_key(id)) end -- else it may run still, and then keeps its slot
     redis.call('PUBLISH', WAKE, id)
   end
   answer[#answer + 1] = status == UNREADABLE and RQ_CREATED or status or ''

@@ -79,6 +79,7 @@ def assemble(
     attempts = AttemptRunner(
         TaskRunner(settings, registry, store, reporter, checkpointing.open),
         {name: ResourceLimits.of(task.options, settings) for name, task in registry.tasks.items()},
+        settings.tasks,
         time_limit=time_limit,
         reporter=reporter,
         process=process,

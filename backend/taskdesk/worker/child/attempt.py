@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -48,6 +49,7 @@ class AttemptRunner:
         self,
         task_runner: TaskRunner,
         limits: dict[str, ResourceLimits],
+        packages: Sequence[str],
         *,
         time_limit: TimeLimit,
         reporter: Reporter,
@@ -58,8 +60,9 @@ class AttemptRunner:
         callbacks: Callbacks,
         state: ChildState,
     ):
-        """`limits`: those of each task."""
+        """`limits`: those of each task. `packages`: those of the tasks."""
         self._task_runner = task_runner
+        self._packages = packages
         self._limits = limits
         self._time_limit = time_limit
         self._reporter = reporter
@@ -95,7 +98,7 @@ class AttemptRunner:
         except RetryLater as later:
             return _Returned(reference, failure=Failure.of_later(later))
         except BaseException as error:  # SystemExit, too, is an end of the job and not of the worker
-            failure = Failure.of(error, job.timeout)
+            failure = Failure.of(error, job.timeout, self._packages)
             if not reference and isinstance(error, ForeignJob | InvalidArguments):
                 self._activity.refuse()
                 return _Returned(reference, failure=failure, refusal=error)

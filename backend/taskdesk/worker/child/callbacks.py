@@ -84,7 +84,7 @@ class Callbacks:
         try:
             self._call("on_failure", job.id, names.failure, names.failure_timeout, JobStatus.FAILED, details)
         except BaseException as another:
-            return Failure.of(another, names.failure_timeout)
+            return Failure.of(another, names.failure_timeout, self._packages)
         return failure
 
     def after_refusal(self, job: ReservedJob, error: BaseException, failure: Failure) -> Failure:

@@ -146,7 +146,9 @@ for i = 1, #KEYS do
         redis.call('HSET', key, 'origin', queue)
       end
       if started_at then -- of an attempt before; RQ's own tools leave it empty
-        redis.call('HDEL', key, ERROR, PROGRESS, RESULT_KINDS, RESULT_STAMP, RESULT_PREVIEW, STOP, KEPT)
+        local cause = redis.call('HGET', key, CAUSE)
+        if cause then redis.call('ZREM', CAUSE_JOBS_KEY .. cause, id) end
+        redis.call('HDEL', key, ERROR, CAUSE, RETRIED_AS, PROGRESS, RESULT_KINDS, RESULT_STAMP, RESULT_PREVIEW, STOP, KEPT)
         redis.call('PERSIST', key)
       elseif fields[9] then
         redis.call('PERSIST', key)

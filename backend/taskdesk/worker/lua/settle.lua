@@ -1,5 +1,5 @@
 -- End an execution other than by success.
---- @include time, execution, throughput, lifetime, retry, hand_back, slots
+--- @include time, execution, throughput, lifetime, retry, hand_back, slots, causes
 
 local STOPPED_CALLBACK_SECONDS = 3600 -- in which the worker's next process calls it
 
@@ -56,6 +56,7 @@ local function fail(ending, queue, status, error)
   expire_job(id, ttl)
   if not failure_ttl then redis.call('PERSIST', results_key(id)) end -- as RQ does
   redis.call('ZADD', registry_key(RQ_FAILED, queue), ttl < 0 and ttl or math.floor(now()) + ttl, id)
+  if status == RQ_FAILED then pcall(count_failure, id, error, now()) end -- a damaged cause costs no job its end
   reindex(id)
   if status == RQ_STOPPED and (redis.call('HGET', key, 'stopped_callback_name') or '') ~= '' then
     redis.call('RPUSH', stopped_callbacks_key(ending.worker), id)

@@ -21,6 +21,7 @@ from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import ALWAYS_RUN, DELETE_JOBS, NAMED_INDEXES, OWNERS
 from taskdesk.jobs.status import FINAL, INDEXED, Status
 from taskdesk.jobs.submission import MAX_BATCH
+from taskdesk.jobs.uncounted import count_failures
 from taskdesk.service import clock
 from taskdesk.worker.settings import WorkerSettings
 
@@ -72,6 +73,8 @@ class Sweeper:
         while True:
             self._trim_expired_ids()
             yield from self._sweep_jobs()
+            for queue in self._settings.queues:
+                yield from self._count_failures(index_key(queue, Status.FAILED))
             for index in self._indexes():
                 yield from self._sweep_index(index)
             for queue in self._settings.queues:
@@ -92,6 +95,12 @@ class Sweeper:
             self._add_by_owner(taken, entries)
             yield False
         self._tell_of_owners(taken, owners)
+
+    def _count_failures(self, index: str) -> Iterator[bool]:
+        """Count the failures of an older version, and those that nobody could count when the job ended."""
+        for entries in self._slices(index):
+            count_failures(self._redis, [job_id.decode() for job_id, _ in entries])
+            yield False
 
     def _sweep_index(self, index: str) -> Iterator[bool]:
         for entries in self._slices(index):
