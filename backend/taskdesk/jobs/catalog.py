@@ -48,6 +48,7 @@ class TaskSpec(BaseModel):
     output_schema: dict[str, Any] | None = None
     at_most_once: bool = False
     grace: int | None = None
+    webhook: str = ""
     paths: tuple[str, ...] = ()
     shape: CallShape | None = None  # None in catalogs of earlier versions
     others: tuple[TaskSpec, ...] = Field((), exclude=True, repr=False)  # older versions that are also online

@@ -144,7 +144,7 @@ class Desk:
             values = {name: value for name, value in (job.input or {}).items() if name not in uploads}
             check(spec, values, uploads)
             queue = job.queue if job.queue in self.queues.names else None
-            options: SubmitOptions = {"queue": queue, "tags": job.tags, "retry_of": job.id}
+            options: SubmitOptions = {"queue": queue, "tags": job.tags, "retry_of": job.id, "webhook": job.webhook}
             return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
 
     def task_of_retry(self, job: Job) -> TaskSpec:
@@ -204,4 +204,5 @@ def digest_of(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> s
         upload.content.seek(0)
     queue, at, tags = options.get("queue") or spec.queue, options.get("at"), sorted(options.get("tags", ()))
     request = [spec.reference, arguments.values, files, queue, at and at.timestamp(), tags, options.get("retry_of", "")]
+    request += [webhook] if (webhook := options.get("webhook")) is not None else []
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:32]

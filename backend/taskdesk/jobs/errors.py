@@ -58,6 +58,24 @@ class UnreadableJob(AppError):
         super().__init__(f"Job {job_id} is unreadable: its key in Redis holds no hash. It can only be deleted.")
 
 
+class DeliveryNotFound(AppError):
+    """Unknown delivery: the job never had it, or it was removed a week after its end."""
+
+    status = 404
+
+    def __init__(self, delivery_id: str):
+        super().__init__(f"No delivery {delivery_id!r} of this job.")
+
+
+class ReceiverOff(AppError):
+    """Address switched off: its receiver answered 410."""
+
+    status = 409
+
+    def __init__(self, url: str):
+        super().__init__(f"{url} is switched off, because its receiver answered 410 (Gone). Switch it on first.")
+
+
 class JobExpired(AppError):
     """Expired job: it ended, was kept for its time, and was removed."""
 

@@ -7,6 +7,7 @@ TASK = "td_task"  # the name of its task
 TAGS = "td_tags"  # with spaces between
 OWNER = "td_owner"  # the user who submitted it
 REQUEST = "td_request"  # id of the request that submitted it; the worker's log also names it
+WEBHOOK = "td_webhook"  # the URL that hears of its end
 RETRY_OF = "td_retry_of"  # id of the job that it repeats
 RETRIED_AS = "td_retried_as"  # id of the last job that repeats it
 CAUSE = "td_cause"  # id of the cause that its failure was counted under (cause.py)

@@ -70,8 +70,9 @@ class Job:
     `is_unreadable`: its key in Redis holds no hash, so it can only be deleted.
     `retried_as`: the last job that repeats it. `cause`: the id of the cause of its failure (cause.py).
     `result_stamp`: set for a large result, unless a worker that makes no previews has replaced it.
-    A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), no `resumed` and no
-    `file_parameters`.
+    `webhook`: the URL that hears of its end, or empty.
+    A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), no `resumed`, no `webhook`
+    and no `file_parameters`.
     """
 
     id: str
@@ -108,6 +109,7 @@ class Job:
     is_unreadable: bool = False
     retried_as: str | None = None
     cause: str = ""
+    webhook: str = ""
 
     @property
     def kept_files(self) -> list[Artifact]:

@@ -35,6 +35,7 @@ from taskdesk.jobs.fields import (
     TAGS,
     TASK,
     UPLOADS,
+    WEBHOOK,
 )
 from taskdesk.jobs.job import Attempt, Job, ResultStamp, Wait
 from taskdesk.jobs.losses import WORKER_LOST
@@ -58,7 +59,7 @@ LISTED = (
         "rate_limit_concurrency",
     ),
 )
-WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, RESUMED, *LISTED)
+WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, RESUMED, WEBHOOK, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
 _TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
 _LONGEST_TTL_MS = 100 * 365 * 24 * 3600 * 1000  # a time beyond the year 9999 is none
@@ -139,6 +140,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         result_stamp=_stamp(fields[RESULT_STAMP], fields["ended_at"]),
         file_parameters=None if fields.get(UPLOADS) is None else tuple(_text(fields.get(UPLOADS)).split()),
         secrets=frozenset(_text(fields.get(SECRETS)).split()),
+        webhook=_text(fields.get(WEBHOOK)),
     )
 
 

@@ -26,6 +26,13 @@ PARENTS = f"{KEY_PREFIX}:parents"  # set: ids of failed jobs whose dependents ha
 SWEEP_LOCK = f"{KEY_PREFIX}:sweep"  # string: there while a worker removes what has expired
 LAST_TAKEOVER = f"{KEY_PREFIX}:sweep:last"  # string: when a worker last looked for lost workers (Unix seconds)
 TAKEOVER_GRACE = f"{KEY_PREFIX}:sweep:grace"  # string: there while workers may still send their first heartbeat
+WEBHOOK_JOBS = f"{KEY_PREFIX}:webhooks:jobs"  # set: ids of jobs with a webhook whose end is not noted yet
+ENDED = f"{KEY_PREFIX}:webhooks:ended"  # list: ends of such jobs that have no delivery yet (lua/webhook.lua)
+ENDED_LOCK = f"{KEY_PREFIX}:webhooks:lock"  # string: there while a deliverer makes deliveries of these
+SWITCHED_OFF = f"{KEY_PREFIX}:webhooks:off"  # sorted set: URLs that answered 410, by when (Unix seconds)
+DELIVERIES = f"{KEY_PREFIX}:deliveries"  # sorted set: ids of waiting deliveries by when they were made (Unix seconds)
+DELIVERY_COUNTS = f"{KEY_PREFIX}:deliveries:counts"  # hash: how many were delivered, and how many failed
+RECEIVERS = f"{KEY_PREFIX}:receivers"  # sorted set: receivers with deliveries by when they have their next turn
 WAKE = f"{KEY_PREFIX}:wake"  # channel: ids of jobs that have news, with spaces between
 NOTHING = f"{KEY_PREFIX}:nothing"  # never there: to make Redis look at its memory
 
@@ -120,6 +127,31 @@ def ended_key(queue: str) -> str:
 def foreign_key(queue: str) -> str:
     """Sorted set: the jobs that were handed back because their worker does not serve them (lua/index.lua)."""
     return f"{KEY_PREFIX}:foreign:{queue}"
+
+
+def delivery_key(delivery_id: str) -> str:
+    """Hash: see deliveries.py."""
+    return f"{KEY_PREFIX}:delivery:{delivery_id}"
+
+
+def ordered_key(order: str) -> str:
+    """List: ids of the deliveries that are sent in order, such as all of one job; the last ones, oldest first."""
+    return f"{KEY_PREFIX}:deliveries:of:{order}"
+
+
+def lane_key(receiver: str) -> str:
+    """Sorted set: ids of the deliveries to this receiver by when they are due, or by the end of a lease."""
+    return f"{KEY_PREFIX}:lane:{receiver}"
+
+
+def sending_key(receiver: str) -> str:
+    """Sorted set: ids of the deliveries that are being sent to this receiver, by the end of their lease."""
+    return f"{KEY_PREFIX}:sending:{receiver}"
+
+
+def receiver_key(receiver: str) -> str:
+    """Hash: how the last attempts went (lua/receiver.lua)."""
+    return f"{KEY_PREFIX}:receiver:{receiver}"
 
 
 def worker_key(name: str) -> str:

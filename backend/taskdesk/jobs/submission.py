@@ -13,7 +13,7 @@ from redis.exceptions import ResponseError
 
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import IdempotencyKeyReused, OwnerFull, QueueFull
-from taskdesk.jobs.fields import OWNER, REQUEST, RETRY_OF, TAGS
+from taskdesk.jobs.fields import OWNER, REQUEST, RETRY_OF, TAGS, WEBHOOK
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import idempotency_key
 from taskdesk.jobs.scripts import SUBMIT
@@ -49,9 +49,11 @@ def fields_of_all(
     retry_of: str = "",
     owner: str = "",
     request_id: str = "",
+    webhook: str | None = None,
 ) -> tuple[dict[str, Any], int | None]:
     """Return the fields that all jobs of a submit have, and the time at which they are due."""
-    optional = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner), (REQUEST, request_id))
+    url = spec.webhook if webhook is None else webhook
+    optional = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner), (REQUEST, request_id), (WEBHOOK, url))
     ours = {name: value for name, value in optional if value}
     due = _due_at(at)
     return common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours), due
@@ -73,7 +75,7 @@ def send(
     record = _record(idempotency, jobs) if idempotency else ("", "", 0)
     names = next(iter(jobs.values())).keys()
     arguments: list[Any] = [common["origin"], spec.name, common.get(TAGS, ""), common.get(OWNER, ""), *record]
-    arguments += (due or "", max_queued or "", JOBS_SHARE, 2 * len(common), len(names))
+    arguments += (due or "", max_queued or "", JOBS_SHARE, 2 * len(common), len(names), int(WEBHOOK in common))
     for field in common.items():
         arguments += field
     arguments += names

@@ -9,6 +9,7 @@ from typing import TypedDict
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.schema_rules import sentence
 from taskdesk.service import clock
+from taskdesk.service.outbound import fault_of_url
 
 MAX_DAYS_AHEAD = 366  # for which a job may be scheduled
 
@@ -16,19 +17,21 @@ MAX_DAYS_AHEAD = 366  # for which a job may be scheduled
 class SubmitOptions(TypedDict, total=False):
     """`queue` replaces the queue of the task. `at`, with a zone: when the job is queued; a time in the past means now.
 
-    `tags`: see arguments.py. `retry_of`: the id of the job that is run again. `owner`: the name of the user, or empty.
+    `webhook`: the URL that hears of the end of the job; empty for none, None for that of the task. `tags`: see
+    arguments.py. `retry_of`: the id of the job that is run again. `owner`: the name of the user, or empty.
     """
 
     queue: str | None
     at: datetime | None
     tags: Sequence[str]
+    webhook: str | None
     retry_of: str
     owner: str
     request_id: str
 
 
 def check_submit_options(queues: Sequence[str], options: SubmitOptions) -> None:
-    """Raise InvalidArguments, at the pointers `/queue` and `/at`."""
+    """Raise InvalidArguments, at the pointers `/queue`, `/at` and `/webhook`."""
     errors = []
     queue, at = options.get("queue"), options.get("at")
     if queue is not None and queue not in queues:
@@ -37,6 +40,8 @@ def check_submit_options(queues: Sequence[str], options: SubmitOptions) -> None:
         errors.append(FieldError("/at", sentence("format", "date-time")))
     elif at and at > clock.utc_now() + timedelta(days=MAX_DAYS_AHEAD):
         errors.append(FieldError("/at", f"This is more than {MAX_DAYS_AHEAD} days ahead. Choose an earlier time."))
+    if (url := options.get("webhook")) and (fault := fault_of_url(url)):
+        errors.append(FieldError("/webhook", fault))
     if errors:
         raise InvalidArguments(errors)
 

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from taskdesk.jobs.artifacts import artifact_of
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.fields import OWNER, REQUEST, RETRY_OF, SECRETS, TAGS, TASK, UPLOADS
+from taskdesk.jobs.fields import OWNER, REQUEST, RETRY_OF, SECRETS, TAGS, TASK, UPLOADS, WEBHOOK
 from taskdesk.jobs.job import Job, Retention, masked
 from taskdesk.jobs.job_hash import summary_of
 from taskdesk.jobs.rq_time import now_text
@@ -80,4 +80,5 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
         request_id=fields.get(REQUEST, ""),
         file_parameters=tuple(fields[UPLOADS].split()) if UPLOADS in fields else None,
         secrets=frozenset(fields.get(SECRETS, "").split()),
+        webhook=fields.get(WEBHOOK, ""),
     )

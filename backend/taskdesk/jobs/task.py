@@ -44,6 +44,7 @@ class TaskOptions:
     retry_on: Exceptions = BaseException
     give_up_on: Exceptions = ()
     grace: int | None = None  # seconds
+    webhook: str = ""
 
     def is_retried_after(self, error: BaseException) -> bool:
         """Return True if a job that ended with this error is tried again, while it has retries left."""
@@ -64,6 +65,7 @@ def task(
     retry_on: Exceptions = TaskOptions.retry_on,
     give_up_on: Exceptions = TaskOptions.give_up_on,
     grace: int | None = None,
+    webhook: str = "",
 ) -> Callable[[Function], Function]:
     """Set where and how a task runs. Every public function of the tasks package is a task, also without this.
 
@@ -71,11 +73,13 @@ def task(
     `isolated`: each job of this task gets a process of its own, where otherwise one process runs many jobs.
     `memory` (MB that the job may add), `cpu` (seconds) and `file_size` (MB) limit a job; 0 is no limit.
     `grace`: the seconds that a stop of the worker waits for a running job of this task.
+    `webhook`: the URL that hears of the end of each job of this task, if the submit names no other.
     `backoff`: how long each of the `retries` waits. `retry_on`, `give_up_on`: the exceptions that have one, or none.
     """
     options = TaskOptions(
         *(queue, timeout, retries, at_most_once, isolated, memory, cpu, file_size, backoff, retry_on, give_up_on),
         grace=grace,
+        webhook=webhook,
     )
 
     def decorate(function: Function) -> Function:

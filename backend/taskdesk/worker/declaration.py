@@ -8,6 +8,7 @@ from typing import Any
 
 from taskdesk.jobs.retries import Backoff
 from taskdesk.jobs.task import TaskOptions
+from taskdesk.service.outbound import fault_of_url
 from taskdesk.worker.settings import WorkerSettings
 
 
@@ -40,6 +41,8 @@ def _faults(options: TaskOptions, settings: WorkerSettings) -> Iterator[str]:
         yield f"its backoff is {options.backoff!r:.50}: write one as in backoff=Backoff(first=10, factor=3, most=3600)"
     elif options.backoff.fault:
         yield f"its backoff can't be used, because its {options.backoff.fault}"
+    if options.webhook != "" and (fault := fault_of_url(options.webhook)):
+        yield f"its webhook is {options.webhook!r:.50}: {fault[0].lower()}{fault[1:].rstrip('.')}"
 
 
 def _faults_of_exceptions(options: TaskOptions) -> Iterator[str]:

@@ -164,6 +164,7 @@ def describe(reference: str, function: Any, settings: WorkerSettings, paths: Seq
         backoff=options.backoff,
         at_most_once=options.at_most_once,
         grace=options.grace,
+        webhook=options.webhook,
         input_schema=add_help(input_schema(arguments), function, texts.parameters),
         shape=call_shape(function),
         output_schema=output_schema(function),

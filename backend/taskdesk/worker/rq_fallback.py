@@ -23,7 +23,7 @@ from taskdesk.jobs.fields import CHECKPOINT, FOREIGN, RESULT_KINDS, RESULT_PREVI
 from taskdesk.jobs.job_hash import stamp_text
 from taskdesk.jobs.keys import JOBS, PARENTS, WAKE, events_key, log_key, registry_key
 from taskdesk.jobs.rq_time import now_text
-from taskdesk.jobs.scripts import EXPIRE, FREE_SLOT, REINDEX
+from taskdesk.jobs.scripts import EXPIRE, FIND_ENDED, FREE_SLOT, REINDEX
 from taskdesk.service import clock
 from taskdesk.worker.release import How, release_arguments
 from taskdesk.worker.scripts import COUNT_SUCCESS, ENQUEUE_READY, RELEASE
@@ -115,6 +115,7 @@ class _Worker(BaseWorker):
             pipeline.zrem(JOBS, job.id)
         elif status == JobStatus.FINISHED:
             pipeline.eval(EXPIRE.source, 0, job.id, result_ttl)
+            pipeline.eval(FIND_ENDED.source, 0, job.id)
         elif status == JobStatus.QUEUED:  # it repeats at once
             pipeline.hset(job.key, "enqueued_at", now_text())
         ahead = round(time.time() - clock.now())

@@ -1,7 +1,7 @@
 -- Cancel jobs. A job that has not begun is taken off its queue or registry. For a running job, store the request in its
 -- hash until its worker has read it, and send it to the worker as RQ's send_stop_job_command does, which is faster than
 -- the worker's next heartbeat.
---- @include even_when_full, index, queue, lifetime, slots
+--- @include even_when_full, index, queue, lifetime, slots, webhook
 -- ARGV: 1 now (as RQ writes it), 2 Unix time, 3 error (JSON), 4… ids.
 -- Answer: for each job the status that RQ had; "started" for one that is being stopped, empty for an unknown one,
 --       UNREADABLE for a key that holds no hash.
@@ -24,9 +24,11 @@ local function cancel(id, queue)
   leave_parents(id)
   redis.call('HSET', key, 'status', RQ_CANCELED, 'ended_at', now_text, ERROR, error)
   redis.call('ZADD', registry_key(RQ_CANCELED, queue), canceled_at, id)
-  expire_job(id, tonumber(redis.call('HGET', key, 'failure_ttl') or DEFAULT_FAILURE_TTL))
+  local job = redis.call('HMGET', key, 'failure_ttl', 'rate_limit_key', WEBHOOK)
+  expire_job(id, tonumber(job[1] or DEFAULT_FAILURE_TTL))
   reindex(id)
-  limits[id] = redis.call('HGET', key, 'rate_limit_key') or nil
+  note_end(id, RQ_CANCELED, now_text, job[3])
+  limits[id] = job[2] or nil
   redis.call('PUBLISH', WAKE, id)
 end
 

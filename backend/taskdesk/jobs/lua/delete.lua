@@ -19,6 +19,13 @@ local function leave_indexes(id, queue, task, tags, owner, foreign, cause)
   end
 end
 
+local function drop_deliveries(id)
+  for _, delivery in ipairs(redis.call('LRANGE', ordered_key(id), 0, -1)) do
+    redis.call('DEL', delivery_key(delivery))
+    redis.call('ZREM', DELIVERIES, delivery)
+  end
+end
+
 local jobs = take_off_all(ids, TASK, TAGS, OWNER, FOREIGN, CAUSE, 'rate_limit_key')
 for i, id in ipairs(ids) do
   local job = jobs[i]
@@ -29,7 +36,8 @@ for i, id in ipairs(ids) do
     end
     leave_parents(id)
     leave_indexes(id, queue, unpack(job, 3, 7))
-    redis.call('DEL', events_key(id), unpack(lifelong_keys(id)))
+    drop_deliveries(id)
+    redis.call('DEL', events_key(id), ordered_key(id), unpack(lifelong_keys(id)))
     limits[id] = job[8] or nil
     if not job[8] then redis.call('DEL', executions_key(id)) end -- else it may run still, and then keeps its slot
     redis.call('PUBLISH', WAKE, id)

@@ -4,13 +4,13 @@
 -- ARGV: 1 queue, 2 task, 3 tags (with spaces between), 4 owner or empty; 5 the key under which a request is done once or
 --       empty, 6 what to keep under it, 7 for how many seconds; 8 when the jobs are due (Unix), empty for now; 9 how many
 --       jobs may wait in the queue, empty for any number; 10 the share of Redis's memory that jobs may fill; 11 how many
---       fields and values the jobs have in common, 12 how many fields each has for itself; then the common fields and
---       values, the names of the own fields, and for each job its id and its values.
+--       fields and values the jobs have in common, 12 how many fields each has for itself, 13 1 if the jobs have a
+--       webhook; then the common fields and values, the names of the own fields, and for each job its id and its values.
 -- Answer: nothing; what an earlier request has kept under the key; or why there is no room: {"queue", jobs that wait},
 --       {"memory", bytes used, bytes that Redis may use} or {"owner", bytes of the owner's jobs, bytes that they may
 --       take}. In the last two cases nothing is done.
-local queue, task, tags, owner, once, once_record, once_seconds, due, max_waiting, share, common_size, own_size =
-  unpack(ARGV, 1, 12)
+local queue, task, tags, owner, once, once_record, once_seconds, due, max_waiting, share, common_size, own_size,
+  has_webhook = unpack(ARGV, 1, 13)
 local arguments = ARGV
 
 local CHECK_BYTES = 16000 -- of jobs, after which the memory is checked again: that takes as long as to submit a job.
@@ -22,7 +22,7 @@ local ROUNDED_UP = 1.1 -- jemalloc has four sizes between a power of two and the
 local OWNER_SHARE = 0.8
 
 max_waiting, share, common_size, own_size = tonumber(max_waiting), tonumber(share), tonumber(common_size), tonumber(own_size)
-local begin = 13 + common_size + own_size
+local begin = 14 + common_size + own_size
 local count = (#arguments - begin + 1) / (own_size + 1)
 local number = tonumber(redis.pcall('GET', SEQUENCE)) or 0 -- of the last job, about
 local held = owner ~= '' and tonumber(redis.call('HGET', BYTES, owner) or 0) -- bytes of the owner's jobs
@@ -57,8 +57,8 @@ local why = shortage()
 if why and redis.call('EXISTS', JOB_KEY .. arguments[begin]) == 0 then return why end
 if once ~= '' then redis.call('SET', once, once_record, 'EX', once_seconds) end
 
-local fields = {unpack(arguments, 13, 12 + common_size)} -- and after them, for each job, its own and its number
-for i = 1, own_size do fields[common_size + 2 * i - 1] = arguments[12 + common_size + i] end
+local fields = {unpack(arguments, 14, 13 + common_size)} -- and after them, for each job, its own and its number
+for i = 1, own_size do fields[common_size + 2 * i - 1] = arguments[13 + common_size + i] end
 local last = common_size + 2 * own_size
 fields[last + 1] = NUMBER
 number = next_numbers(count) - count
@@ -85,6 +85,7 @@ if held then
   redis.call('HINCRBY', BYTES, owner, size)
 end
 redis.call('SADD', RQ_QUEUES, QUEUE_KEY .. queue)
+if has_webhook == '1' then redis.call('SADD', WEBHOOK_JOBS, unpack(ids)) end
 redis.call('SADD', INDEXES, unpack(indexes))
 indexes[#indexes + 1] = JOBS
 indexes[#indexes + 1] = index_key(queue, due == '' and QUEUED or SCHEDULED)

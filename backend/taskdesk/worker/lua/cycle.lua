@@ -20,7 +20,7 @@ local clock = tonumber(redis.call('TIME')[1])
 if finished then
   local key = JOB_KEY .. finished
   ttl = tonumber(ttl)
-  local job = redis.pcall('HMGET', key, 'status', NUMBER, STOP) -- somebody may have damaged the key
+  local job = redis.pcall('HMGET', key, 'status', NUMBER, STOP, WEBHOOK) -- somebody may have damaged the key
   if job[3] or redis.call('EXISTS', key .. DEPENDENTS_SUFFIX) == 1 then
     if begins ~= '' then
       redis.call('HSET', worker, 'current_job', begins, EXECUTION, begins_execution)
@@ -54,6 +54,10 @@ if finished then
       redis.call('ZADD', index_key(finished_queue, SUCCEEDED), job[2], finished)
     else
       redis.call('RPUSH', UNLISTED, finished)
+    end
+    if job[4] then -- webhook.lua's note_end
+      redis.call('SREM', WEBHOOK_JOBS, finished)
+      redis.call('RPUSH', ENDED, RQ_FINISHED .. ' ' .. now_text .. ' ' .. job[4] .. ' ' .. finished)
     end
     news = finished
   else

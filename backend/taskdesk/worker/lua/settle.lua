@@ -1,5 +1,5 @@
 -- End an execution other than by success.
---- @include time, execution, throughput, lifetime, retry, hand_back, slots, causes
+--- @include time, execution, throughput, lifetime, retry, hand_back, slots, causes, webhook
 
 local STOPPED_CALLBACK_SECONDS = 3600 -- in which the worker's next process calls it
 
@@ -49,7 +49,8 @@ end
 -- End the job for good.
 local function fail(ending, queue, status, error)
   local id, key = ending.id, job_key(ending.id)
-  local failure_ttl = tonumber(redis.call('HGET', key, 'failure_ttl') or '')
+  local job = redis.call('HMGET', key, 'failure_ttl', WEBHOOK)
+  local failure_ttl = tonumber(job[1] or '')
   local ttl = failure_ttl or DEFAULT_FAILURE_TTL
   redis.call('HSET', key, 'status', status, 'ended_at', ending.now_text, 'last_heartbeat', ending.now_text, ERROR, error)
   add_result(ending, ending.asked_retry and RESULT_MAX_RETRIES_EXCEEDED or RESULT_FAILED)
@@ -58,6 +59,7 @@ local function fail(ending, queue, status, error)
   redis.call('ZADD', registry_key(RQ_FAILED, queue), ttl < 0 and ttl or math.floor(now()) + ttl, id)
   if status == RQ_FAILED then pcall(count_failure, id, error, now()) end -- a damaged cause costs no job its end
   reindex(id)
+  note_end(id, status, ending.now_text, job[2])
   if status == RQ_STOPPED and (redis.call('HGET', key, 'stopped_callback_name') or '') ~= '' then
     redis.call('RPUSH', stopped_callbacks_key(ending.worker), id)
     redis.call('EXPIRE', stopped_callbacks_key(ending.worker), STOPPED_CALLBACK_SECONDS)
