@@ -92,6 +92,15 @@ class TaskSpec(BaseModel):
         return {name for name, schema in self.parameters.items() if has_format(schema, SECRET_FORMAT)}
 
     @cached_property
+    def defaults(self) -> dict[str, Any]:
+        """The default values that a page may show."""
+        return {
+            name: schema["default"]
+            for name, schema in self.parameters.items()
+            if "default" in schema and name not in self.secret_parameters
+        }
+
+    @cached_property
     def has_decimals(self) -> bool:
         return has_format(self.input_schema, DECIMAL_FORMAT)
 

@@ -14,6 +14,7 @@ CAUSE = "td_cause"  # id of the cause that its failure was counted under (cause.
 NUMBER = "td_seq"  # its place in the order of submitting: the score in the indexes
 PLAIN = "td_plain"  # there if RQ's own code has submitted it, and not our web or command line
 SECRETS = "td_secrets"  # the parameters whose values no page and no answer shows, with spaces between
+DEFAULTS = "td_defaults"  # JSON: the values of parameters that the submit left out, by the task as it was then
 UPLOADS = "td_uploads"  # the parameters whose values in its arguments are uploaded files, with spaces between
 KEPT = "td_kept"  # there if it never expires
 PROGRESS = "td_progress"  # JSON: current, total, message

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -65,14 +65,15 @@ class Job:
     `resumed`: set if the last attempt goes on where one before it has stopped.
     `call`: positional and named arguments, of a job of plain RQ that has positional ones; `Desk.job` names them.
     `is_plain`: RQ's own code submitted it, and we may have seen it later.
+    `defaults`: the values of the parameters that `input` leaves out, as the task had them when the job was submitted.
     `secrets`: parameters whose values are shown nowhere, such as a SecretStr.
     `owner`: the user who submitted it; empty without logins. `request_id`: the request that submitted it, or empty.
     `is_unreadable`: its key in Redis holds no hash, so it can only be deleted.
     `retried_as`: the last job that repeats it. `cause`: the id of the cause of its failure (cause.py).
     `result_stamp`: set for a large result, unless a worker that makes no previews has replaced it.
     `webhook`: the URL that hears of its end, or empty.
-    A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), no `resumed`, no `webhook`
-    and no `file_parameters`.
+    A list has no `worker` (of the last attempt), no `attempts` (up to ten before the last), no `resumed`, no `webhook`,
+    no `defaults` and no `file_parameters`.
     """
 
     id: str
@@ -106,6 +107,7 @@ class Job:
     call: tuple[tuple[Any, ...], dict[str, Any]] | None = None
     result_stamp: ResultStamp | None = None
     secrets: frozenset[str] = frozenset()
+    defaults: dict[str, Any] = field(default_factory=dict)
     is_unreadable: bool = False
     retried_as: str | None = None
     cause: str = ""

@@ -19,6 +19,7 @@ from taskdesk.jobs.events import Progress
 from taskdesk.jobs.fields import (
     ATTEMPTS,
     CAUSE,
+    DEFAULTS,
     ERROR,
     FOREIGN,
     KEPT,
@@ -59,7 +60,7 @@ LISTED = (
         "rate_limit_concurrency",
     ),
 )
-WHOLE = ("data", UPLOADS, SECRETS, "worker_name", ATTEMPTS, RESUMED, WEBHOOK, *LISTED)
+WHOLE = ("data", DEFAULTS, UPLOADS, SECRETS, "worker_name", ATTEMPTS, RESUMED, WEBHOOK, *LISTED)
 NAMELESS = "-"  # stands for the task of a handed-back job whose data is unreadable
 _TAKEN_BY_RQ = WORKER_LOST.error  # RQ's own code ended the job of a worker that was silent, and left no error of ours
 _LONGEST_TTL_MS = 100 * 365 * 24 * 3600 * 1000  # a time beyond the year 9999 is none
@@ -141,6 +142,7 @@ def _restore(job_id: str, fields: Mapping[str, bytes | None], rq_status: bytes, 
         file_parameters=None if fields.get(UPLOADS) is None else tuple(_text(fields.get(UPLOADS)).split()),
         secrets=frozenset(_text(fields.get(SECRETS)).split()),
         webhook=_text(fields.get(WEBHOOK)),
+        defaults=dict(json.loads(fields.get(DEFAULTS) or b"{}")),
     )
 
 

@@ -82,6 +82,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False, url_of: UrlOf | Non
         shown["error"] = job.error
     if whole:
         shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
+        shown["defaults"] = job.defaults
         shown["resumed"] = job.resumed and job.resumed._asdict()
         shown |= _details(desk, job, shown["queue"], url_of)
     return shown

@@ -11,7 +11,7 @@ from pydantic_core import to_json
 
 from taskdesk.jobs.artifacts import artifact_of
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.fields import OWNER, REQUEST, RETRY_OF, SECRETS, TAGS, TASK, UPLOADS, WEBHOOK
+from taskdesk.jobs.fields import DEFAULTS, OWNER, REQUEST, RETRY_OF, SECRETS, TAGS, TASK, UPLOADS, WEBHOOK
 from taskdesk.jobs.job import Job, Retention, masked
 from taskdesk.jobs.job_hash import summary_of
 from taskdesk.jobs.rq_time import now_text
@@ -44,14 +44,26 @@ def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
     files = spec.file_parameters
     uploads = {name: file for name in files if (file := artifact_of(arguments.get(name)))} if files else {}
     shown = masked(arguments, secrets := spec.secret_parameters)
-    texts = [f"{name}={uploads[name].filename if name in uploads else repr(value)}" for name, value in shown.items()]
+    shown = {name: shown[name] for name in spec.parameters if name in shown} | shown  # in the order of the function
+    texts = [f"{name}={uploads[name].filename if name in uploads else _text(value)}" for name, value in shown.items()]
     description = f"{spec.reference}({', '.join(texts)})"
     fields = {"data": to_json((spec.reference, None, *spec.called(arguments))), "description": description[:200]}
-    if files:  # all jobs of a submit have the same fields
+    if spec.defaults:  # all jobs of a submit have the same fields
+        fields[DEFAULTS] = to_json(left_out(spec, arguments)).decode()
+    if files:
         fields[UPLOADS] = " ".join(uploads)
     if secrets:
         fields[SECRETS] = " ".join(sorted(secrets))
     return {**fields, "retry_intervals": json.dumps(spec.backoff.intervals(spec.retries))} if spec.retries else fields
+
+
+def _text(value: Any) -> str:
+    return to_json(value).decode()
+
+
+def left_out(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the default values of the parameters that `arguments` leave out."""
+    return {name: value for name, value in spec.defaults.items() if name not in arguments}
 
 
 def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any]) -> Job:
@@ -78,6 +90,7 @@ def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any])
         expires_at=None,
         owner=fields.get(OWNER, ""),
         request_id=fields.get(REQUEST, ""),
+        defaults=json.loads(fields.get(DEFAULTS, "{}")),
         file_parameters=tuple(fields[UPLOADS].split()) if UPLOADS in fields else None,
         secrets=frozenset(fields.get(SECRETS, "").split()),
         webhook=fields.get(WEBHOOK, ""),

@@ -222,7 +222,7 @@ def test_a_list_does_not_load_what_jobs_were_given(submit, jobs):
 
     [job] = jobs.page(1)[0]
 
-    assert (job.input, job.summary[:12], len(job.summary) < 200) == (None, "text='long l", True)
+    assert (job.input, job.summary[:12], len(job.summary) < 200) == (None, 'text="long l', True)
 
 
 def test_a_job_that_rq_has_enqueued_is_shown_though_it_is_in_no_list(jobs, redis, registry, ids):

@@ -110,7 +110,7 @@ def test_a_damaged_field_is_named_and_the_others_are_shown(client, redis, submit
     shown = client.get(f"/api/v1/jobs/{job_id}").json
     [listed] = client.get("/api/v1/jobs").json["data"]
 
-    assert shown["summary"] == listed["summary"] == f"Unreadable in Redis: {field}. text='a'"
+    assert shown["summary"] == listed["summary"] == f'Unreadable in Redis: {field}. text="a"'
     assert (shown["task"], shown["input"]) == ("echo", {"text": "a"})
     assert f"Unreadable in Redis: {field}." in client.get("/jobs").text
 
@@ -143,7 +143,7 @@ def test_a_job_whose_key_holds_no_hash_is_unreadable_and_the_others_are_shown(re
     answers = read_all(broken, healthy)
 
     shown = {job["id"]: job["summary"] for job in client.get("/api/v1/jobs").json["data"]}
-    assert (shown[healthy], "Unreadable in Redis" in shown[broken]) == ("text='a'", True)
+    assert (shown[healthy], "Unreadable in Redis" in shown[broken]) == ('text="a"', True)
     assert answers[f"/api/v1/jobs/{broken}"].status_code == 200
 
 
@@ -182,7 +182,7 @@ def test_a_job_without_a_status_is_named_and_can_be_removed(client, redis, submi
     answer = client.delete(here) if action == "delete" else client.post(f"{here}/{action}")
 
     assert [job["id"] for job in listed] == [job_id]
-    assert shown["summary"] == "Unreadable in Redis: status. text='a'"
+    assert shown["summary"] == 'Unreadable in Redis: status. text="a"'
     assert answer.status_code in (200, 204)
     assert [job["status"] for job in client.get("/api/v1/jobs").json["data"]] == ["canceled"] * (action == "cancel")
 

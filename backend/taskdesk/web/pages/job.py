@@ -51,6 +51,8 @@ def _content(job: Job) -> dict[str, Any]:
         "job": shown,
         "owner": job.owner,
         "uploads": job.uploads,
+        "order": list(spec.parameters) if spec else [],
+        "defaults": job.defaults,
         "spec": spec,
         "is_final": job.is_final,
         "notice": notice(job, request.args.get("done", "")),

@@ -34,7 +34,7 @@ from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.links import task_objects
 from taskdesk.web.pages.view.code_samples import code_samples
-from taskdesk.web.pages.view.fields import defaults, form_fields
+from taskdesk.web.pages.view.fields import form_fields
 from taskdesk.web.pages.view.option_fields import option_fields, option_query, queue_label, read_options
 from taskdesk.web.pages.view.prefill import Prefill
 from taskdesk.web.pages.view.progress_estimate import P95_MIN_RUNS
@@ -166,7 +166,7 @@ def _texts(spec: TaskSpec, prefill: Prefill) -> Texts:
 def _filled(spec: TaskSpec, prefill: Prefill, asked: Texts) -> Texts:
     """Return the texts of a form that a link fills: `asked` is its query. Raises InvalidArguments."""
     values = read_texts(spec, {name: texts for name, texts in asked.items() if name.rstrip(":") in spec.parameters})
-    given = write_fields(spec, {**defaults(spec), **prefill.values, **values})
+    given = write_fields(spec, {**spec.defaults, **prefill.values, **values})
     options = {name: texts for name, texts in asked.items() if name.startswith("-")}
     return {"-queue": [spec.queue], **given, **prefill.options, **options}
 

@@ -8,6 +8,7 @@ import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
 from rq import Queue
@@ -316,3 +317,30 @@ def test_a_number_of_thousands_of_digits_that_another_program_stored_is_shown_as
     assert client.get(f"/api/v1{path}/result").json == {"a": [1, "9" * 5000]}
     assert client.get("/finished_tasks").json[0][1] == {"a": [1, "9" * 5000]}
     assert "99999" in text_of(path)
+
+
+def test_a_job_shows_its_input_in_the_order_of_its_function_and_the_defaults_that_it_took(client, text_of, submit):
+    path = submit("every_kind", size="large", color="red")
+
+    shown = " ".join(text_of(path).split())
+    names = [name for name, value in client.get(f"/api/v1{path}").json["defaults"].items() if value is not None]
+
+    assert re.search(r"color red size large \w+ .* default", shown)
+    assert "day" in names
+    assert not {"size", "color"} & {*names}
+    assert 'color="red", size="large"' in unescape(client.get("/jobs").text)
+
+
+def test_a_form_from_a_job_has_the_defaults_that_the_job_took(client, submit, redis):
+    job_id = submit("echo", text="a").removeprefix("/jobs/")
+    redis.hset(f"rq:job:{job_id}", "td_defaults", '{"times": 3}')
+
+    assert re.search(r'value="3" [^>]*id="times"', client.get(f"/tasks/echo?from={job_id}").text)
+
+
+def test_a_job_of_the_version_before_has_no_defaults(client, text_of, submit, redis):
+    path = submit("echo", text="a")
+    redis.hdel(f"rq:job:{path.removeprefix('/jobs/')}", "td_defaults")
+
+    assert "default 1" not in text_of(path)
+    assert client.get(f"/api/v1{path}").json["defaults"] == {}

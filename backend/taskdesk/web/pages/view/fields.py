@@ -54,16 +54,8 @@ class FormField:
 
 def form_fields(spec: TaskSpec, texts: Texts | None = None, errors: Mapping[str, str] | None = None) -> list[FormField]:
     """Return the fields of a task with their texts (None: the defaults), and a sentence for each wrong field."""
-    given = write_fields(spec, defaults(spec)) if texts is None else texts
+    given = write_fields(spec, spec.defaults) if texts is None else texts
     return [_field(parameter_of(spec, name), given, (errors or {}).get(name, "")) for name in spec.parameters]
-
-
-def defaults(spec: TaskSpec) -> dict[str, Any]:
-    return {
-        name: schema["default"]
-        for name, schema in spec.parameters.items()
-        if "default" in schema and name not in spec.secret_parameters
-    }
 
 
 def _field(parameter: Parameter, given: Texts, error: str) -> FormField:

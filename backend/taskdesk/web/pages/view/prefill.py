@@ -36,8 +36,8 @@ class Prefill:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """Return the input of the job, without its files and secrets."""
-        given = (self.job and self.job.input) or {}
+        """Return the input of the job, its defaults included, without its files and secrets."""
+        given = {**self.job.defaults, **(self.job.input or {})} if self.job else {}
         hidden = {*self.files, *(self.job.secrets if self.job else ())}
         return {name: value for name, value in given.items() if name not in hidden}
 

@@ -15,7 +15,7 @@ from pydantic import Field
 
 from taskdesk.jobs.form_texts import read_fields, write_fields
 from taskdesk.jobs.task import CsvFile, LongText
-from taskdesk.web.pages.view.fields import defaults, form_fields
+from taskdesk.web.pages.view.fields import form_fields
 from tests.jobs.test_parsing import spec
 
 
@@ -204,7 +204,7 @@ def test_lines_are_read_back_as_they_were_from_what_a_browser_sends(type, value)
 def test_defaults_fill_the_form():
     task = spec(a=(int, 3), b=(list[str], ["x", "y"]), c=(Color, Color.BLUE), d=(bool, True), e=(Path, ...))
 
-    assert defaults(task) == {"a": 3, "b": ["x", "y"], "c": "blue", "d": True}
+    assert task.defaults == {"a": 3, "b": ["x", "y"], "c": "blue", "d": True}
     assert [field.value for field in form_fields(task)][:4] == ["3", "x\ny", "blue", "true"]
     assert form_fields(task)[3].is_checked
 
