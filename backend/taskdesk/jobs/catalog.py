@@ -51,6 +51,7 @@ class TaskSpec(BaseModel):
     webhook: str = ""
     paths: tuple[str, ...] = ()
     shape: CallShape | None = None  # None in catalogs of earlier versions
+    schedule: dict[str, Any] | None = None  # what it declares: see schedules/definition.py
     others: tuple[TaskSpec, ...] = Field((), exclude=True, repr=False)  # older versions that are also online
 
     @cached_property

@@ -31,6 +31,8 @@ from taskdesk.jobs.job import Job, Retention
 from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.queues import Queues
+from taskdesk.jobs.schedules.firing import Firing
+from taskdesk.jobs.schedules.store import Schedules
 from taskdesk.jobs.scripts import READY
 from taskdesk.jobs.submission import Idempotency
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
@@ -58,6 +60,8 @@ class Desk:
         self.causes = Causes(redis)
         self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
+        self.schedules = Schedules(redis, self.catalog, settings.queues)
+        self.firing = Firing(redis, self.jobs, self.catalog, self._retention, settings.max_queued)
 
     def check_ready(self) -> None:
         """Raise the error that a submit would meet: NoRoom, NotReady, RedisError."""

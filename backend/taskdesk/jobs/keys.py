@@ -34,6 +34,10 @@ DELIVERIES = f"{KEY_PREFIX}:deliveries"  # sorted set: ids of waiting deliveries
 DELIVERY_COUNTS = f"{KEY_PREFIX}:deliveries:counts"  # hash: how many were delivered, and how many failed
 RECEIVERS = f"{KEY_PREFIX}:receivers"  # sorted set: receivers with deliveries by when they have their next turn
 WAKE = f"{KEY_PREFIX}:wake"  # channel: ids of jobs that have news, with spaces between
+SCHEDULES = f"{KEY_PREFIX}:schedules"  # sorted set: ids of schedules by when they are due (Unix seconds; inf: never)
+SCHEDULES_LOCK = f"{KEY_PREFIX}:schedules:lock"  # string: the process that handles the schedules that are due
+TROUBLED_SCHEDULES = f"{KEY_PREFIX}:schedules:troubled"  # sorted set: ids by the slot that did not run (Unix seconds)
+CODE_SCHEDULES = f"{KEY_PREFIX}:schedules:code"  # hash: digests of the schedules that tasks declare, by task
 NOTHING = f"{KEY_PREFIX}:nothing"  # never there: to make Redis look at its memory
 
 RQ_QUEUES = f"{RQ_KEY_PREFIX}:queues"  # set: the keys of RQ's queues
@@ -187,6 +191,16 @@ def run_times_key(task: str) -> str:
 
 def outcomes_key(task: str) -> str:
     return f"{KEY_PREFIX}:outcomes:{task}"
+
+
+def schedule_key(schedule: str) -> str:
+    """Hash: see schedules/schedule.py."""
+    return f"{KEY_PREFIX}:schedule:{schedule}"
+
+
+def schedule_slots_key(schedule: str) -> str:
+    """List: the last slots, newest first: "<Unix time>", and why it was skipped."""
+    return f"{KEY_PREFIX}:schedule:{schedule}:slots"
 
 
 def index_key(queue: str, status: str) -> str:

@@ -23,6 +23,7 @@ from taskdesk.jobs.events import EVENTS_TTL_SECONDS
 from taskdesk.jobs.job_hash import NAMELESS
 from taskdesk.jobs.job_id import ID_CHARACTERS, MAX_ID
 from taskdesk.jobs.keys import LEASE_SECONDS, registry_key
+from taskdesk.jobs.schedules.skip import Skip
 from taskdesk.jobs.status import BY_RQ_WORD, FINAL_REGISTRY, INDEXED, NOT_BEGUN, UNREADABLE, Status
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]+|[a-z_]+_key")
@@ -71,6 +72,7 @@ CONSTANTS: dict[str, Any] = {
     **{name.upper(): parts[0] for name, parts in _FUNCTIONS.items() if parts[-1] == ""},
     **{name.upper().replace("_KEY", "_SUFFIX"): parts[-1] for name, parts in _FUNCTIONS.items() if parts[-1] != ""},
     **{f"{word.upper()}_KEY": registry_key(word, "") for word in (keys.WIP, Status.SCHEDULED.rq, Status.SUCCEEDED.rq)},
+    **{f"SKIPPED_{skip.name}": skip.value for skip in Skip},
     "INDEXED": INDEXED,
     "UNREADABLE": UNREADABLE,
     "STATUS_OF": BY_RQ_WORD,

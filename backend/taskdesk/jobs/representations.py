@@ -14,6 +14,7 @@ from taskdesk.jobs.job import Attempt, Job, masked
 from taskdesk.jobs.jobs import Place
 from taskdesk.jobs.parts import UrlOf
 from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.rq_time import time_text as time_text
 from taskdesk.jobs.statistics import LastRuns, Typical, last_runs, typical
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.throughput import LastHour
@@ -176,8 +177,3 @@ def _last_hour_object(hour: LastHour) -> dict[str, Any]:
 def worker_object(worker: Worker) -> dict[str, Any]:
     shown = asdict(worker)
     return {**shown, **{name: time_text(shown[name]) for name in shown if name.endswith("_at")}}
-
-
-def time_text(moment: datetime | None) -> str | None:
-    """Return the time in RFC 3339, in UTC."""
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -1,4 +1,4 @@
-"""The time as RQ writes it."""
+"""The time as RQ writes it, and as our JSON has it."""
 
 from __future__ import annotations
 
@@ -18,3 +18,8 @@ def now_text() -> str:
 @lru_cache(maxsize=1)  # within a second only the microseconds change
 def _text(second: int) -> str:
     return datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def time_text(moment: datetime | None) -> str | None:
+    """Return the time in RFC 3339, in UTC."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z") if moment else None

@@ -19,7 +19,7 @@ from taskdesk.jobs.keys import idempotency_key
 from taskdesk.jobs.scripts import SUBMIT
 from taskdesk.jobs.submitted_job import common_fields
 from taskdesk.service import clock
-from taskdesk.service.errors import RedisFull
+from taskdesk.service.errors import NoRoom, RedisFull
 from taskdesk.service.redis import JOBS_SHARE
 from taskdesk.service.redis_errors import is_out_of_memory
 
@@ -40,23 +40,33 @@ class Idempotency:
 
 
 def fields_of_all(
+    spec: TaskSpec, retention: Retention, *, at: datetime | None = None, **options: Any
+) -> tuple[dict[str, Any], int | None]:
+    """Return the fields that all jobs of a submit have, and the time at which they are due."""
+    due = _due_at(at)
+    return fields_of_due(spec, retention, due, **options), due
+
+
+def fields_of_due(
     spec: TaskSpec,
     retention: Retention,
+    due: int | None,
     *,
     queue: str | None = None,
-    at: datetime | None = None,
     tags: Sequence[str] = (),
     retry_of: str = "",
     owner: str = "",
     request_id: str = "",
     webhook: str | None = None,
-) -> tuple[dict[str, Any], int | None]:
-    """Return the fields that all jobs of a submit have, and the time at which they are due."""
+    limit: str = "",
+) -> dict[str, Any]:
+    """Return the fields that all jobs have that are due then (Unix). `limit`: one of RQ's, for one job at a time."""
     url = spec.webhook if webhook is None else webhook
     optional = ((TAGS, " ".join(tags)), (RETRY_OF, retry_of), (OWNER, owner), (REQUEST, request_id), (WEBHOOK, url))
     ours = {name: value for name, value in optional if value}
-    due = _due_at(at)
-    return common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours), due
+    if limit:
+        ours |= {"rate_limit_key": limit, "rate_limit_concurrency": "1"}
+    return common_fields(spec, retention, queue or spec.queue, is_scheduled=bool(due), **ours)
 
 
 def send(
@@ -70,8 +80,21 @@ def send(
 ) -> list[str]:
     """Run the script. Return the ids of the jobs, or of those that an earlier request with the same key made.
 
-    `common` are the fields that all jobs have, `jobs` the other fields by id. Raises IdempotencyKeyReused, NoRoom.
+    The arguments are as in `script_arguments`. Raises IdempotencyKeyReused, NoRoom.
     """
+    answer = _run_submit(redis, max_queued, script_arguments(max_queued, spec, common, jobs, due, idempotency))
+    return ids_of_earlier(idempotency, answer) if idempotency and answer else list(jobs)
+
+
+def script_arguments(
+    max_queued: int | None,
+    spec: TaskSpec,
+    common: dict[str, Any],
+    jobs: dict[str, dict[str, Any]],
+    due: int | None,
+    idempotency: Idempotency | None = None,
+) -> list[Any]:
+    """Return the arguments of lua/create.lua. `common` are the fields that all jobs have, `jobs` the others by id."""
     record = _record(idempotency, jobs) if idempotency else ("", "", 0)
     names = next(iter(jobs.values())).keys()
     arguments: list[Any] = [common["origin"], spec.name, common.get(TAGS, ""), common.get(OWNER, ""), *record]
@@ -82,8 +105,7 @@ def send(
     for job_id, own in jobs.items():
         arguments.append(job_id)
         arguments += own.values()
-    answer = _run_submit(redis, max_queued, arguments)
-    return ids_of_earlier(idempotency, answer) if idempotency and answer else list(jobs)
+    return arguments
 
 
 def _record(idempotency: Idempotency, job_ids: Iterable[str]) -> tuple[str, str, int]:
@@ -100,15 +122,22 @@ def _run_submit(redis: Redis, max_queued: int | None, arguments: list[Any]) -> b
         if is_out_of_memory(error):  # Redis filled after the script had looked; nothing was done
             raise RedisFull() from None
         raise
-    match answer:
-        case [b"queue", waiting]:
-            raise QueueFull(arguments[0], waiting, max_queued or 0)
-        case [b"owner", held, most]:
-            raise OwnerFull(arguments[3], held, most)
-        case [_, used, limit]:
-            raise RedisFull(used, limit, JOBS_SHARE)
+    if isinstance(answer, list):
+        raise no_room(answer, arguments, max_queued)
     record: bytes | None = answer
     return record
+
+
+def no_room(answer: list[Any], arguments: Sequence[Any], max_queued: int | None) -> NoRoom:
+    """Return the error for what the script says about room, when it was given these arguments."""
+    match answer:
+        case [b"queue", waiting]:
+            return QueueFull(arguments[0], waiting, max_queued or 0)
+        case [b"owner", held, most]:
+            return OwnerFull(arguments[3], held, most)
+        case [_, used, limit]:
+            return RedisFull(used, limit, JOBS_SHARE)
+    raise ValueError(f"unknown answer of the script: {answer!r:.100}")
 
 
 def ids_of_earlier(idempotency: Idempotency, record: bytes) -> list[str]:

@@ -45,6 +45,10 @@ class TaskOptions:
     give_up_on: Exceptions = ()
     grace: int | None = None  # seconds
     webhook: str = ""
+    every: str | None = None
+    zone: str = "UTC"
+    missed: str = "latest"
+    overlap: str = "skip"
 
     def is_retried_after(self, error: BaseException) -> bool:
         """Return True if a job that ended with this error is tried again, while it has retries left."""
@@ -66,6 +70,10 @@ def task(
     give_up_on: Exceptions = TaskOptions.give_up_on,
     grace: int | None = None,
     webhook: str = "",
+    every: str | None = None,
+    zone: str = TaskOptions.zone,
+    missed: str = TaskOptions.missed,
+    overlap: str = TaskOptions.overlap,
 ) -> Callable[[Function], Function]:
     """Set where and how a task runs. Every public function of the tasks package is a task, also without this.
 
@@ -74,12 +82,19 @@ def task(
     `memory` (MB that the job may add), `cpu` (seconds) and `file_size` (MB) limit a job; 0 is no limit.
     `grace`: the seconds that a stop of the worker waits for a running job of this task.
     `webhook`: the URL that hears of the end of each job of this task, if the submit names no other.
+    `every` runs the task by itself, without arguments: a cron string for the time zone `zone`, or a duration such as
+    "10m". `missed` ("skip", "latest", "all"): the times that run later if no worker was there. `overlap` ("skip",
+    "queue", "cancel"): what happens if the job before has not ended.
     `backoff`: how long each of the `retries` waits. `retry_on`, `give_up_on`: the exceptions that have one, or none.
     """
     options = TaskOptions(
         *(queue, timeout, retries, at_most_once, isolated, memory, cpu, file_size, backoff, retry_on, give_up_on),
         grace=grace,
         webhook=webhook,
+        every=every,
+        zone=zone,
+        missed=missed,
+        overlap=overlap,
     )
 
     def decorate(function: Function) -> Function:

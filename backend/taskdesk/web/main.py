@@ -12,6 +12,7 @@ from taskdesk.service.startup import start_process
 from taskdesk.web.application import create_app
 from taskdesk.web.metrics.process_metrics import requests_of
 from taskdesk.web.settings import WebSettings
+from taskdesk.web.ticker import Ticker
 
 
 def main() -> int:
@@ -26,6 +27,7 @@ def main() -> int:
 
 def make_server(listener: socket.socket, settings: WebSettings) -> Server:
     app = create_app(settings)
+    Ticker(app.extensions["desk"]).start()
     return Server(listener, app, app.extensions["desk"].shut_down, _count_refusal)
 
 

@@ -6,8 +6,13 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from taskdesk.jobs.arguments import check
+from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.retries import Backoff
+from taskdesk.jobs.schedules.definition import read_definition
 from taskdesk.jobs.task import TaskOptions
+from taskdesk.service import clock
 from taskdesk.service.outbound import fault_of_url
 from taskdesk.worker.settings import WorkerSettings
 
@@ -18,6 +23,26 @@ def check_declaration(function: Callable[..., Any], options: TaskOptions, settin
         raise ValueError("it is an async generator: let it return a value, in place of yield")
     for fault in (*_faults(options, settings), *_faults_of_exceptions(options)):
         raise ValueError(fault)
+
+
+def declared_schedule(spec: TaskSpec, options: TaskOptions, settings: WorkerSettings) -> dict[str, Any] | None:
+    """Return the schedule that a task declares; None if it declares none. Raises ValueError for the author."""
+    if options.every is None:
+        return None
+    values = {"task": spec.name, **{name: getattr(options, name) for name in ("every", "zone", "missed", "overlap")}}
+    try:
+        definition = read_definition(values, clock.now(), settings.queues)
+        check(spec, {})
+    except InvalidArguments as error:
+        raise ValueError(f"its schedule can't be used: {_of_schedule(error.errors[0])}") from None
+    return definition.as_values()
+
+
+def _of_schedule(fault: FieldError) -> str:
+    name = fault.pointer.lstrip("/")
+    if name in ("every", "zone", "missed", "overlap"):
+        return f"{name}: {fault.detail}"
+    return f"the task needs {name}, and a schedule in code passes no arguments. Give it a default."
 
 
 def default_queue(queues: Sequence[str]) -> str:

@@ -1,64 +1,23 @@
--- Queue the scheduled jobs that are due and the jobs whose dependencies are met, and take the jobs of lost workers. Every
--- worker may call this; Redis runs one script at a time, so no leader has to be fenced.
---- @include time, settle, slots, wanted, ready
+-- Queue the scheduled jobs that are due and the jobs whose dependencies are met, take the jobs of lost workers, and name
+-- the schedules that are due. Every worker may call this; Redis runs one script at a time, so no leader has to be fenced.
+--- @include time, settle, due, schedules, wanted, ready
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
 -- Answer: {Tick (worker/answers.py); failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with
---       its request's id and its error; the tasks that handed-back jobs of these queues want}.
+--       its request's id and its error; the tasks that handed-back jobs of these queues want; schedules that are due, for
+--       this worker to handle; Redis's time (Unix)}.
 --       worker/supervisor/settlement.py decodes it.
 local worker_name, now_text, lost_error, lost_traceback, queues = ARGV[1], ARGV[2], ARGV[3], ARGV[4], {unpack(ARGV, 5)}
 
-local SCHEDULER_SECONDS = 4 -- after which another worker takes over a scheduler's lock
 local TAKEOVER_SECONDS = 4 -- between two looks for lost workers
 local GRACE_SECONDS = 15
-local WRITE_SECONDS = 60 -- RQ writes the entry of a scheduled job before the job
 local MAX_JOBS, MAX_WORKERS = 200, 20 -- that one call handles
 
 local clock = now()
 local next_tick, lost, wanted = TICK_SELDOM, {}, {}
 local parents = redis.call('SRANDMEMBER', PARENTS, MAX_JOBS)
 
-local function keys_of(key_of)
-  local keys = {}
-  for n, queue in ipairs(queues) do keys[n] = key_of(queue) end
-  return keys
-end
-
--- Return true if there is more.
-local function queue_what_is_due(queue)
-  local registry = registry_key(RQ_SCHEDULED, queue)
-  local due = redis.call('ZRANGEBYSCORE', registry, '-inf', clock, 'WITHSCORES', 'LIMIT', 0, MAX_JOBS)
-  for n = 1, #due, 2 do
-    local id, time = due[n], tonumber(due[n + 1])
-    local job = fields_of(id, 'status', 'enqueue_at_front', FOREIGN)
-    if job[1] == RQ_SCHEDULED then
-      local at_front = job[2] == '1' and not job[3] -- at the head, its worker would do nothing but hand it back
-      enqueue_within_limit(id, queue, at_front and 'LPUSH' or 'RPUSH', now_text)
-      redis.call('PUBLISH', WAKE, id)
-      redis.call('ZREM', registry, id)
-    elseif clock - time > WRITE_SECONDS or redis.call('EXISTS', job_key(id)) == 1 then
-      redis.call('ZREM', registry, id)
-    end
-  end
-  return #due == 2 * MAX_JOBS
-end
-
--- The locks are RQ's own, so a stock scheduler leaves these queues to us.
-local function schedule_queues()
-  local locks = keys_of(scheduler_lock_key)
-  local owners = redis.call('MGET', unpack(locks))
-  local registries = keys_of(function(queue) return registry_key(RQ_SCHEDULED, queue) end)
-  local is_any_scheduled = redis.call('EXISTS', unpack(registries)) > 0
-  for n, queue in ipairs(queues) do
-    if not owners[n] or owners[n] == worker_name then
-      next_tick = math.max(next_tick, TICK_OFTEN)
-      redis.call('SET', locks[n], worker_name, 'EX', SCHEDULER_SECONDS)
-      if is_any_scheduled and queue_what_is_due(queue) then next_tick = TICK_AT_ONCE end
-    end
-  end
-end
-
 local function look_for_wanted()
-  if redis.call('EXISTS', unpack(keys_of(foreign_key))) == 0 then return end
+  if redis.call('EXISTS', unpack(keys_of(queues, foreign_key))) == 0 then return end
   for _, queue in ipairs(queues) do
     walk_wanted(queue, function(task) wanted[#wanted + 1] = task end)
   end
@@ -116,7 +75,8 @@ local function queue_what_is_ready()
   end
 end
 
-schedule_queues()
+local serves, is_more_due = serve_scheduled(queues, worker_name, clock, now_text)
+if serves then next_tick = is_more_due and TICK_AT_ONCE or TICK_OFTEN end
 queue_what_is_ready()
 look_for_wanted()
 if is_takeover_due() then
@@ -124,4 +84,4 @@ if is_takeover_due() then
   for _, worker in ipairs(silent) do take_over(worker) end
   for _, queue in ipairs(queues) do take_abandoned(queue) end
 end
-return {next_tick, parents, lost, wanted}
+return {next_tick, parents, lost, wanted, due_schedules(worker_name, clock), tostring(clock)}

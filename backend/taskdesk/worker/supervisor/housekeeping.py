@@ -13,8 +13,10 @@ from rq.intermediate_queue import IntermediateQueue
 from rq.worker import BaseWorker
 
 from taskdesk.jobs.catalog import announce
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.keys import RATE_LIMITS
 from taskdesk.jobs.rq_time import now_text
+from taskdesk.jobs.schedules.code import sync_code_schedules
 from taskdesk.jobs.scripts import TIDY_LIMIT
 from taskdesk.service import clock
 from taskdesk.worker.supervisor.retention import Sweeper
@@ -41,6 +43,7 @@ class _IntermediateQueue(IntermediateQueue):
 class Housekeeping:
     def __init__(self, worker: BaseWorker, template: Template, sweeper: Sweeper):
         self._worker = worker
+        self._catalog = CatalogReader(worker.connection)
         self._template = template
         self._sweeper = sweeper
         self._queues = cycle(worker.queues)
@@ -75,4 +78,5 @@ class Housekeeping:
             while TIDY_LIMIT(redis, limit, now_text()):
                 pass
         announce(redis, self._template.catalog, again=True)
+        sync_code_schedules(redis, self._catalog)
         return is_behind

@@ -12,8 +12,11 @@ from redis import Redis
 from redis.exceptions import RedisError, ResponseError
 
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.events import EVENTS_TTL_SECONDS, append_log
+from taskdesk.jobs.job import Retention
 from taskdesk.jobs.joblog import log_size
+from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import PARENTS, job_key
 from taskdesk.jobs.losses import (
     PROCESS_CRASHED,
@@ -25,6 +28,7 @@ from taskdesk.jobs.losses import (
     log_text,
 )
 from taskdesk.jobs.rq_time import now_text
+from taskdesk.jobs.schedules.firing import Firing
 from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.service.logs import job_fields
 from taskdesk.service.redis_errors import is_out_of_memory
@@ -41,6 +45,7 @@ from taskdesk.worker.shared.memory import SharedMemory
 from taskdesk.worker.supervisor.template import Template
 
 DEPENDENTS_PER_TICK_SECONDS = 1.0  # and a slice; the rest waits for the next tick
+FIRING_PER_TICK_SECONDS = 0.5
 
 log = logging.getLogger("worker")
 
@@ -61,6 +66,9 @@ class Settlement:
         self._activity, self._meters, self._output, self._foreign, _ = shared
         self._statistics = StatisticsWriter(redis)
         self._rq_fallback = RQFallback(redis, worker_name, settings)
+        retention = Retention(settings.result_ttl, settings.failure_ttl)
+        jobs = Jobs(redis, settings.queues)
+        self._firing = Firing(redis, jobs, CatalogReader(redis), retention, settings.max_queued)
         self._dependents: Iterator[None] | None = None  # the slices of failed jobs that are left to do
 
     # Jobs of the child that has died
@@ -115,9 +123,9 @@ class Settlement:
     # Jobs that are due, and those of lost workers
 
     def tick(self) -> Tick:
-        """Queue the jobs that are due, take those of lost workers, tell dependents. Return when to tick again."""
+        """Do what is due: scheduled jobs, jobs of lost workers, dependents, schedules. Return when to tick again."""
         lost = Failure.of_loss(WORKER_LOST)
-        next_tick, parents, jobs, wanted = TICK(
+        next_tick, parents, jobs, wanted, schedules, now = TICK(
             self._redis, self._worker_name, now_text(), lost.error, lost.packed_traceback, *self._queues
         )
         self._foreign.look(wanted)
@@ -127,7 +135,9 @@ class Settlement:
             log.warning("job %s is taken from its worker: %s", job_id.decode(), _log_text(error), extra=extra)
             self._say_that_no_callback_was_run(job_id.decode())
             self._count_failure(job_id.decode(), None)
-        return Tick.AT_ONCE if self._tell_dependents(parents) else Tick(next_tick)
+        more = self._tell_dependents(parents)
+        more |= self._firing.fire([schedule.decode() for schedule in schedules], float(now), FIRING_PER_TICK_SECONDS)
+        return Tick.AT_ONCE if more else Tick(next_tick)
 
     def _tell_dependents(self, parents: Sequence[bytes]) -> bool:
         """Queue the jobs that wait for these, one slice per step; return True if there is more to do.

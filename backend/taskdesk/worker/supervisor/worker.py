@@ -29,6 +29,7 @@ from taskdesk.jobs.catalog import announce
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.intake import Intake
 from taskdesk.jobs.keys import WORKERS, commands_key, scheduler_lock_key
+from taskdesk.jobs.schedules.code import sync_code_schedules
 from taskdesk.service import clock
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.version import VERSION
@@ -104,6 +105,7 @@ class TaskWorker(BaseWorker):
         self._template, self._announced = template, ""  # the digest of the catalog
         self._logs_catalog = logs_catalog
         self._is_settled = True  # no child has left a job
+        self._catalog = CatalogReader(redis)
         self._store = FolderStore(settings.data_dir / "artifacts")
         self._folder = OwnFolder()
         meters = meters or Meters(1).rows[0]
@@ -129,7 +131,7 @@ class TaskWorker(BaseWorker):
             settlement=settlement,
             checkpoints=checkpoints,
             housekeeping=Housekeeping(self, template, Sweeper(redis, self._store, settings)),
-            intake=RegularIntake(Intake(redis, settings.queues, CatalogReader(redis))),
+            intake=RegularIntake(Intake(redis, settings.queues, self._catalog)),
             signals=signals,
         )
         self._watch = Watch(
@@ -196,6 +198,7 @@ class TaskWorker(BaseWorker):
         self.register_birth()
         self._commands.subscribe()
         self.set_state(WorkerStatus.IDLE)
+        sync_code_schedules(self.connection, self._catalog)
         self._settlement.tick()
         self._duties.send_heartbeat(None)
 
@@ -282,6 +285,7 @@ class TaskWorker(BaseWorker):
     def _announce_again(self) -> None:
         self._announce()
         self.connection.hset(self.key, mapping=self.serialize())
+        sync_code_schedules(self.connection, self._catalog)
 
     def register_birth(self) -> None:
         self._announce()
