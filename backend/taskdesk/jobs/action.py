@@ -63,7 +63,7 @@ class ActionOutcome:
 class Action:
     """A row of the table. `effects` has what the action does for each status that it is allowed for.
 
-    `run(action, desk, job_ids, **keys)` does it. `keys` are the `key` and the `form_token` of Desk.retry.
+    `run(action, desk, job_ids, **keys)` does it. `keys` are those of Desk.retry.
     """
 
     name: str

@@ -16,6 +16,8 @@ from taskdesk.jobs.errors import JobRunning, NotEnded
 from taskdesk.jobs.status import FINAL, NOT_BEGUN, Status
 from taskdesk.service.errors import AppError, RedisAway
 
+RETRIED = "retried"
+
 
 def _cancel(desk: Desk, *job_ids: str) -> list[str]:
     return desk.jobs.cancel(*job_ids)
@@ -92,9 +94,9 @@ RETRY = Action(
     label="Retry",
     summary="Retry a job that has ended, as a new job with the same input, files, tags and queue",
     consequences="Each job is retried as a new job, with the same input and files.",
-    effects=dict.fromkeys(FINAL, Effect(word="retried", many="retried as new jobs", answer="The new job")),
+    effects=dict.fromkeys(FINAL, Effect(word=RETRIED, many="retried as new jobs", answer="The new job")),
     run=_retry,
-    skipped="could not be retried",
+    skipped="had been retried already or could not be",
     refusal=NotEnded,
     notice=lambda job: "This is a new job with the same input." if job.retry_of else "",
     makes_job=True,

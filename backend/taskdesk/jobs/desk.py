@@ -17,6 +17,7 @@ from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.causes import Causes
 from taskdesk.jobs.errors import (
+    AlreadyRetried,
     IdempotentJobGone,
     JobExpired,
     JobNotFound,
@@ -136,12 +137,14 @@ class Desk:
         idempotency = Idempotency(key, digest_of(spec, arguments, options), options.get("owner", "")) if key else None
         return self.jobs.submit_many(spec, inputs, self._retention, idempotency=idempotency, **options)
 
-    def retry(self, job: Job, *, key: str | None = None, form_token: str = "") -> Job:
+    def retry(self, job: Job, *, key: str | None = None, form_token: str = "", is_first: bool = False) -> Job:
         """Submit a job with the input, files, tags and queue of one that has ended. The keys are as in `submit`.
 
-        If the settings no longer name the queue, the task's own is used. Raises as `task_of_retry`, and
-        InvalidArguments if the task takes other arguments by now.
+        If the settings no longer name the queue, the task's own is used. Raises as `task_of_retry`, InvalidArguments
+        if the task takes other arguments by now; AlreadyRetried if it has to be the first retry of the job, and is not.
         """
+        if is_first and job.retried_as:
+            raise AlreadyRetried(job.id, job.retried_as)
         spec = self.task_of_retry(job)
         with ExitStack() as files:
             uploads = {name: self.reopen(job, name, files) for name in job.uploads}
@@ -149,6 +152,7 @@ class Desk:
             check(spec, values, uploads)
             queue = job.queue if job.queue in self.queues.names else None
             options: SubmitOptions = {"queue": queue, "tags": job.tags, "retry_of": job.id, "webhook": job.webhook}
+            options["first_retry"] = is_first
             return self.submit(spec, Arguments(values, uploads), key=key, form_token=form_token, **options)
 
     def task_of_retry(self, job: Job) -> TaskSpec:

@@ -87,12 +87,13 @@ class Jobs:
         """Put a job on a queue, in one atomic round trip.
 
         Return the job: an earlier one if `idempotency` names a request that was done before. `arguments` must be valid
-        for the task: this does not check them. Raises IdempotencyKeyReused, NoRoom, and as `get`.
+        for the task: this does not check them. Raises IdempotencyKeyReused, NoRoom, AlreadyRetried, and as `get`.
         """
         job_id = job_id or new_job_id()
         common, due = fields_of_all(spec, retention, **options)
         own = own_fields(spec, arguments)
-        [sent] = send(self._redis, self._max_queued, spec, common, {job_id: own}, due, idempotency)
+        first = options.get("first_retry", False)
+        [sent] = send(self._redis, self._max_queued, spec, common, {job_id: own}, due, idempotency, first_retry=first)
         if sent != job_id:
             return self.get(sent)
         return with_due(submitted(job_id, arguments, {**common, **own}), due)

@@ -20,7 +20,17 @@ from redis import Redis
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.job_hash import LISTED, load, with_due
-from taskdesk.jobs.keys import JOBS, WIP, index_key, job_key, owner_key, registry_key, tag_key, task_key
+from taskdesk.jobs.keys import (
+    JOBS,
+    WIP,
+    cause_jobs_key,
+    index_key,
+    job_key,
+    owner_key,
+    registry_key,
+    tag_key,
+    task_key,
+)
 from taskdesk.jobs.scripts import ENTRIES, REINDEX
 from taskdesk.jobs.status import INDEXED, Status
 
@@ -34,7 +44,8 @@ _CURSOR = re.compile(rf"([a-z]{{1,6}})\.([0-9]{{1,15}})((?:\.[0-9]{{1,15}}){{0,{
 class Filter:
     """The conditions that the jobs of a list meet; None for any. `since` ≤ submitted < `until`; `prefix`: of the id.
 
-    `task` may name several tasks, separated by commas.
+    `task` may name several tasks, separated by commas. `ended_since` ≤ end. `cause`: failed jobs of this cause that
+    nobody has retried. `request`: the id of the request that submitted the job.
     """
 
     status: Status | None = None
@@ -45,6 +56,10 @@ class Filter:
     since: datetime | None = None
     until: datetime | None = None
     prefix: str | None = None
+    ended_since: datetime | None = None
+    cause: str | None = None
+    retried: bool | None = None
+    request: str | None = None
 
     def matches(self, job: Job) -> bool:
         return (
@@ -55,6 +70,10 @@ class Filter:
             and self.owner in (None, job.owner)
             and (self.until is None or job.created_at is None or job.created_at < self.until)
             and not self.is_before(job)
+            and (self.ended_since is None or bool(job.is_final and job.ended_at and job.ended_at >= self.ended_since))
+            and (self.cause is None or (self.cause == job.cause and job.status is Status.FAILED and not job.retried_as))
+            and self.retried in (None, bool(job.retried_as))
+            and self.request in (None, job.request_id)
         )
 
     @cached_property
@@ -174,6 +193,8 @@ class Listing:
             choices["tag"] = {tag_key(matching.tag): (None, None)}
         if matching.owner:
             choices["owner"] = {owner_key(matching.owner): (None, None)}
+        if matching.cause:
+            choices["cause"] = {cause_jobs_key(matching.cause): (None, Status.FAILED)}
         return choices or {"all": {JOBS: (None, None)}}
 
     def _start(self, cursor: str | None, choices: dict[str, Sources]) -> Cursor:
@@ -237,8 +258,8 @@ class Listing:
         for entry, job in zip(entries, self.load([entry.id for entry in entries]), strict=True):
             if job:
                 yield entry, job
-                if entry.queue and entry.status not in (None, job.status):
-                    astray += (entry.queue, job.id)
+                if entry.status not in (None, job.status):
+                    astray += (entry.queue or job.queue, job.id)
         if astray:
             REINDEX(self._redis, *astray)
 

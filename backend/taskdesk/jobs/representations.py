@@ -63,6 +63,8 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False, url_of: UrlOf | Non
         "attempt": job.attempt,
         "tags": list(job.tags),
         "retry_of": job.retry_of,
+        "retried_as": job.retried_as,
+        "cause": job.cause or None,
         "owner": job.owner or None,
         "request_id": job.request_id or None,
         "created_at": time_text(job.created_at),

@@ -62,6 +62,8 @@ def find(name: str, folder: Path) -> Path:
 
 ALWAYS_RUN = Script(_FOLDER / "command.lua")  # one command, although Redis is full
 SUBMIT = Script(_FOLDER / "submit.lua")
+SUBMIT_RETRY = Script(_FOLDER / "submit_retry.lua")
+SUBMIT_FIRST_RETRY = Script(_FOLDER / "submit_first_retry.lua")
 READY = Script(_FOLDER / "ready.lua")
 CANCEL_JOBS = Script(_FOLDER / "cancel.lua")
 DELETE_JOBS = Script(_FOLDER / "delete.lua")

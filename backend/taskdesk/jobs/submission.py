@@ -12,11 +12,11 @@ from redis import Redis
 from redis.exceptions import ResponseError
 
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.errors import IdempotencyKeyReused, OwnerFull, QueueFull
+from taskdesk.jobs.errors import AlreadyRetried, IdempotencyKeyReused, OwnerFull, QueueFull
 from taskdesk.jobs.fields import OWNER, REQUEST, RETRY_OF, TAGS, WEBHOOK
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.keys import idempotency_key
-from taskdesk.jobs.scripts import SUBMIT
+from taskdesk.jobs.scripts import SUBMIT, SUBMIT_FIRST_RETRY, SUBMIT_RETRY, Script
 from taskdesk.jobs.submitted_job import common_fields
 from taskdesk.service import clock
 from taskdesk.service.errors import NoRoom, RedisFull
@@ -40,9 +40,12 @@ class Idempotency:
 
 
 def fields_of_all(
-    spec: TaskSpec, retention: Retention, *, at: datetime | None = None, **options: Any
+    spec: TaskSpec, retention: Retention, *, at: datetime | None = None, first_retry: bool = False, **options: Any
 ) -> tuple[dict[str, Any], int | None]:
-    """Return the fields that all jobs of a submit have, and the time at which they are due."""
+    """Return the fields that all jobs of a submit have, and the time at which they are due.
+
+    `first_retry` is for `send`.
+    """
     due = _due_at(at)
     return fields_of_due(spec, retention, due, **options), due
 
@@ -77,12 +80,17 @@ def send(
     jobs: dict[str, dict[str, Any]],
     due: int | None,
     idempotency: Idempotency | None,
+    *,
+    first_retry: bool = False,
 ) -> list[str]:
     """Run the script. Return the ids of the jobs, or of those that an earlier request with the same key made.
 
-    The arguments are as in `script_arguments`. Raises IdempotencyKeyReused, NoRoom.
+    The arguments are as in `script_arguments`. Raises IdempotencyKeyReused, NoRoom; AlreadyRetried if the
+    job has to be the first that repeats another one, and is not.
     """
-    answer = _run_submit(redis, max_queued, script_arguments(max_queued, spec, common, jobs, due, idempotency))
+    script = SUBMIT if RETRY_OF not in common else SUBMIT_FIRST_RETRY if first_retry else SUBMIT_RETRY
+    arguments = script_arguments(max_queued, spec, common, jobs, due, idempotency)
+    answer = _run_submit(script, redis, max_queued, arguments)
     return ids_of_earlier(idempotency, answer) if idempotency and answer else list(jobs)
 
 
@@ -114,16 +122,22 @@ def _record(idempotency: Idempotency, job_ids: Iterable[str]) -> tuple[str, str,
     return key, f"{idempotency.digest} {' '.join(job_ids)}", IDEMPOTENCY_SECONDS
 
 
-def _run_submit(redis: Redis, max_queued: int | None, arguments: list[Any]) -> bytes | None:
-    """Return the record of an earlier request, if there was one. Raises QueueFull, OwnerFull, RedisFull."""
+def _run_submit(script: Script, redis: Redis, max_queued: int | None, arguments: list[Any]) -> bytes | None:
+    """Return the record of an earlier request, if there was one.
+
+    Raises QueueFull, OwnerFull, RedisFull, AlreadyRetried.
+    """
     try:
-        answer = SUBMIT(redis, *arguments)
+        answer = script(redis, *arguments)
     except ResponseError as error:
         if is_out_of_memory(error):  # Redis filled after the script had looked; nothing was done
             raise RedisFull() from None
         raise
-    if isinstance(answer, list):
-        raise no_room(answer, arguments, max_queued)
+    match answer:
+        case [b"retried", job_id, other]:
+            raise AlreadyRetried(job_id.decode(), other.decode())
+        case list():
+            raise no_room(answer, arguments, max_queued)
     record: bytes | None = answer
     return record
 

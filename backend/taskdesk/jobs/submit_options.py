@@ -19,6 +19,7 @@ class SubmitOptions(TypedDict, total=False):
 
     `webhook`: the URL that hears of the end of the job; empty for none, None for that of the task. `tags`: see
     arguments.py. `retry_of`: the id of the job that is run again. `owner`: the name of the user, or empty.
+    `first_retry`: refuse if another job repeats that one already.
     """
 
     queue: str | None
@@ -26,6 +27,7 @@ class SubmitOptions(TypedDict, total=False):
     tags: Sequence[str]
     webhook: str | None
     retry_of: str
+    first_retry: bool
     owner: str
     request_id: str
 

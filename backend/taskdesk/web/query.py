@@ -82,6 +82,12 @@ def _text(text: str) -> str:
     return text
 
 
+def _yes_or_no(text: Any) -> bool:
+    if text not in ("yes", "no"):
+        raise ValueError(sentence("enum", ["yes", "no"]))
+    return bool(text == "yes")
+
+
 def _task(text: str) -> str:
     return ",".join(name.strip().rpartition(".")[2] for name in _text(text).split(","))
 
@@ -105,4 +111,8 @@ FILTERS: dict[str, Callable[[Any], Any]] = {  # the pages show them in this orde
     "since": _moment,
     "until": _moment,
     "id": _text,
+    "ended_since": _moment,
+    "cause": _text,
+    "retried": _yes_or_no,
+    "request": _text,
 }

@@ -70,5 +70,6 @@ def bulk() -> dict[str, Any]:
         errors.append(FieldError("/filter", 'This has to be an object, such as {"status": "failed"}.'))
     if errors:
         raise InvalidArguments(errors)
-    ids = matching_ids(job_filter(body["filter"], "/filter"), int(expected), "/filter")
-    return {"action": action, "count": len(ids), "outcomes": act_on_all(ACTIONS[action], ids)}
+    matching = job_filter(body["filter"], "/filter")
+    ids = matching_ids(matching, int(expected), "/filter")
+    return {"action": action, "count": len(ids), "outcomes": act_on_all(ACTIONS[action], ids, matching)}

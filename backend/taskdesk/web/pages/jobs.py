@@ -18,11 +18,22 @@ from taskdesk.web.body_limits import JSON_BYTES, takes
 from taskdesk.web.context import desk
 from taskdesk.web.pages.view.durations import duration
 from taskdesk.web.pages.view.fields import as_local
-from taskdesk.web.pages.view.filters import RANGES, Tab, chips, filters_of, list_url, range_in_words, tabs, tidy
-from taskdesk.web.pages.view.outcomes import DONE_PARAMETER, done_in_words
+from taskdesk.web.pages.view.filters import (
+    RANGES,
+    RETRIED,
+    Tab,
+    chips,
+    filters_of,
+    list_url,
+    range_in_words,
+    tabs,
+    tidy,
+)
+from taskdesk.web.pages.view.outcomes import DONE_PARAMETER, MADE_PARAMETER, done_in_words
 from taskdesk.web.query import FILTERS, MAX_FILTER, MAX_PAGE, PAGED, job_filter, page_limit, single_values
 
 ROWS = 50
+_NOTICES = (DONE_PARAMETER, MADE_PARAMETER)  # parameters that are no filters
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -39,7 +50,7 @@ def list_jobs() -> str | Response | tuple[str, int]:
         return redirect(list_url(parameters))
     try:
         query = single_values(request.args)
-        matching = job_filter(query, besides=(*PAGED, DONE_PARAMETER))
+        matching = job_filter(query, besides=(*PAGED, *_NOTICES))
         jobs, following = desk().jobs.page(page_limit(query, ROWS), query.get("cursor"), matching)
     except InvalidArguments as error:
         return _page(parameters, errors={one.pointer.lstrip("/"): one.detail for one in error.errors}), error.status
@@ -119,6 +130,8 @@ def _page(
         following=following,
         actions=_offered(parameters.get("status")),
         done=done_in_words(parameters.get(DONE_PARAMETER, "")),
+        made_url=list_url({"request": parameters.get(MADE_PARAMETER)}) if MADE_PARAMETER in parameters else "",
+        retried_in_words=RETRIED,
         range_in_words=range_in_words,
         as_local=as_local,
         **_choices(filters),
@@ -141,7 +154,7 @@ def _choices(filters: Mapping[str, str]) -> dict[str, Collection[str]]:
 
 
 def _addresses(parameters: Mapping[str, str], following: str | None) -> dict[str, str | None]:
-    here = {name: text for name, text in parameters.items() if name != DONE_PARAMETER}
+    here = {name: text for name, text in parameters.items() if name not in _NOTICES}
     return {
         "first_url": list_url({**here, "cursor": None}),
         "next_url": following and list_url({**here, "cursor": following}),

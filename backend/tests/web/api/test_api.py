@@ -37,7 +37,8 @@ def test_a_job_is_accepted_runs_and_shows_its_result(client, post, run_worker):
 def test_a_failed_job_says_why(finished, client):
     job = finished("raises")
 
-    assert job["error"] == {"type": "ValueError", "title": "ValueError", "detail": "The number <seven> is too small."}
+    error = {"type": "ValueError", "title": "ValueError", "detail": "The number <seven> is too small."}
+    assert job["error"] == {**error, "frame": "tests/sample_tasks/bad.py:raises", "line": job["error"]["line"]}
     assert client.get(job["links"]["self"] + "/result").status_code == 409
 
 

@@ -85,7 +85,8 @@ def test_the_desk_links_its_numbers_and_shows_the_statistics_of_tasks(client, pa
     assert "Succeeded 1 Failed, last hour 1 Workers 0" in text
     assert re.search(r"echo queue default · usually (\d+ ms|under 1 ms)", text)
     assert re.search(r"raises queue default · 100&nbsp;% failed", text)
-    for link in ("/queues", "/jobs?status=running", "/jobs?status=succeeded", "/jobs?status=failed", "/workers"):
+    queued, failed = "/jobs?status=queued", "/jobs?status=failed&amp;ended_since=1h"
+    for link in (queued, "/jobs?status=running", "/jobs?status=succeeded", failed, "/workers"):
         assert f'<a href="{link}">' in markup
 
 

@@ -253,7 +253,7 @@ def test_all_that_match_are_retried_with_the_true_count_in_the_question(client, 
     question = client.post("/jobs?status=failed&tag=night&since=1h", data={"action": "retry", "all": "1"})
     done = answer(question)
 
-    assert "<h1>Retry 3 failed jobs tagged night submitted in the last hour?</h1>" in question.text
+    assert "<h1>Retry 3 failed jobs tagged night submitted in the last hour (not retried yet)?</h1>" in question.text
     assert "3 retried as new jobs." in done.text
     assert len(rows(page("?status=queued"))) == 3
 

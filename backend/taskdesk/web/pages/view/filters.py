@@ -19,6 +19,7 @@ from taskdesk.web.query import FILTERS
 RANGES = {"1h": "last hour", "1d": "last day", "7d": "last week"}
 TABS = sorted(Status, key=lambda status: (status in FINAL, status is Status.WAITING))  # those that have ended last
 _RARE = Status.WAITING  # has a tab only if there are such jobs
+RETRIED = {"no": "not retried yet", "yes": "that were retried"}
 _TIMES = ("since", "until")
 
 
@@ -98,8 +99,13 @@ def in_words(filters: Mapping[str, str], count: int) -> str:
         "id": "whose id begins with {}",
         "since": "submitted {}",
         "until": "submitted before {}",
+        "ended_since": "that ended {}",
+        "cause": "of one cause",
+        "retried": "({})",
+        "request": "of one request",
     }
-    values = {**filters, "since": range_in_words(filters.get("since", ""))}
+    values = {**filters, "retried": RETRIED.get(filters.get("retried", ""), "")}
+    values |= {name: range_in_words(filters.get(name, "")) for name in ("since", "ended_since")}
     phrased = [phrase.format(values[name]) for name, phrase in phrases.items() if name in filters]
     return " ".join([f"{count:,}", *filter(None, [filters.get("status")]), "job" if count == 1 else "jobs", *phrased])
 

@@ -8,6 +8,7 @@ from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.job import Job
 
 DONE_PARAMETER = "done"  # in the query of the list: what was done, as "cancel.canceled-12.skipped-1"
+MADE_PARAMETER = "made"  # in the same query: the id of the request that has made new jobs
 _COUNTED = re.compile(r"(\w+)-([0-9]{1,9})")
 
 
