@@ -49,6 +49,7 @@ class TaskSpec(BaseModel):
     at_most_once: bool = False
     grace: int | None = None
     webhook: str = ""
+    notify: str = ""
     paths: tuple[str, ...] = ()
     shape: CallShape | None = None  # None in catalogs of earlier versions
     schedule: dict[str, Any] | None = None  # what it declares: see schedules/definition.py

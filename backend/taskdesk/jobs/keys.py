@@ -21,6 +21,14 @@ UNCOUNTED = f"{KEY_PREFIX}:causes:uncounted"  # list: failed jobs that were not 
 BYTES = f"{KEY_PREFIX}:bytes"  # hash: bytes that the jobs of an owner take, about (lua/bytes.lua)
 LATEST_CATALOG = f"{KEY_PREFIX}:catalog"  # string: hash of the catalog that was announced last
 WORKERS = f"{KEY_PREFIX}:workers"  # sorted set: workers by their last heartbeat (Unix seconds, by Redis's clock)
+LOST_WORKERS = f"{KEY_PREFIX}:workers:lost"  # sorted set: "<name> <host> <process>" by when it was found lost (Unix)
+ALERTS = f"{KEY_PREFIX}:alerts"  # hash: what fires (alerts/store.py)
+ALERTS_LOCK = f"{KEY_PREFIX}:alerts:lock"  # string: there while nobody has to evaluate the rules again
+ALERTS_RULES = f"{KEY_PREFIX}:alerts:rules"  # hash: name → a rule that was made on the desk, as JSON
+ALERTS_SILENCES = f"{KEY_PREFIX}:alerts:silences"  # hash: name of a rule → until when it is silenced, as JSON
+ALERTS_CHANNELS = f"{KEY_PREFIX}:alerts:channels"  # sorted set: channels with messages by when the first is due (Unix)
+ALERTS_COUNTS = f"{KEY_PREFIX}:alerts:counts"  # hash: "<channel> <sent or failed>" → messages
+ALERTS_LOG = f"{KEY_PREFIX}:alerts:log"  # list: ids of the last messages, the newest first
 PAUSED = f"{KEY_PREFIX}:paused"  # set: names of the queues that are paused
 PARENTS = f"{KEY_PREFIX}:parents"  # set: ids of failed jobs whose dependents have to hear of it
 SWEEP_LOCK = f"{KEY_PREFIX}:sweep"  # string: there while a worker removes what has expired
@@ -156,6 +164,16 @@ def sending_key(receiver: str) -> str:
 def receiver_key(receiver: str) -> str:
     """Hash: how the last attempts went (lua/receiver.lua)."""
     return f"{KEY_PREFIX}:receiver:{receiver}"
+
+
+def alert_message_key(message_id: str) -> str:
+    """Hash: see alerts/outbox.py."""
+    return f"{KEY_PREFIX}:alerts:message:{message_id}"
+
+
+def alert_lane_key(channel: str) -> str:
+    """List: ids of the messages that wait for this channel, the oldest first."""
+    return f"{KEY_PREFIX}:alerts:lane:{channel}"
 
 
 def worker_key(name: str) -> str:

@@ -40,6 +40,7 @@ def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None, runs: LastRuns
         "backoff": asdict(spec.backoff),
         "at_most_once": spec.at_most_once,
         "grace": spec.grace,
+        "notify": spec.notify or None,
         "typical_seconds": its and its._asdict(),
         "last_runs": runs._asdict(),
         "input_schema": spec.input_schema,

@@ -49,6 +49,7 @@ class TaskOptions:
     zone: str = "UTC"
     missed: str = "latest"
     overlap: str = "skip"
+    notify: str = ""
 
     def is_retried_after(self, error: BaseException) -> bool:
         """Return True if a job that ended with this error is tried again, while it has retries left."""
@@ -74,6 +75,7 @@ def task(
     zone: str = TaskOptions.zone,
     missed: str = TaskOptions.missed,
     overlap: str = TaskOptions.overlap,
+    notify: str = "",
 ) -> Callable[[Function], Function]:
     """Set where and how a task runs. Every public function of the tasks package is a task, also without this.
 
@@ -85,6 +87,7 @@ def task(
     `every` runs the task by itself, without arguments: a cron string for the time zone `zone`, or a duration such as
     "10m". `missed` ("skip", "latest", "all"): the times that run later if no worker was there. `overlap` ("skip",
     "queue", "cancel"): what happens if the job before has not ended.
+    `notify`: the channel of alerts that hears of the failures of this task.
     `backoff`: how long each of the `retries` waits. `retry_on`, `give_up_on`: the exceptions that have one, or none.
     """
     options = TaskOptions(
@@ -95,6 +98,7 @@ def task(
         zone=zone,
         missed=missed,
         overlap=overlap,
+        notify=notify,
     )
 
     def decorate(function: Function) -> Function:

@@ -209,7 +209,7 @@ class _Bounded(io.RawIOBase):
         self._stream.sendall(data)
 
     def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(self)
+        return io.BufferedReader(_Bounded(self._stream, self._deadline))  # http.client closes this object, and reads on
 
 
 def _exchange(

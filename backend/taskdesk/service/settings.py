@@ -138,6 +138,11 @@ class SharedSettings(BaseSettings):
     sentry_dsn: SecretStr = Field(
         SecretStr(""), description="Address (DSN) at which Sentry receives unexpected errors. Empty: nothing is sent."
     )
+    alerts_file: str = Field(
+        "",
+        description="File (TOML) with the channels that alerts go to, and with rules; `docs/alerts.md` explains it. "
+        "Web, workers and command line read the same one. Empty: no alerts.",
+    )
     log_dir: str = Field(
         "",
         description="Folder of the log files `web.log`, `worker.log` and `dashboard.log`, and of `cli.log`, the audit "

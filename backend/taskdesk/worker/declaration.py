@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
+from taskdesk.jobs.alerts.channels import IS_NAME
 from taskdesk.jobs.arguments import check
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments
@@ -62,6 +63,8 @@ def _faults(options: TaskOptions, settings: WorkerSettings) -> Iterator[str]:
     elif options.grace and options.grace > settings.stop_limit:
         limit = f"the {settings.stop_limit:,} s that a stop may take (setting STOP_LIMIT)"
         yield f"its grace of {options.grace:,} s is over {limit}"
+    if not isinstance(options.notify, str) or (options.notify and not IS_NAME.fullmatch(options.notify)):
+        yield f'its notify is {options.notify!r:.50}: give the name of a channel of ALERTS_FILE, such as "ops"'
     if not isinstance(options.backoff, Backoff):
         yield f"its backoff is {options.backoff!r:.50}: write one as in backoff=Backoff(first=10, factor=3, most=3600)"
     elif options.backoff.fault:

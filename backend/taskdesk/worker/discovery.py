@@ -165,6 +165,7 @@ def describe(reference: str, function: Any, settings: WorkerSettings, paths: Seq
         at_most_once=options.at_most_once,
         grace=options.grace,
         webhook=options.webhook,
+        notify=options.notify,
         input_schema=add_help(input_schema(arguments), function, texts.parameters),
         shape=call_shape(function),
         output_schema=output_schema(function),

@@ -11,14 +11,15 @@ import pytest
 import taskdesk
 from taskdesk.jobs import deliveries, fields, keys
 from taskdesk.jobs import scripts as job_scripts
+from taskdesk.jobs.alerts import scripts as alert_scripts
 from taskdesk.jobs.prelude import CONSTANTS, names_in, with_prelude
 from taskdesk.jobs.scripts import Script, find, included_by
 from taskdesk.jobs.status import BY_RQ_WORD, Status
 from taskdesk.worker import scripts as worker_scripts
 
 FILES = sorted(Path(taskdesk.__file__).parent.rglob("*.lua"))
-SCRIPTS = {name: script for module in (job_scripts, deliveries, worker_scripts) for name, script in vars(module).items()
-           if isinstance(script, Script)}  # fmt: skip
+MODULES = (job_scripts, deliveries, worker_scripts, alert_scripts)
+SCRIPTS = {name: script for module in MODULES for name, script in vars(module).items() if isinstance(script, Script)}
 COMMENT, STRING = re.compile(r"--[^\n]*"), re.compile(r"'[^'\n]*'")
 every_file = pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 
@@ -61,7 +62,7 @@ def test_every_name_in_capitals_is_defined(file):
     local = {name for part in (file, *includes(file)) for name in defined_in(part)}
     used = {name for name in names_in(file.read_text()) if name.isupper()} - {"KEYS", "ARGV"}
 
-    assert used <= {*CONSTANTS, *worker_scripts.CONSTANTS, *deliveries.CONSTANTS, *local}
+    assert used <= {*CONSTANTS, *worker_scripts.CONSTANTS, *deliveries.CONSTANTS, *alert_scripts.CONSTANTS, *local}
 
 
 @every_file

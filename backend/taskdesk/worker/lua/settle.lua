@@ -67,6 +67,8 @@ local function fail(ending, queue, status, error)
   if status == RQ_FAILED then
     if redis.call('EXISTS', dependents_key(id)) == 1 then redis.call('SADD', PARENTS, id) end
     count_ended(queue, FAILED, 1)
+    local task = redis.call('HGET', key, TASK)
+    if task then count_ended('task ' .. task, FAILED, 1) end -- no queue has a blank in its name
   end
 end
 

@@ -11,6 +11,7 @@ local worker_name, now_text, lost_error, lost_traceback, queues = ARGV[1], ARGV[
 local TAKEOVER_SECONDS = 4 -- between two looks for lost workers
 local GRACE_SECONDS = 15
 local MAX_JOBS, MAX_WORKERS = 200, 20 -- that one call handles
+local MAX_LOST, LOST_SECONDS = 50, 24 * 3600 -- lost workers that are remembered, for alerts, and for how long
 
 local clock = now()
 local next_tick, lost, wanted = TICK_SELDOM, {}, {}
@@ -51,6 +52,10 @@ local function take_over(worker)
   redis.call('ZREM', WORKERS, worker)
   redis.call('SREM', RQ_WORKERS, key)
   for queue in string.gmatch(its_queues or '', '[^,]+') do redis.call('SREM', queue_workers_key(queue), key) end
+  local host = redis.call('HMGET', key, 'hostname', 'pid')
+  redis.call('ZADD', LOST_WORKERS, clock, worker .. ' ' .. (host[1] or '') .. ' ' .. (host[2] or ''))
+  redis.call('ZREMRANGEBYRANK', LOST_WORKERS, 0, -MAX_LOST - 1)
+  redis.call('EXPIRE', LOST_WORKERS, LOST_SECONDS)
   redis.call('DEL', key, worker_executions_key(worker))
 end
 

@@ -1,0 +1,1 @@
+"""Alerts: rules that watch the desk, and channels that their messages go to."""

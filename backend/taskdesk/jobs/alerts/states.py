@@ -1,0 +1,90 @@
+"""What is firing, what was told, and what is silenced: pure rules about a moment, without Redis (store.py has that)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+
+from taskdesk.jobs.alerts.signals import Signal
+from taskdesk.jobs.cause import State as CauseState
+
+MAX_SUBJECTS = 200  # that one rule follows; beyond it, a new one is told of when an older one has recovered
+
+
+@dataclass(frozen=True)
+class State:
+    """One subject of a rule, such as a cause or a queue, whose condition holds, or held a moment ago (Unix seconds).
+
+    `since`, `last`: when the condition was first and last seen. `fired`: when it had held for long enough.
+    `is_told`: a message was sent, so that another one has to follow on recovery.
+    """
+
+    since: float
+    last: float
+    title: str
+    path: str
+    fired: float | None = None
+    is_told: bool = False
+
+    def dump(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def load(cls, text: bytes) -> State:
+        """Raises ValueError, TypeError if it is damaged."""
+        return cls(**json.loads(text))
+
+
+States = Mapping[str, State]  # by subject
+
+
+@dataclass(frozen=True)
+class Change:
+    """What follows for one rule. `fired` are signals to tell of now; `recovered` were told of, and are over."""
+
+    states: dict[str, State] = field(default_factory=dict)
+    fired: list[Signal] = field(default_factory=list)
+    recovered: list[State] = field(default_factory=list)
+    more: int = 0  # signals beyond MAX_SUBJECTS
+
+
+def follow(states: States, signals: Sequence[Signal], now: float, window: int, *, is_silenced: bool) -> Change:
+    """Return what the signals of this moment change. `window`: seconds without a signal until an alert is over."""
+    change = Change()
+    over = {signal.subject: signal.over for signal in signals if signal.over}
+    present = {signal.subject: signal for signal in signals if not signal.over}
+    for subject, state in states.items():
+        if over.get(subject) == CauseState.MUTED:
+            continue
+        if subject not in present:
+            _let_rest(change, subject, state, now, 0 if subject in over else window, is_silenced)
+    new = [subject for subject in present if subject not in states]
+    room = max(0, MAX_SUBJECTS - len(states))
+    left_out = {*new[room:]}
+    for subject, signal in present.items():
+        if subject not in left_out:
+            _hold(change, signal, states.get(subject), now, is_silenced)
+    return replace(change, more=len(left_out) if change.fired else 0)
+
+
+def _hold(change: Change, signal: Signal, state: State | None, now: float, is_silenced: bool) -> None:
+    """The condition holds: tell of it once, when it has held for long enough and nobody has silenced the rule."""
+    state = state or State(now, signal.last, signal.title, signal.path)
+    state = replace(state, last=max(state.last, signal.last), title=signal.title, path=signal.path)
+    if state.fired is None and now - state.since >= signal.after:
+        state = replace(state, fired=now)
+    if state.fired is not None and not state.is_told and not is_silenced:
+        change.fired.append(signal)
+        state = replace(state, is_told=True)
+    change.states[signal.subject] = state
+
+
+def _let_rest(change: Change, subject: str, state: State, now: float, window: int, is_silenced: bool) -> None:
+    """The condition does not hold. The alert is over after the window; who was told of it hears that, too."""
+    is_over = now - state.last >= window or state.fired is None
+    if is_over and not (state.is_told and is_silenced):
+        if state.is_told:
+            change.recovered.append(state)
+        return
+    change.states[subject] = state
