@@ -42,6 +42,7 @@ NEVER_IMPORTS = {
     "worker.shared": {"worker.child", "worker.supervisor"},
     "worker.child": {"worker.supervisor"},
     "worker.supervisor": {"worker.child"},
+    "worker.deliverer": {"worker.child", "worker.supervisor", "worker.shared"},
     "web.streams": {"web.api", "web.pages", "web.access"},
     "web.access": {"web.api", "web.pages"},
     "web.metrics": {"web.api", "web.pages"},

@@ -96,7 +96,10 @@ DashboardUrl = Annotated[
 AppUrl = Annotated[
     str,
     AfterValidator(_can_be_linked_to),
-    Field(description="Address of Taskdesk, for the links from rq-dashboard. Not set: `APP_PORT` on this machine."),
+    Field(
+        description="Address of Taskdesk, for the links from rq-dashboard and in messages to webhooks. Not set: "
+        "`APP_PORT` on this machine; in such messages, links without a host."
+    ),
 ]
 
 

@@ -1,11 +1,16 @@
 """The worker's program: read the settings, and run jobs in a pool of worker processes. It imports no task."""
 
 import gc
+import os
 import sys
+from functools import partial
+
+from pydantic import SecretStr
 
 from taskdesk.jobs.unpacking import bound_rq
 from taskdesk.service.pool import Pool
 from taskdesk.service.startup import start_process
+from taskdesk.worker.deliverer.loop import deliver
 from taskdesk.worker.gpus import gpu_names, take_gpu
 from taskdesk.worker.metrics import listen, serve_metrics
 from taskdesk.worker.settings import WorkerSettings
@@ -19,21 +24,28 @@ def main() -> int:
     bound_rq()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a task may print anything
-    settings = on_import_path(settings)
+    beside = [partial(deliver, settings)]  # what other processes of the pool do
+    settings = _without_secrets(on_import_path(settings))
     meters = Meters(settings.workers)
-    listener = listen(settings.worker_metrics) if settings.worker_metrics else None
-
+    if settings.worker_metrics:
+        beside.append(partial(serve_metrics, listen(settings.worker_metrics), meters))
     gpus = gpu_names(settings.gpus)
 
     def run(number: int) -> None:
         if number < settings.workers:
             take_gpu(gpus, number)
             work(settings, meters.rows[number], is_first=number == 0)
-        elif listener:
-            serve_metrics(listener, meters)
+        else:
+            beside[number - settings.workers]()
 
     gc.freeze()  # all processes share what is loaded by now: a collection would copy it
-    return Pool("worker process", settings.workers + bool(listener), run).run()  # the last one serves the metrics
+    return Pool("worker process", settings.workers + len(beside), run).run()
+
+
+def _without_secrets(settings: WorkerSettings) -> WorkerSettings:
+    """Return the settings for the processes that run jobs: no task needs what signs the messages to webhooks."""
+    os.environ.pop("WEBHOOK_SECRETS", None)
+    return settings.model_copy(update={"webhook_secrets": SecretStr("")})
 
 
 if __name__ == "__main__":

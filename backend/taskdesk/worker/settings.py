@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from ipaddress import ip_network
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import NoDecode
 
-from taskdesk.service.settings import Seconds, SharedSettings, split_commas
+from taskdesk.service.networks import Network
+from taskdesk.service.settings import AppUrl, Seconds, SharedSettings, split_commas
+from taskdesk.worker.deliverer.secrets import read_secrets
 
 
 def _is_number_of_gpus(value: str) -> str:
     if value in ("", "auto") or (value.isascii() and value.isdigit() and 1 <= int(value[:6]) <= 1024):
         return value
     raise ValueError("it has to be auto, a number from 1 to 1024, or empty")
+
+
+def _networks(value: Any) -> Any:
+    try:
+        return tuple(map(ip_network, split_commas(value)))
+    except ValueError as error:
+        raise ValueError(f"{error}; an example is 10.1.0.0/16") from None
 
 
 Packages = Annotated[tuple[str, ...], NoDecode, BeforeValidator(split_commas), Field(min_length=1)]
@@ -64,6 +74,29 @@ class WorkerSettings(SharedSettings):
     recycle_memory: int = Field(
         1_000, ge=1, description="MB of memory above which the process that runs jobs is replaced after its job."
     )
+
+    webhook_secrets: SecretStr = Field(
+        SecretStr(""),
+        description="Secret that signs the messages to webhooks: `whsec_` and the base64 of 32 random bytes. While the "
+        "receivers change to a new one: the new one, a comma, and the one before. Empty: messages that have to be "
+        "signed wait.",
+    )
+    webhook_networks: Annotated[tuple[Network, ...], NoDecode, BeforeValidator(_networks)] = Field(
+        (),
+        description="Networks that webhooks may reach besides the public internet, separated by commas, such as "
+        "`10.1.0.0/16`.",
+    )
+    app_url: AppUrl = ""
+
+    @property
+    def secrets(self) -> list[str]:
+        return read_secrets(self.webhook_secrets.get_secret_value())
+
+    @field_validator("webhook_secrets")
+    @classmethod
+    def _is_list_of_secrets(cls, value: SecretStr) -> SecretStr:
+        read_secrets(value.get_secret_value())
+        return value
 
     @field_validator("stop_limit")
     @classmethod

@@ -194,3 +194,8 @@ def takes_a_password(password: SecretStr) -> int:
 def returns_what_json_has_not() -> float:
     """Return no number."""
     return float("nan")
+
+
+def variable(name: str) -> str | None:
+    """Return a variable of the environment."""
+    return os.environ.get(name)

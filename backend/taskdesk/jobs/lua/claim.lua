@@ -1,5 +1,5 @@
 -- Take deliveries that are due, for a deliverer to send. Without a word from it, each is due again after its lease.
---- @include time, receiver
+--- @include even_when_full, time, receiver
 -- ARGV: 1 how many, 2 seconds of the lease.
 -- Answer: {how many ended jobs have no delivery yet, for each delivery: {id, fields of its hash …}}.
 --       worker/deliverer/loop.py decodes it.

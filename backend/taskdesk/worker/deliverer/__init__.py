@@ -1,0 +1,1 @@
+"""Send deliveries (jobs/deliveries.py): one process beside the worker processes, with some threads."""
