@@ -38,6 +38,7 @@ def kinds_gallery(
     words: Annotated[list[str], Field(description="Any number of texts.")] = ["one", "two"],  # noqa: B006
     numbers: Annotated[list[int], Field(description="Any number of whole numbers.")] = [1, 2, 3],  # noqa: B006
     file: Annotated[AnyFile | None, Field(description="A file of any kind, or none.")] = None,
+    files: Annotated[list[AnyFile], Field(max_length=5, description="Several files of any kind, or none.")] = [],  # noqa: B006
 ) -> dict[str, Any]:
     """Show every kind of input and every kind of result.
 
@@ -61,6 +62,7 @@ def kinds_gallery(
         "words": list(words),
         "numbers": list(numbers),
         "file": None if file is None else {"name": file.name, "bytes": file.stat().st_size},
+        "files": [{"name": one.name, "bytes": one.stat().st_size} for one in files],
     }
     as_json = json.dumps(got, ensure_ascii=False, indent=2)
     return {

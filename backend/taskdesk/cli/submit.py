@@ -18,7 +18,7 @@ from taskdesk.cli.program import job_exit_status
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import err, json_flag, print_json, say
 from taskdesk.cli.watch import follow
-from taskdesk.jobs.arguments import Arguments, check, check_tags, given_twice
+from taskdesk.jobs.arguments import Arguments, check, check_file_count, check_tags
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
@@ -55,8 +55,9 @@ def submit(
 ) -> None:
     """Submit a job that runs TASK, and print the id of the job.
 
-    Pass a file as NAME=@path, and a list by repeating its NAME for each entry. NAME:=JSON passes what a text can't
-    say: x:=null, x:=[], x:='"5"'. NAME=VALUE overrides --input. A time needs its zone, such as 2026-12-01T08:00:00Z.
+    Pass a file as NAME=@path, and a list by repeating its NAME for each entry or file. NAME:=JSON passes what a text
+    can't say: x:=null, x:=[], x:='"5"'. NAME=VALUE overrides --input. A time needs its zone, such as
+    2026-12-01T08:00:00Z.
     """
     if at and ahead:
         raise click.UsageError("--at and --in can't be combined: choose one.")
@@ -101,31 +102,35 @@ def _object(spec: TaskSpec, text: str) -> dict[str, Any]:
 def _arguments(spec: TaskSpec, texts: dict[str, list[str]], values: dict[str, Any], files: ExitStack) -> Arguments:
     """Return the checked arguments. Raises InvalidArguments."""
     named = {name: texts.pop(name) for name in spec.file_parameters if name in texts}
-    if twice := [given_twice(name, len(given)) for name, given in named.items() if len(given) > 1]:
-        raise InvalidArguments(twice)
-    uploads = _open({name: text for name, [text] in named.items()}, files)
+    uploads = _open(named, files)
     values |= read_texts(spec, texts)
     check(spec, values, uploads)
     return Arguments(values, uploads)
 
 
-def _open(named: dict[str, str], files: ExitStack) -> dict[str, UploadedFile]:
-    uploads, errors = {}, []
-    for name, text in named.items():
-        path = Path(text.removeprefix("@"))
-        try:
-            if not text.startswith("@"):
-                raise ValueError(f"is a file: write {name}=@path.")
-            content = files.enter_context(path.open("rb"))
-            if not content.seekable():
-                raise ValueError(f"{path} is a pipe: save it to a file first.")
-        except ValueError as error:
-            errors.append(FieldError(f"/{name}", str(error)))
-        except OSError as error:
-            errors.append(FieldError(f"/{name}", f"{path} can't be read: {error.strerror}."))
-        else:
-            media_type = mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-            uploads[name] = UploadedFile(path.name, media_type, content)
+def _open(named: dict[str, list[str]], files: ExitStack) -> dict[str, list[UploadedFile]]:
+    """Open the files of these parameters, until `files` closes. Raises InvalidArguments with those that can't be."""
+    uploads, errors = defaultdict(list), []
+    for name, texts in named.items():
+        check_file_count(name, len(texts))
+        for text in texts:
+            try:
+                uploads[name].append(_opened(name, text, files))
+            except ValueError as error:
+                errors.append(FieldError(f"/{name}", str(error)))
     if errors:
         raise InvalidArguments(errors)
     return uploads
+
+
+def _opened(name: str, text: str, files: ExitStack) -> UploadedFile:
+    path = Path(text.removeprefix("@"))
+    if not text.startswith("@"):
+        raise ValueError(f"is a file: write {name}=@path.")
+    try:
+        content = files.enter_context(path.open("rb"))
+    except OSError as error:
+        raise ValueError(f"{path} can't be read: {error.strerror}.") from None
+    if not content.seekable():
+        raise ValueError(f"{path} is a pipe: save it to a file first.")
+    return UploadedFile(path.name, mimetypes.guess_type(path.name)[0] or "application/octet-stream", content)

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, cast
 from pydantic import SecretBytes, SecretStr
 from pydantic_core import to_json
 
-from taskdesk.jobs.arguments import Arguments, check
+from taskdesk.jobs.arguments import Arguments, check, check_file_count
 from taskdesk.jobs.artifacts import OCTET_STREAM, UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments
@@ -26,6 +26,7 @@ _CLASH = (
 _TWICE = "This stands in `arguments` and among the named arguments. Pass it once."
 _NO_NAMES = 'This has to be a dict of the arguments by name. Or pass each by its name: submit("{task}", {name}=…).'
 _NO_FILE = "This has to be a file: pass a Path, bytes, or a file that is open in binary mode."
+_NO_FILES = "This has to be a list of files: each a Path, bytes, or a file that is open in binary mode."
 
 
 def one_mapping(
@@ -49,7 +50,11 @@ def checked_arguments(spec: TaskSpec, given: Mapping[str, Any], files: ExitStack
 
     Raises InvalidArguments.
     """
-    uploads = {name: _upload(name, given[name], files) for name in spec.file_parameters if given.get(name) is not None}
+    uploads = {
+        name: found
+        for name in spec.file_parameters
+        if given.get(name) is not None and (found := _uploads(name, given[name], files, name in spec.file_lists))
+    }
 
     def read(name: str) -> Any:
         return read_json(Parameter(name, spec.parameters.get(name, {})), _json(name, given[name]))
@@ -67,7 +72,16 @@ def _json(name: str, value: Any) -> str:
         raise InvalidArguments([FieldError(f"/{name}", f"This can't be written as JSON: {error}.")]) from None
 
 
-def _upload(name: str, value: Any, files: ExitStack) -> UploadedFile:
+def _uploads(name: str, value: Any, files: ExitStack, is_list: bool) -> list[UploadedFile]:
+    if not is_list:
+        return [_upload(f"/{name}", value, files)]
+    if not isinstance(value, list | tuple):
+        raise InvalidArguments([FieldError(f"/{name}", _NO_FILES)])
+    check_file_count(name, len(value))
+    return [_upload(f"/{name}/{place}", one, files) for place, one in enumerate(value)]
+
+
+def _upload(pointer: str, value: Any, files: ExitStack) -> UploadedFile:
     try:
         filename, media_type, content = _opened(value, files)
     except OSError as error:
@@ -77,7 +91,7 @@ def _upload(name: str, value: Any, files: ExitStack) -> UploadedFile:
             guessed = media_type or mimetypes.guess_type(filename)[0] or OCTET_STREAM
             return UploadedFile(filename, guessed, content)
         detail = _NO_FILE
-    raise InvalidArguments([FieldError(f"/{name}", detail)])
+    raise InvalidArguments([FieldError(pointer, detail)])
 
 
 def _opened(value: Any, files: ExitStack) -> tuple[str, str, BinaryIO | None]:

@@ -52,6 +52,7 @@ class Desk:
         `arguments` are for names that are options here, such as a parameter `queue`; other names may stand in either.
         A value is anything that JSON can hold: also dates, Decimal, UUID, an Enum, dataclasses and pydantic models.
         A file is a Path, bytes, or a file open in binary mode, such as Flask's `request.files["data"]`.
+        Several files are a list of these.
 
         `queue` replaces the queue of the task. `at`, with a zone: when the job is queued. `key`: a second submit with
         the same key within a day returns the job of the first. `tags`: words to find the job by.

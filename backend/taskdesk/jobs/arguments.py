@@ -18,17 +18,19 @@ from taskdesk.jobs.schema_rules import sentence
 from taskdesk.jobs.strict_json import has_small_numbers
 
 MAX_TAGS, MAX_TAG_CHARACTERS = 10, 64
+MAX_FILES = 100  # of a job: each is open while the job is submitted, and stands on its page
+Uploads = Mapping[str, Sequence[UploadedFile]]  # by parameter
 
 
 @dataclass
 class Arguments:
-    """JSON values, and the uploaded files by parameter."""
+    """JSON values, and the uploaded files by parameter. A parameter with an empty list of files has a value."""
 
     values: dict[str, Any]
-    uploads: dict[str, UploadedFile] = field(default_factory=dict)
+    uploads: Uploads = field(default_factory=dict)
 
 
-def check(spec: TaskSpec, values: dict[str, Any], uploads: Mapping[str, UploadedFile] | None = None) -> None:
+def check(spec: TaskSpec, values: dict[str, Any], uploads: Uploads | None = None) -> None:
     """Raise InvalidArguments, with MAX_ERRORS errors at most, if the arguments do not fit.
 
     Arguments that only an older online version of the task accepts are valid, as its worker runs the job. Files are
@@ -65,19 +67,30 @@ def given_twice(name: str, times: int) -> FieldError:
     return FieldError(f"/{name}", f"This was given {times:,} times. Give it once.")
 
 
+def check_file_count(name: str, number: int) -> None:
+    """Raise InvalidArguments for more files of a parameter than a job may have, before they are opened."""
+    if number > MAX_FILES:
+        raise InvalidArguments([_too_many_files(name, number)])
+
+
+def _too_many_files(name: str, number: int) -> FieldError:
+    detail = f"A job takes {MAX_FILES} files at most, and these are {number:,}. Pack them into one, such as a ZIP file."
+    return FieldError(f"/{name}", detail)
+
+
 def _suits_another(spec: TaskSpec, values: Any) -> bool:
     return any(next(_errors(other, values, {}), None) is None for other in spec.others)
 
 
-def _errors(spec: TaskSpec, values: Any, uploads: Mapping[str, UploadedFile]) -> Iterator[FieldError]:
+def _errors(spec: TaskSpec, values: Any, uploads: Uploads) -> Iterator[FieldError]:
     if not isinstance(values, dict):
         yield FieldError("", sentence("type", "object"))
         return
     reported = set()
-    for error in _file_errors(spec.file_parameters, values, uploads):
+    for error in _file_errors(spec, values, uploads):
         reported.add(error.pointer)
         yield error
-    instance = values | {name: "file" for name in uploads if name in spec.file_parameters} if uploads else values
+    instance = values | _placeholders(spec, uploads) if uploads else values
     schema = _schema(spec.input_schema_json)
     yield from (error for error in schema.errors(instance) if error.pointer not in reported)
     if (spec.has_decimals or not has_small_numbers(values)) and schema.is_valid(instance):
@@ -89,14 +102,29 @@ def _schema(document: str) -> Schema:
     return Schema(json.loads(document))
 
 
-def _file_errors(
-    files: Mapping[str, Any], values: dict[str, Any], uploads: Mapping[str, UploadedFile]
-) -> Iterator[FieldError]:
-    for name, upload in uploads.items():
-        if name not in files:
+def _placeholders(spec: TaskSpec, uploads: Uploads) -> dict[str, Any]:
+    """Return what stands for the files where the schema is checked."""
+    known = {name: files for name, files in uploads.items() if name in spec.file_parameters}
+    return {name: ["file"] * len(files) if name in spec.file_lists else "file" for name, files in known.items()}
+
+
+def _file_errors(spec: TaskSpec, values: dict[str, Any], uploads: Uploads) -> Iterator[FieldError]:
+    number = sum(map(len, uploads.values()))
+    for name, files in uploads.items():
+        if name not in spec.file_parameters:
             yield FieldError(f"/{name}", "The task has no such file parameter.")
-        elif upload.is_empty():
+        elif name not in spec.file_lists and len(files) > 1:
+            yield given_twice(name, len(files))
+        elif number > MAX_FILES:
+            yield _too_many_files(name, number)
+        elif name in spec.file_lists:
+            yield from (
+                FieldError(f"/{name}/{place}", f"{file.filename or 'The file'} is empty: choose one that has content.")
+                for place, file in enumerate(files)
+                if file.is_empty()
+            )
+        elif files[0].is_empty():
             yield FieldError(f"/{name}", "The file is empty: choose one that has content.")
-    for name in files:
-        if values.get(name) is not None:
+    for name in spec.file_parameters:
+        if not (values.get(name) is None or (values[name] == [] and name in spec.file_lists)):
             yield FieldError(f"/{name}", "This has to be a file: choose one.")

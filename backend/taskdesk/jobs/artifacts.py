@@ -1,7 +1,8 @@
 """Files that go into a job or come out of it, in a folder that web and worker share.
 
 `ArtifactStore` is the interface. A file has two names: Taskdesk chooses the one under which it is stored (an upload is
-`input-<parameter><suffix>`), so a client never does; the other is for people, and a download has it.
+`input-<parameter><suffix>`, or `input-<parameter>-<number><suffix>` of several), so a client never does; the other is
+for people, and a download has it.
 """
 
 from __future__ import annotations
@@ -58,6 +59,13 @@ def artifact_of(value: Any) -> Artifact | None:
     return None
 
 
+def artifacts_of(value: Any) -> list[Artifact]:
+    """Return the files that an argument stands for, which is a file or a list of files; none if one is damaged."""
+    values = value if isinstance(value, list) else [value]
+    files = [file for one in values if (file := artifact_of(one))]
+    return files if len(files) == len(values) else []
+
+
 def clean_media_type(text: str) -> str:
     """Return a media type that can be sent in a header: OCTET_STREAM in place of one that can't."""
     return text if len(text) <= MAX_MEDIA_TYPE and _MEDIA_TYPE.fullmatch(text) else OCTET_STREAM
@@ -90,8 +98,8 @@ class UploadedFile:
         return not first
 
 
-def stored_upload_name(filename: str, place: int, parameter: str, extensions: Sequence[str]) -> str:
-    """Return the name under which to store the file of a parameter, the `place`-th that takes one.
+def stored_upload_name(filename: str, label: str, plain_label: str, extensions: Sequence[str]) -> str:
+    """Return the name under which to store an upload: with its label, or the plain one if no file may have the label.
 
     It keeps the suffix that the client's name has (".xlsx", ".csv.gz"), unless the task wants one of `extensions`.
     """
@@ -99,8 +107,8 @@ def stored_upload_name(filename: str, place: int, parameter: str, extensions: Se
     suffix = found[0] if found else ""
     if extensions and not filename.lower().endswith(tuple(one.lower() for one in extensions)):
         suffix = extensions[0]
-    name = f"input-{parameter}{suffix}"
-    return name if _SAFE_NAME.fullmatch(name) else f"input-{place}{suffix}"
+    name = f"input-{label}{suffix}"
+    return name if _SAFE_NAME.fullmatch(name) else f"input-{plain_label}{suffix}"
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from taskdesk.jobs.call_shape import CallShape
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.keys import LATEST_CATALOG, catalog_key
 from taskdesk.jobs.retries import DEFAULT_BACKOFF, Backoff
-from taskdesk.jobs.schema_rules import has_format, is_file
+from taskdesk.jobs.schema_rules import file_of, has_format, is_file_list
 from taskdesk.jobs.task import DECIMAL_FORMAT, SECRET_FORMAT
 
 CATALOG_TTL_SECONDS = 30 * 24 * 3600  # after the last worker has gone
@@ -30,8 +30,8 @@ class TaskSpec(BaseModel):
     """The public description of a task. `input_schema` is a JSON Schema (2020-12) of its arguments, without `$ref`s.
 
     `reference` is what a job calls. RQ's programs, given the function itself, write one of its `paths` instead.
-    A parameter that takes an uploaded file has `"format": "binary"`. `output_schema` is the JSON Schema of the result,
-    or None if the result is no JSON or its type is unknown.
+    A parameter that takes an uploaded file has `"format": "binary"`; one that takes several is an array of these.
+    `output_schema` is the JSON Schema of the result, or None if the result is no JSON or its type is unknown.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -80,13 +80,19 @@ class TaskSpec(BaseModel):
 
     @cached_property
     def file_parameters(self) -> dict[str, dict[str, Any]]:
-        """The parameters that take an uploaded file, with the schema of the file."""
+        """The parameters that take uploaded files, with the schema of a file."""
         return {
-            name: choice
+            name: file
             for name, schema in self.parameters.items()
             for choice in schema.get("anyOf", [schema])
-            if is_file(choice)
+            if (file := file_of(choice))
         }
+
+    @cached_property
+    def file_lists(self) -> set[str]:
+        """The parameters that take several files."""
+        choices = {name: self.parameters[name].get("anyOf", [self.parameters[name]]) for name in self.file_parameters}
+        return {name for name, schemas in choices.items() if any(map(is_file_list, schemas))}
 
     @cached_property
     def secret_parameters(self) -> set[str]:

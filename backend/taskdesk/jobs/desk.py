@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from taskdesk.jobs.arguments import Arguments, check
-from taskdesk.jobs.artifacts import ArtifactStore, FolderStore, UploadedFile
+from taskdesk.jobs.artifacts import Artifact, ArtifactStore, FolderStore, UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.causes import Causes
@@ -147,7 +147,7 @@ class Desk:
             raise AlreadyRetried(job.id, job.retried_as)
         spec = self.task_of_retry(job)
         with ExitStack() as files:
-            uploads = {name: self.reopen(job, name, files) for name in job.uploads}
+            uploads = {name: [self.reopen(job, one, files) for one in found] for name, found in job.uploads.items()}
             values = {name: value for name, value in (job.input or {}).items() if name not in uploads}
             check(spec, values, uploads)
             queue = job.queue if job.queue in self.queues.names else None
@@ -197,20 +197,23 @@ class Desk:
         except TypeError:
             return None
 
-    def reopen(self, job: Job, parameter: str, files: ExitStack) -> UploadedFile:
+    def reopen(self, job: Job, file: Artifact, files: ExitStack) -> UploadedFile:
         """Open a file of a job's input, until `files` closes. Raises ArtifactNotFound."""
-        file = job.uploads[parameter]
         content = files.enter_context(self.artifacts.open(job.id, file.artifact))
         return UploadedFile(file.filename, file.media_type, content)
 
 
 def digest_of(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> str:
     """Return a digest that is the same for requests that ask for the same."""
-    files = {}
-    for name, upload in arguments.uploads.items():
-        files[name] = hashlib.file_digest(upload.content, "sha256").hexdigest()  # type: ignore[arg-type]
-        upload.content.seek(0)
+    digests = {name: [*map(_digest, files)] for name, files in arguments.uploads.items()}
+    files = {name: many if name in spec.file_lists else many[0] for name, many in digests.items()}
     queue, at, tags = options.get("queue") or spec.queue, options.get("at"), sorted(options.get("tags", ()))
     request = [spec.reference, arguments.values, files, queue, at and at.timestamp(), tags, options.get("retry_of", "")]
     request += [webhook] if (webhook := options.get("webhook")) is not None else []
     return hashlib.sha256(json.dumps(request, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _digest(upload: UploadedFile) -> str:
+    digest = hashlib.file_digest(upload.content, "sha256").hexdigest()  # type: ignore[arg-type]
+    upload.content.seek(0)
+    return digest

@@ -42,9 +42,12 @@ def read_fields(spec: TaskSpec, texts: Texts) -> dict[str, Any]:
 
 
 def write_fields(spec: TaskSpec, values: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return the texts of a form. `read_fields` reads the very same values from what a browser sends of them."""
+    """Return the texts of a form. `read_fields` reads the very same values from what a browser sends of them.
+
+    A parameter that takes files has no text.
+    """
     texts: dict[str, list[str]] = {}
-    for name in spec.parameters.keys() & values.keys():
+    for name in (spec.parameters.keys() & values.keys()) - spec.file_parameters.keys():
         parameter = parameter_of(spec, name)
         way, texts[name] = next(_written(parameter, values[name]))
         texts[f"{name}{WAY}"] = [way]

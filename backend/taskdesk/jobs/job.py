@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from taskdesk.jobs.artifacts import Artifact, artifact_of
+from taskdesk.jobs.artifacts import Artifact, artifact_of, artifacts_of
 from taskdesk.jobs.checkpoints import Place
 from taskdesk.jobs.events import Progress
 from taskdesk.jobs.status import FINAL, Status
@@ -124,7 +124,7 @@ class Job:
         return self.status in FINAL
 
     @property
-    def uploads(self) -> dict[str, Artifact]:
+    def uploads(self) -> dict[str, list[Artifact]]:
         """The files that were submitted with the job, by parameter."""
-        files = {name: artifact_of((self.input or {}).get(name)) for name in self.file_parameters or ()}
-        return {name: file for name, file in files.items() if file}
+        uploads = {name: artifacts_of((self.input or {}).get(name)) for name in self.file_parameters or ()}
+        return {name: files for name, files in uploads.items() if files}

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from taskdesk.jobs.schema_rules import is_file, plain_schema
+from taskdesk.jobs.schema_rules import file_of, plain_schema
 from taskdesk.jobs.value_types import value_type
 from taskdesk.jobs.variants import is_null, is_of_variant, members_of, variants_of
 
@@ -41,7 +41,7 @@ class Parameter:
     @cached_property
     def control(self) -> str:
         """text, multiline, number, decimal, password, checkbox, select, choices, date, datetime, list, json or file."""
-        if any(map(is_file, self.variants)):
+        if any(map(file_of, self.variants)):
             return "file"
         if all(_has_options(variant) for variant in self.variants):
             return "checkbox" if self._is_checkbox else "select"

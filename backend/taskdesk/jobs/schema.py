@@ -62,7 +62,7 @@ class Schema:
                 yield FieldError(f"{at}/{_escaped(name)}", "This is required.")
         for rule, limit, is_kept in self._own_rules:
             if not is_kept(value):
-                yield FieldError(at, sentence(rule, limit))
+                yield FieldError(at, sentence(rule, limit, self._document))
 
     def _of_choices(self, value: Any, at: str) -> Iterator[FieldError]:
         for part in self._every:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from taskdesk.jobs.task import FILE_FORMAT
@@ -35,8 +36,9 @@ class Keyword:
     fit: Callable[[Any, Any], Any] = lambda example, limit: example
     words: Callable[[Any], str] = str
 
-    def amount(self, limit: Any) -> str:
-        return f"{self.words(limit)} {self.unit[0] if limit == 1 else self.unit[1]}".strip()
+    def amount(self, limit: Any, schema: Mapping[str, Any]) -> str:
+        unit = _FILES if self.unit == _ENTRIES and is_file_list(schema) else self.unit
+        return f"{self.words(limit)} {unit[0] if limit == 1 else unit[1]}".strip()
 
 
 def _types_in_words(types: str | list[str]) -> str:
@@ -63,6 +65,7 @@ def _count_limit(phrase: str, unit: tuple[str, str], upper: str = "", **rest: An
 
 
 _CHARACTERS, _ENTRIES, _MEMBERS = ("character", "characters"), ("entry", "entries"), ("member", "members")
+_FILES = ("file", "files")  # the entries of a list of files
 _MIN_LENGTH = {"text": "minlength", "multiline": "minlength"}
 _MAX_LENGTH = {"text": "maxlength", "multiline": "maxlength"}
 KEYWORDS = {
@@ -112,8 +115,24 @@ def plain_schema(schema: dict[str, Any]) -> dict[str, Any]:
     return {**schema, **plain_schema(choices[0])} if choices else schema
 
 
-def is_file(schema: dict[str, Any]) -> bool:
+def is_file(schema: Mapping[str, Any]) -> bool:
     return schema.get("format") == FILE_FORMAT
+
+
+def is_file_list(schema: Mapping[str, Any]) -> bool:
+    """Return True for a list of any number of files. A set of files, or a tuple with a place for each, is none."""
+    return (
+        schema.get("type") == "array"
+        and is_file(schema.get("items") or {})
+        and not ("prefixItems" in schema or schema.get("uniqueItems"))
+    )
+
+
+def file_of(schema: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the schema of the file that a type takes, or of each of several; None if it takes none."""
+    if is_file_list(schema):
+        return dict(schema["items"])
+    return schema if is_file(schema) else None
 
 
 def has_format(schema: Any, name: str) -> bool:
@@ -128,12 +147,12 @@ def takes_path(schema: dict[str, Any]) -> bool:
     return "extensions" in schema
 
 
-def sentence(keyword: str, limit: Any) -> str:
-    """Return the error for a value that breaks this rule."""
+def sentence(keyword: str, limit: Any, schema: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """Return the error for a value that breaks this rule of its schema."""
     row = KEYWORDS.get(keyword)
     if not row:
         return f"This breaks the rule {keyword} of the task's input_schema."
-    return row.sentence.format(row.amount(limit))
+    return row.sentence.format(row.amount(limit, schema))
 
 
 def limits_in_words(schema: dict[str, Any]) -> str:
@@ -147,10 +166,11 @@ def _limit_in_words(name: str, schema: dict[str, Any]) -> str:
     if low is not None and row.upper and low <= row.trivial:
         low = None
     if high is None:
-        return row.hint.format(row.amount(low)) if low is not None else ""
+        return row.hint.format(row.amount(low, schema)) if low is not None else ""
+    most = row.amount(high, schema)
     if low is None:
-        return KEYWORDS[row.upper].hint.format(row.amount(high))
-    return f"{low} to {row.amount(high)}" if low != high else f"exactly {row.amount(high)}"
+        return KEYWORDS[row.upper].hint.format(most)
+    return f"{low} to {most}" if low != high else f"exactly {most}"
 
 
 def attributes(control: str, schema: dict[str, Any]) -> dict[str, Any]:

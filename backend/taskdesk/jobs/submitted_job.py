@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from pydantic_core import to_json
 
-from taskdesk.jobs.artifacts import artifact_of
+from taskdesk.jobs.artifacts import Artifact, artifacts_of
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.fields import DEFAULTS, OWNER, REQUEST, RETRY_OF, SECRETS, TAGS, TASK, UPLOADS, WEBHOOK
 from taskdesk.jobs.job import Job, Retention, masked
@@ -42,10 +42,10 @@ def common_fields(
 def own_fields(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields in which the jobs of one submit differ."""
     files = spec.file_parameters
-    uploads = {name: file for name in files if (file := artifact_of(arguments.get(name)))} if files else {}
+    uploads = {name: found for name in files if (found := artifacts_of(arguments.get(name)))} if files else {}
     shown = masked(arguments, secrets := spec.secret_parameters)
     shown = {name: shown[name] for name in spec.parameters if name in shown} | shown  # in the order of the function
-    texts = [f"{name}={uploads[name].filename if name in uploads else _text(value)}" for name, value in shown.items()]
+    texts = [f"{name}={_names(uploads[name]) if name in uploads else _text(value)}" for name, value in shown.items()]
     description = f"{spec.reference}({', '.join(texts)})"
     fields = {"data": to_json((spec.reference, None, *spec.called(arguments))), "description": description[:200]}
     if spec.defaults:  # all jobs of a submit have the same fields
@@ -64,6 +64,10 @@ def _text(value: Any) -> str:
 def left_out(spec: TaskSpec, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return the default values of the parameters that `arguments` leave out."""
     return {name: value for name, value in spec.defaults.items() if name not in arguments}
+
+
+def _names(files: Sequence[Artifact]) -> str:
+    return ", ".join(file.filename for file in files)
 
 
 def submitted(job_id: str, arguments: dict[str, Any], fields: Mapping[str, Any]) -> Job:

@@ -134,14 +134,15 @@ LongText = Annotated[str, Field(json_schema_extra={"format": LONG_TEXT_FORMAT})]
 class JobContext:
     """The job that a task runs for, and how it reports. The worker sets a real one.
 
-    `filenames`: by parameter, the name that the person's file has; empty if the client sent none.
+    `filenames`: by parameter, the name that the person's file has; empty if the client sent none. For a list of files,
+    the list of their names.
     """
 
     job_id: str = "local"
     request_id: str = ""
     settings: Any = None
     folder: Path | None = None
-    filenames: Mapping[str, str] = field(default_factory=dict)
+    filenames: Mapping[str, Any] = field(default_factory=dict)
     report: Callable[[float, float, str], None] = lambda current, total, message: None
     open_store: Callable[[str], Any] | None = None  # of checkpoints.py, for the job of this id
     checkpoints: Any = None  # set when the task first asks for them

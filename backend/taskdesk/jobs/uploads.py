@@ -17,11 +17,15 @@ from taskdesk.jobs.catalog import TaskSpec
 
 def store_uploads(store: ArtifactStore, spec: TaskSpec, arguments: Arguments, job_id: str) -> dict[str, Any]:
     """Store the files of a job. Return what stands for them in its input, by parameter."""
-    kept = {}
-    for name, upload in arguments.uploads.items():
+    kept: dict[str, Any] = {}
+    for name, uploads in arguments.uploads.items():
         place, extensions = [*spec.file_parameters].index(name), spec.file_parameters[name].get("extensions", ())
-        stored = stored_upload_name(upload.filename, place, name, extensions)
-        size = store.save(job_id, stored, upload.content)
-        media_type, filename = clean_media_type(upload.media_type), clean_filename(upload.filename)
-        kept[name] = vars(Artifact(stored, media_type, size, filename))
+        is_list = name in spec.file_lists
+        for number, upload in enumerate(uploads, 1):
+            end = f"-{number}" if is_list else ""
+            stored = stored_upload_name(upload.filename, f"{name}{end}", f"{place}{end}", extensions)
+            size = store.save(job_id, stored, upload.content)
+            media_type, filename = clean_media_type(upload.media_type), clean_filename(upload.filename)
+            file = vars(Artifact(stored, media_type, size, filename))
+            kept[name] = [*kept.get(name, ()), file] if is_list else file
     return kept

@@ -10,7 +10,7 @@ from flask import Request
 from werkzeug.datastructures import FileStorage, MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from taskdesk.jobs.arguments import Arguments, check, check_many, given_twice
+from taskdesk.jobs.arguments import Arguments, Uploads, check, check_many
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
@@ -60,7 +60,7 @@ def arguments_from_request(spec: TaskSpec, request: Request) -> Arguments:
 def json_arguments(spec: TaskSpec, body: bytes) -> Arguments:
     """Return the checked arguments of a JSON body. Raises NotJson, InvalidArguments."""
     values = _json_object(body, spec.input_schema)
-    files = [name for name in spec.file_parameters if values.get(name) is not None]
+    files = [name for name in spec.file_parameters if values.get(name) not in (None, [])]
     if files:
         raise InvalidArguments(
             [FieldError(f"/{name}", "This is a file. Send the request as multipart/form-data.") for name in files]
@@ -102,11 +102,12 @@ def arguments_from_page(
     spec: TaskSpec,
     form: MultiDict[str, str],
     files: MultiDict[str, FileStorage],
-    kept: Mapping[str, UploadedFile] = MappingProxyType({}),
+    kept: Uploads = MappingProxyType({}),
 ) -> Arguments:
     """Return the checked arguments of a page's form. `kept` has the files that an earlier request sent.
 
-    A field whose name starts with a hyphen is no parameter of the task. Raises InvalidArguments.
+    A file takes the place of one that is kept; of a parameter that takes several, it is added to them. A field whose
+    name starts with a hyphen is no parameter of the task. Raises InvalidArguments.
     """
     texts = {name: given for name, given in _texts(form).items() if not name.startswith("-")}
     for name in spec.file_parameters:
@@ -126,9 +127,11 @@ def _checked(
     spec: TaskSpec,
     values: dict[str, Any],
     files: MultiDict[str, FileStorage],
-    kept: Mapping[str, UploadedFile] = MappingProxyType({}),
+    kept: Uploads = MappingProxyType({}),
 ) -> Arguments:
-    uploads = dict(kept) | {name: _upload(name, given) for name, given in _sent(files).items()}
+    uploads = {**kept}
+    for name, given in _sent(files).items():
+        uploads[name] = [*(kept.get(name, ()) if name in spec.file_lists else ()), *map(_upload, given)]
     check(spec, values, uploads)
     return Arguments(values, uploads)
 
@@ -142,10 +145,7 @@ def _sent(files: MultiDict[str, FileStorage]) -> dict[str, list[FileStorage]]:
     return {name: given for name, given in chosen.items() if given}
 
 
-def _upload(name: str, given: list[FileStorage]) -> UploadedFile:
-    if len(given) > 1:
-        raise InvalidArguments([given_twice(name, len(given))])
-    [file] = given
+def _upload(file: FileStorage) -> UploadedFile:
     return UploadedFile(file.filename or "", file.mimetype, cast(BinaryIO, file.stream))
 
 

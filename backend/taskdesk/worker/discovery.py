@@ -54,6 +54,10 @@ class LoadedTask:
     def file_parameters(self) -> tuple[str, ...]:
         return tuple(self.spec.file_parameters)
 
+    def one_or_all(self, parameter: str, values: Sequence[Any]) -> Any:
+        """Return what the function gets, of one value for each file: all of them in a list, or else the first."""
+        return values if parameter in self.spec.file_lists else values[0]
+
     @cached_property
     def logger(self) -> logging.Logger:
         return logging.getLogger(self.spec.name)

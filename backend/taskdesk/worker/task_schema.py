@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import SchemaError
 
 from taskdesk.jobs.schema_faults import schema_fault
-from taskdesk.jobs.schema_rules import is_file
+from taskdesk.jobs.schema_rules import file_of
 from taskdesk.jobs.value_types import PATH_FORMATS
 from taskdesk.worker.parameter_schema import ParameterSchema
 from taskdesk.worker.typed_dicts import allow_typed_dicts
@@ -144,11 +144,11 @@ def _model(task: str, fields: Mapping[str, tuple[Any, FieldInfo]]) -> type[BaseM
 
 def _check(schema: dict[str, Any]) -> None:
     """Raise _Unusable if no form or client could fill in the parameter of this schema."""
-    inner = [choice for choice in schema.get("anyOf", [schema]) if not is_file(choice)]
+    inner = [choice for choice in schema.get("anyOf", [schema]) if not file_of(choice)]
     if _formats(inner) & PATH_FORMATS:  # with a path that is no upload, a client could name any file of the worker
         raise _Unusable(
             "has a Path, or bytes, that is no upload: annotate it as taskdesk.AnyFile, CsvFile or bytes, "
-            "one file per parameter"
+            "or as a list of one of these"
         )
     if fault := schema_fault(schema):
         raise _Unusable(fault)

@@ -14,7 +14,7 @@ from tests.browser.conftest import open_page
 CSV = "x,label\n" + "".join(f"{n},{'ab'[n > 20]}\n" for n in range(40))
 DROP = """(zone, [name, text]) => {
     const data = new DataTransfer();
-    data.items.add(new File([text], name));
+    data.items.add(new File([text], name, { lastModified: 0 }));
     for (const type of ["dragover", "drop"])
         zone.dispatchEvent(new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }));
 }"""
@@ -163,6 +163,87 @@ def test_an_earlier_input_is_run_again_with_its_file(page):
     assert old["id"] not in page.url
     given = input_of(page, page.url)
     assert (given["text"], given["bounded_whole"], given["file"]["filename"]) == ("earlier", 5, "note.txt")
+
+
+def names_in(page):
+    return page.locator("[data-drop]", has=page.locator("#files")).get_by_role("listitem")
+
+
+def test_several_files_are_dropped_and_chosen_and_each_can_be_removed(page):
+    page.goto("/tasks/kinds_gallery")
+    zone = page.locator("[data-drop]", has=page.locator("#files"))
+    for name in ("a.txt", "b.txt", "a.txt"):
+        zone.evaluate(DROP, [name, "text"])
+    page.locator("#files").set_input_files([{"name": "c.txt", "mimeType": "text/plain", "buffer": b""}])
+    expect(names_in(page)).to_contain_text(["a.txt, 4 byte", "b.txt, 4 byte", "c.txt, 0 byte"])
+    expect(zone).to_contain_text("3 files, 8 byte")
+    expect(page.get_by_text("c.txt is empty. Choose a file that has content.")).to_be_visible()
+    page.get_by_role("tab", name="curl").click()
+    expect(page.get_by_role("tabpanel")).to_contain_text("-F files=@b.txt")
+    page.get_by_role("tab", name="Form").click()
+    run(page)
+    expect(page.get_by_role("alert").get_by_role("link", name="Files")).to_be_visible()
+    expect(page.get_by_text("c.txt is empty. Choose a file that has content.")).to_be_visible()
+
+    names_in(page).nth(2).get_by_role("button", name="Remove c.txt").press("Enter")
+    expect(page.get_by_role("button", name="Remove b.txt")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(names_in(page)).to_have_count(1)
+    run(page)
+
+    page.wait_for_url(re.compile("/jobs/"))
+    assert [file["filename"] for file in input_of(page, page.url)["files"]] == ["a.txt"]
+
+
+def test_what_the_server_says_of_the_files_stays_beside_them(sample_page):
+    page = sample_page
+    page.goto("/tasks/count_in_files")
+    page.locator("#files").set_input_files([{"name": "a.txt", "mimeType": "text/plain", "buffer": b"x"}])
+    run(page)
+    expect(page.get_by_text("This has to have at least 2 files.")).to_be_visible()
+    expect(page.get_by_role("button", name="Remove a.txt")).to_be_visible()
+
+    page.locator("#files").set_input_files([{"name": "b.txt", "mimeType": "text/plain", "buffer": b"y"}])
+    expect(page.get_by_text("This has to have at least 2 files.")).to_be_hidden()
+    run(page)
+
+    page.wait_for_url(re.compile("/jobs/"))
+    assert [file["filename"] for file in input_of(page, page.url)["files"]] == ["a.txt", "b.txt"]
+
+
+def test_more_files_than_the_task_takes_or_than_fit_are_refused_at_once(page):
+    page.goto("/tasks/kinds_gallery")
+    files = [{"name": f"{n}.txt", "mimeType": "text/plain", "buffer": b"x"} for n in range(6)]
+    page.locator("#files").set_input_files(files)
+    expect(page.get_by_text("6 files are chosen, and 5 are the most. Remove some.")).to_be_visible()
+    page.get_by_role("button", name="Remove 0.txt").click()
+    expect(page.get_by_text("are the most")).to_be_hidden()
+
+    page.locator("main form").evaluate("form => form.dataset.maxBytes = 4")
+    run(page)
+    expect(page.get_by_text("Too large: the limit is 4 byte in all.")).to_be_visible()
+    page.locator("main form").evaluate("form => form.dataset.maxBytes = 0")
+    run(page)
+    expect(page.get_by_text("1.txt is too large: the limit is 0 byte in all.")).to_be_visible()
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
+def test_several_files_of_an_earlier_job_are_reused_beside_new_ones(page, plain_page, script):
+    page = page if script else plain_page
+    page.goto("/tasks/kinds_gallery")
+    files = [{"name": name, "mimeType": "text/plain", "buffer": name.encode()} for name in ("a.txt", "b.txt")]
+    page.locator("#files").set_input_files(files)
+    run(page)
+    page.wait_for_url(re.compile("/jobs/"))
+    expect(page.get_by_role("link", name="b.txt")).to_be_visible()
+
+    page.goto(f"/tasks/kinds_gallery?from={page.url.rpartition('/')[2]}")
+    page.get_by_label("Reuse a.txt").uncheck()
+    page.locator("#files").set_input_files([{"name": "new.txt", "mimeType": "text/plain", "buffer": b"new"}])
+    run(page)
+
+    page.wait_for_url(lambda url: "/jobs/" in url)
+    assert [file["filename"] for file in input_of(page, page.url)["files"]] == ["b.txt", "new.txt"]
 
 
 def test_without_javascript_the_whole_page_works(plain_page):

@@ -87,7 +87,7 @@ def test_a_file_is_a_path_bytes_or_an_open_file(desk, run_worker, file):
     run_worker()
 
     assert job.result == (Path(__file__).stat().st_size if isinstance(file, Path) else 4)
-    name = job.job.uploads["data"].filename
+    [name] = [file.filename for file in job.job.uploads["data"]]
     assert name == {Path: "test_desk.py", FileStorage: "table.csv"}.get(
         type(file), "" if file != Path(__file__) else name
     )

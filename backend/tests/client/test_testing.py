@@ -43,6 +43,7 @@ def test_files_go_in_and_come_out(desk, tmp_path):
     (tmp_path / "table.csv").write_text("a,b\n")
 
     assert desk.submit("count_bytes", data=tmp_path / "table.csv").result == 4
+    assert desk.submit("count_in_files", files=[tmp_path / "table.csv", b"bytes"]).result == {"table.csv": 4, "": 5}
     assert desk.submit("names_a_file", name="a.txt").result["one"]["size"] == 5
 
 

@@ -77,7 +77,7 @@ def test_what_no_version_takes_is_refused_in_the_words_of_the_newest(both):
 def test_files_are_for_the_newest_version(both, tmp_path):
     (tmp_path / "file").write_text("content")
     with (tmp_path / "file").open("rb") as content, pytest.raises(InvalidArguments):
-        check(both, {"x": 1}, {"table": UploadedFile("table.csv", "text/csv", content)})
+        check(both, {"x": 1}, {"table": [UploadedFile("table.csv", "text/csv", content)]})
 
 
 def test_a_version_counts_for_the_queues_that_its_workers_serve(start, announced):

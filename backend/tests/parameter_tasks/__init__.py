@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, SecretStr
 
@@ -15,6 +15,27 @@ def takes_files(any: AnyFile, table: CsvFile | None = None, größe: AnyFile | N
     """Say under which names files arrive."""
     paths = {"any": any, "table": table, "größe": größe}
     return {name: [path.name, current_job().filenames[name]] for name, path in paths.items() if path}
+
+
+def takes_several_files(
+    tables: Annotated[list[CsvFile], Field(min_length=1, max_length=3)],
+    any: list[AnyFile] | None = None,
+    contents: list[bytes] = [],  # noqa: B006
+    one: AnyFile | None = None,
+) -> dict[str, Any]:
+    """Say which files arrive, under which names."""
+    names = current_job().filenames
+    return {
+        "tables": [[path.name, name, path.read_text()] for path, name in zip(tables, names["tables"], strict=True)],
+        "any": any if any is None else [path.name for path in any],
+        "contents": [content.decode() for content in contents],
+        "one": one and names["one"],
+    }
+
+
+def takes_the_rest_as_files(*tables: CsvFile) -> list[str]:
+    """Say which files arrive as positional arguments."""
+    return [path.read_text() for path in tables]
 
 
 def takes_bytes(content: bytes, more: bytes | None = None) -> list[str]:

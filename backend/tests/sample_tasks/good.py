@@ -66,6 +66,12 @@ def count_bytes(data: CsvFile, other: AnyFile | None = None) -> int:
     return data.stat().st_size + (other.stat().st_size if other else 0)
 
 
+def count_in_files(files: Annotated[list[AnyFile], Field(min_length=2)]) -> dict[str, int]:
+    """Count the bytes of several files."""
+    names = current_job().filenames["files"]
+    return {name: path.stat().st_size for name, path in zip(names, files, strict=True)}
+
+
 def parts() -> dict[str, Any]:
     """Return every kind of result."""
     made = temporary_folder() / "made.bin"

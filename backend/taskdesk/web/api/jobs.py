@@ -8,6 +8,7 @@ import mimetypes
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain
 from typing import Any, BinaryIO
 from urllib.parse import quote, urlencode
 
@@ -117,7 +118,7 @@ def job_artifact(job_id: str, name: str) -> Response:
 
 
 def _files(job: Job) -> Iterator[Artifact]:
-    yield from job.uploads.values()
+    yield from chain.from_iterable(job.uploads.values())
     yield from job.kept_files
     if job.status is Status.SUCCEEDED:
         yield from desk().jobs.results.files(job)

@@ -16,7 +16,7 @@ from taskdesk.jobs.action import Action
 from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.arguments import MAX_TAG_CHARACTERS, MAX_TAGS
 from taskdesk.jobs.catalog import Announced, TaskSpec
-from taskdesk.jobs.schema_rules import is_file
+from taskdesk.jobs.schema_rules import is_file, is_file_list
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.submission import MAX_BATCH
 from taskdesk.jobs.submit_options import MAX_DAYS_AHEAD
@@ -204,6 +204,8 @@ def _field(schema: dict[str, Any]) -> dict[str, Any]:
     choices = [choice for choice in schema.get("anyOf", [schema]) if choice.get("type") != "null"]
     rest = {key: value for key, value in schema.items() if key != "anyOf" and (key, value) != ("default", None)}
     field = {**rest, **choices[0]} if len(choices) == 1 else {**rest, "anyOf": choices}
+    if is_file_list(field):
+        field = {**field, "minItems": max(field.get("minItems", 0), 1), "items": {**field["items"], "minLength": 1}}
     return {**field, "minLength": 1} if is_file(field) else field
 
 

@@ -131,26 +131,34 @@ def _prefill(spec: TaskSpec) -> Prefill:
     return Prefill.of(job, spec, None if request.method == "GET" else _reused(), desk().queues.names)
 
 
-def _reopen(prefill: Prefill, files: ExitStack) -> dict[str, UploadedFile]:
-    """Return the files of the earlier job that are used again, open until `files` closes.
+def _reopen(prefill: Prefill, files: ExitStack) -> dict[str, list[UploadedFile]]:
+    """Return the files of the earlier job that are used again, by parameter, open until `files` closes.
 
-    Raises InvalidArguments if one is gone.
+    Raises InvalidArguments with those that are gone.
     """
-    names = _reused()
-    try:
-        return {name: _reopen_one(prefill, name, files) for name in names}
-    except ArtifactNotFound:
-        raise InvalidArguments([FieldError(f"/{name}", _FILE_GONE) for name in names]) from None
+    opened: dict[str, list[UploadedFile]] = {}
+    gone = []
+    for key in _reused():
+        name = key.partition("/")[0]
+        try:
+            opened.setdefault(name, []).append(_reopen_one(prefill, name, key, files))
+        except ArtifactNotFound:
+            gone.append(FieldError(f"/{key}", _FILE_GONE))
+    if gone:
+        raise InvalidArguments(gone)
+    return opened
 
 
-def _reopen_one(prefill: Prefill, name: str, files: ExitStack) -> UploadedFile:
-    if not prefill.job or name not in prefill.files:
-        raise ArtifactNotFound("", name)
-    return desk().reopen(prefill.job, name, files)
+def _reopen_one(prefill: Prefill, name: str, key: str, files: ExitStack) -> UploadedFile:
+    file = prefill.files.get(name, {}).get(key)
+    if not prefill.job or not file:
+        raise ArtifactNotFound("", key)
+    return desk().reopen(prefill.job, file, files)
 
 
 def _reused() -> list[str]:
-    return request.form.getlist("-reuse")  # no parameter has a hyphen in its name
+    """Return the keys of Prefill.files that are chosen. The field's name begins as no parameter's does."""
+    return [*dict.fromkeys(request.form.getlist("-reuse"))]
 
 
 _FILE_GONE = "The file of the earlier job is no longer kept: choose it again."
@@ -182,13 +190,15 @@ def _code_samples(spec: TaskSpec, prefill: Prefill, texts: Texts) -> dict[str, s
     return code_samples(spec, values, _file_names(spec, prefill), api, query, login=authenticator().is_on)
 
 
-def _file_names(spec: TaskSpec, prefill: Prefill) -> dict[str, str]:
+def _file_names(spec: TaskSpec, prefill: Prefill) -> dict[str, list[str]]:
     """Return the names of the chosen files, and of those that are used again, by parameter."""
-    reused = {name: prefill.files[name].filename for name in prefill.reused}
-    typed = {name: request.form.get(name) for name in spec.file_parameters}
-    chosen = {name: file.filename for name, file in request.files.items()}
-    names = {name: chosen.get(name) or typed[name] or reused.get(name) for name in spec.file_parameters}
-    return {name: file for name, file in names.items() if file}
+    names = {}
+    for name in spec.file_parameters:
+        reused = [file.filename for key, file in prefill.files.get(name, {}).items() if key in prefill.reused]
+        chosen = [file.filename for file in request.files.getlist(name)] + request.form.getlist(name)
+        found = [filename for filename in chosen if filename]
+        names[name] = [*reused, *found] if name in spec.file_lists else found[:1] or reused
+    return {name: found for name, found in names.items() if found}
 
 
 def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
@@ -197,14 +207,15 @@ def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
     for error in errors:
         name, *inside = error.pointer.removeprefix("/").split("/")
         is_list = plain_schema(spec.parameters.get(name, {})).get("type") == "array"
-        found.setdefault(name, []).append(_place(inside, is_list) + error.detail)
+        word = "File" if name in spec.file_lists else "Entry"
+        found.setdefault(name, []).append(_place(inside, is_list, word) + error.detail)
     return {name: " ".join(details) for name, details in found.items()}
 
 
-def _place(inside: Sequence[str], is_list: bool) -> str:
+def _place(inside: Sequence[str], is_list: bool, word: str) -> str:
     names = [name.replace("~1", "/").replace("~0", "~") for name in inside]
     if names and is_list and names[0].isdecimal():  # of a union, the value may be an object all the same
-        names[0] = f"Entry {int(names[0]) + 1}"
+        names[0] = f"{word} {int(names[0]) + 1}"
     return f"{'/'.join(names)}: " if names else ""
 
 

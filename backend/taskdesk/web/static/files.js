@@ -1,4 +1,7 @@
-// Drop zones for files. A field shows the name and size of its file, and at once a problem with it.
+// Drop zones for files. A field shows the name and size of its file, and at once a problem with it. A field of several
+// files lists them. What is dropped or chosen then is added, and each can be removed.
+export const RESTORED = "restored"; // the detail of a change event for files that were chosen before
+
 export function addDropZones(root) {
   for (const zone of root.querySelectorAll("[data-drop]")) {
     const input = zone.querySelector("input");
@@ -9,16 +12,33 @@ export function addDropZones(root) {
     zone.addEventListener("drop", (event) => {
       mark(false);
       if (!event.dataTransfer.files.length) return;
-      input.files = firstOf(event.dataTransfer.files);
+      input.files = fileList(input.multiple ? event.dataTransfer.files : [event.dataTransfer.files[0]]);
       input.dispatchEvent(new Event("change", { bubbles: true }));
     });
     zone.classList.add("live");
     chosen.textContent = chosen.dataset.chosen;
-    input.addEventListener("change", () => {
-      const [file] = input.files;
-      zone.classList.toggle("chosen", Boolean(file));
-      chosen.textContent = file ? `${file.name}, ${sizeInWords(file.size)}` : chosen.dataset.chosen;
-      say(input, file ? problemOf(file, input) : "");
+    const list = zone.querySelector("ul");
+    let kept = [];
+    const show = (isRestored) => {
+      const files = [...input.files];
+      zone.classList.toggle("chosen", files.length > 0);
+      chosen.textContent = files.length ? inWords(files) : chosen.dataset.chosen;
+      const problem = problemsOf(files, input);
+      if (problem || !isRestored) say(input, problem); // the answer of the server may have another
+      if (list) showList(list, files, remove);
+    };
+    const remove = (place) => {
+      kept = kept.filter((_, other) => other !== place);
+      input.files = fileList(kept);
+      show();
+      (list.querySelectorAll("button")[Math.min(place, kept.length - 1)] ?? input).focus();
+    };
+    input.addEventListener("change", ({ detail }) => {
+      if (list) {
+        kept = [...kept, ...[...input.files].filter((file) => !kept.some((other) => isSame(file, other)))];
+        input.files = fileList(kept);
+      }
+      show(detail === RESTORED);
     });
   }
 }
@@ -30,10 +50,33 @@ for (const type of ["dragover", "drop"]) {
   });
 }
 
-function firstOf(files) {
+function fileList(files) {
   const chosen = new DataTransfer();
-  chosen.items.add(files[0]);
+  for (const file of files) chosen.items.add(file);
   return chosen.files;
+}
+
+const isSame = (one, other) =>
+  one.name === other.name && one.size === other.size && one.lastModified === other.lastModified;
+
+function inWords(files) {
+  const size = sizeInWords(files.reduce((sum, file) => sum + file.size, 0));
+  return `${files.length === 1 ? files[0].name : `${files.length} files`}, ${size}`;
+}
+
+function showList(list, files, remove) {
+  list.hidden = !files.length;
+  list.replaceChildren(
+    ...files.map((file, place) => {
+      const item = document.createElement("li");
+      const button = document.createElement("button");
+      Object.assign(button, { type: "button", className: "plain", title: "Remove", textContent: "✕" });
+      button.setAttribute("aria-label", `Remove ${file.name}`);
+      button.addEventListener("click", () => remove(place));
+      item.append(`${file.name}, ${sizeInWords(file.size)} `, button);
+      return item;
+    }),
+  );
 }
 
 function say(input, problem) {
@@ -42,11 +85,18 @@ function say(input, problem) {
   else input.removeAttribute("aria-invalid");
 }
 
+function problemsOf(files, input) {
+  const problems = files.map((file) => problemOf(file, input));
+  const most = Number(input.dataset.most);
+  if (files.length > most) problems.unshift(`${files.length} files are chosen, and ${most} are the most. Remove some.`);
+  return problems.filter(Boolean).join(" ");
+}
+
 function problemOf({ name, size }, input) {
   const extensions = input.accept.split(",").filter(Boolean);
   if (extensions.length && !extensions.some((extension) => name.toLowerCase().endsWith(extension.toLowerCase())))
     return `${name} does not end in ${extensions.join(" or ")}. Is it the right file?`;
-  return size ? "" : "The file is empty. Choose one that has content.";
+  return size ? "" : `${name} is empty. Choose a file that has content.`;
 }
 
 // 1 kB is 1000 bytes, as the server has it.

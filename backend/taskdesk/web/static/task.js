@@ -1,7 +1,7 @@
 // The form of a task: as tabs with the same request in curl and Python, with rows, dropped files and local times;
 // how far an upload is; and it is sent only once. Without this script the form works all the same.
 import "./copy.js";
-import { addDropZones, sizeInWords } from "./files.js";
+import { addDropZones, RESTORED, sizeInWords } from "./files.js";
 import { addRows } from "./rows.js";
 import { addTabs } from "./tabs.js";
 import { setBusy } from "./time.js";
@@ -22,11 +22,14 @@ function enhance() {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  const size = files().reduce((sum, input) => sum + (input.files[0]?.size ?? 0), 0);
+  const chosen = files().flatMap((input) => [...input.files]);
+  const size = chosen.reduce((sum, file) => sum + file.size, 0);
   const limit = Number(attribute("data-max-bytes"));
   if (size > limit) {
     event.preventDefault();
-    return say(`Too large: the limit is ${sizeInWords(limit)} in all.`);
+    const large = chosen.find((file) => file.size > limit);
+    const what = large ? `${large.name} is too large` : "Too large";
+    return say(`${what}: the limit is ${sizeInWords(limit)} in all.`);
   }
   setBusy(form, true);
   if (size) {
@@ -87,7 +90,7 @@ function showAnswer(answer) {
   enhance();
   for (const { id, files } of chosen) {
     document.getElementById(id).files = files;
-    if (files.length) document.getElementById(id).dispatchEvent(new Event("change"));
+    if (files.length) document.getElementById(id).dispatchEvent(new CustomEvent("change", { detail: RESTORED }));
   }
   (find("[aria-invalid=true]") ?? find("[data-problem]")).focus();
 }
@@ -108,7 +111,10 @@ function say(problem) {
 document.addEventListener("shown", async ({ target }) => {
   if (!target.querySelector("code")) return;
   const data = new FormData(find("form"));
-  for (const input of files()) data.set(input.name, input.files[0]?.name ?? "");
+  for (const input of files()) {
+    data.delete(input.name);
+    for (const file of input.files) data.append(input.name, file.name);
+  }
   try {
     const answer = await fetch(attribute("data-samples"), { method: "POST", body: data });
     if (!answer.ok) throw new Error(answer.statusText);

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from taskdesk.jobs.artifacts import Artifact, ArtifactStore, artifact_of
+from taskdesk.jobs.arguments import given_twice
+from taskdesk.jobs.artifacts import Artifact, ArtifactStore, artifacts_of
 from taskdesk.jobs.checkpoints import CheckpointStore
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.schema_rules import takes_path
@@ -24,7 +25,7 @@ class TaskCall(NamedTuple):
     task: LoadedTask
     arguments: dict[str, Any]
     request_id: str
-    filenames: dict[str, str]  # of its uploads, for people
+    filenames: dict[str, Any]  # of its uploads, for people
 
 
 class TaskRunner:
@@ -53,9 +54,10 @@ class TaskRunner:
         if task is None or instance is not None:
             raise ForeignJob.not_served(name)
         raw = self._named(task, positional, named)
-        uploads = {name: file for name in task.file_parameters if (file := artifact_of(raw.get(name)))}
+        uploads = {name: files for name in task.file_parameters if (files := artifacts_of(raw.get(name)))}
         arguments = self._validated(job_id, task, raw, uploads)
-        return TaskCall(job_id, task, arguments, request_id, {name: file.filename for name, file in uploads.items()})
+        names = {name: task.one_or_all(name, [file.filename for file in files]) for name, files in uploads.items()}
+        return TaskCall(job_id, task, arguments, request_id, names)
 
     def run(
         self, call: TaskCall, leave_task: Callable[[], None], on_success: Callable[[Any], None] | None = None
@@ -95,13 +97,18 @@ class TaskRunner:
             raise InvalidArguments([FieldError("", str(error))]) from None
 
     def _validated(
-        self, job_id: str, task: LoadedTask, raw: dict[str, Any], uploads: Mapping[str, Artifact]
+        self, job_id: str, task: LoadedTask, raw: dict[str, Any], uploads: Mapping[str, Sequence[Artifact]]
     ) -> dict[str, Any]:
         """Return the arguments as Python values: for each uploaded file a local path, or its bytes."""
         for name, schema in task.spec.file_parameters.items():
+            is_list = name in task.spec.file_lists
             if name in uploads:
-                path = self._store.local_path(job_id, uploads[name].artifact)
-                raw[name] = path if takes_path(schema) else path.read_bytes()
-            elif raw.get(name) is not None:
+                if len(uploads[name]) > 1 and not is_list:
+                    raise InvalidArguments([given_twice(name, len(uploads[name]))])
+                paths = [self._store.local_path(job_id, file.artifact) for file in uploads[name]]
+                raw[name] = task.one_or_all(
+                    name, paths if takes_path(schema) else [path.read_bytes() for path in paths]
+                )
+            elif not (raw.get(name) is None or (raw[name] == [] and is_list)):
                 raise InvalidArguments([FieldError(f"/{name}", "is no uploaded file.")])
         return task.validate(raw)

@@ -6,7 +6,6 @@ import html
 import io
 import json
 import re
-import shlex
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote
 
@@ -17,6 +16,7 @@ from taskdesk.web.application import create_app
 from taskdesk.web.pages.view.curl import JSON_BODY
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.settings import WorkerSettings
+from tests.code_samples import sample_on, words_of
 
 CSV = "name,size\na,1\n"
 
@@ -26,15 +26,6 @@ def value_of(page: str, name: str) -> str | None:
     [tag] = re.findall(rf'<input [^>]*name="{name}"[^>]*>', page)
     found = re.search(r'value="([^"]*)"', tag)
     return html.unescape(found[1]) if found else None
-
-
-def sample_on(page: str, name: str) -> str:
-    return html.unescape(re.search(rf'id="sample-{name}">(.*?)</code>', page, re.DOTALL)[1])
-
-
-def words_of(sample: str) -> list[str]:
-    """Split a sample as a shell does. shlex does not join lines."""
-    return shlex.split(sample.replace("\\\n", ""))
 
 
 def upload(client, **form):

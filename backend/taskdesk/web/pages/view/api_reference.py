@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from taskdesk.jobs.schema_rules import is_file, limits_in_words, plain_schema
+from taskdesk.jobs.schema_rules import is_file, is_file_list, limits_in_words, plain_schema
 from taskdesk.web.pages.view.curl import curl
 
 _METHODS = ("get", "post", "patch", "delete")
@@ -131,7 +131,8 @@ class ApiReference:
         if is_file(schema):
             return " ".join(["file", *schema.get("extensions", [])])
         if schema.get("type") == "array":
-            return f"list of {self._kind(schema.get('items', {}))}"
+            limits = limits_in_words(schema) if is_file_list(schema) else ""
+            return ", ".join(filter(None, (f"list of {self._kind(schema.get('items', {}))}", limits)))
         kinds = schema.get("type", "any")
         kind = schema.get("format") or (kinds if isinstance(kinds, str) else " | ".join(kinds))
         return ", ".join(filter(None, (kind, limits_in_words(schema))))

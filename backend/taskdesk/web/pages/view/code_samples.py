@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
@@ -13,8 +13,9 @@ from taskdesk.jobs.job import MASK
 from taskdesk.jobs.schema_rules import example_value
 from taskdesk.jobs.status import FINAL, Status
 from taskdesk.jobs.texts import write_texts
-from taskdesk.web.pages.view.curl import JSON_BODY, example_file
+from taskdesk.web.pages.view.curl import JSON_BODY, example_files
 
+Files = Mapping[str, Sequence[str]]  # names of files by parameter
 _FINAL = [status for status in Status if status in FINAL]
 _PLAIN_NAME = re.compile(r"[\w .+-]+")
 
@@ -40,9 +41,9 @@ print(job["status"], job.get("result") or job.get("error"))"""
 
 
 def code_samples(
-    spec: TaskSpec, values: Mapping[str, Any], files: Mapping[str, str], api: str, query: str = "", login: bool = False
+    spec: TaskSpec, values: Mapping[str, Any], files: Files, api: str, query: str = "", login: bool = False
 ) -> dict[str, str]:
-    """Return the code for "curl" and "python". `files` are file names by parameter, `api` is the address of the API.
+    """Return the code for "curl" and "python". `files`: their names by parameter. `api`: the address of the API.
 
     With `login` the token comes from the environment. A required parameter that is missing gets an example.
     """
@@ -52,7 +53,7 @@ def code_samples(
         is_missing = name in required and name not in values and name not in files
         if name in spec.file_parameters:
             if name in files or is_missing:
-                uploads[name] = files.get(name) or example_file(name, spec.file_parameters[name])
+                uploads[name] = files.get(name) or example_files(name, schema)
         elif name in values or is_missing:
             value = values.get(name) if name in values else example_value(schema)
             value = MASK if name in spec.secret_parameters and value is not None else value
@@ -63,12 +64,12 @@ def code_samples(
     return {"curl": _curl(api + call, values, uploads, login), "python": _python(api, call, values, uploads, login)}
 
 
-def _curl(address: str, values: Mapping[str, Any], files: Mapping[str, str], login: bool) -> str:
+def _curl(address: str, values: Mapping[str, Any], files: Files, login: bool) -> str:
     lines = [shlex.join(["curl", address])]
     if login:
         lines.append('-H "Authorization: Bearer $TASKDESK_TOKEN"')
     if files:
-        lines += [shlex.join(["-F", f"{name}=@{_file_name(file)}"]) for name, file in files.items()]
+        lines += [shlex.join(["-F", f"{name}=@{_file_name(file)}"]) for name, some in files.items() for file in some]
         lines += [shlex.join([_option(text), f"{name}={text}"]) for name, texts in values.items() for text in texts]
     else:
         members = ",\n".join(f"    {_json(name)}: {_json(value)}" for name, value in values.items())
@@ -91,12 +92,11 @@ def _json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _python(api: str, call: str, values: Mapping[str, Any], files: Mapping[str, str], login: bool) -> str:
+def _python(api: str, call: str, values: Mapping[str, Any], files: Files, login: bool) -> str:
     if files:
-        opened = {name: f'open({_json(file)}, "rb")' for name, file in files.items()}
         fields = {name: texts[0] if len(texts) == 1 else texts for name, texts in values.items()}
         arguments = _argument("data", {name: _literal(texts) for name, texts in fields.items()})
-        arguments += _argument("files", opened)
+        arguments += _files_argument(files)
     else:
         arguments = _argument("json", {name: _literal(value) for name, value in values.items()}) or ["    json={},"]
     return _PYTHON.format(
@@ -113,6 +113,14 @@ def _python(api: str, call: str, values: Mapping[str, Any], files: Mapping[str, 
 def _argument(name: str, items: Mapping[str, str]) -> list[str]:
     lines = [f'        "{key}": {literal},' for key, literal in items.items()]
     return [f"    {name}={{", *lines, "    },"] if lines else []
+
+
+def _files_argument(files: Files) -> list[str]:
+    """Return the argument `files`: a dict, or pairs of name and file if a parameter has several files."""
+    opened = [(name, f'open({_json(file)}, "rb")') for name, some in files.items() for file in some]
+    if len(opened) == len(files):
+        return _argument("files", dict(opened))
+    return ["    files=[", *(f'        ("{name}", {literal}),' for name, literal in opened), "    ],"]
 
 
 def _literal(value: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
-from taskdesk.jobs.schema_rules import example_value, is_file, plain_schema
+from taskdesk.jobs.schema_rules import example_value, file_of, plain_schema
 
 JSON_BODY = ("-H", "Content-Type: application/json", "-d")  # with -d the method is POST
 _PLACES = ("path", "query", "header")  # of a parameter
@@ -48,20 +48,25 @@ def _body(schema: dict[str, Any], example: Any, is_form: bool) -> list[str]:
     fields = {
         name: field
         for name, field in schema.get("properties", {}).items()
-        if name in required or (is_form and is_file(plain_schema(field)))
+        if name in required or (is_form and file_of(plain_schema(field)))
     }
     if not is_form:
         values = example if example is not None else {name: example_value(field) for name, field in fields.items()}
         return [*JSON_BODY, json.dumps(values, ensure_ascii=False)]
-    return [word for name, field in fields.items() for word in ("-F", f"{name}={_text_for(name, plain_schema(field))}")]
+    texts = [(name, text) for name, field in fields.items() for text in _texts_for(name, plain_schema(field))]
+    return [word for name, text in texts for word in ("-F", f"{name}={text}")]
 
 
-def _text_for(name: str, field: dict[str, Any]) -> str:
-    if is_file(field):
-        return f"@{example_file(name, field)}"
+def _texts_for(name: str, field: dict[str, Any]) -> list[str]:
+    if file_of(field):
+        return [f"@{file}" for file in example_files(name, field)]
     value = example_value(field)
-    return value if isinstance(value, str) else json.dumps(value)
+    return [value if isinstance(value, str) else json.dumps(value)]
 
 
-def example_file(name: str, schema: dict[str, Any]) -> str:
-    return f"{name}{next(iter(schema.get('extensions', [])), '')}"
+def example_files(name: str, schema: dict[str, Any]) -> list[str]:
+    """Return names of files for a parameter that takes one or several: as many as it has to have, at least one."""
+    field = plain_schema(schema)
+    suffix = next(iter((file_of(field) or {}).get("extensions", [])), "")
+    numbers = ["", *(f"-{number}" for number in range(2, field.get("minItems", 1) + 1))]
+    return [f"{name}{number}{suffix}" for number in numbers]

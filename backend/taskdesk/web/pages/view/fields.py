@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+from taskdesk.jobs.arguments import MAX_FILES
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.form_texts import WAY, parameter_of, write_fields
 from taskdesk.jobs.parameter import Parameter
-from taskdesk.jobs.schema_rules import attributes, limits_in_words
+from taskdesk.jobs.schema_rules import attributes, file_of, is_file_list, limits_in_words
 from taskdesk.jobs.texts import Texts
 from taskdesk.jobs.value_types import TYPES
 from taskdesk.jobs.variants import variants_of
@@ -126,8 +127,10 @@ def _entries_in_words(plain: dict[str, Any]) -> str:
 
 def _limits(control: str, plain: dict[str, Any]) -> dict[str, Any]:
     limits = attributes(control, plain)
-    if control == "file" and plain.get("extensions"):
-        limits["accept"] = ",".join(plain["extensions"])
+    if control == "file" and (extensions := (file_of(plain) or {}).get("extensions")):
+        limits["accept"] = ",".join(extensions)
+    if control == "file" and is_file_list(plain):
+        limits |= {"multiple": "", "data-most": min(plain.get("maxItems", MAX_FILES), MAX_FILES)}
     return limits
 
 

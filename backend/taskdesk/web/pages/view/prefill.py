@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -17,11 +17,13 @@ from taskdesk.jobs.job import Job
 class Prefill:
     """The earlier job, or `problem`: a sentence that says why there is none, empty if none was asked for.
 
-    `reused` names the file parameters whose file the new job takes from the earlier one.
+    `files`: those that were uploaded with the job, by parameter and key. The key is the name of the parameter; if it
+    takes several files, it is `name/0`, `name/1` and so on. `reused` has the keys of those that the new job takes.
     """
 
     job: Job | None = None
     problem: str = ""
+    files: Mapping[str, Mapping[str, Artifact]] = field(default_factory=dict)
     reused: Sequence[str] = ()
     queues: Sequence[str] = field(default=(), repr=False)
 
@@ -32,7 +34,9 @@ class Prefill:
             return cls(problem=f"Job {job.id} is a job of {job.task}, not of this task.")
         if job.input is None:
             return cls(problem=str(UnreadableInput(job.id, job.input_fault)))
-        return cls(job, reused=[name for name in job.uploads if reused is None or name in reused], queues=queues)
+        files = {name: dict(_keyed(name, some, name in spec.file_lists)) for name, some in job.uploads.items()}
+        chosen = [key for keyed in files.values() for key in keyed if reused is None or key in reused]
+        return cls(job, files=files, reused=chosen, queues=queues)
 
     @cached_property
     def values(self) -> dict[str, Any]:
@@ -49,7 +53,7 @@ class Prefill:
         queue = {"-queue": [self.job.queue]} if self.job.queue in self.queues else {}
         return {"-tag": [" ".join(self.job.tags)], **queue}
 
-    @cached_property
-    def files(self) -> dict[str, Artifact]:
-        """Return the files that were uploaded with the job, by parameter."""
-        return self.job.uploads if self.job else {}
+
+def _keyed(name: str, files: Sequence[Artifact], is_list: bool) -> Iterator[tuple[str, Artifact]]:
+    for place, file in enumerate(files if is_list else files[:1]):
+        yield f"{name}/{place}" if is_list else name, file

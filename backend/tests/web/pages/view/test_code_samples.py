@@ -23,7 +23,7 @@ def test_a_text_in_a_multipart_request_is_never_taken_for_a_file():
     task.input_schema["properties"]["file"] = {"type": "string", "format": "binary"}
     values = {"text": "@/etc/passwd", "words": ["<a", "b;type=x", "c", " d", '"e"'], "sure": True}
 
-    made = code_samples(task, values, {"file": 'a,"b".csv'}, "http://x/api/v1")
+    made = code_samples(task, values, {"file": ['a,"b".csv']}, "http://x/api/v1")
 
     assert shlex.split(made["curl"].replace("\\\n", ""))[2:] == [
         *("-F", r'file=@"a,\"b\".csv"'),
