@@ -141,7 +141,7 @@ def test_a_file_over_the_limit_is_refused_and_the_other_inputs_stay(page, tmp_pa
     page.get_by_label("Target").fill("label")
     page.get_by_role("button", name="Run").click()
 
-    expect(page.get_by_role("alert")).to_contain_text("Too large: the limit is 2 MB in all.")
+    expect(page.get_by_role("alert")).to_contain_text("table.csv is too large: the limit is 2 MB in all.")
     expect(page.get_by_label("Target")).to_have_value("label")
     expect(page.get_by_role("button", name="Run")).to_be_enabled()
 

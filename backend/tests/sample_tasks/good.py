@@ -67,7 +67,7 @@ def count_bytes(data: CsvFile, other: AnyFile | None = None) -> int:
 
 
 def count_in_files(files: Annotated[list[AnyFile], Field(min_length=2)]) -> dict[str, int]:
-    """Count the bytes of several files."""
+    """Tell the sizes of several files."""
     names = current_job().filenames["files"]
     return {name: path.stat().st_size for name, path in zip(names, files, strict=True)}
 
