@@ -27,12 +27,12 @@ def train_model(
         Literal["auto", "classification", "regression"],
         Field(description="Predict a class or a number? auto: by the target's values."),
     ] = "auto",
-    trees: Annotated[int, Field(ge=1, le=2000, description="More trees: a bit better, slower.")] = 200,
-    folds: Annotated[int, Field(ge=2, le=20, description="Parts for the cross-validation.")] = 5,
+    trees: Annotated[int, Field(ge=1, le=2000, description="More trees are slightly better, but slower.")] = 200,
+    folds: Annotated[int, Field(ge=2, le=20, description="Number of cross-validation folds.")] = 5,
 ) -> dict[str, Any]:
     """Train a random forest on a table and score it.
 
-    Columns of numbers and of words are used, and missing values are filled in. The scores are cross-validated: each
+    Numeric and text columns are used, and missing values are filled in. The scores are cross-validated: each
     row is predicted by a forest that has not seen it. You get the scores, a picture, how much each column matters, and
     the model as a file, with the lines of Python that load it and predict other rows. The file runs no code when it is
     loaded. The summary says how the table was read.

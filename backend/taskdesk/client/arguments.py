@@ -24,9 +24,9 @@ _CLASH = (
     'arguments={{"{name}": …}}; then {name}=… is the option.'
 )
 _TWICE = "This stands in `arguments` and among the named arguments. Pass it once."
-_NO_NAMES = 'This has to be a dict of the arguments by name. Or pass each by its name: submit("{task}", {name}=…).'
-_NO_FILE = "This has to be a file: pass a Path, bytes, or a file that is open in binary mode."
-_NO_FILES = "This has to be a list of files: each a Path, bytes, or a file that is open in binary mode."
+_NO_NAMES = 'Must be a dict of the arguments by name. Or pass each by its name: submit("{task}", {name}=…).'
+_NO_FILE = "Must be a file: pass a Path, bytes, or a file that is open in binary mode."
+_NO_FILES = "Must be a list of files: each a Path, bytes, or a file that is open in binary mode."
 
 
 def one_mapping(

@@ -103,14 +103,14 @@ RETRY = Action(
 )
 KEEP = Action(
     name="keep",
-    label="Keep",
+    label="Keep forever",
     summary="Let a job that has ended never expire",
-    consequences="The jobs do not expire. They stay until you delete them.",
-    effects=dict.fromkeys(FINAL, Effect(word="kept", many="kept until you delete them", answer="The job")),
+    consequences="The jobs never expire. They stay until you delete them.",
+    effects=dict.fromkeys(FINAL, Effect(word="kept", many="kept forever", answer="The job")),
     run=changing(_keep),
     skipped="had not ended",
     refusal=NotEnded,
-    notice=lambda job: "The job is kept. It does not expire." if job.is_kept else "",
+    notice=lambda job: "The job is kept. It never expires." if job.is_kept else "",
     unless=lambda job: job.is_kept,
 )
 DELETE = Action(

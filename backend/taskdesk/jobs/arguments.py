@@ -127,4 +127,4 @@ def _file_errors(spec: TaskSpec, values: dict[str, Any], uploads: Uploads) -> It
             yield FieldError(f"/{name}", "The file is empty: choose one that has content.")
     for name in spec.file_parameters:
         if not (values.get(name) is None or (values[name] == [] and name in spec.file_lists)):
-            yield FieldError(f"/{name}", "This has to be a file: choose one.")
+            yield FieldError(f"/{name}", "Must be a file: choose one.")

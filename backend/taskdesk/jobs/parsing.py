@@ -32,5 +32,5 @@ def read_duration(text: Any) -> timedelta:
     """Read a duration such as 90s, 10m, 1h or 3d. Raises ValueError, with a sentence for the user."""
     found = _DURATION.fullmatch(text) if isinstance(text, str) else None
     if not found:
-        raise ValueError("This has to be a number with s, m, h or d, such as 10m.")
+        raise ValueError("Must be a number with s, m, h or d, such as 10m.")
     return int(found[1]) * _UNITS[found[2]]

@@ -59,7 +59,7 @@ class Schema:
     def _own(self, value: Any, at: str) -> Iterator[FieldError]:
         for name in self._document.get("required", ()):
             if isinstance(value, dict) and name not in value:
-                yield FieldError(f"{at}/{_escaped(name)}", "This is required.")
+                yield FieldError(f"{at}/{_escaped(name)}", "Required.")
         for rule, limit, is_kept in self._own_rules:
             if not is_kept(value):
                 yield FieldError(at, sentence(rule, limit, self._document))
@@ -72,7 +72,7 @@ class Schema:
             choices = [one for one in self._choices if one._document.get("type") != "null"]
             of_type = [one for one in choices if one._type.is_valid(value)]
             if len(choices) > 1 and not of_type:
-                yield FieldError(at, f"This has to be {_in_words(self._document, [one._document for one in choices])}.")
+                yield FieldError(at, f"Must be {_in_words(self._document, [one._document for one in choices])}.")
             else:
                 for choice in (of_type or choices)[:1]:
                     yield from choice.errors(value, at)

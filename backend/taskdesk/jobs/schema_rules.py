@@ -55,13 +55,11 @@ def _excluded_in_words(excluded: dict[str, Any]) -> str:
 
 def _number_limit(phrase: str, attribute: str, fit: Callable[[Any, Any], Any], upper: str = "") -> Keyword:
     attributes = {"number": attribute} if attribute else {}
-    return Keyword(
-        f"This has to be {phrase}.", phrase, upper=upper, attributes=attributes, limits=(int, float), fit=fit
-    )
+    return Keyword(f"Must be {phrase}.", phrase, upper=upper, attributes=attributes, limits=(int, float), fit=fit)
 
 
 def _count_limit(phrase: str, unit: tuple[str, str], upper: str = "", **rest: Any) -> Keyword:
-    return Keyword(f"This has to have {phrase}.", phrase, unit, upper, **rest)
+    return Keyword(f"Must have {phrase}.", phrase, unit, upper, **rest)
 
 
 _CHARACTERS, _ENTRIES, _MEMBERS = ("character", "characters"), ("entry", "entries"), ("member", "members")
@@ -69,10 +67,10 @@ _FILES = ("file", "files")  # the entries of a list of files
 _MIN_LENGTH = {"text": "minlength", "multiline": "minlength"}
 _MAX_LENGTH = {"text": "maxlength", "multiline": "maxlength"}
 KEYWORDS = {
-    "type": Keyword("This has to be {}.", words=_types_in_words),
-    "enum": Keyword("This has to be one of: {}.", words=_choices_in_words),
-    "const": Keyword("This has to be {}."),
-    "format": Keyword("This has to be {}.", words=format_in_words),
+    "type": Keyword("Must be {}.", words=_types_in_words),
+    "enum": Keyword("Must be one of: {}.", words=_choices_in_words),
+    "const": Keyword("Must be {}."),
+    "format": Keyword("Must be {}.", words=format_in_words),
     "minimum": _number_limit("at least {}", "min", max, upper="maximum"),
     "maximum": _number_limit("at most {}", "max", min),
     "exclusiveMinimum": _number_limit(
@@ -97,8 +95,8 @@ KEYWORDS = {
     "minProperties": _count_limit("at least {}", _MEMBERS, "maxProperties"),
     "maxProperties": _count_limit("at most {}", _MEMBERS),
     "not": Keyword("This can't be {}.", words=_excluded_in_words),
-    "pattern": Keyword("This has to match the pattern {}.", "pattern `{}`", attributes={"text": "pattern"}),
-    "oneOf": Keyword("This has to fit exactly one of the types that the task's input_schema allows."),
+    "pattern": Keyword("Must match the pattern {}.", "pattern `{}`", attributes={"text": "pattern"}),
+    "oneOf": Keyword("Must fit exactly one of the types that the task's input_schema allows."),
 }
 _UPPER_LIMITS = {row.upper for row in KEYWORDS.values()}
 _HINTED = [name for name, row in KEYWORDS.items() if row.hint and name not in _UPPER_LIMITS]

@@ -51,4 +51,4 @@ def check_submit_options(queues: Sequence[str], options: SubmitOptions) -> None:
 def check_key(key: str | None, pointer: str) -> None:
     """Raise InvalidArguments, at this pointer, for an Idempotency-Key that is none."""
     if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        raise InvalidArguments([FieldError(pointer, "This has to be 1 to 255 printable ASCII characters.")])
+        raise InvalidArguments([FieldError(pointer, "Must be 1 to 255 printable ASCII characters.")])

@@ -89,7 +89,7 @@ def with_zone(text: str) -> str:
 class ValueType:
     """A type of JSON, or a format of text.
 
-    `words` completes "This has to be …". `control` is that of a FormField. `parse` reads a text. `accepts` takes the
+    `words` completes "Must be …". `control` is that of a FormField. `parse` reads a text. `accepts` takes the
     place of jsonschema's check. If `is_emptiable`, a field that was emptied means the empty text. `is_path`: the value
     names a file of the worker, unless it is an upload.
     """

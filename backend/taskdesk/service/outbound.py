@@ -57,7 +57,7 @@ class _Stream(Protocol):
 def fault_of_url(url: object) -> str:
     """Return a sentence if no request can be sent to this URL; empty if it may be right. DNS is not asked."""
     if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
-        return "This has to be a URL in ASCII, without blanks. Write a host with other letters as xn--…"
+        return "Must be a URL in ASCII, without blanks. Write a host with other letters as xn--…"
     if len(url) > MAX_URL:
         return f"This has {len(url):,} characters. A URL may have {MAX_URL:,}."
     try:
@@ -66,7 +66,7 @@ def fault_of_url(url: object) -> str:
     except ValueError:
         return "This is no URL: its host or its port is wrong."
     if parts.scheme not in _DEFAULT_PORTS:
-        return "This has to begin with https:// or http://."
+        return "Must begin with https:// or http://."
     if "@" in parts.netloc:
         return "A URL must have no user and no password: logs and pages would show them."
     if not host or "%" in host or len(host) > 253 or any(not label or len(label) > 63 for label in _labels(host)):

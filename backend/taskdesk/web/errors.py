@@ -14,6 +14,7 @@ from taskdesk.jobs.errors import CountDiffers, InvalidArguments
 from taskdesk.service.errors import RETRY_AFTER_SECONDS, AppError, NoRoom, RedisAway
 from taskdesk.service.redis_errors import as_app_error
 from taskdesk.service.sentry import report
+from taskdesk.web.context import desk
 from taskdesk.web.exchange import current_exchange
 
 log = logging.getLogger("web")
@@ -102,6 +103,8 @@ def _answer(status: int, title: str, detail: str, **members: Any) -> Response:
             title=title,
             detail=detail,
             is_away=is_away,
+            result_ttl=desk().settings.result_ttl,
+            failure_ttl=desk().settings.failure_ttl,
             request_id=current_exchange().request_id,
         )
         answer = make_response(page, status)

@@ -80,9 +80,7 @@ def inputs_from_request(spec: TaskSpec, request: Request) -> list[dict[str, Any]
         or not 1 <= len(inputs) <= MAX_BATCH
         or not all(isinstance(one, dict) for one in inputs)
     ):
-        raise InvalidArguments(
-            [FieldError("/inputs", f"This has to be a list of 1 to {MAX_BATCH:,} objects of arguments.")]
-        )
+        raise InvalidArguments([FieldError("/inputs", f"Must be a list of 1 to {MAX_BATCH:,} objects of arguments.")])
     if spec.file_parameters:
         raise InvalidArguments([FieldError("/inputs", "This task takes a file. Submit one job at a time.")])
     check_many(spec, inputs, "/inputs")

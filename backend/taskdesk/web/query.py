@@ -27,7 +27,7 @@ def page_limit(query: Mapping[str, str], default: int) -> int:
     """Return the query's `limit`, from 1 to MAX_PAGE. Raises InvalidArguments."""
     text = query.get("limit", str(default))
     if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MAX_PAGE):
-        raise InvalidArguments([FieldError("/limit", f"This has to be a whole number from 1 to {MAX_PAGE}.")])
+        raise InvalidArguments([FieldError("/limit", f"Must be a whole number from 1 to {MAX_PAGE}.")])
     return int(text)
 
 
@@ -78,7 +78,7 @@ def _status(text: str) -> Status:
 
 def _text(text: str) -> str:
     if not isinstance(text, str) or not 1 <= len(text) <= MAX_FILTER:
-        raise ValueError(f"This has to be a text of 1 to {MAX_FILTER} characters. Leave it out to match all jobs.")
+        raise ValueError(f"Must be a text of 1 to {MAX_FILTER} characters. Leave it out to match all jobs.")
     return text
 
 

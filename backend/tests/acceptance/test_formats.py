@@ -60,7 +60,7 @@ def shown(spec):
 def wrong(spec):
     """The formats that not every text has, with the sentence for a wrong value."""
     rows = {name: FORMATS[schema["format"]] for name, schema in spec.parameters.items()}
-    return {name: f"This has to be {row.words}." for name, row in rows.items() if name not in ANY_TEXT}
+    return {name: f"Must be {row.words}." for name, row in rows.items() if name not in ANY_TEXT}
 
 
 def test_the_api_takes_the_examples_and_names_what_is_wrong(client, spec):

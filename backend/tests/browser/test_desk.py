@@ -110,7 +110,7 @@ def test_an_uploaded_table_becomes_a_model(page, tmp_path):
 
     expect(page.get_by_role("heading", name="Confusion matrix")).to_be_visible()
     with page.expect_download() as download:
-        page.get_by_role("button", name="Download model.skops").click()
+        page.get_by_role("link", name="Download model.skops").click()
     assert download.value.suggested_filename == "model.skops"
 
 
@@ -123,7 +123,7 @@ def test_a_wrong_input_is_marked_and_the_chosen_file_stays(page, tmp_path):
     page.get_by_label("Trees").fill("5000")
     page.get_by_role("button", name="Run").click()
 
-    expect(page.get_by_text("This has to be at most 2000.")).to_be_visible()
+    expect(page.get_by_text("Must be at most 2000.")).to_be_visible()
     expect(page.get_by_label("Target")).to_have_value("label")
     assert page.get_by_label("Data").evaluate("input => input.files.length") == 1
 

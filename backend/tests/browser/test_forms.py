@@ -101,11 +101,12 @@ def test_rows_are_added_removed_and_pasted(page):
     assert (given["words"], given["numbers"]) == (["two", "three", "four", "five"], [])
 
 
-def test_a_dropped_file_is_named_and_one_of_a_wrong_kind_is_refused_at_once(page):
+def test_a_dropped_file_is_named_and_one_of_a_wrong_kind_is_doubted_at_once(page):
     page.goto("/tasks/train_model")
     zone = page.locator("[data-drop]")
     zone.evaluate(DROP, ["notes.txt", "no table"])
     expect(page.get_by_text("notes.txt does not end in .csv. Is it the right file?")).to_be_visible()
+    assert page.locator("main [aria-invalid=true]").count() == 0
 
     zone.evaluate(DROP, ["table.csv", CSV])
     expect(page.get_by_text("Is it the right file?")).to_be_hidden()
@@ -136,7 +137,7 @@ def test_a_time_is_typed_in_the_viewers_zone_and_sent_in_utc(berlin):
     moment.fill("2026-07-01T00:15")
     berlin.get_by_label("Bounded whole", exact=True).fill("500")
     run(berlin)
-    expect(berlin.get_by_text("This has to be at most 100.")).to_be_visible()
+    expect(berlin.get_by_text("Must be at most 100.")).to_be_visible()
     expect(moment).to_have_value("2026-07-01T00:15")
 
     berlin.get_by_label("Bounded whole", exact=True).fill("5")
@@ -154,7 +155,7 @@ def test_an_earlier_input_is_run_again_with_its_file(page):
     expect(page.get_by_label("note.txt")).to_be_checked()
     page.get_by_label("Bounded whole", exact=True).fill("500")
     run(page)
-    expect(page.get_by_text("This has to be at most 100.")).to_be_visible()
+    expect(page.get_by_text("Must be at most 100.")).to_be_visible()
     expect(page.get_by_label("note.txt")).to_be_checked()
     page.get_by_label("Bounded whole", exact=True).fill("5")
     run(page)
@@ -200,11 +201,11 @@ def test_what_the_server_says_of_the_files_stays_beside_them(sample_page):
     page.goto("/tasks/count_in_files")
     page.locator("#files").set_input_files([{"name": "a.txt", "mimeType": "text/plain", "buffer": b"x"}])
     run(page)
-    expect(page.get_by_text("This has to have at least 2 files.")).to_be_visible()
+    expect(page.get_by_text("Must have at least 2 files.")).to_be_visible()
     expect(page.get_by_role("button", name="Remove a.txt")).to_be_visible()
 
     page.locator("#files").set_input_files([{"name": "b.txt", "mimeType": "text/plain", "buffer": b"y"}])
-    expect(page.get_by_text("This has to have at least 2 files.")).to_be_hidden()
+    expect(page.get_by_text("Must have at least 2 files.")).to_be_hidden()
     run(page)
 
     page.wait_for_url(re.compile("/jobs/"))
@@ -257,7 +258,7 @@ def test_without_javascript_the_whole_page_works(plain_page):
     page.locator("#moment").fill("2026-07-01T00:15")
     page.locator("main form button:not([type])").click()
 
-    expect(page.get_by_text("This has to be at most 100.")).to_be_visible()
+    expect(page.get_by_text("Must be at most 100.")).to_be_visible()
     expect(page.locator("#words")).to_have_value("uno\ndue\ntre")
     expect(page.locator("#sample-curl")).to_contain_text('"words": ["uno", "due", "tre"]')
     page.locator("#bounded_whole").fill("5")
@@ -266,3 +267,11 @@ def test_without_javascript_the_whole_page_works(plain_page):
     page.wait_for_url(re.compile("/jobs/"))
     given = input_of(page, page.url)
     assert (given["words"], given["moment"]) == (["uno", "due", "tre"], "2026-07-01T00:15:00Z")
+
+
+def test_a_refused_form_focuses_its_first_wrong_field(page):
+    page.goto("/tasks/simple_task")
+    run(page)
+
+    expect(page).to_have_title(re.compile("^Error: "))
+    assert page.evaluate("document.activeElement.id") == "task_arg"

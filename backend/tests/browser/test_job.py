@@ -134,7 +134,7 @@ def test_queued_jobs_show_their_position_and_are_canceled_after_a_question(sampl
     first, second = submit("echo", text="a"), submit("echo", text="b")
 
     page.goto(second)
-    expect(page.get_by_text("Place 2 in queue default")).to_be_visible()
+    expect(page.get_by_text("#2 in queue default")).to_be_visible()
     page.evaluate("isSamePage = true")
     page.request.post(f"/api/v1{first}/cancel")
     expect(page.get_by_text("Next in queue default")).to_be_visible()
@@ -168,7 +168,7 @@ def test_a_job_is_run_again_kept_and_deleted(sample_page, submit, is_done):
     assert "?" not in page.url  # so that the address can be shared
 
     page.get_by_role("button", name="Keep").click()
-    expect(page.get_by_text("The job is kept. It does not expire.")).to_be_visible()
+    expect(page.get_by_text("The job is kept. It never expires.")).to_be_visible()
 
     gone = page.url
     page.get_by_role("button", name="Delete").click()
@@ -232,7 +232,7 @@ def test_a_picture_opens_larger(page):
     expect(dialog).to_be_hidden()
 
 
-@pytest.mark.parametrize(("fail", "places"), [(True, 4), (False, 7)])
+@pytest.mark.parametrize(("fail", "places"), [(True, 6), (False, 7)])
 def test_markup_in_any_text_of_a_task_does_nothing(sample_page, submit, tmp_path, fail, places):
     page = sample_page
     page.goto(submit("repeats", text=PAYLOAD, folder=str(tmp_path), fail=fail))
@@ -287,3 +287,22 @@ def test_the_page_works_without_javascript(plain_page, submit, tmp_path):
     page.get_by_role("button", name="Delete").click()
     page.get_by_role("alertdialog").get_by_role("button", name="Delete").click()
     expect(page.get_by_role("heading", name="Job deleted")).to_be_visible()
+
+
+def test_a_text_is_found_in_the_log_and_its_lines_are_wrapped_or_not(sample_page, submit, is_done):
+    page = sample_page
+    path = submit("talk")
+    assert is_done(path) == "succeeded"
+    page.goto(path)
+    page.get_by_role("group").get_by_text("Log", exact=True).click()
+    page.get_by_role("searchbox", name="Find in log").fill("LINE")
+    expect(page.get_by_text("4 found")).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 of 4")).to_be_visible()
+    page.keyboard.press("Shift+Enter")
+    expect(page.get_by_text("4 of 4")).to_be_visible()
+
+    wrap = page.get_by_role("button", name="Wrap lines")
+    assert page.get_by_role("region", name="Log").evaluate("log => getComputedStyle(log).whiteSpace") == "pre-wrap"
+    wrap.click()
+    assert page.get_by_role("region", name="Log").evaluate("log => getComputedStyle(log).whiteSpace") == "pre"

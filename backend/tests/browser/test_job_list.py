@@ -191,3 +191,15 @@ def test_the_reason_why_a_job_waits_for_a_worker_fits_into_the_list(page, stack,
     expect(page.get_by_text(reason)).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert page.locator(".rows .what").first.bounding_box()["width"] > width / 4
+
+
+def test_on_a_phone_the_filters_are_folded_and_their_number_is_shown(page, submit, tag):
+    submit(1)
+    page.set_viewport_size({"width": 320, "height": 800})
+    page.goto(f"/jobs?tag={tag}&queue=default")
+    expect(page.get_by_label("Queue", exact=True)).to_be_hidden()
+    assert page.locator(".rows [data-row]").first.bounding_box()["y"] < 560
+
+    page.get_by_label("Filters (2)").check()
+    expect(page.get_by_label("Queue", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Filter", exact=True)).to_be_visible()

@@ -6,6 +6,18 @@ import pytest
 from playwright.sync_api import expect
 
 
+@pytest.fixture
+def submit(page):
+    """Submit a job, and return its id."""
+
+    def submit(task, query="", **arguments):
+        return page.request.post(f"/api/v1/tasks/{task}/jobs{query}", data=arguments).json()["id"]
+
+    page.request.patch("/api/v1/queues/low", data={"paused": True})
+    yield submit
+    page.request.patch("/api/v1/queues/low", data={"paused": False})
+
+
 def focused(page):
     return page.evaluate("document.activeElement.id || document.activeElement.getAttribute('href')")
 
@@ -14,7 +26,7 @@ def test_a_question_mark_shows_the_keys_and_escape_hides_them(page, axe):
     page.goto("/docs")
     page.keyboard.press("?")
 
-    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("gdDesk")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_contain_text("gtTasks")
     expect(page.get_by_role("dialog")).to_contain_text("gaAPI")
     axe(page)
     page.keyboard.press("?")
@@ -30,12 +42,12 @@ def test_a_question_mark_shows_the_keys_and_escape_hides_them(page, axe):
 def test_g_and_the_key_of_a_page_goes_there(page):
     page.goto("/docs")
     page.evaluate("window.clicks = 0; addEventListener('click', () => clicks++)")
-    page.keyboard.press("d")
+    page.keyboard.press("t")
     assert page.evaluate("window.clicks") == 0
     page.keyboard.press("g")
-    page.keyboard.press("d")
+    page.keyboard.press("t")
 
-    expect(page.get_by_role("heading", name="Desk", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Tasks", exact=True)).to_be_visible()
 
 
 @pytest.mark.parametrize(("path", "rows"), [("/", "ul.jobs > li"), ("/jobs", "tbody tr")])
@@ -84,3 +96,36 @@ def test_a_slash_goes_to_the_first_field_of_a_page_without_search(page):
     page.keyboard.press("/")
 
     assert focused(page) == "task_param"
+
+
+def test_the_space_bar_presses_what_is_told_as_a_button(page, submit):
+    page.goto(f"/jobs/{submit('simple_task', '?queue=low', task_arg='waits')}")
+    page.get_by_role("button", name="Cancel").focus()
+    page.keyboard.press("Space")
+
+    expect(page.get_by_role("alertdialog", name="Cancel this job?")).to_be_visible()
+
+
+def test_a_job_is_canceled_and_a_task_is_run_by_keys(page, submit):
+    page.goto(f"/jobs/{submit('simple_task', '?queue=low', task_arg='waits')}")
+    page.keyboard.press("c")
+    page.get_by_role("button", name="Cancel the job").click()
+    expect(page.locator("main [data-status]").first).to_have_text("canceled")
+
+    page.goto("/tasks/fib")
+    page.keyboard.press("/")
+    assert focused(page) == "n"
+    page.keyboard.type("5")
+    page.keyboard.press("Control+Enter")
+    page.wait_for_url("**/jobs/*")
+
+
+def test_rows_are_selected_and_retried_by_keys(page, submit):
+    submit("simple_task", "?queue=low&tag=keys", task_arg="waits")
+    page.goto("/jobs?tag=keys")
+    page.keyboard.press("j")
+    page.keyboard.press("x")
+    expect(page.locator("[name=id]:checked")).to_have_count(1)
+    page.keyboard.press("c")
+
+    expect(page.get_by_role("heading", name="Cancel 1 job")).to_be_visible()

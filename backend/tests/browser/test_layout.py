@@ -110,4 +110,4 @@ def test_a_live_page_waits_as_long_as_retry_after_says(browser, stack):
 def test_the_links_are_at_the_left_without_javascript_too(plain_page):
     plain_page.goto("/")
 
-    assert plain_page.get_by_role("link", name="Desk", exact=True).bounding_box()["x"] < 400
+    assert plain_page.get_by_role("link", name="Tasks", exact=True).bounding_box()["x"] < 400

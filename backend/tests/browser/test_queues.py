@@ -41,8 +41,8 @@ def eventually(page, condition):
 
 def test_a_paused_queue_holds_its_job_until_it_is_resumed(page, default):
     default.get_by_role("button", name="Pause default").click()
-    expect(default).to_contain_text("Running jobs go on")
-    default.get_by_role("button", name="Yes, pause default").click()
+    expect(default).to_contain_text("Running jobs finish")
+    default.get_by_role("button", name="Pause the queue").click()
     expect(default.get_by_text("paused", exact=True)).to_be_visible()
 
     job = page.request.post("/api/v1/tasks/simple_task/jobs", data={"task_arg": "a", "seconds": 0}).json()
@@ -65,7 +65,7 @@ def test_an_open_question_stays_while_the_page_updates(page, default):
         with page.expect_response("**/queues"):
             page.clock.fast_forward(5000)
 
-    expect(default.get_by_role("button", name="Yes, pause default")).to_be_visible()
+    expect(default.get_by_role("button", name="Pause the queue")).to_be_visible()
 
 
 def test_a_worker_shows_what_it_runs_and_for_how_long(page):

@@ -29,18 +29,18 @@ def test_arguments_are_text_or_json_and_text_wins(run):
 @pytest.mark.parametrize(
     ("arguments", "sentences"),
     [
-        (["echo", "times=9", "more=1"], ["times: This has to be at most 3.", "more: The task has no such parameter.",
-                                         "text: This is required."]),
+        (["echo", "times=9", "more=1"], ["times: Must be at most 3.", "more: The task has no such parameter.",
+                                         "text: Required."]),
         (["echo", "text"], ["'text' has no value: write NAME=VALUE."]),
         (["echo", "--input", "[1]"], ["--input has to be a JSON object"]),
         (["echo", "--input", "{"], ["This is no JSON"]),
         (["echo", "text=a", "--tag", "two words"], ["tag: A job may have 10 tags, each a word"]),
-        (["count_bytes"], ["data: This is required."]),
+        (["count_bytes"], ["data: Required."]),
         (["count_bytes", "data=a.csv"], ["data: is a file: write data=@path."]),
         (["count_bytes", "data=@/nothing"], ["data: /nothing can't be read: No such file or directory."]),
         (["count_bytes", "data=@/"], ["data: / can't be read: Is a directory."]),
         (["count_bytes", "data=@/dev/null"], ["data: The file is empty: choose one that has content."]),
-        (["count_bytes", "--input", '{"data": "text"}'], ["data: This has to be a file: choose one."]),
+        (["count_bytes", "--input", '{"data": "text"}'], ["data: Must be a file: choose one."]),
     ],
 )  # fmt: skip
 def test_wrong_arguments_are_named_field_by_field(run, redis, arguments, sentences):
@@ -88,10 +88,10 @@ def test_a_job_is_submitted_to_another_queue_and_for_later(run):
     ("options", "sentence"),
     [
         (["--queue", "nothing"], "queue: There is no queue 'nothing'. Choose one of: high, default, low."),
-        (["--at", "2026-12-01T08:00"], "This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z."),
+        (["--at", "2026-12-01T08:00"], "Must be a date and time with a zone, such as 2026-03-31T12:00:00Z."),
         (["--at", "2126-12-01T08:00Z"], "at: This is more than 366 days ahead. Choose an earlier time."),
         (["--in", "400d"], "at: This is more than 366 days ahead. Choose an earlier time."),
-        (["--in", "soon"], "This has to be a number with s, m, h or d, such as 10m."),
+        (["--in", "soon"], "Must be a number with s, m, h or d, such as 10m."),
         (["--in", "1h", "--at", "2026-12-01T08:00Z"], "--at and --in can't be combined: choose one."),
     ],
 )

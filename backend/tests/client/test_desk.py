@@ -94,9 +94,9 @@ def test_a_file_is_a_path_bytes_or_an_open_file(desk, run_worker, file):
 
 
 WRONG = {
-    "a value": ({"times": 9, "text": "a"}, "/times", "This has to be at most 3."),
+    "a value": ({"times": 9, "text": "a"}, "/times", "Must be at most 3."),
     "a name": ({"text": "a", "txt": "b"}, "/txt", "The task has no such parameter."),
-    "nothing": ({}, "/text", "This is required."),
+    "nothing": ({}, "/text", "Required."),
     "NaN": ({"text": float("nan")}, "/text", "This is no JSON: it has no NaN. Use null, or leave it out."),
     "an object": ({"text": object()}, "/text", "This can't be written as JSON: Unable to serialize unknown type"),
     "half a character": ({"text": "\ud800"}, "/text", "This can't be written as JSON: "),
@@ -129,8 +129,8 @@ def test_an_argument_needs_its_name(desk, argument):
     ("file", "sentence"),
     [
         (Path("missing.csv"), "missing.csv can't be read: No such file or directory."),
-        ("missing.csv", "This has to be a file: pass a Path, bytes, or a file that is open in binary mode."),
-        (StringIO("text"), "This has to be a file: pass a Path"),
+        ("missing.csv", "Must be a file: pass a Path, bytes, or a file that is open in binary mode."),
+        (StringIO("text"), "Must be a file: pass a Path"),
         (b"", "The file is empty: choose one that has content."),
     ],
     ids=["missing", "text", "text file", "empty"],
@@ -145,8 +145,8 @@ def test_what_is_no_file_is_refused(desk, file, sentence):
 
 OPTIONS = {
     "queue": ("nowhere", "There is no queue 'nowhere'. Choose one of: high, default, low."),
-    "at": (datetime(2026, 12, 1), "This has to be a date and time with a zone"),
-    "key": ("x" * 256, "This has to be 1 to 255 printable ASCII characters."),
+    "at": (datetime(2026, 12, 1), "Must be a date and time with a zone"),
+    "key": ("x" * 256, "Must be 1 to 255 printable ASCII characters."),
     "tags": (["two words"], "A job may have 10 tags"),
 }
 

@@ -32,7 +32,7 @@ def test_arguments_are_checked_and_results_are_json_as_with_a_worker(desk):
 
     assert job.result["day"] == "2026-03-29"
     assert job.result["color"] == "BLUE"
-    with pytest.raises(errors.InvalidArguments, match=r"times: This has to be at most 3\."):
+    with pytest.raises(errors.InvalidArguments, match=r"times: Must be at most 3\."):
         desk.submit("echo", text="a", times=9)
     with pytest.raises(errors.TaskNotFound) as caught:
         desk.submit("ecco")

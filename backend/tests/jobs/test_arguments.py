@@ -13,7 +13,7 @@ from taskdesk.jobs.arguments import MAX_ERRORS, check, check_many
 from taskdesk.jobs.errors import InvalidArguments
 from tests.jobs.test_parsing import spec
 
-DATE_OR_TIME = "This has to be a date such as 2026-03-31 or a date and time with a zone, such as 2026-03-31T12:00:00Z."
+DATE_OR_TIME = "Must be a date such as 2026-03-31 or a date and time with a zone, such as 2026-03-31T12:00:00Z."
 
 
 def errors(type: Any, value: Any) -> list[tuple[str, str]]:
@@ -43,20 +43,20 @@ def test_values_that_the_worker_accepts_are_accepted(type, value):
 @pytest.mark.parametrize(
     ("type", "value", "sentence"),
     [
-        (time, "25:00", "This has to be a time such as 12:00:00."),
-        (datetime, "2026-01-02", "This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z."),
-        (int, True, "This has to be a whole number."),
-        (int | str | None, [], "This has to be a whole number or text."),
-        (Literal["sqrt", "log2"] | float | None, "log", "This has to be sqrt or log2 or a number."),
+        (time, "25:00", "Must be a time such as 12:00:00."),
+        (datetime, "2026-01-02", "Must be a date and time with a zone, such as 2026-03-31T12:00:00Z."),
+        (int, True, "Must be a whole number."),
+        (int | str | None, [], "Must be a whole number or text."),
+        (Literal["sqrt", "log2"] | float | None, "log", "Must be sqrt or log2 or a number."),
         (date | datetime, "x", DATE_OR_TIME),
-        (int | Annotated[str, Field(min_length=2)], "a", "This has to have at least 2 characters."),
-        (None | int, "x", "This has to be a whole number."),
+        (int | Annotated[str, Field(min_length=2)], "a", "Must have at least 2 characters."),
+        (None | int, "x", "Must be a whole number."),
         (set[int], [1, 1], "Each entry may be there only once."),
-        (Annotated[dict[str, int], Field(min_length=2)], {"a": 1}, "This has to have at least 2 members."),
-        (Annotated[dict[str, int], Field(max_length=1)], {"a": 1, "b": 2}, "This has to have at most 1 member."),
-        (Annotated[str, Field(max_length=1)], "ab", "This has to have at most 1 character."),
-        (Annotated[list[int], Field(max_length=1)], [1, 2], "This has to have at most 1 entry."),
-        (Annotated[list[int], Field(min_length=11)], [], "This has to have at least 11 entries."),
+        (Annotated[dict[str, int], Field(min_length=2)], {"a": 1}, "Must have at least 2 members."),
+        (Annotated[dict[str, int], Field(max_length=1)], {"a": 1, "b": 2}, "Must have at most 1 member."),
+        (Annotated[str, Field(max_length=1)], "ab", "Must have at most 1 character."),
+        (Annotated[list[int], Field(max_length=1)], [1, 2], "Must have at most 1 entry."),
+        (Annotated[list[int], Field(min_length=11)], [], "Must have at least 11 entries."),
     ],
 )
 def test_a_wrong_value_gets_a_sentence(type, value, sentence):
@@ -64,7 +64,7 @@ def test_a_wrong_value_gets_a_sentence(type, value, sentence):
 
 
 def test_a_pointer_leads_into_lists_and_escapes_names():
-    assert errors(dict[str, list[int]], {"a/b~c": [1, "2"]}) == [("/x/a~1b~0c/1", "This has to be a whole number.")]
+    assert errors(dict[str, list[int]], {"a/b~c": [1, "2"]}) == [("/x/a~1b~0c/1", "Must be a whole number.")]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_pattern_that_only_python_reads_is_left_to_the_worker():
     python = Annotated[str, Field(pattern=re.compile(r"a\Z"), max_length=2)]
 
     assert errors(python, "b") == []
-    assert errors(python, "abc") == [("/x", "This has to have at most 2 characters.")]
+    assert errors(python, "abc") == [("/x", "Must have at most 2 characters.")]
 
 
 def test_only_some_of_many_wrong_arguments_are_named():
@@ -102,26 +102,26 @@ def test_the_arguments_of_many_jobs_are_checked_at_once():
         check_many(task, [{"x": 1}, {"y": "a"}, 5])
 
     assert [(found.pointer, found.detail) for found in caught.value.errors] == [
-        ("/1/x", "This is required."),
-        ("/1/y", "This has to be a whole number."),
-        ("/2", "This has to be an object."),
+        ("/1/x", "Required."),
+        ("/1/y", "Must be a whole number."),
+        ("/2", "Must be an object."),
     ]
 
 
 @pytest.mark.parametrize(
     ("type", "value", "pointer", "sentence"),
     [
-        (tuple[int, str], [1, 2], "/x/1", "This has to be text."),
-        (dict[Annotated[str, Field(pattern="^a")], int], {"a": "x"}, "/x/a", "This has to be a whole number."),
+        (tuple[int, str], [1, 2], "/x/1", "Must be text."),
+        (dict[Annotated[str, Field(pattern="^a")], int], {"a": "x"}, "/x/a", "Must be a whole number."),
         (
             Annotated[Any, Field(json_schema_extra={"allOf": [{"type": "integer"}]})], "x", "/x",
-            "This has to be a whole number.",
+            "Must be a whole number.",
         ),
         (
             Annotated[Any, Field(json_schema_extra={"if": {"type": "string"}, "then": False})], "x", "/x",
             "This breaks the rules of the task's input_schema.",
         ),
-        (dict[str, int], {"k" * 200: "x"}, f"/x/{'k' * 100}…", "This has to be a whole number."),
+        (dict[str, int], {"k" * 200: "x"}, f"/x/{'k' * 100}…", "Must be a whole number."),
     ],
 )  # fmt: skip
 def test_an_error_points_to_its_place(type, value, pointer, sentence):
@@ -135,6 +135,4 @@ def test_a_slow_pattern_is_left_to_the_worker_and_others_are_checked():
     with pytest.raises(InvalidArguments) as caught:
         check(task, {"x": "a" * 10_000, "y": "c", "z": {"a": 1}})
 
-    assert [(found.pointer, found.detail) for found in caught.value.errors] == [
-        ("/y", "This has to match the pattern ^b.")
-    ]
+    assert [(found.pointer, found.detail) for found in caught.value.errors] == [("/y", "Must match the pattern ^b.")]

@@ -80,8 +80,8 @@ def test_every_list_of_a_task_has_its_files(sent, result_of):
 @pytest.mark.parametrize(
     ("names", "pointer", "sentence"),
     [
-        ([], "/tables", "This is required."),
-        (["a.csv"] * 4, "/tables", "This has to have at most 3 files."),
+        ([], "/tables", "Required."),
+        (["a.csv"] * 4, "/tables", "Must have at most 3 files."),
         (["a.csv"] * (MAX_FILES + 1), "/tables", f"A job takes {MAX_FILES} files at most, and these are 101."),
         (["a.csv", ".csv"], None, None),
     ],
@@ -129,8 +129,8 @@ def test_json_has_no_files_but_may_say_that_there_are_none(client, run, errors_o
     none = client.post(JOBS, json={"tables": [], "any": []})
     text = client.post(JOBS, data={"tables": "a.csv", "any": chosen("a")})
 
-    assert errors_of(none) == {"/tables": "This has to have at least 1 file."}
-    assert errors_of(text) == {"/tables": "This has to be a file: choose one."}
+    assert errors_of(none) == {"/tables": "Must have at least 1 file."}
+    assert errors_of(text) == {"/tables": "Must be a file: choose one."}
     assert client.post("/api/v1/tasks/takes_the_rest_as_files/jobs", json={"tables": []}).status_code == 202
     assert run("submit", "takes_the_rest_as_files", "tables:=[]").exit_code == 0
 
@@ -275,13 +275,13 @@ def test_a_client_passes_a_list_of_paths_bytes_and_open_files(desk, client, resu
 @pytest.mark.parametrize(
     ("given", "pointer", "sentence"),
     [
-        (Path("a.csv"), "/tables", "This has to be a list of files: each a Path, bytes, or a file that is open"),
-        ("a.csv", "/tables", "This has to be a list of files"),
-        ([b"x", "a.csv"], "/tables/1", "This has to be a file: pass a Path"),
+        (Path("a.csv"), "/tables", "Must be a list of files: each a Path, bytes, or a file that is open"),
+        ("a.csv", "/tables", "Must be a list of files"),
+        ([b"x", "a.csv"], "/tables/1", "Must be a file: pass a Path"),
         ([b"x", Path("gone.csv")], "/tables/1", "gone.csv can't be read: No such file or directory."),
         ([b"x", b""], "/tables/1", "The file is empty: choose one that has content."),
-        ([], "/tables", "This has to have at least 1 file."),
-        ([b"x"] * 4, "/tables", "This has to have at most 3 files."),
+        ([], "/tables", "Must have at least 1 file."),
+        ([b"x"] * 4, "/tables", "Must have at most 3 files."),
         ([Path("gone.csv")] * 5000, "/tables", "A job takes 100 files at most, and these are 5,000."),
     ],
     ids=range(8),

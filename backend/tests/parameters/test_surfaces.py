@@ -318,8 +318,8 @@ def test_a_time_needs_its_zone_by_every_way_but_the_form_which_names_it(client, 
         client.post(f"/api/v1/tasks/{task}/jobs", json={"when": naive}),
         client.post(f"/api/v1/tasks/{task}/jobs", data={"when": naive}, content_type="multipart/form-data"),
     ):
-        assert sent.json["errors"][0]["detail"].startswith("This has to be a date and time with a zone")
-    assert "when: This has to be a date and time with a zone" in run("submit", task, f"when={naive}").stderr
+        assert sent.json["errors"][0]["detail"].startswith("Must be a date and time with a zone")
+    assert "when: Must be a date and time with a zone" in run("submit", task, f"when={naive}").stderr
     page = client.get(f"/tasks/{task}").text
     assert "In UTC." in page
     sent = client.post(f"/tasks/{task}", data={"when": "2026-03-29T02:30"})

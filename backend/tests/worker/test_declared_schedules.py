@@ -24,12 +24,12 @@ def test_the_schedule_of_a_task_is_in_the_catalog(discover_source):
 @pytest.mark.parametrize(
     ("declared", "parameters", "sentence"),
     [
-        ("every='61 * * * *'", "", "every: This has to be a cron string of five fields"),
+        ("every='61 * * * *'", "", "every: Must be a cron string of five fields"),
         ("every='0 0 30 2 *'", "", "every: No month has this day"),
-        ("every=10", "", "every: This has to be text"),
-        ("every='10m', zone='Berlin'", "", "zone: This has to be the name of a time zone"),
-        ("every='10m', missed='never'", "", "missed: This has to be one of: skip, latest, all"),
-        ("every='10m', overlap=1", "", "overlap: This has to be one of: skip, queue, cancel"),
+        ("every=10", "", "every: Must be text"),
+        ("every='10m', zone='Berlin'", "", "zone: Must be the name of a time zone"),
+        ("every='10m', missed='never'", "", "missed: Must be one of: skip, latest, all"),
+        ("every='10m', overlap=1", "", "overlap: Must be one of: skip, queue, cancel"),
         ("every='10m'", "day: str", "the task needs day, and a schedule in code passes no arguments"),
     ],
 )

@@ -124,7 +124,7 @@ class Alerts:
     def put_rule(self, name: str, values: Mapping[str, Any]) -> bool:
         """Make or replace a rule of the desk; return True if it is new. Raises InvalidArguments, FixedRule."""
         if not IS_NAME.fullmatch(name):
-            raise InvalidArguments([FieldError("/name", "This has to be 1 to 64 letters (A to Z), digits, - and _.")])
+            raise InvalidArguments([FieldError("/name", "Must be 1 to 64 letters (A to Z), digits, - and _.")])
         rule = self._checked(values)
         known = {one.name: one for one in all_rules(self.file, self._store.read(), self._catalog)}
         if name in known and known[name].source != "desk":
@@ -144,10 +144,10 @@ class Alerts:
         """Send no messages of a rule for so long. Raises RuleNotFound, InvalidArguments."""
         if type(seconds) is not int or not 1 <= seconds <= MAX_SECONDS:
             raise InvalidArguments(
-                [FieldError("/seconds", f"This has to be a whole number from 1 to {MAX_SECONDS:,} (30 days).")]
+                [FieldError("/seconds", f"Must be a whole number from 1 to {MAX_SECONDS:,} (30 days).")]
             )
         if not isinstance(reason, str) or len(reason) > 200:
-            raise InvalidArguments([FieldError("/reason", "This has to be a text of 200 characters at most.")])
+            raise InvalidArguments([FieldError("/reason", "Must be a text of 200 characters at most.")])
         self.rule(name)
         silence = Silence(clock.sync(self._redis) + seconds, by, reason)
         self._store.silence(name, silence)

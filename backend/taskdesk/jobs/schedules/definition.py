@@ -31,7 +31,7 @@ MAX_OWN_TAGS = MAX_TAGS - 1  # each job also has the tag of its schedule
 _YEARS = range(1970, 2100)
 _CRON_FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
 _BAD_CRON = (
-    "This has to be a cron string of five fields (minute, hour, day of the month, month, day of the week), such as "
+    "Must be a cron string of five fields (minute, hour, day of the month, month, day of the week), such as "
     "15 6 * * 1-5, or a duration, such as 10m."
 )
 
@@ -83,7 +83,7 @@ def read_definition(values: Mapping[str, Any], now: float, queues: Sequence[str]
     """Return the definition of a JSON object, checked but for the task and its arguments. Raises InvalidArguments."""
     errors = [FieldError(f"/{name}", _UNKNOWN) for name in values if name not in FIELDS]
     missing = [name for name, one in FIELDS.items() if one.is_required and values.get(name) in (None, "")]
-    errors += [FieldError(f"/{name}", "This is required.") for name in missing]
+    errors += [FieldError(f"/{name}", "Required.") for name in missing]
     found = {}
     for name, value in values.items():
         if name in FIELDS and name not in missing and value is not None:
@@ -104,7 +104,7 @@ def read_definition(values: Mapping[str, Any], now: float, queues: Sequence[str]
 
 def _faults_of_times(one: Definition, now: float) -> list[FieldError]:
     if one.start is not None and one.end is not None and one.end <= one.start:
-        return [FieldError("/end", "This has to be after the start.")]
+        return [FieldError("/end", "Must be after the start.")]
     if Timing(one.timing.cron, one.timing.seconds, one.zone).next(now) is None:
         return [FieldError("/every", "No date matches this within 50 years. Choose days that exist.")]
     if one.timing.next(now) is None:
@@ -150,7 +150,7 @@ def _is_cron(day: str) -> bool:
 def _zone(value: Any) -> str:
     name = _text(value, 100)
     if name not in zones():
-        raise ValueError("This has to be the name of a time zone, such as Europe/Berlin or UTC.")
+        raise ValueError("Must be the name of a time zone, such as Europe/Berlin or UTC.")
     return name
 
 
@@ -163,7 +163,7 @@ def zones() -> frozenset[str]:
 def _moment(value: Any) -> int:
     moment = read_moment(value)
     if moment.year not in _YEARS:
-        raise ValueError(f"This has to be in the years {_YEARS[0]} to {_YEARS[-1]}.")
+        raise ValueError(f"Must be in the years {_YEARS[0]} to {_YEARS[-1]}.")
     return int(moment.timestamp())
 
 
@@ -172,7 +172,7 @@ def _duration(most: int) -> Callable[[Any], int]:
         if isinstance(value, str):
             value = int(read_duration(value).total_seconds())
         if type(value) is not int or not 0 <= value <= most:
-            raise ValueError(f"This has to be a whole number of seconds from 0 to {most:,}, or a duration such as 10m.")
+            raise ValueError(f"Must be a whole number of seconds from 0 to {most:,}, or a duration such as 10m.")
         return value
 
     return read
@@ -197,7 +197,7 @@ def _text(value: Any, most: int = 200) -> str:
 
 def _tags(value: Any) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(tag, str) for tag in value):
-        raise ValueError("This has to be a list of texts.")
+        raise ValueError("Must be a list of texts.")
     if len(value) > MAX_OWN_TAGS:
         raise ValueError(f"A schedule may have {MAX_OWN_TAGS} tags.")
     try:

@@ -109,7 +109,7 @@ class Schedules:
     def create(self, values: Mapping[str, Any], *, schedule_id: str = "", owner: str = "") -> Schedule:
         """Create a schedule of a JSON object (definition.FIELDS). Raises InvalidArguments, ScheduleExists."""
         if schedule_id and (not is_schedule_id(schedule_id) or schedule_id.startswith(CODE_PREFIX)):
-            detail = f"This has to be 1 to {MAX_ID} letters, digits, - or _, and can't begin with {CODE_PREFIX}."
+            detail = f"Must be 1 to {MAX_ID} letters, digits, - or _, and can't begin with {CODE_PREFIX}."
             raise InvalidArguments([FieldError("/id", detail)])
         definition, spec = self.checked(values)
         schedule_id = schedule_id or new_schedule_id()
@@ -152,7 +152,7 @@ class Schedules:
     def pause(self, schedule_id: str, reason: str = "", by: str = "") -> Schedule:
         """Let no slot run until `resume`. Raises InvalidArguments, and as `get`."""
         if len(reason) > MAX_REASON or not (reason.isprintable()):
-            detail = f"This has to be one line of up to {MAX_REASON} characters."
+            detail = f"Must be one line of up to {MAX_REASON} characters."
             raise InvalidArguments([FieldError("/reason", detail)])
         schedule = self.get(schedule_id)
         pause = json.dumps(Pause(reason, by, now_text())._asdict())

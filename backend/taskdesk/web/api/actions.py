@@ -63,11 +63,9 @@ def bulk() -> dict[str, Any]:
     if not (isinstance(action, str) and action in ACTIONS):
         errors.append(FieldError("/action", sentence("enum", [*ACTIONS])))
     if type(expected) not in (int, float) or expected < 0 or expected % 1:  # 3.0 is a whole number
-        errors.append(
-            FieldError("/expected_count", "This has to be a whole number: how many jobs you expect to match.")
-        )
+        errors.append(FieldError("/expected_count", "Must be a whole number: how many jobs you expect to match."))
     if not isinstance(body.get("filter"), dict):
-        errors.append(FieldError("/filter", 'This has to be an object, such as {"status": "failed"}.'))
+        errors.append(FieldError("/filter", 'Must be an object, such as {"status": "failed"}.'))
     if errors:
         raise InvalidArguments(errors)
     matching = job_filter(body["filter"], "/filter")

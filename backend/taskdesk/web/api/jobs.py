@@ -81,7 +81,7 @@ def job_log(job_id: str) -> Response:
     """Return what the task printed and logged, from a byte on; a header has the offset of the next byte."""
     offset = request.args.get("offset", "0")
     if not (offset.isascii() and offset.isdecimal() and len(offset) < 16):
-        raise InvalidArguments([FieldError("/offset", "This has to be a whole number of bytes, 0 or more.")])
+        raise InvalidArguments([FieldError("/offset", "Must be a whole number of bytes, 0 or more.")])
     desk().jobs.get(job_id)
     log = read_log(desk().redis, job_id, int(offset))
     return Response(log.text, content_type="text/plain; charset=utf-8", headers={"Next-Offset": str(log.size)})

@@ -38,7 +38,7 @@ def change_queue(name: str) -> dict[str, Any]:
     queue = desk().queues.get(name)
     paused = json_object(request).get("paused")
     if not isinstance(paused, bool):
-        raise InvalidArguments([FieldError("/paused", "This has to be true or false.")])
+        raise InvalidArguments([FieldError("/paused", "Must be true or false.")])
     (desk().queues.pause if paused else desk().queues.resume)(queue.name)
     return queue_object(desk().queues.get(name))
 

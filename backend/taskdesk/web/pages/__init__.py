@@ -14,7 +14,7 @@ from taskdesk.web.pages.view.durations import about, duration, usual
 PAGES = (home, tasks, jobs, bulk, job, actions, downloads, queues, workers, docs)
 # The entries at the top of each page: the endpoint, the label, and the key that goes there after `g`.
 NAVIGATION = (
-    ("pages.home", "Desk", "d"),
+    ("pages.home", "Tasks", "t"),
     ("pages.list_jobs", "Jobs", "j"),
     ("pages.list_queues", "Queues", "q"),
     ("pages.list_workers", "Workers", "w"),

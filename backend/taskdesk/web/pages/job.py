@@ -19,10 +19,12 @@ from taskdesk.web.pages.view.outcomes import notice
 from taskdesk.web.pages.view.parts import parts_left_out, shown_parts
 from taskdesk.web.pages.view.progress_estimate import progress_estimate
 from taskdesk.web.pages.view.timeline import timeline
+from taskdesk.web.pages.view.tracebacks import without_our_frames
 from taskdesk.web.pages.view.tree import json_text
 
 LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
-_TOOLS = {function.__name__: function for function in (hint_for, json_text, number_text)}
+LOG_BEGINNING = 20_000  # characters that are shown in addition of a longer log
+_TOOLS = {function.__name__: function for function in (hint_for, json_text, number_text, without_our_frames)}
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -62,11 +64,18 @@ def _content(job: Job) -> dict[str, Any]:
         "estimate": progress_estimate(job, shown.get("typical_seconds")),
         "kept_files": job.kept_files,
         "traceback": desk().jobs.results.traceback(job.id) if job.status == "failed" else "",
-        "log": log.text[-LOG_SHOWN:],
+        "log": log_end(log.text),
+        "log_beginning": log.text[:LOG_BEGINNING] if len(log.text) > LOG_SHOWN else "",
         "log_bytes": log.size,
         "is_log_cut": len(log.text) > LOG_SHOWN,
         "timeline": timeline(job, spec.retries + 1 if spec else 1),
     }
+
+
+def log_end(text: str) -> str:
+    """Return the end of a log, from the beginning of a line."""
+    end = text[-LOG_SHOWN:]
+    return end if len(text) <= LOG_SHOWN else end.partition("\n")[2] or end
 
 
 def _no_retry(job: Job) -> str:

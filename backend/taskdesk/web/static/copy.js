@@ -17,8 +17,9 @@ document.addEventListener("click", async ({ target }) => {
   const button = Element.prototype.closest.call(target, "[data-copy], [data-copy-url], [data-copy-of]");
   if (!button) return;
   await write(await textOf(button.dataset));
+  button.dataset.word ??= button.textContent;
   button.textContent = "Copied";
-  setTimeout(() => (button.textContent = "Copy"), 2000);
+  setTimeout(() => (button.textContent = button.dataset.word), 2000);
 });
 
 document.documentElement.classList.add("can-copy");

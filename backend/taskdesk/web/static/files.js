@@ -16,15 +16,17 @@ export function addDropZones(root) {
       input.dispatchEvent(new Event("change", { bubbles: true }));
     });
     zone.classList.add("live");
-    chosen.textContent = chosen.dataset.chosen;
+    if (matchMedia("(hover: hover)").matches) chosen.textContent = chosen.dataset.chosen; // there is something to drop from
+    const nothing = chosen.textContent;
     const list = zone.querySelector("ul");
     let kept = [];
     const show = (isRestored) => {
       const files = [...input.files];
       zone.classList.toggle("chosen", files.length > 0);
-      chosen.textContent = files.length ? inWords(files) : chosen.dataset.chosen;
+      chosen.textContent = files.length ? inWords(files) : nothing;
       const problem = problemsOf(files, input);
       if (problem || !isRestored) say(input, problem); // the answer of the server may have another
+      warn(input, files.map((file) => doubtAbout(file, input)).join(" ").trim());
       if (list) showList(list, files, remove);
     };
     const remove = (place) => {
@@ -86,17 +88,25 @@ function say(input, problem) {
 }
 
 function problemsOf(files, input) {
-  const problems = files.map((file) => problemOf(file, input));
+  const problems = files.filter(({ size }) => !size).map(({ name }) => `${name} is empty. Choose a file that has content.`);
   const most = Number(input.dataset.most);
   if (files.length > most) problems.unshift(`${files.length} files are chosen, and ${most} are the most. Remove some.`);
   return problems.filter(Boolean).join(" ");
 }
 
-function problemOf({ name, size }, input) {
+// The server takes such a file all the same.
+function warn(input, doubt) {
+  const hint = document.getElementById(`${input.id}-hint`);
+  const note = hint.querySelector(".doubt") ?? Object.assign(document.createElement("span"), { className: "doubt" });
+  note.textContent = doubt;
+  hint.prepend(note);
+}
+
+function doubtAbout({ name }, input) {
   const extensions = input.accept.split(",").filter(Boolean);
   if (extensions.length && !extensions.some((extension) => name.toLowerCase().endsWith(extension.toLowerCase())))
     return `${name} does not end in ${extensions.join(" or ")}. Is it the right file?`;
-  return size ? "" : `${name} is empty. Choose a file that has content.`;
+  return "";
 }
 
 // 1 kB is 1000 bytes, as the server has it.

@@ -73,7 +73,7 @@ function tick() {
   const { median, p95 } = live.dataset;
   const percent = find("bar").hasAttribute("value") ? find("bar").value : 0;
   const left = percent ? (elapsed * (100 - percent)) / percent : median - elapsed;
-  find("for").textContent = `for ${duration(elapsed).replace(/\.\d/, "")}`;
+  find("for").textContent = `${duration(elapsed).replace(/\.\d/, "")} elapsed`;
   find("left").textContent = left > 0 ? `About ${about(left)} left` : "";
   find("slow").hidden = !(elapsed > p95);
 }

@@ -4,23 +4,29 @@ const KEYS = [
   ["j", "Next row"],
   ["k", "Previous row"],
   ["Enter", "Open the row"],
+  ["x", "Select the row"],
+  ["r", "Retry the job, or the selected ones"],
+  ["c", "Cancel the job, or the selected ones"],
+  ["Ctrl+Enter", "Run the task"],
   ["?", "This help"],
 ];
-const ACTIONS = { "/": search, j: () => move(1), k: () => move(-1), "?": help, g: () => (goBefore = Date.now() + 1500) };
+const ACTIONS = { "/": search, j: () => move(1), k: () => move(-1), "?": help, g: () => (goBefore = Date.now() + 1500), x: select, r: () => act("retry"), c: () => act("cancel") };
 const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const FIELDS = "main :is(input:not([type=hidden], [type=checkbox], [type=radio]), textarea, select)";
 let goBefore = 0; // until this time a key opens a page
 
 document.addEventListener("keydown", (event) => {
   const { key, ctrlKey, metaKey, altKey, isComposing, target } = event;
+  if (key === "Enter" && (ctrlKey || metaKey) && !isComposing) return run(event);
+  if (key === " " && target.matches("a[role=button]")) return press(event);
   if (event.defaultPrevented || ctrlKey || metaKey || altKey || isComposing) return;
   if (target.closest(TYPING) || document.querySelector("dialog[open]")) return;
   const page = Date.now() < goBefore && entry(key);
   if (key !== "Shift") goBefore = 0;
-  const act = page ? () => page.click() : ACTIONS[key];
-  if (!act) return;
+  const answer = page ? () => page.click() : ACTIONS[key];
+  if (!answer) return;
   event.preventDefault();
-  act();
+  answer();
 });
 
 function entry(key) {
@@ -29,9 +35,9 @@ function entry(key) {
 
 // Go to the search field of the page, else to that of the jobs, else to the first field.
 function search() {
-  const field = document.querySelector("main input[type=search]");
+  const field = document.querySelector("main input[type=search]:not(.log-find *)");
   const jobs = entry("j");
-  if (!field && jobs && jobs.pathname !== location.pathname) return location.assign(`${jobs.href}#search`);
+  if (!field && !document.querySelector("[data-samples]") && jobs && jobs.pathname !== location.pathname) return location.assign(`${jobs.href}#search`);
   const first = [...document.querySelectorAll(FIELDS)].find((one) => one.checkVisibility());
   (field ?? first)?.focus();
 }
@@ -41,6 +47,31 @@ function move(step) {
   const rows = [...document.querySelectorAll("[data-row], ul.jobs > li")].filter((row) => row.checkVisibility());
   const row = rows[rows.findIndex((one) => one.contains(document.activeElement)) + step];
   (row?.querySelector("a[href]") ?? row)?.focus();
+}
+
+const rowOf = (element) => element.closest("[data-row], ul.jobs > li");
+
+function select() {
+  rowOf(document.activeElement)?.querySelector("[name=id]")?.click();
+}
+
+// Press the button of the list for the selected jobs; else that of the job.
+function act(name) {
+  const button = document.querySelector(`.bulk [value=${name}], #do-${name}, #ask-${name}`);
+  if (button?.checkVisibility()) button.click();
+}
+
+function run(event) {
+  const button = document.querySelector("form[data-samples] .run > button");
+  if (!button) return;
+  event.preventDefault();
+  button.click();
+}
+
+// A link that is told as a button takes the space bar as one.
+function press(event) {
+  event.preventDefault();
+  event.target.click();
 }
 
 function help() {

@@ -11,6 +11,7 @@ export function readLog(job) {
 
   const show = (text) => {
     const following = log.scrollTop + log.clientHeight >= log.scrollHeight - 4;
+    if (find("no-log")) find("log-panel").open = true; // the first output
     find("no-log")?.remove();
     log.append(text);
     if (!following) return; // the reader has scrolled up

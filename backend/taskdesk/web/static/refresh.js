@@ -28,7 +28,7 @@ async function take(answer) {
 function isInUse(part) {
   const selection = getSelection();
   const isSelected = !selection.isCollapsed && selection.containsNode(part, true);
-  return isSelected || part.contains(document.activeElement) || part.querySelector("[open]");
+  return isSelected || "held" in part.dataset || part.contains(document.activeElement) || part.querySelector("[open]");
 }
 
 function showLoggedOut() {

@@ -1,7 +1,8 @@
 // The page of a job without the server: sort tables, enlarge pictures, ask before an action.
 import "./copy.js";
+import { addLogTools } from "./log_tools.js";
 
-const words = new Intl.Collator(undefined, { numeric: true });
+const words = new Intl.Collator(document.documentElement.lang, { numeric: true });
 
 export function makeSortable(root) {
   for (const head of root.querySelectorAll("[data-sortable] th")) {
@@ -60,4 +61,10 @@ document.addEventListener("click", (event) => {
   }
 });
 
+// The end is what matters of a log and of a traceback. What is folded has no height: it is scrolled when it opens.
+const toEnd = (box) => (box.scrollTop = box.scrollHeight);
+
+document.addEventListener("toggle", ({ target }) => target.open && target.querySelectorAll?.("[data-end]").forEach(toEnd), true);
+document.querySelectorAll("[data-end]").forEach(toEnd);
+addLogTools(document.querySelector("[data-log-panel]"));
 makeSortable(document);

@@ -88,6 +88,7 @@ function showAnswer(answer) {
   const chosen = files();
   document.querySelector("main").replaceWith(document.adoptNode(answer));
   enhance();
+(find("[aria-invalid=true]") ?? find("[data-problem]:not([hidden])"))?.focus();
   for (const { id, files } of chosen) {
     document.getElementById(id).files = files;
     if (files.length) document.getElementById(id).dispatchEvent(new CustomEvent("change", { detail: RESTORED }));
@@ -125,3 +126,4 @@ document.addEventListener("shown", async ({ target }) => {
 });
 
 enhance();
+(find("[aria-invalid=true]") ?? find("[data-problem]:not([hidden])"))?.focus();

@@ -14,11 +14,14 @@ function rank(card, phrase) {
 export function filterTasks(field) {
   const cards = () => [...document.querySelectorAll(".cards > li")];
   const none = document.querySelector("[data-no-task]");
-  cards().forEach((card, n) => (card.dataset.place = n));
+  const titleOf = (card) => textOf(card, "h3");
+  const places = new Map(cards().map((card, n) => [titleOf(card), n]));
   const filter = () => {
+    if (field.value) field.closest("section").querySelector(".cards").dataset.held = ""; // refresh.js leaves it as it is
+    else delete field.closest("section").querySelector(".cards").dataset.held;
     const phrase = field.value.toLowerCase().trim().split(/\s+/).join(" ");
-    const ranked = cards().map((card) => [phrase ? rank(card, phrase) : 0, Number(card.dataset.place), card]);
-    ranked.sort(([a, n], [b, m]) => (a === b ? n - m : a - b)); // Infinity - Infinity is no number
+    const ranked = cards().map((card) => [phrase ? rank(card, phrase) : 0, places.get(titleOf(card)) ?? Infinity, card]);
+    ranked.sort(([a, n], [b, m]) => (a === b ? (n === m ? 0 : n - m) : a - b)); // Infinity - Infinity is no number
     for (const [its, , card] of ranked) card.hidden = its === Infinity;
     ranked[0]?.[2].parentElement.append(...ranked.map(([, , card]) => card));
     none.hidden = ranked.some(([its]) => its !== Infinity);

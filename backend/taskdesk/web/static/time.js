@@ -1,18 +1,24 @@
 // Times in the viewer's zone, or as "3 minutes ago"; the exact one stands in the title.
-const words = new Intl.RelativeTimeFormat(undefined, { numeric: "auto", style: "short" });
+const { lang } = document.documentElement; // words are in the language of the page, the clock is that of the viewer
+const words = new Intl.RelativeTimeFormat(lang, { numeric: "auto", style: "short" });
+const locale = navigator.languages.find((one) => one.split("-")[0] === lang) ?? lang;
+const { hourCycle } = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
+const FUTURE = 120; // seconds: what is less ahead is a clock that is off
+
 function ago(moment) {
-  const seconds = Math.min(0, (moment - Date.now()) / 1000); // a clock that is off is not the future
-  const [unit, size] = UNITS.find(([, size]) => -seconds >= size) ?? [];
-  return unit ? words.format(Math.ceil(seconds / size), unit) : "just now";
+  const ahead = (moment - Date.now()) / 1000;
+  const seconds = ahead > FUTURE ? ahead : Math.min(0, ahead);
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? [];
+  return unit ? words.format(Math.trunc(seconds / size), unit) : "just now";
 }
 
 export function showTimes(root = document) {
   for (const element of root.querySelectorAll("time")) {
     const moment = new Date(element.dateTime);
     if (Number.isNaN(moment.getTime())) continue;
-    const local = moment.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "medium" });
+    const local = moment.toLocaleString(locale, { dateStyle: "medium", timeStyle: "medium", hourCycle });
     const isExact = !("relative" in element.dataset || "elapsed" in element.dataset);
     element.title = isExact ? moment.toISOString() : local;
     element.textContent = isExact ? local : "elapsed" in element.dataset ? lasted(moment) : ago(moment);

@@ -80,7 +80,7 @@ WRONG = [  # a file, and what is said of it
     ('[channels.ops]\nkind = "sms"', "line 2: channels.ops.kind: it has to be 'mail', 'webhook', 'slack', 'teams', 'ntfy'."),
     ('[channels.ops]\nkind = "slack"', "line 1: channels.ops.url: it is missing."),
     ('[channels.ops]\nkind = "slack"\nurl = 5', "line 3: channels.ops.url: it has to be a text."),
-    (OPS.replace("https://", "ftp://"), "line 3: channels.ops.url: it can't be used: This has to begin with https://"),
+    (OPS.replace("https://", "ftp://"), "line 3: channels.ops.url: it can't be used: Must begin with https://"),
     (OPS.replace("https://", "https://me:secret@"), "line 3: channels.ops.url: it can't be used: A URL must have no user"),
     (OPS + 'colour = "red"', "line 4: channels.ops.colour: there is no such field: remove it."),
     (OPS.replace("https://hooks.example.org/a", "${NO_SUCH_VARIABLE}"), "line 3: channels.ops.url: the environment variable NO_SUCH_VARIABLE is not set."),

@@ -30,7 +30,7 @@ def test_a_viewer_gets_no_form(signed_in, ended, path):
     assert page.status_code == 200
     assert forms_of(page) <= {"/jobs"}
     assert not re.search(r'name="(id|all|action|paused)"', page.text)
-    assert "Run with other input" not in page.text
+    assert "Edit and rerun" not in page.text
 
 
 def test_a_viewer_reads_which_role_runs_a_task(signed_in):

@@ -39,26 +39,26 @@ def test_text_fields_of_a_multipart_request_are_read_by_the_schema(client, run_w
 def test_a_field_of_a_multipart_list_is_one_entry_even_with_lines_in_it(client):
     answer = client.post("/api/v1/tasks/every_kind/jobs", data={"numbers": "4\n5"}, content_type="multipart/form-data")
 
-    assert answer.json["errors"] == [{"pointer": "/numbers/0", "detail": "This has to be a whole number."}]
+    assert answer.json["errors"] == [{"pointer": "/numbers/0", "detail": "Must be a whole number."}]
 
 
 @pytest.mark.parametrize(
     ("task", "arguments", "pointer", "detail"),
     [
-        ("echo", {}, "/text", "This is required."),
-        ("echo", {"text": 5}, "/text", "This has to be text."),
-        ("echo", {"text": "a", "times": "2"}, "/times", "This has to be a whole number."),
-        ("echo", {"text": "a", "times": 4}, "/times", "This has to be at most 3."),
-        ("echo", {"text": "a", "times": 0}, "/times", "This has to be at least 1."),
+        ("echo", {}, "/text", "Required."),
+        ("echo", {"text": 5}, "/text", "Must be text."),
+        ("echo", {"text": "a", "times": "2"}, "/times", "Must be a whole number."),
+        ("echo", {"text": "a", "times": 4}, "/times", "Must be at most 3."),
+        ("echo", {"text": "a", "times": 0}, "/times", "Must be at least 1."),
         ("echo", {"text": "a", "other": 1}, "/other", "The task has no such parameter."),
-        ("every_kind", {"color": "green"}, "/color", "This has to be one of: red, blue."),
-        ("every_kind", {"day": "soon"}, "/day", "This has to be a date such as 2026-03-31."),
-        ("every_kind", {"numbers": [1, "x"]}, "/numbers/1", "This has to be a whole number."),
-        ("every_kind", {"maybe": "x"}, "/maybe", "This has to be a whole number."),
-        ("every_kind", {"note": "abcdef"}, "/note", "This has to have at most 5 characters."),
-        ("every_kind", {"note": "A"}, "/note", "This has to match the pattern ^[a-z]*$."),
+        ("every_kind", {"color": "green"}, "/color", "Must be one of: red, blue."),
+        ("every_kind", {"day": "soon"}, "/day", "Must be a date such as 2026-03-31."),
+        ("every_kind", {"numbers": [1, "x"]}, "/numbers/1", "Must be a whole number."),
+        ("every_kind", {"maybe": "x"}, "/maybe", "Must be a whole number."),
+        ("every_kind", {"note": "abcdef"}, "/note", "Must have at most 5 characters."),
+        ("every_kind", {"note": "A"}, "/note", "Must match the pattern ^[a-z]*$."),
         ("count_bytes", {"data": "text"}, "/data", "This is a file. Send the request as multipart/form-data."),
-        ("count_bytes", {}, "/data", "This is required."),
+        ("count_bytes", {}, "/data", "Required."),
     ],
 )
 def test_each_wrong_argument_is_named(post, task, arguments, pointer, detail):
@@ -77,9 +77,9 @@ def test_all_wrong_arguments_are_named_at_once(post):
 @pytest.mark.parametrize(
     ("form", "pointer", "detail"),
     [
-        ({}, "/data", "This is required."),
+        ({}, "/data", "Required."),
         ({"data": (io.BytesIO(b""), "empty.csv")}, "/data", "The file is empty: choose one that has content."),
-        ({"data": "text"}, "/data", "This has to be a file: choose one."),
+        ({"data": "text"}, "/data", "Must be a file: choose one."),
         (
             {"data": (io.BytesIO(b"x"), "a.csv"), "nothing": (io.BytesIO(b"x"), "b")},
             "/nothing",

@@ -220,7 +220,7 @@ def test_two_hundred_requests_at_once_with_twenty_keys_make_twenty_jobs(client):
 
 
 TOMORROW = f"{datetime.now(UTC) + timedelta(days=1):%Y-%m-%dT%H:%M:%S}Z"
-MOMENT = "This has to be a date and time with a zone, such as 2026-03-31T12:00:00Z."
+MOMENT = "Must be a date and time with a zone, such as 2026-03-31T12:00:00Z."
 
 
 def test_a_job_goes_to_the_queue_that_is_asked_for(client, post, batch):

@@ -8,14 +8,14 @@ import io
 import json
 import re
 from datetime import UTC, datetime, timedelta
-from html import unescape
+from html import escape, unescape
 
 import pytest
 from rq import Queue
 from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.fields import RESUMED
-from taskdesk.jobs.keys import results_key, run_times_key
+from taskdesk.jobs.keys import log_key, results_key, run_times_key
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_a_queued_job_shows_its_position_and_that_no_worker_serves_its_queue(sub
     first, second = submit("echo", text="a"), submit("echo", text="b")
 
     assert "Next in queue default" in text_of(first)
-    assert "Place 2 in queue default 1 job ahead" in text_of(second)
+    assert "#2 in queue default 1 job ahead" in text_of(second)
     assert "No worker serves the queue default" in text_of(second)
 
 
@@ -66,12 +66,12 @@ def test_the_page_says_that_the_queue_is_paused(client, submit, text_of):
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0.0004, "under 1 ms"), (0.012, "12 ms"), (8.24, "8.2 s"), (45.1, "45 s"), (180, "3 min")]
+    ("seconds", "words"), [(0.0004, "< 1 ms"), (0.012, "12 ms"), (8.24, "8.2 s"), (45.1, "45 s"), (180, "3 min")]
 )
 def test_the_page_says_how_long_the_task_usually_takes(submit, text_of, redis, seconds, words):
     redis.lpush(run_times_key("tests.sample_tasks.echo"), *(seconds,) * 9, 300)
 
-    assert f"Usually takes {words} " in text_of(submit("echo", text="a")) + " "
+    assert f"Typically {escape(words)} " in text_of(submit("echo", text="a")) + " "
 
 
 def test_the_page_shows_each_attempt(submit, text_of, run_worker, tmp_path):
@@ -135,7 +135,7 @@ def test_a_kept_job_does_not_expire_any_more(client, submit, text_of, run_worker
 
     sent = client.post(f"{path}/keep")
 
-    assert "The job is kept. It does not expire." in text_of(sent.location)
+    assert "The job is kept. It never expires." in text_of(sent.location)
     assert "Expires never" in text_of(path)
     assert f'action="{path}/keep"' not in client.get(path).text
 
@@ -188,13 +188,16 @@ def test_a_notice_is_shown_only_if_it_is_true(submit, text_of):
 # What came of it
 
 
-def test_an_error_is_a_sentence_with_a_hint_and_its_traceback_folded(client, submit, text_of, run_worker):
+def test_an_error_is_a_sentence_with_a_hint_and_its_traceback_without_our_frames(client, submit, text_of, run_worker):
     raised, timed_out = submit("raises"), submit("never_ends")
     run_worker()
 
     page = client.get(raised).text
     assert "ValueError The number &lt;seven&gt; is too small. Traceback" in text_of(raised)
-    assert re.search(r"<details><summary>Traceback</summary>.*<pre [^>]*>Traceback \(most", page)
+    own = re.search(r"<details open><summary>Traceback<.*?<pre [^>]*>Traceback \(most.*?</pre>", page, re.DOTALL)[0]
+    assert "bad.py" in own
+    assert "taskdesk/worker" not in own
+    assert "taskdesk/worker" in page.partition("With the frames of Taskdesk")[2]
     assert "Time limit The job ran longer than its limit of 1 s. If it needs longer" in text_of(timed_out)
 
 
@@ -210,7 +213,7 @@ def test_the_timeline_of_a_scheduled_job_has_its_past_and_its_start(client, text
 
 
 def test_the_timeline_of_a_waiting_job_shows_the_next_steps(submit, text_of):
-    assert "Starts not yet Finishes not yet" in text_of(submit("echo", text="a"))
+    assert "Starts – Finishes –" in text_of(submit("echo", text="a"))
 
 
 def test_the_timeline_shows_the_worker_the_wait_and_the_duration(submit, text_of, run_worker):
@@ -218,7 +221,7 @@ def test_the_timeline_shows_the_worker_the_wait_and_the_duration(submit, text_of
     run_worker()
 
     assert re.search(
-        r"Created .* Started .* waited [\d.]+ m?s, on worker \w{8} Succeeded .* took [\d.]+ m?s", text_of(path)
+        r"Created .* Started .* queued for [\d.]+ m?s, on worker \w{8} Succeeded .* took [\d.]+ m?s", text_of(path)
     )
 
 
@@ -344,3 +347,46 @@ def test_a_job_of_the_version_before_has_no_defaults(client, text_of, submit, re
 
     assert "default 1" not in text_of(path)
     assert client.get(f"/api/v1{path}").json["defaults"] == {}
+
+
+def test_a_scheduled_job_has_no_bar_and_its_log_is_closed(client):
+    at = (datetime.now(UTC) + timedelta(hours=18, minutes=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    job = client.post(f"/api/v1/tasks/echo/jobs?at={at}", json={"text": "a"}).json
+
+    page = client.get(f"/jobs/{job['id']}").text
+
+    assert "<progress" not in page
+    assert not re.search(r"data-log-panel\s+open", page)
+    assert re.search(
+        rf'Starts <time datetime="{at[:19]}[^>]*>.*<time datetime="{at[:19]}[^>]* data-relative', page, re.DOTALL
+    )
+
+
+def test_a_worker_is_named_on_its_job_and_found_on_the_page_of_the_workers(client, submit, run_worker):
+    path = submit("echo", text="a")
+    run_worker()
+
+    name = client.get(f"/api/v1{path}").json["worker"]
+
+    assert f'/workers#worker-{name}">{name[:8]}</a>' in client.get(path).text
+
+
+def test_what_to_do_first_about_a_failed_job_is_to_edit_its_input(client, submit, run_worker):
+    failed, succeeded = submit("raises"), submit("echo", text="a")
+    run_worker()
+
+    assert re.search(r'class="button ">Edit and rerun<', client.get(failed).text)
+    assert re.search(r'class="button outline">Edit and rerun<', client.get(succeeded).text)
+
+
+def test_the_end_of_a_long_log_begins_with_a_whole_line_and_its_beginning_is_there_too(client, submit, redis):
+    path = submit("echo", text="a")
+    lines = [f"line {number:06} of a log that is longer than a page" for number in range(4_000)]
+    redis.set(log_key(path.removeprefix("/jobs/")), "\n".join(lines))
+
+    page = client.get(path).text
+    beginning, end = re.findall(r'<pre class="log"[^>]*>\n(.*?)</pre>', page, re.DOTALL)
+
+    assert beginning.startswith("line 000000 of")
+    assert re.match(r"line \d{6} of", end)
+    assert end.endswith(lines[-1])

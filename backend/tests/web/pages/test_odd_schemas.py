@@ -71,12 +71,12 @@ POINT = {"type": "object", "properties": {"y": NUMBER}, "required": ["y"]}
 @pytest.mark.parametrize(
     ("schema", "typed", "sentence"),
     [
-        ({"type": "array", "items": POINT}, '{"y": "a"}', "Entry 1/y: This has to be a whole number."),
-        ({"type": "object", "additionalProperties": POINT}, '{"a/b": {}}', "a/b/y: This is required."),
+        ({"type": "array", "items": POINT}, '{"y": "a"}', "Entry 1/y: Must be a whole number."),
+        ({"type": "object", "additionalProperties": POINT}, '{"a/b": {}}', "a/b/y: Required."),
         (
             {"anyOf": [{"type": "array", "items": NUMBER}, {"type": "object", "additionalProperties": NUMBER}]},
             '{"key": "a"}',
-            "key: This has to be a whole number.",
+            "key: Must be a whole number.",
         ),
     ],
 )

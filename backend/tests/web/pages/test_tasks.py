@@ -106,7 +106,7 @@ def test_the_input_of_a_job_fills_the_form(client):
 
     assert (value_of(page, "note"), value_of(page, "maybe"), value_of(page, "day")) == ("xyz", "3", "2025-12-24")
     assert '<option value="blue" selected>' in page
-    assert "Filled in with the input of job" in page
+    assert "Prefilled from job" in page
     assert '"note": "xyz"' in sample_on(page, "curl")
 
 
@@ -161,7 +161,7 @@ def test_a_file_of_an_earlier_job_is_reused_only_if_its_box_is_checked(client):
     page = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-reuse": "other"})
     sent = client.post(f"/tasks/count_bytes?from={old['id']}", data={"-reuse": "data"})
 
-    assert (page.status_code, page.text.count("This is required.")) == (422, 1)
+    assert (page.status_code, page.text.count("Required.")) == (422, 1)
     assert re.search(r'value="other" checked', page.text)
     assert re.search(r'value="data" +>', page.text)
     assert "other" not in job_of(client, sent)["input"]
@@ -232,7 +232,7 @@ def test_a_time_to_start_may_have_a_zone(client, zone):
     ("option", "typed", "sentence"),
     [
         ("-queue", "nothing", "There is no queue"),
-        ("-at", "tomorrow", "This has to be a date and time"),
+        ("-at", "tomorrow", "Must be a date and time"),
         ("-at", "2999-01-01T00:00", "days ahead. Choose an earlier time"),
         ("-at", "2020-01-01T08:00", "This time has passed. Choose a later one"),
         ("-tag", "x" * 65, "each a word of up to 64 characters"),
@@ -264,11 +264,11 @@ def test_each_wrong_entry_of_a_list_is_named(client):
     page = client.post("/tasks/every_kind", data={"numbers": "1\nx\n3\ny"})
 
     assert page.status_code == 422
-    assert "Entry 2: This has to be a whole number. Entry 4: This has to be a whole number." in page.text
+    assert "Entry 2: Must be a whole number. Entry 4: Must be a whole number." in page.text
 
 
 def test_the_page_shows_the_usual_duration_and_the_queue(client, run_worker):
-    assert "Usually takes" not in client.get("/tasks/echo").text
+    assert "Typical duration" not in client.get("/tasks/echo").text
     client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
     run_worker()
     client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
@@ -276,8 +276,8 @@ def test_the_page_shows_the_usual_duration_and_the_queue(client, run_worker):
 
     page = client.get("/tasks/echo").text
 
-    assert re.search(r"Usually takes</dt>\s*<dd>(under\s)?\d+\sms", page)
-    assert "0 of 1 job<" in page
+    assert re.search(r"Typical duration</dt>\s*<dd>(&lt;\s)?\d+\sms", page)
+    assert "0&nbsp;% <small>of the last job<" in page
     assert "1 queued, 0 running" in page
     assert "paused" in page
 
@@ -342,14 +342,14 @@ def test_an_emptied_text_with_a_default_is_empty_and_a_required_one_is_named(cli
     missing = client.post("/tasks/echo", data={"text": "", "times": ""})
 
     assert client.get("/api/v1" + emptied.location).json["input"] == {"note": "", "sure": False}
-    assert (missing.status_code, missing.text.count("This is required.")) == (422, 1)
+    assert (missing.status_code, missing.text.count("Required.")) == (422, 1)
 
 
 def test_a_wrong_form_keeps_what_was_typed_and_says_what_is_wrong_at_the_field(client):
     page = client.post("/tasks/echo", data={"text": 'typed "<text>"', "times": "7"})
 
     assert page.status_code == 422
-    assert "This has to be at most 3." in page.text
+    assert "Must be at most 3." in page.text
     assert "typed &#34;&lt;text&gt;&#34;" in page.text
     assert 'value="7"' in page.text
 
@@ -360,4 +360,12 @@ def test_a_form_without_its_file_is_refused_at_the_field(client):
     page = client.post("/tasks/count_bytes", data={"data": empty_input}, content_type="multipart/form-data")
 
     assert page.status_code == 422
-    assert "This is required." in page.text
+    assert "Required." in page.text
+
+
+def test_the_page_of_a_wrong_form_says_so_in_its_title_and_focuses_the_first_wrong_field(client):
+    page = client.post("/tasks/echo", data={"text": "", "times": "9"}).text
+
+    assert "<title>Error: Give a text back · Taskdesk</title>" in page
+    assert "Please fix: " in page
+    assert re.search(r'id="times"[^>]*aria-invalid="true" autofocus', page)

@@ -44,5 +44,14 @@ def test_the_page_names_two_versions_of_the_tasks_and_a_broken_module(page, onli
 def test_where_no_worker_is_online_the_page_says_how_to_start_one(page):
     text = page("/workers")
 
-    assert "No worker is online" in text
+    assert "No workers are online" in text
     assert "taskdesk worker" in text
+
+
+def test_a_worker_has_its_name_and_an_anchor(client, online):
+    online("781a29b0c1d2e3f4")
+
+    page = client.get("/workers").text
+
+    assert 'id="worker-781a29b0c1d2e3f4"' in page
+    assert "<code>781a29b0</code>" in page

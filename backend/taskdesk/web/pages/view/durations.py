@@ -16,9 +16,9 @@ def _on_one_line(words: Callable[[float], str]) -> Callable[[float], str]:
 
 @_on_one_line
 def duration(seconds: float) -> str:
-    """Return a duration in words: "under 1 ms", "12 ms", "8.2 s", "45 s", "3 min 20 s", "2 h"."""
+    """Return a duration in words: "< 1 ms", "12 ms", "8.2 s", "45 s", "3 min 20 s", "2 h"."""
     if seconds < 0.001:
-        return "under 1 ms"
+        return "< 1 ms"
     if seconds < 0.1:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 60:

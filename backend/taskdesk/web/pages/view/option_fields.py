@@ -32,7 +32,7 @@ def option_fields(texts: Texts, errors: Mapping[str, str], queues: Mapping[str, 
     return [
         field("-queue", "Queue", "select", options=queues),
         field("-at", "Start at", "datetime", help="Leave empty to start now."),
-        field("-tag", "Tags", "text", help="Words to find the job by, separated by spaces."),
+        field("-tag", "Tags", "text", help="Space-separated tags, to find the job by."),
     ]
 
 

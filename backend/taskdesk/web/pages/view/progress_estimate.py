@@ -36,7 +36,7 @@ class ProgressEstimate:
     def usual(self) -> str:
         if not self.median:
             return ""
-        return f"Usually {usual(self.median)}" + (f", nearly always within {usual(self.p95)}" if self.p95 else "")
+        return f"Typically {usual(self.median)}" + (f", 95 % under {usual(self.p95)}" if self.p95 else "")
 
 
 def progress_estimate(job: Job, typical: dict[str, Any] | None) -> ProgressEstimate | None:

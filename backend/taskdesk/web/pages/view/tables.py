@@ -11,7 +11,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from taskdesk.jobs.previews import MAX_CELL, MAX_CELLS, MAX_COLUMNS, MAX_NAME, MAX_ROWS
-from taskdesk.web.pages.view.numbers import number_text
+from taskdesk.web.pages.view.numbers import decimals_of, number_text
 from taskdesk.web.pages.view.tree import json_text
 
 
@@ -36,9 +36,12 @@ class TableView:
 
     def rows_as_html(self) -> Iterator[Markup]:
         """Yield the rows as HTML: in a template, ten thousand cells take ten times as long."""
-        classes = [' class="number"' if column.is_number else "" for column in self.columns]
+        looks = [
+            (' class="number"' if column.is_number else "", decimals_of(row[n] for row in self.rows if n < len(row)))
+            for n, column in enumerate(self.columns)
+        ]
         for row in self.rows:
-            cells = "".join(_as_html(cell, its_class) for cell, its_class in zip(row, classes, strict=False))
+            cells = "".join(_as_html(cell, *look) for cell, look in zip(row, looks, strict=False))
             yield Markup(f"<tr>{cells}</tr>")
 
     def notes(self) -> list[str]:
@@ -47,10 +50,10 @@ class TableView:
         if not self.rows and self.row_count:
             notes.append(f"Its {self.row_count:,} rows have no room on this page. The downloads have them.")
         elif len(self.rows) < self.row_count:
-            shown = f"The first {len(self.rows):,} of {self.row_count:,} rows."
+            shown = f"Showing {len(self.rows):,} of {self.row_count:,} rows."
             notes.append(f"{shown} Sorting applies to these; the downloads have all.")
         if len(self.columns) < self.column_count:
-            shown = f"The first {len(self.columns)} of {self.column_count:,} columns."
+            shown = f"Showing {len(self.columns)} of {self.column_count:,} columns."
             notes.append(f"{shown} The downloads have all.")
         return notes
 
@@ -75,9 +78,10 @@ def _shown(cell: Any) -> Any:
     return _cut(cell if isinstance(cell, str) else json_text(cell), MAX_CELL)
 
 
-def _as_html(cell: Any, its_class: str) -> str:
+def _as_html(cell: Any, its_class: str, decimals: int | None) -> str:
     if type(cell) is float:  # the title has all digits
-        return f'<td{its_class} title="{cell!r}">{number_text(cell)}</td>'
+        text = number_text(cell) if decimals is None else f"{cell:.{decimals}f}"
+        return f'<td{its_class} title="{cell!r}">{text}</td>'
     text = number_text(cell) if type(cell) is int else escape(cell)
     return "<td>–</td>" if cell is None else f"<td{its_class}>{text}</td>"
 

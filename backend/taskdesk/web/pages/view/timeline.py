@@ -14,7 +14,7 @@ from taskdesk.web.pages.view.durations import duration
 class Step:
     """`at` is None if it is unknown or `is_to_come`; for a step that `is_planned` it is in the future.
 
-    `notes` stand behind it in small letters; `mark` is "", good, bad or warn.
+    `notes` stand behind it in small letters, and then the worker; `mark` is "", good, bad or warn.
     """
 
     title: str
@@ -22,6 +22,7 @@ class Step:
     notes: tuple[str, ...] = ()
     mark: str = ""
     error: str = ""
+    worker: str = ""
     is_planned: bool = False
     is_to_come: bool = False
 
@@ -30,11 +31,11 @@ def timeline(job: Job, max_attempts: int) -> list[Step]:
     steps = [Step("Created", job.created_at, (f"queued by {job.owner}",) if job.owner else ())]
     first = job.attempt - len(job.attempts)  # only the last ten are kept
     for number, attempt in enumerate(job.attempts, first):
-        steps.append(Step(_started(number, max_attempts), attempt.started_at, _worker(attempt.worker)))
+        steps.append(Step(_started(number, max_attempts), attempt.started_at, worker=attempt.worker))
         error = f"{attempt.error['title'] or attempt.error['type']}: {attempt.error['detail']}"
         steps.append(Step("Failed", attempt.ended_at, _took(attempt.started_at, attempt.ended_at), "warn", error))
     if job.attempts and job.enqueued_at and job.status != "scheduled":
-        steps.append(Step("Queued again", job.enqueued_at))
+        steps.append(Step("Requeued", job.enqueued_at))
     return [*steps, *_last_attempt(job, max_attempts)]
 
 
@@ -48,9 +49,9 @@ def _last_attempt(job: Job, max_attempts: int) -> list[Step]:
     if started_at or not job.is_final:
         wait = duration((started_at - job.enqueued_at).total_seconds()) if started_at and job.enqueued_at else ""
         resumed = job.resumed if started_at else None
-        notes = (*_resumed(resumed), *((f"waited {wait}",) if wait else ()), *_worker(job.worker if started_at else ""))
+        notes = (*_resumed(resumed), *((f"queued for {wait}",) if wait else ()))
         title = _started(job.attempt, max_attempts, "Started" if started_at else "Starts")
-        steps.append(Step(title, started_at, notes, is_to_come=not started_at))
+        steps.append(Step(title, started_at, notes, worker=job.worker if started_at else "", is_to_come=not started_at))
     if job.is_final:
         mark = {"succeeded": "good", "failed": "bad"}.get(job.status, "warn")
         steps.append(Step(job.status.capitalize(), job.ended_at, _took(started_at, job.ended_at), mark))
@@ -61,10 +62,6 @@ def _last_attempt(job: Job, max_attempts: int) -> list[Step]:
 
 def _started(number: int, max_attempts: int, only: str = "Started") -> str:
     return f"Attempt {number} of {max(number, max_attempts)}" if max(number, max_attempts) > 1 else only
-
-
-def _worker(name: str) -> tuple[str, ...]:
-    return (f"on worker {name[:8]}",) if name else ()
 
 
 def _resumed(place: Place | None) -> tuple[str, ...]:

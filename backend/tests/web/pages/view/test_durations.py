@@ -10,7 +10,7 @@ from taskdesk.web.pages.view.durations import duration
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
-        (0.0001, "under 1 ms"),
+        (0.0001, "< 1 ms"),
         (0.0123, "12 ms"),
         (8.24, "8.2 s"),
         (5.0, "5.0 s"),

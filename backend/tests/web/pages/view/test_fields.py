@@ -126,7 +126,7 @@ def test_an_optional_text_can_be_empty_or_nothing(type, default, ways):
 def test_a_required_text_can_be_empty_once_the_form_was_refused():
     task = spec(x=(str, ...))
 
-    [refused] = form_fields(task, {"x": [""]}, {"x": "This is required."})
+    [refused] = form_fields(task, {"x": [""]}, {"x": "Required."})
 
     assert refused.ways == {"": "text", "text": "text, also empty"}
     assert read_fields(task, {"x": [""], "x:as": ["text"]}) == {"x": ""}

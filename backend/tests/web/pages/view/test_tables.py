@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from taskdesk.web.pages.view.tables import as_csv, table_view
@@ -49,11 +51,11 @@ def test_the_cells_of_a_page_are_escaped_numbers_are_short_and_no_value_is_a_das
 @pytest.mark.parametrize(
     ("table", "options", "notes"),
     [
-        ({"columns": ["a"], "rows": [[1]] * 201}, {}, ["The first 200 of 201 rows. Sorting applies to these;"]),
+        ({"columns": ["a"], "rows": [[1]] * 201}, {}, ["Showing 200 of 201 rows. Sorting applies to these;"]),
         ({"columns": ["a"], "rows": [[1]] * 200}, {}, []),
         ({"columns": ["a"], "rows": [[1]]}, {"most_cells": 0}, ["Its 1 rows have no room on this page."]),
-        ({"columns": ["a"], "rows": [[1]]}, {"shape": (9, 1)}, ["The first 1 of 9 rows."]),
-        ({"columns": ["a"] * 101, "rows": []}, {}, ["The first 100 of 101 columns. The downloads have all."]),
+        ({"columns": ["a"], "rows": [[1]]}, {"shape": (9, 1)}, ["Showing 1 of 9 rows."]),
+        ({"columns": ["a"] * 101, "rows": []}, {}, ["Showing 100 of 101 columns. The downloads have all."]),
         ({"columns": [], "rows": []}, {}, []),
     ],
 )
@@ -68,3 +70,20 @@ def test_long_cells_and_names_are_cut():
     view = table_view({"columns": ["n" * 5_000], "rows": [["x" * 5_000], [["y" * 5_000]]]})
 
     assert [len(view.columns[0].name), *(len(row[0]) for row in view.rows)] == [201, 501, 501]
+
+
+@pytest.mark.parametrize(
+    ("cells", "shown"),
+    [
+        ([0.963, 0.9642], ["0.9630", "0.9642"]),
+        ([0.0378, 0.03783, None], ["0.03780", "0.03783"]),
+        ([12.5, 1234.5678], ["12.5", "1234.6"]),
+        ([1e-9, 0.5], ["1e-09", "0.5"]),
+        ([1.0, 2.0], ["1", "2"]),
+        ([3, 0.25], ["3", "0.25"]),
+    ],
+)
+def test_the_decimals_of_a_column_stand_below_each_other(cells, shown):
+    view = table_view({"columns": ["x"], "rows": [[cell] for cell in cells]})
+
+    assert re.findall(r">([^<>–]+)</td>", "".join(view.rows_as_html())) == shown
