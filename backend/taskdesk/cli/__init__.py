@@ -11,6 +11,7 @@ from taskdesk.cli.new import new
 from taskdesk.cli.program import EPILOG, Program
 from taskdesk.cli.queues import pause, queues, resume, workers
 from taskdesk.cli.result import result
+from taskdesk.cli.schedules import schedules
 from taskdesk.cli.start import dashboard, run, web, worker
 from taskdesk.cli.submit import submit
 from taskdesk.cli.tasks import tasks
@@ -43,6 +44,7 @@ COMMANDS = (
     pause,
     resume,
     workers,
+    schedules,
     user,
     token,
     doctor,

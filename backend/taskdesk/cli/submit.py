@@ -66,7 +66,7 @@ def submit(
     desk = session.desk
     spec = desk.catalog.task(task)
     with ExitStack() as files:
-        checked = _arguments(spec, _texts(arguments), _object(spec, json_input), files)
+        checked = _arguments(spec, argument_texts(arguments), json_arguments(spec, json_input), files)
         if checked.uploads:
             session.check_data_dir()
         job = desk.submit(spec, checked, queue=queue, at=at, tags=check_tags(tags))
@@ -82,7 +82,7 @@ def submit(
     ctx.exit(job_exit_status(job) if wait else 0)
 
 
-def _texts(arguments: Sequence[str]) -> dict[str, list[str]]:
+def argument_texts(arguments: Sequence[str]) -> dict[str, list[str]]:
     texts = defaultdict(list)
     for argument in arguments:
         name, equals, text = os.fsencode(argument).decode(errors="replace").partition("=")
@@ -92,7 +92,7 @@ def _texts(arguments: Sequence[str]) -> dict[str, list[str]]:
     return texts
 
 
-def _object(spec: TaskSpec, text: str) -> dict[str, Any]:
+def json_arguments(spec: TaskSpec, text: str) -> dict[str, Any]:
     value = exact_json(spec.input_schema, os.fsencode(text).decode(errors="replace"))
     if not isinstance(value, dict):
         raise NotJson('--input has to be a JSON object of arguments, such as {"task_arg": "a"}.')

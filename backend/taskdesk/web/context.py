@@ -52,6 +52,14 @@ class WebDesk(Desk):
         exchange.job_ids.extend(ids)
         return ids
 
+    def run_schedule(self, schedule_id: str) -> Job:
+        """Create a job of a schedule now, for the request that Flask handles. Raises as `Firing.run_now`."""
+        exchange = current_exchange()
+        schedule = self.schedules.get(schedule_id)
+        job_id = self.firing.run_now(schedule, _owner(exchange), exchange.request_id)
+        exchange.job_ids.append(job_id)
+        return self.jobs.get(job_id)
+
     def shut_down(self) -> None:
         """Answer the requests that wait for a job, and end the event streams: the process stops. Clients reconnect."""
         self.is_stopping = True

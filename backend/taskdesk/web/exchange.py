@@ -19,7 +19,18 @@ _NO_ARGS: Mapping[str, Any] = MappingProxyType({})
 class Exchange:
     """`route` is the rule of the URL, for the metrics; `endpoint` is empty if no route fits."""
 
-    __slots__ = ("access", "endpoint", "environ", "job_ids", "request_id", "route", "started", "user", "view_args")
+    __slots__ = (
+        "access",
+        "endpoint",
+        "environ",
+        "job_ids",
+        "request_id",
+        "route",
+        "started",
+        "subject",
+        "user",
+        "view_args",
+    )
 
     def __init__(
         self,
@@ -38,6 +49,7 @@ class Exchange:
         self.request_id = request_id_of(environ.get("HTTP_X_REQUEST_ID", ""))
         self.user: Identity | None = None
         self.job_ids: list[str] = []  # of the jobs that it has submitted
+        self.subject = ""  # the id of what it has created, if that is no job
 
     @property
     def method(self) -> str:

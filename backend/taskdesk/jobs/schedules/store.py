@@ -137,6 +137,10 @@ class Schedules:
             ) from None
         return definition, spec
 
+    def timed(self, values: Mapping[str, Any]) -> Definition:
+        """Return the definition of a JSON object, for its times: its task may be missing. Raises InvalidArguments."""
+        return read_definition({**values, "task": values.get("task") or "-"}, clock.now(), self._queues)
+
     def change(self, schedule_id: str, values: Mapping[str, Any]) -> Schedule:
         """Change these fields. A new time holds from now on. Raises InvalidArguments, ScheduleInCode, as `get`."""
         schedule = self._own(schedule_id)

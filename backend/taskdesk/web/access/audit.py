@@ -14,7 +14,7 @@ def audit(exchange: Exchange, status: int) -> None:
     write_audit(
         user.name if user else "",
         (exchange.endpoint or "nothing").rpartition(".")[2],
-        args.get("job_id") or (ids[0] if ids else args.get("name", "")),
+        args.get("job_id") or args.get("schedule_id") or exchange.subject or (ids[0] if ids else args.get("name", "")),
         token=user.token if user else "",
         count=len(ids) or 1,
         status=status,

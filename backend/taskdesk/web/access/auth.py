@@ -10,6 +10,7 @@ from markupsafe import Markup
 from werkzeug.wrappers import Response as BaseResponse
 
 from taskdesk.jobs.job_id import is_job_id
+from taskdesk.jobs.schedules.errors import ScheduleNotFound
 from taskdesk.service import clock
 from taskdesk.service.accounts import Accounts, Identity, User
 from taskdesk.service.errors import AppError
@@ -142,12 +143,25 @@ def _ask_to_log_in(error: NotLoggedIn) -> BaseResponse:
 
 
 def _check_owner(exchange: Exchange, user: Identity) -> None:
+    if user.role != "operator" and (schedule_id := exchange.view_args.get("schedule_id")):
+        _check_owner_of_schedule(schedule_id, user)
     job_id = exchange.view_args.get("job_id")
     if not job_id or not is_job_id(job_id) or user.role == "operator":  # the view refuses an invalid id
         return
     [owner] = desk().jobs.owners([job_id])
     if owner is not None and not user.may_change(owner):
         raise NotAllowed(f"Job {job_id} belongs to {owner or 'nobody'}. Only its owner and operators may change it.")
+
+
+def _check_owner_of_schedule(schedule_id: str, user: Identity) -> None:
+    try:
+        owner = desk().schedules.get(schedule_id).owner
+    except ScheduleNotFound:  # the view says so
+        return
+    if not user.may_change(owner):
+        raise NotAllowed(
+            f"Schedule {schedule_id} belongs to {owner or 'nobody'}. Only its owner and operators may change it."
+        )
 
 
 def _csrf_field() -> Markup:

@@ -2,11 +2,12 @@
 
 from flask import Blueprint
 
-from taskdesk.web.api import actions, jobs, openapi, queues, tasks
+from taskdesk.web.api import actions, jobs, openapi, queues, schedules, tasks
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 tasks.add_routes(bp)
 jobs.add_routes(bp)
 actions.add_routes(bp)
 queues.add_routes(bp)
+schedules.add_routes(bp)
 openapi.add_routes(bp)

@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.catalog import Announced, TaskSpec
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.schedules.late import late_schedules, schedule_lag
 from taskdesk.jobs.statistics import BOUNDS, Histogram, Statistics
 from taskdesk.service import clock
 from taskdesk.service.redis import JOBS_SHARE, Memory
@@ -57,7 +58,17 @@ class RedisMetrics:
             _oldest(queues),
             _workers(queues, announced),
             *_memory(Memory.of(info)),
+            *self._schedules(),
             *_runs(tasks, answers),
+        ]
+
+    def _schedules(self) -> list[Metric]:
+        redis, now = self._desk.redis, clock.now()
+        late = len(late_schedules(redis, now))
+        lag = schedule_lag(redis, now)
+        return [
+            GaugeMetricFamily("taskdesk_schedule_lag_seconds", "How long the slot that is due waits.", value=lag),
+            GaugeMetricFamily("taskdesk_late_schedules", "Schedules whose slot was due and did not run.", value=late),
         ]
 
 

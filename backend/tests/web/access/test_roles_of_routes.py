@@ -21,6 +21,7 @@ TABLE = {
         GET api.list_queues             GET api.list_tasks              GET api.list_workers
         GET api.show_job                GET api.show_openapi            GET api.show_queue
         GET api.show_stats              GET api.show_task
+        GET api.list_schedules          GET api.show_schedule           POST api.preview_schedule
         GET pages.download_part         GET pages.finished_tasks        POST pages.finished_tasks
         GET pages.home                  GET pages.list_jobs             GET pages.list_queues
         GET pages.list_workers          GET pages.show_docs             GET pages.show_job
@@ -34,6 +35,8 @@ TABLE = {
         POST api.create_job             POST api.create_jobs            POST api.bulk
         POST api.cancel_job             POST api.retry_job              POST api.keep_job
         DELETE api.delete_job
+        POST api.create_schedule        PATCH api.change_schedule       DELETE api.delete_schedule
+        POST api.run_schedule
         POST pages.add_job              POST pages.run_task             POST pages.act_on_jobs
         POST pages.cancel_job           POST pages.retry_job            POST pages.keep_job
         POST pages.delete_job
@@ -45,7 +48,10 @@ TABLE = {
     """,
 }
 WRITING_GETS = {"GET classic.start_heavy", "GET classic.image_page"}
-READING_POSTS = {"POST pages.finished_tasks", "POST pages.show_code_samples", "POST pages.show_live"}
+READING_POSTS = {
+    *("POST pages.finished_tasks", "POST pages.show_code_samples", "POST pages.show_live"),
+    "POST api.preview_schedule",
+}
 
 
 def entries_of(text):
