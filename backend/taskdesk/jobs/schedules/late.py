@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from redis import Redis
+from redis.client import Pipeline
 
 from taskdesk.jobs.keys import SCHEDULES, TROUBLED_SCHEDULES
 from taskdesk.jobs.schedules.plan import ON_TIME_SECONDS
 
 MAX_LATE = 1_000  # that are named
+Answer = Sequence[tuple[bytes, float]]  # ids with scores
 
 
 class LateSchedule(NamedTuple):
@@ -25,17 +28,23 @@ def late_schedules(redis: Redis, now: float) -> list[LateSchedule]:
     A slot that was skipped because a job had not ended is not late, nor are those of a paused schedule. `now` is by
     Redis's clock. Costs O(log n + late schedules).
     """
-    before = now - ON_TIME_SECONDS
     with redis.pipeline(transaction=False) as pipeline:
-        for key in (SCHEDULES, TROUBLED_SCHEDULES):
-            pipeline.zrangebyscore(key, "-inf", before, 0, MAX_LATE, withscores=True)
-        due, troubled = pipeline.execute()
-    slots = {**dict(due), **dict(troubled)}  # for one that waits, SCHEDULES has when it is looked at again
-    late = [LateSchedule(schedule_id.decode(), int(slot)) for schedule_id, slot in slots.items()]
+        ask_for_due(pipeline, now)
+        return late_of(*pipeline.execute(), now=now)
+
+
+def ask_for_due(pipeline: Pipeline, now: float) -> None:
+    """Ask for what `late_of` and `lag_of` take: two answers."""
+    for key in (SCHEDULES, TROUBLED_SCHEDULES):
+        pipeline.zrangebyscore(key, "-inf", now, 0, MAX_LATE, withscores=True)
+
+
+def late_of(due: Answer, troubled: Answer, *, now: float) -> list[LateSchedule]:
+    slots = {**dict(due), **dict(troubled)}  # for one that waits, `due` has when it is looked at again
+    late = [LateSchedule(name.decode(), int(slot)) for name, slot in slots.items() if slot <= now - ON_TIME_SECONDS]
     return sorted(late, key=lambda one: one.slot)
 
 
-def schedule_lag(redis: Redis, now: float) -> float:
+def lag_of(due: Answer, now: float) -> float:
     """Return for how many seconds the slot that is due for the longest has waited; 0 if none is due."""
-    first = redis.zrangebyscore(SCHEDULES, "-inf", now, 0, 1, withscores=True)
-    return max(0.0, now - first[0][1]) if first else 0.0
+    return max(0.0, now - due[0][1]) if due else 0.0

@@ -16,7 +16,7 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.catalog import Announced, TaskSpec
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.queues import Queue
-from taskdesk.jobs.schedules.late import late_schedules, schedule_lag
+from taskdesk.jobs.schedules.late import ask_for_due, lag_of, late_of
 from taskdesk.jobs.statistics import BOUNDS, Histogram, Statistics
 from taskdesk.service import clock
 from taskdesk.service.redis import JOBS_SHARE, Memory
@@ -49,8 +49,9 @@ class RedisMetrics:
         with self._desk.redis.pipeline(transaction=False) as pipeline:
             for task in tasks:
                 Statistics.ask(pipeline, task.reference)
+            ask_for_due(pipeline, now := clock.now())
             pipeline.info("memory")
-            *answers, info = pipeline.execute()
+            *answers, due, troubled, info = pipeline.execute()
         return [
             _jobs(queues),
             _handed_back(queues),
@@ -58,17 +59,15 @@ class RedisMetrics:
             _oldest(queues),
             _workers(queues, announced),
             *_memory(Memory.of(info)),
-            *self._schedules(),
+            GaugeMetricFamily(
+                "taskdesk_schedule_lag_seconds", "How long the slot that is due waits.", value=lag_of(due, now)
+            ),
+            GaugeMetricFamily(
+                "taskdesk_late_schedules",
+                "Schedules whose slot was due and did not run.",
+                value=len(late_of(due, troubled, now=now)),
+            ),
             *_runs(tasks, answers),
-        ]
-
-    def _schedules(self) -> list[Metric]:
-        redis, now = self._desk.redis, clock.now()
-        late = len(late_schedules(redis, now))
-        lag = schedule_lag(redis, now)
-        return [
-            GaugeMetricFamily("taskdesk_schedule_lag_seconds", "How long the slot that is due waits.", value=lag),
-            GaugeMetricFamily("taskdesk_late_schedules", "Schedules whose slot was due and did not run.", value=late),
         ]
 
 
