@@ -74,9 +74,10 @@ def test_the_surfaces_offer_an_action_for_the_same_statuses(client, submit, stat
     links = client.get(f"{API}/{job_id}").json["links"]
 
     allowed = {name for name, action in ACTIONS.items() if status in action.effects}
-    assert set(re.findall(r'id="(?:do|ask)-(\w+)"', page)) == allowed
+    offered = allowed - {"unkeep"}  # it is not kept
+    assert set(re.findall(r'id="(?:do|ask)-(\w+)"', page)) == offered
     assert set(re.findall(r'name="action" value="(\w+)"', listed)) == allowed
-    assert {name for name in ACTIONS if name in links} == allowed
+    assert {name for name in ACTIONS if name in links} == offered
 
 
 @pytest.mark.parametrize("status", Status)
@@ -87,6 +88,8 @@ def test_the_surfaces_do_an_action_for_the_same_statuses(client, submit, does, r
     for name, action in ACTIONS.items():
         for surface in ("API", "bulk", "page", "command"):
             job_id = submit(status)
+            if name == "unkeep":
+                client.post(f"{API}/{job_id}/keep")
             method, address = action_address(action, f"{API}/{job_id}")
             body = {"action": name, "filter": {"id": job_id}, "expected_count": 1}
             do = {
@@ -123,6 +126,7 @@ def test_a_job_that_is_kept_is_not_offered_to_be_kept(client, submit):
 
     assert "keep" not in client.get(f"{API}/{job_id}").json["links"]
     assert 'id="do-keep"' not in client.get(f"/jobs/{job_id}").text
+    assert 'id="do-unkeep"' in client.get(f"/jobs/{job_id}").text
 
 
 def test_every_action_is_described(client):

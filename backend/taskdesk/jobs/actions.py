@@ -27,6 +27,14 @@ def _keep(desk: Desk, *job_ids: str) -> list[str]:
     return desk.jobs.keep(*job_ids)
 
 
+def _unkeep(desk: Desk, *job_ids: str) -> list[str]:
+    return desk.jobs.unkeep(*job_ids)
+
+
+def _enqueue(desk: Desk, *job_ids: str) -> list[str]:
+    return desk.jobs.enqueue_now(*job_ids)
+
+
 def _delete(desk: Desk, *job_ids: str) -> list[str]:
     statuses = desk.jobs.delete(*job_ids)
     for job_id, status in zip(job_ids, statuses, strict=True):
@@ -113,6 +121,28 @@ KEEP = Action(
     notice=lambda job: "The job is kept. It never expires." if job.is_kept else "",
     unless=lambda job: job.is_kept,
 )
+UNKEEP = Action(
+    name="unkeep",
+    label="Let it expire",
+    summary="Let a job that is kept forever expire again",
+    consequences="The jobs expire as long from now as they would have after their end.",
+    effects=dict.fromkeys(FINAL, Effect(word="unkept", many="no longer kept", answer="The job")),
+    run=changing(_unkeep),
+    skipped="had not ended",
+    refusal=NotEnded,
+    notice=lambda job: "" if job.is_kept else "The job is no longer kept. It expires again.",
+    unless=lambda job: not job.is_kept,
+)
+ENQUEUE = Action(
+    name="enqueue",
+    label="Run now",
+    summary="Queue a scheduled job now",
+    consequences="The jobs are queued now, and no longer wait for their time.",
+    effects={Status.SCHEDULED: Effect(word="enqueued", many="queued", answer="The job is queued, or was before")},
+    run=changing(_enqueue),
+    skipped="were not scheduled",
+    notice=lambda job: "" if job.status is Status.SCHEDULED else "The job no longer waits for its time.",
+)
 DELETE = Action(
     name="delete",
     label="Delete",
@@ -153,4 +183,4 @@ DELETE = Action(
     refusal=lambda job_id, _status: JobRunning(job_id),
     removes_job=True,
 )
-ACTIONS = {action.name: action for action in (CANCEL, RETRY, KEEP, DELETE)}
+ACTIONS = {action.name: action for action in (ENQUEUE, CANCEL, RETRY, KEEP, UNKEEP, DELETE)}

@@ -31,7 +31,7 @@ from taskdesk.jobs.keys import (
 )
 from taskdesk.jobs.listing import Filter, Listing
 from taskdesk.jobs.rq_time import now_text
-from taskdesk.jobs.scripts import CANCEL_JOBS, DELETE_JOBS, KEEP_JOBS, Script
+from taskdesk.jobs.scripts import CANCEL_JOBS, DELETE_JOBS, ENQUEUE_NOW, KEEP_JOBS, UNKEEP_JOBS, Script
 from taskdesk.jobs.status import BY_RQ_WORD, FINAL, UNREADABLE, Status
 from taskdesk.jobs.stored_results import StoredResults, read_value
 from taskdesk.jobs.submission import MAX_BATCH, Idempotency, fields_of_all, ids_of_earlier, send
@@ -139,6 +139,14 @@ class Jobs:
     def keep(self, *job_ids: str) -> list[str]:
         """Let jobs that have ended never expire; return the status of each. Other jobs are left alone."""
         return self._each(KEEP_JOBS, job_ids)
+
+    def unkeep(self, *job_ids: str) -> list[str]:
+        """Let jobs that are kept expire again; return the status of each. Other jobs are left alone."""
+        return self._each(UNKEEP_JOBS, job_ids)
+
+    def enqueue_now(self, *job_ids: str) -> list[str]:
+        """Queue scheduled jobs now; return the status that each job had. Other jobs are left alone."""
+        return self._each(ENQUEUE_NOW, job_ids, now_text())
 
     def _each(self, script: Script, job_ids: Sequence[str], *arguments: Any) -> list[str]:
         """Run a script on some jobs at a time: while it runs, Redis answers nobody else."""

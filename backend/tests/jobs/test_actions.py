@@ -141,3 +141,35 @@ def test_an_expired_job_differs_from_a_deleted_one(jobs, submit, redis):
         jobs.get(expired)
     with pytest.raises(JobNotFound):
         jobs.get(deleted)
+
+
+@pytest.mark.parametrize(("task", "status"), [("echo", "succeeded"), ("raises", "failed"), ("echo", "canceled")])
+def test_a_job_that_is_no_longer_kept_expires_with_all_that_belongs_to_it(client, redis, run_worker, task, status):
+    job_id = client.post(f"/api/v1/tasks/{task}/jobs", json={"text": "a"} if task == "echo" else {}).json["id"]
+    if status == "canceled":
+        client.post(f"/api/v1/jobs/{job_id}/cancel")
+    run_worker()
+    before = {key: redis.ttl(key) for key in redis.scan_iter(f"*{job_id}*")}
+    scores = {key: redis.zscore(key, job_id) for key in redis.scan_iter("rq:*:default", _type="zset")}
+
+    client.post(f"/api/v1/jobs/{job_id}/keep")
+    shown = client.post(f"/api/v1/jobs/{job_id}/unkeep").json
+
+    assert (shown["status"], shown["kept"]) == (status, False)
+    assert shown["expires_at"] is not None
+    assert {key: redis.ttl(key) for key in before} == {key: pytest.approx(ttl, abs=5) for key, ttl in before.items()}
+    assert {key: redis.zscore(key, job_id) for key in scores} == {
+        key: score and pytest.approx(score, abs=5) for key, score in scores.items()
+    }
+
+
+def test_a_scheduled_job_is_run_now(client, run_worker, redis):
+    job_id = client.post("/api/v1/tasks/echo/jobs?at=2027-01-01T00:00:00Z", json={"text": "a"}).json["id"]
+
+    shown = client.post(f"/api/v1/jobs/{job_id}/enqueue").json
+    again = client.post(f"/api/v1/jobs/{job_id}/enqueue").json
+
+    assert (shown["status"], again["status"]) == ("queued", "queued")
+    assert redis.lrange("rq:queue:default", 0, -1) == [job_id.encode()]
+    run_worker()
+    assert client.get(f"/api/v1/jobs/{job_id}").json["status"] == "succeeded"
