@@ -63,7 +63,6 @@ def cause_of(cause_id: str, stored: Mapping[bytes, bytes], open_jobs: int, now: 
     first_at, last_at = _moment(texts.get("first")), _moment(texts.get("last"))
     if not (first_at and last_at and texts.get("task")):
         return None
-    state = texts.get("state", "")
     return Cause(
         id=cause_id,
         **{name: texts.get(name, "") for name in ("task", "type", "title", "frame", "message", "sample")},
@@ -73,11 +72,19 @@ def cause_of(cause_id: str, stored: Mapping[bytes, bytes], open_jobs: int, now: 
         count=int(number_or_zero(texts.get("count"))),
         open_jobs=open_jobs,
         hours=_hours(texts, int(now // 3600)),
-        state=State(state) if state in [*State] else State.OPEN,
+        state=read_state(stored.get(b"state")),
         changed_by=texts.get("changed_by", ""),
         changed_at=_moment(texts.get("changed")),
         reopened_at=_moment(texts.get("reopened")),
     )
+
+
+def read_state(stored: bytes | None) -> State:
+    """Return the state of a cause; a cause of which nobody has changed it is open."""
+    try:
+        return State((stored or b"").decode())
+    except ValueError:
+        return State.OPEN
 
 
 def _moment(unix: str | None) -> datetime | None:

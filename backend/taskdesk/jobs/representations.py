@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.cause import Cause
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import ResultGone, UnreadableResult
 from taskdesk.jobs.job import Attempt, Job, masked
@@ -90,6 +91,25 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False, url_of: UrlOf | Non
         shown["resumed"] = job.resumed and job.resumed._asdict()
         shown |= _details(desk, job, shown["queue"], url_of)
     return shown
+
+
+def cause_object(cause: Cause) -> dict[str, Any]:
+    error = {name: getattr(cause, name) for name in ("type", "title", "frame", "line")}
+    return {
+        "id": cause.id,
+        "task": cause.task,
+        "state": cause.state,
+        "error": {**error, "detail": cause.message},
+        "count": cause.count,
+        "open_jobs": cause.open_jobs,
+        "first_at": time_text(cause.first_at),
+        "last_at": time_text(cause.last_at),
+        "hours": list(cause.hours),
+        "sample": cause.sample,
+        "changed_by": cause.changed_by or None,
+        "changed_at": time_text(cause.changed_at),
+        "reopened_at": time_text(cause.reopened_at),
+    }
 
 
 def no_worker(queue: str) -> str:

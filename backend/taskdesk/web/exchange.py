@@ -71,6 +71,12 @@ class Exchange:
         return f"{self.user.name}/{self.user.token}" if self.user and self.user.name else self.client
 
 
+def user_name() -> str:
+    """Return the name of the user of the request that Flask handles; empty without logins."""
+    user = current_exchange().user
+    return user.name if user else ""
+
+
 def current_exchange() -> Exchange:
     """Return the exchange of the request that Flask handles."""
     return cast(Exchange, g.exchange)

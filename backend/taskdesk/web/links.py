@@ -12,6 +12,7 @@ from taskdesk.jobs import representations
 from taskdesk.jobs.action import Action, Effect
 from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.cause import Cause
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.parts import UrlOf
@@ -33,6 +34,15 @@ def _task_links(name: str) -> dict[str, str]:
 def queue_object(queue: Queue) -> dict[str, Any]:
     links = {"self": url_for("api.show_queue", name=queue.name), "jobs": url_for("api.list_jobs", queue=queue.name)}
     return {**representations.queue_object(desk(), queue), "links": links}
+
+
+def cause_object(cause: Cause) -> dict[str, Any]:
+    links = {
+        "self": url_for("api.show_failure", cause_id=cause.id),
+        "jobs": url_for("api.list_jobs", cause=cause.id),
+        "sample": url_for("api.show_job", job_id=cause.sample),
+    }
+    return {**representations.cause_object(cause), "links": links}
 
 
 def job_object(job: Job, *, whole: bool = False) -> dict[str, Any]:

@@ -69,6 +69,21 @@ def job_filter(query: Mapping[str, Any], at: str = "", besides: Collection[str] 
     return Filter(prefix=found.pop("id"), **found)
 
 
+def read_count(body: Mapping[str, Any], name: str) -> int:
+    """Return the number of jobs that a client expects. Raises InvalidArguments."""
+    errors = faults_of_count(body, name)
+    if errors:
+        raise InvalidArguments(errors)
+    return int(body[name])
+
+
+def faults_of_count(body: Mapping[str, Any], name: str) -> list[FieldError]:
+    count: Any = body.get(name)
+    if type(count) in (int, float) and count >= 0 and count % 1 == 0:  # 3.0 is a whole number
+        return []
+    return [FieldError(f"/{name}", "Must be a whole number: how many jobs you expect to match.")]
+
+
 def _status(text: str) -> Status:
     try:
         return Status(text)

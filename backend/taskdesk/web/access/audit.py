@@ -14,10 +14,15 @@ def audit(exchange: Exchange, status: int) -> None:
     write_audit(
         user.name if user else "",
         (exchange.endpoint or "nothing").rpartition(".")[2],
-        args.get("job_id") or args.get("schedule_id") or exchange.subject or (ids[0] if ids else args.get("name", "")),
+        args.get("job_id") or args.get("schedule_id") or args.get("cause_id") or _other_subject(exchange),
         token=user.token if user else "",
         count=len(ids) or 1,
         status=status,
         client=exchange.client,
         request_id=exchange.request_id,
     )
+
+
+def _other_subject(exchange: Exchange) -> str:
+    ids = exchange.job_ids
+    return exchange.subject or (ids[0] if ids else exchange.view_args.get("name", ""))

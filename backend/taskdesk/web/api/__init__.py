@@ -2,12 +2,13 @@
 
 from flask import Blueprint
 
-from taskdesk.web.api import actions, jobs, openapi, queues, schedules, tasks
+from taskdesk.web.api import actions, failures, jobs, openapi, queues, schedules, tasks
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 tasks.add_routes(bp)
 jobs.add_routes(bp)
 actions.add_routes(bp)
+failures.add_routes(bp)
 queues.add_routes(bp)
 schedules.add_routes(bp)
 openapi.add_routes(bp)

@@ -19,7 +19,7 @@ from taskdesk.web.bulk import act_on_all, matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.forms import json_object
 from taskdesk.web.links import action_address, job_object, status_of_effect
-from taskdesk.web.query import job_filter
+from taskdesk.web.query import faults_of_count, job_filter
 from taskdesk.web.streams.waiting import preferred_wait
 
 _MEMBERS = {"action", "filter", "expected_count"}
@@ -62,8 +62,7 @@ def bulk() -> dict[str, Any]:
     errors = [FieldError(f"/{name}", "There is no such member.") for name in unknown]
     if not (isinstance(action, str) and action in ACTIONS):
         errors.append(FieldError("/action", sentence("enum", [*ACTIONS])))
-    if type(expected) not in (int, float) or expected < 0 or expected % 1:  # 3.0 is a whole number
-        errors.append(FieldError("/expected_count", "Must be a whole number: how many jobs you expect to match."))
+    errors += faults_of_count(body, "expected_count")
     if not isinstance(body.get("filter"), dict):
         errors.append(FieldError("/filter", 'Must be an object, such as {"status": "failed"}.'))
     if errors:

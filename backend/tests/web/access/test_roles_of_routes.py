@@ -26,6 +26,8 @@ TABLE = {
         GET pages.home                  GET pages.list_jobs             GET pages.list_queues
         GET pages.list_workers          GET pages.show_docs             GET pages.show_job
         GET pages.show_task             POST pages.show_code_samples    POST pages.show_live
+        GET api.list_failures           GET api.show_failure
+        GET pages.list_failures         GET pages.show_failure
         GET classic.check_task          GET classic.heavy_status        GET classic.hello
         GET classic.newest_tasks        GET classic.ping                GET classic.progress
         GET classic.result_png          GET classic.status
@@ -44,11 +46,14 @@ TABLE = {
         POST pages.cancel_job           POST pages.retry_job            POST pages.unkeep_job
         POST pages.cancel_job           POST pages.retry_job            POST pages.enqueue_job
         POST pages.delete_job
+        POST api.retry_failure
         GET classic.image_page          GET classic.start_heavy         POST classic.start_heavy
         POST classic.start_sleep        POST classic.start_task         POST classic.create
     """,
     "operator": """
         PATCH api.change_queue          POST pages.change_queue
+        POST api.mute_failure           POST api.resolve_failure        POST api.reopen_failure
+        POST pages.mute_failure         POST pages.resolve_failure      POST pages.reopen_failure
     """,
 }
 WRITING_GETS = {"GET classic.start_heavy", "GET classic.image_page"}
