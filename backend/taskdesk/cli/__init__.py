@@ -6,6 +6,7 @@ import click
 
 from taskdesk.cli.accounts import token, user
 from taskdesk.cli.doctor import doctor
+from taskdesk.cli.failures import failures
 from taskdesk.cli.jobs import ACTION_COMMANDS, list_jobs
 from taskdesk.cli.new import new
 from taskdesk.cli.program import EPILOG, Program
@@ -40,6 +41,7 @@ COMMANDS = (
     result,
     list_jobs,
     *ACTION_COMMANDS,
+    failures,
     queues,
     pause,
     resume,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from redis import Redis
 
@@ -21,6 +22,16 @@ _ID = re.compile("[0-9a-f]{12}")
 _CURSOR = re.compile(r"[0-9]{10}\.[0-9]{3} [0-9a-f]{12}")
 
 
+class Summary(NamedTuple):
+    """What a list is chosen and counted by. `place`: the last time and the id, by which lists are sorted."""
+
+    place: str
+    id: str
+    state: State
+    task: str
+    open_jobs: int
+
+
 class Causes:
     def __init__(self, redis: Redis):
         self._redis = redis
@@ -30,37 +41,54 @@ class Causes:
         ids = self._redis.zrevrangebyscore(CAUSES, "+inf", since)
         return [cause for cause in self._load([one.decode(errors="replace") for one in ids]) if cause]
 
+    def summaries(self) -> list[Summary]:
+        """Return all causes, the last seen first. It costs a tenth of what it costs to read them."""
+        entries = self._redis.zrevrange(CAUSES, 0, -1, withscores=True)
+        ids = [one.decode(errors="replace") for one, _ in entries]
+        with self._redis.pipeline(transaction=False) as pipeline:
+            for cause_id in ids:
+                pipeline.hmget(cause_key(cause_id), "state", "task")
+                pipeline.zcard(cause_jobs_key(cause_id))
+            answers = pipeline.execute(raise_on_error=False)
+        values = [(None, None) if is_wrong_type(answer) else answer for answer in answers[::2]]
+        sizes = [0 if is_wrong_type(answer) else answer for answer in answers[1::2]]
+        rows = zip(ids, (last for _, last in entries), values, sizes, strict=True)
+        return [
+            Summary(
+                f"{last:.3f} {cause_id}",
+                cause_id,
+                read_state(values[0]),
+                (values[1] or b"").decode(errors="replace"),
+                size,
+            )
+            for cause_id, last, values, size in rows
+            if not (is_wrong_type(values) or is_wrong_type(size))
+        ]
+
     def page(
-        self, limit: int, cursor: str | None = None, *, state: State | None = None, task: str | None = None
+        self,
+        limit: int,
+        cursor: str | None = None,
+        *,
+        state: State | None = None,
+        task: str | None = None,
+        summaries: Sequence[Summary] = (),
     ) -> tuple[list[Cause], str | None]:
         """Return the causes that match, the last seen first, and the cursor of the next page.
 
-        A cause that is seen again meanwhile moves to the first page. Raises InvalidArguments for an invalid cursor.
+        `summaries`: those of now, if they were read already. A cause that is seen again meanwhile moves to the first
+        page. Raises InvalidArguments for an invalid cursor.
         """
         if cursor is not None and not _CURSOR.fullmatch(cursor):
             raise InvalidArguments([FieldError("/cursor", "This is not a cursor: use the next_cursor of a page.")])
         matching = [
-            cause
-            for cause in self.read()
-            if state in (None, cause.state) and task in (None, cause.task) and (not cursor or _place(cause) < cursor)
+            one
+            for one in summaries or self.summaries()
+            if state in (None, one.state) and task in (None, one.task) and (not cursor or one.place < cursor)
         ]
-        return matching[:limit], _place(matching[limit - 1]) if len(matching) > limit else None
-
-    def counts(self) -> dict[State, tuple[int, int]]:
-        """Return how many causes have each state, and how many failed jobs of these nobody has retried."""
-        ids = [one.decode(errors="replace") for one in self._redis.zrange(CAUSES, 0, -1)]
-        with self._redis.pipeline(transaction=False) as pipeline:
-            for cause_id in ids:
-                pipeline.hget(cause_key(cause_id), "state")
-                pipeline.zcard(cause_jobs_key(cause_id))
-            answers = pipeline.execute(raise_on_error=False)
-        counts = dict.fromkeys(State, (0, 0))
-        for stored, size in zip(answers[::2], answers[1::2], strict=True):
-            if not (is_wrong_type(stored) or is_wrong_type(size)):
-                state = read_state(stored)
-                causes, jobs = counts[state]
-                counts[state] = causes + 1, jobs + size
-        return counts
+        shown = matching[:limit]
+        following = shown[-1].place if len(matching) > limit else None
+        return [cause for cause in self._load([one.id for one in shown]) if cause], following
 
     def get(self, cause_id: str) -> Cause:
         """Raises CauseNotFound."""
@@ -90,6 +118,7 @@ class Causes:
         ]
 
 
-def _place(cause: Cause) -> str:
-    """Return the place of a cause in the list, as Redis sorts it: its time, then its id."""
-    return f"{cause.last_at.timestamp():.3f} {cause.id}"
+def counts(summaries: Sequence[Summary]) -> dict[State, tuple[int, int]]:
+    """Return how many causes have each state, and how many failed jobs of these nobody has retried."""
+    by_state = {state: [one.open_jobs for one in summaries if one.state is state] for state in State}
+    return {state: (len(sizes), sum(sizes)) for state, sizes in by_state.items()}

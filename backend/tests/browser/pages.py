@@ -29,6 +29,7 @@ PAGES = {
     "succeeded": "/jobs/{succeeded}",
     "failed": "/jobs/{failed}",
     "canceled": "/jobs/{canceled}",
+    "failure": "/failures/{cause}",
     "jobs": "/jobs?limit=10",
     "filters": "/jobs?tag=nobody&since=2026-01-01T00:00Z&until=yesterday",
     "nothing": "/nothing",
@@ -54,6 +55,7 @@ class Jobs:
         self._submit("succeeded", "kinds_gallery", "", data={})
         for status, job_id in self.ids.items():  # the failing one first has to load its libraries
             wait_until(lambda job_id=job_id, status=status: self._status(job_id) == status, seconds=100)
+        self.ids["cause"] = request.get(f"/api/v1/jobs/{self.ids['failed']}").json()["cause"]
 
     def path(self, page: str) -> str:
         return PAGES[page].format(**self.ids)

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.utils import floatToGoString
 from redis.exceptions import RedisError
 
 from taskdesk.jobs.catalog import Announced, TaskSpec
+from taskdesk.jobs.cause import State
+from taskdesk.jobs.causes import counts
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.schedules.late import ask_for_due, lag_of, late_of
@@ -68,6 +70,7 @@ class RedisMetrics:
                 value=len(late_of(due, troubled, now=now)),
             ),
             *_runs(tasks, answers),
+            *_causes(counts(self._desk.causes.summaries())),
         ]
 
 
@@ -140,6 +143,17 @@ def _runs(tasks: Sequence[TaskSpec], answers: Sequence[dict[bytes, bytes]]) -> l
         _add(runs, task, statistics.run)
         _add(waits, task, statistics.wait)
     return [ends, runs, waits]
+
+
+def _causes(counts: Mapping[State, tuple[int, int]]) -> list[Metric]:
+    causes = GaugeMetricFamily("taskdesk_failure_causes", "Causes of failures.", labels=("state",))
+    jobs = GaugeMetricFamily(
+        "taskdesk_unretried_failed_jobs", "Their failed jobs that nobody has retried.", labels=("state",)
+    )
+    for state, (number, open_jobs) in counts.items():
+        causes.add_metric((state,), number)
+        jobs.add_metric((state,), open_jobs)
+    return [causes, jobs]
 
 
 def _add(family: HistogramMetricFamily, task: TaskSpec, histogram: Histogram) -> None:

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from taskdesk.jobs.cause import Cause, State
 from taskdesk.jobs.cause_actions import CAUSE_ACTIONS, CauseAction
+from taskdesk.jobs.causes import counts
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.schema_rules import sentence
@@ -33,14 +34,14 @@ def add_routes(bp: Blueprint) -> None:
 
 def list_failures() -> str:
     state = _state(request.args)
-    causes, following = desk().causes.page(
-        page_limit(request.args, CAUSES_SHOWN), request.args.get("cursor"), state=state
-    )
+    summaries = desk().causes.summaries()
+    limit, cursor = page_limit(request.args, CAUSES_SHOWN), request.args.get("cursor")
+    causes, following = desk().causes.page(limit, cursor, state=state, summaries=summaries)
     return render_template(
         "failures.html",
         causes=causes,
         state=state,
-        counts={one: causes for one, (causes, _) in desk().causes.counts().items()},
+        counts={one: number for one, (number, _) in counts(summaries).items()},
         next_url=following and list_url({"state": state, "cursor": following}, "pages.list_failures"),
         done=_done(),
         **_tools(),
