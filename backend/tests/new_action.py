@@ -45,7 +45,7 @@ def main(redis_url: str, folder: str) -> None:
     env = {"REDIS_URL": redis_url, "DATA_DIR": folder}
     seen = {
         "page": 'id="do-hurry"' in client.get(f"/jobs/{job_id}").text,
-        "list": "Hurry …" in client.get("/jobs?status=queued").text,
+        "list": "Hurry up …" in client.get("/jobs?status=queued").text,
         "links": links["hurry"].replace(job_id, "JOB"),
         "API": [answer.status_code, answer.json["tags"]],
         "bulk": client.post("/api/v1/jobs:bulk", json=bulk).json["outcomes"],

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 
 from taskdesk.jobs.action import Action, act_on_one
 from taskdesk.jobs.actions import ACTIONS
+from taskdesk.jobs.errors import JobExpired, JobNotFound
 from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
@@ -22,7 +23,13 @@ def add_routes(bp: Blueprint) -> None:
 def _view(action: Action) -> Callable[[str], Response]:
     @needs(action.role)
     def act_on_job(job_id: str) -> Response:
-        outcome = act_on_one(desk(), action, job_id, form_token=form_token())
+        try:
+            outcome = act_on_one(desk(), action, job_id, form_token=form_token())
+        except (
+            JobNotFound,
+            JobExpired,
+        ):  # another tab was faster: its page says so
+            return redirect(url_for("pages.show_job", job_id=job_id), 303)
         shown = outcome.new_job.id if outcome.new_job else job_id
         return redirect(url_for("pages.show_job", job_id=shown, done=action.name), 303)
 

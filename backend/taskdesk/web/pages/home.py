@@ -53,11 +53,16 @@ def add_job() -> BaseResponse | tuple[str, int]:
         spec = desk().catalog.task(FORM_TASK)
         job = desk().submit(spec, arguments_from_page(spec, form, MultiDict()), form_token=form_token())
     except AppError as error:
-        return _page(error=str(error)), error.status
+        return _page(error=_sentences(error)), error.status
     except RedisError:
         away = RedisAway()
         return _page(error=str(away)), away.status
     return redirect(url_for("pages.home", added=job.id), 303)
+
+
+def _sentences(error: AppError) -> str:
+    """Return what is wrong, without the name of the field: the sentence stands at it."""
+    return " ".join(one.detail for one in error.errors) if isinstance(error, InvalidArguments) else str(error)
 
 
 @reads

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -24,6 +26,7 @@ from taskdesk.web.pages.view.filters import (
     Tab,
     chips,
     filters_of,
+    is_counted,
     list_url,
     range_in_words,
     tabs,
@@ -33,6 +36,7 @@ from taskdesk.web.pages.view.outcomes import DONE_PARAMETER, MADE_PARAMETER, don
 from taskdesk.web.query import FILTERS, MAX_FILTER, MAX_PAGE, PAGED, job_filter, page_limit, single_values
 
 ROWS = 50
+MAX_COUNTED = 300  # jobs of other filters than a queue: beyond, the tabs have no counts
 _NOTICES = (DONE_PARAMETER, MADE_PARAMETER)  # parameters that are no filters
 
 
@@ -175,7 +179,16 @@ def reason(job: Job) -> str | None:
 
 
 def _tabs(parameters: dict[str, str]) -> list[Tab]:
-    return tabs(parameters, desk().queues.read())
+    return tabs(parameters, desk().queues.read(), None if is_counted(parameters) else _count_found(parameters))
+
+
+def _count_found(parameters: Mapping[str, str]) -> Mapping[str, int] | None:
+    """Return how many jobs of each status match the other filters; None if they are many, or a filter is not valid."""
+    with suppress(InvalidArguments):
+        matching = job_filter({name: text for name, text in filters_of(parameters).items() if name != "status"})
+        jobs, following = desk().jobs.page(MAX_COUNTED, matching=matching)
+        return None if following else Counter(job.status for job in jobs)
+    return None
 
 
 def _with(names: Iterable[str], chosen: str | None) -> list[str]:

@@ -99,3 +99,4 @@ function make(tag, ...children) {
 
 document.querySelector("[data-keys-button]").addEventListener("click", help);
 if (location.hash === "#search") search();
+document.querySelector(".links [aria-current]")?.scrollIntoView({ block: "nearest", inline: "nearest" }); // on a phone

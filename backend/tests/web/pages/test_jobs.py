@@ -9,6 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from taskdesk.web import bulk
+from taskdesk.web.pages import jobs
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ def test_the_newest_jobs_come_first_with_their_input(page, submit):
     assert 'href="/jobs?tag=night"' in text
 
 
-def test_the_tabs_count_by_status_and_queue_and_not_with_other_filters(page, submit, run_worker):
+def test_the_tabs_count_by_status_queue_and_other_filters_unless_there_are_many(page, submit, run_worker, monkeypatch):
     submit("raises", {})
     run_worker()
     submit(), submit(), submit("every_kind", {})
@@ -57,7 +58,11 @@ def test_the_tabs_count_by_status_and_queue_and_not_with_other_filters(page, sub
 
     assert (everything["all"], everything["queued"], everything["failed"]) == ("4", "3", "1")
     assert (one_queue["all"], one_queue["queued"], one_queue["failed"]) == ("1", "1", "0")
-    assert set(one_task.values()) == {""}
+    assert (one_task["all"], one_task["queued"], one_task["failed"]) == ("2", "2", "0")
+    assert "Select all 2 jobs" in page("?task=echo&status=queued")
+    monkeypatch.setattr(jobs, "MAX_COUNTED", 1)
+    assert set(tabs(page("?task=echo")).values()) == {""}
+    assert "Select all that match" in page("?task=echo")
 
 
 def test_each_filter_is_a_chip_with_a_link_to_the_list_without_it(page, submit):
@@ -204,9 +209,9 @@ def test_an_empty_list_says_what_to_do_next(page, query, sentence):
 @pytest.mark.parametrize(
     ("query", "actions"),
     [
-        ("", ["cancel", "retry", "keep", "delete"]),
+        ("", ["enqueue", "cancel", "retry", "keep", "unkeep", "delete"]),
         ("?status=queued", ["cancel", "delete"]),
-        ("?status=failed", ["retry", "keep", "delete"]),
+        ("?status=failed", ["retry", "keep", "unkeep", "delete"]),
     ],
 )
 def test_the_list_offers_the_actions_of_its_status(page, submit, run_worker, query, actions):

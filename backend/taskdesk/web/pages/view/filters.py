@@ -64,10 +64,18 @@ def list_url(parameters: Mapping[str, str | None], endpoint: str = "pages.list_j
     return url_for(endpoint) + (f"?{query}" if query else "")
 
 
-def tabs(parameters: Mapping[str, str], queues: Sequence[Queue]) -> list[Tab]:
-    """Return the tabs. They have counts only if no filter but a queue is set: others would cost too much."""
+def is_counted(parameters: Mapping[str, str]) -> bool:
+    """Return True if the queues know how many jobs of each status match: no filter but a queue is set."""
+    return not filters_of(parameters).keys() - {"queue", "status"}
+
+
+def tabs(parameters: Mapping[str, str], queues: Sequence[Queue], found: Mapping[str, int] | None = None) -> list[Tab]:
+    """Return the tabs. `found`: the number of jobs by status for other filters than a queue; None if there are many."""
     others = {name: text for name, text in filters_of(parameters).items() if name != "status"}
-    counts = None if others.keys() - {"queue"} else _counts(queues, others.get("queue"))
+    if is_counted(parameters):
+        counts: dict[str, int] | None = _counts(queues, others.get("queue"))
+    else:
+        counts = None if found is None else {"": sum(found.values()), **{str(one): found.get(one, 0) for one in TABS}}
     current = parameters.get("status", "")
     shown = [status for status in TABS if status != _RARE or current == _RARE or (counts or {}).get(_RARE)]
     return [

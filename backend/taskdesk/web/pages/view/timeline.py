@@ -34,7 +34,7 @@ def timeline(job: Job, max_attempts: int) -> list[Step]:
         steps.append(Step(_started(number, max_attempts), attempt.started_at, worker=attempt.worker))
         error = f"{attempt.error['title'] or attempt.error['type']}: {attempt.error['detail']}"
         steps.append(Step("Failed", attempt.ended_at, _took(attempt.started_at, attempt.ended_at), "warn", error))
-    if job.attempts and job.enqueued_at and job.status != "scheduled":
+    if job.attempts and job.enqueued_at and job.status != "scheduled":  # nothing says when the earlier ones were
         steps.append(Step("Requeued", job.enqueued_at))
     return [*steps, *_last_attempt(job, max_attempts)]
 
