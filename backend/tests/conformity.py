@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from taskdesk.web.api.openapi import static_document
 
-METHODS = {"get", "post", "patch", "delete"}
+METHODS = {"get", "post", "patch", "put", "delete"}
 
 
 class ConformityClient(FlaskClient):

@@ -21,9 +21,11 @@ import yaml
 from rq import Queue
 from rq.serializers import JSONSerializer
 
+from taskdesk.jobs.alerts.file import parse_alerts_file
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.version import VERSION
 from tests.conftest import BACKEND, Stack, free_port, wait_until
+from tests.web.alert_desk import FILE
 from tests.web.metrics.test_metrics import RETENTION, Figures, documented, shown
 
 REQUEST_ID = "of-one-request"
@@ -280,6 +282,7 @@ QUERIES = [alert["expr"] for alert in ALERTS] + [query["expr"] for panel in PANE
 
 
 def test_alerts_and_panels_query_only_existing_metrics(client, registry, scrape_worker):
+    client.application.extensions["desk"].alerts.file = parse_alerts_file(FILE)
     client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
     ran = "taskdesk_worker_jobs_total"
     wait_until(lambda: any(series[0] == ran for series in scrape_worker()), what="a worker has run the job")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from taskdesk.cli.accounts import token, user
+from taskdesk.cli.alerts import alerts
 from taskdesk.cli.doctor import doctor
 from taskdesk.cli.failures import failures
 from taskdesk.cli.jobs import ACTION_COMMANDS, list_jobs
@@ -47,6 +48,7 @@ COMMANDS = (
     resume,
     workers,
     schedules,
+    alerts,
     user,
     token,
     doctor,

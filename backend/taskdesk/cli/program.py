@@ -46,7 +46,7 @@ Exit status:
   1  the job failed or was canceled, or its status does not allow this
   2  wrong usage, settings or arguments
   3  try again later: Redis can't be reached, or there is no room
-  4  there is no such task, job, queue, schedule, user or token
+  4  there is no such task, job, queue, schedule, rule, channel, user or token
 """
 
 

@@ -8,6 +8,8 @@ from typing import Any, cast
 import gevent
 from flask import current_app
 
+from taskdesk.jobs.alerts.alerts import Alerts
+from taskdesk.jobs.alerts.file import read_alerts_file
 from taskdesk.jobs.arguments import Arguments
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.desk import Desk
@@ -33,6 +35,7 @@ class WebDesk(Desk):
             most=settings.max_event_streams,
             most_per_client=settings.max_event_streams_per_client,
         )
+        self.alerts = Alerts(self.redis, self.catalog, read_alerts_file(settings))
         self.is_stopping = False
 
     def submit(self, spec: TaskSpec, arguments: Arguments, **options: Any) -> Job:
@@ -74,6 +77,11 @@ def _in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
 
 def _owner(exchange: Exchange) -> str:
     return exchange.user.name if exchange.user else ""
+
+
+def user_name() -> str:
+    """Return the name of the user who has sent the request; empty where there is no login."""
+    return _owner(current_exchange())
 
 
 def desk() -> WebDesk:

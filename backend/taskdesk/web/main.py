@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import socket
 
+from taskdesk.jobs.alerts.file import check_alerts_file
+from taskdesk.jobs.alerts.keeper import Keeper
 from taskdesk.service.http.serve import Address, serve
 from taskdesk.service.http.wsgi import Server
 from taskdesk.service.sentry import flush_reports
@@ -18,6 +20,7 @@ from taskdesk.web.ticker import Ticker
 def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit status."""
     settings = start_process(WebSettings, "web")
+    check_alerts_file(settings)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # a tenth of a line's CPU, unused
     address = Address(settings.app_host, settings.app_port, "APP")
     status = serve(address, settings.web_processes, lambda listener: make_server(listener, settings))
@@ -27,8 +30,10 @@ def main() -> int:
 
 def make_server(listener: socket.socket, settings: WebSettings) -> Server:
     app = create_app(settings)
-    Ticker(app.extensions["desk"]).start()
-    return Server(listener, app, app.extensions["desk"].shut_down, _count_refusal)
+    desk = app.extensions["desk"]
+    Ticker(desk).start()
+    Keeper(desk.redis, desk.catalog, desk.alerts.file).start()
+    return Server(listener, app, desk.shut_down, _count_refusal)
 
 
 def _count_refusal(status: int) -> None:

@@ -7,6 +7,7 @@ from functools import partial
 
 from pydantic import SecretStr
 
+from taskdesk.jobs.alerts.file import check_alerts_file
 from taskdesk.jobs.unpacking import bound_rq
 from taskdesk.service.pool import Pool
 from taskdesk.service.startup import start_process
@@ -24,7 +25,8 @@ def main() -> int:
     bound_rq()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a task may print anything
-    beside = [partial(deliver, settings)]  # what other processes of the pool do
+    alerts = check_alerts_file(settings)
+    beside = [partial(deliver, settings, alerts)]  # what other processes of the pool do
     settings = _without_secrets(on_import_path(settings))
     meters = Meters(settings.workers)
     if settings.worker_metrics:

@@ -12,9 +12,9 @@ from redis import Redis
 
 from taskdesk.jobs.alerts.channels import IS_NAME
 from taskdesk.jobs.alerts.evaluator import all_rules, message_for_test
-from taskdesk.jobs.alerts.file import AlertsFile, fault_of
+from taskdesk.jobs.alerts.file import AlertsFile, faults_of
 from taskdesk.jobs.alerts.message import Message
-from taskdesk.jobs.alerts.outbox import Outbox
+from taskdesk.jobs.alerts.outbox import Outbox, SentMessage
 from taskdesk.jobs.alerts.rules import MAX_RULES, MAX_SECONDS, NamedRule, Rule
 from taskdesk.jobs.alerts.store import AlertStore, Silence
 from taskdesk.jobs.catalog_reader import CatalogReader
@@ -39,6 +39,15 @@ class ChannelNotFound(AppError):
 
     def __init__(self, name: str):
         super().__init__(f"ALERTS_FILE has no usable channel {name!r}.")
+
+
+class MessageNotFound(AppError):
+    """Unknown message: it was never sent, or a week ago."""
+
+    status = 404
+
+    def __init__(self, message_id: str):
+        super().__init__(f"There is no message {message_id!r}.")
 
 
 class FixedRule(AppError):
@@ -67,6 +76,10 @@ class RuleState:
     firing: int
     silence: Silence | None
     fault: str
+
+    @property
+    def silence_ends(self) -> datetime | None:
+        return _moment(self.silence.until) if self.silence else None
 
 
 @dataclass(frozen=True)
@@ -167,12 +180,19 @@ class Alerts:
         self.outbox.add(channel, message)
         return message
 
+    def message(self, message_id: str) -> SentMessage:
+        """Raises MessageNotFound."""
+        sent = self.outbox.get(message_id)
+        if not sent:
+            raise MessageNotFound(message_id)
+        return sent
+
     def _checked(self, values: Mapping[str, Any]) -> Rule:
         """Raises InvalidArguments."""
         try:
             rule = Rule.model_validate(dict(values))
         except ValidationError as error:
-            faults = [fault_of(one) for one in error.errors(include_input=False, include_url=False)]
+            faults = faults_of(error).items()
             raise InvalidArguments([FieldError(_pointer(field), _sentence(text)) for field, text in faults]) from None
         if fault := self._fault(rule):
             raise InvalidArguments([FieldError("/channels", fault)])

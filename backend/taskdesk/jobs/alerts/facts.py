@@ -17,6 +17,7 @@ from taskdesk.jobs.cause import Cause
 from taskdesk.jobs.causes import Causes
 from taskdesk.jobs.keys import LOST_WORKERS, RQ_QUEUES, ended_key, queue_key
 from taskdesk.jobs.queues import Queue, Queues
+from taskdesk.jobs.schedules.late import LateSchedule, late_schedules
 from taskdesk.jobs.throughput import LastHour
 
 
@@ -27,11 +28,6 @@ class LostWorker(NamedTuple):
     hostname: str
     pid: str
     at: float
-
-
-class LateSchedule(NamedTuple):
-    id: str
-    lines: tuple[str, ...]
 
 
 class Facts:
@@ -80,7 +76,7 @@ class Facts:
 
     @cached_property
     def late_schedules(self) -> list[LateSchedule]:
-        return []
+        return late_schedules(self._redis, self.now)
 
     def last_hour_of_task(self, task: str) -> LastHour:
         """Return the failures of a task. Its successes are not counted."""

@@ -143,8 +143,7 @@ class _Reading:
         except LookupError as error:
             self._fault((*place, *error.args[1]), str(error.args[0]))
         except ValidationError as error:
-            faults = dict(reversed([fault_of(one) for one in error.errors(include_input=False, include_url=False)]))
-            for field, message in reversed(faults.items()):  # the first one of each field
+            for field, message in faults_of(error).items():
                 self._fault((*place, *([field] if field else [])), message)
         return None
 
@@ -196,8 +195,16 @@ _WORDS = {  # by pydantic's type of an error
 }
 
 
-def fault_of(error: Any) -> tuple[str, str]:
-    """Return the field and the sentence, without its full stop, of one of pydantic's errors about a channel or rule."""
+def faults_of(error: ValidationError) -> dict[str, str]:
+    """Return what is wrong with a channel or a rule: by field, the first sentence about it, without its full stop."""
+    faults: dict[str, str] = {}
+    for one in error.errors(include_input=False, include_url=False):
+        field, sentence = _fault_of(one)
+        faults.setdefault(field, sentence)
+    return faults
+
+
+def _fault_of(error: Any) -> tuple[str, str]:
     message = error["msg"].removeprefix("Value error, ")
     ours = _WORDS.get(error["type"])
     message = ours.format(**error.get("ctx", {})) if ours else message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from taskdesk.jobs.alerts.facts import Facts
@@ -83,7 +83,9 @@ def _lost_workers(rule: Rule, facts: Facts) -> Iterator[Signal]:
 
 def _late_schedules(rule: Rule, facts: Facts) -> Iterator[Signal]:
     for late in facts.late_schedules:
-        yield Signal(late.id, f"The schedule {late.id} is late", "/schedules", facts.now, late.lines)
+        due = _time(datetime.fromtimestamp(late.slot, UTC))
+        title = f"The schedule {late.schedule_id} is late"
+        yield Signal(late.schedule_id, title, "/schedules", facts.now, (f"It was due at {due}.",))
 
 
 def _waiting_queues(rule: Rule, facts: Facts) -> Iterator[Signal]:

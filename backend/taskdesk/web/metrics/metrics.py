@@ -14,6 +14,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from taskdesk.web.context import desk
+from taskdesk.web.metrics.alert_metrics import AlertMetrics
 from taskdesk.web.metrics.folder import delete_gauges_of_dead_processes, find_folder
 from taskdesk.web.metrics.process_metrics import PROCESS_METRICS
 from taskdesk.web.metrics.redis_metrics import RedisMetrics
@@ -31,6 +32,7 @@ def metrics() -> Response:
     else:
         registry.register(PROCESS_METRICS)
     registry.register(RedisMetrics(desk()))
+    registry.register(AlertMetrics(desk().alerts))
     registry.register(_DiskMetrics())
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_PLAIN_0_0_4)
 

@@ -17,6 +17,9 @@ from queue import Empty, SimpleQueue
 from redis import Redis
 from redis.exceptions import RedisError
 
+from taskdesk.jobs.alerts.file import AlertsFile
+from taskdesk.jobs.alerts.keeper import Keeper
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.damage import DAMAGE
 from taskdesk.jobs.deliveries import CLAIM, SETTLE_DELIVERY, DeliveryStatus, send
 from taskdesk.jobs.jobs import Jobs
@@ -42,13 +45,14 @@ NICENESS = 10  # jobs come first
 log = logging.getLogger("webhooks")
 
 
-def deliver(settings: WorkerSettings) -> None:
-    """Send deliveries until SIGTERM or SIGINT. Attempts that have begun get their five seconds."""
+def deliver(settings: WorkerSettings, alerts: AlertsFile) -> None:
+    """Send deliveries and alerts until SIGTERM or SIGINT. Attempts that have begun get their five seconds."""
     stops: list[int] = []
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda received, _: stops.append(received))
     os.nice(NICENESS)
     redis = connect_with_timeout(settings.redis_url.get_secret_value(), REDIS_SECONDS)
+    Keeper(redis, CatalogReader(redis), alerts).start()
     sender = Sender(settings.secrets, settings.webhook_networks)
     Deliverer(redis, sender, settings.app_url).run(lambda: bool(stops))
 

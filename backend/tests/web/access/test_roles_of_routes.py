@@ -20,6 +20,8 @@ TABLE = {
         GET api.job_log                 GET api.job_result              GET api.list_jobs
         GET api.list_queues             GET api.list_tasks              GET api.list_workers
         GET api.show_job                GET api.show_openapi            GET api.show_queue
+        GET api.list_alerts             GET api.list_alert_rules        GET api.list_alert_channels
+        GET api.list_alert_messages     GET api.show_alert_message      GET pages.list_alerts
         GET api.show_stats              GET api.show_task
         GET api.list_schedules          GET api.show_schedule           POST api.preview_schedule
         GET pages.download_part         GET pages.finished_tasks        POST pages.finished_tasks
@@ -52,6 +54,9 @@ TABLE = {
         PATCH api.change_queue          POST pages.change_queue
         POST api.mute_failure           POST api.resolve_failure        POST api.reopen_failure
         POST pages.mute_failure         POST pages.resolve_failure      POST pages.reopen_failure
+        PUT api.put_alert_rule          DELETE api.delete_alert_rule    PUT api.silence_alert_rule
+        DELETE api.end_alert_silence    POST api.test_alert_channel     POST pages.put_alert_rule
+        POST pages.delete_alert_rule    POST pages.silence_alert_rule   POST pages.test_alert_channel
     """,
 }
 WRITING_GETS = {"GET classic.start_heavy", "GET classic.image_page"}

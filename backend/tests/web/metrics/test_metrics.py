@@ -10,12 +10,17 @@ import time
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from taskdesk.jobs.alerts.file import parse_alerts_file
+from taskdesk.jobs.alerts.scripts import MessageStatus
+from taskdesk.jobs.alerts.states import State
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.keys import ALERTS
 from taskdesk.web.application import create_app
 from taskdesk.web.metrics.process_metrics import OPEN_STREAMS
 from taskdesk.web.settings import WebSettings
 from tests.conftest import BACKEND
+from tests.web.alert_desk import FILE
 
 METRICS_PAGE = (BACKEND.parent / "docs" / "metrics.md").read_text()
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
@@ -41,6 +46,14 @@ def scrape(client):
         return Figures(answer.text)
 
     return scrape
+
+
+@pytest.fixture
+def alerts(client):
+    """The alerts of a desk with a file."""
+    alerts = client.application.extensions["desk"].alerts
+    alerts.file = parse_alerts_file(FILE)
+    return alerts
 
 
 @pytest.fixture
@@ -210,6 +223,21 @@ def test_open_streams_are_a_gauge(scrape):
         OPEN_STREAMS.dec()
 
 
+def test_alerts_and_their_messages_are_counted(alerts, scrape, redis):
+    state = State(0, 0, "No worker is online", "/workers", fired=0)
+    redis.hset(ALERTS, "nobody\n", state.dump())
+    for status in (MessageStatus.SENT, MessageStatus.FAILED, MessageStatus.FAILED):
+        alerts.test("ops")
+        [claimed] = alerts.outbox.claim()
+        alerts.outbox.settle(claimed, status, "")
+
+    figures = scrape()
+
+    assert figures["taskdesk_alerts_firing", "nobody"] == 1
+    assert figures["taskdesk_alert_messages_total", "ops", "sent"] == 1
+    assert figures["taskdesk_alert_messages_total", "ops", "failed"] == 2
+
+
 def documented(prefix: str, but: str = "-") -> set[tuple[str, str, frozenset[str]]]:
     """Name, type and labels of the metrics in docs/metrics.md that begin with `prefix` and not with `but`."""
     rows = re.findall(r"^\| `(\w+)` \| (\w+) \| (.*?) \|", METRICS_PAGE, re.MULTILINE)
@@ -227,7 +255,7 @@ def shown(figures: Figures) -> set[tuple[str, str, frozenset[str]]]:
     return found
 
 
-def test_every_metric_is_in_its_document_with_its_labels(client, scrape, submit, run_worker):
+def test_every_metric_is_in_its_document_with_its_labels(client, alerts, scrape, submit, run_worker):
     submit("echo", text="a")
     run_worker()
     client.get("/healthz")

@@ -9,7 +9,7 @@ from typing import Any
 from taskdesk.jobs.schema_rules import is_file, is_file_list, limits_in_words, plain_schema
 from taskdesk.web.pages.view.curl import curl
 
-_METHODS = ("get", "post", "patch", "delete")
+_METHODS = ("get", "post", "put", "patch", "delete")
 _JSON = "application/json"
 
 
