@@ -143,7 +143,7 @@ class Schedules:
 
     def change(self, schedule_id: str, values: Mapping[str, Any]) -> Schedule:
         """Change these fields. A new time holds from now on. Raises InvalidArguments, ScheduleInCode, as `get`."""
-        schedule = self._own(schedule_id)
+        schedule = self.own(schedule_id)
         definition, spec = self.checked({**schedule.definition.as_values(), **values})
         now = clock.now()
         fields: dict[str, Any] = {"definition": definition.as_json()}
@@ -178,7 +178,8 @@ class Schedules:
             self._redis.hdel(CODE_SCHEDULES, schedule.definition.task)
         DELETE_SCHEDULE(self._redis, schedule_id)
 
-    def _own(self, schedule_id: str) -> Schedule:
+    def own(self, schedule_id: str) -> Schedule:
+        """Return a schedule that can be changed here. Raises ScheduleInCode, and as `get`."""
         schedule = self.get(schedule_id)
         if schedule.is_code:
             raise ScheduleInCode(schedule.id, schedule.definition.task)

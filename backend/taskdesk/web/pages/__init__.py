@@ -8,15 +8,30 @@ from flask import Blueprint
 
 from taskdesk.jobs.representations import no_worker, paused_queue
 from taskdesk.web.form_token import form_token_field
-from taskdesk.web.pages import actions, alerts, bulk, docs, downloads, failures, home, job, jobs, queues, tasks, workers
+from taskdesk.web.pages import (
+    actions,
+    alerts,
+    bulk,
+    docs,
+    downloads,
+    failures,
+    home,
+    job,
+    jobs,
+    queues,
+    schedules,
+    tasks,
+    workers,
+)
 from taskdesk.web.pages.view.durations import about, duration, usual
 
-PAGES = (home, tasks, jobs, bulk, job, actions, downloads, failures, queues, workers, alerts, docs)
+PAGES = (home, tasks, jobs, bulk, job, actions, downloads, failures, schedules, queues, workers, alerts, docs)
 # The entries at the top of each page: the endpoint, the label, and the key that goes there after `g`.
 NAVIGATION = (
     ("pages.home", "Tasks", "t"),
     ("pages.list_jobs", "Jobs", "j"),
     ("pages.list_failures", "Failures", "f"),
+    ("pages.list_schedules", "Schedules", "s"),
     ("pages.list_queues", "Queues", "q"),
     ("pages.list_workers", "Workers", "w"),
     ("pages.list_alerts", "Alerts", "l"),

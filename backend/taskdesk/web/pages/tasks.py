@@ -23,7 +23,6 @@ from taskdesk.jobs.errors import (
 )
 from taskdesk.jobs.form_texts import WAY, read_fields, write_fields
 from taskdesk.jobs.queues import Queue
-from taskdesk.jobs.schema_rules import plain_schema
 from taskdesk.jobs.texts import Texts, read_texts
 from taskdesk.service.errors import NoRoom, RedisAway
 from taskdesk.web.access.identity import authenticator
@@ -34,6 +33,7 @@ from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.links import task_objects
 from taskdesk.web.pages.view.code_samples import code_samples
+from taskdesk.web.pages.view.field_errors import by_field
 from taskdesk.web.pages.view.fields import form_fields
 from taskdesk.web.pages.view.option_fields import option_fields, option_query, queue_label, read_options
 from taskdesk.web.pages.view.prefill import Prefill
@@ -100,17 +100,17 @@ def _page(
     texts: Texts | None = None,
 ) -> str:
     """Render the form. After a POST it holds what was typed, even while Redis is away."""
-    by_field = _by_field(spec, errors)
+    wrong = by_field(spec, errors)
     texts = _texts(spec, prefill) if texts is None else texts
     queues, shown = _figures(spec)
-    fields, options = form_fields(spec, texts, by_field), option_fields(texts, by_field, _queue_labels(spec, queues))
-    unknown = by_field.keys() - {field.name for field in fields + options}
+    fields, options = form_fields(spec, texts, wrong), option_fields(texts, wrong, _queue_labels(spec, queues))
+    unknown = wrong.keys() - {field.name for field in fields + options}
     return render_template(
         "task.html",
         spec=spec,
         fields=fields,
         options=options,
-        problem=problem or " ".join(f"{name}: {by_field[name]}" for name in sorted(unknown)),
+        problem=problem or " ".join(f"{name}: {wrong[name]}" for name in sorted(unknown)),
         prefill=prefill,
         samples=_code_samples(spec, prefill, texts),
         workers_online=desk().catalog.last_read.workers_online(spec.queue),
@@ -199,24 +199,6 @@ def _file_names(spec: TaskSpec, prefill: Prefill) -> dict[str, list[str]]:
         found = [filename for filename in chosen if filename]
         names[name] = [*reused, *found] if name in spec.file_lists else found[:1] or reused
     return {name: found for name, found in names.items() if found}
-
-
-def _by_field(spec: TaskSpec, errors: Sequence[FieldError]) -> dict[str, str]:
-    """Return a sentence for each wrong field. It names the place in a list or an object."""
-    found: dict[str, list[str]] = {}
-    for error in errors:
-        name, *inside = error.pointer.removeprefix("/").split("/")
-        is_list = plain_schema(spec.parameters.get(name, {})).get("type") == "array"
-        word = "File" if name in spec.file_lists else "Entry"
-        found.setdefault(name, []).append(_place(inside, is_list, word) + error.detail)
-    return {name: " ".join(details) for name, details in found.items()}
-
-
-def _place(inside: Sequence[str], is_list: bool, word: str) -> str:
-    names = [name.replace("~1", "/").replace("~0", "~") for name in inside]
-    if names and is_list and names[0].isdecimal():  # of a union, the value may be an object all the same
-        names[0] = f"{word} {int(names[0]) + 1}"
-    return f"{'/'.join(names)}: " if names else ""
 
 
 def _queue_labels(spec: TaskSpec, queues: dict[str, Queue]) -> dict[str, str]:

@@ -27,6 +27,7 @@ TABLE = {
         GET pages.download_part         GET pages.finished_tasks        POST pages.finished_tasks
         GET pages.home                  GET pages.list_jobs             GET pages.list_queues
         GET pages.list_workers          GET pages.show_docs             GET pages.show_job
+        GET pages.list_schedules        GET pages.new_schedule          GET pages.edit_schedule
         GET pages.show_task             POST pages.show_code_samples    POST pages.show_live
         GET api.list_failures           GET api.show_failure
         GET pages.list_failures         GET pages.show_failure
@@ -42,6 +43,8 @@ TABLE = {
         DELETE api.delete_job
         POST api.create_schedule        PATCH api.change_schedule       DELETE api.delete_schedule
         POST api.run_schedule
+        POST pages.create_schedule      POST pages.change_schedule      POST pages.pause_schedule
+        POST pages.resume_schedule      POST pages.run_schedule         POST pages.delete_schedule
         POST pages.add_job              POST pages.run_task             POST pages.act_on_jobs
         POST pages.cancel_job           POST pages.retry_job            POST pages.keep_job
         POST pages.unkeep_job           POST pages.enqueue_job
