@@ -18,6 +18,7 @@ from taskdesk.cli.start import dashboard, run, web, worker
 from taskdesk.cli.submit import submit
 from taskdesk.cli.tasks import tasks
 from taskdesk.cli.watch import watch
+from taskdesk.cli.webhooks import webhook
 from taskdesk.version import VERSION
 
 
@@ -51,6 +52,7 @@ COMMANDS = (
     alerts,
     user,
     token,
+    webhook,
     doctor,
 )
 for command in COMMANDS:

@@ -36,6 +36,7 @@ from taskdesk.service import clock
 @click.option("--at", type=Moment(), metavar="TIME", help="Time to start at, such as 2026-12-01T08:00Z.")
 @click.option("--in", "ahead", type=Duration(), metavar="DURATION", help="Delay before the start: 90s, 10m, 2h, 3d.")
 @click.option("--tag", "tags", metavar="T", multiple=True, help="Tag to find the job by. May be repeated.")
+@click.option("--webhook", metavar="URL", help="URL that hears of the end of the job.  [default: that of the task]")
 @click.option("--wait", is_flag=True, help="Follow the job to its end. The exit status is 1 if it did not succeed.")
 @json_flag
 @pass_session
@@ -50,6 +51,7 @@ def submit(
     at: datetime | None,
     ahead: timedelta | None,
     tags: Sequence[str],
+    webhook: str | None,
     wait: bool,
     as_json: bool,
 ) -> None:
@@ -69,7 +71,7 @@ def submit(
         checked = _arguments(spec, argument_texts(arguments), json_arguments(spec, json_input), files)
         if checked.uploads:
             session.check_data_dir()
-        job = desk.submit(spec, checked, queue=queue, at=at, tags=check_tags(tags))
+        job = desk.submit(spec, checked, queue=queue, at=at, tags=check_tags(tags), webhook=webhook)
     session.audit("create_job", job.id)
     if not as_json:
         click.echo(job.id)

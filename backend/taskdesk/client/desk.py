@@ -45,6 +45,7 @@ class Desk:
         at: datetime | None = None,
         key: str | None = None,
         tags: Sequence[str] = (),
+        webhook: str | None = None,
         **named: Any,
     ) -> JobHandle:
         """Submit a job that runs the task with these arguments; return it once Redis has it.
@@ -56,15 +57,19 @@ class Desk:
 
         `queue` replaces the queue of the task. `at`, with a zone: when the job is queued. `key`: a second submit with
         the same key within a day returns the job of the first. `tags`: words to find the job by.
+        `webhook`: the URL that hears of the job's end, in place of that of the task; empty for none.
 
         Raises TaskNotFound, InvalidArguments, IdempotencyKeyReused, NoRoom, RedisAway.
         """
         spec = self._source.task(task)
-        given = one_mapping(spec, arguments, named, {"queue": queue, "at": at, "key": key, "tags": tags})
+        options = {"queue": queue, "at": at, "key": key, "tags": tags, "webhook": webhook}
+        given = one_mapping(spec, arguments, named, options)
         check_key(key, "/key")
         with ExitStack() as files:
             checked = checked_arguments(spec, given, files)
-            job = self._source.submit(spec, checked, key=key, queue=queue, at=at, tags=check_tags(tags))
+            job = self._source.submit(
+                spec, checked, key=key, queue=queue, at=at, tags=check_tags(tags), webhook=webhook
+            )
         return JobHandle(self._source, job.id)
 
     def job(self, job_id: str) -> JobHandle:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from redis import Redis
+from redis.client import Pipeline
 
 from taskdesk.jobs.damage import DAMAGE
 from taskdesk.jobs.errors import DeliveryNotFound, ReceiverOff
@@ -134,6 +135,21 @@ def send(redis: Redis, message: Message, ended: bytes | str = "") -> bool:
     return bool(answer)
 
 
+def ask_for_figures(pipeline: Pipeline) -> None:
+    pipeline.hgetall(DELIVERY_COUNTS)
+    pipeline.zcard(DELIVERIES)
+    pipeline.llen(ENDED)
+    pipeline.zrange(DELIVERIES, 0, 0, withscores=True)
+
+
+def figures_of(
+    counts: Mapping[bytes, bytes], waiting: int, ended: int, oldest: Sequence[tuple[bytes, float]]
+) -> dict[str, float]:
+    figures = {status.value: int(counts.get(status.encode(), 0)) for status in DeliveryStatus}
+    age = max(0.0, clock.now() - oldest[0][1]) if oldest else 0.0
+    return {**figures, DeliveryStatus.WAITING.value: waiting + ended, "oldest_seconds": age}
+
+
 class Deliveries:
     """The deliveries in Redis, for web and command line."""
 
@@ -147,7 +163,10 @@ class Deliveries:
         return [delivery for delivery in found if delivery]
 
     def redeliver(self, order: str, delivery_id: str) -> Delivery:
-        """Send a delivery again, or, if it waits, now; return it. Raises DeliveryNotFound, ReceiverOff."""
+        """Send a delivery again, or, if it waits, now; return it. Raises DeliveryNotFound, ReceiverOff.
+
+        One that was delivered stays as it is, and its job gets another one.
+        """
         if delivery_id.encode() not in self._redis.lrange(ordered_key(order), 0, -1):
             raise DeliveryNotFound(delivery_id)
         answer = REDELIVER(self._redis, delivery_id)
@@ -171,14 +190,8 @@ class Deliveries:
     def figures(self) -> dict[str, float]:
         """Return how many were delivered, failed and wait, and for how many seconds the oldest has waited."""
         with self._redis.pipeline(transaction=False) as pipeline:
-            pipeline.hgetall(DELIVERY_COUNTS)
-            pipeline.zcard(DELIVERIES)
-            pipeline.llen(ENDED)
-            pipeline.zrange(DELIVERIES, 0, 0, withscores=True)
-            counts, waiting, ended, oldest = pipeline.execute()
-        figures = {status.value: int(counts.get(status.encode(), 0)) for status in DeliveryStatus}
-        age = max(0.0, clock.now() - oldest[0][1]) if oldest else 0.0
-        return {**figures, DeliveryStatus.WAITING.value: waiting + ended, "oldest_seconds": age}
+            ask_for_figures(pipeline)
+            return figures_of(*pipeline.execute())
 
     def _read(self, delivery_id: str) -> Delivery | None:
         """Return a delivery; None if it is gone, or damaged."""

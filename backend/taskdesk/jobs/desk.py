@@ -16,6 +16,7 @@ from taskdesk.jobs.artifacts import Artifact, ArtifactStore, FolderStore, Upload
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.causes import Causes
+from taskdesk.jobs.deliveries import Deliveries
 from taskdesk.jobs.errors import (
     AlreadyRetried,
     IdempotentJobGone,
@@ -59,6 +60,7 @@ class Desk:
         self.jobs = Jobs(redis, settings.queues, settings.max_queued, before_list=intake.look_if_alone)
         self.queues = Queues(redis, settings.queues)
         self.causes = Causes(redis)
+        self.deliveries = Deliveries(redis)
         self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
         self.schedules = Schedules(redis, self.catalog, settings.queues)

@@ -9,6 +9,7 @@ from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.cause import Cause
+from taskdesk.jobs.deliveries import Delivery
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import ResultGone, UnreadableResult
 from taskdesk.jobs.job import Attempt, Job, masked
@@ -21,6 +22,7 @@ from taskdesk.jobs.status import Status
 from taskdesk.jobs.throughput import LastHour
 from taskdesk.jobs.workers import Worker
 from taskdesk.service import clock
+from taskdesk.service.outbound import shown_url
 
 
 def task_objects(desk: Desk, specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
@@ -88,6 +90,7 @@ def job_object(desk: Desk, job: Job, *, whole: bool = False, url_of: UrlOf | Non
     if whole:
         shown |= {"worker": job.worker or None, "attempts": [_attempt_object(one) for one in job.attempts]}
         shown["defaults"] = job.defaults
+        shown["webhook"] = shown_url(job.webhook) or None
         shown["resumed"] = job.resumed and job.resumed._asdict()
         shown |= _details(desk, job, shown["queue"], url_of)
     return shown
@@ -194,6 +197,21 @@ def _last_hour_object(hour: LastHour) -> dict[str, Any]:
         "succeeded": sum(hour.succeeded),
         "failed": sum(hour.failed),
         "per_minute": {"succeeded": hour.succeeded, "failed": hour.failed},
+    }
+
+
+def delivery_object(delivery: Delivery) -> dict[str, Any]:
+    attempts = [{**asdict(attempt), "at": time_text(attempt.at)} for attempt in delivery.attempts]
+    return {
+        "id": delivery.id,
+        "type": delivery.type,
+        "url": delivery.url,
+        "status": delivery.status,
+        "switched_off": delivery.is_off,
+        "hold": delivery.hold or None,
+        "created_at": time_text(delivery.created_at),
+        "due_at": time_text(delivery.due_at),
+        "attempts": attempts,
     }
 
 

@@ -40,13 +40,14 @@ def single_values(query: MultiDict[str, str]) -> dict[str, str]:
 
 
 def submit_options(query: MultiDict[str, str]) -> SubmitOptions:
-    """Return the queue, the time and the tags of a submit. Raises InvalidArguments."""
+    """Return the queue, the time, the tags and the webhook of a submit. Raises InvalidArguments."""
     at = query.get("at")
     try:
         moment = None if at is None else read_moment(at)
     except ValueError as error:
         raise InvalidArguments([FieldError("/at", str(error))]) from None
-    return {"queue": query.get("queue"), "at": moment, "tags": check_tags(query.getlist("tag"))}
+    tags = check_tags(query.getlist("tag"))
+    return {"queue": query.get("queue"), "at": moment, "tags": tags, "webhook": query.get("webhook")}
 
 
 def job_filter(query: Mapping[str, Any], at: str = "", besides: Collection[str] = ()) -> Filter:

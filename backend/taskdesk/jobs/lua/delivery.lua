@@ -26,6 +26,7 @@ local function end_delivery(id, status, clock)
   local delivery = redis.call('HMGET', key, 'receiver', 'order')
   redis.call('HSET', key, 'status', status)
   redis.call('HDEL', key, 'due', 'blocked')
+  if status == DELIVERED_DELIVERY then redis.call('HDEL', key, 'body', 'headers') end -- to save memory
   redis.call('EXPIRE', key, DELIVERY_TTL_SECONDS)
   redis.call('ZREM', DELIVERIES, id)
   redis.call('ZREM', lane_key(delivery[1]), id)

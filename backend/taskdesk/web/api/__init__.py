@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from taskdesk.web.api import actions, alerts, failures, jobs, openapi, queues, schedules, tasks
+from taskdesk.web.api import actions, alerts, failures, jobs, openapi, queues, schedules, tasks, webhooks
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 tasks.add_routes(bp)
@@ -12,4 +12,5 @@ failures.add_routes(bp)
 queues.add_routes(bp)
 schedules.add_routes(bp)
 alerts.add_routes(bp)
+webhooks.add_routes(bp)
 openapi.add_routes(bp)

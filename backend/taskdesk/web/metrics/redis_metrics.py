@@ -16,6 +16,7 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.catalog import Announced, TaskSpec
 from taskdesk.jobs.cause import State
 from taskdesk.jobs.causes import counts
+from taskdesk.jobs.deliveries import ask_for_figures, figures_of
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.schedules.late import ask_for_due, lag_of, late_of
@@ -52,8 +53,9 @@ class RedisMetrics:
             for task in tasks:
                 Statistics.ask(pipeline, task.reference)
             ask_for_due(pipeline, now := clock.now())
+            ask_for_figures(pipeline)
             pipeline.info("memory")
-            *answers, due, troubled, info = pipeline.execute()
+            *answers, due, troubled, ends, waiting, ended, oldest, info = pipeline.execute()
         return [
             _jobs(queues),
             _handed_back(queues),
@@ -69,6 +71,7 @@ class RedisMetrics:
                 "Schedules whose slot was due and did not run.",
                 value=len(late_of(due, troubled, now=now)),
             ),
+            *_deliveries(figures_of(ends, waiting, ended, oldest)),
             *_runs(tasks, answers),
             *_causes(counts(self._desk.causes.summaries())),
         ]
@@ -109,6 +112,19 @@ def _memory(memory: Memory) -> list[Metric]:
             "Of that, what submits may fill; 0: no limit.",
             value=memory.limit * JOBS_SHARE,
         ),
+    ]
+
+
+def _deliveries(figures: Mapping[str, float]) -> list[Metric]:
+    ended = CounterMetricFamily("taskdesk_deliveries", "Deliveries to webhooks that have ended.", labels=("outcome",))
+    for outcome in ("delivered", "failed"):
+        ended.add_metric((outcome,), figures[outcome])
+    waiting = "Deliveries to webhooks that wait for their first or next attempt."
+    oldest = "How long the oldest of these has waited."
+    return [
+        ended,
+        GaugeMetricFamily("taskdesk_deliveries_waiting", waiting, value=figures["waiting"]),
+        GaugeMetricFamily("taskdesk_deliveries_oldest_seconds", oldest, value=figures["oldest_seconds"]),
     ]
 
 

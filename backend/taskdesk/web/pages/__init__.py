@@ -21,11 +21,12 @@ from taskdesk.web.pages import (
     queues,
     schedules,
     tasks,
+    webhooks,
     workers,
 )
 from taskdesk.web.pages.view.durations import about, duration, usual
 
-PAGES = (home, tasks, jobs, bulk, job, actions, downloads, failures, schedules, queues, workers, alerts, docs)
+PAGES = (home, tasks, jobs, bulk, job, webhooks, actions, downloads, failures, schedules, queues, workers, alerts, docs)
 # The entries at the top of each page: the endpoint, the label, and the key that goes there after `g`.
 NAVIGATION = (
     ("pages.home", "Tasks", "t"),

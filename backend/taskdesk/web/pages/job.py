@@ -11,6 +11,7 @@ from taskdesk.jobs.errors import JobNotFound, ResultGone, TaskNotFound, Unreadab
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
 from taskdesk.service.errors import AppError
+from taskdesk.service.outbound import shown_url
 from taskdesk.web.context import desk
 from taskdesk.web.links import artifact_urls, job_object
 from taskdesk.web.pages.view.hints import hint_for
@@ -66,6 +67,8 @@ def _content(job: Job) -> dict[str, Any]:
         "traceback": desk().jobs.results.traceback(job.id) if job.status == "failed" else "",
         "log": log_end(log.text),
         "log_beginning": log.text[:LOG_BEGINNING] if len(log.text) > LOG_SHOWN else "",
+        "webhook": shown_url(job.webhook),
+        "deliveries": desk().deliveries.of(job.id) if job.webhook else [],
         "log_bytes": log.size,
         "is_log_cut": len(log.text) > LOG_SHOWN,
         "timeline": timeline(job, spec.retries + 1 if spec else 1),

@@ -22,7 +22,8 @@ TABLE = {
         GET api.show_job                GET api.show_openapi            GET api.show_queue
         GET api.list_alerts             GET api.list_alert_rules        GET api.list_alert_channels
         GET api.list_alert_messages     GET api.show_alert_message      GET pages.list_alerts
-        GET api.show_stats              GET api.show_task
+        GET api.show_stats              GET api.show_task               GET api.list_deliveries
+        GET api.show_webhooks
         GET api.list_schedules          GET api.show_schedule           POST api.preview_schedule
         GET pages.download_part         GET pages.finished_tasks        POST pages.finished_tasks
         GET pages.home                  GET pages.list_jobs             GET pages.list_queues
@@ -40,11 +41,11 @@ TABLE = {
         POST api.create_job             POST api.create_jobs            POST api.bulk
         POST api.cancel_job             POST api.retry_job              POST api.keep_job
         POST api.unkeep_job             POST api.enqueue_job
-        DELETE api.delete_job
         POST api.create_schedule        PATCH api.change_schedule       DELETE api.delete_schedule
         POST api.run_schedule
         POST pages.create_schedule      POST pages.change_schedule      POST pages.pause_schedule
         POST pages.resume_schedule      POST pages.run_schedule         POST pages.delete_schedule
+        DELETE api.delete_job           POST api.redeliver              POST pages.redeliver
         POST pages.add_job              POST pages.run_task             POST pages.act_on_jobs
         POST pages.cancel_job           POST pages.retry_job            POST pages.keep_job
         POST pages.unkeep_job           POST pages.enqueue_job
@@ -60,6 +61,7 @@ TABLE = {
         PUT api.put_alert_rule          DELETE api.delete_alert_rule    PUT api.silence_alert_rule
         DELETE api.end_alert_silence    POST api.test_alert_channel     POST pages.put_alert_rule
         POST pages.delete_alert_rule    POST pages.silence_alert_rule   POST pages.test_alert_channel
+        POST api.switch_on_webhook      POST pages.switch_on_webhook
     """,
 }
 WRITING_GETS = {"GET classic.start_heavy", "GET classic.image_page"}

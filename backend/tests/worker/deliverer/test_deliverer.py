@@ -205,6 +205,20 @@ def test_a_delivery_fails_after_its_attempts_and_can_be_sent_again(submit, run_w
     assert len(receiver.requests) == 12
 
 
+def test_what_was_delivered_is_sent_again_with_another_id(submit, run_worker, redis, redis_url, receiver):
+    job_id = submit("echo", text="a")
+    run_worker()
+    with delivering(redis_url):
+        delivery = settled(redis, job_id)
+        Deliveries(redis).redeliver(job_id, delivery.id)
+        arrived(receiver, 2)
+
+    first, second = receiver.requests
+    assert first.json == second.json
+    assert first.headers["webhook-id"] != second.headers["webhook-id"]
+    assert [one.status for one in Deliveries(redis).of(job_id)][1] == "delivered"
+
+
 def test_410_switches_the_address_off_and_others_of_its_host_stay_on(submit, run_worker, redis, redis_url, receiver):
     receiver.treat = answers(410)
     first = submit("echo", text="a")
