@@ -93,7 +93,7 @@ class Schema:
             names = Schema(self._document["propertyNames"])
             for name in value:
                 for error in names.errors(name, f"{at}/{_escaped(name)}"):
-                    yield FieldError(error.pointer, error.detail.replace("This", "This name", 1))
+                    yield FieldError(error.pointer, _of_name(error.detail))
 
     def _wrong_members(self, value: dict[str, Any]) -> Iterator[tuple[str, Any]]:
         members = iter(value.items())
@@ -206,3 +206,9 @@ def _escaped(name: str) -> str:
     """Return the name as a part of a pointer, cut if it is long."""
     short = name if len(name) <= _MAX_NAME_CHARACTERS else f"{name[:_MAX_NAME_CHARACTERS]}…"
     return short.replace("~", "~0").replace("/", "~1")
+
+
+def _of_name(sentence: str) -> str:
+    """Return a sentence about a value as one about the name of a member."""
+    words = sentence.removeprefix("This ")
+    return f"This name {words[0].lower()}{words[1:]}"

@@ -70,8 +70,8 @@ def test_a_pointer_leads_into_lists_and_escapes_names():
 @pytest.mark.parametrize(
     ("names", "sentence"),
     [
-        (Annotated[str, Field(max_length=1)], "This name has to have at most 1 character."),
-        (Literal["a", "b"], "This name has to be one of: a, b."),
+        (Annotated[str, Field(max_length=1)], "This name must have at most 1 character."),
+        (Literal["a", "b"], "This name must be one of: a, b."),
         (Annotated[str, Field(json_schema_extra={"not": {"enum": ["ab", "c"]}})], "This name can't be one of: ab, c."),
     ],
 )
