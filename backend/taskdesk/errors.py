@@ -13,6 +13,7 @@ from taskdesk.jobs.errors import (
     QueueFull,
     ResultGone,
     TaskNotFound,
+    UnreadableJob,
     UnreadableResult,
 )
 from taskdesk.service.errors import AppError, NoRoom, RedisAway, RedisFull, SettingsError
@@ -35,5 +36,6 @@ __all__ = [
     "ResultGone",
     "SettingsError",
     "TaskNotFound",
+    "UnreadableJob",
     "UnreadableResult",
 ]

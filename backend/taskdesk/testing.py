@@ -148,7 +148,7 @@ class _Progress(Reporter):
         events = self.events
 
         def report(current: float, total: float, message: str) -> None:
-            shown = Progress(float(current), float(total), str(message)).as_dict()
+            shown = Progress(current, total, str(message)).as_dict()
             events.append(Event(f"{len(events) + 1}-0", "progress", shown))
 
         return report

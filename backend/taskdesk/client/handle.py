@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from taskdesk.client.source import JobSource
+from taskdesk.jobs.errors import UnreadableJob
 from taskdesk.jobs.events import Event
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.status import FINAL, Status
@@ -29,21 +30,36 @@ class JobHandle:
 
     @property
     def status(self) -> Status:
-        """One of scheduled, waiting, queued, running, succeeded, failed, canceled. Raises as `job`."""
-        return self.job.status
+        """One of scheduled, waiting, queued, running, succeeded, failed, canceled.
+
+        Raises JobExpired, JobNotFound, UnreadableJob.
+        """
+        return self._readable_job().status
 
     @property
     def result(self) -> Any:
-        """What the task returned, as JSON has it. Raises NoResult unless the job has succeeded; ResultGone."""
-        return self._source.result(self.job)
+        """What the task returned, as JSON has it.
+
+        Raises NoResult unless the job has succeeded; ResultGone; and as `status`.
+        """
+        return self._source.result(self._readable_job())
 
     @property
     def error(self) -> dict[str, Any] | None:
         """Why the last attempt failed, with `type`, `title` and `detail`; None if it did not. Raises as `job`."""
         return self.job.error
 
+    def _readable_job(self) -> Job:
+        job = self.job
+        if job.is_unreadable:
+            raise UnreadableJob(self.id)
+        return job
+
     def wait(self, timeout: float | None = None) -> JobHandle:
-        """Return this handle when the job has ended, however it ended. Raises TimeoutError after `timeout` seconds."""
+        """Return this handle when the job has ended, however it ended, or if it is unreadable.
+
+        Raises TimeoutError after `timeout` seconds.
+        """
         deadline = None if timeout is None else time.monotonic() + timeout
         pauses = _pauses()
         while not self._source.has_ended(self.id):

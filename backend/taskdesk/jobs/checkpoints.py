@@ -159,8 +159,13 @@ def resumed() -> Any:
 def resumable(rows: Iterable[Row]) -> Iterator[Row]:
     """Yield the rows, in the next attempt at this job only those that no attempt before has done.
 
-    The rows have to be the same in each attempt, in the same order.
+    The rows have to be the same in each attempt, in the same order. Raises TypeError for what has no rows.
     """
+    if not isinstance(rows, Iterable) and not hasattr(rows, "__getitem__"):
+        raise TypeError(
+            f"resumable(): {rows!r:.100} has no rows to go over. Give a list, a range or another iterable, such as "
+            "resumable(range(5))."
+        )
     return _checkpoints_of(current_job()).rows(rows)
 
 

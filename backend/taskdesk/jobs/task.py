@@ -6,6 +6,7 @@ They work without Redis and without a worker, so that a shell or a unit test can
 from __future__ import annotations
 
 import logging
+import math
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -192,8 +193,21 @@ def bind_to_job(thread: threading.Thread) -> None:
 
 
 def progress(current: float, total: float = 1, message: str = "") -> None:
-    """Report the progress of the job: `current` of `total`, and a sentence. It is cheap to call often."""
-    current_job().report(current, total, message)
+    """Report the progress of the job: `current` of `total`, and a sentence. It is cheap to call often.
+
+    Raises ValueError unless both are finite numbers.
+    """
+    current_job().report(_number("current", current), _number("total", total), message)
+
+
+def _number(name: str, value: Any) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"progress(): {name} has to be a finite number, and is {value!r:.100}.")
+    return number
 
 
 def temporary_folder() -> Path:

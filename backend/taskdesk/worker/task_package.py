@@ -58,7 +58,8 @@ def _located(tasks: str) -> tuple[Path, str]:
     """Return the folder from which Python imports this folder or file, and the name by which it does."""
     path = Path(os.path.abspath(tasks))
     if not path.exists():
-        _refuse(f"TASKS: there is no folder {tasks}. Name the one with your tasks, or make one: taskdesk new NAME")
+        kind = "file" if path.suffix == ".py" else "folder"
+        _refuse(f"TASKS: there is no {kind} {tasks}. Name the one with your tasks, or make one: taskdesk new NAME")
     root = path.parent
     while (root / "__init__.py").exists():
         root = root.parent

@@ -237,3 +237,9 @@ def test_a_record_that_others_have_made_too_large_is_none(store, begin_attempt):
     begin_attempt()
 
     assert resumed() is None
+
+
+@pytest.mark.parametrize("rows", [5, None, 0.5, object(), len])
+def test_what_has_no_rows_is_refused_with_a_sentence(rows):
+    with pytest.raises(TypeError, match=r"^resumable\(\): .* has no rows to go over\. Give a list, a range"):
+        resumable(rows)

@@ -173,6 +173,18 @@ def is_deaf() -> None:
     time.sleep(60)
 
 
+@task(timeout=1)
+def sets_an_alarm(ignores_it: bool = False) -> None:
+    """Set an alarm of its own."""
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        time.sleep(60)
+    except Exception:
+        if not ignores_it:
+            raise
+    time.sleep(60)
+
+
 def takes_the_alarm() -> None:
     """Set a handler of its own for the signal of the time limit."""
     signal.signal(signal.SIGALRM, signal.SIG_IGN)

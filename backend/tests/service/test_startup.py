@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -50,3 +52,20 @@ def test_an_entry_point_refuses_arguments_and_knows_its_version(command):
 
     assert run("--port=1") == (2, "", "This program takes no arguments:")
     assert run("--version") == (0, f"taskdesk {VERSION}\n", "")
+
+
+@pytest.mark.parametrize("program", ["server", "worker", "dashboard"])
+def test_ctrl_c_is_quiet_while_a_program_loads(tmp_path, program):
+    (tmp_path / "pydantic.py").write_text("import time\nprint('loading', flush=True)\ntime.sleep(600)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-P", BACKEND / f"{program}.py"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "loading\n"
+
+    process.send_signal(signal.SIGINT)
+
+    assert (*process.communicate(timeout=60), process.returncode) == ("", "", 130)

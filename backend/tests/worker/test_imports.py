@@ -23,10 +23,12 @@ def serve(redis, redis_url, tmp_path, jobs):
     stacks = []
 
     class Served:
-        def __init__(self, stack):
+        def __init__(self, stack, workers):
             self.stack = stack
             reader = CatalogReader(redis)
-            [self.worker] = wait_until(lambda: reader.read(max_age=0).workers, what="the worker is online")
+            self.worker, *_ = wait_until(
+                lambda: len(found := reader.read(max_age=0).workers) == workers and found, what="the workers are online"
+            )
             [self.catalog] = reader.read(max_age=0).catalogs.values()
             self.broken = {one.module.removeprefix("some_tasks."): one.error for one in self.catalog.broken}
 
@@ -39,16 +41,16 @@ def serve(redis, redis_url, tmp_path, jobs):
         def pid(self):
             return int(redis.hget(f"rq:worker:{self.worker.name}", "pid"))
 
-    def serve(**files: str) -> Served:
+    def serve(workers: int = 1, **files: str) -> Served:
         package = tmp_path / "some_tasks"
         package.mkdir(exist_ok=True)
         for name, source in {"__init__": "", "good": "def works() -> str:\n    return 'worked'\n", **files}.items():
             (package / f"{name}.py").write_text(textwrap.dedent(source))
         path = os.pathsep.join([str(tmp_path), str(BACKEND)])
-        stack = Stack(redis_url, tmp_path, TASKS="some_tasks", WORKERS="1", STOP_GRACE="1", PYTHONPATH=path)
+        stack = Stack(redis_url, tmp_path, TASKS="some_tasks", WORKERS=str(workers), STOP_GRACE="1", PYTHONPATH=path)
         stacks.append(stack)
         stack.start("worker")
-        return Served(stack)
+        return Served(stack, workers)
 
     yield serve
     for stack in stacks:
@@ -78,6 +80,13 @@ def test_the_files_whose_import_ends_the_process_are_broken_and_the_others_work(
     for (_, sentence), name in zip(ENDS.items(), files, strict=True):
         assert sentence in served.broken[name]
     assert served.run("works") == "worked"
+
+
+def test_a_file_whose_import_ends_the_process_is_logged_once_for_all_workers(serve):
+    served = serve(workers=2, ends="import os; os._exit(3)")
+
+    assert served.run("works") == "worked"
+    assert served.stack.log("worker").count("some_tasks.ends can't be used: its import ended the process") == 1
 
 
 CHANGES = """

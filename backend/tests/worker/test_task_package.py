@@ -39,6 +39,7 @@ def test_a_package_that_does_not_exist_ends_the_program_with_a_sentence(settings
     ("place", "sentence"),
     [
         ("./nosuch", "there is no folder ./nosuch. Name the one with your tasks"),
+        ("./nosuch.py", "there is no file ./nosuch.py. Name the one with your tasks"),
         ("./my-tasks", "Python can't import 'my-tasks'. Rename it"),
         ("./json", "'json' is also the name of a module of Python or of Taskdesk. Rename the folder."),
         ("./rq", "'rq' is also the name of a module"),

@@ -7,7 +7,6 @@ next to nothing and a slow Redis does not slow the task. A job that says nothing
 from __future__ import annotations
 
 import json
-import math
 import os
 import threading
 import time
@@ -93,9 +92,6 @@ class Reporter:
     def _progress(self, job: _Job | None, current: float, total: float, message: str) -> None:
         if job is None:
             return
-        current, total = float(current), float(total)
-        if not (math.isfinite(current) and math.isfinite(total)):
-            raise ValueError(f"progress({current}, {total}): both have to be finite numbers")
         with self._lock:
             job.progress = Progress(current, total, str(message)[:500].encode("utf-8", "replace").decode())
         self._wake()

@@ -14,11 +14,14 @@ from types import FrameType
 from rq.timeouts import JobTimeoutException
 
 from taskdesk.jobs.task import TaskOptions
+from taskdesk.service import clock
+from taskdesk.service.errors import AppError
 from taskdesk.worker.failure import OverLimit
 from taskdesk.worker.process_memory import MB, address_space
 from taskdesk.worker.settings import WorkerSettings
 
 _UNLIMITED = nullcontext()
+_EARLY_SECONDS = 0.1  # that the alarm of the time limit may come too early, by another clock
 
 
 @dataclass(frozen=True)
@@ -78,11 +81,18 @@ def _set_soft(kind: int, limit: int) -> None:
     resource.setrlimit(kind, (min(known, default=resource.RLIM_INFINITY), hard))
 
 
+class OwnAlarm(AppError):
+    """Alarm: the task has set one, and has no handler for it."""
+
+
 class TimeLimit:
-    """Raises JobTimeoutException in a job whose time is up, and OverLimit when its CPU time is."""
+    """Raises JobTimeoutException in a job whose time is up, OverLimit when its CPU time is, and OwnAlarm.
+
+    A process has one alarm. A task that sets its own has taken that of the time limit; it is set again after that.
+    """
 
     def __init__(self) -> None:
-        self._seconds = 0
+        self._seconds, self._deadline = 0, math.inf
 
     def install(self) -> None:
         """Install the handlers of the signals."""
@@ -92,12 +102,17 @@ class TimeLimit:
     def set(self, seconds: int) -> None:
         """Start the clock; below 1 is no limit."""
         self._seconds = seconds
+        self._deadline = clock.monotonic() + seconds if seconds > 0 else math.inf
         signal.setitimer(signal.ITIMER_REAL, max(0, seconds))
 
     def unset(self) -> None:
         signal.setitimer(signal.ITIMER_REAL, 0)
 
     def _out_of_time(self, signum: int, frame: FrameType | None) -> None:
+        left = self._deadline - clock.monotonic()
+        if left > _EARLY_SECONDS:
+            signal.setitimer(signal.ITIMER_REAL, left if math.isfinite(left) else 0)
+            raise OwnAlarm("The task's own signal.alarm() or signal.setitimer() went off, and it has no handler.")
         raise JobTimeoutException(f"Task exceeded maximum timeout value ({self._seconds} seconds)")
 
     def _out_of_cpu(self, signum: int, frame: FrameType | None) -> None:

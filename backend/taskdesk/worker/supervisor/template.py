@@ -207,7 +207,8 @@ class Template:
         deaths = self._deaths[module] = self._deaths.get(module, 0) + 1
         if module and (is_hanging or status != -signal.SIGKILL or not is_dead or deaths >= MAX_DEATHS):
             self._broken[module] = _end_of_import(status, is_hanging=is_hanging, is_dead=is_dead)
-            log.error("%s can't be used: %s", module, self._broken[module])
+            if self.catalog.tasks or self.catalog.broken:  # the worker has logged its catalog before
+                log.error("%s can't be used: %s", module, self._broken[module])
         elif deaths >= MAX_DEATHS:
             raise RuntimeError("the process that imports the tasks dies again and again")
         else:

@@ -55,6 +55,14 @@ def test_a_job_that_ignores_its_time_limit_is_killed(run):
     assert (deaf.error["type"], other.status) == ("Timeout", "succeeded")
 
 
+def test_the_alarm_of_a_task_is_not_called_its_time_limit_which_holds_after_it(run):
+    alarmed, late = run(("sets_an_alarm", {}), ("sets_an_alarm", {"ignores_it": True}))
+
+    assert (alarmed.status, alarmed.error["type"], alarmed.error["title"]) == ("failed", "OwnAlarm", "Alarm")
+    assert "The task's own signal.alarm() or signal.setitimer() went off" in alarmed.error["detail"]
+    assert (late.status, late.error["type"]) == ("failed", "Timeout")
+
+
 def test_a_job_that_takes_the_alarm_does_not_take_it_from_others(run):
     _, late = run(("takes_the_alarm", {}), ("never_ends", {}))
 
