@@ -50,9 +50,19 @@ def schedule_fields(
 
 def schedule_texts(values: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the texts of the fields for what a schedule says (Definition.as_values)."""
-    texts = {f"-{name}": [str(value)] for name, value in {**_DEFAULTS, **values}.items() if name in _TEXTS and value}
+    texts = {f"-{name}": [_text(value)] for name, value in {**_DEFAULTS, **values}.items() if name in _TEXTS and value}
     texts |= {f"-{name}": [str(values[name])[:16]] for name in ("start", "end") if values.get(name)}
     return {**texts, "-tags": [" ".join(values.get("tags", ()))]}
+
+
+def _text(value: Any) -> str:
+    """Return a text as it is, and a number of seconds as a duration."""
+    if not isinstance(value, int):
+        return str(value)
+    size, unit = next(
+        (size, unit) for size, unit in ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s")) if value % size == 0
+    )
+    return f"{value // size}{unit}"
 
 
 _TEXTS = ("every", "zone", "jitter", "missed", "missed_within", "overlap", "queue")
