@@ -11,8 +11,8 @@ from pydantic import Field
 from taskdesk import AnyFile, File, LongText, Markdown, Picture, Table
 
 
-class Colour(Enum):
-    """The colours that the picture may have."""
+class Color(Enum):
+    """The colors that the picture may have."""
 
     BLUE = "blue"
     GREEN = "green"
@@ -25,15 +25,15 @@ def kinds_gallery(
     code: Annotated[
         str, Field(pattern=r"^[A-Z]{2}-\d{4}$", description="Two capitals, a dash, four digits.")
     ] = "AB-1234",
-    whole: Annotated[int, Field(description="Any whole number.")] = 7,
-    bounded_whole: Annotated[int, Field(ge=0, le=100, description="A whole number within bounds.")] = 50,
+    whole: Annotated[int, Field(title="Integer", description="Any whole number.")] = 7,
+    bounded_whole: Annotated[int, Field(title="Integer from 0 to 100", ge=0, le=100)] = 50,
     number: Annotated[float, Field(description="Any number.")] = 2.5,
-    bounded_number: Annotated[float, Field(ge=0, lt=1, description="A number within bounds.")] = 0.25,
-    optional_whole: Annotated[int | None, Field(description="A whole number, or nothing.")] = None,
+    bounded_number: Annotated[float, Field(title="Number from 0 to below 1", ge=0, lt=1)] = 0.25,
+    optional_whole: Annotated[int | None, Field(title="Optional integer")] = None,
     flag: Annotated[bool, Field(description="Yes or no.")] = True,
-    day: Annotated[date, Field(description="A day.")] = date(2026, 1, 31),
+    day: date = date(2026, 1, 31),
     moment: Annotated[datetime, Field(description="A day and a time.")] = datetime(2026, 1, 31, 12, 30, tzinfo=UTC),
-    colour: Annotated[Colour, Field(description="One of an enumeration: the colour of the picture.")] = Colour.BLUE,
+    color: Annotated[Color, Field(description="One of an enumeration: the color of the picture.")] = Color.BLUE,
     size: Annotated[Literal["small", "medium", "large"], Field(description="One of a few words.")] = "medium",
     words: Annotated[list[str], Field(description="Any number of texts.")] = ["one", "two"],  # noqa: B006
     numbers: Annotated[list[int], Field(description="Any number of whole numbers.")] = [1, 2, 3],  # noqa: B006
@@ -57,7 +57,7 @@ def kinds_gallery(
         "flag": flag,
         "day": day.isoformat(),
         "moment": moment.isoformat(),
-        "colour": colour.value,
+        "color": color.value,
         "size": size,
         "words": list(words),
         "numbers": list(numbers),
@@ -72,13 +72,13 @@ def kinds_gallery(
             f"**{len(got)} values** arrived, among them:\n\n- a day: {got['day']}\n- a size: {size}\n"
         ),
         "table": Table(["parameter", "value"], [[name, value] for name, value in got.items()]),
-        "picture": Picture(_draw_badge(text, colour).encode(), "image/svg+xml"),
+        "picture": Picture(_draw_badge(text, color).encode(), "image/svg+xml"),
         "file": File("values.json", as_json.encode(), "application/json"),
     }
 
 
-def _draw_badge(text: str, colour: Colour) -> str:
-    fill = {Colour.BLUE: "#2563eb", Colour.GREEN: "#15803d", Colour.ORANGE: "#c2410c"}[colour]
+def _draw_badge(text: str, color: Color) -> str:
+    fill = {Color.BLUE: "#2563eb", Color.GREEN: "#15803d", Color.ORANGE: "#c2410c"}[color]
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" width="320" height="64" viewBox="0 0 320 64" role="img">'
         f'<rect width="320" height="64" rx="12" fill="{fill}"/>'

@@ -135,12 +135,12 @@ def test_a_time_is_typed_in_the_viewers_zone_and_sent_in_utc(berlin):
     expect(berlin.locator("#moment-hint")).to_contain_text("In your time zone, Europe/Berlin.")
 
     moment.fill("2026-07-01T00:15")
-    berlin.get_by_label("Bounded whole", exact=True).fill("500")
+    berlin.get_by_label("Integer from 0 to 100", exact=True).fill("500")
     run(berlin)
     expect(berlin.get_by_text("Must be at most 100.")).to_be_visible()
     expect(moment).to_have_value("2026-07-01T00:15")
 
-    berlin.get_by_label("Bounded whole", exact=True).fill("5")
+    berlin.get_by_label("Integer from 0 to 100", exact=True).fill("5")
     run(berlin)
     berlin.wait_for_url(re.compile("/jobs/"))
     assert input_of(berlin, berlin.url)["moment"] == "2026-06-30T22:15:00Z"
@@ -153,11 +153,11 @@ def test_an_earlier_input_is_run_again_with_its_file(page):
     page.goto(f"/tasks/kinds_gallery?from={old['id']}")
     expect(page.get_by_label("Text", exact=True)).to_have_value("earlier")
     expect(page.get_by_label("note.txt")).to_be_checked()
-    page.get_by_label("Bounded whole", exact=True).fill("500")
+    page.get_by_label("Integer from 0 to 100", exact=True).fill("500")
     run(page)
     expect(page.get_by_text("Must be at most 100.")).to_be_visible()
     expect(page.get_by_label("note.txt")).to_be_checked()
-    page.get_by_label("Bounded whole", exact=True).fill("5")
+    page.get_by_label("Integer from 0 to 100", exact=True).fill("5")
     run(page)
 
     page.wait_for_url(re.compile("/jobs/"))

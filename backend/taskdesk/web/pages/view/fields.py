@@ -66,7 +66,7 @@ def _field(parameter: Parameter, given: Texts, error: str) -> FormField:
     options = parameter.options if control in ("select", "choices", "text") else {}
     return FormField(
         name=name,
-        label=name.replace("_", " ").capitalize(),
+        label=_label(parameter),
         control=control,
         values=_shown(control, texts),
         help=parameter.schema.get("description", ""),
@@ -79,6 +79,14 @@ def _field(parameter: Parameter, given: Texts, error: str) -> FormField:
         ways=_ways(parameter, "text" if not way and error and parameter.takes_empty_text and not any(texts) else way),
         way=way,
     )
+
+
+def _label(parameter: Parameter) -> str:
+    """Return the title that the author gave the parameter, else its name in words."""
+    title: str = parameter.schema.get("title", "")
+    is_pydantics = title == parameter.name.title().replace("_", " ").strip()
+    is_of_type = "enum" in parameter.schema or "$ref" in parameter.schema  # the name of a class
+    return parameter.name.replace("_", " ").capitalize() if not title or is_pydantics or is_of_type else title
 
 
 def _control(parameter: Parameter, texts: Sequence[str], way: str) -> str:

@@ -224,3 +224,18 @@ def test_a_date_time_is_shown_in_utc_and_with_another_offset_as_it_is(default, s
 
     assert field.value == shown
     assert read_fields(task, {"x": [field.value], "x:as": [field.way]}) == read
+
+
+@pytest.mark.parametrize(
+    ("type", "label"),
+    [
+        (int, "Number of days"),
+        (Annotated[int, Field(title="Days, at most 7")], "Days, at most 7"),
+        (Color, "Number of days"),
+        (Annotated[int | None, Field(title="Days")], "Days"),
+    ],
+)
+def test_a_field_has_the_title_that_its_author_gave_it_or_its_name(type, label):
+    [found] = form_fields(spec(number_of_days=(type, ...)))
+
+    assert found.label == label
