@@ -26,12 +26,18 @@ def kinds_gallery(
         str, Field(pattern=r"^[A-Z]{2}-\d{4}$", description="Two capitals, a dash, four digits.")
     ] = "AB-1234",
     whole: Annotated[int, Field(title="Integer", description="Any whole number.")] = 7,
-    bounded_whole: Annotated[int, Field(title="Integer from 0 to 100", ge=0, le=100)] = 50,
+    bounded_whole: Annotated[
+        int, Field(title="Integer from 0 to 100", ge=0, le=100, description="A number within bounds.")
+    ] = 50,
     number: Annotated[float, Field(description="Any number.")] = 2.5,
-    bounded_number: Annotated[float, Field(title="Number from 0 to below 1", ge=0, lt=1)] = 0.25,
-    optional_whole: Annotated[int | None, Field(title="Optional integer")] = None,
+    bounded_number: Annotated[
+        float, Field(title="Number from 0 to below 1", ge=0, lt=1, description="A fraction.")
+    ] = 0.25,
+    optional_whole: Annotated[
+        int | None, Field(title="Optional integer", description="A whole number, or nothing.")
+    ] = None,
     flag: Annotated[bool, Field(description="Yes or no.")] = True,
-    day: date = date(2026, 1, 31),
+    day: Annotated[date, Field(description="A day.")] = date(2026, 1, 31),
     moment: Annotated[datetime, Field(description="A day and a time.")] = datetime(2026, 1, 31, 12, 30, tzinfo=UTC),
     color: Annotated[Color, Field(description="One of an enumeration: the color of the picture.")] = Color.BLUE,
     size: Annotated[Literal["small", "medium", "large"], Field(description="One of a few words.")] = "medium",
