@@ -36,6 +36,9 @@ PAGES = {
 }
 
 
+WEBHOOK = "http://127.0.0.1:9/hooks/of/a/receiver/that/is/never/there"
+
+
 class Jobs:
     """Make a job of each status by the API. One worker and the queue `low` are blocked until `end`."""
 
@@ -51,7 +54,9 @@ class Jobs:
         self._submit("scheduled", "simple_task", f"?at={tomorrow}", data={"task_arg": "later"})
         self._submit("canceled", "simple_task", "?queue=low", data={"task_arg": "not wanted"})
         request.post(f"/api/v1/jobs/{self.ids['canceled']}/cancel")
-        self._submit("failed", "train_model", "?queue=high", multipart={"data": table, "target": "label"})
+        self._submit(
+            "failed", "train_model", f"?queue=high&webhook={WEBHOOK}", multipart={"data": table, "target": "label"}
+        )
         self._submit("succeeded", "kinds_gallery", "", data={})
         for status, job_id in self.ids.items():  # the failing one first has to load its libraries
             wait_until(lambda job_id=job_id, status=status: self._status(job_id) == status, seconds=100)
