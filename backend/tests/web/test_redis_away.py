@@ -16,7 +16,11 @@ from taskdesk.web.settings import WebSettings
 from tests.conftest import free_port
 from tests.refusals import refusing
 
-BODIES = {"PATCH": {"paused": True}, "POST": {"action": "keep", "filter": {}, "expected_count": 0}}
+BODIES = {
+    "PUT": {"seconds": 5},
+    "PATCH": {"paused": True},
+    "POST": {"action": "keep", "filter": {}, "expected_count": 0},
+}
 
 
 def application(port, tmp_path, **settings):

@@ -235,6 +235,8 @@ DECLARATIONS = {
     "grace=3601": "its grace of 3,601 s is over the 3,600 s that a stop may take (setting STOP_LIMIT)",
     "grace=-1": "its grace is -1: give a whole number of seconds from 0",
     "grace='1h'": "its grace is '1h'",
+    "notify='no channel'": "its notify is 'no channel': give the name of a channel of ALERTS_FILE",
+    "notify=5": "its notify is 5",
     "retries=-1": "its retries are -1: give a whole number from 0",
     "retries='3'": "its retries are '3'",
 }

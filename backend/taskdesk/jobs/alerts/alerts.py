@@ -138,8 +138,8 @@ class Alerts:
         """Make or replace a rule of the desk; return True if it is new. Raises InvalidArguments, FixedRule."""
         if not IS_NAME.fullmatch(name):
             raise InvalidArguments([FieldError("/name", "Must be 1 to 64 letters (A to Z), digits, - and _.")])
-        rule = self._checked(values)
         known = {one.name: one for one in all_rules(self.file, self._store.read(), self._catalog)}
+        rule = self._checked(values)
         if name in known and known[name].source != "desk":
             raise FixedRule(f"The rule {name} stands in ALERTS_FILE. Change it there.")
         if name not in known and sum(one.source == "desk" for one in known.values()) >= MAX_RULES:
@@ -155,13 +155,13 @@ class Alerts:
 
     def silence(self, name: str, seconds: int, by: str, reason: str = "") -> Silence:
         """Send no messages of a rule for so long. Raises RuleNotFound, InvalidArguments."""
+        self.rule(name)
         if type(seconds) is not int or not 1 <= seconds <= MAX_SECONDS:
             raise InvalidArguments(
                 [FieldError("/seconds", f"Must be a whole number from 1 to {MAX_SECONDS:,} (30 days).")]
             )
         if not isinstance(reason, str) or len(reason) > 200:
             raise InvalidArguments([FieldError("/reason", "Must be a text of 200 characters at most.")])
-        self.rule(name)
         silence = Silence(clock.sync(self._redis) + seconds, by, reason)
         self._store.silence(name, silence)
         return silence
@@ -173,9 +173,9 @@ class Alerts:
 
     def test(self, channel: str) -> Message:
         """Send a message to a channel, and return it. Raises ChannelNotFound."""
+        clock.sync(self._redis)
         if channel not in self.file.channels:
             raise ChannelNotFound(channel)
-        clock.sync(self._redis)
         message = message_for_test(channel)
         self.outbox.add(channel, message)
         return message

@@ -52,7 +52,7 @@ class Courier:
         try:
             return MessageStatus.SENT, send(channel, one.message, self._file.address)
         except NotDelivered as error:
-            return MessageStatus.FAILED if error.is_final else failed, str(error)
+            return MessageStatus.FAILED if error.is_final else failed, f"{str(error).rstrip('.')}."
         except Exception:  # its text may have an address of the file
             log.exception("message %s can't be sent", one.id)
             return MessageStatus.FAILED, "The message can't be sent. The log says why."

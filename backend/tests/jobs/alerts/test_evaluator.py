@@ -293,7 +293,7 @@ def test_a_channel_that_is_down_gets_everything_later_in_order(watch, receiver, 
     age(redis, 4000)
     watch.look()
     assert [one.status for one in Outbox(redis).last()] == [MessageStatus.WAITING] * 2
-    assert Outbox(redis).last()[1].said == "It answered 503. no thanks"
+    assert Outbox(redis).last()[1].said == "It answered 503. no thanks."
 
     for _ in range(2):
         redis.zadd("taskdesk:alerts:channels", {"ops": 0})
