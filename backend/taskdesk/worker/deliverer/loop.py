@@ -69,28 +69,27 @@ class Deliverer:
         self._next_find, self._cursor = 0.0, 0
 
     def run(self, is_stopped: Callable[[], bool]) -> None:
-        is_away = False
+        is_away, is_behind = False, False
         with ThreadPoolExecutor(MOST_AT_A_TIME, "delivery") as pool:
             while not is_stopped():
                 try:
-                    self._step(pool)
+                    is_behind = self._step(pool)
                     is_away = False
                 except (RedisError, OSError) as error:
                     if not is_away:
                         log.error("Redis does not answer (%s); deliveries wait", error)
-                    is_away = True
+                    is_away, is_behind = True, False
                     time.sleep(POLL_SECONDS)
-                self._wait(POLL_SECONDS)
+                self._wait(0 if is_behind else POLL_SECONDS)
         while self._sending:
             self._wait(POLL_SECONDS)
         self._settle()  # what Redis does not hear of, another deliverer sends again
 
-    def _step(self, pool: ThreadPoolExecutor) -> None:
+    def _step(self, pool: ThreadPoolExecutor) -> bool:
+        """Return True if there is more to do at once."""
         self._settle()
         self._find_ended()
-        while self._claim(pool):
-            if not self._make_deliveries():
-                break
+        return self._claim(pool) > 0 and self._make_deliveries()
 
     def _wait(self, seconds: float) -> None:
         """Wait until an attempt has ended, and take all that have."""

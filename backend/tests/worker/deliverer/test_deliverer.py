@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
@@ -13,7 +15,7 @@ from taskdesk.jobs.keys import ENDED, WEBHOOK_JOBS, delivery_key, job_key
 from taskdesk.service.settings import load
 from taskdesk.worker.deliverer.secrets import read_secrets
 from taskdesk.worker.settings import WorkerSettings
-from tests.conftest import wait_until
+from tests.conftest import BACKEND, wait_until
 from tests.receivers import OLD_SECRET, SECRET, Receiver, answers, delivering, pass_time
 from tests.worker.conftest import RETENTION
 
@@ -270,6 +272,46 @@ def test_a_receiver_that_was_down_for_two_hours_gets_everything_in_order_per_job
     delivered = list(dict.fromkeys(tuple(one) for one in numbers))
     for job in range(10):
         assert [number for its, number in delivered if its == job] == [job, job + 10, job + 20]
+
+
+def test_attempts_are_settled_while_jobs_keep_ending(submit, run_worker, redis, redis_url, receiver):
+    """Each of these is more than one batch: deliveries are made, sent and settled by turns."""
+    job_id = submit("echo", text="a")
+    run_worker()
+    [entry] = redis.lrange(ENDED, 0, -1)
+    redis.rpush(ENDED, *[entry.replace(job_id.encode(), f"other{number}".encode()) for number in range(500)])
+    with delivering(redis_url):
+        arrived(receiver, 501)
+        wait_until(lambda: Deliveries(redis).figures()["delivered"] == 501, what="all are settled")
+
+
+def test_the_receiver_in_the_docs_verifies_a_message(submit, run_worker, redis_url, receiver):
+    page = (BACKEND.parent / "docs" / "webhooks.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)
+    job_id = submit("echo", text="a")
+    run_worker()
+    with delivering(redis_url):
+        arrived(receiver, 1)
+
+    [request] = receiver.requests
+    assert names["receive"](request.body, request.headers, SECRET) == (f"Job {job_id} succeeded.", 200)
+    assert names["receive"](request.body, request.headers, OLD_SECRET)[1] == 401
+
+
+def test_the_message_in_the_docs_has_the_members_of_a_real_one(submit, run_worker, redis_url, receiver):
+    page = (BACKEND.parent / "docs" / "webhooks.md").read_text()
+    [shown] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)
+    submit("echo", text="a")
+    run_worker()
+    with delivering(redis_url):
+        arrived(receiver, 1)
+
+    documented, real = json.loads(shown), receiver.requests[0].json
+    assert documented.keys() == real.keys()
+    assert documented["data"].keys() == real["data"].keys()
+    assert documented["data"]["links"].keys() == real["data"]["links"].keys()
 
 
 def test_a_damaged_end_or_delivery_holds_up_nothing(submit, run_worker, redis, redis_url, receiver):
