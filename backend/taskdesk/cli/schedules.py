@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from taskdesk.cli.program import ExitStatus
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.submit import argument_texts, json_arguments
 from taskdesk.cli.terminal import format_time, json_flag, print_json, print_lines, print_table, say
@@ -14,9 +15,11 @@ from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.schedules.definition import FIELDS, time_of
 from taskdesk.jobs.schedules.representation import preview_objects, schedule_objects
-from taskdesk.jobs.schedules.schedule import Schedule
+from taskdesk.jobs.schedules.rq_import import find
+from taskdesk.jobs.schedules.schedule import Schedule, is_schedule_id
 from taskdesk.jobs.texts import read_texts
 from taskdesk.service import clock
+from taskdesk.service.errors import AppError
 
 _OF_OPTIONS = [name for name in FIELDS if name not in ("task", "every", "arguments", "tags")]
 _PAGE = 500
@@ -148,6 +151,37 @@ def preview_schedule(session: Session, every: str, zone: str, as_json: bool) -> 
         print_json({"next": following})
     else:
         _print_next(following)
+
+
+@schedules.command("import")
+@click.option("--zone", default="UTC", show_default=True, help="Time zone by whose clock `rq cron` went.")
+@click.option("--dry-run", is_flag=True, help="Only print what would be imported.")
+@pass_session
+@click.pass_context
+def import_schedules(ctx: click.Context, session: Session, zone: str, dry_run: bool) -> None:
+    """Make schedules of those of rq-scheduler, and of an `rq cron` that is running. Theirs stay as they are.
+
+    The exit status is 1 if one could not be imported: it is named with the reason.
+    """
+    desk, left = session.desk, 0
+    for found in find(desk.redis, desk.catalog.read(), zone):
+        fault = found.fault
+        try:
+            if not fault:
+                desk.schedules.checked(found.values)
+                if not dry_run:
+                    desk.schedules.create(found.values, schedule_id=found.id if is_schedule_id(found.id) else "")
+                    session.audit("create_schedule", found.id)
+        except AppError as error:
+            fault = str(error)
+        left += bool(fault)
+        if fault:
+            say(f"Not imported: {found.name}: {fault}")
+        else:
+            click.echo(f"{found.id}\t{found.values['task']}\t{found.values['every']}")
+    if not dry_run:
+        say("Stop rq-scheduler and `rq cron` now: else both run what was imported.")
+    ctx.exit(ExitStatus.FAILED if left else ExitStatus.SUCCESS)
 
 
 def _values(

@@ -51,6 +51,8 @@ NOTHING = f"{KEY_PREFIX}:nothing"  # never there: to make Redis look at its memo
 RQ_QUEUES = f"{RQ_KEY_PREFIX}:queues"  # set: the keys of RQ's queues
 RQ_WORKERS = f"{RQ_KEY_PREFIX}:workers"  # set: the keys of RQ's workers
 RATE_LIMITS = f"{RQ_KEY_PREFIX}:rl-keys"  # set: the names of RQ's limits
+RQ_SCHEDULER_JOBS = f"{RQ_KEY_PREFIX}:scheduler:scheduled_jobs"  # sorted set of the package rq-scheduler: ids by time
+RQ_CRON_SCHEDULERS = f"{RQ_KEY_PREFIX}:cron_schedulers"  # sorted set: the names of running `rq cron`
 RQ_SUSPENDED = f"{RQ_KEY_PREFIX}:suspended"  # string: there while `rq suspend` holds all workers
 WIP = "wip"  # RQ's registry of the jobs that are running
 READY = "ready"  # RQ's registry of the jobs whose dependencies are met and that have not been queued yet
@@ -178,6 +180,11 @@ def alert_lane_key(channel: str) -> str:
 
 def worker_key(name: str) -> str:
     return f"{RQ_KEY_PREFIX}:worker:{name}"
+
+
+def rq_cron_scheduler_key(name: str) -> str:
+    """Hash: `cron_jobs` describes the schedules of an `rq cron` (JSON)."""
+    return f"{RQ_KEY_PREFIX}:cron_scheduler:{name}"
 
 
 def stopped_callbacks_key(worker: str) -> str:

@@ -70,12 +70,12 @@ def test_a_preview_creates_nothing(run, redis):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("add", "echo", "61 * * * *", "text=a"), "every: This has to be a cron string"),
-        (("add", "echo", "10m", "text=a", "--zone", "Mars"), "zone: This has to be the name of a time zone"),
+        (("add", "echo", "61 * * * *", "text=a"), "every: Must be a cron string"),
+        (("add", "echo", "10m", "text=a", "--zone", "Mars"), "zone: Must be the name of a time zone"),
         (("add", "echo", "10m", "times=x", "text=a"), "arguments/times: "),
         (("add", "echo", "10m"), "arguments/text: "),
-        (("add", "echo", "10m", "text=a", "--jitter", "soon"), "jitter: This has to be a number with s, m, h or d"),
-        (("preview", "x"), "every: This has to be a cron string"),
+        (("add", "echo", "10m", "text=a", "--jitter", "soon"), "jitter: Must be a number with s, m, h or d"),
+        (("preview", "x"), "every: Must be a cron string"),
     ],
 )
 def test_what_is_wrong_is_named(run, arguments, sentence):

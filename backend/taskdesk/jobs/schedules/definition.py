@@ -120,6 +120,13 @@ def seconds_of(every: str) -> int:
         return 0
 
 
+def duration_text(seconds: int) -> str:
+    """Return a duration as it is written: "90s", "10m", "1h", "3d"."""
+    units = ((DAY, "d"), (3600, "h"), (60, "m"), (1, "s"))
+    size, unit = next((size, unit) for size, unit in units if seconds % size == 0)
+    return f"{seconds // size}{unit}"
+
+
 def _every(value: Any) -> str:
     text = " ".join(_text(value, MAX_CRON).split())
     if seconds := seconds_of(text):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from taskdesk.jobs.schedules.definition import FIELDS, OVERLAPS, Definition, zones
+from taskdesk.jobs.schedules.definition import FIELDS, OVERLAPS, Definition, duration_text, zones
 from taskdesk.jobs.schedules.plan import MISSED
 from taskdesk.jobs.value_types import with_zone
 from taskdesk.web.pages.view.fields import FormField
@@ -50,19 +50,10 @@ def schedule_fields(
 
 def schedule_texts(values: Mapping[str, Any]) -> dict[str, list[str]]:
     """Return the texts of the fields for what a schedule says (Definition.as_values)."""
-    texts = {f"-{name}": [_text(value)] for name, value in {**_DEFAULTS, **values}.items() if name in _TEXTS and value}
+    given = {name: value for name, value in {**_DEFAULTS, **values}.items() if name in _TEXTS and value}
+    texts = {f"-{name}": [duration_text(value) if type(value) is int else str(value)] for name, value in given.items()}
     texts |= {f"-{name}": [str(values[name])[:16]] for name in ("start", "end") if values.get(name)}
     return {**texts, "-tags": [" ".join(values.get("tags", ()))]}
-
-
-def _text(value: Any) -> str:
-    """Return a text as it is, and a number of seconds as a duration."""
-    if not isinstance(value, int):
-        return str(value)
-    size, unit = next(
-        (size, unit) for size, unit in ((86_400, "d"), (3600, "h"), (60, "m"), (1, "s")) if value % size == 0
-    )
-    return f"{value // size}{unit}"
 
 
 _TEXTS = ("every", "zone", "jitter", "missed", "missed_within", "overlap", "queue")
