@@ -204,7 +204,7 @@ def test_all_files_go_with_their_job(client, sent, tmp_path, run_worker):
 def test_a_damaged_file_of_a_list_is_never_left_out_in_silence(client, sent, redis, run_worker, damage):
     job_id = sent("a.csv", "b.csv").json["id"]
     key = job_key(job_id)
-    redis.hset(key, "data", redis.hget(key, "data").replace(*damage))
+    redis.hset(key, "data", redis.hget(key, "data").replace(*damage, 1))
     run_worker()
 
     job = client.get(f"/api/v1/jobs/{job_id}").json
