@@ -33,7 +33,7 @@ def calls(app):
     """Every method and path of the API, with a body that can be read."""
     for rule in app.url_map.iter_rules():
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
-            if rule.rule.startswith("/api/v1"):
+            if rule.rule.startswith("/api/v1") and not rule.rule.endswith("/alerts/channels"):  # it needs no Redis
                 yield method, re.sub(r"<\w+>", "default", rule.rule)
 
 
