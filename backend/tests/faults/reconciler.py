@@ -12,8 +12,8 @@ from typing import Any
 
 from redis import Redis
 
-from taskdesk.jobs.fields import FOREIGN
-from taskdesk.jobs.keys import EXPIRED, JOBS, foreign_key, index_key
+from taskdesk.jobs.fields import CAUSE, FOREIGN, RETRIED_AS
+from taskdesk.jobs.keys import EXPIRED, JOBS, cause_jobs_key, foreign_key, index_key
 from taskdesk.jobs.status import status_of
 from tests.faults.history import PREFIX
 
@@ -124,6 +124,7 @@ class Snapshot:
             yield f"the index of jobs holds {job_id}, which is gone"
         yield from self._indexes()
         yield from self._handed_back()
+        yield from self._causes()
         for key, expiry in self.expiries.items():
             match = JOB_ID.search(key)
             if match and match[0] not in self.jobs and expiry < 0 and not key.startswith("rq:worker:"):
@@ -159,6 +160,21 @@ class Snapshot:
             yield f"{key} holds job {job_id}, which is {self.jobs.get(job_id, 'gone')}"
         for key, job_id in expected - found:
             yield f"{key} doesn't hold job {job_id}"
+
+    def _causes(self) -> Iterator[str]:
+        """Each failed job that nobody has retried stands under its cause, once, and no other job that exists does."""
+        entries = self._ask(self._named("taskdesk:cause-jobs:", "zset"), "zrange", 0, -1)
+        found = Counter((key, job_id) for key, ids in entries.items() for job_id in _texts(ids) if job_id in self.jobs)
+        jobs = self._ask(self._named("rq:job:", "hash"), "hmget", ["td_seq", CAUSE, RETRIED_AS])
+        expected = Counter(
+            (cause_jobs_key(_text(cause or b"")), job_id)
+            for key, (number, cause, retried_as) in jobs.items()
+            if number and not retried_as and self.jobs.get(job_id := key.removeprefix("rq:job:")) == "failed"
+        )
+        for key, job_id in found - expected:
+            yield f"{key} holds job {job_id}, which is {self.jobs[job_id]}"
+        for key, job_id in expected - found:
+            yield f"{key} doesn't hold the failed job {job_id}"
 
     def _named(self, prefix: str, kind: str = "") -> list[str]:
         return [key for key, its in self.kinds.items() if key.startswith(prefix) and kind in ("", _text(its))]

@@ -105,6 +105,13 @@ def test_a_job_that_no_worker_serves_has_a_cause(life, causes):
     assert [(cause.type, cause.count) for cause in causes.read()] == [("Failed", 1)]
 
 
+def test_an_end_that_is_told_twice_counts_once(life, causes):
+    life.fail()
+    life.release("failed")
+
+    assert [(cause.count, cause.open_jobs) for cause in causes.read()] == [(1, 1)]
+
+
 def test_a_stopped_or_canceled_job_has_no_cause(life, causes, redis):
     life.stop()
     life.cancel_before_it_begins()
