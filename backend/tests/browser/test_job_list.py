@@ -112,7 +112,7 @@ def test_all_that_match_are_canceled_with_the_true_count_in_the_question(page, s
     page.goto(f"/jobs?status=queued&tag={tag}&limit=2")
     page.get_by_label("Select page").check()
     expect(page.locator("[name=id]:checked")).to_have_count(2)
-    page.get_by_label("that match").check()
+    page.get_by_label("Select all", exact=False).check()
     page.get_by_role("button", name="Cancel …").click()
 
     expect(page.get_by_role("heading", name=f"Cancel 5 queued jobs tagged {tag}?")).to_be_visible()
@@ -142,7 +142,7 @@ def test_new_jobs_move_no_row_and_the_shown_rows_stay_current(page, submit, tag,
 def test_jobs_are_deleted_by_keys_alone(page, submit, tag, axe):
     ours = submit(2)
     page.goto(f"/jobs?tag={tag}")
-    page.get_by_label("that match").focus()
+    page.get_by_label("Select all", exact=False).focus()
     page.keyboard.press("Tab")
     page.keyboard.press("Space")
     for _ in range(20):
@@ -169,7 +169,7 @@ def test_many_jobs_are_managed_without_javascript(plain_page, submit, tag):
     plain.get_by_role("button", name="Delete …").click()
     plain.get_by_role("button", name="Delete 1 job").click()
     expect(plain.get_by_text("1 deleted.")).to_be_visible()
-    plain.get_by_label("Select all that match").check()
+    plain.get_by_label("Select all", exact=False).check()
     plain.get_by_role("button", name="Cancel …").click()
     plain.get_by_role("button", name="Cancel 2 jobs").click()
 

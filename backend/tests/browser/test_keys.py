@@ -129,3 +129,34 @@ def test_rows_are_selected_and_retried_by_keys(page, submit):
     page.keyboard.press("c")
 
     expect(page.get_by_role("heading", name="Cancel 1 job")).to_be_visible()
+
+
+def test_the_palette_goes_to_pages_and_tasks_and_searches_jobs(page, axe):
+    page.goto("/queues")
+    page.keyboard.press("Control+k")
+    field = page.get_by_role("combobox", name="Go to")
+    expect(field).to_be_focused()
+    field.fill("random forest")
+    expect(page.get_by_role("option").first).to_contain_text("train_model")
+    axe(page)
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/tasks/train_model")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.type("nightly")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/jobs?*nightly*")
+
+    page.keyboard.press("Control+k")
+    page.keyboard.press("Escape")
+    expect(field).to_have_count(0)
+
+
+def test_the_palette_presses_the_buttons_of_a_job(page, submit):
+    page.goto(f"/jobs/{submit('simple_task', '?queue=low', task_arg='waits')}")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("cancel")
+    page.keyboard.press("Enter")
+
+    expect(page.get_by_role("alertdialog", name="Cancel this job?")).to_be_visible()

@@ -8,6 +8,7 @@ const KEYS = [
   ["r", "Retry the job, or the selected ones"],
   ["c", "Cancel the job, or the selected ones"],
   ["Ctrl+Enter", "Run the task"],
+  ["Ctrl+K", "Go to a page or a task, or search jobs"],
   ["?", "This help"],
 ];
 const ACTIONS = { "/": search, j: () => move(1), k: () => move(-1), "?": help, g: () => (goBefore = Date.now() + 1500), x: select, r: () => act("retry"), c: () => act("cancel") };
@@ -17,6 +18,7 @@ let goBefore = 0; // until this time a key opens a page
 
 document.addEventListener("keydown", (event) => {
   const { key, ctrlKey, metaKey, altKey, isComposing, target } = event;
+  if (key === "k" && (ctrlKey || metaKey) && document.body.dataset.tasks) return palette(event);
   if (key === "Enter" && (ctrlKey || metaKey) && !isComposing) return run(event);
   if (key === " " && target.matches("a[role=button]")) return press(event);
   if (event.defaultPrevented || ctrlKey || metaKey || altKey || isComposing) return;
@@ -66,6 +68,12 @@ function run(event) {
   if (!button) return;
   event.preventDefault();
   button.click();
+}
+
+// The browser loads it when it is used first.
+async function palette(event) {
+  event.preventDefault();
+  (await import("./palette.js")).openPalette();
 }
 
 // A link that is told as a button takes the space bar as one.

@@ -23,7 +23,9 @@ def ended(bearer, run_worker):
     return job_id
 
 
-@pytest.mark.parametrize("path", ["/", "/jobs", "/tasks/echo", "/queues", "/jobs/{ended}"])
+@pytest.mark.parametrize(
+    "path", ["/", "/jobs", "/tasks/echo", "/queues", "/failures", "/schedules", "/alerts", "/workers", "/jobs/{ended}"]
+)
 def test_a_viewer_gets_no_form(signed_in, ended, path):
     page = signed_in("vic").get(path.format(ended=ended), headers=HTML)
 
