@@ -39,6 +39,7 @@ def test_a_viewer_reads_which_role_runs_a_task(signed_in):
     page = signed_in("vic").get("/tasks/echo", headers=HTML)
 
     assert "Running it needs the role <em>user</em>" in page.text
+    assert "task.js" not in page.text  # it works on the form
 
 
 def test_a_job_offers_its_actions_to_its_owner_and_to_operators(signed_in, ended):
