@@ -31,6 +31,7 @@ PAGES = {
     "canceled": "/jobs/{canceled}",
     "failure": "/failures/{cause}",
     "jobs": "/jobs?limit=10",
+    "schedule-form": "/schedules/new?task=kinds_gallery",
     "filters": "/jobs?tag=nobody&since=2026-01-01T00:00Z&until=yesterday",
     "nothing": "/nothing",
 }
@@ -58,9 +59,21 @@ class Jobs:
             "failed", "train_model", f"?queue=high&webhook={WEBHOOK}", multipart={"data": table, "target": "label"}
         )
         self._submit("succeeded", "kinds_gallery", "", data={})
+        self._add_schedules()
         for status, job_id in self.ids.items():  # the failing one first has to load its libraries
             wait_until(lambda job_id=job_id, status=status: self._status(job_id) == status, seconds=100)
         self.ids["cause"] = request.get(f"/api/v1/jobs/{self.ids['failed']}").json()["cause"]
+
+    def _add_schedules(self) -> None:
+        fields = {
+            "task": "simple_task",
+            "every": "15 6 * * 1-5",
+            "zone": "Europe/Berlin",
+            "arguments": {"task_arg": "a"},
+        }
+        for name in ("nightly", "paused"):
+            self._request.post("/api/v1/schedules", data={**fields, "id": name})
+        self._request.patch("/api/v1/schedules/paused", data={"paused": True, "reason": "holidays"})
 
     def path(self, page: str) -> str:
         return PAGES[page].format(**self.ids)

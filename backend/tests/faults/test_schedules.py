@@ -18,9 +18,10 @@ from datetime import datetime
 import pytest
 from redis import Redis
 
+from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.jobs import Jobs
-from taskdesk.jobs.keys import JOBS, SCHEDULES_LOCK, schedule_key
+from taskdesk.jobs.keys import JOBS, SCHEDULES, SCHEDULES_LOCK, schedule_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.schedules.definition import Definition
 from taskdesk.jobs.schedules.schedule import MADE, made_json
@@ -28,6 +29,8 @@ from taskdesk.jobs.schedules.store import Schedules, save
 from taskdesk.jobs.scripts import Script
 from taskdesk.web import ticker
 from tests.conftest import wait_until
+from tests.faults.catalog import QUEUES
+from tests.faults.harness import start_rig
 from tests.faults.scale import SEED, size
 
 CLOCK = "test:clock"  # Unix seconds
@@ -114,6 +117,9 @@ def test_each_slot_runs_once_though_whoever_fires_is_killed_at_each(processes, t
     killed = 0
     for number, slot in enumerate(due):
         redis.set(CLOCK, slot)
+        for _ in range(5):  # as if whoever fires were slow: another one begins too
+            redis.delete(SCHEDULES_LOCK)
+            take()
         if number % max(1, len(due) // kept) == 0:
             time.sleep(rng.uniform(0, 0.006))
             holder = (redis.get(SCHEDULES_LOCK) or b"").decode().rpartition("-")[2]
@@ -136,3 +142,35 @@ def test_each_slot_runs_once_though_whoever_fires_is_killed_at_each(processes, t
     }
     assert killed >= min(kept, 40)
     assert ran == Counter(expected)
+
+
+@pytest.mark.slow
+def test_real_workers_fire_each_slot_though_they_are_killed_and_redis_is_away_over_some():
+    with start_rig(SEED) as rig:
+        store = Schedules(rig.redis, CatalogReader(rig.redis), QUEUES)
+        pool = rig.fleet.start(3)
+        rig.until_online(*pool)
+        fields = {"task": "effect", "every": "10s", "missed": "all", "overlap": "queue", "arguments": {"seconds": 0}}
+        begin = int(store.create(fields, schedule_id="often").settled)
+
+        def until_settled_after(slot: int) -> int:
+            wait_until(lambda: int(store.get("often").settled) > slot, seconds=90, what="the next slot is settled")
+            return int(store.get("often").settled)
+
+        settled = begin
+        for _ in range(size(2, 20)):
+            settled = until_settled_after(settled)
+            rig.kill(pool.pop(0))
+            pool += rig.fleet.start()
+        rig.server.freeze()
+        time.sleep(25)  # over two slots
+        rig.server.thaw()
+        settled = until_settled_after(settled + 30)
+
+        slots = store.slots([store.get("often")])[0]
+        ran = [slot.slot for slot in slots[::-1] if slot.slot <= settled]
+        assert ran == list(range(ran[0], settled + 1, 10))
+        assert [slot.skip for slot in slots if slot.skip] == []
+        assert ran[0] - begin <= 10 or len(slots) == 30
+        assert all(slot.status for slot in slots)
+        rig.redis.delete(SCHEDULES)
