@@ -11,5 +11,5 @@ log = logging.getLogger("audit")
 
 
 def write_audit(who: str, what: str, subject: str, **fields: Any) -> None:
-    """Log that `who` did `what` to `subject`: a job, queue, task, user or token."""
+    """Log that `who` did `what` to `subject`: a job, queue, schedule, task, user or token."""
     log_event(log, "audit", who=who, what=what, subject=subject, **fields)
