@@ -52,6 +52,7 @@ def test_a_webhook_hears_of_success_failure_and_cancel(submit, jobs, run_worker,
     done, failed, canceled = submit("echo", text="é"), submit("raises"), submit("echo", text="b")
     jobs.cancel(canceled)
     run_worker()
+    assert redis.llen(ENDED) == 3  # in the steps that end them, before anybody looks for ends
     with delivering(redis_url, app_url="https://desk.test/"):
         arrived(receiver, 3)
         settled(redis, done)
