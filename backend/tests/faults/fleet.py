@@ -141,8 +141,8 @@ class Fleet:
     def template_of(self, worker: Worker) -> int:
         """Return the pid of the template of a worker with one process; 0 if there is none."""
         below = parents()
-        [supervisor] = (pid for pid, parent in below.items() if parent == worker.pid)
-        templates = (pid for pid, parent in below.items() if parent == supervisor and not ignores_interrupts(pid))
+        pool = {pid for pid, parent in below.items() if parent == worker.pid}  # only a supervisor forks
+        templates = (pid for pid, parent in below.items() if parent in pool and not ignores_interrupts(pid))
         return next(templates, 0)
 
     def log(self) -> str:
