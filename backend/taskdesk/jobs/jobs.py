@@ -41,7 +41,7 @@ from taskdesk.service import clock
 
 _EXTRA_ENTRIES = 50  # of a registry: it is sorted by the second, so the newest may stand a little further
 _IDS_PER_SCRIPT = 100  # 0.1 s of Redis for jobs that wait among a million
-_CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The job was canceled before it began."})
+_CANCELED = json.dumps({"type": "Canceled", "title": "Canceled", "detail": "The job was canceled before it started."})
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,24 @@ def test_a_page_is_accessible_in_light_and_dark_wide_and_narrow(name, jobs, stil
     still_page.emulate_media(color_scheme="light")
 
 
+COLORS_OF_OUTLINED_BUTTONS = """
+() => [...document.querySelectorAll("main .outline")].map(button => {
+  const { color } = getComputedStyle(button);
+  return `${button.classList.contains("danger") ? "danger" : "plain"} ${color}`;
+})
+"""
+
+
+@pytest.mark.slow
+def test_outlined_buttons_look_the_same_on_all_pages(jobs, still_page):
+    colors = set()
+    for name in ("jobs", "succeeded", "failed", "queues", "schedules", "failures", "failure"):
+        still_page.goto(jobs.path(name))
+        colors |= set(still_page.evaluate(COLORS_OF_OUTLINED_BUTTONS))
+
+    assert sorted(colors) == ["danger rgb(159, 28, 28)", "plain rgb(21, 28, 38)"]
+
+
 class Wire:
     """Return the bytes received for a page by kind, including headers but no pictures."""
 

@@ -146,7 +146,7 @@ def test_queued_jobs_show_their_position_and_are_canceled_after_a_question(sampl
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Cancel the job").click()
     expect(page.get_by_role("status").first).to_have_text("canceled")
-    expect(page.get_by_text("canceled before it began")).to_be_visible()
+    expect(page.get_by_text("canceled before it started")).to_be_visible()
 
     page.goto(running)
     page.get_by_role("button", name="Cancel").click()
@@ -271,7 +271,7 @@ def test_the_page_works_without_javascript(plain_page, submit, tmp_path):
     page.goto(waiting)
     page.get_by_role("button", name="Cancel").click()
     page.get_by_role("button", name="Cancel the job").click()
-    expect(page.get_by_text("canceled before it began")).to_be_visible()
+    expect(page.get_by_text("canceled before it started")).to_be_visible()
 
     page.goto(running)
     (tmp_path / "1").write_text("printed\n")

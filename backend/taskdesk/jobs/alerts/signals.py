@@ -42,7 +42,7 @@ def _first_failures(rule: Rule, facts: Facts) -> Iterator[Signal]:
         if rule.task in (None, cause.task):
             yield Signal(
                 cause.id,
-                f"{cause.type or 'An error'} in {cause.task}",
+                f"{cause.title or cause.type or 'Error'} in {cause.task}",
                 _page("/jobs", cause=cause.id),
                 last,
                 tuple(_about(cause, rule)),
@@ -51,8 +51,6 @@ def _first_failures(rule: Rule, facts: Facts) -> Iterator[Signal]:
 
 
 def _about(cause: Cause, rule: Rule) -> Iterator[str]:
-    if cause.title and cause.title != cause.type:
-        yield cause.title
     if cause.frame:
         yield f"In {cause.frame}"
     yield f"{_jobs(cause.count)} failed since {_time(cause.first_at)}"

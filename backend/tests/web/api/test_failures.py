@@ -170,7 +170,7 @@ def test_the_buttons_change_the_state_and_the_tabs_hide_what_is_muted_or_resolve
     assert "The cause is muted." in done
     assert "Reopen</button>" in done
     assert "raises" not in client.get("/failures").text
-    assert "Nothing fails that is not dealt with." in client.get("/failures").text
+    assert "No open failures." in client.get("/failures").text
     assert "ValueError" in client.get("/failures?state=muted").text
     assert client.get("/failures?state=closed").status_code == 422
     assert client.get("/failures/0123456789ab").status_code == 404

@@ -112,7 +112,7 @@ def test_a_waiting_job_is_canceled_and_its_page_says_so(client, submit, text_of)
     sent = client.post(f"{path}/cancel")
 
     assert (sent.status_code, sent.location) == (303, f"{path}?done=cancel")
-    assert "canceled before it began" in text_of(path)
+    assert "canceled before it started" in text_of(path)
     assert "had ended before" not in text_of(sent.location)
 
 

@@ -21,7 +21,7 @@ def daily(store):
 
 
 def test_a_schedule_is_created_by_a_form(client, store, page):
-    assert "There are no schedules" in page("/schedules")
+    assert "No schedules yet" in page("/schedules")
     assert '/schedules/new?task=echo"' in client.get("/schedules/new").text
 
     answer = client.post("/schedules/new?task=echo", data={**DAILY, "-id": "daily", "-tags": "a b", "-jitter": "5m"})
