@@ -242,6 +242,30 @@ def test_damaged_deliveries_are_left_out(redis):
     assert len(Deliveries(redis).of("job")) == 1
 
 
+def test_a_damaged_delivery_holds_up_no_other(redis):
+    for id in "abc":
+        send(redis, message(id=id, order=id))
+    redis.delete(delivery_key("a"))
+    redis.set(delivery_key("a"), "not a hash")
+    redis.hset(delivery_key("b"), mapping={"attempts": "{", "since": "x"})
+
+    assert claim(redis) == ["b", "c"]
+    assert settle(redis, "b", "waiting", delay=100, failure="No answer.")
+    assert settle(redis, "c", "delivered")
+    assert [one.error for one in Deliveries(redis).of("c")[0].attempts] == [""]
+
+
+def test_what_nobody_has_sent_for_a_week_no_longer_counts_as_waiting(redis):
+    send(redis, message(id="a"))
+    send(redis, message(id="b"))  # it waits for the first
+    redis.delete(delivery_key("a"), delivery_key("b"))  # as they expire
+    for id in "ab":
+        redis.zadd(DELIVERIES, {id: time.time() - 8 * 24 * 3600})
+    claim(redis)
+
+    assert Deliveries(redis).figures()["waiting"] == 0
+
+
 def test_a_delivery_leaves_nothing_behind_but_its_log(redis):
     send(redis, message(id="a"))
     claim(redis)

@@ -10,8 +10,8 @@ local MAX_RECEIVERS = 100 -- that one call looks at
 local clock, answer = now(), {redis.call('LLEN', ENDED)}
 
 local function claim(id, receiver)
-  local delivery = redis.call('HMGET', delivery_key(id), 'url', 'body', 'headers', 'signed', 'tries', 'since', 'status')
-  if delivery[7] ~= WAITING_DELIVERY then -- it was deleted with its job, or has expired
+  local delivery = redis.pcall('HMGET', delivery_key(id), 'url', 'body', 'headers', 'signed', 'tries', 'since', 'status')
+  if delivery[7] ~= WAITING_DELIVERY then -- it was deleted with its job, has expired, or is damaged
     redis.call('ZREM', lane_key(receiver), id)
     redis.call('ZREM', DELIVERIES, id)
     return
@@ -21,6 +21,8 @@ local function claim(id, receiver)
   answer[#answer + 1] = {id, unpack(delivery, 1, 6)}
 end
 
+-- Those have expired: nobody has sent anything for so long.
+redis.call('ZREMRANGEBYSCORE', DELIVERIES, '-inf', clock - DELIVERY_TTL_SECONDS)
 for _, receiver in ipairs(redis.call('ZRANGEBYSCORE', RECEIVERS, '-inf', clock, 'LIMIT', 0, MAX_RECEIVERS)) do
   local room = math.min(most - (#answer - 1), room_at(receiver, clock))
   if #answer > most then break end

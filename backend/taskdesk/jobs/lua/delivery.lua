@@ -36,7 +36,8 @@ end
 
 -- `attempt`: JSON. The last ones are kept.
 local function add_attempt(id, attempt)
-  local attempts = cjson.decode(redis.call('HGET', delivery_key(id), 'attempts') or '[]')
+  local is_whole, attempts = pcall(cjson.decode, redis.call('HGET', delivery_key(id), 'attempts') or '[]')
+  if not is_whole or type(attempts) ~= 'table' then attempts = {} end -- somebody has damaged them
   if #attempts == MAX_ATTEMPTS then table.remove(attempts, 1) end
   table.insert(attempts, cjson.decode(attempt))
   redis.call('HSET', delivery_key(id), 'attempts', cjson.encode(attempts))

@@ -31,7 +31,7 @@ end
 -- While a receiver is held, most of its deliveries have no attempt: the time decides when it is over for them.
 local function end_late_ones()
   for _, late in ipairs(redis.call('ZRANGE', lane_key(receiver), 0, MAX_LATE - 1)) do
-    local since = tonumber(redis.call('HGET', delivery_key(late), 'since') or clock)
+    local since = tonumber(redis.pcall('HGET', delivery_key(late), 'since')) or clock -- it may be damaged
     if since < clock - GIVE_UP_SECONDS then
       add_attempt(late, late_attempt)
       end_delivery(late, FAILED_DELIVERY, clock)
@@ -40,7 +40,7 @@ local function end_late_ones()
 end
 
 redis.call('ZREM', sending_key(receiver), id)
-local is_stored = redis.call('HGET', delivery_key(id), 'status') == WAITING_DELIVERY
+local is_stored = redis.pcall('HGET', delivery_key(id), 'status') == WAITING_DELIVERY
 if is_stored then
   add_attempt(id, attempt)
   redis.call('HINCRBY', delivery_key(id), 'tries', 1)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from queue import Empty, SimpleQueue
 
 from redis import Redis
-from redis.exceptions import RedisError
+from redis.exceptions import RedisError, ResponseError
 
 from taskdesk.jobs.alerts.file import AlertsFile
 from taskdesk.jobs.alerts.keeper import Keeper
@@ -29,6 +29,7 @@ from taskdesk.service import clock
 from taskdesk.service.errors import RedisFull
 from taskdesk.service.outbound import receiver_of
 from taskdesk.service.redis import connect_with_timeout
+from taskdesk.service.redis_errors import code_of
 from taskdesk.worker.deliverer.attempt import Claimed, Outcome, Sender
 from taskdesk.worker.deliverer.job_message import job_message
 from taskdesk.worker.settings import WorkerSettings
@@ -80,6 +81,9 @@ class Deliverer:
                         log.error("Redis does not answer (%s); deliveries wait", error)
                     is_away, is_behind = True, False
                     time.sleep(POLL_SECONDS)
+                except Exception:  # if this process ended again and again, the pool would give up, and end all jobs
+                    log.exception("a step of the deliveries failed")
+                    is_behind = False
                 self._wait(0 if is_behind else POLL_SECONDS)
         while self._sending:
             self._wait(POLL_SECONDS)
@@ -106,8 +110,15 @@ class Deliverer:
 
     def _settle(self) -> None:
         while self._unsettled:
-            SETTLE_DELIVERY(self._redis, *self._unsettled[0].arguments())
-            _log(self._unsettled.pop(0))
+            outcome = self._unsettled[0]
+            try:
+                SETTLE_DELIVERY(self._redis, *outcome.arguments())
+                _log(outcome)
+            except ResponseError as error:
+                if code_of(error):  # the same may succeed later
+                    raise
+                log.error("Redis did not store how delivery %s went: %s", outcome.delivery.id, error)
+            self._unsettled.pop(0)
 
     def _claim(self, pool: ThreadPoolExecutor) -> int:
         """Begin to send what is due; return how many jobs have ended that have no delivery yet."""
@@ -143,7 +154,7 @@ class Deliverer:
     def _make_delivery(self, entry: bytes) -> None:
         try:
             send(self._redis, job_message(self._jobs, entry, self._app_url), entry)
-        except ValueError as error:
+        except DAMAGE as error:
             log.error("the end of a job was noted in a way that can't be read, and is passed over: %s", error)
             self._redis.lrem(ENDED, 1, entry)
 

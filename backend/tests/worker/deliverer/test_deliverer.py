@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import zlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +13,8 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from taskdesk.jobs.deliveries import Deliveries, Message, send
-from taskdesk.jobs.keys import ENDED, WEBHOOK_JOBS, delivery_key, job_key
+from taskdesk.jobs.fields import RESULT_STAMP
+from taskdesk.jobs.keys import ENDED, WEBHOOK_JOBS, delivery_key, job_key, results_key
 from taskdesk.service.settings import load
 from taskdesk.worker.deliverer.secrets import read_secrets
 from taskdesk.worker.settings import WorkerSettings
@@ -325,6 +328,31 @@ def test_a_damaged_end_or_delivery_holds_up_nothing(submit, run_worker, redis, r
         settled(redis, job_id)
 
     assert redis.llen(ENDED) == 0
+
+
+def test_a_result_that_is_too_deep_to_read_holds_up_nothing(submit, jobs, run_worker, redis, redis_url, receiver):
+    deep, job_id = submit("echo", text="a"), submit("echo", text="b")
+    run_worker()
+    [(entry, fields)] = redis.xrange(results_key(deep))
+    redis.xdel(results_key(deep), entry)
+    text = b"[" * 3000 + b"]" * 3000
+    redis.xadd(results_key(deep), {**fields, b"return_value": base64.b64encode(text)})
+    ended_at = redis.hget(job_key(deep), "ended_at").decode()
+    redis.hset(job_key(deep), RESULT_STAMP, f"{len(text)} {zlib.crc32(text)} {ended_at}")
+    with delivering(redis_url):
+        settled(redis, job_id)
+
+    assert redis.llen(ENDED) == 0
+
+
+def test_a_delivery_that_is_damaged_while_it_is_sent_holds_up_nothing(redis, redis_url, receiver):
+    receiver.treat = lambda stream: (redis.set(delivery_key("a"), "x"), answers(200)(stream))
+    send(redis, Message(receiver.url, b"{}", "a", "test", id="a"))
+    with delivering(redis_url):
+        arrived(receiver, 1)
+        receiver.treat = answers(200)
+        send(redis, Message(receiver.url, b"{}", "b", "test", id="b"))
+        settled(redis, "b")
 
 
 def test_deliveries_go_on_when_redis_was_away(redis_server, redis_url, redis, receiver):
