@@ -36,6 +36,7 @@ def submit(redis, registry):
 def test_redis_holds_the_same_as_after_rqs_own_enqueue_at(redis, submit):
     queue = Queue("high", connection=redis, serializer=JSONSerializer)
     options = {"job_timeout": 180, "result_ttl": 100, "failure_ttl": 200, "job_id": "one"}
+    options["description"] = 'tests.sample_tasks.echo(text="ab")'  # ours has JSON, as the API takes it
     queue.enqueue_at(AT, "tests.sample_tasks.echo", kwargs={"text": "ab"}, **options)
     theirs, score = snapshot(redis), redis.zscore("rq:scheduled:high", "one")
     redis.delete(*redis.scan_iter("rq:*"))

@@ -7,10 +7,9 @@ import re
 from http.cookies import SimpleCookie
 
 import pytest
-from pydantic import SecretStr, ValidationError
 
-from taskdesk.dashboard.settings import DashboardSettings
 from taskdesk.jobs.keys import INTAKE_LOCK
+from tests.conftest import Stack
 from tests.dashboard.requests import ask
 
 WRITES = [
@@ -114,8 +113,10 @@ def test_each_write_leaves_an_audit_line(tmp_path, start_dashboard, redis_url, s
     ]
 
 
-def test_beside_a_desk_with_logins_it_needs_a_password():
-    with pytest.raises(ValidationError, match="needed with AUTH=on"):
-        DashboardSettings(env="dev", auth=True, _env_file=None)
-    assert DashboardSettings(env="dev", auth=True, dashboard_password=SecretStr("x" * 12), _env_file=None).auth
-    assert not DashboardSettings(env="dev", _env_file=None).auth
+def test_beside_a_desk_with_logins_it_needs_a_password(tmp_path, start_dashboard, redis_url):
+    without = Stack(redis_url, tmp_path, AUTH="on")
+
+    assert without.start("dashboard").wait(20) == 2
+    assert "DASHBOARD_PASSWORD: it is needed with AUTH=on" in without.log("dashboard")
+    closed = start_dashboard(tmp_path, redis_url, AUTH="on", DASHBOARD_PASSWORD="twelve-bytes-or-more")
+    assert ask(closed, "/", "GET", {}).status == 401

@@ -156,7 +156,7 @@ def test_data_other_than_json_is_shown_as_text_and_never_unpickled(get, submit, 
     assert shown["result"] == pickled.decode() + "\\xff"
     assert json.loads(shown["metadata"]) == pickled.decode()
     assert [job["id"] for job in listed] == [job_id]
-    assert at_work["current_job"]["call_string"] == "tests.sample_tasks.echo(text='a')"
+    assert at_work["current_job"]["call_string"] == 'tests.sample_tasks.echo(text="a")'
     assert get(f"/0/view/job/{job_id}").status == 200
     assert not canary.exists()
 
