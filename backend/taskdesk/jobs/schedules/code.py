@@ -2,17 +2,18 @@
 
 If the online workers announce different catalogs, as during a deploy, the newest one that has the task decides. A
 pause, and what the schedule has settled, stay when the declaration changes. A schedule is removed when its task is
-announced without one; if nobody announces the task, it stays, because its worker may only be restarting.
+announced without one; if nobody announces the task, it stays, because its worker may only be restarting. A schedule
+that can't be written now keeps no worker from its jobs: the worker's next housekeeping tries again.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+import logging
 
 from redis import Redis
+from redis.exceptions import ResponseError
 
-from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.damage import DAMAGE
 from taskdesk.jobs.keys import CODE_SCHEDULES, schedule_key
@@ -22,25 +23,36 @@ from taskdesk.jobs.schedules.schedule import CODE, Schedule, code_id, made_json,
 from taskdesk.jobs.schedules.store import save
 from taskdesk.jobs.scripts import DELETE_SCHEDULE
 from taskdesk.service import clock
+from taskdesk.service.redis_errors import is_out_of_memory
+
+log = logging.getLogger("schedules")
 
 
 def sync_code_schedules(redis: Redis, catalog: CatalogReader) -> None:
     """Bring the schedules of tasks to what the catalog says. Any worker may call this, also several at once."""
     tasks = catalog.read(max_age=0).tasks
-    declared = {name: Definition.of(spec.schedule) for name, spec in tasks.items() if spec.schedule}
     known = {name.decode(): digest.decode() for name, digest in redis.hgetall(CODE_SCHEDULES).items()}
-    for name, definition in declared.items():
-        digest = hashlib.sha256(definition.as_json().encode()).hexdigest()[:16]
-        if known.get(name) != digest or not redis.exists(schedule_key(code_id(name))):
-            _put(redis, definition)
-            redis.hset(CODE_SCHEDULES, name, digest)
-    for name in _removed(known, declared, tasks):
-        DELETE_SCHEDULE(redis, code_id(name))
-        redis.hdel(CODE_SCHEDULES, name)
+    for name, spec in tasks.items():
+        if spec.schedule:
+            try:
+                _bring(redis, name, Definition.of(spec.schedule), known.get(name))
+            except DAMAGE as error:  # of a newer worker, say, that knows another time zone
+                log.error("the schedule of task %s can't be read here: %r", name, error)
+            except ResponseError as error:
+                if not is_out_of_memory(error):
+                    raise
+                log.error("Redis is full: the schedule of task %s is written later", name)
+        elif name in known:
+            DELETE_SCHEDULE(redis, code_id(name))
+            redis.hdel(CODE_SCHEDULES, name)
 
 
-def _removed(known: Mapping[str, str], declared: Mapping[str, Definition], tasks: Mapping[str, TaskSpec]) -> list[str]:
-    return [name for name in known if name in tasks and name not in declared]
+def _bring(redis: Redis, name: str, definition: Definition, known: str | None) -> None:
+    """Write the schedule of a task, if it is missing, or differs from the one with the digest `known`."""
+    digest = hashlib.sha256(definition.as_json().encode()).hexdigest()[:16]
+    if known != digest or not redis.exists(schedule_key(code_id(name))):
+        _put(redis, definition)
+        redis.hset(CODE_SCHEDULES, name, digest)
 
 
 def _put(redis: Redis, definition: Definition) -> None:

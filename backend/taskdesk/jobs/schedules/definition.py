@@ -76,7 +76,9 @@ class Definition:
         """Return what `as_values` has returned, without what a newer version has added. Raises an error of DAMAGE."""
         known = {name: value for name, value in values.items() if name in FIELDS}
         times = {name: known.get(name) and _moment(known[name]) for name in ("start", "end")}
-        return cls(**{**known, **times, "tags": tuple(known["tags"])})
+        definition = cls(**{**known, **times, "tags": tuple(known["tags"])})
+        definition.timing.check()
+        return definition
 
 
 def read_definition(values: Mapping[str, Any], now: float, queues: Sequence[str]) -> Definition:

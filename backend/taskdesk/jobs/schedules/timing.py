@@ -14,7 +14,7 @@ from functools import lru_cache
 from itertools import takewhile
 from zoneinfo import ZoneInfo
 
-from cronsim import CronSim
+from cronsim import CronSim, CronSimError
 
 DAY = 86_400
 Times = Iterator[int]
@@ -29,6 +29,15 @@ class Timing:
     zone: str = "UTC"
     start: int | None = None
     end: int | None = None
+
+    def check(self) -> None:
+        """Raise an error of DAMAGE if this machine does not know the time zone, or the cron string is damaged."""
+        zone_of(self.zone)
+        try:
+            if self.cron:
+                is_every_hour(self.cron)
+        except (CronSimError, AssertionError):
+            raise ValueError(f"{self.cron!r} is no cron string") from None
 
     def after(self, moment: float) -> Times:
         """Yield the slots after a moment, the earliest first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 
 import pytest
@@ -20,10 +21,10 @@ from taskdesk.jobs.schedules.store import Schedules
 def declare(redis, registry):
     """Announce `takes_anything` with this schedule as the newest catalog, of a worker that is online."""
 
-    def declare(every: str = "", worker: str = "w") -> None:
+    def declare(every: str = "", worker: str = "w", **values: object) -> None:
         spec = registry.catalog.tasks["takes_anything"]
         if every:
-            spec = spec.model_copy(update={"schedule": Definition(spec.name, every).as_values()})
+            spec = spec.model_copy(update={"schedule": Definition(spec.name, every).as_values() | values})
         catalog = Catalog(tasks={"echo": registry.catalog.tasks["echo"], spec.name: spec})
         announce(redis, catalog)
         redis.sadd(RQ_WORKERS, worker_key(worker))
@@ -125,6 +126,43 @@ def test_a_deleted_schedule_that_is_still_declared_comes_back(declare, sync, sch
     sync()
 
     assert schedules.get("code-takes_anything").next
+
+
+@pytest.mark.parametrize("values", [{"zone": "Mars/Olympus"}, {"every": "99 99 * * *"}, {"tags": None}])
+def test_a_schedule_of_another_worker_that_can_not_be_read_here_keeps_no_worker_from_its_start(
+    declare, sync, schedules, values
+):
+    declare("0 6 * * *")
+    sync()
+    declare(**{"every": "0 7 * * *", **values})
+    sync()
+
+    assert schedules.get("code-takes_anything").definition.every == "0 6 * * *"
+
+
+def test_while_redis_is_full_a_worker_starts_and_its_schedule_is_written_later(declare, sync, schedules, redis):
+    declare("0 6 * * *")
+    redis.config_set("maxmemory", 1)
+    try:
+        sync()
+    finally:
+        redis.config_set("maxmemory", 0)
+    with pytest.raises(ScheduleNotFound):
+        schedules.get("code-takes_anything")
+
+    sync()
+
+    assert schedules.get("code-takes_anything").next
+
+
+@pytest.mark.parametrize("values", [{"zone": "Mars/Olympus"}, {"every": "99 99 * * *"}])
+def test_a_schedule_whose_time_is_damaged_is_left_out_of_the_list(declare, sync, schedules, redis, values):
+    declare("0 6 * * *")
+    sync()
+    damaged = schedules.get("code-takes_anything").definition.as_values() | values
+    redis.hset(schedule_key("code-takes_anything"), "definition", json.dumps(damaged))
+
+    assert schedules.page(0, 10) == ([], 1)
 
 
 def test_a_task_of_any_name_has_an_id():
