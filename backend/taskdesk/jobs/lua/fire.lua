@@ -5,7 +5,7 @@
 --       job now and settle nothing; 5 when the schedule is due again (Unix; "inf": never); 6 the job's id; 7 why the slot
 --       is skipped, or empty; 8 details of that; 9 "1" if it is skipped while a job of the schedule has not ended;
 --       10… the arguments of create.lua.
--- Answer: {"stale"}; {"full", why there is no room, as in submit.lua}, and nothing is done; {"ran"}; {"skipped", why}.
+-- Answer: {"stale"}; {"full", why there is no room, as in submit.lua}, and nothing is done; {"ran"}; {"skipped", why, details}.
 local schedule, revision, settled, slot, due, job, why, detail, waits_for_end = unpack(ARGV, 1, 9)
 local job_arguments = {unpack(ARGV, 10)}
 
@@ -40,4 +40,4 @@ if why == '' or why == SKIPPED_OVERLAP then
 else
   redis.call('ZADD', TROUBLED_SCHEDULES, slot, schedule)
 end
-return why == '' and {'ran'} or {'skipped', why}
+return why == '' and {'ran'} or {'skipped', why, detail}

@@ -165,8 +165,8 @@ def _zone(value: Any) -> str:
 
 @lru_cache(maxsize=1)
 def zones() -> frozenset[str]:
-    """Return the names of all time zones."""
-    return frozenset(available_timezones())
+    """Return the names of all time zones that mean the same on each machine."""
+    return frozenset(available_timezones()) - {"localtime", "Factory"}
 
 
 def _moment(value: Any) -> int:

@@ -141,7 +141,8 @@ class Firing:
         if answer[0] == b"full":
             return self._hold(schedule, entry.slot, now, str(no_room(answer[1], arguments, self._max_queued)))
         if answer[0] == b"skipped":
-            log.warning("schedule %s: %s was skipped: %s", schedule.id, job_id, why_skipped(answer[1].decode(), detail))
+            reason = why_skipped(*(part.decode() for part in answer[1:]))
+            log.warning("schedule %s: %s was skipped: %s", schedule.id, job_id, reason)
         return bool(answer[0] != b"stale")
 
     def _make_way(self, schedule: Schedule) -> None:

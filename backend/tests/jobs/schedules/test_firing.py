@@ -92,7 +92,7 @@ def test_after_redis_was_away_the_missed_slots_do_what_the_schedule_says(hourly,
     assert slots() == [waits.get(one, one) for one in expected]
 
 
-def test_a_slot_is_skipped_while_a_job_has_not_ended(hourly, fire_at, slots, jobs):
+def test_a_slot_is_skipped_while_a_job_has_not_ended(hourly, fire_at, slots, jobs, caplog):
     slot = hourly(overlap="skip").next
     fire_at(slot)
     fire_at(slot + HOUR)
@@ -101,6 +101,7 @@ def test_a_slot_is_skipped_while_a_job_has_not_ended(hourly, fire_at, slots, job
     fire_at(slot + 2 * HOUR)
 
     assert slots() == ["queued", "overlap", "canceled"]
+    assert f"Job s-{stamp(slot)} of this schedule had not ended." in caplog.text
 
 
 def test_the_job_before_is_canceled_if_the_schedule_says_so(hourly, fire_at, slots):

@@ -57,6 +57,7 @@ def test_an_id_belongs_to_one_schedule(schedules):
         ({"every": "* * ² * *"}, "/every"),
         ({"zone": "Europe/Atlantis"}, "/zone"),
         ({"zone": "../../etc/passwd"}, "/zone"),
+        ({"zone": "localtime"}, "/zone"),
         ({"start": "tomorrow"}, "/start"),
         ({"start": "0001-01-01T00:00:00Z"}, "/start"),
         ({"start": "2030-01-01T00:00:00Z", "end": "2029-01-01T00:00:00Z"}, "/end"),
