@@ -137,10 +137,8 @@ def _addresses(
     found = [literal] if literal else list(map(address_of, _resolved(host, port, resolve, deadline)))
     right = [address for address in found if address and is_allowed(address, allowed)]
     if found and not right:
-        raise Refused(
-            f"{host} is {found[0]}, which is not on the public internet. To allow it, name its network in "
-            "WEBHOOK_NETWORKS."
-        )
+        named = host if literal else f"{host} is {found[0]}, which"
+        raise Refused(f"{named} is not on the public internet. To allow it, name its network in WEBHOOK_NETWORKS.")
     if not right:
         raise NotSent(f"DNS knows no address of {host}.")
     return [(address, port) for address in right[:MAX_ADDRESSES]]

@@ -93,6 +93,20 @@ def test_a_request_has_the_host_of_its_url_and_the_body():
 
 
 @pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("http://10.1.2.3/", "10.1.2.3 is not on the public internet."),
+        ("http://hook.test/", "hook.test is 10.1.2.3, which is not on the public internet."),
+    ],
+)
+def test_a_refused_address_is_named_once(url, sentence):
+    with pytest.raises(Refused) as raised:
+        post(url, b"", JSON, resolve=lambda *_: ["10.1.2.3"])
+
+    assert str(raised.value).startswith(sentence)
+
+
+@pytest.mark.parametrize(
     "address",
     [
         *("127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0"),
