@@ -34,8 +34,9 @@ def _check_address(value: str) -> str:
 
 
 def _one_line(value: SecretStr) -> SecretStr:
-    if any(ord(character) < 32 or ord(character) == 127 for character in value.get_secret_value()):
-        raise ValueError("it has to be one line")
+    text = value.get_secret_value()
+    if not (text.isascii() and text.isprintable()):  # login of SMTP and headers of HTTP take no other characters
+        raise ValueError("it has to be one line of ASCII characters")
     return value
 
 
@@ -105,4 +106,4 @@ class Ntfy(_Channel):
 
 
 Channel = Annotated[Mail | Webhook | Slack | Teams | Ntfy, Field(discriminator="kind")]
-CHANNEL: TypeAdapter[Any] = TypeAdapter(Channel)
+CHANNEL: TypeAdapter[Any] = TypeAdapter(Channel, config=ConfigDict(hide_input_in_errors=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import traceback
 
 from redis import Redis
 from redis.exceptions import RedisError
@@ -53,6 +54,7 @@ class Courier:
             return MessageStatus.SENT, send(channel, one.message, self._file.address)
         except NotDelivered as error:
             return MessageStatus.FAILED if error.is_final else failed, f"{str(error).rstrip('.')}."
-        except Exception:  # its text may have an address of the file
-            log.exception("message %s can't be sent", one.id)
+        except Exception as error:  # its text may have an address or a password of the file
+            where = "".join(traceback.format_tb(error.__traceback__))
+            log.error("message %s can't be sent: %s\n%s", one.id, type(error).__name__, where)
             return MessageStatus.FAILED, "The message can't be sent. The log says why."

@@ -46,7 +46,10 @@ class Claimed(NamedTuple):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt went. `failure`: of the receiver; `failures_allowed` before it is held."""
+    """How an attempt went. `failure`: of the receiver; `failures_allowed` before it is held.
+
+    `failure` has no text of the answer: all jobs with this receiver show it, and the text may be about one address.
+    """
 
     delivery: Claimed
     status: DeliveryStatus
@@ -84,7 +87,7 @@ class Sender:
             try:
                 headers = {**delivery.headers, **self._signed_headers(delivery)}
                 answer = post(delivery.url, delivery.body, headers, allowed=self.networks, resolve=self.resolve)
-                error = failure = _fault(answer)
+                error, failure = _fault(answer, answer.excerpt), _fault(answer, "")
                 allowed = ERRORS_ALLOWED
             except NotSent as not_sent:
                 error = failure = str(not_sent)
@@ -105,7 +108,7 @@ class Sender:
         return headers
 
 
-def _fault(answer: Answer) -> str:
+def _fault(answer: Answer, excerpt: str) -> str:
     """Return what is wrong with the answer; empty for a 2xx."""
     if 200 <= answer.status < 300:
         return ""
@@ -113,7 +116,7 @@ def _fault(answer: Answer) -> str:
         return "The receiver answered 410 (Gone): the address is switched off."
     if 300 <= answer.status < 400:
         return f"The receiver answered {answer.status}, a redirect. Redirects are not followed."
-    return f"The receiver answered {answer.status}" + (f": {answer.excerpt}" if answer.excerpt else ".")
+    return f"The receiver answered {answer.status}" + (f": {excerpt}" if excerpt else ".")
 
 
 def _status(delivery: Claimed, error: str, answer: Answer | None) -> DeliveryStatus:

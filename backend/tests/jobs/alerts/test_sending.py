@@ -10,10 +10,14 @@ from email import message_from_bytes, policy
 
 import pytest
 from aiosmtpd.smtp import AuthResult
+from pydantic import ValidationError
 
 from taskdesk.jobs.alerts import sending
 from taskdesk.jobs.alerts.channels import CHANNEL
+from taskdesk.jobs.alerts.courier import Courier
+from taskdesk.jobs.alerts.file import AlertsFile
 from taskdesk.jobs.alerts.message import Event, Message
+from taskdesk.jobs.alerts.outbox import Outbox
 from taskdesk.jobs.alerts.sending import NotDelivered, send
 
 MESSAGE = Message("ab12", Event.FIRED, "causes", "first-failure", "Größe in résumé", ("3 jobs failed",), "/jobs", 0)
@@ -173,3 +177,24 @@ def test_a_mail_server_that_drips_is_cut_off(monkeypatch):
         finally:
             ended.set()
             thread.join()
+
+
+def test_an_unexpected_error_is_logged_without_its_text_which_may_be_a_secret(redis, caplog):
+    courier = Courier(redis, AlertsFile(channels={"ops": mail(25, host="a..b")}))
+    Outbox(redis).add("ops", MESSAGE)
+
+    [thread] = courier.send_due()
+    thread.join()
+
+    [record] = [one for one in caplog.records if one.levelname == "ERROR"]
+    assert "UnicodeError" in record.getMessage()
+    assert "sending.py" in record.getMessage()
+    assert "codec" not in caplog.text
+    assert Outbox(redis).last()[0].status == "failed"
+
+
+def test_a_password_that_no_mail_server_takes_is_refused_without_being_shown():
+    with pytest.raises(ValidationError, match="ASCII") as raised:
+        mail(25, security="tls", username="desk", password="pässword")
+
+    assert "pässword" not in str(raised.value)

@@ -14,7 +14,8 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from taskdesk.jobs.deliveries import Deliveries, Message, send
 from taskdesk.jobs.fields import RESULT_STAMP
-from taskdesk.jobs.keys import ENDED, WEBHOOK_JOBS, delivery_key, job_key, results_key
+from taskdesk.jobs.keys import ENDED, WEBHOOK_JOBS, delivery_key, job_key, receiver_key, results_key
+from taskdesk.service.outbound import receiver_of
 from taskdesk.service.settings import load
 from taskdesk.worker.deliverer.secrets import read_secrets
 from taskdesk.worker.settings import WorkerSettings
@@ -239,6 +240,17 @@ def test_410_switches_the_address_off_and_others_of_its_host_stay_on(submit, run
 
     assert len(receiver.requests) == 2
     assert [*Deliveries(redis).switched_off()] == [receiver.url]
+
+
+def test_the_text_of_an_answer_stays_with_its_job(submit, run_worker, redis, redis_url, receiver):
+    receiver.treat = answers(500, body=b"about the account of one user")
+    job_id = submit("echo", text="a")
+    run_worker()
+    with delivering(redis_url):
+        wait_until(lambda: [one for one in Deliveries(redis).of(job_id) if one.attempts], what="an attempt")
+
+    assert "one user" in Deliveries(redis).of(job_id)[0].attempts[0].error
+    assert redis.hget(receiver_key(receiver_of(receiver.url)), "error") == b"The receiver answered 500."
 
 
 def test_while_one_receiver_hangs_the_others_get_theirs(submit, run_worker, redis, redis_url, receiver):
