@@ -25,6 +25,7 @@ from taskdesk.web.pages import (
     workers,
 )
 from taskdesk.web.pages.view.durations import about, duration, usual
+from taskdesk.web.pages.view.short_ids import short
 
 PAGES = (home, tasks, jobs, bulk, job, webhooks, actions, downloads, failures, schedules, queues, workers, alerts, docs)
 # The entries at the top of each page: the endpoint, the label, and the key that goes there after `g`.
@@ -42,7 +43,7 @@ NAVIGATION = (
 bp = Blueprint("pages", __name__)
 for page in PAGES:
     page.add_routes(bp)
-for template_filter in (about, duration, usual):
+for template_filter in (about, duration, usual, short):
     bp.add_app_template_filter(template_filter)
 bp.add_app_template_global(form_token_field)
 bp.app_context_processor(lambda: {"navigation": NAVIGATION, "no_worker": no_worker, "paused_queue": paused_queue})
