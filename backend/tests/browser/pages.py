@@ -30,8 +30,11 @@ PAGES = {
     "failed": "/jobs/{failed}",
     "canceled": "/jobs/{canceled}",
     "failure": "/failures/{cause}",
+    "confirm": "/jobs/{failed}?confirm=delete",
+    "no-failures": "/failures?state=muted",
     "jobs": "/jobs?limit=10",
     "schedule-form": "/schedules/new?task=kinds_gallery",
+    "schedule-edit": "/schedules/nightly/edit",
     "filters": "/jobs?tag=nobody&since=2026-01-01T00:00Z&until=yesterday",
     "nothing": "/nothing",
 }
