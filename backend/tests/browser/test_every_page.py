@@ -67,6 +67,31 @@ def test_outlined_buttons_look_the_same_on_all_pages(jobs, still_page):
     assert sorted(colors) == ["danger rgb(159, 28, 28)", "plain rgb(21, 28, 38)"]
 
 
+NOTE_SHIFTS = """
+window.shifted = 0;
+new PerformanceObserver(list => list.getEntries().forEach(entry => { window.shifted += entry.value; }))
+  .observe({ type: "layout-shift", buffered: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def moving_page(browser, stack):
+    """A page that notes how much its content moves."""
+    page = browser.new_page(base_url=stack.url, reduced_motion="reduce", viewport=WIDE)
+    page.add_init_script(NOTE_SHIFTS)
+    yield page
+    page.close()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_moves_while_the_scripts_of_a_page_start(name, jobs, moving_page):
+    moving_page.goto(jobs.path(name))
+    moving_page.evaluate("new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)))")
+
+    assert moving_page.evaluate("shifted") <= 0.01
+
+
 class Wire:
     """Return the bytes received for a page by kind, including headers but no pictures."""
 

@@ -1,4 +1,4 @@
-// Buttons that copy a text, the answer of an address, or the text of an element. app.css hides them until this is loaded.
+// Buttons that copy a text, the answer of an address, or the text of an element. app.css hides them where no scripts run.
 async function textOf({ copy, copyUrl, copyOf }) {
   return copy ?? (copyUrl ? (await fetch(copyUrl)).text() : document.getElementById(copyOf).textContent);
 }
@@ -21,5 +21,3 @@ document.addEventListener("click", async ({ target }) => {
   button.textContent = "Copied";
   setTimeout(() => (button.textContent = button.dataset.word), 2000);
 });
-
-document.documentElement.classList.add("can-copy");

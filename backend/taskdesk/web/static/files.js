@@ -15,7 +15,6 @@ export function addDropZones(root) {
       input.files = fileList(input.multiple ? event.dataTransfer.files : [event.dataTransfer.files[0]]);
       input.dispatchEvent(new Event("change", { bubbles: true }));
     });
-    zone.classList.add("live");
     if (matchMedia("(hover: hover)").matches) chosen.textContent = chosen.dataset.chosen; // there is something to drop from
     const nothing = chosen.textContent;
     const list = zone.querySelector("ul");
