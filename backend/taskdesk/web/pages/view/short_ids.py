@@ -8,5 +8,5 @@ _RANDOM = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{
 
 
 def short(job_id: str) -> str:
-    """Return the beginning of a random id, and the whole of any other: the jobs of a schedule all begin with its name."""
+    """Return the beginning of a random id, and the whole of any other: those of a schedule begin alike."""
     return job_id[:8] if _RANDOM.fullmatch(job_id) else job_id
