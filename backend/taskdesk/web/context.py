@@ -79,11 +79,6 @@ def _owner(exchange: Exchange) -> str:
     return exchange.user.name if exchange.user else ""
 
 
-def user_name() -> str:
-    """Return the name of the user who has sent the request; empty where there is no login."""
-    return _owner(current_exchange())
-
-
 def desk() -> WebDesk:
     """Return the desk of the application that handles this request."""
     return cast(WebDesk, current_app.extensions["desk"])

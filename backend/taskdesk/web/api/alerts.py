@@ -9,7 +9,8 @@ from flask import Blueprint, request
 from taskdesk.jobs.alerts.representations import channel_objects, firing_object, message_object, rule_object
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.web.access.roles import needs
-from taskdesk.web.context import desk, user_name
+from taskdesk.web.context import desk
+from taskdesk.web.exchange import user_name
 from taskdesk.web.forms import json_object
 
 

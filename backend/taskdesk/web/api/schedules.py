@@ -16,7 +16,7 @@ from taskdesk.service import clock
 from taskdesk.web.access.roles import needs, reads
 from taskdesk.web.api.tasks import accepted
 from taskdesk.web.context import desk
-from taskdesk.web.exchange import current_exchange
+from taskdesk.web.exchange import current_exchange, user_name
 from taskdesk.web.forms import json_object
 from taskdesk.web.query import page_limit, single_values
 
@@ -59,8 +59,7 @@ def create_schedule() -> ResponseReturnValue:
     schedule_id = values.pop("id", None) or ""
     if not isinstance(schedule_id, str):
         raise InvalidArguments([FieldError("/id", "This has to be text.")])
-    user = current_exchange().user
-    made = desk().schedules.create(values, schedule_id=schedule_id, owner=user.name if user else "")
+    made = desk().schedules.create(values, schedule_id=schedule_id, owner=user_name())
     current_exchange().subject = made.id
     [shown] = _objects(made)
     return shown, 201, {"Location": shown["links"]["self"]}
@@ -89,9 +88,7 @@ def change_schedule(schedule_id: str) -> dict[str, Any]:
         raise InvalidArguments([FieldError("/reason", "This has to be text, beside paused: true.")])
     schedule = schedules.change(schedule_id, values) if values or not pause else schedules.get(schedule_id)
     if paused is not None:
-        user = current_exchange().user
-        by = user.name if user else ""
-        schedule = schedules.pause(schedule_id, reason, by) if paused else schedules.resume(schedule_id)
+        schedule = schedules.pause(schedule_id, reason, user_name()) if paused else schedules.resume(schedule_id)
     return _objects(schedule)[0]
 
 

@@ -10,7 +10,8 @@ from werkzeug.wrappers import Response
 from taskdesk.jobs.alerts.rules import DEFAULTS, FIELDS, KINDS
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.web.access.roles import needs
-from taskdesk.web.context import desk, user_name
+from taskdesk.web.context import desk
+from taskdesk.web.exchange import user_name
 
 _NUMBERS = ("count", "minutes", "seconds", "window")
 _SILENCES = {"0": "", "3600": "1 hour", "14400": "4 hours", "86400": "1 day", "604800": "1 week"}

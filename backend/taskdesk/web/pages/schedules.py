@@ -19,7 +19,7 @@ from taskdesk.service.errors import AppError
 from taskdesk.web.access.roles import needs
 from taskdesk.web.body_limits import FORM_BYTES, takes
 from taskdesk.web.context import desk
-from taskdesk.web.exchange import current_exchange
+from taskdesk.web.exchange import current_exchange, user_name
 from taskdesk.web.pages.view.field_errors import by_field
 from taskdesk.web.pages.view.fields import form_fields
 from taskdesk.web.pages.view.schedule_fields import schedule_fields, schedule_texts, schedule_values
@@ -57,11 +57,10 @@ def new_schedule() -> str:
 @takes(FORM_BYTES)
 def create_schedule() -> Response | str | tuple[str, int]:
     spec = desk().catalog.task(request.args.get("task", ""))
-    user = current_exchange().user
 
     def save(values: dict[str, Any]) -> str:
         schedule_id = "".join(request.form.getlist("-id")).strip()
-        made = desk().schedules.create(values, schedule_id=schedule_id, owner=user.name if user else "")
+        made = desk().schedules.create(values, schedule_id=schedule_id, owner=user_name())
         current_exchange().subject = made.id
         return made.id
 
@@ -86,9 +85,8 @@ def change_schedule(schedule_id: str) -> Response | str | tuple[str, int]:
 
 @needs("user")
 def pause_schedule(schedule_id: str) -> Response | tuple[str, int]:
-    user = current_exchange().user
     reason = request.form.get("reason", "").strip()
-    return _act(lambda: desk().schedules.pause(schedule_id, reason, user.name if user else ""), schedule_id)
+    return _act(lambda: desk().schedules.pause(schedule_id, reason, user_name()), schedule_id)
 
 
 @needs("user")
