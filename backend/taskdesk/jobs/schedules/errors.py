@@ -39,7 +39,8 @@ class ScheduleInCode(AppError):
 
     def __init__(self, schedule_id: str, task: str):
         super().__init__(
-            f"Schedule {schedule_id} stands in the code of the task {task}. Change it there; here it can be paused."
+            f"Schedule {schedule_id} stands in the code of the task {task}. Change it there; here it can be paused and "
+            "run."
         )
 
 

@@ -124,7 +124,7 @@ class Firing:
 
     def _settle(self, schedule: Schedule, entry: Planned, after: int | None, call: _Call, now: float) -> bool:
         """Create the job of a slot, or skip it. Return False if the next slots have to wait."""
-        skip, detail = (entry.skip, "") if entry.skip else (call.skip, call.detail)
+        skip, detail = (entry.skip, schedule.held) if entry.skip else (call.skip, call.detail)
         if skip is Skip.NO_TASK and now - entry.slot < DEPLOY_SECONDS:
             return self._hold(schedule, entry.slot, now, skip.sentence.format(detail))
         job_id, arguments = schedule.job_id(entry.slot), []

@@ -23,7 +23,12 @@ class Skip(StrEnum):
 
 
 def why_skipped(word: str, detail: str) -> str:
-    """Return the sentence for a word of Redis, which a newer version may have written."""
+    """Return the sentence for a word of Redis, which a newer version may have written.
+
+    The detail of a missed slot is the sentence that the schedule showed while its slots waited.
+    """
+    if word == Skip.MISSED and detail:
+        return detail
     try:
         return Skip(word).sentence.format(detail)
     except ValueError:

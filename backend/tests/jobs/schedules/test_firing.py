@@ -13,6 +13,7 @@ from taskdesk.jobs.keys import SCHEDULES, job_key, schedule_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.schedules.firing import Firing
 from taskdesk.jobs.schedules.late import lag_of, late_schedules
+from taskdesk.jobs.schedules.skip import why_skipped
 from taskdesk.jobs.status import Status
 from taskdesk.worker.scripts import TICK
 
@@ -166,6 +167,19 @@ def test_a_schedule_whose_task_is_gone_waits_for_a_deploy_then_says_so(
     assert [tuple(one) for one in late] == [("s", slot)]
     assert "No worker announced the task gone." in caplog.text
     assert schedules.get("s").next == slot + HOUR
+
+
+def test_a_slot_that_was_missed_while_its_task_was_gone_says_so(schedules, fire_at, redis):
+    slot = schedules.create({**HOURLY, "every": "1m"}, schedule_id="s").next
+    definition = redis.hget(schedule_key("s"), "definition").replace(b"echo", b"gone")
+    redis.hset(schedule_key("s"), "definition", definition)
+
+    fire_at(slot + 1)
+    fire_at(slot + 130)
+
+    missed = schedules.slots([schedules.get("s")])[0]
+    reason = "No worker announced the task gone."
+    assert [(one.skip, why_skipped(one.skip, one.detail)) for one in missed] == [("missed", reason)] * 2
 
 
 def test_arguments_that_the_task_no_longer_takes_skip_the_slot(hourly, fire_at, slots, redis, schedules):
