@@ -150,5 +150,5 @@ def _upload(file: FileStorage) -> UploadedFile:
 def _json_object(body: bytes, schema: dict[str, Any] | None) -> dict[str, Any]:
     value = exact_json(schema or {}, body or b"{}")
     if not isinstance(value, dict):
-        raise NotJson('The body has to be a JSON object of arguments, such as {"task_arg": "a"}.')
+        raise NotJson('The body has to be a JSON object, such as {"name": "value"}.')
     return value

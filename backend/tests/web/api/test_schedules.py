@@ -44,6 +44,13 @@ def test_the_location_of_a_new_schedule_is_its_address(client):
     assert client.post(URL, json={**DAILY, "id": made.json["id"]}).status_code == 409
 
 
+def test_a_body_that_is_no_object_is_refused_without_a_word_of_arguments(client):
+    refused = client.post(URL, json=[DAILY])
+
+    assert refused.status_code == 400
+    assert refused.json["detail"] == 'The body has to be a JSON object, such as {"name": "value"}.'
+
+
 @pytest.mark.parametrize(
     ("wrong", "pointer"),
     [
