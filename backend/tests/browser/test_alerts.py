@@ -68,3 +68,14 @@ def test_the_page_is_accessible_and_fits_on_a_phone(browser, desk, axe):
     page.emulate_media(color_scheme="dark")
     axe(page, OF_COLOR_OR_WIDTH)
     page.close()
+
+
+def test_a_time_in_full_leaves_room_for_the_title_on_a_phone_without_javascript(browser, desk):
+    page = browser.new_page(base_url=desk.url, java_script_enabled=False, viewport=PHONE)
+    page.goto("/alerts")
+    row = page.locator("[data-refresh=firing] li").first
+
+    title, time = row.get_by_role("link").bounding_box(), row.locator(".when").bounding_box()
+
+    assert title["width"] >= time["width"]
+    page.close()
