@@ -59,6 +59,7 @@ def test_f14_a_lost_answer_makes_no_second_job_and_no_second_result(assert_kept,
     """
     with start_rig(SEED + 14) as rig, web(rig, 0, RATE_LIMIT="1000000/second") as stack:
         rig.until_online(*rig.fleet.start(2, **PATIENT))
+        wait_until(lambda: stack.answers("/api/v1/tasks/effect_high"), what="the web knows the task")
         clients = [Client(stack, number) for number in range(CLIENTS)]
         with rig.load(ONCE):
             rig.until_at_work()
