@@ -21,6 +21,7 @@ BODIES = {
     "PATCH": {"paused": True},
     "POST": {"action": "keep", "filter": {}, "expected_count": 0},
 }
+OWN_BODIES = {"retry_failure": {"expected_count": 0}, "switch_on_webhook": {"url": "https://app.example.org/hooks"}}
 
 
 def application(port, tmp_path, **settings):
@@ -30,16 +31,17 @@ def application(port, tmp_path, **settings):
 
 
 def calls(app):
-    """Every method and path of the API, with a body that can be read."""
+    """Every method and path of the API, with a body that can be read, and ids as there may be."""
     for rule in app.url_map.iter_rules():
         for method in sorted(rule.methods - {"HEAD", "OPTIONS"}):
             if rule.rule.startswith("/api/v1") and not rule.rule.endswith("/alerts/channels"):  # it needs no Redis
-                yield method, re.sub(r"<\w+>", "default", rule.rule)
+                path = re.sub(r"<\w+>", "default", rule.rule.replace("<cause_id>", "0" * 12))
+                yield method, path, OWN_BODIES.get(rule.endpoint.rpartition(".")[2], BODIES.get(method))
 
 
-def assert_away(app, method, path, headers=None):
+def assert_away(app, method, path, body, headers=None):
     began = time.monotonic()
-    answer = app.test_client().open(path, method=method, json=BODIES.get(method), headers=headers)
+    answer = app.test_client().open(path, method=method, json=body, headers=headers)
     assert (answer.status_code, answer.content_type, answer.json["title"]) == (
         503,
         "application/problem+json",
@@ -52,15 +54,15 @@ def assert_away(app, method, path, headers=None):
 def test_nobody_listens(tmp_path):
     app = application(free_port(), tmp_path)
 
-    for method, path in calls(app):
-        assert_away(app, method, path)
+    for method, path, body in calls(app):
+        assert_away(app, method, path, body)
 
 
 @pytest.mark.parametrize("headers", [{}, {"X-Anything": "a header that the fast path does not know"}])
 def test_nobody_listens_and_a_token_can_not_be_looked_up(tmp_path, headers):
     app = application(free_port(), tmp_path, auth=True, secret_key="a-secret-of-more-than-32-bytes-for-tests")
 
-    assert_away(app, "POST", "/api/v1/tasks/echo/jobs", {"Authorization": "Bearer td_some", **headers})
+    assert_away(app, "POST", "/api/v1/tasks/echo/jobs", {}, {"Authorization": "Bearer td_some", **headers})
 
 
 def test_redis_hangs(tmp_path):
@@ -69,9 +71,9 @@ def test_redis_hangs(tmp_path):
         app = application(black_hole.getsockname()[1], tmp_path)
         failures: list[AssertionError] = []
 
-        def call(method, path):
+        def call(method, path, body):
             try:
-                assert_away(app, method, path)
+                assert_away(app, method, path, body)
             except AssertionError as error:
                 failures.append(error)
 
