@@ -8,13 +8,17 @@ from playwright.sync_api import expect
 
 @pytest.fixture
 def submit(page):
-    """Submit a job, and return its id."""
+    """Submit a job that waits until the end of the test, and return its id."""
+    ids = []
 
     def submit(task, query="", **arguments):
-        return page.request.post(f"/api/v1/tasks/{task}/jobs{query}", data=arguments).json()["id"]
+        ids.append(page.request.post(f"/api/v1/tasks/{task}/jobs{query}", data=arguments).json()["id"])
+        return ids[-1]
 
     page.request.patch("/api/v1/queues/low", data={"paused": True})
     yield submit
+    for job_id in ids:
+        page.request.post(f"/api/v1/jobs/{job_id}/cancel")  # a minute of the workers, which other tests need
     page.request.patch("/api/v1/queues/low", data={"paused": False})
 
 
