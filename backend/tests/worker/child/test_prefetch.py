@@ -11,6 +11,7 @@ from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.keys import journal_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.scripts import RELEASE
@@ -122,6 +123,7 @@ def test_a_success_that_redis_has_not_heard_of_outlives_the_process(worker, subm
     jobs = submit(5)
 
     def is_killed(worker, job):
+        wait_until(lambda: jobs[2].encode() in (redis.get(journal_key(worker.name)) or b""))  # Redis has read it
         raise Killed
 
     worker.run([(nothing, True), (nothing, True), (nothing, True), (is_killed, True)], pace=SHORT)
