@@ -47,7 +47,7 @@ class DeliveryStatus(StrEnum):
 
 @dataclass(frozen=True)
 class Message:
-    """What is sent: a POST of `body` (MAX_BODY_BYTES at most) to `url`.
+    """A message to send: a POST of `body` (MAX_BODY_BYTES at most) to `url`.
 
     `order`: messages of the same order arrive one after the other; the end of a job has the id of the job. `type`: as
     in Standard Webhooks, such as "job.failed". Only a signed message needs the setting WEBHOOK_SECRETS. The receiver

@@ -51,7 +51,7 @@ class _Channel(BaseModel):
 
 
 class Mail(_Channel):
-    """Mail by SMTP. With `security` "none", nothing is encrypted, and there is no login."""
+    """A mail server (SMTP). If `security` is "none", the connection is not encrypted, and a login is refused."""
 
     kind: Literal["mail"]
     host: Annotated[str, Field(pattern=r"^[0-9A-Za-z.:_-]{1,255}$")]

@@ -1,6 +1,6 @@
 """Keep watch: evaluate the rules and send the messages, once a second, in a thread of any long-lived program.
 
-The web does it, so that somebody is told when no worker is left.
+The web runs this as well, so that a message is sent when no worker is left.
 """
 
 from __future__ import annotations

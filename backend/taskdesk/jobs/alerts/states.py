@@ -1,4 +1,4 @@
-"""What is firing, what was told, and what is silenced: pure rules about a moment, without Redis (store.py has that)."""
+"""The states of alerts (firing, notified, silenced): pure functions, without Redis (store.py reads and writes it)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from taskdesk.jobs.alerts.signals import Signal
 from taskdesk.jobs.cause import State as CauseState
 
-MAX_SUBJECTS = 200  # that one rule follows; beyond it, a new one is told of when an older one has recovered
+MAX_SUBJECTS = 200  # that one rule follows; over that, a new one waits until an older one has recovered
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ States = Mapping[str, State]  # by subject
 
 @dataclass(frozen=True)
 class Change:
-    """What follows for one rule. `fired` are signals to tell of now; `recovered` were told of, and are over."""
+    """The changes of one rule. `fired`: signals to notify about now; `recovered`: notified before, and over now."""
 
     states: dict[str, State] = field(default_factory=dict)
     fired: list[Signal] = field(default_factory=list)
@@ -81,7 +81,7 @@ def _hold(change: Change, signal: Signal, state: State | None, now: float, is_si
 
 
 def _let_rest(change: Change, subject: str, state: State, now: float, window: int, is_silenced: bool) -> None:
-    """The condition does not hold. The alert is over after the window; who was told of it hears that, too."""
+    """The condition no longer holds. The alert ends after the window, and its recovery is sent if the alert was."""
     is_over = now - state.last >= window or state.fired is None
     if is_over and not (state.is_told and is_silenced):
         if state.is_told:

@@ -238,7 +238,7 @@ FIELDS: dict[str, Field] = {
     "missed_within": Field(_duration(MAX_MISSED_WITHIN), "Slots that are over for longer never run."),
     "overlap": Field(_choice(OVERLAPS), "What happens if a job of the schedule has not ended at the next slot."),
     "arguments": Field(_object, "Arguments of the task."),
-    "queue": Field(_text, "Queue of the jobs; that of the task, unless told."),
+    "queue": Field(_text, "Queue of the jobs. Default: the queue of the task."),
     "tags": Field(_tags, f"Tags of the jobs, up to {MAX_OWN_TAGS}."),
 }
 _UNKNOWN = f"There is no such field. Use one of: {', '.join(FIELDS)}."
