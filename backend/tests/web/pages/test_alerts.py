@@ -76,5 +76,5 @@ def test_a_channel_is_tested(client, page):
 def test_without_a_file_the_page_says_what_to_do(client, page):
     client.application.extensions["desk"].alerts.file = type(client.application.extensions["desk"].alerts.file)()
 
-    assert "There is no channel, so nobody is told of anything." in page("/alerts")
+    assert "No channel is set up, so no messages are sent." in page("/alerts")
     assert "Add a rule" not in page("/alerts")
