@@ -192,11 +192,6 @@ def stopped_callbacks_key(worker: str) -> str:
     return f"{KEY_PREFIX}:stopped-callbacks:{worker}"
 
 
-def journal_key(worker: str) -> str:
-    """String: the successes that Redis has not ended yet, one after the other (worker/child/successes.py)."""
-    return f"{KEY_PREFIX}:journal:{worker}"
-
-
 def worker_executions_key(worker: str) -> str:
     """Set: "<job>:<execution>" of what the worker is running, since RQ 3."""
     return f"{RQ_KEY_PREFIX}:worker:{worker}:executions"

@@ -10,13 +10,9 @@ from taskdesk.service import clock
 
 def now_text() -> str:
     """Return the time by Redis's clock, in UTC with microseconds."""
-    return text_of(clock.now())
-
-
-def text_of(moment: float) -> str:
-    """Return a Unix time as RQ writes it, in UTC with microseconds."""
-    second = int(moment)
-    return f"{_text(second)}.{int((moment - second) * 1_000_000):06d}Z"
+    now = clock.now()
+    second = int(now)
+    return f"{_text(second)}.{int((now - second) * 1_000_000):06d}Z"
 
 
 @lru_cache(maxsize=1)  # within a second only the microseconds change

@@ -33,8 +33,6 @@ class How(StrEnum):
     HANDED_BACK = "handed_back"
 
 
-THOSE_BEFORE = "before"
-
 Times = tuple[float | str, float | str, float | str]  # Unix time of beginning and end, seconds in between
 UNKNOWN_TIMES: Times = ("", "", "")
 
@@ -53,7 +51,7 @@ def release_arguments(
     failure `asked_retry` or `retry_in`.
 
     An empty `job_id` stands for all that the worker's record names, of a worker that leaves; with an execution, for
-    the jobs that the worker runs after that one, or before it if `more` is THOSE_BEFORE.
+    what is prefetched while that one runs.
     """
     error = (failure.error, failure.packed_traceback) if failure else ("", "")
     return (worker_name, now_text(), how, job_id, execution, *error, *times, *more)

@@ -11,8 +11,7 @@ from taskdesk.jobs.throughput import MINUTES
 from taskdesk.worker import asked_retry
 from taskdesk.worker.answers import Next, Order, Previous, Tick
 from taskdesk.worker.leases import RECORD_TTL_SECONDS
-from taskdesk.worker.release import THOSE_BEFORE, How
-from taskdesk.worker.success import SUCCESS_VALUES
+from taskdesk.worker.release import How
 
 CONSTANTS = {
     **{f"{kind.__name__.upper()}_{row.name}": row.value for kind in (How, Previous, Next, Order, Tick) for row in kind},
@@ -24,8 +23,6 @@ CONSTANTS = {
     "RETRIES_OVER_ERROR": asked_retry.RETRIES_OVER,
     "RETURNED_RETRY": asked_retry.RETURNED,
     "RECORD_TTL_SECONDS": RECORD_TTL_SECONDS,
-    "THOSE_BEFORE": THOSE_BEFORE,
-    "SUCCESS_VALUES": SUCCESS_VALUES,
 }
 
 
@@ -36,7 +33,6 @@ def _script(name: str) -> Script:
 CYCLE = _script("cycle")
 ADOPT = _script("adopt_and_cycle")
 RELEASE = _script("release")
-REPORT = _script("report")
 HEARTBEAT = _script("heartbeat")
 KEEP_CHECKPOINT = _script("checkpoint")
 SHOW_RESUMED = _script("resumed")

@@ -161,7 +161,7 @@ def test_our_worker_calls_no_webhook(redis, worker_settings, registry, tmp_path,
 def test_an_abandoned_job_fails_without_its_callback_and_one_that_has_ended_stays_so(rq, jobs):
     for job_id in ("lost", "ended"):
         rq.queue.enqueue(ECHO, "ab", on_failure=Callback("tests.nowhere.callback"), job_id=job_id)
-        CYCLE(rq.redis, "someone", now_text(), "e1", 90, 1, "", "", "", keys=["rq:queue:default"])
+        CYCLE(rq.redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
         rq.redis.delete("rq:worker:someone")
     rq.redis.hset("rq:job:ended", "status", "finished")
     rq.redis.zadd("rq:wip:default", {"lost:e1": 1, "ended:e1": 1})

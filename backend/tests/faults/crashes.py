@@ -20,7 +20,7 @@ from taskdesk.service.redis import connect_with_timeout
 from taskdesk.worker.child.assembly import assemble
 from taskdesk.worker.child.loop import Child
 from taskdesk.worker.child.process import JobProcess
-from taskdesk.worker.child.reserved_job import EndedJob, ReservedJob
+from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.supervisor.process import ChildProcess
 from taskdesk.worker.supervisor.template import Template

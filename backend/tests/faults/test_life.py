@@ -25,7 +25,7 @@ from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import SWEEP_LOCK, WORKERS
 from taskdesk.jobs.submission import Idempotency
-from taskdesk.worker.child.reserved_job import ReservedJob
+from taskdesk.worker.child.reservation import ReservedJob
 from taskdesk.worker.discovery import TaskRegistry, discover
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.supervisor.retention import Sweeper

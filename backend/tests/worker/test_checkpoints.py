@@ -29,7 +29,7 @@ def path(tmp_path):
 def running(redis, submit):
     """A job whose execution "first" is running, as far as Redis knows."""
     job_id = submit("echo", text="a")
-    CYCLE(redis, "someone", now_text(), "first", 90, 1, "", "", "", keys=["rq:queue:default"])
+    CYCLE(redis, "someone", now_text(), "first", 90, "", "", keys=["rq:queue:default"])
     return RunningJob(True, False, job_id, "first", time.time(), time.monotonic(), 60, False)
 
 
@@ -111,7 +111,7 @@ def test_a_job_whose_last_repetition_a_stock_worker_has_ended_begins_anew(redis,
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     arguments = {"path": str(path), "rows": 3}
     job = queue.enqueue("tests.sample_tasks.sums_rows", kwargs=arguments, repeat=Repeat(times=1, interval=0))
-    CYCLE(redis, "someone", now_text(), "first", 90, 1, "", "", "", keys=["rq:queue:default"])
+    CYCLE(redis, "someone", now_text(), "first", 90, "", "", keys=["rq:queue:default"])
     keep(redis, job.id, KeptCheckpoint(1, "first", Record(loop=1, place=Place(2, 3)).as_json()))
 
     job.refresh()

@@ -143,7 +143,7 @@ def test_a_dependent_that_is_canceled_or_deleted_while_rq_queues_it_never_runs(
 def test_a_heartbeat_after_the_function_has_ended_leaves_the_hash_that_rq_watches(redis, submit):
     """Else RQ's code, which needs longer for very many dependents, would begin anew for ever."""
     job_id, activity = submit("echo", text="a"), Activity(["default"])
-    CYCLE(redis, "someone", now_text(), "e1", 90, 1, "", "", "", keys=["rq:queue:default"])
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
     heartbeat = Heartbeat(redis, "someone", activity)
 
     def beat():
@@ -159,7 +159,7 @@ def test_a_heartbeat_after_the_function_has_ended_leaves_the_hash_that_rq_watche
 
 def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, jobs, worker_settings, monkeypatch):
     job_id, end = submit("echo", text="a"), _Worker.handle_job_success
-    CYCLE(redis, "someone", now_text(), "e1", 90, 1, "", "", "", keys=["rq:queue:default"])
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
 
     def end_and_lose_the_answer(*arguments):
         end(*arguments)
@@ -181,7 +181,7 @@ def test_an_end_by_rq_after_which_the_connection_breaks_is_whole(redis, submit, 
 def test_what_was_canceled_or_stopped_is_no_failure(submit, jobs, redis, ended, run_worker):
     waiting, running = submit("echo", text="a"), submit("echo", text="a")
     jobs.cancel(waiting)
-    CYCLE(redis, "someone", now_text(), "e1", 90, 1, "", "", "", keys=["rq:queue:default"])
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
 
     assert RELEASE(redis, "someone", now_text(), "stopped", running, "e1", "{}", "", "", "", "")[0] == b"stopped"
     assert ended() == (0, 0)
@@ -189,7 +189,7 @@ def test_what_was_canceled_or_stopped_is_no_failure(submit, jobs, redis, ended, 
 
 def test_an_end_that_comes_twice_counts_once(submit, redis, ended):
     job_id = submit("echo", text="a")
-    CYCLE(redis, "someone", now_text(), "e1", 90, 1, "", "", "", keys=["rq:queue:default"])
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
 
     for _ in range(2):
         RELEASE(redis, "someone", now_text(), "failed", job_id, "e1", "{}", "", "", "", "")
@@ -223,7 +223,7 @@ def fail_with_dependents(redis, submit):
         job_id = submit("echo", text="a")
         for _ in range(dependents):
             queue.enqueue("tests.sample_tasks.echo", "a", depends_on=Dependency(job_id, allow_failure=True))
-        CYCLE(redis, "someone", now_text(), job_id, 90, 1, "", "", "", keys=["rq:queue:default"])
+        CYCLE(redis, "someone", now_text(), job_id, 90, "", "", keys=["rq:queue:default"])
         RELEASE(redis, "someone", now_text(), "failed", job_id, job_id, "{}", "", "", "", "")
 
     return fail
@@ -251,7 +251,7 @@ def test_failed_jobs_tell_many_dependents_some_at_each_tick(
 @pytest.mark.parametrize(("field", "how"), [("td_attempts", "failed"), ("td_foreign", "requeued")])
 def test_a_damaged_field_keeps_no_job_from_its_end(redis, submit, field, how):
     job_id = submit("echo", text="a")
-    CYCLE(redis, "someone", now_text(), "e1", 90, 1, "", "", "", keys=["rq:queue:default"])
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
     redis.hset(f"rq:job:{job_id}", mapping={field: "no JSON", "retries_left": 1})
 
     assert RELEASE(redis, "someone", now_text(), how, job_id, "e1", "{}", "", "", "", "")[0] == b"queued"
@@ -260,7 +260,7 @@ def test_a_damaged_field_keeps_no_job_from_its_end(redis, submit, field, how):
 def test_a_job_that_rqs_tools_deleted_before_they_saw_its_execution_leaves_none(redis, submit):
     job_id = submit("echo", text="a")
     redis.hset("rq:worker:someone", "queues", "high,default")
-    CYCLE(redis, "someone", now_text(), "e1", 90, 1, "", "", "", keys=["rq:queue:default"])
+    CYCLE(redis, "someone", now_text(), "e1", 90, "", "", keys=["rq:queue:default"])
     redis.delete(f"rq:job:{job_id}")
 
     RELEASE(redis, "someone", now_text(), "lost", job_id, "e1", "{}", "", "", "", "")
@@ -270,7 +270,7 @@ def test_a_job_that_rqs_tools_deleted_before_they_saw_its_execution_leaves_none(
 
 def test_a_late_release_leaves_the_execution_that_runs_elsewhere(redis, submit):
     job_id = submit("echo", text="a")
-    CYCLE(redis, "someone", now_text(), "e2", 90, 1, "", "", "", keys=["rq:queue:default"])
+    CYCLE(redis, "someone", now_text(), "e2", 90, "", "", keys=["rq:queue:default"])
     redis.zadd(f"rq:executions:{job_id}", {"e1": 1, "e2": 1})
 
     assert not RELEASE(redis, "another", now_text(), "failed", job_id, "e1", "{}", "", "", "", "")

@@ -48,8 +48,8 @@ def reserve(redis):
         handed back.
         """
         script, arguments = (ADOPT, [json.dumps(dict.fromkeys(serves, 1))]) if serves else (CYCLE, [])
-        answer = script(redis, *arguments, execution, now_text(), execution, 90, 1, "", "", "", keys=QUEUES)
-        return answer[2][0][0].decode() if answer[1] == b"job" else ""
+        answer = script(redis, execution, now_text(), execution, 90, "", "", *arguments, keys=QUEUES)
+        return answer[2].decode() if answer[1] == b"job" else ""
 
     return reserve
 

@@ -51,7 +51,7 @@ class Life:
         append_log(self.redis, self.id, b"one\n", offset=0, ttl=LOG_TTL)
 
     def _cycle(self, *outcome) -> None:
-        CYCLE(self.redis, WORKER, now_text(), "e1", 90, 1, "", "", "", *outcome, keys=[queue_key("default")])
+        CYCLE(self.redis, WORKER, now_text(), "e1", 90, "", "", *outcome, keys=[queue_key("default")])
 
     def relate(self) -> None:
         """Jobs depend on it, and it depended on one."""
@@ -63,7 +63,7 @@ class Life:
 
     def succeed(self, result_ttl: int = RESULT_TTL) -> None:
         self.begin(result_ttl=result_ttl)
-        self._cycle(self.id, "e1", "default", "", result_ttl, "null", 1.0, 2.0, now_text(), "", "")
+        self._cycle(self.id, "e1", "default", "", result_ttl, "null", 1.0, 2.0)
 
     def succeed_as_rq(self, result_ttl: int = RESULT_TTL) -> None:
         self.begin(result_ttl=result_ttl)

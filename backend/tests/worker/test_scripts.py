@@ -6,12 +6,11 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hiredis import pack_command
 
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.rq_time import now_text
-from taskdesk.worker.scripts import CYCLE, RELEASE, REPORT, TICK
+from taskdesk.worker.scripts import CYCLE, RELEASE, TICK
 
 WORKER = "someone"
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
@@ -24,45 +23,16 @@ def echo(jobs, registry):
 
 
 @pytest.fixture
-def cycle(cycle_of_group):
+def cycle(redis):
     """Reserve a job, and before that end one: (id, execution). `begins` is a job that was prefetched."""
 
-    def cycle(execution: str, *, begins=("", ""), done=None):
-        previous, jobs = cycle_of_group(execution, 1, begin=[begins], done=[done] if done else [])
-        return (previous[0] if done else 1), (jobs[0] if jobs else None)
+    def cycle(execution: str, *, begins=("", ""), done=None, queues=QUEUES):
+        outcome = [*done, "default", "", 100, '"json"', 1.0, 2.0] if done else []
+        script = redis.register_script(CYCLE.source)
+        answer = script(keys=queues, args=[WORKER, now_text(), execution, 90, *begins, *outcome])
+        return (answer[0], (answer[2].decode(), answer[3].decode())) if answer[1] == b"job" else (answer[0], None)
 
     return cycle
-
-
-@pytest.fixture
-def cycle_of_group(redis):
-    """The same with several jobs."""
-
-    def cycle_of_group(execution: str, wanted: int, *, begin=(("", ""),), done=()):
-        first, *others = begin
-        arguments = [WORKER, now_text(), execution, 90, wanted, *first, " ".join(map(":".join, others))]
-        for job in done:
-            arguments += success(*job)
-        previous, following, *more = CYCLE(redis, *arguments, keys=QUEUES)
-        jobs = more[0] if following == b"job" else []
-        return previous, [(job[0].decode(), job[1].decode()) for job in jobs]
-
-    return cycle_of_group
-
-
-@pytest.fixture
-def note(redis):
-    """Write the success of a job to the journal, as the child does before the next one begins."""
-
-    def note(job):
-        values = success(*job)
-        redis.append(f"taskdesk:journal:{WORKER}", pack_command(tuple(values))[len(f"*{len(values)}\r\n") :])
-
-    return note
-
-
-def success(job_id: str, execution: str):
-    return [job_id, execution, "default", "", 100, '"json"', 1.0, 2.0, now_text(), "", ""]
 
 
 @pytest.fixture
@@ -90,7 +60,7 @@ def test_an_end_that_is_sent_again_changes_nothing(cycle, echo, redis):
 
     again = cycle("e2", done=first)
 
-    assert again == (1, once)
+    assert again == (0, once)
     assert everything(redis) == before
 
 
@@ -167,122 +137,7 @@ def test_a_revoke_that_comes_late_takes_nothing(cycle, release, echo, redis):
 
     assert release("requeued", "", "e1") == []
     assert everything(redis) == before
-    assert redis.hget(f"rq:worker:{WORKER}", "td_next") == f" {third}:e3".encode()
-
-
-def test_a_group_is_reserved_while_another_begins_and_that_before_it_ends(cycle, cycle_of_group, echo, redis):
-    ids = [echo() for _ in range(6)]
-    _, first = cycle("e1")
-    _, group = cycle_of_group("e2", 3, begin=[first])
-
-    answer = cycle_of_group("e3", 3, begin=group, done=[first])
-
-    assert group == list(zip(ids[1:4], ["e2", "e2-1", "e2-2"], strict=True))
-    assert answer == ([1], list(zip(ids[4:], ["e3", "e3-1"], strict=True)))
-    assert cycle_of_group("e3", 3, begin=group, done=[first]) == answer
-    assert redis.hget(f"rq:worker:{WORKER}", "current_job") == ids[1].encode()
-    assert redis.zcard("rq:wip:default") == 5
-
-
-def test_what_of_a_group_did_not_begin_is_reserved_again_in_its_order(cycle, cycle_of_group, echo):
-    """One of them has failed, say."""
-    ids = [echo() for _ in range(6)]
-    _, first = cycle("e1")
-    _, group = cycle_of_group("e2", 3, begin=[first])
-    cycle_of_group("e3", 3, begin=group, done=[first])
-
-    previous, one = cycle_of_group("e4", 1, done=group[:1])
-    _, others = cycle_of_group("e5", 3, begin=one)
-
-    assert previous == [1]
-    assert [job_id for job_id, _ in [*one, *others]] == ids[2:]
-
-
-def test_what_would_run_after_a_long_job_of_a_group_is_requeued_in_its_order(
-    cycle, cycle_of_group, note, release, echo, jobs, redis
-):
-    ids = [echo() for _ in range(7)]
-    _, first = cycle("e1")
-    _, group = cycle_of_group("e2", 3, begin=[first])
-    cycle_of_group("e3", 2, begin=group, done=[first])
-    long = group[1]
-
-    note(group[0])
-    assert REPORT(redis, WORKER) == []
-    release("requeued", "", long[1])
-
-    assert [job_id.decode() for job_id in redis.lrange("rq:queue:default", 0, -1)] == ids[3:]
-    assert [jobs.get(job_id).status for job_id in ids[:3]] == ["succeeded", "succeeded", "running"]
-    assert redis.hmget(f"rq:worker:{WORKER}", "current_job", "td_execution", "td_next") == [
-        *(part.encode() for part in long),
-        None,
-    ]
-
-
-def test_a_report_that_is_sent_again_changes_nothing(cycle, note, echo, redis):
-    echo()
-    _, job = cycle("e1")
-    note(job)
-    REPORT(redis, WORKER)
-    before = everything(redis)
-
-    assert REPORT(redis, WORKER) == []
-    assert everything(redis) == before
-
-
-def test_a_report_leaves_to_rqs_code_what_others_wait_for(cycle, note, echo, jobs, redis):
-    echo()
-    _, job = cycle("e1")
-    redis.sadd(f"rq:job:{job[0]}:dependents", "another")
-    note(job)
-
-    assert REPORT(redis, WORKER)[:2] == [part.encode() for part in job]
-    assert jobs.get(job[0]).status == "running"
-
-
-@pytest.mark.parametrize("damage", [b"$x\r\n", b"$5\r\nab", b"\x00" * 100], ids=["size", "end", "zeros"])
-def test_a_damaged_journal_ends_nothing_and_harms_nothing(cycle, echo, jobs, redis, damage):
-    echo()
-    _, job = cycle("e1")
-    redis.set(f"taskdesk:journal:{WORKER}", damage)
-
-    assert REPORT(redis, WORKER) == []
-    assert jobs.get(job[0]).status == "running"
-
-
-@pytest.mark.parametrize("ended", [0, 1, 2])
-def test_of_a_group_only_the_job_that_had_begun_is_lost_with_its_worker(
-    cycle, cycle_of_group, note, echo, jobs, redis, ended
-):
-    ids = [echo() for _ in range(5)]
-    _, first = cycle("e1")
-    _, group = cycle_of_group("e2", 3, begin=[first])
-    cycle_of_group("e3", 1, begin=group, done=[first])
-    for job in group[:ended]:
-        note(job)
-    redis.zadd("taskdesk:workers", {WORKER: 1})
-    redis.set("taskdesk:sweep:last", redis.time()[0] - 5)
-
-    TICK(redis, "another", now_text(), "{}", "", "default")
-
-    statuses = ["succeeded"] * (1 + ended) + ["failed"] + ["queued"] * (3 - ended)
-    assert [jobs.get(job_id).status for job_id in ids] == statuses
-    assert [job_id.decode() for job_id in redis.lrange("rq:queue:default", 0, -1)] == ids[2 + ended :]
-    assert not redis.exists(f"taskdesk:journal:{WORKER}")
-
-
-def test_nothing_of_a_group_has_begun_after_a_job_that_failed(cycle, cycle_of_group, release, echo, jobs, redis):
-    ids = [echo() for _ in range(4)]
-    _, first = cycle("e1")
-    _, group = cycle_of_group("e2", 2, begin=[first])
-    cycle_of_group("e3", 1, begin=group, done=[first])
-    release("failed", *group[0])
-    redis.zadd("taskdesk:workers", {WORKER: 1})
-    redis.set("taskdesk:sweep:last", redis.time()[0] - 5)
-
-    TICK(redis, "another", now_text(), "{}", "", "default")
-
-    assert [jobs.get(job_id).status for job_id in ids] == ["succeeded", "failed", "queued", "queued"]
+    assert redis.hget(f"rq:worker:{WORKER}", "td_next") == f"{third}:e3".encode()
 
 
 @pytest.mark.parametrize("how", ["requeued", "failed", "lost"])

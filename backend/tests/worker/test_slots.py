@@ -48,7 +48,7 @@ def status(redis):
 def begin(redis):
     """A worker reserves the job at the head of the queue."""
     return lambda execution="e1": CYCLE(
-        redis, "someone", now_text(), execution, 90, 1, "", "", "", keys=["rq:queue:high", "rq:queue:default"]
+        redis, "someone", now_text(), execution, 90, "", "", keys=["rq:queue:high", "rq:queue:default"]
     )
 
 

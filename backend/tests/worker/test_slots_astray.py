@@ -40,9 +40,7 @@ def status(redis):
 @pytest.fixture
 def begin(redis):
     """A worker reserves the job at the head of the queue."""
-    return lambda execution="e1": CYCLE(
-        redis, "someone", now_text(), execution, 90, 1, "", "", "", keys=["rq:queue:default"]
-    )
+    return lambda execution="e1": CYCLE(redis, "someone", now_text(), execution, 90, "", "", keys=["rq:queue:default"])
 
 
 @pytest.fixture

@@ -28,7 +28,6 @@ from taskdesk.worker.child.resource_limits import ResourceLimits, TimeLimit
 from taskdesk.worker.child.rq_current_job import offer_current_job
 from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.child.state import ChildState
-from taskdesk.worker.child.successes import Successes
 from taskdesk.worker.child.task_runner import TaskRunner
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.rq_fallback import RQFallback
@@ -60,8 +59,7 @@ def assemble(
 
     offer_current_job(redis)
     connection = ScriptConnection(redis, REDIS_ANSWER_SECONDS, state.may_give_up, activity.show_life)
-    successes = Successes(connection, worker_name)
-    reserver = Reserver(settings, connection, worker_name, order, shared, successes, state)
+    reserver = Reserver(settings, connection, worker_name, order, shared, state)
     statistics = StatisticsWriter(connect_with_timeout(settings.redis_url.get_secret_value(), STATISTICS_SECONDS))
     counter = AttemptCounter(registry.by_call, statistics, shared.meters)
     recycling = Recycling(settings, isolated, state)
@@ -92,7 +90,7 @@ def assemble(
         state=state,
     )
     completion = Completion(
-        *(redis, connection, reserver, successes, shared),
+        *(redis, connection, reserver, shared),
         worker_name=worker_name,
         rq_fallback=RQFallback(redis, worker_name, settings),
         hand_back=HandBack(redis, registry, settings.foreign_ttl),
@@ -105,9 +103,7 @@ def assemble(
         reserver=reserver,
         queue_waiter=QueueWaiter(redis, order.keys, activity.show_life),
         attempts=attempts,
-        prefetch=Prefetch(
-            *(attempts, reserver, completion, successes, activity, statistics, state), never=isolated | at_most_once
-        ),
+        prefetch=Prefetch(attempts, reserver, completion, activity, statistics, state, never=isolated | at_most_once),
         completion=completion,
         callbacks=callbacks,
         recycling=recycling,

@@ -20,7 +20,7 @@ from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.progress_reporter import Reporter
 from taskdesk.worker.child.recycling import Recycling
-from taskdesk.worker.child.reserved_job import EndedJob, ReservedJob
+from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.child.resource_limits import ResourceLimits, TimeLimit
 from taskdesk.worker.child.result_writer import Written
 from taskdesk.worker.child.state import ChildState

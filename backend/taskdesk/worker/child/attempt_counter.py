@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from taskdesk.jobs.statistics import StatisticsWriter, seconds_since
-from taskdesk.worker.child.reserved_job import EndedJob
+from taskdesk.worker.child.reservation import EndedJob
 from taskdesk.worker.discovery import LoadedTask
 from taskdesk.worker.shared.meters import Row
 

@@ -27,7 +27,7 @@ from taskdesk.service.redis_errors import is_passing
 from taskdesk.worker.callback_names import NOT_RUN, seconds_of
 from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.progress_reporter import Reporter
-from taskdesk.worker.child.reserved_job import ReservedJob
+from taskdesk.worker.child.reservation import ReservedJob
 from taskdesk.worker.child.resource_limits import TimeLimit
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.failure import Failure

@@ -12,7 +12,7 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.checkpoints import CheckpointStore, Place
 from taskdesk.service.redis_errors import is_passing
 from taskdesk.worker.checkpoint_fields import forget, keep, load, show_resumed
-from taskdesk.worker.child.reserved_job import ReservedJob
+from taskdesk.worker.child.reservation import ReservedJob
 from taskdesk.worker.redis_retry import retry_until_redis_answers
 from taskdesk.worker.shared.memory import SharedMemory
 

@@ -19,10 +19,8 @@ from taskdesk.worker.child.attempt_counter import AttemptCounter
 from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.checkpoint_store import Checkpointing
 from taskdesk.worker.child.hand_back import HandBack
-from taskdesk.worker.child.reservation import Reservation, Reserver
-from taskdesk.worker.child.reserved_job import EndedJob
+from taskdesk.worker.child.reservation import EndedJob, Reservation, Reserver
 from taskdesk.worker.child.script_connection import ScriptConnection
-from taskdesk.worker.child.successes import Successes
 from taskdesk.worker.failure import STOPPED, Failure
 from taskdesk.worker.redis_retry import retry_until_redis_answers
 from taskdesk.worker.release import How, Released, release_arguments
@@ -44,7 +42,6 @@ class Completion:
         redis: Redis,
         connection: ScriptConnection,
         reserver: Reserver,
-        successes: Successes,
         shared: SharedMemory,
         *,
         worker_name: str,
@@ -57,7 +54,6 @@ class Completion:
         self._redis = redis
         self._connection = connection
         self._reserver = reserver
-        self._successes = successes
         self._activity = shared.activity
         self._meters = shared.meters
         self._worker_name = worker_name
@@ -67,34 +63,30 @@ class Completion:
         self._callbacks = callbacks
         self._counter = counter
 
-    def complete(self, ended: EndedJob | None) -> Reservation:
-        """End the job, if there is one, and those that have succeeded before; return what was reserved after it."""
-        if ended and ended.failure:
+    def complete(self, ended: EndedJob) -> Reservation:
+        """End the job; return what was reserved after it."""
+        if ended.failure:
             self._end_unsuccessful(ended, ended.failure)
-        elif ended and ended.job.is_plain:
-            self._successes.add(ended)
-        elif ended:
+        elif ended.job.is_plain:
+            reservation = self._reserver.reserve(ended)
+            if self.confirm(ended, reservation):
+                return reservation
+        else:
             self._succeed_as_rq(ended)
-        reservation = self._reserver.reserve()
-        return reservation if self.confirm(reservation) else self._reserver.reserve()
+        return self._reserver.reserve()
 
-    def confirm(self, reservation: Reservation) -> bool:
-        """See to the rest of the successes that cycle.lua was told of.
-
-        Return False if RQ's own code had to end one: then the script has reserved nothing.
-        """
-        is_settled = True
-        for ended, previous in zip(self._successes.sent, reservation.previous, strict=True):
-            if previous == Previous.NEEDS_RQ:
-                self._succeed_as_rq(ended)
-                is_settled = False
-            elif previous == Previous.NOT_OURS:
-                extra = {"fields": ended.job.log_fields}
-                log.warning("job %s was taken away while it ran: its result is not kept", ended.job.id, extra=extra)
-            else:
-                self._activity.succeeded(ended.job.queue, ended.seconds)
-                self._checkpointing.forget(ended.job)
-        return is_settled
+    def confirm(self, ended: EndedJob, reservation: Reservation) -> bool:
+        """See to the rest of a success that cycle.lua was told of. False if RQ's own code had to end the job."""
+        if reservation.previous == Previous.NEEDS_RQ:
+            self._succeed_as_rq(ended)
+            return False
+        if reservation.previous == Previous.NOT_OURS:
+            extra = {"fields": ended.job.log_fields}
+            log.warning("job %s was taken away while it ran: its result is not kept", ended.job.id, extra=extra)
+        else:
+            self._activity.succeeded(ended.job.queue, ended.seconds)
+            self._checkpointing.forget(ended.job)
+        return True
 
     def _succeed_as_rq(self, ended: EndedJob) -> None:
         job = ended.job

@@ -7,7 +7,7 @@ from redis import Redis
 from taskdesk.jobs.catalog_reader import CATALOG_CACHE_SECONDS, CatalogReader
 from taskdesk.jobs.losses import NOT_SERVED
 from taskdesk.service.errors import AppError
-from taskdesk.worker.child.reserved_job import ReservedJob
+from taskdesk.worker.child.reservation import ReservedJob
 from taskdesk.worker.discovery import TaskRegistry
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.job_data import ForeignJob, reference_of

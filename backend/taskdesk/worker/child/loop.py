@@ -16,8 +16,7 @@ from taskdesk.worker.child.prefetch import Prefetch
 from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.queue_waiter import QueueWaiter
 from taskdesk.worker.child.recycling import Recycling
-from taskdesk.worker.child.reservation import Reservation, Reserver
-from taskdesk.worker.child.reserved_job import EndedJob, ReservedJob
+from taskdesk.worker.child.reservation import EndedJob, Reservation, ReservedJob, Reserver
 from taskdesk.worker.child.state import ChildState
 from taskdesk.worker.exit_status import EXIT_FINISHED, EXIT_RECYCLE
 from taskdesk.worker.redis_retry import Interrupted
@@ -64,7 +63,8 @@ class Child:
                     return EXIT_FINISHED  # the job has not begun: the supervisor requeues it
                 if self.recycling.is_due_before(job):
                     return EXIT_RECYCLE  # the next child is given the same job
-                reservation = self.completion.complete(self._work(job))
+                ended = self._work(job)
+                reservation = self.completion.complete(ended) if ended else self.reserver.reserve()
                 if self.state.needs_recycle:
                     return EXIT_RECYCLE
             elif self.state.is_stopping or (self.burst and not reservation.is_to_ask_again):
@@ -74,7 +74,7 @@ class Child:
                 reservation = self.reserver.reserve()
 
     def _work(self, job: ReservedJob) -> EndedJob | None:
-        """Run the job, and short ones after it; return the last one if its end is still to be seen to."""
+        """Run the job, and short ones after it; return how the last one has ended, None if nothing has run."""
         if self.prefetch.is_worthwhile(job):
             return self.prefetch.run(job)
         self.activity.begin(job.id, job.execution, job.seconds)

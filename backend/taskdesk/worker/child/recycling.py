@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from taskdesk.worker.child.reserved_job import EndedJob, ReservedJob
+from taskdesk.worker.child.reservation import EndedJob, ReservedJob
 from taskdesk.worker.child.state import ChildState
 from taskdesk.worker.process_memory import MB, resident_memory
 from taskdesk.worker.settings import WorkerSettings

@@ -1,22 +1,24 @@
-"""Reserve jobs: one call of Redis ends those that have succeeded, and reserves the next (cycle.lua)."""
+"""Reserve jobs: one call of Redis ends the job before, if that has succeeded, and reserves the next (cycle.lua)."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from base64 import b64encode
 from typing import Any, NamedTuple
 
+from taskdesk.jobs.job_hash import stamp_text
 from taskdesk.jobs.keys import queue_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.jobs.scripts import Script
-from taskdesk.service.logs import set_default_fields
+from taskdesk.service.errors import AppError
+from taskdesk.service.logs import job_fields, set_default_fields
 from taskdesk.worker.answers import Next, Previous
 from taskdesk.worker.callback_names import CallbackNames
 from taskdesk.worker.child.queue_order import QueueOrder
-from taskdesk.worker.child.reserved_job import ReservedJob
-from taskdesk.worker.child.script_connection import PackedValues, ScriptConnection
+from taskdesk.worker.child.script_connection import ScriptConnection
 from taskdesk.worker.child.state import ChildState
-from taskdesk.worker.child.successes import Successes
+from taskdesk.worker.failure import Failure
+from taskdesk.worker.job_data import reference_of
 from taskdesk.worker.leases import EXECUTION_LEASE_SECONDS
 from taskdesk.worker.scripts import ADOPT, CYCLE
 from taskdesk.worker.settings import WorkerSettings
@@ -24,30 +26,71 @@ from taskdesk.worker.shared.memory import SharedMemory
 
 _NEXT = {word.encode(): word for word in Next}  # to call an Enum takes 1 µs
 _FIELDS = 12  # of a job; the callbacks of a job of plain RQ follow
+NULL = b"null"  # a result that needs no room
+
+
+class ReservedJob(NamedTuple):
+    """A job that this worker holds. `timeout` in seconds, below 1 for none."""
+
+    id: str
+    execution: str
+    queue: str
+    data: bytes | None
+    timeout: int
+    result_ttl: int
+    is_plain: bool  # no repetition, dependencies or limit of RQ's, and a result to keep: the script can end it
+    enqueued_at: bytes | None
+    request_id: str
+    callbacks: CallbackNames | None = None
+
+    @property
+    def seconds(self) -> int:
+        """The seconds that the job may take with its callbacks, below 1 for any number."""
+        return self.timeout + self.callbacks.seconds if self.callbacks and self.timeout > 0 else self.timeout
+
+    @property
+    def log_fields(self) -> dict[str, str]:
+        """The fields by which a line of the log names the job."""
+        return job_fields(self.id, self.request_id)
+
+    def is_of(self, references: set[str]) -> bool:
+        """Return True if the job's task is one of these."""
+        return bool(references) and reference_of(self.data) in references
+
+
+class EndedJob(NamedTuple):
+    """A job that has ended, before Redis knows. `content`, `kinds`, `preview`: as in `Written`; times in Unix time."""
+
+    job: ReservedJob
+    reference: str  # of its task; empty if nobody can tell
+    began: float
+    ended: float
+    seconds: float
+    content: bytes = b""
+    kinds: str = ""
+    preview: bytes = b""
+    failure: Failure | None = None
+    refusal: AppError | None = None  # why it did not begin, if another worker may run it; then it also has a failure
 
 
 class Reservation(NamedTuple):
     """The answer of cycle.lua.
 
-    `previous`: a Previous for each success that Redis was told of. `jobs`: the next ones.
+    `previous`: a Previous, about the job that has succeeded. `job`: the next one, if there is one.
     `paused`: keys of queues from which none is taken.
     """
 
-    previous: Sequence[int]
-    jobs: Sequence[ReservedJob] = ()
+    previous: int
+    job: ReservedJob | None = None
     is_to_ask_again: bool = False
     is_suspended: bool = False
     paused: frozenset[str] = frozenset()
-
-    @property
-    def job(self) -> ReservedJob | None:
-        return self.jobs[0] if self.jobs else None
 
     @classmethod
     def of(cls, answer: Any, settings: WorkerSettings) -> Reservation:
         previous, following = answer[0], _NEXT[answer[1]]
         if following is Next.JOB:
-            return cls(previous, [_reserved(job, settings) for job in answer[2]])
+            return cls(previous, _reserved(answer[2:], settings))
         paused = answer[2] if following is Next.PAUSED else ()
         return cls(
             previous,
@@ -65,7 +108,6 @@ class Reserver:
         worker_name: str,
         order: QueueOrder,
         shared: SharedMemory,
-        successes: Successes,
         state: ChildState,
     ):
         self._settings = settings
@@ -74,50 +116,50 @@ class Reserver:
         self._order = order
         self._activity = shared.activity
         self._foreign = shared.foreign
-        self._successes = successes
         self._state = state
         self._execution_prefix = uuid.uuid4().hex[:16]  # of the ids of executions; the number follows
         self._number = self._activity.totals()[0].total()  # of the reservation; the next child goes on counting
 
-    def reserve(self) -> Reservation:
-        """Tell Redis of the successes, and reserve the next job, unless this process takes no more."""
-        self._connection.send(*self._command())
-        self._successes.are_sent()
-        reservation = self.receive()
-        if Previous.NEEDS_RQ in reservation.previous:
+    def reserve(self, ended: EndedJob | None = None) -> Reservation:
+        """End a job, if one has succeeded, and reserve the next, unless this process takes no more."""
+        reservation = Reservation.of(self._connection.call(*self._command(ended)), self._settings)
+        if reservation.previous == Previous.NEEDS_RQ:
             return reservation  # should this process die now, its supervisor has to see which job it was at
         self._state.has_result = False
-        if not reservation.jobs:
+        if not reservation.job:
             self._activity.clear()
             set_default_fields({})
         return reservation
 
-    def prefetch(self, begin: Sequence[ReservedJob], wanted: int) -> bool:
-        """Tell Redis of the successes and of the jobs that begin now, and ask for as many jobs as wanted.
-
-        `receive` has to be called next. Return False if Redis is away: then it was told nothing.
-        """
-        is_sent = self._connection.send(*self._command(begin, wanted))
-        if is_sent:
-            self._successes.are_sent()
-        return is_sent
+    def send(self, ended: EndedJob | None, begins: ReservedJob) -> bool:
+        """As `reserve`, while job `begins` runs; `receive` has to be called next. False if Redis is away."""
+        return self._connection.send(*self._command(ended, begins))
 
     def receive(self) -> Reservation:
         return Reservation.of(self._connection.answer(), self._settings)
 
     def _command(
-        self, begin: Sequence[ReservedJob] = (), wanted: int = 1
-    ) -> tuple[Script, tuple[str, ...], tuple[Any, ...], PackedValues]:
+        self, ended: EndedJob | None, begins: ReservedJob | None = None
+    ) -> tuple[Script, tuple[str, ...], tuple[Any, ...]]:
         self._number += 1
         keys = self._order.at(self._number) if self._state.takes_jobs else ()
-        first, *others = [(job.id, job.execution) for job in begin] or [("", "")]
+        now = now_text()
         arguments: tuple[Any, ...] = (
-            *(self._worker_name, now_text(), f"{self._execution_prefix}{self._number:x}", EXECUTION_LEASE_SECONDS),
-            *(wanted, *first, " ".join(map(":".join, others))),
+            *(self._worker_name, now, f"{self._execution_prefix}{self._number:x}", EXECUTION_LEASE_SECONDS),
+            *((begins.id, begins.execution) if begins else ("", "")),
         )
+        if ended:
+            job = ended.job
+            arguments += (
+                *(job.id, job.execution, job.queue),
+                b64encode(ended.content) if ended.content != NULL else b"",
+                *(job.result_ttl, ended.kinds, ended.began, ended.ended),
+            )
+            if ended.preview:
+                arguments += (stamp_text(ended.content, now), ended.preview)
         if self._foreign.are_there:
-            return ADOPT, keys, (self._foreign.served, *arguments), self._successes.values()
-        return CYCLE, keys, arguments, self._successes.values()
+            return ADOPT, keys, (*arguments, self._foreign.served)
+        return CYCLE, keys, arguments
 
 
 def _reserved(answer: Any, settings: WorkerSettings) -> ReservedJob:

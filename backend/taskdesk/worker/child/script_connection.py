@@ -12,7 +12,7 @@ import ssl
 import struct
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 from hiredis import Reader, pack_command
 from redis import Redis
@@ -34,16 +34,6 @@ class ShowLife(Protocol):
     def __call__(self, extra_seconds: float = 0.0) -> None: ...
 
 
-class PackedValues(NamedTuple):
-    """Values that follow the arguments of a script, as they stand in a command of Redis."""
-
-    number: int = 0
-    content: bytes = b""
-
-
-NO_VALUES = PackedValues()
-
-
 class ScriptConnection:
     """Calls scripts, each until Redis has answered or `give_up` returns True.
 
@@ -58,21 +48,15 @@ class ScriptConnection:
         self._connection: Connection | None = None
         self._away_since = 0.0
         self._buffer = bytearray(65536)
-        self._is_sent = False
-        self._told = self._unread = 0  # commands of `tell` after and before the last call, whose answers come
 
-    def call(
-        self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...], more: PackedValues = NO_VALUES
-    ) -> Any:
+    def call(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> Any:
         """Return what the script answers. Raises Interrupted, RedisError."""
-        self.send(script, keys, arguments, more)
+        self.send(script, keys, arguments)
         return self.answer()
 
-    def send(
-        self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...], more: PackedValues = NO_VALUES
-    ) -> bool:
+    def send(self, script: Script, keys: tuple[Any, ...], arguments: tuple[Any, ...]) -> bool:
         """Send the call, whose answer `answer` reads; it has to be called next. False if there is no connection now."""
-        self._script, self._more = script, more
+        self._script = script
         self._command = ("EVALSHA", script.sha, len(keys), *keys, *arguments)
         self._is_sent = False
         try:
@@ -81,19 +65,6 @@ class ScriptConnection:
             log.debug("Redis: %s", error)
             self.close()
         return self._is_sent
-
-    def tell(self, *command: Any) -> bool:
-        """Send a command of which nobody needs the answer. Return False if there is no connection now."""
-        if not self._connection:
-            return False
-        try:
-            self._socket.sendall(pack_command(command))
-        except OSError as error:
-            log.debug("Redis: %s", error)
-            self.close()
-            return False
-        self._told += 1
-        return True
 
     def answer(self) -> Any:
         """Return what the script that was sent answers; send it again if need be. Raises Interrupted, RedisError."""
@@ -124,28 +95,14 @@ class ScriptConnection:
     def _send(self) -> None:
         if not self._connection:
             self._open()
-        packed = self._pack()
+        packed = pack_command(self._command)
         for start in range(0, len(packed), CHUNK_BYTES):
             self._show_life()
             self._socket.sendall(packed[start : start + CHUNK_BYTES])
-        self._unread, self._told = self._unread + self._told, 0
         self._is_sent = True
-
-    def _pack(self) -> bytes:
-        packed: bytes = pack_command(self._command)
-        if not self._more.number:
-            return packed
-        size = len(self._command)
-        return b"*%d\r\n%b%b" % (size + self._more.number, packed[len(b"*%d\r\n" % size) :], self._more.content)
 
     def _receive(self) -> Any:
         self._is_sent = False
-        while self._unread:
-            self._next_answer()
-            self._unread -= 1
-        return self._next_answer()
-
-    def _next_answer(self) -> Any:
         while (answer := self._reader.gets()) is False:
             try:
                 received = self._socket.recv_into(self._buffer)
@@ -177,8 +134,6 @@ class ScriptConnection:
         if self._connection:
             self._connection.disconnect()
             self._connection = None
-            self._told = self._unread = 0
-            self._is_sent = False
 
     def _wait(self, error: Exception, pause: float) -> None:
         if not self._away_since:

@@ -1,9 +1,8 @@
 -- Put a handed-back job that this worker serves to the head of its queue, the one that waits longest, unless a more
 -- urgent job waits. cycle.lua, which follows in the same script (adopt_and_cycle.lua), takes it before any other worker can.
 --- @include is_full, time, slots, wanted
--- KEYS: as of cycle.lua. ARGV: 1 what the worker serves (JSON): names of tasks, or "<name>@<version>"; then as of cycle.lua.
-local served = cjson.decode(table.remove(ARGV, 1))
-local adopt_time = ARGV[2]
+-- KEYS and ARGV: as of cycle.lua, and after them what the worker serves (JSON): names of tasks, or "<name>@<version>".
+local served, adopt_time = cjson.decode(table.remove(ARGV)), ARGV[2]
 
 local ADOPT_ENTRIES = 10 -- of one task that are read; those that RQ's own tools have moved are removed
 

@@ -1,40 +1,70 @@
--- End jobs with success, and reserve the next: the one round trip of a worker's cycle. Sent again after a lost answer, it
--- changes nothing and gives the same answer. A call of Redis costs 3 µs here: there is none to spare.
---- @include is_full, execution, succeed
+-- End job n with success, and reserve the next: the one round trip of a worker's cycle. Sent again after a lost answer,
+-- it changes nothing and gives the same answer. A call of Redis costs 3 µs here: there is none to spare.
+--- @include is_full, execution
 -- KEYS: the queues to reserve from, the most urgent first; none when the worker is about to stop.
--- ARGV: 1 worker, 2 now (as RQ writes it), 3 execution for the next job, 4 seconds until rq:wip forgets it, 5 how many
---       jobs to reserve at most; of the prefetched jobs that begin now, 6 id and 7 execution of the first, empty if there
---       is none, 8 the others ("<job>:<execution>" with spaces between): then the next jobs are prefetched, else one is
---       reserved, to begin at once; then the values of each success (succeed.lua).
--- Answer: {a Previous for each success, Next (worker/answers.py), …}. After NEXT_JOB follow the jobs, each with its id,
---       execution, queue and fields; after NEXT_PAUSED, the queues that are paused. worker/child/reservation.py decodes it.
-local worker_name, now_text, next_execution, lease, wanted, begins, begins_execution, begin_later = unpack(ARGV, 1, 8)
-local arguments = ARGV
+-- ARGV: 1 worker, 2 now (as RQ writes it), 3 execution for the next job, 4 seconds until rq:wip forgets it;
+--       5 id and 6 execution of a prefetched job that begins now, empty if there is none: then the next job is
+--       prefetched; of the job that has succeeded: 7 id, 8 execution, 9 queue, 10 result (base64 of JSON), 11 seconds to
+--       keep it, 12 kinds of its parts, 13 began, 14 ended (Unix); if it is large, 15 its stamp, 16 its preview.
+-- Answer: {Previous, Next (worker/answers.py), …}. After NEXT_JOB follow id, execution, queue and fields; after
+--       NEXT_PAUSED, the queues that are paused. worker/child/reservation.py decodes it.
+local worker_name, now_text, next_execution, lease, begins, begins_execution,
+  finished, finished_execution, finished_queue, result, ttl, kinds, began_at, ended_at, stamp, preview = unpack(ARGV)
 
-local FIRST_SUCCESS = 9
 local MAX_POPS = 500 -- ids without a job that one call passes over
 
 local worker = WORKER_KEY .. worker_name
+local ended, news = PREVIOUS_ENDED, ''
 local clock = tonumber(redis.call('TIME')[1])
-local previous, is_rq_needed = {}, false
-wanted = tonumber(wanted)
 
--- The worker's record names a job that it runs, and the others that it holds: those that run after it, and those that
--- are prefetched.
-local record = redis.call('HMGET', worker, 'current_job', EXECUTION, PREFETCHED, SHOWN, 'birth', 'death')
-local current_job, current_execution, prefetched, shown = record[1], record[2], record[3], record[4]
-if not record[5] then -- another worker took this one for lost: what it is given now must be found if it dies at once
-  redis.call('HSET', worker, 'state', 'idle')
-  redis.call('EXPIRE', worker, RECORD_TTL_SECONDS)
-  redis.call('ZADD', WORKERS, clock, worker_name)
-end
-
-local known = {} -- the executions of jobs that have ended, or begin now
-for place = FIRST_SUCCESS, #arguments, SUCCESS_VALUES do
-  local answer = succeed(arguments, place, worker_name, clock, shown)
-  previous[#previous + 1] = answer
-  known[arguments[place + 1]] = true
-  is_rq_needed = is_rq_needed or answer == PREVIOUS_NEEDS_RQ
+if finished then
+  local key = JOB_KEY .. finished
+  ttl = tonumber(ttl)
+  local job = redis.pcall('HMGET', key, 'status', NUMBER, STOP, WEBHOOK) -- somebody may have damaged the key
+  if job[3] or redis.call('EXISTS', key .. DEPENDENTS_SUFFIX) == 1 then
+    if begins ~= '' then
+      redis.call('HSET', worker, 'current_job', begins, EXECUTION, begins_execution)
+      redis.call('HDEL', worker, PREFETCHED)
+    end
+    return {PREVIOUS_NEEDS_RQ, NEXT_NONE}
+  end
+  local is_mine = redis.call('ZREM', WIP_KEY .. finished_queue, finished .. ':' .. finished_execution) == 1
+  if is_mine and job[1] == RQ_STARTED then
+    redis.call('HSET', key, 'status', RQ_FINISHED, 'ended_at', now_text, 'last_heartbeat', now_text, RESULT_KINDS, kinds)
+    if stamp then redis.call('HSET', key, RESULT_STAMP, stamp, RESULT_PREVIEW, preview) end
+    local results = RESULTS_KEY .. finished
+    if result == '' then
+      redis.call('XADD', results, 'MAXLEN', '~', MAX_RESULTS, '*', 'type', RESULT_SUCCESSFUL, 'worker_name', worker_name,
+        'execution_id', finished_execution, 'execution_started_at', began_at, 'execution_ended_at', ended_at)
+    else
+      redis.call('XADD', results, 'MAXLEN', '~', MAX_RESULTS, '*', 'type', RESULT_SUCCESSFUL, 'worker_name', worker_name,
+        'return_value', result, 'execution_id', finished_execution, 'execution_started_at', began_at,
+        'execution_ended_at', ended_at)
+    end
+    if ttl > 0 then -- lifetime.lua without the keys of dependents and dependencies, which this job does not have
+      redis.call('EXPIRE', results, ttl)
+      redis.call('EXPIRE', key, ttl)
+      redis.call('EXPIRE', LOG_KEY .. finished, ttl)
+      if ttl < EVENTS_TTL_SECONDS then redis.call('EXPIRE', EVENTS_KEY .. finished, ttl) end
+    else
+      redis.call('PERSIST', LOG_KEY .. finished)
+    end
+    redis.call('ZADD', FINISHED_KEY .. finished_queue, ttl < 0 and '+inf' or clock + ttl, finished)
+    if job[2] then
+      redis.call('ZADD', index_key(finished_queue, SUCCEEDED), job[2], finished)
+    else
+      redis.call('RPUSH', UNLISTED, finished)
+    end
+    if job[4] then -- webhook.lua's note_end
+      redis.call('SREM', WEBHOOK_JOBS, finished)
+      redis.call('RPUSH', ENDED, RQ_FINISHED .. ' ' .. now_text .. ' ' .. job[4] .. ' ' .. finished)
+    end
+    news = finished
+  else
+    local job = redis.pcall('HMGET', key, 'status', 'worker_name', 'ended_at')
+    local is_sent_again = job[1] == RQ_FINISHED and job[2] == worker_name and job[3] == now_text
+    if not is_sent_again then ended = PREVIOUS_NOT_OURS end
+  end
 end
 
 local function load(key)
@@ -47,141 +77,106 @@ local function load(key)
   return fields
 end
 
--- Jobs that the child has to end itself stay in the journal: it may do so only after a long job.
-if prefetched and #previous > 0 then redis.call('DEL', JOURNAL_KEY .. worker_name) end
-for n, answer in ipairs(is_rq_needed and previous or {}) do
-  local place = FIRST_SUCCESS + (n - 1) * SUCCESS_VALUES
-  if answer == PREVIOUS_NEEDS_RQ then write_journal(worker_name, {unpack(arguments, place, place + SUCCESS_VALUES - 1)}) end
+-- The worker's record names the job that it runs, and the one that is prefetched.
+local record = redis.call('HMGET', worker, 'current_job', EXECUTION, PREFETCHED, SHOWN, 'birth', 'death')
+local current_job, current_execution, prefetched = record[1], record[2], record[3]
+if not record[5] then -- another worker took this one for lost: what it is given now must be found if it dies at once
+  redis.call('HSET', worker, 'state', 'idle')
+  redis.call('EXPIRE', worker, RECORD_TTL_SECONDS)
+  redis.call('ZADD', WORKERS, clock, worker_name)
+end
+if finished and record[4] == finished_execution then
+  redis.call('DEL', EXECUTION_KEY .. finished .. ':' .. finished_execution, EXECUTIONS_KEY .. finished,
+    worker .. WORKER_EXECUTIONS_SUFFIX)
 end
 
--- Return the jobs that this worker holds and did not begin: their answer was lost, the child died with them, or they
--- were prefetched. Those over the wanted number are returned as text.
-local function held()
-  local jobs, others = {}, ''
-  local function look(id, execution)
-    if not id or not execution or known[execution] then return end
-    known[execution] = true
-    local queue = queue_of(id)
-    if not redis.call('ZSCORE', WIP_KEY .. queue, id .. ':' .. execution)
-      or redis.call('HGET', JOB_KEY .. id, 'status') ~= RQ_STARTED then return end
-    if #jobs < wanted then
-      jobs[#jobs + 1] = {id, execution, queue, load(JOB_KEY .. id)}
-    else
-      others = others .. ' ' .. id .. ':' .. execution
-    end
-  end
-  look(current_job, current_execution)
-  for entry in string.gmatch(prefetched or '', '%S+') do look(string.match(entry, JOB_AND_EXECUTION)) end
-  return jobs, others
-end
-
-if begins ~= '' then known[begins_execution] = true end
-for entry in string.gmatch(begin_later, '%S+') do known[string.match(entry, '[^:]*$')] = true end
-if is_rq_needed then wanted = 0 end -- the child has to end that job first
-local again, others = held()
-
--- Note in the worker's record what it holds besides the job that it runs.
-local function hold(entries)
-  if entries ~= '' then
-    redis.call('HSET', worker, PREFETCHED, entries)
-  elseif prefetched then
-    redis.call('HDEL', worker, PREFETCHED)
-  end
-end
-
-local function publish_news()
-  if #news > 0 then redis.call('PUBLISH', WAKE, table.concat(news, ' ')) end
-end
-
-local function deliver(jobs)
+local function deliver(id, execution, queue, fields)
   if begins ~= '' then
-    local entries = begin_later
-    for _, job in ipairs(jobs) do entries = entries .. ' ' .. job[1] .. ':' .. job[2] end
-    redis.call('HSET', worker, 'current_job', begins, EXECUTION, begins_execution, PREFETCHED, entries .. others)
+    redis.call('HSET', worker, 'current_job', begins, EXECUTION, begins_execution, PREFETCHED, id .. ':' .. execution)
   else
-    redis.call('HSET', worker, 'current_job', jobs[1][1], EXECUTION, jobs[1][2], 'state', 'busy')
-    hold(others)
+    redis.call('HSET', worker, 'current_job', id, EXECUTION, execution, 'state', 'busy')
+    if prefetched and id ~= current_job then redis.call('HDEL', worker, PREFETCHED) end -- else it is next after this one
   end
-  publish_news()
-  return {previous, NEXT_JOB, jobs}
+  if news ~= '' then redis.call('PUBLISH', WAKE, news) end
+  return {ended, NEXT_JOB, id, execution, queue, fields}
 end
 
 local function stay(following, queues)
-  hold(begin_later .. others)
+  if news ~= '' then redis.call('PUBLISH', WAKE, news) end
+  if prefetched then redis.call('HDEL', worker, PREFETCHED) end
   if begins ~= '' then
     redis.call('HSET', worker, 'current_job', begins, EXECUTION, begins_execution, 'state', 'busy')
-  elseif not is_rq_needed then
+  else
     if current_execution then forget(worker, current_execution) end
     redis.call('HSET', worker, 'state', following == NEXT_SUSPENDED and following or 'idle')
   end
-  publish_news()
-  return {previous, following, queues}
+  return {ended, following, queues}
 end
 
-if again[1] then return deliver(again) end
+-- A job that this worker holds and did not begin: its answer was lost, the child died with it, or it was prefetched.
+local function held(id, execution)
+  if not id or not execution or execution == finished_execution or execution == begins_execution then return end
+  local queue = queue_of(id)
+  if redis.call('ZSCORE', WIP_KEY .. queue, id .. ':' .. execution)
+    and redis.call('HGET', JOB_KEY .. id, 'status') == RQ_STARTED then
+    return deliver(id, execution, queue, load(JOB_KEY .. id))
+  end
+end
+
+local again = held(current_job, current_execution) or (prefetched and held(string.match(prefetched, JOB_AND_EXECUTION)))
+if again then return again end
 
 -- A job that has run is ended although Redis is full, but none begins: its result would be more than Redis may have.
 -- Nor after the worker has left: this call is of a child that was killed, and was late on its way here.
-if is_rq_needed or #KEYS == 0 or is_full or record[6] then return stay(NEXT_NONE) end
+if #KEYS == 0 or is_full or record[6] then return stay(NEXT_NONE) end
 local paused = {}
 if redis.call('EXISTS', RQ_SUSPENDED, PAUSED) > 0 then
   if redis.call('EXISTS', RQ_SUSPENDED) == 1 then return stay(NEXT_SUSPENDED) end
   for _, queue in ipairs(redis.call('SMEMBERS', PAUSED)) do paused[QUEUE_KEY .. queue] = true end
 end
 
--- Reserve a job that was taken from the head of a queue. Return nil if it can't run.
-local function reserve(id, taken_from, execution)
-  local key = JOB_KEY .. id
-  local fields = load(key)
-  local status, started_at = fields[4], fields[7]
-  if status ~= RQ_QUEUED and status ~= RQ_CREATED and status ~= RQ_DEFERRED and status ~= RQ_SCHEDULED
-    and (status or fields.err or redis.call('EXISTS', key) == 0) then
-    redis.call('ZREM', index_key(string.sub(taken_from, #QUEUE_KEY + 1), QUEUED), id)
-    return
-  end
-  local queue = fields[8]
-  if not queue then
-    queue = string.sub(taken_from, #QUEUE_KEY + 1)
-    redis.call('HSET', key, 'origin', queue)
-  end
-  if started_at then -- of an attempt before; RQ's own tools leave it empty
-    local cause = redis.call('HGET', key, CAUSE)
-    if cause then redis.call('ZREM', CAUSE_JOBS_KEY .. cause, id) end
-    redis.call('HDEL', key, ERROR, CAUSE, RETRIED_AS, PROGRESS, RESULT_KINDS, RESULT_STAMP, RESULT_PREVIEW, STOP, KEPT)
-    redis.call('PERSIST', key)
-  elseif fields[9] then
-    redis.call('PERSIST', key)
-  end
-  redis.call('HSET', key, 'status', RQ_STARTED, 'started_at', now_text, 'last_heartbeat', now_text,
-    'worker_name', worker_name)
-  redis.call('ZADD', WIP_KEY .. queue, clock + lease, id .. ':' .. execution)
-  redis.call('ZREM', index_key(queue, QUEUED), id)
-  if fields[12] then -- a job of one of RQ's limits keeps its slot while it has an execution, whatever RQ's tools do
-    local record = EXECUTION_KEY .. id .. ':' .. execution
-    redis.call('HSET', record, 'id', execution, 'job_id', id, 'created_at', clock, 'last_heartbeat', clock,
-      'worker_name', worker_name, 'rate_limit_key', fields[12])
-    redis.call('EXPIRE', record, lease)
-    redis.call('ZADD', EXECUTIONS_KEY .. id, clock + lease, execution)
-    redis.call('EXPIRE', EXECUTIONS_KEY .. id, lease)
-  end
-  news[#news + 1] = id
-  return {id, execution, queue, fields}
-end
-
-local jobs, pops = {}, 0
+local pops = 0
 for i = 1, #KEYS do
-  while #jobs < wanted and not paused[KEYS[i]] do
-    local id = redis.call('LPOP', KEYS[i])
-    if not id then break end
-    local job = reserve(id, KEYS[i], #jobs == 0 and next_execution or next_execution .. '-' .. #jobs)
-    if job then
-      jobs[#jobs + 1] = job
-    else
-      pops = pops + 1
-      if pops >= MAX_POPS then return jobs[1] and deliver(jobs) or stay(NEXT_AGAIN) end
+  local id = not paused[KEYS[i]] and redis.call('LPOP', KEYS[i])
+  while id do
+    local key = JOB_KEY .. id
+    local fields = load(key)
+    local status, started_at = fields[4], fields[7]
+    if status == RQ_QUEUED or status == RQ_CREATED or status == RQ_DEFERRED or status == RQ_SCHEDULED
+      or (not status and not fields.err and redis.call('EXISTS', key) == 1) then
+      local queue = fields[8]
+      if not queue then
+        queue = string.sub(KEYS[i], #QUEUE_KEY + 1)
+        redis.call('HSET', key, 'origin', queue)
+      end
+      if started_at then -- of an attempt before; RQ's own tools leave it empty
+        local cause = redis.call('HGET', key, CAUSE)
+        if cause then redis.call('ZREM', CAUSE_JOBS_KEY .. cause, id) end
+        redis.call('HDEL', key, ERROR, CAUSE, RETRIED_AS, PROGRESS, RESULT_KINDS, RESULT_STAMP, RESULT_PREVIEW, STOP, KEPT)
+        redis.call('PERSIST', key)
+      elseif fields[9] then
+        redis.call('PERSIST', key)
+      end
+      redis.call('HSET', key, 'status', RQ_STARTED, 'started_at', now_text, 'last_heartbeat', now_text,
+        'worker_name', worker_name)
+      redis.call('ZADD', WIP_KEY .. queue, clock + lease, id .. ':' .. next_execution)
+      redis.call('ZREM', index_key(queue, QUEUED), id)
+      if fields[12] then -- a job of one of RQ's limits keeps its slot while it has an execution, whatever RQ's tools do
+        local execution = EXECUTION_KEY .. id .. ':' .. next_execution
+        redis.call('HSET', execution, 'id', next_execution, 'job_id', id, 'created_at', clock, 'last_heartbeat', clock,
+          'worker_name', worker_name, 'rate_limit_key', fields[12])
+        redis.call('EXPIRE', execution, lease)
+        redis.call('ZADD', EXECUTIONS_KEY .. id, clock + lease, next_execution)
+        redis.call('EXPIRE', EXECUTIONS_KEY .. id, lease)
+      end
+      news = news .. ' ' .. id
+      return deliver(id, next_execution, queue, fields)
     end
+    redis.call('ZREM', index_key(string.sub(KEYS[i], #QUEUE_KEY + 1), QUEUED), id)
+    pops = pops + 1
+    if pops >= MAX_POPS then return stay(NEXT_AGAIN) end
+    id = redis.call('LPOP', KEYS[i])
   end
 end
-if jobs[1] then return deliver(jobs) end
 if next(paused) then return stay(NEXT_PAUSED, redis.call('SMEMBERS', PAUSED)) end
 return stay(NEXT_NONE)

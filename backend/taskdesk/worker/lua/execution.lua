@@ -8,11 +8,13 @@ local function queue_of(id)
   return redis.call('HGET', JOB_KEY .. id, 'origin') or ''
 end
 
--- Remove the execution from the worker's record, if it is the current one. The others that the record names may have
--- ended: whoever reads them looks whether they have.
+-- Remove the execution from the worker's record.
 local function forget(worker, execution)
-  if redis.call('HGET', worker, EXECUTION) == execution then
+  local record = redis.call('HMGET', worker, EXECUTION, PREFETCHED)
+  if record[1] == execution then
     redis.call('HDEL', worker, 'current_job', EXECUTION)
     redis.call('HSET', worker, 'state', 'idle')
+  elseif record[2] and string.match(record[2], '[^:]*$') == execution then
+    redis.call('HDEL', worker, PREFETCHED)
   end
 end

@@ -1,11 +1,10 @@
 -- Queue the scheduled jobs that are due and the jobs whose dependencies are met, take the jobs of lost workers, and name
 -- the schedules that are due. Every worker may call this; Redis runs one script at a time, so no leader has to be fenced.
---- @include time, settle, due, schedules, wanted, ready, held_jobs, journal
+--- @include time, settle, due, schedules, wanted, ready
 -- ARGV: 1 worker, 2 now (as RQ writes it), 3 error (JSON) and 4 traceback for jobs of lost workers, 5… queues.
 -- Answer: {Tick (worker/answers.py); failed jobs whose dependents have to hear of it; jobs whose worker was lost, each with
---       its request's id and its error; the tasks that handed-back jobs of these queues want; the values (succeed.lua) of
---       jobs of lost workers that have succeeded and that RQ's own code has to end; schedules that are due, for this worker
---       to handle; Redis's time (Unix)}.
+--       its request's id and its error; the tasks that handed-back jobs of these queues want; schedules that are due, for
+--       this worker to handle; Redis's time (Unix)}.
 --       worker/supervisor/settlement.py decodes it.
 local worker_name, now_text, lost_error, lost_traceback, queues = ARGV[1], ARGV[2], ARGV[3], ARGV[4], {unpack(ARGV, 5)}
 
@@ -15,7 +14,7 @@ local MAX_JOBS, MAX_WORKERS = 200, 20 -- that one call handles
 local MAX_LOST, LOST_SECONDS = 50, 24 * 3600 -- lost workers that are remembered, for alerts, and for how long
 
 local clock = now()
-local next_tick, lost, wanted, to_end = TICK_SELDOM, {}, {}, {}
+local next_tick, lost, wanted = TICK_SELDOM, {}, {}
 local parents = redis.call('SRANDMEMBER', PARENTS, MAX_JOBS)
 
 local function look_for_wanted()
@@ -47,20 +46,9 @@ local function take_over(worker)
   local key = worker_key(worker)
   local record = redis.call('HMGET', key, 'current_job', EXECUTION, 'queues', PREFETCHED)
   local current_job, execution, its_queues, prefetched = record[1], record[2], record[3], record[4]
-  local ended, left = end_journal(worker, math.floor(clock))
-  for _, value in ipairs(left) do to_end[#to_end + 1] = value end
-  local held, begun = held_jobs(prefetched), nil
-  if current_job and execution then
-    table.insert(held, 1, {id = current_job, execution = execution})
-    begun = 1 -- and the journal has those that ended before it
-    while begun < #held and ended[held[begun].execution] do begun = begun + 1 end
-  end
-  for n = #held, 1, -1 do -- the first is at the head of its queue then
-    local job = held[n]
-    if not ended[job.execution] and not is_damaged(job.id) then
-      lose(worker, n == begun and HOW_LOST or HOW_REQUEUED, job.id, job.execution)
-    end
-  end
+  local next_job, next_execution = string.match(prefetched or '', JOB_AND_EXECUTION)
+  if next_job and not is_damaged(next_job) then lose(worker, HOW_REQUEUED, next_job, next_execution) end
+  if current_job and execution and not is_damaged(current_job) then lose(worker, HOW_LOST, current_job, execution) end
   redis.call('ZREM', WORKERS, worker)
   redis.call('SREM', RQ_WORKERS, key)
   for queue in string.gmatch(its_queues or '', '[^,]+') do redis.call('SREM', queue_workers_key(queue), key) end
@@ -68,7 +56,7 @@ local function take_over(worker)
   redis.call('ZADD', LOST_WORKERS, clock, worker .. ' ' .. (host[1] or '') .. ' ' .. (host[2] or ''))
   redis.call('ZREMRANGEBYRANK', LOST_WORKERS, 0, -MAX_LOST - 1)
   redis.call('EXPIRE', LOST_WORKERS, LOST_SECONDS)
-  redis.call('DEL', key, worker_executions_key(worker), journal_key(worker))
+  redis.call('DEL', key, worker_executions_key(worker))
 end
 
 -- Jobs whose worker left no record: of a stock worker, or from when Redis was away for long.
@@ -101,5 +89,4 @@ if is_takeover_due() then
   for _, worker in ipairs(silent) do take_over(worker) end
   for _, queue in ipairs(queues) do take_abandoned(queue) end
 end
-if #news > 0 then redis.call('PUBLISH', WAKE, table.concat(news, ' ')) end
-return {next_tick, parents, lost, wanted, to_end, due_schedules(worker_name, clock), tostring(clock)}
+return {next_tick, parents, lost, wanted, due_schedules(worker_name, clock), tostring(clock)}

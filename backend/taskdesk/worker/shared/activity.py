@@ -6,7 +6,7 @@ off.
 
 The child may be killed between any two of its instructions, and the supervisor must still find a whole record. So the
 child writes the next record into a free slot and then publishes it by one store of 8 bytes, the version. There are
-three slots: the current job, the one before it, which a slow reader may still be at, and the free one.
+three slots: the current job, the one before it, and the free one.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ class _Run(ctypes.Structure):
         ("is_at_work", ctypes.c_bool),
         ("is_refused", ctypes.c_bool),
         ("prefetches", ctypes.c_bool),
+        ("prev_unconfirmed", ctypes.c_bool),
         ("job_size", ctypes.c_uint16),
         ("began", ctypes.c_double),
         ("since", ctypes.c_double),
@@ -76,7 +77,7 @@ class RunningJob(NamedTuple):
 
     `is_at_work`: its function has not ended. Else the child is telling Redis, which may know already.
     `is_refused`: its function did not begin, and another worker may run it.
-    `prefetches`: its worker may hold others that run after it.
+    `prefetches`: its worker may hold the next job already.
     """
 
     is_at_work: bool
@@ -106,14 +107,20 @@ class Activity:
 
     # For the child
 
-    def begin(self, job_id: str, execution: str, timeout: float, *, prefetches: bool = False) -> None:
-        """The function of this job begins now. `prefetches`: the worker may hold others that run after it."""
+    def begin(
+        self, job_id: str, execution: str, timeout: float, *, prefetches: bool = False, prev_unconfirmed: bool = False
+    ) -> None:
+        """The function of this job begins now.
+
+        `prefetches`: the worker may be given the next job meanwhile. `prev_unconfirmed`: Redis may not know yet how the
+        job before this one has ended.
+        """
         version = self._page.version + 1
         slot = version % _SLOTS
         run = self._runs[slot]
         job = job_id.encode()[:MAX_JOB_ID_BYTES]
         run.is_at_work, run.is_refused = True, False
-        run.prefetches = prefetches
+        run.prefetches, run.prev_unconfirmed = prefetches, prev_unconfirmed
         run.began, run.since, run.timeout = clock.now(), time.monotonic(), timeout
         self._job_ids[slot][: len(job)] = job
         run.job_size = len(job)
@@ -137,7 +144,7 @@ class Activity:
         self._page.life_shown_at = time.monotonic()
 
     def is_revoked(self, execution: str) -> bool:
-        """Return True if the jobs that would run after this execution are no longer ours."""
+        """Return True if the job that was prefetched during this execution is no longer ours."""
         return bool(self._page.revoked == execution.encode())
 
     def succeeded(self, queue: str, seconds: float) -> None:
@@ -163,7 +170,8 @@ class Activity:
     def clear(self) -> None:
         """Nothing runs: the child is idle, or a new one starts."""
         version = self._page.version + 1
-        self._runs[version % _SLOTS].job_size = 0
+        run = self._runs[version % _SLOTS]
+        run.job_size, run.prev_unconfirmed = 0, False
         self._page.version = version
 
     # For the supervisor
@@ -177,12 +185,22 @@ class Activity:
                 return run.as_running_job()
         return None
 
+    def read_unconfirmed(self) -> RunningJob | None:
+        """Return what ran before it, if Redis may not know how that has ended."""
+        for _ in range(_READ_ATTEMPTS):
+            version = self._page.version
+            before = _Run.from_buffer_copy(self._runs[(version - 1) % _SLOTS])
+            is_unconfirmed = self._runs[version % _SLOTS].prev_unconfirmed
+            if self._page.version == version:
+                return before.as_running_job() if is_unconfirmed else None
+        return None
+
     def sign_of_life(self) -> tuple[float, float]:
         """Return when the child has shown its last sign (monotonic), and its extra seconds."""
         return self._page.life_shown_at, self._page.life_extra_seconds
 
     def revoke(self, execution: str) -> None:
-        """Keep the child from beginning the jobs that it would run after this execution."""
+        """Keep the child from beginning what it has prefetched during this execution."""
         self._page.revoked = execution.encode()
 
     def totals(self) -> tuple[Counter[str], float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from taskdesk.jobs.losses import PROCESS_HUNG, Loss
+from taskdesk.jobs.losses import PROCESS_HUNG
 from taskdesk.worker.exit_status import EXIT_FINISHED, EXIT_RECYCLE
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.release import How
@@ -54,7 +54,6 @@ class ChildExit:
         `is_last`: no child follows, so that job is requeued.
         Raises RedisError, and RuntimeError if child after child dies before it begins anything.
         """
-        self._settlement.report_successes()
         if running := self._activity.read():
             self._settle_running(running, status)
         elif words := self._output.take_last_words():  # of C code that has crashed, say
@@ -69,10 +68,8 @@ class ChildExit:
         ending = self._control.ending
         self._settlement.send_output(running)
         self._checkpoints.send(running)
-        if self._process.is_overdue:
-            self._settlement.end_those_before(running, How.REQUEUED, None)
-        else:
-            self._settlement.end_those_before(running, How.LOST, Failure.of_loss(self._loss(status)))
+        loss = PROCESS_HUNG if ending and ending.failure.detail == PROCESS_HUNG.sentence else death_of(status)
+        self._settlement.end_unconfirmed(loss, has_to_make_way=self._process.is_overdue)
         if running.is_refused and running.job_id != self._spared:  # once: it may be what kills the child
             self._settlement.release(How.REQUEUED, None, running)
             self._spared = running.job_id
@@ -82,7 +79,3 @@ class ChildExit:
             self._settlement.release(ending.how, ending.failure, running)
         else:
             self._settlement.release(How.LOST, Failure.of_loss(death_of(status)), running)
-
-    def _loss(self, status: int) -> Loss:
-        ending = self._control.ending
-        return PROCESS_HUNG if ending and ending.failure.detail == PROCESS_HUNG.sentence else death_of(status)

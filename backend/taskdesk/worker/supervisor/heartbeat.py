@@ -74,11 +74,22 @@ class Heartbeat:
         is_whole, order, redis_time = HEARTBEAT(
             *(self._redis, self._worker_name, now_text(), RECORD_TTL_SECONDS),
             *figures,
-            *_about(running),
+            *self._about(running),
         )
         clock.adjust(redis_time, sent_at)
         self._reported, self._pending = report.totals, None
         return Verdict(bool(is_whole), Order(order.decode()))
+
+    def _about(self, running: RunningJob | None) -> tuple[Any, ...]:
+        """Return the arguments about the running job, and about the one before it if Redis may not know its end."""
+        if not running:
+            return ()
+        before = self._activity.read_unconfirmed()
+        return (
+            *(running.job_id, running.execution, EXECUTION_LEASE_SECONDS),
+            *(running.began, int(running.is_at_work)),
+            *((before.job_id, before.execution) if before else ()),
+        )
 
     def _since_last(self) -> _Report:
         self._number += 1
@@ -86,9 +97,3 @@ class Heartbeat:
         jobs_before, seconds_before = self._reported
         new = {queue: number - jobs_before[queue] for queue, number in jobs.items()}
         return _Report(self._number, sum(new.values()), round(seconds - seconds_before, 6), json.dumps(new), totals)
-
-
-def _about(running: RunningJob | None) -> tuple[Any, ...]:
-    if not running:
-        return ()
-    return running.job_id, running.execution, EXECUTION_LEASE_SECONDS, running.began, int(running.is_at_work)

@@ -36,13 +36,12 @@ from taskdesk.worker.answers import Tick
 from taskdesk.worker.callback_names import NOT_RUN
 from taskdesk.worker.failure import Failure
 from taskdesk.worker.job_data import reference_of
-from taskdesk.worker.release import THOSE_BEFORE, UNKNOWN_TIMES, How, Released, release_arguments
+from taskdesk.worker.release import UNKNOWN_TIMES, How, Released, release_arguments
 from taskdesk.worker.rq_fallback import RQFallback
 from taskdesk.worker.scripts import RELEASE, TICK
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.activity import RunningJob
 from taskdesk.worker.shared.memory import SharedMemory
-from taskdesk.worker.supervisor.success_reporter import SuccessReporter
 from taskdesk.worker.supervisor.template import Template
 
 DEPENDENTS_PER_TICK_SECONDS = 1.0  # and a slice; the rest waits for the next tick
@@ -64,10 +63,9 @@ class Settlement:
         self._worker_name = worker_name
         self._queues = settings.queues
         self._template = template
-        self._meters, self._output, self._foreign = shared.meters, shared.output, shared.foreign
+        self._activity, self._meters, self._output, self._foreign, _ = shared
         self._statistics = StatisticsWriter(redis)
         self._rq_fallback = RQFallback(redis, worker_name, settings)
-        self._successes = SuccessReporter(redis, worker_name, self._rq_fallback)
         retention = Retention(settings.result_ttl, settings.failure_ttl)
         jobs = Jobs(redis, settings.queues)
         self._firing = Firing(redis, jobs, CatalogReader(redis), retention, settings.max_queued)
@@ -75,14 +73,13 @@ class Settlement:
 
     # Jobs of the child that has died
 
-    def report_successes(self) -> None:
-        """End the jobs that have succeeded and that the child could not end."""
-        self._successes.report()
-
-    def end_those_before(self, running: RunningJob, how: How, failure: Failure | None) -> None:
-        """End the jobs that ran before this one and whose end Redis did not hear of: the connection was cut."""
-        job = "", running.execution
-        RELEASE(self._redis, *release_arguments(self._worker_name, how, *job, failure, more=(THOSE_BEFORE,)))
+    def end_unconfirmed(self, loss: Loss, *, has_to_make_way: bool) -> None:
+        """End the job before the one that runs, if Redis may not know how it has ended."""
+        ending = self._activity.read_unconfirmed()
+        if ending and has_to_make_way:
+            self.make_way(ending)
+        elif ending:
+            self.release(How.LOST, Failure.of_loss(loss), ending)
 
     def send_output(self, running: RunningJob) -> None:
         """Send what the job has printed and Redis does not have yet. If Redis is full, the job ends without it."""
@@ -128,11 +125,10 @@ class Settlement:
     def tick(self) -> Tick:
         """Do what is due: scheduled jobs, jobs of lost workers, dependents, schedules. Return when to tick again."""
         lost = Failure.of_loss(WORKER_LOST)
-        next_tick, parents, jobs, wanted, successes, schedules, now = TICK(
+        next_tick, parents, jobs, wanted, schedules, now = TICK(
             self._redis, self._worker_name, now_text(), lost.error, lost.packed_traceback, *self._queues
         )
         self._foreign.look(wanted)
-        self._successes.end_as_rq(successes)
         self._meters.count("rescued", len(jobs))
         for job_id, request_id, error in jobs:
             extra = {"fields": job_fields(job_id.decode(), request_id.decode())}

@@ -118,7 +118,7 @@ class TaskWorker(BaseWorker):
         self._commands = Commands(redis, commands_key(self.name))
         self._settlement = settlement = Settlement(redis, self.name, settings, template, shared)
         self._control = control = JobControl(process, shared.activity, settlement)
-        self._revoker = revoker = Revoker(redis, self.name, shared.activity, control, settlement)
+        self._revoker = revoker = Revoker(redis, self.name, shared.activity, control)
         checkpoints = CheckpointSender(redis, shared.checkpoints)
         self._exit = ChildExit(process, shared, control=control, settlement=settlement, checkpoints=checkpoints)
         self._duties = Duties(

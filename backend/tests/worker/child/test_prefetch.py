@@ -11,7 +11,6 @@ from rq.serializers import JSONSerializer
 
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.jobs import Jobs
-from taskdesk.jobs.keys import journal_key
 from taskdesk.jobs.rq_time import now_text
 from taskdesk.worker.discovery import discover
 from taskdesk.worker.scripts import RELEASE
@@ -102,59 +101,22 @@ def test_nothing_begins_that_was_given_back_while_redis_was_away(worker, submit,
     assert worker.begun == [first, second]
 
 
-def test_a_job_before_a_long_one_ends_at_once_also_if_others_wait_for_it(worker, submit, redis, status):
+def test_a_job_whose_end_waits_for_a_long_one_is_not_taken_for_lost(worker, submit, redis, status):
+    """One that others wait for is ended as RQ does, which takes until the job after it has run."""
     first, second = submit(2)
     Queue("default", connection=redis, serializer=JSONSerializer).enqueue("tests.faults.tasks.effect", depends_on=first)
-    seen = []
 
     def lasts(worker, job):
-        worker.revoke()
-        seen.extend([status(first), status(second)])
+        redis.zadd("rq:wip:default", dict.fromkeys(redis.zrange("rq:wip:default", 0, -1), 1), xx=True)
+        worker.heartbeat()
+        redis.delete("taskdesk:sweep:grace")
+        redis.set("taskdesk:sweep:last", redis.time()[0] - 5)
+        worker._settlement.tick()
 
     worker.run([(nothing, True), (lasts, True), (nothing, True)], pace=SHORT)
 
-    assert seen == [b"finished", b"started"]
     assert [status(first), status(second)] == [b"finished"] * 2
     assert len(worker.begun) == 3
-
-
-def test_a_success_that_redis_has_not_heard_of_outlives_the_process(worker, submit, redis, status, fate):
-    """The child dies in a job of a group: those before it have succeeded, and the others begin in the next child."""
-    jobs = submit(5)
-
-    def is_killed(worker, job):
-        wait_until(lambda: jobs[2].encode() in (redis.get(journal_key(worker.name)) or b""))  # Redis has read it
-        raise Killed
-
-    worker.run([(nothing, True), (nothing, True), (nothing, True), (is_killed, True)], pace=SHORT)
-    before = [status(job) for job in jobs]
-    worker.run([(nothing, True)] * 2, pace=SHORT)
-
-    assert worker.begun == jobs
-    assert before[:4] == [b"finished"] * 3 + [b"failed"]
-    assert [status(job) for job in jobs] == [*before[:4], b"finished"]
-    assert redis.zcard("rq:wip:default") == 0
-
-
-def test_a_job_that_fails_in_a_group_changes_nothing_for_the_others(worker, submit, redis, status):
-    jobs = submit(6)
-
-    worker.run([(nothing, True), (nothing, True), (nothing, False), *[(nothing, True)] * 3], pace=SHORT)
-
-    assert worker.begun == jobs
-    assert [status(job) for job in jobs] == [b"finished"] * 2 + [b"failed"] + [b"finished"] * 3
-
-
-def test_a_success_that_was_asked_to_stop_is_canceled_though_its_process_has_died(worker, submit, redis, status):
-    first, second, third = submit(3)
-
-    def is_killed(worker, job):
-        assert Jobs(redis, QUEUES).cancel(second) == ["running"]
-        raise Killed
-
-    worker.run([(nothing, True), (nothing, True), (is_killed, True)], pace=SHORT)
-
-    assert [status(first), status(second), status(third)] == [b"finished", b"stopped", b"failed"]
 
 
 def test_what_was_prefetched_outlives_the_process_of_those_before_it(worker, submit, redis, status, fate):
@@ -168,7 +130,7 @@ def test_what_was_prefetched_outlives_the_process_of_those_before_it(worker, sub
     assert [status(job) for job in jobs] == [b"finished"] * 3
 
 
-def test_a_stop_charges_no_attempt_to_a_job_whose_end_was_lost_on_its_way(worker, submit, status, fate):
+def test_a_stop_charges_no_attempt_to_a_job_whose_end_was_on_its_way(worker, submit, status, fate):
     first, second = submit(2)
 
     def is_killed(worker, job):
@@ -179,38 +141,6 @@ def test_a_stop_charges_no_attempt_to_a_job_whose_end_was_lost_on_its_way(worker
 
     assert worker.begun == [first, second]
     assert [status(first), status(second)] == [b"queued"] * 2
-
-
-def test_a_job_whose_end_was_lost_on_its_way_does_not_run_again(worker, submit, status, fate):
-    first, second, third = submit(3)
-
-    def is_killed(worker, job):
-        raise Killed
-
-    worker.run([(lambda *_: fate.arm(0, LOST), True), (is_killed, True)], pace=SHORT)
-    worker.run([(nothing, True)], pace=SHORT)
-
-    assert worker.begun == [first, second, third]
-    assert [status(first), status(second), status(third)] == [b"failed", b"failed", b"finished"]
-
-
-def test_a_job_whose_end_was_lost_on_its_way_is_not_taken_for_lost_while_a_long_one_runs(
-    worker, submit, redis, status, fate
-):
-    first, second = submit(2)
-
-    def lasts(worker, job):
-        worker.revoke()
-        redis.zadd("rq:wip:default", dict.fromkeys(redis.zrange("rq:wip:default", 0, -1), 1), xx=True)
-        worker.heartbeat()
-        redis.delete("taskdesk:sweep:grace")
-        redis.set("taskdesk:sweep:last", redis.time()[0] - 5)
-        worker._settlement.tick()
-
-    worker.run([(lambda *_: fate.arm(0, LOST), True), (lasts, True)], pace=SHORT)
-
-    assert worker.begun == [first, second]
-    assert [status(first), status(second)] == [b"finished"] * 2
 
 
 @pytest.mark.parametrize("pace", [SHORT, LONG])
