@@ -148,19 +148,34 @@ def test_the_palette_goes_to_pages_and_tasks_and_searches_jobs(page, axe):
 
     page.keyboard.press("Control+k")
     page.keyboard.type("nightly")
+    expect(field).to_have_value("nightly")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
     page.wait_for_url("**/jobs?*nightly*")
 
     page.keyboard.press("Control+k")
+    expect(field).to_be_focused()
     page.keyboard.press("Escape")
     expect(field).to_have_count(0)
+
+
+def test_what_is_typed_while_the_palette_loads_is_text_of_the_palette(page):
+    page.goto("/queues")
+    held = []
+    page.route("**/palette.js*", held.append)
+    page.keyboard.press("Control+k")
+    page.keyboard.type("gt train")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    held[0].continue_()
+
+    expect(page.get_by_role("combobox", name="Go to")).to_have_value("gt train")
 
 
 def test_the_palette_presses_the_buttons_of_a_job(page, submit):
     page.goto(f"/jobs/{submit('simple_task', '?queue=low', task_arg='waits')}")
     page.keyboard.press("Control+k")
     page.keyboard.type("cancel")
+    expect(page.get_by_role("option").first).to_contain_text("Cancel")
     page.keyboard.press("Enter")
 
     expect(page.get_by_role("alertdialog", name="Cancel this job?")).to_be_visible()

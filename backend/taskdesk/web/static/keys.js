@@ -15,6 +15,7 @@ const ACTIONS = { "/": search, j: () => move(1), k: () => move(-1), "?": help, g
 const TYPING = "input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]";
 const FIELDS = "main :is(input:not([type=hidden], [type=checkbox], [type=radio]), textarea, select)";
 let goBefore = 0; // until this time a key opens a page
+let typedAhead = null; // text that is typed while the palette loads
 
 document.addEventListener("keydown", (event) => {
   const { key, ctrlKey, metaKey, altKey, isComposing, target } = event;
@@ -22,6 +23,7 @@ document.addEventListener("keydown", (event) => {
   if (key === "Enter" && (ctrlKey || metaKey) && !isComposing) return run(event);
   if (key === " " && target.matches("a[role=button]")) return press(event);
   if (event.defaultPrevented || ctrlKey || metaKey || altKey || isComposing) return;
+  if (typedAhead !== null) return typeAhead(event);
   if (target.closest(TYPING) || document.querySelector("dialog[open]")) return;
   const page = Date.now() < goBefore && entry(key);
   if (key !== "Shift") goBefore = 0;
@@ -73,7 +75,18 @@ function run(event) {
 // The browser loads it when it is used first.
 async function palette(event) {
   event.preventDefault();
-  (await import("./palette.js")).openPalette();
+  if (typedAhead !== null) return;
+  typedAhead = "";
+  try {
+    (await import("./palette.js")).openPalette(typedAhead);
+  } finally {
+    typedAhead = null;
+  }
+}
+
+function typeAhead(event) {
+  event.preventDefault();
+  if (event.key.length === 1) typedAhead += event.key;
 }
 
 // A link that is told as a button takes the space bar as one.

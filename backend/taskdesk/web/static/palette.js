@@ -3,7 +3,7 @@ const MOST = 12; // rows
 
 let tasks = null; // fetched when the palette opens first
 
-export async function openPalette() {
+export async function openPalette(text) {
   if (document.querySelector("dialog[open]")) return;
   const { dialog, field, list } = build();
   const draw = () => fill(list, choices(field.value.trim()));
@@ -13,6 +13,7 @@ export async function openPalette() {
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);
   dialog.showModal();
+  field.value = text;
   draw();
   tasks ??= await fetchTasks();
   draw();
