@@ -162,7 +162,7 @@ def test_the_palette_goes_to_pages_and_tasks_and_searches_jobs(page, axe):
 def test_what_is_typed_while_the_palette_loads_is_text_of_the_palette(page):
     page.goto("/queues")
     held = []
-    page.route("**/palette.js*", held.append)
+    page.route("**/palette.js*", lambda route: held.append(route))
     page.keyboard.press("Control+k")
     page.keyboard.type("gt train")
     expect(page.get_by_role("dialog")).to_have_count(0)
