@@ -13,7 +13,9 @@ from taskdesk.cli.terminal import say
 from taskdesk.jobs.desk import Desk
 from taskdesk.service import clock
 from taskdesk.service.audit import write_audit
+from taskdesk.service.data_version import refusal_of_data
 from taskdesk.service.embedded import find_redis_url
+from taskdesk.service.errors import SettingsError
 from taskdesk.service.logs import formatter_for
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_url import redis_address
@@ -35,6 +37,8 @@ class Session:
     def desk(self) -> Desk:
         """Raises SettingsError, RedisError."""
         redis = connect_with_timeout(self.redis_url, REDIS_TIMEOUT_SECONDS)
+        if problem := refusal_of_data(redis):
+            raise SettingsError([problem])
         clock.sync(redis)
         return Desk(self.settings, redis)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Protocol, Unpack
 
 from redis import Redis
@@ -16,6 +17,7 @@ from taskdesk.jobs.events import Event, news_of
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.status import Status, status_of
 from taskdesk.jobs.submit_options import SubmitOptions
+from taskdesk.service.data_version import refusal_of_data
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.redis_errors import app_errors
 from taskdesk.service.settings import SharedSettings, fault_of_data_dir
@@ -45,7 +47,14 @@ class JobSource(Protocol):
 class RedisSource:
     def __init__(self, settings: SharedSettings, redis: Redis):
         self._settings = settings
-        self._desk = Desk(settings, redis)
+        self._redis = redis
+
+    @cached_property
+    def _desk(self) -> Desk:
+        """Raises SettingsError, RedisError."""
+        if problem := refusal_of_data(self._redis):
+            raise SettingsError([problem])
+        return Desk(self._settings, self._redis)
 
     @app_errors()
     def task(self, name: str) -> TaskSpec:

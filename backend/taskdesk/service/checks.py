@@ -18,6 +18,7 @@ from pydantic import SecretStr
 from redis import Redis
 from redis.exceptions import AuthenticationError, ConnectionError, NoPermissionError, RedisError, TimeoutError
 
+from taskdesk.service.data_version import refusal_of_data
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_errors import is_passing
@@ -46,13 +47,14 @@ def exit_if_unsafe(settings: SharedSettings) -> None:
 
 
 def exit_if_redis_denies_access(url: str) -> None:
-    """End the process with status 2 and a sentence if Redis wants another password, if its user lacks a right, or if
-    it is a cluster or has no such database. A Redis that is away or not ready does not.
+    """End the process with status 2 and a sentence if Redis wants another password, if its user lacks a right, if it
+    is a cluster or has no such database, or if its data are of a newer version. A Redis that is away or not ready does
+    not.
     """
     try:
         with _connect(url) as redis:
             redis.ping()
-            problem = refusal_of_cluster(redis) or missing_right(redis)
+            problem = _refusal(redis)
     except AuthenticationError as error:
         problem = explain_denied_access(error)
     except NoPermissionError as error:
@@ -141,7 +143,7 @@ def _redis_problems(url: str) -> Iterator[str]:
             if is_open:
                 yield "Redis answers without a password: set its requirepass."
             redis = stranger if is_open else ours
-            if problem := refusal_of_cluster(redis) or missing_right(redis):
+            if problem := _refusal(redis):
                 yield problem
             yield from server_problems(redis)
     except AuthenticationError:
@@ -153,6 +155,11 @@ def _redis_problems(url: str) -> Iterator[str]:
     except (RedisError, ValueError) as error:
         if not is_passing(error):
             yield f"REDIS_URL can't be used: {error}."
+
+
+def _refusal(redis: Redis) -> str:
+    """Return a sentence if no program can work with this Redis, or not this one; empty if it can."""
+    return refusal_of_cluster(redis) or missing_right(redis) or refusal_of_data(redis)
 
 
 def _connect(url: str) -> Redis:

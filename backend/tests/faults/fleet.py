@@ -16,6 +16,7 @@ from tests.conftest import BACKEND
 from tests.faults import effects
 
 _MARK = "FAULTS_FLEET"
+_OTHER = os.environ.get("OTHER_VERSION", "")  # a checkout of another version: `make side-by-side`
 
 
 class Worker:
@@ -77,6 +78,7 @@ class Fleet:
         self.temporary = temporary
         self.data = folder / "data"
         self.workers: list[Worker] = []
+        self._started = 0
         self._environment = {
             **os.environ,
             "PYTHONUNBUFFERED": "1",
@@ -98,9 +100,10 @@ class Fleet:
         started = []
         for _ in range(count):
             with (self._folder / "workers.log").open("ab") as log:
+                python, folder = self._version()
                 process = subprocess.Popen(
-                    [sys.executable, *program],
-                    cwd=BACKEND,
+                    [python, *program],
+                    cwd=folder,
                     env=self._environment | settings,
                     stdout=log,
                     stderr=log,
@@ -110,6 +113,13 @@ class Fleet:
             started.append(Worker(process))
         self.workers += started
         return started
+
+    def _version(self) -> tuple[str, Path]:
+        """Return the interpreter and the folder of the next worker: every second one is of the other version."""
+        self._started += 1
+        if _OTHER and self._started % 2 == 0:
+            return f"{_OTHER}/.venv/bin/python", Path(_OTHER, "backend")
+        return sys.executable, BACKEND
 
     def living(self) -> list[int]:
         """Return every living process of this fleet, including those that lost their parent."""
