@@ -46,13 +46,16 @@ def shown(page):
     return page.locator("[name=id]").evaluate_all("boxes => boxes.map(box => box.value)")
 
 
-def test_filters_stand_in_the_address_and_as_chips(page, submit, tag):
+def test_filters_apply_at_once_and_stand_in_the_address_and_as_chips(page, submit, tag):
     submit(1)
     page.goto("/jobs")
     page.get_by_label("Task", exact=True).select_option("fib")
+    expect(page).to_have_url(re.compile(r"/jobs\?task=fib$"))
+    expect(page.get_by_label("Task", exact=True)).to_be_focused()
     page.get_by_label("Tag", exact=True).fill(tag)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"&tag={tag}$"))
     page.get_by_label("Submitted").select_option("Last hour")
-    page.get_by_role("button", name="Filter", exact=True).click()
 
     expect(page).to_have_url(re.compile(rf"/jobs\?task=fib&tag={tag}&since=1h$"))
     expect(page.get_by_label("Filters in use").get_by_role("listitem")).to_have_count(4)
@@ -201,5 +204,24 @@ def test_on_a_phone_the_filters_are_folded_and_their_number_is_shown(page, submi
     assert page.locator(".rows [data-row]").first.bounding_box()["y"] < 560
 
     page.get_by_label("Filters (2)").check()
-    expect(page.get_by_label("Queue", exact=True)).to_be_visible()
+    page.get_by_label("Submitted").select_option("Custom range …")
     expect(page.get_by_role("button", name="Filter", exact=True)).to_be_visible()
+    page.get_by_label("Queue", exact=True).select_option("Any")
+    expect(page).to_have_url(re.compile(rf"/jobs\?tag={tag}$"))
+    expect(page.get_by_role("button", name="Filter", exact=True)).to_be_hidden()
+
+
+def test_filters_are_saved_in_the_browser_and_removed(page, tag, axe):
+    page.goto(f"/jobs?status=failed&tag={tag}")
+    page.get_by_text("Save filters").click()
+    page.get_by_label("Name of these filters").fill("My <night>")
+    page.get_by_role("button", name="Save").click()
+    axe(page)
+    page.goto("/jobs")
+    page.get_by_label("Saved filters").get_by_role("link", name="My <night>").click()
+
+    expect(page).to_have_url(re.compile(rf"/jobs\?status=failed&tag={tag}$"))
+    expect(page.get_by_text("Save filters")).to_have_count(0)
+    page.get_by_role("button", name="Remove the saved filters My <night>").click()
+    expect(page.get_by_label("Saved filters")).to_have_count(0)
+    expect(page).to_have_url(re.compile(rf"/jobs\?status=failed&tag={tag}$"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
@@ -12,9 +13,10 @@ from werkzeug.wrappers import Response
 from taskdesk.jobs import representations
 from taskdesk.jobs.action import Action
 from taskdesk.jobs.actions import ACTIONS
-from taskdesk.jobs.errors import InvalidArguments, JobExpired, JobNotFound
+from taskdesk.jobs.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
 from taskdesk.service import clock
+from taskdesk.web.access.identity import current_user
 from taskdesk.web.access.roles import reads
 from taskdesk.web.body_limits import JSON_BYTES, takes
 from taskdesk.web.context import desk
@@ -33,6 +35,14 @@ from taskdesk.web.pages.view.filters import (
     tidy,
 )
 from taskdesk.web.pages.view.outcomes import DONE_PARAMETER, MADE_PARAMETER, done_in_words
+from taskdesk.web.pages.view.saved_filters import (
+    COOKIE,
+    COOKIE_SECONDS,
+    MAX_NAME,
+    read_saved,
+    saved_filters,
+    write_saved,
+)
 from taskdesk.web.query import FILTERS, MAX_FILTER, MAX_PAGE, PAGED, job_filter, page_limit, single_values
 
 ROWS = 50
@@ -43,6 +53,7 @@ _NOTICES = (DONE_PARAMETER, MADE_PARAMETER)  # parameters that are no filters
 def add_routes(bp: Blueprint) -> None:
     bp.get("/jobs")(list_jobs)
     bp.post("/jobs:live")(show_live)
+    bp.post("/jobs:filters")(save_filters)
 
 
 def list_jobs() -> str | Response | tuple[str, int]:
@@ -82,6 +93,24 @@ def show_live() -> str:
     )
 
 
+@reads
+def save_filters() -> Response:
+    """Save the filters of the query under `name`, or forget those of the name `forget`, in a cookie of the browser."""
+    filters, saved = filters_of(tidy(request.args)), read_saved(request.cookies)
+    name = request.form.get("name", "").strip()[:MAX_NAME]
+    if name and filters:
+        saved[name] = filters
+    saved.pop(request.form.get("forget", ""), None)
+    answer = redirect(list_url(filters), 303)
+    try:
+        value = write_saved(saved)
+    except ValueError as error:
+        raise InvalidArguments([FieldError("/name", str(error))]) from None
+    options: Any = {"path": url_for("pages.home"), "secure": request.is_secure, "httponly": True, "samesite": "Lax"}
+    answer.set_cookie(COOKIE, value, max_age=COOKIE_SECONDS if saved else 0, **options)
+    return answer
+
+
 def _sought(parameters: dict[str, str]) -> str:
     """Return the address that a search leads to: a job, or the list of the jobs that have the text in a filter."""
     text = parameters["q"]
@@ -119,7 +148,7 @@ def _page(
     following: str | None = None,
     errors: dict[str, str] | None = None,
 ) -> str:
-    filters = filters_of(parameters)
+    filters, user = filters_of(parameters), current_user()
     return render_template(
         "jobs.html",
         parameters=parameters,
@@ -128,6 +157,9 @@ def _page(
         filter_names=FILTERS,
         tabs=_tabs(parameters),
         chips=chips(parameters),
+        mine_url=list_url({**filters, "owner": user.name}) if user and user.name else "",
+        saved=saved_filters(request.cookies, filters),
+        save_url=list_url(filters, "pages.save_filters"),
         jobs=jobs,
         took=took,
         reason=reason,

@@ -11,6 +11,7 @@ const hasEnded = (row) => row.querySelector("[data-final]") !== null;
 keepLive();
 pickPages();
 addZones(document.querySelector("main")); // of its first form
+applyAtOnce(document.querySelector(".filters"));
 forgetWhatWasDone();
 document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
 
@@ -37,6 +38,18 @@ function pickPages() {
   };
   list.addEventListener("change", follow);
   addEventListener("pageshow", follow); // coming back, the browser has them ticked as they were
+}
+
+// A filter applies when it is chosen; the field has the focus again on the next page. A range of times has a button.
+function applyAtOnce(form) {
+  const FIELD = "taskdesk.filter";
+  form.addEventListener("change", ({ target }) => {
+    if (target.matches("[data-fold], [type=datetime-local], [type=search]") || target.value === "custom") return;
+    sessionStorage.setItem(FIELD, (form.contains(document.activeElement) ? document.activeElement : target).id);
+    form.requestSubmit();
+  });
+  document.getElementById(sessionStorage.getItem(FIELD))?.focus({ preventScroll: true });
+  sessionStorage.removeItem(FIELD);
 }
 
 function forgetWhatWasDone() {

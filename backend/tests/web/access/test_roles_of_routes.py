@@ -30,6 +30,7 @@ TABLE = {
         GET pages.list_workers          GET pages.show_docs             GET pages.show_job
         GET pages.list_schedules        GET pages.new_schedule          GET pages.edit_schedule
         GET pages.show_task             POST pages.show_code_samples    POST pages.show_live
+        POST pages.save_filters
         GET api.list_failures           GET api.show_failure
         GET pages.list_failures         GET pages.show_failure
         GET classic.check_task          GET classic.heavy_status        GET classic.hello
@@ -66,7 +67,7 @@ TABLE = {
 }
 WRITING_GETS = {"GET classic.start_heavy", "GET classic.image_page"}
 READING_POSTS = {
-    *("POST pages.finished_tasks", "POST pages.show_code_samples", "POST pages.show_live"),
+    *("POST pages.finished_tasks", "POST pages.show_code_samples", "POST pages.show_live", "POST pages.save_filters"),
     "POST api.preview_schedule",
 }
 

@@ -360,3 +360,30 @@ def test_the_desk_leads_to_the_lists(client, submit):
 
 def test_the_tags_of_a_job_lead_to_the_list(client, submit):
     assert 'href="/jobs?tag=night"' in client.get(f"/jobs/{submit(tag='night')}").text
+
+
+def test_filters_are_saved_under_a_name_in_a_cookie(client, page):
+    assert "Save filters" not in page()
+    answer = client.post("/jobs:filters?status=failed&tag=night", data={"name": " Nights "})
+
+    assert (answer.status_code, answer.location) == (303, "/jobs?status=failed&tag=night")
+    assert "HttpOnly" in answer.headers["Set-Cookie"]
+    assert link(page(), "Nights") == "/jobs?status=failed&tag=night"
+    client.post("/jobs:filters?queue=low", data={"forget": "Nights"})
+    assert "Nights" not in page()
+
+
+def test_a_cookie_that_is_full_refuses_more_filters_and_keeps_those_it_has(client, page):
+    names = [str(number) for number in range(40)]
+    answers = [client.post(f"/jobs:filters?tag={'x' * 100}", data={"name": name}) for name in names]
+
+    assert [answer.status_code for answer in answers][::39] == [303, 422]
+    assert "Remove one first" in answers[-1].text
+    assert link(page(), "0") == f"/jobs?tag={'x' * 100}"
+
+
+@pytest.mark.parametrize("cookie", ["", "a=b", "%ff=%ff", "x=tag%3Da%26evil%3D1", "=&=&", "x" * 4000])
+def test_a_cookie_that_somebody_has_changed_saves_nothing_but_filters(client, page, cookie):
+    client.set_cookie("taskdesk-filters", cookie)
+
+    assert "evil" not in page()
