@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
@@ -25,21 +26,16 @@ class CatalogReader:
     def __init__(self, redis: Redis):
         self._redis = redis
         self._catalogs: dict[str, Catalog] = {}
-        self._current: tuple[float, Announced] | None = None
+        self._current: tuple[float, Announced] | None = None  # the last reading, and when it began
+        self._failure: tuple[float, RedisError] | None = None  # of the last attempt to read, and when it ended
+        self._reading = threading.Lock()
 
     def read(self, *, max_age: float = CATALOG_CACHE_SECONDS) -> Announced:
-        current = self._current
-        if current and time.monotonic() - current[0] <= max_age:
+        """Return a reading that is at most so many seconds old; with 0, one that begins after this call."""
+        current, earliest = self._current, time.monotonic() - max_age
+        if current and (current[0] >= earliest or (max_age and self._reading.locked())):
             return current[1]
-        if current:
-            self._current = (time.monotonic(), current[1])  # other callers do not read meanwhile
-        try:
-            announced = self._read()
-        except RedisError:
-            self._current = current
-            raise
-        self._current = (time.monotonic(), announced)
-        return announced
+        return self._read_since(earliest)
 
     def read_or_cached(self) -> Announced:
         """As `read`, but return the last reading while Redis is away."""
@@ -51,11 +47,11 @@ class CatalogReader:
             return self._current[1]
 
     def task(self, name: str) -> TaskSpec:
-        """As `Announced.task`. Also find a task that was announced within the last second."""
+        """As `Announced.task`. Also find a task that was announced just now, while another caller reads."""
         try:
             return self.read().task(name)
         except TaskNotFound:
-            return self.read(max_age=0.2).task(name)
+            return self.read(max_age=0).task(name)
 
     def task_or_cached(self, name: str) -> TaskSpec:
         """As `task`, but use the last reading while Redis is away."""
@@ -68,6 +64,26 @@ class CatalogReader:
     def last_read(self) -> Announced:
         """The last reading, however old; the first one if there is none."""
         return self._current[1] if self._current else self.read()
+
+    def _read_since(self, earliest: float) -> Announced:
+        """Return a reading that began then (monotonic) or later.
+
+        Callers read one after the other. If the one before fails, so do those that wait for it: else each of them would
+        wait for a Redis that does not answer.
+        """
+        asked_at = time.monotonic()
+        with self._reading:
+            if self._current and self._current[0] >= earliest:
+                return self._current[1]
+            if self._failure and self._failure[0] >= asked_at:
+                raise self._failure[1]
+            began = time.monotonic()
+            try:
+                self._current, self._failure = (began, self._read()), None
+            except RedisError as error:
+                self._failure = time.monotonic(), error
+                raise
+            return self._current[1]
 
     def _read(self) -> Announced:
         with self._redis.pipeline(transaction=False) as pipeline:
