@@ -26,18 +26,24 @@ _WATCHED = _STOP | {signal.SIGCHLD}
 
 
 class Pool:
-    """Fork `size` processes that run `work`, and replace each that ends.
+    """Fork `size` processes that run `work`, and as many `helpers` as asked for, and replace each that ends.
 
-    `name` says in the log what the processes are. `work` gets the number of its process, from 0; a replacement keeps
-    the number. `before_stop` is called before the processes are stopped. The pool gives up when processes keep failing
-    right after their start.
+    `name` says in the log what the processes are. `work` gets the number of its process, from 0, with the helpers at
+    the end; a replacement keeps the number. `before_stop` is called before the processes are stopped. The pool gives up
+    when processes keep failing right after their start, but not because helpers do.
     """
 
     def __init__(
-        self, name: str, size: int, work: Callable[[int], None], before_stop: Callable[[], None] = lambda: None
+        self,
+        name: str,
+        size: int,
+        work: Callable[[int], None],
+        before_stop: Callable[[], None] = lambda: None,
+        helpers: int = 0,
     ):
         self._name = name
         self._size = size
+        self._helpers = helpers
         self._work = work
         self._before_stop = before_stop
         self._started: dict[int, tuple[int, float]] = {}  # by pid: its number, and when it was started
@@ -50,7 +56,7 @@ class Pool:
         A process that ends with 2 has said that a setting is wrong: then the pool returns 2.
         """
         signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
-        for number in range(self._size):
+        for number in range(self._size + self._helpers):
             self._start(number)
         while self._started:
             received = signal.sigtimedwait(_WATCHED, 1.0)
@@ -66,7 +72,7 @@ class Pool:
         if status == WRONG_SETTING << 8:
             self._exit_status = WRONG_SETTING
             return self._stop()
-        if os.WIFEXITED(status):  # a process that somebody has killed did not fail
+        if os.WIFEXITED(status) and number < self._size:  # a process that somebody has killed did not fail
             self._early_failures = self._early_failures + 1 if lived < _EARLY_FAILURE_SECONDS else 0
         if self._early_failures >= _MAX_EARLY_FAILURES * self._size:
             log.critical("%s %s ended (%s), as those before it: giving up", self._name, pid, _reason(status))

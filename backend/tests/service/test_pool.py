@@ -23,15 +23,14 @@ from taskdesk.service.pool import Pool
 def work(number):
     {work}
 
-sys.exit(Pool("process", {size}, work).run())
+sys.exit(Pool("process", {size}, work, helpers={helpers}).run())
 """
 
 
-def start_pool(work: str, size: int, log: Path) -> subprocess.Popen[bytes]:
+def start_pool(work: str, size: int, log: Path, helpers: int = 0) -> subprocess.Popen[bytes]:
+    program = PROGRAM.format(work=work, size=size, helpers=helpers)
     with log.open("wb") as output:
-        return subprocess.Popen(
-            [sys.executable, "-c", PROGRAM.format(work=work, size=size)], cwd=BACKEND, stderr=output
-        )
+        return subprocess.Popen([sys.executable, "-c", program], cwd=BACKEND, stderr=output)
 
 
 @pytest.fixture
@@ -92,3 +91,22 @@ sys.exit(Late("process", 2, lambda number: os._exit(3)).run())
 
     assert "giving up" in pool.stderr
     assert "Traceback" not in pool.stderr
+
+
+@pytest.mark.slow
+def test_a_pool_goes_on_while_its_helper_keeps_failing(tmp_path):
+    work = "time.sleep(60 if number == 0 else 0); os._exit(3)"
+    log = tmp_path / "log"
+    pool = start_pool(work, 1, log, helpers=1)
+
+    wait_until(lambda: log.read_text().count("starting another") >= 6, what="it has failed six times", seconds=30)
+
+    assert pool.poll() is None
+    pool.terminate()
+    assert pool.wait(30) == 0
+
+
+def test_a_pool_gives_up_when_its_processes_keep_failing_beside_a_helper(tmp_path):
+    pool = start_pool("time.sleep(60 if number else 0); os._exit(3)", 1, tmp_path / "log", helpers=1)
+
+    assert pool.wait(30) == 1
