@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from http.client import HTTPConnection, HTTPException, HTTPResponse
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from taskdesk.service.networks import Address, Network, address_of, is_allowed
@@ -52,6 +52,9 @@ class _Stream(Protocol):
     def recv_into(self, buffer: Any, /) -> int: ...
     def sendall(self, data: Any, /) -> None: ...
     def close(self) -> None: ...
+
+
+_Connection = TypeVar("_Connection")
 
 
 def fault_of_url(url: object) -> str:
@@ -109,8 +112,8 @@ def post(
     began, parts = time.monotonic(), urlsplit(url)
     deadline = began + TIMEOUT_SECONDS
     try:
-        addresses = _addresses(parts.hostname or "", _port(parts), allowed, resolve, deadline)
-        stream = _connect(parts, addresses, deadline)
+        addresses = addresses_of(parts.hostname or "", _port(parts), deadline, allowed=allowed, resolve=resolve)
+        stream = connect(addresses, deadline, lambda plain: _with_tls(parts, plain))
         try:
             status, excerpt = _exchange(stream, parts, body, headers, deadline)
         finally:
@@ -129,10 +132,13 @@ def post(
 # From the name to a connection
 
 
-def _addresses(
-    host: str, port: int, allowed: Sequence[Network], resolve: Resolve, deadline: float
+def addresses_of(
+    host: str, port: int, deadline: float, *, allowed: Sequence[Network], resolve: Resolve = ask_dns
 ) -> Sequence[tuple[Address, int]]:
-    """Return the addresses of the host that may be reached. Raises Refused if there is none, NotSent, TimeoutError."""
+    """Return the addresses of the host that may be reached. Raises Refused if there is none, NotSent, TimeoutError.
+
+    `deadline`: monotonic. DNS gets no more time than that.
+    """
     literal = address_of(host)
     found = [literal] if literal else list(map(address_of, _resolved(host, port, resolve, deadline)))
     right = [address for address in found if address and is_allowed(address, allowed)]
@@ -160,17 +166,20 @@ def _resolved(host: str, port: int, resolve: Resolve, deadline: float) -> Sequen
     return answer[0] if answer else ()
 
 
-def _connect(parts: SplitResult, addresses: Sequence[tuple[Address, int]], deadline: float) -> _Stream:
-    """Connect to the first address that accepts. Each has its share of the time that is left."""
+def connect(
+    addresses: Sequence[tuple[Address, int]], deadline: float, start: Callable[[socket.socket], _Connection]
+) -> _Connection:
+    """Connect to the first address that accepts, and return what `start` makes of the connection. Raises OSError.
+
+    Each address has its share of the time that is left.
+    """
     for number, (address, port) in enumerate(addresses):
         stream = socket.socket(socket.AF_INET6 if address.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
         try:
             stream.settimeout(_left(deadline) / (len(addresses) - number))
             stream.connect((str(address), port))
-            if parts.scheme == "http":
-                return stream
             stream.settimeout(_left(deadline))
-            return _tls().wrap_socket(stream, server_hostname=parts.hostname)
+            return start(stream)
         except ssl.SSLError:
             stream.close()
             raise
@@ -179,6 +188,10 @@ def _connect(parts: SplitResult, addresses: Sequence[tuple[Address, int]], deadl
             if number == len(addresses) - 1:
                 raise
     raise OSError("no address")
+
+
+def _with_tls(parts: SplitResult, plain: socket.socket) -> _Stream:
+    return plain if parts.scheme == "http" else _tls().wrap_socket(plain, server_hostname=parts.hostname)
 
 
 @cache

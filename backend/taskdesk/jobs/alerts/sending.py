@@ -7,7 +7,8 @@ import socket
 import ssl
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from email.message import EmailMessage
 from ipaddress import ip_network
 from typing import Any
@@ -15,10 +16,10 @@ from typing import Any
 from taskdesk.jobs.alerts.channels import Mail
 from taskdesk.jobs.alerts.message import Message, clean
 from taskdesk.jobs.alerts.templates import mail_for, post_for
-from taskdesk.service.outbound import NotSent, post
+from taskdesk.service.outbound import NotSent, addresses_of, connect, post
 
-MAIL_TIMEOUT_SECONDS = 10.0  # for one answer of the mail server
-MAIL_SECONDS = 30.0  # for a mail from the connection to its end
+MAIL_TIMEOUT_SECONDS = 10.0  # for DNS and the connection, and for each answer of the mail server
+MAIL_SECONDS = 30.0  # for a mail, from DNS to its end: after the lease (outbox.py) another process would send it, too
 _PASSING = (408, 409, 425, 429)  # of 4xx
 ANYWHERE = (ip_network("0.0.0.0/0"), ip_network("::/0"))  # the file is written by those who run the desk
 
@@ -53,8 +54,10 @@ def send(channel: Any, message: Message, address: str) -> str:
 def _send_mail(channel: Mail, mail: EmailMessage) -> str:
     began = time.monotonic()
     try:
-        with _connect(channel) as server:
+        with _line_to(channel) as line, _greeted(channel, line) as server:
             refused = _talk(server, channel, mail)
+    except NotSent as error:
+        raise NotDelivered(str(error)) from None
     except smtplib.SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
         raise NotDelivered(f"The mail server refused all recipients: {_said(code, text)}") from None
@@ -70,11 +73,31 @@ def _send_mail(channel: Mail, mail: EmailMessage) -> str:
     return f"{took} It refused {', '.join(refused)}." if refused else took
 
 
-def _connect(channel: Mail) -> smtplib.SMTP:
-    if channel.security == "tls":
-        context = ssl.create_default_context()
-        return _TimedTls(channel.host, channel.server_port, timeout=MAIL_TIMEOUT_SECONDS, context=context)
-    return _Timed(channel.host, channel.server_port, timeout=MAIL_TIMEOUT_SECONDS)
+@contextmanager
+def _line_to(channel: Mail) -> Iterator[socket.socket]:
+    """Connect to the mail server. The connection is cut off in time, such as that to a server that sends a byte a second."""
+    began = time.monotonic()
+    deadline = began + MAIL_TIMEOUT_SECONDS
+    line = connect(addresses_of(channel.host, channel.server_port, deadline, allowed=ANYWHERE), deadline, lambda it: it)
+    line.settimeout(MAIL_TIMEOUT_SECONDS)
+    with line, line.dup() as other_end:  # TLS takes `line` over
+        watchdog = threading.Timer(MAIL_SECONDS - (time.monotonic() - began), _cut_off, [other_end])
+        watchdog.daemon = True
+        watchdog.start()
+        try:
+            yield line
+        finally:
+            watchdog.cancel()
+
+
+def _cut_off(line: socket.socket) -> None:
+    with suppress(OSError):  # it is closed meanwhile
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def _greeted(channel: Mail, line: socket.socket) -> smtplib.SMTP:
+    kind = _TlsOnLine if channel.security == "tls" else _OnLine
+    return kind(line, channel.host, channel.server_port, timeout=MAIL_TIMEOUT_SECONDS)
 
 
 def _talk(server: smtplib.SMTP, channel: Mail, mail: EmailMessage) -> list[str]:
@@ -86,27 +109,23 @@ def _talk(server: smtplib.SMTP, channel: Mail, mail: EmailMessage) -> list[str]:
     return sorted(server.send_message(mail))
 
 
-class _Timed(smtplib.SMTP):
-    """A conversation that is cut off after MAIL_SECONDS, such as one with a server that sends a byte a second."""
+class _OnLine(smtplib.SMTP):
+    """A conversation on a connection that is there already."""
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> Any:
-        """Open the connection: smtplib has this step for those who change how that is done."""
-        self._watchdog = threading.Timer(MAIL_SECONDS, self._cut_off)
-        self._watchdog.daemon = True
-        self._watchdog.start()
-        return super()._get_socket(host, port, timeout)  # type: ignore[misc]  # typeshed does not have it
+    def __init__(self, line: socket.socket, *arguments: Any, **options: Any):
+        self._line = line
+        super().__init__(*arguments, **options)
 
-    def _cut_off(self) -> None:
-        with suppress(OSError, AttributeError):  # it is closed meanwhile
-            self.sock.shutdown(socket.SHUT_RDWR)  # type: ignore[union-attr]
-
-    def close(self) -> None:
-        self._watchdog.cancel()
-        super().close()
+    def _get_socket(self, *_: Any) -> socket.socket:
+        """smtplib has this step for those who change how a connection is made."""
+        return self._line
 
 
-class _TimedTls(_Timed, smtplib.SMTP_SSL):
+class _TlsOnLine(_OnLine, smtplib.SMTP_SSL):
     """The same, with TLS from the beginning."""
+
+    def _get_socket(self, *_: Any) -> socket.socket:
+        return ssl.create_default_context().wrap_socket(self._line, server_hostname=self._host)
 
 
 def _said(code: int, text: bytes | str) -> str:
