@@ -7,7 +7,7 @@ from functools import partial
 
 from pydantic import SecretStr
 
-from taskdesk.jobs.alerts.file import check_alerts_file
+from taskdesk.jobs.alerts.file import AlertsFile, check_alerts_file
 from taskdesk.jobs.unpacking import bound_rq
 from taskdesk.service.pool import Pool
 from taskdesk.service.startup import start_process
@@ -27,7 +27,7 @@ def main() -> int:
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a task may print anything
     alerts = check_alerts_file(settings)
     beside = [partial(deliver, settings, alerts)]  # what other processes of the pool do
-    settings = _without_secrets(on_import_path(settings))
+    settings = _without_secrets(on_import_path(settings), alerts)
     meters = Meters(settings.workers)
     if settings.worker_metrics:
         beside.append(partial(serve_metrics, listen(settings.worker_metrics), meters))
@@ -41,12 +41,13 @@ def main() -> int:
             beside[number - settings.workers]()
 
     gc.freeze()  # all processes share what is loaded by now: a collection would copy it
-    return Pool("worker process", settings.workers + len(beside), run).run()
+    return Pool("worker process", settings.workers, run, helpers=len(beside)).run()
 
 
-def _without_secrets(settings: WorkerSettings) -> WorkerSettings:
-    """Return the settings for the processes that run jobs: no task needs what signs the messages to webhooks."""
-    os.environ.pop("WEBHOOK_SECRETS", None)
+def _without_secrets(settings: WorkerSettings, alerts: AlertsFile) -> WorkerSettings:
+    """Return the settings for the processes that run jobs: no task needs the secrets of messages."""
+    for name in ("WEBHOOK_SECRETS", *alerts.variables):
+        os.environ.pop(name, None)
     return settings.model_copy(update={"webhook_secrets": SecretStr("")})
 
 

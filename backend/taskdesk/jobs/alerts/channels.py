@@ -106,4 +106,10 @@ class Ntfy(_Channel):
 
 
 Channel = Annotated[Mail | Webhook | Slack | Teams | Ntfy, Field(discriminator="kind")]
+SECRET_FIELDS = frozenset(
+    name
+    for kind in (Mail, Webhook, Slack, Teams, Ntfy)
+    for name, field in kind.model_fields.items()
+    if field.annotation is SecretStr
+)
 CHANNEL: TypeAdapter[Any] = TypeAdapter(Channel, config=ConfigDict(hide_input_in_errors=True))

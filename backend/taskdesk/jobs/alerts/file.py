@@ -18,7 +18,7 @@ from typing import Any
 from dotenv import dotenv_values
 from pydantic import ValidationError
 
-from taskdesk.jobs.alerts.channels import CHANNEL, IS_NAME
+from taskdesk.jobs.alerts.channels import CHANNEL, IS_NAME, SECRET_FIELDS
 from taskdesk.jobs.alerts.rules import NamedRule, Rule
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.settings import ROOT, SECRETS_FOLDER, SharedSettings
@@ -34,13 +34,15 @@ log = logging.getLogger("alerts")
 class AlertsFile:
     """What the file says. A channel or rule with a fault is left out, and `faults` has a sentence for it.
 
-    `address`: where people find the desk, without a slash at its end; empty: messages have no links.
+    `address`: where people find the desk, without a slash at its end; empty: messages have no links. `variables`: those
+    of the environment that have secrets of channels.
     """
 
     address: str = ""
     channels: Mapping[str, Any] = field(default_factory=dict)
     rules: tuple[NamedRule, ...] = ()
     faults: tuple[str, ...] = ()
+    variables: frozenset[str] = frozenset()
 
 
 def read_alerts_file(settings: SharedSettings) -> AlertsFile:
@@ -100,7 +102,7 @@ class _Reading:
         given = content.get("channels")
         known = {*given} if isinstance(given, dict) else set()
         rules = tuple(self._rules(content, known))
-        return AlertsFile(address, channels, rules, tuple(self._faults))
+        return AlertsFile(address, channels, rules, tuple(self._faults), _secret_variables(given))
 
     def _rules(self, content: dict[str, Any], known: set[str]) -> Iterator[NamedRule]:
         for name, values in self._tables(content, "rules"):
@@ -171,6 +173,13 @@ class _Reading:
         line = _line_of(self._lines, path)
         where = f"{self._name}, line {line}" if line else self._name
         self._faults.append(f"{where}: {'.'.join(path)}: {sentence}.")
+
+
+def _secret_variables(channels: Any) -> frozenset[str]:
+    """Return the environment variables that secret fields of these tables name."""
+    tables = [one for one in channels.values() if isinstance(one, dict)] if isinstance(channels, dict) else []
+    texts = [str(table.get(name, "")) for table in tables for name in SECRET_FIELDS]
+    return frozenset(name for text in texts for name in _VARIABLE.findall(text))
 
 
 _WORDS = {  # by pydantic's type of an error

@@ -75,7 +75,7 @@ def _send_mail(channel: Mail, mail: EmailMessage) -> str:
 
 @contextmanager
 def _line_to(channel: Mail) -> Iterator[socket.socket]:
-    """Connect to the mail server. The connection is cut off in time, such as that to a server that sends a byte a second."""
+    """Connect to the mail server. The connection is cut off in time, also if the server sends a byte a second."""
     began = time.monotonic()
     deadline = began + MAIL_TIMEOUT_SECONDS
     line = connect(addresses_of(channel.host, channel.server_port, deadline, allowed=ANYWHERE), deadline, lambda it: it)
@@ -125,7 +125,7 @@ class _TlsOnLine(_OnLine, smtplib.SMTP_SSL):
     """The same, with TLS from the beginning."""
 
     def _get_socket(self, *_: Any) -> socket.socket:
-        return ssl.create_default_context().wrap_socket(self._line, server_hostname=self._host)
+        return ssl.create_default_context().wrap_socket(self._line, server_hostname=self._host)  # type: ignore[attr-defined]  # not in typeshed
 
 
 def _said(code: int, text: bytes | str) -> str:

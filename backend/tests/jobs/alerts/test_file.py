@@ -158,3 +158,21 @@ def test_the_examples_of_the_docs_are_right(monkeypatch):
     assert whole.faults == ()
     assert {channel.kind for channel in whole.channels.values()} == {"mail", "webhook", "slack", "teams", "ntfy"}
     assert all(parse_alerts_file(example).faults == () for example in examples if "[rules" not in example)
+
+
+def test_the_variables_with_secrets_of_channels_are_known_and_no_others(monkeypatch):
+    for name in ("DESK", "MAIL_HOST", "MAIL_PASSWORD", "OPS_HOST", "OPS_PATH"):
+        monkeypatch.setenv(name, "example")
+    text = """
+address = "https://${DESK}"
+[channels.mail]
+kind = "mail"
+host = "${MAIL_HOST}"
+password = "${MAIL_PASSWORD}"
+[channels.ops]
+kind = "slack"
+url = "https://${OPS_HOST}/${OPS_PATH}"
+"""
+
+    assert parse_alerts_file(text).variables == {"MAIL_PASSWORD", "OPS_HOST", "OPS_PATH"}
+    assert parse_alerts_file("channels = 1").variables == frozenset()

@@ -16,8 +16,10 @@ from tests.worker.conftest import RETENTION
 
 @pytest.fixture
 def worker(redis_url, tmp_path):
+    (tmp_path / "alerts.toml").write_text('[channels.ops]\nkind = "slack"\nurl = "${OPS_URL}"\n')
     stack = Stack(
         *(redis_url, tmp_path),
+        **{"ALERTS_FILE": str(tmp_path / "alerts.toml"), "OPS_URL": "https://127.0.0.1/secret-path"},
         **{"TASKS": "tests.sample_tasks", "WORKERS": "1", "STOP_GRACE": "1", "WEBHOOK_NETWORKS": "127.0.0.0/8"},
         WEBHOOK_SECRETS=SECRET,
     )
@@ -51,9 +53,11 @@ def test_deliveries_go_on_after_their_process_was_killed(worker, redis, registry
     assert deliverer(worker) not in (None, killed)
 
 
-def test_no_task_sees_the_secret_in_its_environment(worker, redis, registry):
-    jobs = Jobs(redis, ("high", "default", "low"))
-    job = jobs.submit(registry.catalog.tasks["variable"], {"name": "WEBHOOK_SECRETS"}, RETENTION)
-    wait_until(lambda: jobs.get(job.id).is_final, what="it has ended")
+def test_no_task_sees_a_secret_in_its_environment(worker, redis, registry):
+    spec, jobs = registry.catalog.tasks["variable"], Jobs(redis, ("high", "default", "low"))
+    names = ("WEBHOOK_SECRETS", "OPS_URL", "TASKS")
+    ids = [jobs.submit(spec, {"name": name}, RETENTION).id for name in names]
+    wait_until(lambda: all(jobs.get(job_id).is_final for job_id in ids), what="they have ended")
 
-    assert jobs.results.text(jobs.get(job.id)) == b"null"
+    results = [jobs.results.text(jobs.get(job_id)) for job_id in ids]
+    assert results == [b"null", b"null", b'"tests.sample_tasks"']
