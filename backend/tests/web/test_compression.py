@@ -77,9 +77,9 @@ def test_every_asset_of_a_page_is_kept_for_ever_under_the_version_of_its_content
 
 
 def test_a_page_of_another_version_finds_its_files_too_but_not_for_ever(client):
-    answer = client.get("/static/0123456789ab/app.css")
+    answer = client.get("/static/0123456789ab/icon.svg")
 
-    assert answer.data == (FOLDER / "app.css").read_bytes()
+    assert answer.data == (FOLDER / "icon.svg").read_bytes()
     assert answer.headers["Cache-Control"] == "no-cache"
 
 

@@ -1,5 +1,6 @@
 // Follow a job: events move its bar and its log. When its status changes, the regions of the page are fetched again.
 import { readLog } from "./log.js";
+import "./notify.js";
 import { showStale } from "./refresh.js";
 import { settle } from "./regions.js";
 import "./result.js";
