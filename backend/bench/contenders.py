@@ -68,19 +68,19 @@ class Taskdesk:
         return Processes([[sys.executable, "worker.py"]], environment, self._folder / "Taskdesk.log")
 
     def submit(self, url: str, number: int) -> None:
-        spec = self._spec(url, "count")
+        spec = self.spec(url, "count")
         with Redis.from_url(url) as redis:
             jobs = Jobs(redis, QUEUES)
             for start in range(0, number, MAX_BATCH):
                 jobs.submit_many(spec, [{}] * min(MAX_BATCH, number - start), RETENTION)
 
     def latencies(self, url: str, number: int) -> list[float]:
-        spec = self._spec(url, "arrive")
+        spec = self.spec(url, "arrive")
         with Redis.from_url(url) as redis:
             jobs = Jobs(redis, QUEUES)
             return latencies(redis, lambda: jobs.submit(spec, {}, RETENTION), number)
 
-    def _spec(self, url: str, task: str) -> TaskSpec:
+    def spec(self, url: str, task: str) -> TaskSpec:
         """Return the task as a worker announces it. The first time, start a worker for that."""
         if task not in self._specs:
             with Redis.from_url(url) as redis, self.start(url, 1) as worker:
