@@ -35,16 +35,31 @@ def test_the_search_for_a_task_opens_the_best_match_and_not_the_first(sample_pag
     field = page.get_by_role("searchbox", name="Find a task")
 
     field.fill("return a")
-    expect(page.locator(".card:visible h3").first).to_have_text(re.compile("^Return a"))
+    expect(page.locator(".card:visible :is(h3, h4)").first).to_have_text(re.compile("^Return a"))
     field.fill("wait for")
     best = page.locator(".card:visible").first
     field.fill("wait_for")
     expect(best.locator("code").first).to_have_text("wait_for")
     field.fill("")
-    titles = page.locator(".card:visible h3").all_text_contents()
+    titles = page.locator(".card:visible :is(h3, h4)").all_text_contents()
     page.reload()
 
-    assert titles == page.locator(".card:visible h3").all_text_contents()
+    assert titles == page.locator(".card:visible :is(h3, h4)").all_text_contents()
+
+
+def test_a_search_hides_the_names_of_modules_and_gives_the_order_back(sample_page):
+    page = sample_page
+    page.goto("/")
+    items = page.locator(".cards > li:visible")
+    before = items.all_text_contents()
+    field = page.get_by_role("searchbox", name="Find a task")
+
+    field.fill("count_bytes")
+    expect(items).to_have_count(1)
+    field.fill("")
+
+    assert len(page.locator(".cards > .group:visible").all()) > 1
+    assert [text.split()[:3] for text in items.all_text_contents()] == [text.split()[:3] for text in before]
 
 
 def test_few_tasks_have_no_search(page):
@@ -60,6 +75,19 @@ def test_the_form_of_the_tutorial(page):
 
     expect(page.get_by_role("status")).to_contain_text("Added task to queue default")
     expect(page.get_by_role("heading", name="Succeeded jobs")).to_be_visible()
+
+
+def test_the_desk_shows_the_running_jobs_with_their_bars(page):
+    job = page.request.post("/api/v1/tasks/simple_task/jobs", data={"task_arg": "a", "seconds": 60}).json()
+    page.goto("/")
+
+    running = page.get_by_role("region", name="Running")
+    expect(running.get_by_role("link", name=job["id"][:8])).to_be_visible()
+    expect(running.get_by_role("progressbar", name=f"Progress of simple_task {job['id'][:8]}")).to_have_attribute(
+        "value", re.compile(r"\d")
+    )
+    page.request.post(f"/api/v1/jobs/{job['id']}/cancel")
+    expect(running).to_have_count(0)
 
 
 def test_a_task_runs_its_bar_moves_and_its_result_appears(page):

@@ -1,7 +1,9 @@
-"""The desk: the form of tutorial 003, every task, the queued, succeeded and newest jobs."""
+"""The desk: what is going on, every task, the jobs that wait and those that ended; the form of tutorial 003."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, json, redirect, render_template, request, url_for
@@ -11,7 +13,12 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
+from taskdesk.jobs.last_used import newest_jobs
+from taskdesk.jobs.listing import Filter
+from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.statistics import last_runs, typical
+from taskdesk.jobs.status import Status
+from taskdesk.service import clock
 from taskdesk.service.errors import AppError, RedisAway
 from taskdesk.service.redis import Memory
 from taskdesk.web.access.roles import needs, reads
@@ -20,11 +27,13 @@ from taskdesk.web.context import desk
 from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.links import job_object
+from taskdesk.web.pages.view.task_groups import ROWS_FROM, grouped
 from taskdesk.web.query import page_limit
 from taskdesk.web.results import results_of, with_member
 
 FORM_TASK = "simple_task"
 MAX_LISTED_JOBS = 10
+MAX_LISTED_FAILURES = 5
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -97,8 +106,8 @@ def _content() -> dict[str, Any]:
     announced = desk().catalog.read()
     queued, queued_count = desk().jobs.queued(MAX_LISTED_JOBS)
     finished, finished_count = desk().jobs.succeeded(MAX_LISTED_JOBS)
-    newest, _ = desk().jobs.page(MAX_LISTED_JOBS)
     queues = desk().queues.read()
+    used = newest_jobs(desk().redis, desk().jobs, announced.tasks)
     references = [spec.reference for spec in announced.tasks.values()]
     runs = zip(typical(desk().redis, *references), last_runs(desk().redis, *references), strict=True)
     return {
@@ -109,9 +118,31 @@ def _content() -> dict[str, Any]:
         "queued_count": queued_count,
         "finished": finished,
         "finished_count": finished_count,
-        "newest": newest,
         "paused": [queue for queue in queues if queue.is_paused],
-        "running_count": sum(queue.jobs["running"] for queue in queues),
-        "failed_count": sum(sum(queue.last_hour.failed) for queue in queues),
+        "groups": grouped(announced.tasks.values(), used),
+        "used": used,
+        "rows_from": ROWS_FROM,
+        **_going_on(queues),
         "usual_runs": dict(zip(announced.tasks, runs, strict=True)),
     }
+
+
+def _going_on(queues: Sequence[Queue]) -> dict[str, Any]:
+    """Return the jobs that are running, and those that failed in the last hour."""
+    running_count = sum(queue.jobs["running"] for queue in queues)
+    failed_count = sum(sum(queue.last_hour.failed) for queue in queues)
+    hour = Filter(status=Status.FAILED, ended_since=clock.utc_now() - timedelta(hours=1))
+    return {
+        "running_count": running_count,
+        "running": _page_of(Filter(status=Status.RUNNING)) if running_count else [],
+        "failed_count": failed_count,
+        "failed": sorted(_page_of(hour), key=_end, reverse=True)[:MAX_LISTED_FAILURES] if failed_count else [],
+    }
+
+
+def _end(job: Job) -> float:
+    return job.ended_at.timestamp() if job.ended_at else 0
+
+
+def _page_of(matching: Filter) -> list[Job]:
+    return desk().jobs.page(MAX_LISTED_JOBS, matching=matching)[0]

@@ -1,4 +1,5 @@
-// Keep the elements with data-refresh fresh, but those that have the focus, a selection or something open.
+// Keep the elements with data-refresh fresh, but those that have the focus, a selection or something open. One with a
+// data-version is replaced when that changes: its order stays, and the elements in it are kept fresh on their own.
 import { showTimes } from "./time.js";
 
 const POLL_MS = 4000;
@@ -19,9 +20,11 @@ async function take(answer) {
   const shown = new Map([...document.querySelectorAll("[data-refresh]")].map((old) => [old.dataset.refresh, old]));
   for (const fresh of page.querySelectorAll("[data-refresh]")) {
     const old = shown.get(fresh.dataset.refresh);
-    if (!old || isInUse(old)) continue;
+    if (!old || isInUse(old) || (old.dataset.version && old.dataset.version === fresh.dataset.version)) continue;
     showTimes(fresh);
-    if (fresh.innerHTML !== old.innerHTML) old.replaceChildren(...fresh.childNodes);
+    if (fresh.innerHTML === old.innerHTML) continue;
+    if (fresh.dataset.version) old.dataset.version = fresh.dataset.version;
+    old.replaceChildren(...fresh.childNodes);
   }
 }
 

@@ -5,25 +5,30 @@ const textOf = (card, part) => card.querySelector(part)?.textContent.toLowerCase
 function rank(card, phrase) {
   const words = phrase.split(" ");
   const hasAll = (text) => words.every((word) => text.includes(word));
-  const title = textOf(card, "h3");
+  const title = textOf(card, "h3, h4");
   if (title.includes(phrase)) return title.startsWith(phrase) ? 0 : 1;
   const place = [title, textOf(card, "code"), card.textContent.toLowerCase()].findIndex(hasAll);
   return place < 0 ? Infinity : place + 2;
 }
 
 export function filterTasks(field) {
-  const cards = () => [...document.querySelectorAll(".cards > li")];
+  const cards = () => [...document.querySelectorAll(".cards > .card")];
+  const modules = () => [...document.querySelectorAll(".cards > .group")];
   const none = document.querySelector("[data-no-task]");
-  const titleOf = (card) => textOf(card, "h3");
-  const places = new Map(cards().map((card, n) => [titleOf(card), n]));
+  const order = () => new Map([...document.querySelectorAll(".cards > li")].map((item, n) => [item, n]));
+  let places = order();
   const filter = () => {
-    if (field.value) field.closest("section").querySelector(".cards").dataset.held = ""; // refresh.js leaves it as it is
-    else delete field.closest("section").querySelector(".cards").dataset.held;
+    const list = document.querySelector(".cards");
+    if (field.value) list.dataset.held = ""; // refresh.js leaves it as it is
+    else delete list.dataset.held;
+    if ([...list.children].some((item) => !places.has(item))) places = order(); // it was replaced meanwhile
     const phrase = field.value.toLowerCase().trim().split(/\s+/).join(" ");
-    const ranked = cards().map((card) => [phrase ? rank(card, phrase) : 0, places.get(titleOf(card)) ?? Infinity, card]);
-    ranked.sort(([a, n], [b, m]) => (a === b ? (n === m ? 0 : n - m) : a - b)); // Infinity - Infinity is no number
-    for (const [its, , card] of ranked) card.hidden = its === Infinity;
-    ranked[0]?.[2].parentElement.append(...ranked.map(([, , card]) => card));
+    const ranked = cards().map((card) => [phrase ? rank(card, phrase) : 0, card]);
+    for (const [its, card] of ranked) card.hidden = its === Infinity;
+    for (const module of modules()) module.hidden = phrase !== "";
+    const ranks = new Map(ranked.map(([its, card]) => [card, its]));
+    const before = (one, other) => (ranks.get(one) ?? 0) - (ranks.get(other) ?? 0) || places.get(one) - places.get(other); // Infinity - Infinity is no number
+    list.append(...[...list.children].sort(before));
     none.hidden = ranked.some(([its]) => its !== Infinity);
   };
   field.addEventListener("input", filter);

@@ -99,3 +99,54 @@ def test_the_desk_names_a_paused_queue_and_counts_its_jobs(client, page, submit)
 
     assert "The queue high is paused. Its jobs do not start until it is resumed. 1 job in it." in paused
     assert "is paused" not in page("/")
+
+
+def test_the_failures_of_the_last_hour_stand_before_the_tasks(page, submit, run_worker):
+    failed = submit("raises", {})
+    run_worker()
+
+    text = page("/")
+
+    parts = ("Failed in the last hour 1", f"raises {failed[:8]}", "All tasks", "Queued jobs", "Succeeded jobs")
+    places = [text.index(part) for part in parts]
+    assert places == sorted(places)
+
+
+def test_a_quiet_desk_shows_neither_running_jobs_nor_failures(page):
+    assert "Failed in the last hour" not in page("/")
+    assert "Running 0" in page("/")  # only the number
+
+
+def test_each_task_has_its_last_job_and_a_link_that_runs_it(client, submit, run_worker):
+    submit("echo", {"text": "a"})
+    run_worker()
+
+    card = _cards(client.get("/").text)["echo"]
+
+    assert 'class="badge succeeded"' in card
+    assert re.search(r'href="/tasks/echo" class="button outline run-task" aria-label="Run [^"]+">Run</a>', card)
+
+
+def test_the_module_of_the_task_that_was_used_last_comes_first(client, submit):
+    submit("echo", {"text": "a"})
+    submit("raises", {})
+    names = list(_cards(client.get("/").text))
+
+    assert names[0] == "raises"
+    assert names.index("echo") < names.index("parts")  # of the same module, never used
+
+
+def test_few_tasks_are_cards(desk_client):
+    assert '<ul class="cards" ' in desk_client.get("/").text
+
+
+def test_thirty_tasks_are_lines_under_the_names_of_their_modules(client):
+    markup = client.get("/").text
+
+    assert '<ul class="cards lines" ' in markup
+    assert '<li class="group"><h3>good</h3></li>' in markup
+
+
+def _cards(markup: str) -> dict[str, str]:
+    """Return the cards of the tasks by name, in their order."""
+    return {re.search(r"<code>(\w+)</code>", card)[1]: card for card in markup.split('<li class="panel card">')[1:]}
