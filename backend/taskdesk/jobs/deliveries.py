@@ -17,8 +17,9 @@ from typing import Any
 
 from redis import Redis
 from redis.client import Pipeline
+from redis.exceptions import ResponseError
 
-from taskdesk.jobs.damage import DAMAGE
+from taskdesk.jobs.damage import DAMAGE, is_wrong_type
 from taskdesk.jobs.errors import DeliveryNotFound, ReceiverOff
 from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.keys import DELIVERIES, DELIVERY_COUNTS, ENDED, SWITCHED_OFF, delivery_key, ordered_key, receiver_key
@@ -106,6 +107,7 @@ def _script(name: str) -> Script:
 
 DELIVER, REDELIVER = _script("deliver"), _script("redeliver")
 CLAIM, SETTLE_DELIVERY = _script("claim"), _script("settle_delivery")
+FAIL_DAMAGED_DELIVERY = _script("fail_damaged_delivery")
 
 
 def attempt_json(error: str, status: int | None = None, seconds: float = 0.0) -> str:
@@ -195,11 +197,14 @@ class Deliveries:
 
     def _read(self, delivery_id: str) -> Delivery | None:
         """Return a delivery; None if it is gone, or damaged."""
-        fields = self._redis.hgetall(delivery_key(delivery_id))
         try:
+            fields = self._redis.hgetall(delivery_key(delivery_id))
             stored = {name.decode(): value.decode() for name, value in fields.items()}
             return _delivery(delivery_id, stored, *self._state(stored)) if stored else None
         except DAMAGE:
+            return None
+        except ResponseError as error:
+            is_wrong_type(error)  # it raises any other error
             return None
 
     def _state(self, stored: Mapping[str, str]) -> tuple[bool, str]:

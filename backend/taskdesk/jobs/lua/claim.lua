@@ -1,5 +1,5 @@
 -- Take deliveries that are due, for a deliverer to send. Without a word from it, each is due again after its lease.
---- @include even_when_full, time, receiver
+--- @include even_when_full, time, delivery
 -- ARGV: 1 how many, 2 seconds of the lease.
 -- Answer: {how many ended jobs have no delivery yet, for each delivery: {id, fields of its hash …}}.
 --       worker/deliverer/loop.py decodes it.
@@ -14,6 +14,8 @@ local function claim(id, receiver)
   if delivery[7] ~= WAITING_DELIVERY then -- it was deleted with its job, has expired, or is damaged
     redis.call('ZREM', lane_key(receiver), id)
     redis.call('ZREM', DELIVERIES, id)
+    local order = redis.pcall('HGET', delivery_key(id), 'order')
+    if type(order) == 'string' then release_next(order, clock) end
     return
   end
   redis.call('ZADD', lane_key(receiver), clock + lease, id)

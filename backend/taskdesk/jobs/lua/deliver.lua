@@ -11,7 +11,7 @@ local function forget_oldest()
   local list = ordered_key(order)
   while redis.call('LLEN', list) > MAX_KEPT do
     local oldest = redis.call('LINDEX', list, 0)
-    if redis.call('HGET', delivery_key(oldest), 'status') == WAITING_DELIVERY then return end
+    if redis.pcall('HGET', delivery_key(oldest), 'status') == WAITING_DELIVERY then return end -- it may be damaged
     redis.call('LPOP', list)
   end
 end
@@ -32,7 +32,7 @@ redis.call('ZADD', DELIVERIES, clock, id)
 if redis.call('ZSCORE', SWITCHED_OFF, url) then
   add_attempt(id, off_attempt)
   end_delivery(id, FAILED_DELIVERY, clock)
-elseif previous and redis.call('HGET', delivery_key(previous), 'status') == WAITING_DELIVERY then
+elseif previous and redis.pcall('HGET', delivery_key(previous), 'status') == WAITING_DELIVERY then
   redis.call('HSET', delivery_key(id), 'blocked', 1)
 else
   join_lane(id, receiver, clock, clock)

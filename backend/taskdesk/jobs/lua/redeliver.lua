@@ -6,7 +6,7 @@
 local id = ARGV[1]
 
 local key, clock = delivery_key(id), now()
-local delivery = redis.call('HMGET', key, 'status', 'receiver', 'url', 'blocked', 'order')
+local delivery = redis.pcall('HMGET', key, 'status', 'receiver', 'url', 'blocked', 'order')
 if not delivery[1] then return end
 if redis.call('ZSCORE', SWITCHED_OFF, delivery[3]) then return 'off' end
 if delivery[1] == DELIVERED_DELIVERY then

@@ -21,9 +21,9 @@ from taskdesk.jobs.alerts.file import AlertsFile
 from taskdesk.jobs.alerts.keeper import Keeper
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.damage import DAMAGE
-from taskdesk.jobs.deliveries import CLAIM, SETTLE_DELIVERY, DeliveryStatus, send
+from taskdesk.jobs.deliveries import CLAIM, FAIL_DAMAGED_DELIVERY, SETTLE_DELIVERY, DeliveryStatus, attempt_json, send
 from taskdesk.jobs.jobs import Jobs
-from taskdesk.jobs.keys import ENDED, ENDED_LOCK, WEBHOOK_JOBS, delivery_key
+from taskdesk.jobs.keys import ENDED, ENDED_LOCK, WEBHOOK_JOBS
 from taskdesk.jobs.scripts import ALWAYS_RUN, FIND_ENDED
 from taskdesk.service import clock
 from taskdesk.service.errors import RedisFull
@@ -42,6 +42,7 @@ BATCH = 100
 LOCK_SECONDS = 20
 REDIS_SECONDS = 5.0
 NICENESS = 10  # jobs come first
+DAMAGED = "The delivery is damaged in Redis, so it was not sent."
 
 log = logging.getLogger("webhooks")
 
@@ -127,8 +128,8 @@ class Deliverer:
             try:
                 delivery = Claimed.of(row)
             except DAMAGE:
-                log.error("delivery %s is damaged in Redis, and is removed", row[0].decode())
-                self._redis.delete(delivery_key(row[0].decode()))
+                log.error("delivery %s is damaged in Redis, and is not sent", row[0].decode())
+                FAIL_DAMAGED_DELIVERY(self._redis, row[0], attempt_json(DAMAGED))
                 continue
             self._sending += 1
             pool.submit(self._send, delivery)

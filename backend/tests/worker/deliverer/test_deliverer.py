@@ -342,6 +342,25 @@ def test_a_damaged_end_or_delivery_holds_up_nothing(submit, run_worker, redis, r
     assert redis.llen(ENDED) == 0
 
 
+def test_a_damaged_delivery_fails_and_the_next_of_its_order_is_sent(redis, redis_url, receiver):
+    for name in ("no headers", "no status", "no hash", "whole"):
+        send(redis, Message(receiver.url, name.encode(), "a", "test", id=name))
+    redis.hset(delivery_key("no headers"), "headers", "{")
+    redis.hset(delivery_key("no status"), "status", "?")
+    redis.set(delivery_key("no hash"), "x")
+    with delivering(redis_url):
+        wait_until(lambda: Deliveries(redis).figures()["delivered"] == 1, what="the whole one is delivered")
+        send(redis, Message(receiver.url, b"later", "a", "test", id="later"))
+        arrived(receiver, 2)
+
+    assert [request.body for request in receiver.requests] == [b"whole", b"later"]
+    [failed] = [one for one in Deliveries(redis).of("a") if one.status == "failed"]
+    assert (failed.id, failed.attempts[0].error) == (
+        "no headers",
+        "The delivery is damaged in Redis, so it was not sent.",
+    )
+
+
 def test_a_result_that_is_too_deep_to_read_holds_up_nothing(submit, jobs, run_worker, redis, redis_url, receiver):
     deep, job_id = submit("echo", text="a"), submit("echo", text="b")
     run_worker()
