@@ -65,9 +65,9 @@ class Outbox:
         """Store the outcome. `delay`: if the message waits, the seconds until it is tried again."""
         SETTLE_MESSAGE(self._redis, one.id, one.channel, status, said, delay)
 
-    def last(self) -> list[SentMessage]:
-        """Return the last messages, the newest first."""
-        ids = [id.decode() for id in self._redis.lrange(ALERTS_LOG, 0, MAX_LOG - 1)]
+    def last(self, limit: int = MAX_LOG) -> list[SentMessage]:
+        """Return the last messages, the newest first, MAX_LOG at most."""
+        ids = [id.decode() for id in self._redis.lrange(ALERTS_LOG, 0, limit - 1)]
         with self._redis.pipeline(transaction=False) as pipeline:
             for id in ids:
                 pipeline.hgetall(alert_message_key(id))

@@ -7,11 +7,13 @@ from typing import Any, cast
 from flask import Blueprint, request
 
 from taskdesk.jobs.alerts.representations import channel_objects, firing_object, message_object, rule_object
+from taskdesk.jobs.alerts.scripts import MAX_LOG
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
 from taskdesk.web.exchange import user_name
 from taskdesk.web.forms import json_object
+from taskdesk.web.query import page_limit, single_values
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -82,7 +84,8 @@ def test_alert_channel(name: str) -> tuple[dict[str, Any], int]:
 
 
 def list_alert_messages() -> dict[str, Any]:
-    return {"data": [message_object(sent) for sent in desk().alerts.outbox.last()]}
+    limit = page_limit(single_values(request.args), MAX_LOG)
+    return {"data": [message_object(sent) for sent in desk().alerts.outbox.last(limit)]}
 
 
 def show_alert_message(message_id: str) -> dict[str, Any]:

@@ -82,7 +82,7 @@ def _page(form: Any, errors: list[FieldError]) -> str:
         "alerts.html",
         found=alerts.overview(),
         file=alerts.file,
-        messages=alerts.outbox.last()[:20],
+        messages=alerts.outbox.last(20),
         kinds=KINDS,
         fields=FIELDS,
         defaults=DEFAULTS,

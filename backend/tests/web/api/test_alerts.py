@@ -143,6 +143,12 @@ def test_channels_are_shown_without_their_secrets_and_can_be_tested(client):
     assert (sent.status_code, sent.json["status"], sent.json["event"]) == (202, "waiting", "test")
     assert client.get(f"/api/v1/alerts/messages/{sent.json['id']}").json == sent.json
     assert client.get("/api/v1/alerts/messages").json["data"] == [sent.json]
+    client.post("/api/v1/alerts/channels/ops/test")
+    assert len(client.get("/api/v1/alerts/messages").json["data"]) == 2
+    assert len(client.get("/api/v1/alerts/messages?limit=1").json["data"]) == 1
+    for wrong in ("limit=x", "limit=0", "limit=1&limit=2"):
+        refused = client.get(f"/api/v1/alerts/messages?{wrong}")
+        assert (refused.status_code, refused.json["errors"][0]["pointer"]) == (422, "/limit")
     assert client.post("/api/v1/alerts/channels/nothing/test").status_code == 404
     assert client.get("/api/v1/alerts/messages/nothing").status_code == 404
 
