@@ -81,9 +81,12 @@ class Definition:
         return definition
 
 
-def read_definition(values: Mapping[str, Any], now: float, queues: Sequence[str]) -> Definition:
+def read_definition(
+    values: Mapping[str, Any], now: float, queues: Sequence[str], besides: Sequence[str] = ()
+) -> Definition:
     """Return the definition of a JSON object, checked but for the task and its arguments. Raises InvalidArguments."""
-    errors = [FieldError(f"/{name}", _UNKNOWN) for name in values if name not in FIELDS]
+    unknown = f"There is no such field. Use one of: {', '.join((*FIELDS, *besides))}."
+    errors = [FieldError(f"/{name}", unknown) for name in values if name not in FIELDS]
     missing = [name for name, one in FIELDS.items() if one.is_required and values.get(name) in (None, "")]
     errors += [FieldError(f"/{name}", "Required.") for name in missing]
     found = {}
@@ -241,7 +244,6 @@ FIELDS: dict[str, Field] = {
     "queue": Field(_text, "Queue of the jobs. Default: the queue of the task."),
     "tags": Field(_tags, f"Tags of the jobs, up to {MAX_OWN_TAGS}."),
 }
-_UNKNOWN = f"There is no such field. Use one of: {', '.join(FIELDS)}."
 
 
 def time_of(seconds: float | None) -> datetime | None:

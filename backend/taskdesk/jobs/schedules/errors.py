@@ -23,6 +23,15 @@ class ScheduleExists(AppError):
         super().__init__(f"There is a schedule {schedule_id!r}. Choose another id, or change that one.")
 
 
+class TooManySchedules(AppError):
+    """Too many schedules: no more can be made."""
+
+    status = 409
+
+    def __init__(self, most: int):
+        super().__init__(f"There are {most:,} schedules already, and there may be no more. Delete some first.")
+
+
 class ScheduleChanged(AppError):
     """Schedule changed: somebody else has changed it at the same time."""
 

@@ -23,7 +23,7 @@ from taskdesk.jobs.errors import InvalidArguments, TaskNotFound
 from taskdesk.jobs.job import Retention
 from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.jobs import Jobs
-from taskdesk.jobs.keys import schedule_key
+from taskdesk.jobs.keys import SCHEDULES_LOCK, schedule_key
 from taskdesk.jobs.schedules.plan import Planned
 from taskdesk.jobs.schedules.schedule import NEVER, Schedule, read_schedule
 from taskdesk.jobs.schedules.skip import Skip, why_skipped
@@ -35,6 +35,7 @@ from taskdesk.service.errors import RedisFull
 from taskdesk.service.redis_errors import is_out_of_memory
 
 AGAIN_SECONDS = 15  # after which a slot that could not be settled is looked at again
+OTHERS_SECONDS = 60  # for which a schedule that this process can't read is left to the others
 AGAIN_DAMAGED_SECONDS = 300
 DEPLOY_SECONDS = 300  # for which a slot waits for a task that nobody announces: its worker may be restarting
 
@@ -59,25 +60,28 @@ class Firing:
         self._catalog = catalog
         self._retention = retention
         self._max_queued = max_queued
+        self._unreadable: dict[str, float] = {}  # since when this process has failed to read a schedule
 
     def fire(self, schedule_ids: Sequence[str], now: float, seconds: float) -> bool:
         """Settle the slots of these schedules that are due, for about so many seconds. Return True if more may be due.
 
         A schedule that can't be read harms no other. Raises RedisError.
         """
-        until = time.monotonic() + seconds
-        for schedule_id in schedule_ids:
+        until, fired = time.monotonic() + seconds, 0
+        for schedule_id in sorted(schedule_ids, key=self._unreadable.__contains__):  # those that it can read come first
             try:
                 self._fire_one(schedule_id, now)
+                self._unreadable.pop(schedule_id, None)
+                fired += 1
             except RedisError as error:
                 if not isinstance(error, ResponseError):
                     raise
-                self._put_off(schedule_id, now, error)
+                self._leave(schedule_id, now, error)
             except Exception as error:
-                self._put_off(schedule_id, now, error)
+                self._leave(schedule_id, now, error)
             if time.monotonic() > until:
                 break
-        return bool(schedule_ids)
+        return fired > 0
 
     def run_now(self, schedule: Schedule, owner: str = "", request_id: str = "") -> str:
         """Create a job of the schedule at once, whatever its slots; return its id.
@@ -179,7 +183,15 @@ class Firing:
         HOLD_SCHEDULE(self._redis, schedule.id, schedule.revision, slot, int(now) + AGAIN_SECONDS, why)
         return False
 
-    def _put_off(self, schedule_id: str, now: float, error: Exception) -> None:
-        """Let a schedule that can't be read wait, so that the others have their turn."""
-        log.error("schedule %s can't be fired: %r", schedule_id, error)
+    def _leave(self, schedule_id: str, now: float, error: Exception) -> None:
+        """Leave a schedule that can't be read here to the other processes, which may have a newer version.
+
+        If none of them fires it for a minute, let it wait, so that the other schedules have their turn.
+        """
+        if schedule_id not in self._unreadable:
+            log.error("schedule %s can't be fired here: %r", schedule_id, error)
+        if now - self._unreadable.setdefault(schedule_id, now) < OTHERS_SECONDS:
+            self._redis.delete(SCHEDULES_LOCK)
+            return
+        del self._unreadable[schedule_id]
         HOLD_SCHEDULE(self._redis, schedule_id, "", int(now), int(now) + AGAIN_DAMAGED_SECONDS, "")

@@ -1,4 +1,4 @@
-"""Schedules whose slot did not run, for metrics and alerts."""
+"""Schedules whose slot did not run: the one rule for pages, API, metrics and alerts."""
 
 from __future__ import annotations
 
@@ -31,6 +31,20 @@ def late_schedules(redis: Redis, now: float) -> list[LateSchedule]:
     with redis.pipeline(transaction=False) as pipeline:
         ask_for_due(pipeline, now)
         return late_of(*pipeline.execute(), now=now)
+
+
+def late_among(redis: Redis, schedule_ids: Sequence[str], now: float) -> set[str]:
+    """Return those of these schedules that are late, as in `late_schedules`."""
+    if not schedule_ids:
+        return set()
+    with redis.pipeline(transaction=False) as pipeline:
+        for key in (SCHEDULES, TROUBLED_SCHEDULES):
+            pipeline.zmscore(key, schedule_ids)
+        due, troubled = (
+            [(name.encode(), slot) for name, slot in zip(schedule_ids, slots, strict=True) if slot is not None]
+            for slots in pipeline.execute()
+        )
+    return {late.schedule_id for late in late_of(due, troubled, now=now)}
 
 
 def ask_for_due(pipeline: Pipeline, now: float) -> None:

@@ -12,7 +12,7 @@ from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.job import masked
 from taskdesk.jobs.rq_time import time_text
 from taskdesk.jobs.schedules.definition import Definition, time_of
-from taskdesk.jobs.schedules.plan import ON_TIME_SECONDS
+from taskdesk.jobs.schedules.late import late_among
 from taskdesk.jobs.schedules.schedule import Schedule, Slot
 from taskdesk.jobs.schedules.skip import why_skipped
 from taskdesk.jobs.schedules.store import preview
@@ -24,10 +24,13 @@ RAN, SKIPPED = "ran", "skipped"  # outcomes of a slot
 
 def schedule_objects(desk: Desk, schedules: Sequence[Schedule]) -> list[dict[str, Any]]:
     rows = desk.schedules.slots(schedules)
-    return [_schedule_object(desk, one, slots) for one, slots in zip(schedules, rows, strict=True)]
+    late = late_among(desk.redis, [one.id for one in schedules], clock.now())
+    return [
+        _schedule_object(desk, one, slots, is_late=one.id in late) for one, slots in zip(schedules, rows, strict=True)
+    ]
 
 
-def _schedule_object(desk: Desk, schedule: Schedule, slots: Sequence[Slot]) -> dict[str, Any]:
+def _schedule_object(desk: Desk, schedule: Schedule, slots: Sequence[Slot], *, is_late: bool) -> dict[str, Any]:
     now, one = clock.now(), schedule.definition
     spec = desk.catalog.read_or_cached().tasks.get(one.task)
     secrets = schedule.secrets | (spec.secret_parameters if spec else set())
@@ -41,7 +44,7 @@ def _schedule_object(desk: Desk, schedule: Schedule, slots: Sequence[Slot]) -> d
         "paused": schedule.pause and schedule.pause._asdict(),
         "next_at": time_text(time_of(schedule.next)),
         "next": [] if schedule.pause else preview_objects(one, now),
-        "late": schedule.next is not None and now - schedule.next > ON_TIME_SECONDS,
+        "late": is_late,
         "problem": _problem(desk, schedule),
         "slots": [_slot_object(slot) for slot in slots],
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
@@ -24,6 +25,7 @@ from taskdesk.jobs.schedules.errors import (
     ScheduleExists,
     ScheduleInCode,
     ScheduleNotFound,
+    TooManySchedules,
     UnreadableSchedule,
 )
 from taskdesk.jobs.schedules.schedule import (
@@ -44,6 +46,8 @@ from taskdesk.jobs.status import status_of
 from taskdesk.service import clock
 
 MAX_REASON = 200  # characters
+PAUSE_FIELDS = ("paused", "reason")  # which a change may have beside the fields of the definition
+MAX_SCHEDULES = 10_000  # beside which no more can be made; those in code are always written
 
 
 class Schedules:
@@ -107,23 +111,25 @@ class Schedules:
     # Change
 
     def create(self, values: Mapping[str, Any], *, schedule_id: str = "", owner: str = "") -> Schedule:
-        """Create a schedule of a JSON object (definition.FIELDS). Raises InvalidArguments, ScheduleExists."""
+        """Create a schedule of definition.FIELDS. Raises InvalidArguments, ScheduleExists, TooManySchedules."""
         if schedule_id and (not is_schedule_id(schedule_id) or schedule_id.startswith(CODE_PREFIX)):
             detail = f"Must be 1 to {MAX_ID} letters, digits, - or _, and can't begin with {CODE_PREFIX}."
             raise InvalidArguments([FieldError("/id", detail)])
-        definition, spec = self.checked(values)
+        definition, spec = self.checked(values, ("id",))
         schedule_id = schedule_id or new_schedule_id()
         now = clock.now()
         made = made_json(MADE, owner, now_text(), spec.secret_parameters)
-        if not save(
-            self._redis, schedule_id, "", definition.timing.next(now), _defined(definition, now) | {"made": made}
-        ):
+        fields = _defined(definition, now) | {"made": made}
+        if not save(self._redis, schedule_id, "", definition.timing.next(now), fields, MAX_SCHEDULES):
             raise ScheduleExists(schedule_id)
         return self.get(schedule_id)
 
-    def checked(self, values: Mapping[str, Any]) -> tuple[Definition, TaskSpec]:
-        """Return the definition of a JSON object, checked in full, and its task. Raises InvalidArguments."""
-        definition = read_definition(values, clock.now(), self._queues)
+    def checked(self, values: Mapping[str, Any], besides: Sequence[str] = ()) -> tuple[Definition, TaskSpec]:
+        """Return the definition of a JSON object, checked in full, and its task. Raises InvalidArguments.
+
+        `besides`: other fields that the object might have had; the error for an unknown field names them.
+        """
+        definition = read_definition(values, clock.now(), self._queues, besides)
         try:
             spec = self._catalog.task(definition.task)
         except TaskNotFound as error:
@@ -144,7 +150,7 @@ class Schedules:
     def change(self, schedule_id: str, values: Mapping[str, Any]) -> Schedule:
         """Change these fields. A new time holds from now on. Raises InvalidArguments, ScheduleInCode, as `get`."""
         schedule = self.own(schedule_id)
-        definition, spec = self.checked({**schedule.definition.as_values(), **values})
+        definition, spec = self.checked({**schedule.definition.as_values(), **values}, PAUSE_FIELDS)
         now = clock.now()
         fields: dict[str, Any] = {"definition": definition.as_json()}
         if definition.timing != schedule.definition.timing:
@@ -195,10 +201,18 @@ class Schedules:
         return self.get(schedule.id)
 
 
-def save(redis: Redis, schedule_id: str, revision: str, due: int | None, fields: Mapping[str, Any]) -> bool:
-    """Write fields of a schedule; `revision` is empty for a new one. Return False if it has another revision."""
+def save(
+    redis: Redis, schedule_id: str, revision: str, due: int | None, fields: Mapping[str, Any], most: float = math.inf
+) -> bool:
+    """Write fields of a schedule; `revision` is empty for a new one. Return False if it has another revision.
+
+    Raises TooManySchedules if there would be more than `most`.
+    """
     flat = [part for field in fields.items() for part in field]
-    return bool(SAVE_SCHEDULE(redis, schedule_id, revision, NEVER if due is None else due, *flat))
+    answer = SAVE_SCHEDULE(redis, schedule_id, revision, NEVER if due is None else due, most, *flat)
+    if answer < 0:
+        raise TooManySchedules(int(most))
+    return bool(answer)
 
 
 def preview(definition: Definition, now: float, count: int = 5) -> list[int]:

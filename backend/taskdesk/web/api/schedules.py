@@ -12,6 +12,7 @@ from flask.typing import ResponseReturnValue
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.schedules.representation import preview_objects, schedule_objects
 from taskdesk.jobs.schedules.schedule import TAG, Schedule
+from taskdesk.jobs.schedules.store import PAUSE_FIELDS
 from taskdesk.service import clock
 from taskdesk.web.access.roles import needs, reads
 from taskdesk.web.api.tasks import accepted
@@ -19,8 +20,6 @@ from taskdesk.web.context import desk
 from taskdesk.web.exchange import current_exchange, user_name
 from taskdesk.web.forms import json_object
 from taskdesk.web.query import page_limit, single_values
-
-PAUSE_FIELDS = ("paused", "reason")
 
 
 def add_routes(bp: Blueprint) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from datetime import UTC, datetime
 
 import pytest
 
@@ -16,7 +17,11 @@ from taskdesk.jobs.catalog import announce
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.cause import State
 from taskdesk.jobs.causes import Causes
-from taskdesk.jobs.keys import ALERTS, ALERTS_LOCK, LOST_WORKERS, PAUSED, cause_key
+from taskdesk.jobs.job import Retention
+from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.keys import ALERTS, ALERTS_LOCK, LOST_WORKERS, PAUSED, SCHEDULES, cause_key, schedule_key
+from taskdesk.jobs.schedules.firing import Firing
+from taskdesk.jobs.schedules.store import Schedules
 from taskdesk.service import clock
 
 
@@ -283,6 +288,68 @@ def test_lost_workers_make_one_message(watch, receiver, redis):
 
     assert receiver.titles() == ["alert.fired: A worker was lost"]
     assert receiver.requests[0]["data"]["lines"] == ["host-1, process 17", "host-2, process 18"]
+
+
+LATE = '[rules.late]\nwhen = "schedule-late"\nchannels = ["ops"]\n'
+
+
+@pytest.fixture
+def schedule(redis, registry):
+    """Make a schedule that has the name of its task, and whose slot was so many seconds ago; return what fires it."""
+    reader, jobs = CatalogReader(redis), Jobs(redis, ("default",))
+    firing = Firing(redis, jobs, reader, Retention(100, 200))
+
+    def schedule(ago, task="echo", arguments=(("text", "a"),)):
+        slot = int(clock.sync(redis)) - ago
+        start = datetime.fromtimestamp(slot - 7200, UTC).isoformat()
+        values = {"task": task, "every": "1h", "start": start, "arguments": dict(arguments), "missed": "all"}
+        Schedules(redis, reader, ("default",)).create(values, schedule_id=task)
+        redis.hset(schedule_key(task), "settled", slot - 60)
+        redis.zadd(SCHEDULES, {task: slot})
+        return lambda: firing.fire([task], clock.sync(redis), seconds=10)
+
+    return schedule
+
+
+def test_a_schedule_that_did_not_run_is_told_and_so_is_that_it_ran(watch, receiver, redis, schedule):
+    watch = watch(LATE)
+    fire = schedule(ago=50)
+    watch.look()
+    assert receiver.requests == []
+
+    redis.zincrby(SCHEDULES, -20, "echo")  # time goes on
+    watch.look()
+    watch.look()
+    assert receiver.titles() == ["alert.fired: The schedule echo is late"]
+    assert receiver.requests[0]["data"]["url"] == "http://desk.example/schedules"
+
+    fire()
+    watch.look()
+    age(redis, 70)
+    watch.look()
+    assert receiver.titles()[1:] == ["alert.recovered: The schedule echo is late"]
+
+
+def test_a_schedule_whose_slot_could_not_run_is_told(watch, receiver, redis, schedule):
+    fire = schedule(ago=70)
+    definition = redis.hget(schedule_key("echo"), "definition").replace(b"text", b"word")
+    redis.hset(schedule_key("echo"), "definition", definition)
+    fire()
+
+    watch(LATE).look()
+
+    assert receiver.titles() == ["alert.fired: The schedule echo is late"]
+    assert receiver.requests[0]["data"]["lines"][0].startswith("It was due at ")
+
+
+def test_a_schedule_that_is_paused_or_whose_job_has_not_ended_is_not_late(watch, receiver, redis, schedule):
+    schedule(ago=4000)()  # the job of its first slot waits; the second one is skipped
+    schedule(ago=70, task="raises", arguments=())
+    Schedules(redis, CatalogReader(redis), ("default",)).pause("raises")
+
+    watch(LATE).look()
+
+    assert receiver.requests == []
 
 
 def test_a_channel_that_is_down_gets_everything_later_in_order(watch, receiver, redis, fail):

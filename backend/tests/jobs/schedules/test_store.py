@@ -146,10 +146,10 @@ def test_a_change_that_another_one_overtook_says_so(schedules):
     schedules.create(DAILY, schedule_id="daily")
     checked = schedules.checked
 
-    def overtaken(values):
+    def overtaken(values, besides):
         schedules.checked = checked
         schedules.pause("daily")
-        return checked(values)
+        return checked(values, besides)
 
     schedules.checked = overtaken
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime
 
 import pytest
 
-from taskdesk.jobs.keys import SCHEDULES
+from taskdesk.jobs.keys import SCHEDULES, TROUBLED_SCHEDULES
+from taskdesk.jobs.schedules import store
 
 URL = "/api/v1/schedules"
 DAILY = {"task": "echo", "every": "15 6 * * 1-5", "zone": "Europe/Berlin", "arguments": {"text": "a"}}
@@ -157,3 +159,33 @@ def test_a_damaged_schedule_is_a_409_and_can_be_deleted(client, daily, redis):
     assert client.get(daily["links"]["self"]).status_code == 409
     assert client.get(URL).json["data"] == []
     assert client.delete(daily["links"]["self"]).status_code == 204
+
+
+def test_an_unknown_field_is_refused_with_the_fields_that_there_are(client, daily):
+    made = client.post(URL, json={**DAILY, "color": "red"})
+    changed = client.patch(daily["links"]["self"], json={"color": "red"})
+
+    [create], [change] = made.json["errors"], changed.json["errors"]
+    assert (create["pointer"], change["pointer"]) == ("/color", "/color")
+    assert create["detail"].endswith(", queue, tags, id.")
+    assert change["detail"].endswith(", queue, tags, paused, reason.")
+
+
+def test_a_schedule_too_many_is_refused_and_the_others_can_be_changed(client, daily, monkeypatch):
+    monkeypatch.setattr(store, "MAX_SCHEDULES", 1)
+
+    refused = client.post(URL, json={**DAILY, "id": "other"})
+
+    assert refused.status_code == 409
+    assert refused.json["detail"] == "There are 1 schedules already, and there may be no more. Delete some first."
+    assert client.post(URL, json={**DAILY, "id": "daily"}).json["title"] == "Schedule exists"
+    assert client.patch(daily["links"]["self"], json={"queue": "low"}).status_code == 200
+    assert client.get(URL).json["total"] == 1
+
+
+def test_a_schedule_whose_last_slot_could_not_run_is_late(client, daily, redis):
+    assert daily["late"] is False
+    redis.zadd(TROUBLED_SCHEDULES, {"daily": time.time() - 70})
+
+    assert client.get(daily["links"]["self"]).json["late"] is True
+    assert client.get(URL).json["data"][0]["late"] is True
