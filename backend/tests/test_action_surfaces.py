@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from taskdesk.jobs.status import Status
 from taskdesk.web.links import action_address
 
 API = "/api/v1/jobs"
+OPTIONS = {"at": (datetime.now(UTC) + timedelta(days=60)).isoformat(), "queue": "low"}
 NEW_ROW = Path(__file__).with_name("new_action.py")
 
 
@@ -50,7 +52,11 @@ def submit(client, redis, run_worker):
 
 
 def jobs_in(redis):
-    return {key: redis.dump(key) for key in redis.scan_iter("rq:job:*")}
+    return {key: redis.dump(key) for pattern in ("rq:job:*", "rq:scheduled:*") for key in redis.scan_iter(pattern)}
+
+
+def option_of(action):
+    return {action.option.name: OPTIONS[action.option.name]} if action.option else {}
 
 
 @pytest.fixture
@@ -91,12 +97,14 @@ def test_the_surfaces_do_an_action_for_the_same_statuses(client, submit, does, r
             if name == "unkeep":
                 client.post(f"{API}/{job_id}/keep")
             method, address = action_address(action, f"{API}/{job_id}")
-            body = {"action": name, "filter": {"id": job_id}, "expected_count": 1}
+            option = option_of(action)
+            body = {"action": name, "filter": {"id": job_id}, "expected_count": 1, **option}
+            words = (name, job_id, *(word for one in option for word in (f"--{one}", option[one])))
             do = {
-                "API": lambda at=address, by=method: client.open(at, method=by),
+                "API": lambda at=address, by=method, body=option or None: client.open(at, method=by, json=body),
                 "bulk": lambda body=body: answers.update(client.post(f"{API}:bulk", json=body).json["outcomes"]),
-                "page": lambda at=f"/jobs/{job_id}/{name}": client.post(at),
-                "command": lambda given=(name, job_id): CliRunner().invoke(program, given, env=env),
+                "page": lambda at=f"/jobs/{job_id}/{name}", form=option: client.post(at, data=form),
+                "command": lambda given=words: CliRunner().invoke(program, given, env=env),
             }[surface]
             answers.clear()
 
@@ -113,7 +121,7 @@ def test_an_action_that_is_not_allowed_is_refused_or_left_out(client, submit, st
     for action in ACTIONS.values():
         if status not in action.effects:
             method, address = action_address(action, f"{API}/{job_id}")
-            answer = client.open(address, method=method)
+            answer = client.open(address, method=method, json=option_of(action) or None)
 
             assert answer.status_code == (409 if action.refusal else 200), action.name
             assert client.get(f"{API}/{job_id}").json["status"] == status

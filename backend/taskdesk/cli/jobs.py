@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import click
 
@@ -19,6 +20,8 @@ from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.representations import job_object
 from taskdesk.jobs.status import Status
 from taskdesk.service import clock
+
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
 @click.command(name="list")
@@ -80,21 +83,34 @@ def action_command(action: Action) -> click.Command:
     """Return the command that does an action with jobs; with one job if that makes a new one."""
     many = "" if action.makes_job else "..."
 
+    option = action.option
+
     @click.command(action.name, help=_help(action))
     @click.argument("job_ids", required=True, metavar=f"ID{many}", nargs=-1 if many else 1)
+    @_option(action)
     @json_flag
     @pass_session
     @click.pass_context
-    def command(ctx: click.Context, session: Session, job_ids: str | Sequence[str], as_json: bool) -> None:
+    def command(
+        ctx: click.Context, session: Session, job_ids: str | Sequence[str], as_json: bool, given: str | None = None
+    ) -> None:
         ids = [job_ids] if isinstance(job_ids, str) else job_ids
-        ctx.exit(_act(session, action, ids, as_json))
+        keys = {option.name: option.read(session.desk, given)} if option else {}
+        ctx.exit(_act(session, action, ids, as_json, keys))
 
     return command
 
 
-def _act(session: Session, action: Action, ids: Sequence[str], as_json: bool) -> int:
+def _option(action: Action) -> Callable[[_Command], _Command]:
+    option = action.option
+    if not option:
+        return lambda command: command
+    return click.option(f"--{option.name}", "given", required=True, metavar=option.name.upper(), help=f"{option.help}.")
+
+
+def _act(session: Session, action: Action, ids: Sequence[str], as_json: bool, keys: dict[str, Any]) -> int:
     """Do the action, print what became of each job, and return the exit status: that of the worst error."""
-    outcomes = list(zip(ids, act(session.desk, action, ids), strict=True))
+    outcomes = list(zip(ids, act(session.desk, action, ids, **keys), strict=True))
     done = [(job_id, outcome) for job_id, outcome in outcomes if not outcome.error]
     (_print_new_jobs if action.makes_job else _print_outcomes)(session.desk, done, as_json)
     session.audit(f"{action.name}_job", *[job_id for job_id, _ in done])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from taskdesk.jobs.desk import Desk
@@ -11,6 +11,15 @@ from taskdesk.jobs.errors import JobNotFound, UnreadableJob
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.status import UNREADABLE, Status
 from taskdesk.service.errors import AppError, NoRoom
+
+
+class TooLate(AppError):
+    """Too late: the job has started, or waits for something else than its turn or its time."""
+
+    status = 409
+
+    def __init__(self, job_id: str, status: str, what: str, when: str):
+        super().__init__(f"Job {job_id} is {status}. It can be {what} only {when}.")
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,21 @@ class Effect:
 
 
 @dataclass(frozen=True)
+class Option:
+    """What an action has to be told: a member of a JSON body, a field of a form, an option of a command.
+
+    `read(desk, given)` returns the value of a text. It raises InvalidArguments, at the pointer `/<name>`. `schema`: the
+    JSON Schema of the text.
+    """
+
+    name: str
+    label: str
+    help: str
+    schema: Mapping[str, str]
+    read: Callable[[Desk, Any], Any]
+
+
+@dataclass(frozen=True)
 class ActionOutcome:
     """The outcome of an action on one job.
 
@@ -63,7 +87,7 @@ class ActionOutcome:
 class Action:
     """A row of the table. `effects` has what the action does for each status that it is allowed for.
 
-    `run(action, desk, job_ids, **keys)` does it. `keys` are those of Desk.retry.
+    `run(action, desk, job_ids, **keys)` does it. `keys` are those of Desk.retry, and the value of the `option`.
     """
 
     name: str
@@ -72,6 +96,7 @@ class Action:
     consequences: str  # on the page that asks before it is done with many jobs
     effects: Mapping[Status, Effect]
     run: Callable[..., list[ActionOutcome]]
+    option: Option | None = field(default=None, kw_only=True)
     skipped: str  # after a number of jobs: why these were left as they are
     refusal: Callable[[str, str], AppError] | None = None  # for a job of another status; None if that is no error
     notice: Callable[[Job], str] = lambda job: ""  # on the page of the job, after the action
@@ -112,10 +137,13 @@ def act_on_one(desk: Desk, action: Action, job_id: str, **keys: Any) -> ActionOu
 
 
 def changing(change: Callable[..., list[str]]) -> Callable[..., list[ActionOutcome]]:
-    """Return the `run` of an action whose `change` takes ids and returns the status that each job had."""
+    """Return the `run` of an action whose `change` takes ids and returns the status that each job had.
 
-    def run(action: Action, desk: Desk, job_ids: Sequence[str], **_keys: Any) -> list[ActionOutcome]:
-        statuses = change(desk, *job_ids)
+    It also takes the option of the action by its name.
+    """
+
+    def run(action: Action, desk: Desk, job_ids: Sequence[str], **keys: Any) -> list[ActionOutcome]:
+        statuses = change(desk, *job_ids, **({action.option.name: keys[action.option.name]} if action.option else {}))
         return [action.outcome(job_id, status) for job_id, status in zip(job_ids, statuses, strict=True)]
 
     return run

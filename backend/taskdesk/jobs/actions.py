@@ -6,17 +6,21 @@ Redis has the last word: a script looks at the status of a job and changes the j
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from redis.exceptions import RedisError
 
-from taskdesk.jobs.action import Action, ActionOutcome, Effect, Question, changing
+from taskdesk.jobs.action import Action, ActionOutcome, Effect, Option, Question, TooLate, changing
 from taskdesk.jobs.desk import Desk
-from taskdesk.jobs.errors import JobRunning, NotEnded
-from taskdesk.jobs.status import FINAL, NOT_BEGUN, Status
+from taskdesk.jobs.errors import FieldError, InvalidArguments, JobRunning, NotEnded, QueueFull
+from taskdesk.jobs.parsing import read_moment
+from taskdesk.jobs.status import FINAL, FULL, NOT_BEGUN, Status
+from taskdesk.jobs.submit_options import check_submit_options, refuse_the_past
 from taskdesk.service.errors import AppError, RedisAway
 
 RETRIED = "retried"
+_A_TIME = {"type": "string", "format": "date-time"}
 
 
 def _cancel(desk: Desk, *job_ids: str) -> list[str]:
@@ -33,6 +37,35 @@ def _unkeep(desk: Desk, *job_ids: str) -> list[str]:
 
 def _enqueue(desk: Desk, *job_ids: str) -> list[str]:
     return desk.jobs.enqueue_now(*job_ids)
+
+
+def _move(action: Action, desk: Desk, job_ids: Sequence[str], *, queue: str, **_keys: Any) -> list[ActionOutcome]:
+    most = desk.max_queued or 0
+    return [
+        ActionOutcome(error=QueueFull(queue, most, most)) if status == FULL else action.outcome(job_id, status)
+        for job_id, status in zip(job_ids, desk.jobs.move(queue, *job_ids), strict=True)
+    ]
+
+
+def _reschedule(desk: Desk, *job_ids: str, at: datetime) -> list[str]:
+    return desk.jobs.reschedule(at, *job_ids)
+
+
+def _read_queue(desk: Desk, given: Any) -> str:
+    if not isinstance(given, str) or not given:
+        raise InvalidArguments([FieldError("/queue", "Name the queue to which the job goes.")])
+    check_submit_options(desk.queues.names, {"queue": given})
+    return given
+
+
+def _read_at(_desk: Desk, given: Any) -> datetime:
+    try:
+        at = read_moment(given)
+    except ValueError as error:
+        raise InvalidArguments([FieldError("/at", str(error))]) from None
+    check_submit_options((), {"at": at})
+    refuse_the_past(at, "run the job now")
+    return at
 
 
 def _delete(desk: Desk, *job_ids: str) -> list[str]:
@@ -143,6 +176,48 @@ ENQUEUE = Action(
     skipped="were not scheduled",
     notice=lambda job: "" if job.status is Status.SCHEDULED else "The job no longer waits for its time.",
 )
+RESCHEDULE = Action(
+    name="reschedule",
+    label="Reschedule",
+    summary="Queue a job at another time",
+    consequences="The jobs are queued at the time that you choose, and not before.",
+    effects=dict.fromkeys(
+        (Status.SCHEDULED, Status.QUEUED),
+        Effect(
+            word="rescheduled",
+            many="rescheduled",
+            answer="The job is scheduled for this time",
+            question=Question("Reschedule this job?", "When should it start?", yes="Reschedule", no="Go back"),
+        ),
+    ),
+    run=changing(_reschedule),
+    option=Option("at", "Start at", "Time at which it is queued, such as 2026-12-01T08:00Z", _A_TIME, read=_read_at),
+    skipped="were neither scheduled nor queued",
+    refusal=lambda job_id, status: TooLate(job_id, status, "rescheduled", "while it is scheduled or queued"),
+    notice=lambda job: "The job is rescheduled." if job.status is Status.SCHEDULED else "",
+)
+MOVE = Action(
+    name="move",
+    label="Change queue",
+    summary="Move a job that has not started to the end of another queue",
+    consequences="The jobs go to the end of the queue that you choose. Scheduled jobs keep their time.",
+    effects=dict.fromkeys(
+        NOT_BEGUN,
+        Effect(
+            word="moved",
+            many="moved",
+            answer="The job is in this queue",
+            question=Question(
+                "Change the queue of this job?", "It goes to the end of the queue.", yes="Change queue", no="Go back"
+            ),
+        ),
+    ),
+    run=_move,
+    option=Option("queue", "Queue", "Queue to which it goes", {"type": "string"}, read=_read_queue),
+    skipped="had started already",
+    refusal=lambda job_id, status: TooLate(job_id, status, "moved to another queue", "until it starts"),
+    notice=lambda job: f"The job is in the queue {job.queue}.",
+)
 DELETE = Action(
     name="delete",
     label="Delete",
@@ -183,4 +258,4 @@ DELETE = Action(
     refusal=lambda job_id, _status: JobRunning(job_id),
     removes_job=True,
 )
-ACTIONS = {action.name: action for action in (ENQUEUE, CANCEL, RETRY, KEEP, UNKEEP, DELETE)}
+ACTIONS = {action.name: action for action in (ENQUEUE, RESCHEDULE, MOVE, CANCEL, RETRY, KEEP, UNKEEP, DELETE)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +32,17 @@ from taskdesk.jobs.keys import (
 )
 from taskdesk.jobs.listing import Filter, Listing
 from taskdesk.jobs.rq_time import now_text
-from taskdesk.jobs.scripts import CANCEL_JOBS, DELETE_JOBS, ENQUEUE_NOW, KEEP_JOBS, UNKEEP_JOBS, Script
-from taskdesk.jobs.status import BY_RQ_WORD, FINAL, UNREADABLE, Status
+from taskdesk.jobs.scripts import (
+    CANCEL_JOBS,
+    DELETE_JOBS,
+    ENQUEUE_NOW,
+    KEEP_JOBS,
+    MOVE_JOBS,
+    RESCHEDULE_JOBS,
+    UNKEEP_JOBS,
+    Script,
+)
+from taskdesk.jobs.status import BY_RQ_WORD, FINAL, FULL, UNREADABLE, Status
 from taskdesk.jobs.stored_results import StoredResults, read_value
 from taskdesk.jobs.submission import MAX_BATCH, Idempotency, fields_of_all, ids_of_earlier, send
 from taskdesk.jobs.submit_options import SubmitOptions
@@ -148,11 +158,19 @@ class Jobs:
         """Queue scheduled jobs now; return the status that each job had. Other jobs are left alone."""
         return self._each(ENQUEUE_NOW, job_ids, now_text())
 
+    def move(self, queue: str, *job_ids: str) -> list[str]:
+        """Move jobs that have not started to the end of a queue; return the status of each, FULL if it had no room."""
+        return self._each(MOVE_JOBS, job_ids, queue, self._max_queued or "")
+
+    def reschedule(self, at: datetime, *job_ids: str) -> list[str]:
+        """Let jobs that are scheduled or queued be queued at that time; return the status that each job had."""
+        return self._each(RESCHEDULE_JOBS, job_ids, math.ceil(at.timestamp()), now_text())
+
     def _each(self, script: Script, job_ids: Sequence[str], *arguments: Any) -> list[str]:
         """Run a script on some jobs at a time: while it runs, Redis answers nobody else."""
         parts = [job_ids[start : start + _IDS_PER_SCRIPT] for start in range(0, len(job_ids), _IDS_PER_SCRIPT)]
         return [
-            word if word == UNREADABLE else BY_RQ_WORD.get(word, "")
+            word if word in (UNREADABLE, FULL) else BY_RQ_WORD.get(word, "")
             for part in parts
             for word in (status.decode(errors="replace") for status in script(self._redis, *arguments, *part))
         ]

@@ -24,7 +24,7 @@ from taskdesk.jobs.job_hash import NAMELESS
 from taskdesk.jobs.job_id import ID_CHARACTERS, MAX_ID
 from taskdesk.jobs.keys import LEASE_SECONDS, registry_key
 from taskdesk.jobs.schedules.skip import Skip
-from taskdesk.jobs.status import BY_RQ_WORD, FINAL_REGISTRY, INDEXED, NOT_BEGUN, UNREADABLE, Status
+from taskdesk.jobs.status import BY_RQ_WORD, FINAL_REGISTRY, FULL, INDEXED, NOT_BEGUN, UNREADABLE, Status
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]+|[a-z_]+_key")
 _TOKEN = re.compile(r"--[^\n]*|'[^'\n]*'|\b\w+\b")  # comments and strings are passed over
@@ -75,6 +75,7 @@ CONSTANTS: dict[str, Any] = {
     **{f"SKIPPED_{skip.name}": skip.value for skip in Skip},
     "INDEXED": INDEXED,
     "UNREADABLE": UNREADABLE,
+    "FULL": FULL,
     "STATUS_OF": BY_RQ_WORD,
     "NOT_BEGUN": {word: status for word, status in BY_RQ_WORD.items() if status in NOT_BEGUN},
     "FINAL_REGISTRY": FINAL_REGISTRY,

@@ -38,6 +38,7 @@ BY_RQ_WORD = {word: status for status in Status for word in status.rq_words}
 FINAL_REGISTRY = {
     word: "failed" if word == "stopped" else status.rq for word, status in BY_RQ_WORD.items() if status in FINAL
 }
+FULL = "full"  # stands for RQ's word if a job could not be moved, because its new queue is full
 UNREADABLE = "unreadable"  # stands for RQ's word if the key of a job holds no hash
 
 

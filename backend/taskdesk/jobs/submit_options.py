@@ -12,6 +12,7 @@ from taskdesk.service import clock
 from taskdesk.service.outbound import fault_of_url
 
 MAX_DAYS_AHEAD = 366  # for which a job may be scheduled
+_THIS_MINUTE = timedelta(minutes=2)
 
 
 class SubmitOptions(TypedDict, total=False):
@@ -46,6 +47,12 @@ def check_submit_options(queues: Sequence[str], options: SubmitOptions) -> None:
         errors.append(FieldError("/webhook", fault))
     if errors:
         raise InvalidArguments(errors)
+
+
+def refuse_the_past(at: datetime | None, instead: str) -> None:
+    """Raise InvalidArguments, at `/at`, for a time that has passed: a form has no seconds, and takes a while."""
+    if at and at < clock.utc_now() - _THIS_MINUTE:
+        raise InvalidArguments([FieldError("/at", f"This time has passed. Choose a later one, or {instead}.")])
 
 
 def check_key(key: str | None, pointer: str) -> None:

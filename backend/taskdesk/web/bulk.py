@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from taskdesk.jobs.action import Action, act
 from taskdesk.jobs.errors import CountDiffers, FieldError, InvalidArguments
@@ -41,15 +42,16 @@ def matching_ids(matching: Filter, expected: int | None = None, at: str = "") ->
     return list(ids)
 
 
-def act_on_all(action: Action, ids: Sequence[str], matching: Filter | None = None) -> dict[str, int]:
+def act_on_all(action: Action, ids: Sequence[str], matching: Filter | None = None, **option: Any) -> dict[str, int]:
     """Do it with each of these jobs, and return how many jobs had which outcome. Skip the jobs of other users.
 
-    A retry also skips jobs that were retried already, unless the filter that the jobs match asks for these.
+    `option`: the value of the action's option, by its name. A retry also skips jobs that were retried already, unless
+    the filter that the jobs match asks for these.
 
     Raises NotAllowed if the role of this request's user is too low.
     """
     check_role(Access(action.role, writes=True), current_user())
-    keys = {"is_first": not (matching and matching.retried)} if action.makes_job else {}
+    keys = {"is_first": not (matching and matching.retried)} if action.makes_job else option
     parts = (ids[start : start + MAX_BATCH] for start in range(0, len(ids), MAX_BATCH))
     outcomes: Counter[str] = Counter()
     for part in parts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -306,3 +307,30 @@ def test_a_text_is_found_in_the_log_and_its_lines_are_wrapped_or_not(sample_page
     assert page.get_by_role("region", name="Log").evaluate("log => getComputedStyle(log).whiteSpace") == "pre-wrap"
     wrap.click()
     assert page.get_by_role("region", name="Log").evaluate("log => getComputedStyle(log).whiteSpace") == "pre"
+
+
+@pytest.fixture
+def kolkata(browser, stack):
+    yield from open_page(browser, stack.url, timezone_id="Asia/Kolkata")
+
+
+def test_a_scheduled_job_is_moved_and_rescheduled_in_the_zone_of_the_place(kolkata, axe):
+    page, (first, second) = kolkata, [f"{datetime.now(UTC) + timedelta(days=days):%Y-%m-%d}T" for days in (30, 60)]
+    at = f"{first}00:00:00Z"
+    job_id = page.request.post(f"/api/v1/tasks/fib/jobs?at={at}", data={"n": 1}).json()["id"]
+    page.goto(f"/jobs/{job_id}")
+    page.get_by_role("button", name="Change queue").click()
+    axe(page)
+    page.get_by_role("alertdialog").get_by_label("Queue").select_option("low")
+    page.get_by_role("alertdialog").get_by_role("button", name="Change queue").click()
+    expect(page.get_by_text("The job is in the queue low.")).to_be_visible()
+
+    page.get_by_role("button", name="Reschedule").click()
+    expect(page.get_by_label("Start at")).to_have_value(f"{first}05:30")
+    page.get_by_label("Start at").fill(f"{second}05:30")
+    page.get_by_role("alertdialog").get_by_role("button", name="Reschedule").click()
+    expect(page.get_by_text("The job is rescheduled.")).to_be_visible()
+
+    job = page.request.get(f"/api/v1/jobs/{job_id}").json()
+    page.request.delete(f"/api/v1/jobs/{job_id}")
+    assert (job["scheduled_at"], job["queue"]["name"]) == (f"{second}00:00:00.000Z", "low")

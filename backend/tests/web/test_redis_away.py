@@ -6,6 +6,7 @@ import re
 import socket
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from redis import Redis
@@ -21,7 +22,12 @@ BODIES = {
     "PATCH": {"paused": True},
     "POST": {"action": "keep", "filter": {}, "expected_count": 0},
 }
-OWN_BODIES = {"retry_failure": {"expected_count": 0}, "switch_on_webhook": {"url": "https://app.example.org/hooks"}}
+OWN_BODIES = {
+    "retry_failure": {"expected_count": 0},
+    "switch_on_webhook": {"url": "https://app.example.org/hooks"},
+    "move_job": {"queue": "default"},
+    "reschedule_job": {"at": (datetime.now(UTC) + timedelta(days=1)).isoformat()},
+}
 
 
 def application(port, tmp_path, **settings):

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import yaml
 from flask import Blueprint, Response, json, request
 
-from taskdesk.jobs.action import Action
+from taskdesk.jobs.action import Action, Option
 from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.arguments import MAX_TAG_CHARACTERS, MAX_TAGS
 from taskdesk.jobs.catalog import Announced, TaskSpec
@@ -80,13 +80,15 @@ def static_document() -> dict[str, Any]:
 def _action(action: Action, parts: dict[str, Any]) -> dict[str, Any]:
     """Return the operation of an action."""
     made = parts["makes_job"] if action.makes_job else {"parameters": [], "responses": {}}
-    responses = {**parts["any"]["responses"], **parts["refusal"], **made["responses"]}
+    told = {**parts["option"], "requestBody": _option_body(action.option)} if action.option else {"responses": {}}
+    responses = {**parts["any"]["responses"], **parts["refusal"], **made["responses"], **told["responses"]}
     if not action.makes_job:
         content = {} if action.removes_job else parts["job"]
         for effect in action.effects.values():
             responses[str(status_of_effect(action, effect))] = {"description": effect.answer, **content}
     return {
         **parts["any"],
+        **told,
         "operationId": f"{action.name}_job",
         "summary": action.summary,
         "parameters": [*parts["any"]["parameters"], *made["parameters"]],
@@ -94,10 +96,22 @@ def _action(action: Action, parts: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _option_body(option: Option) -> dict[str, Any]:
+    """Return the body of an action that has an option."""
+    schema = {"type": "object", "required": [option.name], "properties": {option.name: _described(option)}}
+    return {"required": True, "content": {"application/json": {"schema": {**schema, "additionalProperties": False}}}}
+
+
+def _described(option: Option) -> dict[str, Any]:
+    return {**option.schema, "description": option.help}
+
+
 def _name_actions(description: dict[str, Any]) -> None:
     """Write the names of all actions and outcomes where the document lists them."""
     words = {effect.word: None for action in ACTIONS.values() for effect in action.effects.values()}
     description["components"]["schemas"]["Bulk"]["properties"]["action"] = {"enum": list(ACTIONS)}
+    options = [action.option for action in ACTIONS.values() if action.option]
+    description["components"]["schemas"]["Bulk"]["properties"] |= {one.name: _described(one) for one in options}
     outcomes = description["components"]["schemas"]["BulkOutcome"]["properties"]["outcomes"]
     outcomes["propertyNames"] = {"enum": [*words, "refused", "skipped"]}
     outcomes["description"] = "Jobs by outcome. Refused: there was no room to retry the job; do it later"

@@ -19,6 +19,7 @@ from taskdesk.web.body_limits import JSON_BYTES, takes
 from taskdesk.web.bulk import act_on_all, matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.exchange import current_exchange
+from taskdesk.web.pages.view.action_options import option_field, problem_of, read_option
 from taskdesk.web.pages.view.filters import filters_of, in_words, list_url, tidy
 from taskdesk.web.pages.view.outcomes import DONE_PARAMETER, MADE_PARAMETER
 from taskdesk.web.query import job_filter
@@ -49,7 +50,11 @@ def act_on_jobs() -> Response | str | tuple[str, int]:
         return _question(action, 0, problem="These jobs were retried already.")
     if expected is None and ids:
         return _question(action, len(ids), ids, times)
-    outcomes = act_on_all(action, ids, job_filter(_filters(action)))
+    try:
+        option = read_option(action, desk(), form)
+    except InvalidArguments as error:
+        return _question(action, len(ids), ids, times, wrong=problem_of(error)), error.status
+    outcomes = act_on_all(action, ids, job_filter(_filters(action)), **option)
     done = ".".join([action.name, *(f"{word}-{count}" for word, count in outcomes.items())])
     made = current_exchange().request_id if RETRIED in outcomes else None
     return redirect(list_url({**tidy(request.args), DONE_PARAMETER: done, MADE_PARAMETER: made}), 303)
@@ -85,11 +90,17 @@ def _matching(action: Action, expected: int | None) -> tuple[list[str], dict[str
 
 
 def _question(
-    action: Action, count: int, ids: list[str] | None = None, times: dict[str, str] | None = None, **said: Any
+    action: Action,
+    count: int,
+    ids: list[str] | None = None,
+    times: dict[str, str] | None = None,
+    wrong: str = "",
+    **said: Any,
 ) -> str:
     return render_template(
         "jobs_confirm.html",
         action=action,
+        field=option_field(action, desk(), request.form.get(action.option.name, ""), wrong) if action.option else None,
         what=in_words(_filters(action), count),
         count=count,
         ids=[] if "all" in request.form else ids or [],

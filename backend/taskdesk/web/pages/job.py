@@ -6,14 +6,17 @@ from typing import Any
 
 from flask import Blueprint, render_template, request
 
+from taskdesk.jobs.action import Action
 from taskdesk.jobs.actions import ACTIONS
-from taskdesk.jobs.errors import JobNotFound, ResultGone, TaskNotFound, UnreadableResult
+from taskdesk.jobs.errors import InvalidArguments, JobNotFound, ResultGone, TaskNotFound, UnreadableResult
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import read_log
 from taskdesk.service.errors import AppError
 from taskdesk.service.outbound import shown_url
 from taskdesk.web.context import desk
 from taskdesk.web.links import artifact_urls, job_object
+from taskdesk.web.pages.view.action_options import option_field, problem_of, read_option
+from taskdesk.web.pages.view.fields import FormField
 from taskdesk.web.pages.view.hints import hint_for
 from taskdesk.web.pages.view.numbers import number_text
 from taskdesk.web.pages.view.outcomes import notice
@@ -49,6 +52,7 @@ def _content(job: Job) -> dict[str, Any]:
         spec = desk().catalog.task(job.task)
     except TaskNotFound:
         spec = None  # its workers may be gone; the page shows the job all the same
+    fitting = [action for action in ACTIONS.values() if action.fits(job)]
     log = read_log(desk().redis, job.id)
     return {
         "job": shown,
@@ -59,9 +63,10 @@ def _content(job: Job) -> dict[str, Any]:
         "spec": spec,
         "is_final": job.is_final,
         "notice": notice(job, request.args.get("done", "")),
-        "actions": [action for action in ACTIONS.values() if action.fits(job)],
+        "actions": fitting,
         "no_retry": _no_retry(job),
         "confirming": request.args.get("confirm", ""),
+        "option_fields": {action.name: _option_field(action, job) for action in fitting if action.option},
         "estimate": progress_estimate(job, shown.get("typical_seconds")),
         "kept_files": job.kept_files,
         "traceback": desk().jobs.results.traceback(job.id) if job.status == "failed" else "",
@@ -73,6 +78,20 @@ def _content(job: Job) -> dict[str, Any]:
         "is_log_cut": len(log.text) > LOG_SHOWN,
         "timeline": timeline(job, spec.retries + 1 if spec else 1),
     }
+
+
+def _option_field(action: Action, job: Job) -> FormField:
+    """Return the field of an action. An option that was refused stands in the query, so that the page says why."""
+    assert action.option
+    at = job.scheduled_at.strftime("%Y-%m-%dT%H:%M") if job.scheduled_at else ""
+    given = request.args.get(action.option.name)
+    if given is None:
+        return option_field(action, desk(), {"at": at, "queue": job.queue}[action.option.name])
+    try:
+        read_option(action, desk(), request.args)
+    except InvalidArguments as error:
+        return option_field(action, desk(), given, problem_of(error))
+    return option_field(action, desk(), given)
 
 
 def log_end(text: str) -> str:

@@ -38,6 +38,12 @@ async function refresh() {
   document.title = page.title;
   isPutOff = await settle(job, fresh);
   begin();
+  addZonesLater();
+}
+
+// A field for a time has one of the questions of a job that has not started.
+async function addZonesLater() {
+  if (job.querySelector("[type=datetime-local]")) (await import("./zone.js")).addZones(job);
 }
 
 function end(fresh) {
@@ -122,6 +128,7 @@ let events = isFinal() ? null : follow();
 const clock = isFinal() ? 0 : setInterval(tick, 1000);
 const looks = isFinal() ? 0 : setInterval(look, POLL_MS);
 begin();
+addZonesLater();
 
 job.addEventListener("submit", (event) => setBusy(event.target, true));
 addEventListener("pageshow", () => job.querySelectorAll("form").forEach((form) => setBusy(form, false)));

@@ -42,6 +42,7 @@ TABLE = {
         POST api.create_job             POST api.create_jobs            POST api.bulk
         POST api.cancel_job             POST api.retry_job              POST api.keep_job
         POST api.unkeep_job             POST api.enqueue_job
+        POST api.reschedule_job         POST api.move_job
         POST api.create_schedule        PATCH api.change_schedule       DELETE api.delete_schedule
         POST api.run_schedule
         POST pages.create_schedule      POST pages.change_schedule      POST pages.pause_schedule
@@ -50,6 +51,7 @@ TABLE = {
         POST pages.add_job              POST pages.run_task             POST pages.act_on_jobs
         POST pages.cancel_job           POST pages.retry_job            POST pages.keep_job
         POST pages.unkeep_job           POST pages.enqueue_job
+        POST pages.reschedule_job       POST pages.move_job
         POST pages.delete_job
         POST api.retry_failure
         GET classic.image_page          GET classic.start_heavy         POST classic.start_heavy

@@ -41,6 +41,11 @@ CONFIG = {
         ),
         # no schema knows which addresses are switched off
         {"include-path": "/api/v1/webhooks:switch-on", "checks": {"positive_data_acceptance": {"enabled": False}}},
+        # no schema says which times have passed, and which option an action takes
+        *(
+            {"include-path": f"/api/v1/jobs{path}", "checks": {"positive_data_acceptance": {"enabled": False}}}
+            for path in (":bulk", "/{job_id}/move", "/{job_id}/reschedule")
+        ),
         # a form also says yes by "on" and "1"
         {"include-path": "/api/v1/tasks/every_kind/jobs", "checks": {"negative_data_rejection": {"enabled": False}}},
     ],

@@ -209,8 +209,8 @@ def test_an_empty_list_says_what_to_do_next(page, query, sentence):
 @pytest.mark.parametrize(
     ("query", "actions"),
     [
-        ("", ["enqueue", "cancel", "retry", "keep", "unkeep", "delete"]),
-        ("?status=queued", ["cancel", "delete"]),
+        ("", ["enqueue", "reschedule", "move", "cancel", "retry", "keep", "unkeep", "delete"]),
+        ("?status=queued", ["reschedule", "move", "cancel", "delete"]),
         ("?status=failed", ["retry", "keep", "unkeep", "delete"]),
     ],
 )

@@ -6,7 +6,6 @@ Their names are those of the API's query with a hyphen in front, which no parame
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
 from typing import Any
 
 from werkzeug.datastructures import MultiDict
@@ -14,13 +13,10 @@ from werkzeug.datastructures import MultiDict
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.queues import Queue
-from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
+from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options, refuse_the_past
 from taskdesk.jobs.value_types import with_zone
-from taskdesk.service import clock
 from taskdesk.web.pages.view.fields import FormField, Texts
 from taskdesk.web.query import submit_options
-
-_THIS_MINUTE = timedelta(minutes=2)  # a form has no seconds, and takes a while to fill in
 
 
 def option_fields(texts: Texts, errors: Mapping[str, str], queues: Mapping[str, str]) -> list[FormField]:
@@ -63,13 +59,7 @@ def read_options(spec: TaskSpec, texts: Texts, queues: Sequence[str]) -> SubmitO
     try:
         options = submit_options(option_query(spec, texts))
         check_submit_options(queues, options)
-        _refuse_the_past(options["at"])
+        refuse_the_past(options["at"], "leave it empty")
     except InvalidArguments as error:
         raise InvalidArguments([FieldError(f"/-{one.pointer[1:]}", one.detail) for one in error.errors]) from None
     return options
-
-
-def _refuse_the_past(at: datetime | None) -> None:
-    """Raise InvalidArguments for a time that has passed. The API takes it as "now"; in a form it is a typing error."""
-    if at and at < clock.utc_now() - _THIS_MINUTE:
-        raise InvalidArguments([FieldError("/at", "This time has passed. Choose a later one, or leave it empty.")])
