@@ -23,7 +23,7 @@ from taskdesk.cli.terminal import (
 )
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.queues import Queue
-from taskdesk.jobs.representations import queue_object, worker_object
+from taskdesk.jobs.representations import queue_objects, worker_object
 from taskdesk.jobs.workers import read_workers
 
 _COLUMNS = ("QUEUE", "QUEUED", "OLDEST", "RUNNING", "SCHEDULED", "WAITING", "SUCCEEDED", "FAILED", "WORKERS")
@@ -40,7 +40,7 @@ def queues(session: Session, is_live: bool, as_json: bool) -> None:
     if is_live:
         _monitor(session.desk)
     elif as_json:
-        print_json({"data": [queue_object(session.desk, queue) for queue in session.desk.queues.read()]})
+        print_json({"data": queue_objects(session.desk, session.desk.queues.read())})
     else:
         print_table(_COLUMNS, _rows(session.desk))
 
@@ -70,7 +70,7 @@ def resume(session: Session, queue: str, as_json: bool) -> None:
 def _show(desk: Desk, name: str, as_json: bool) -> None:
     queue = desk.queues.get(name)
     if as_json:
-        print_json(queue_object(desk, queue))
+        print_json(*queue_objects(desk, [queue]))
     else:
         print_table(_COLUMNS, [_row(queue, desk.catalog.read().workers_online(name))])
 

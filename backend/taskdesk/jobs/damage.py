@@ -38,6 +38,11 @@ def is_wrong_type(answer: Any) -> bool:
     raise answer
 
 
+def readable(answer: Any, otherwise: Any) -> Any:
+    """Return the answer, or `otherwise` for a key of another type. Raises any other error of Redis."""
+    return otherwise if is_wrong_type(answer) else answer
+
+
 def read_time(value: bytes | None) -> datetime | None:
     """Return a time as RQ writes it. Raises ValueError."""
     if not value:

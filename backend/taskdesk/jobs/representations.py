@@ -17,12 +17,14 @@ from taskdesk.jobs.jobs import Place
 from taskdesk.jobs.parts import UrlOf
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.rq_time import time_text as time_text
-from taskdesk.jobs.statistics import LastRuns, Typical, last_runs, typical
+from taskdesk.jobs.statistics import LastRuns, Typical, last_runs, mean_run_seconds, typical
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.throughput import LastHour
 from taskdesk.jobs.workers import Worker
 from taskdesk.service import clock
 from taskdesk.service.outbound import shown_url
+
+WAIT_TARGET_SECONDS = 60
 
 
 def task_objects(desk: Desk, specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
@@ -176,8 +178,21 @@ def _result_object(desk: Desk, job: Job, url_of: UrlOf | None) -> dict[str, Any]
         return {"kind": "unreadable", "detail": str(error)}
 
 
-def queue_object(desk: Desk, queue: Queue) -> dict[str, Any]:
-    workers_online = desk.catalog.read().workers_online(queue.name)
+def queue_objects(desk: Desk, queues: Sequence[Queue], *, target: float = WAIT_TARGET_SECONDS) -> list[dict[str, Any]]:
+    """Return the queues. `target`: the seconds that a job may wait, for `wanted_workers`.
+
+    A job of a queue takes as long as the attempts of all tasks whose own queue it is have taken on average.
+    """
+    announced = desk.catalog.read()
+    tasks = [[spec.reference for spec in announced.tasks.values() if spec.queue == queue.name] for queue in queues]
+    means = mean_run_seconds(desk.redis, *tasks)
+    return [
+        _queue_object(desk, queue, announced.workers_online(queue.name), queue.wanted_workers(mean, target))
+        for queue, mean in zip(queues, means, strict=True)
+    ]
+
+
+def _queue_object(desk: Desk, queue: Queue, workers_online: int, wanted_workers: int) -> dict[str, Any]:
     return {
         "name": queue.name,
         "paused": queue.is_paused,
@@ -185,8 +200,10 @@ def queue_object(desk: Desk, queue: Queue) -> dict[str, Any]:
         "handed_back": queue.handed_back,
         "limit": desk.max_queued,
         "oldest_at": time_text(queue.oldest_at),
+        "oldest_seconds": round(queue.oldest_seconds, 3),
         "drains_in": round(queue.drains_in, 1) if workers_online and queue.drains_in is not None else None,
         "workers_online": workers_online,
+        "wanted_workers": wanted_workers,
         "last_hour": _last_hour_object(queue.last_hour),
     }
 

@@ -18,8 +18,9 @@ import math
 import time
 from bisect import bisect_left
 from collections import defaultdict, deque
+from collections.abc import Sequence
 from datetime import datetime
-from itertools import accumulate
+from itertools import accumulate, chain
 from statistics import median
 from typing import NamedTuple
 
@@ -27,7 +28,7 @@ from redis import Redis
 from redis.client import Pipeline
 from redis.exceptions import RedisError
 
-from taskdesk.jobs.damage import number_or_zero
+from taskdesk.jobs.damage import number_or_zero, readable
 from taskdesk.jobs.keys import outcomes_key, run_times_key, statistics_key
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, math.inf)
@@ -162,6 +163,20 @@ def typical(redis: Redis, *tasks: str) -> list[Typical | None]:
 
 def _typical(times: list[float]) -> Typical | None:
     return Typical(median(times), times[math.ceil(0.95 * len(times)) - 1], len(times)) if times else None
+
+
+def mean_run_seconds(redis: Redis, *groups: Sequence[str]) -> list[float | None]:
+    """Return the mean run time of the attempts of each group of tasks (by reference); None if there were none."""
+    with redis.pipeline(transaction=False) as pipeline:
+        for task in chain(*groups):
+            Statistics.ask(pipeline, task)
+        answers = iter(pipeline.execute(raise_on_error=False))
+    return [_mean([Statistics.of(readable(next(answers), {})).run for _ in tasks]) for tasks in groups]
+
+
+def _mean(runs: Sequence[Histogram]) -> float | None:
+    attempts = sum(run.counts[-1] for run in runs)
+    return sum(run.sum for run in runs) / attempts if attempts else None
 
 
 class LastRuns(NamedTuple):

@@ -11,7 +11,7 @@ from typing import Any
 
 from redis import Redis
 
-from taskdesk.jobs.damage import is_wrong_type
+from taskdesk.jobs.damage import readable
 from taskdesk.jobs.keys import (
     RQ_QUEUES,
     RQ_SUSPENDED,
@@ -125,7 +125,7 @@ def _ids(redis: Redis, queue: str) -> set[str]:
 
 def _readable(answers: list[Any], otherwise: Any) -> list[Any]:
     """Return the answers, with `otherwise` for a key of another type. Raises any other error of Redis."""
-    return [otherwise if is_wrong_type(answer) else answer for answer in answers]
+    return [readable(answer, otherwise) for answer in answers]
 
 
 def _job(data: bytes, description: bytes | None, *others: bytes | None) -> SampledJob:

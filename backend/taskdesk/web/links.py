@@ -17,6 +17,7 @@ from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.parts import UrlOf
 from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.representations import WAIT_TARGET_SECONDS
 from taskdesk.jobs.status import Status
 from taskdesk.web.context import desk
 
@@ -31,9 +32,13 @@ def _task_links(name: str) -> dict[str, str]:
     return {"self": url_for("api.show_task", name=name), "jobs": url_for("api.create_job", name=name)}
 
 
-def queue_object(queue: Queue) -> dict[str, Any]:
-    links = {"self": url_for("api.show_queue", name=queue.name), "jobs": url_for("api.list_jobs", queue=queue.name)}
-    return {**representations.queue_object(desk(), queue), "links": links}
+def queue_objects(queues: Sequence[Queue], *, target: float = WAIT_TARGET_SECONDS) -> list[dict[str, Any]]:
+    shown = representations.queue_objects(desk(), queues, target=target)
+    return [{**queue, "links": _queue_links(queue["name"])} for queue in shown]
+
+
+def _queue_links(name: str) -> dict[str, str]:
+    return {"self": url_for("api.show_queue", name=name), "jobs": url_for("api.list_jobs", queue=name)}
 
 
 def cause_object(cause: Cause) -> dict[str, Any]:

@@ -25,9 +25,14 @@ PAGED = ("limit", "cursor")
 
 def page_limit(query: Mapping[str, str], default: int) -> int:
     """Return the query's `limit`, from 1 to MAX_PAGE. Raises InvalidArguments."""
-    text = query.get("limit", str(default))
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MAX_PAGE):
-        raise InvalidArguments([FieldError("/limit", f"Must be a whole number from 1 to {MAX_PAGE}.")])
+    return whole_number(query, "limit", default, MAX_PAGE)
+
+
+def whole_number(query: Mapping[str, str], name: str, default: int, most: int) -> int:
+    """Return the number of that name in the query, from 1 to `most`. Raises InvalidArguments."""
+    text = query.get(name, str(default))
+    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= most):
+        raise InvalidArguments([FieldError(f"/{name}", f"Must be a whole number from 1 to {most}.")])
     return int(text)
 
 

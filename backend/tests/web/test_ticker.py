@@ -54,6 +54,18 @@ def test_without_a_worker_jobs_and_schedules_come_due(ticker, due_job, due_sched
     assert (due_job(), due_schedule()) == ("queued", ["queued"])
 
 
+def test_an_autoscaler_goes_from_zero_workers_to_one_and_back(ticker, due_job, due_schedule, client, run_worker):
+    def wanted() -> int:
+        return client.get("/api/v1/queues/default").json["wanted_workers"]
+
+    ticker.tick()
+    before = wanted()
+
+    run_worker()
+
+    assert (before, due_job(), wanted()) == (2, "succeeded", 0)
+
+
 def test_what_a_worker_serves_is_left_to_it(ticker, due_job, due_schedule, online, redis):
     online("high,default,low")
 

@@ -91,7 +91,7 @@ def _waiting_queues(rule: Rule, facts: Facts) -> Iterator[Signal]:
     for queue in facts.queues:
         oldest = queue.oldest_at
         if rule.queue in (None, queue.name) and oldest and facts.now - oldest.timestamp() > limit:
-            title = f"The next job of queue {queue.name} has waited for more than {limit:,} s"
+            title = f"The oldest job of queue {queue.name} has waited for more than {limit:,} s"
             lines = (f"{_jobs(queue.jobs[Status.QUEUED])} wait.", "The queue is paused." if queue.is_paused else "")
             yield Signal(queue.name, title, "/queues", facts.now, lines)
 

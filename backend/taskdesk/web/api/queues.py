@@ -8,12 +8,15 @@ from typing import Any
 from flask import Blueprint, request
 
 from taskdesk.jobs.errors import FieldError, InvalidArguments
-from taskdesk.jobs.representations import worker_object
+from taskdesk.jobs.representations import WAIT_TARGET_SECONDS, worker_object
 from taskdesk.jobs.workers import read_workers
 from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
 from taskdesk.web.forms import json_object
-from taskdesk.web.links import queue_object
+from taskdesk.web.links import queue_objects
+from taskdesk.web.query import single_values, whole_number
+
+MAX_TARGET_SECONDS = 24 * 3600
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -25,11 +28,17 @@ def add_routes(bp: Blueprint) -> None:
 
 
 def list_queues() -> dict[str, Any]:
-    return {"data": [queue_object(queue) for queue in desk().queues.read()]}
+    return {"data": queue_objects(desk().queues.read(), target=_target())}
 
 
 def show_queue(name: str) -> dict[str, Any]:
-    return queue_object(desk().queues.get(name))
+    [queue] = queue_objects([desk().queues.get(name)], target=_target())
+    return queue
+
+
+def _target() -> float:
+    """Return the query's `target` in seconds. Raises InvalidArguments."""
+    return whole_number(single_values(request.args), "target", WAIT_TARGET_SECONDS, MAX_TARGET_SECONDS)
 
 
 @needs("operator")
@@ -40,7 +49,8 @@ def change_queue(name: str) -> dict[str, Any]:
     if not isinstance(paused, bool):
         raise InvalidArguments([FieldError("/paused", "Must be true or false.")])
     (desk().queues.pause if paused else desk().queues.resume)(queue.name)
-    return queue_object(desk().queues.get(name))
+    [changed] = queue_objects([desk().queues.get(name)])
+    return changed
 
 
 def list_workers() -> dict[str, Any]:

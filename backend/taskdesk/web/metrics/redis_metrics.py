@@ -129,9 +129,9 @@ def _deliveries(figures: Mapping[str, float]) -> list[Metric]:
 
 
 def _oldest(queues: Sequence[Queue]) -> Metric:
-    family = GaugeMetricFamily("rq_queue_oldest_seconds", "How long the job at the head waits.", labels=("queue",))
+    family = GaugeMetricFamily("rq_queue_oldest_seconds", "How long the oldest job waits.", labels=("queue",))
     for queue in queues:
-        family.add_metric((queue.name,), max(0, clock.now() - queue.oldest_at.timestamp()) if queue.oldest_at else 0)
+        family.add_metric((queue.name,), queue.oldest_seconds)
     return family
 
 

@@ -9,7 +9,7 @@ from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.schema_rules import sentence
 from taskdesk.web.access.roles import needs
 from taskdesk.web.context import desk
-from taskdesk.web.links import queue_object
+from taskdesk.web.links import queue_objects
 from taskdesk.web.pages.view.throughput_chart import bars
 
 
@@ -20,8 +20,9 @@ def add_routes(bp: Blueprint) -> None:
 
 def list_queues() -> str:
     announced = desk().catalog.read(max_age=0)
-    queues = [(queue_object(queue), bars(queue.last_hour)) for queue in desk().queues.read()]
-    return render_template("queues.html", queues=queues, announced=announced)
+    queues = desk().queues.read()
+    shown = [(one, bars(queue.last_hour)) for one, queue in zip(queue_objects(queues), queues, strict=True)]
+    return render_template("queues.html", queues=shown, announced=announced)
 
 
 @needs("operator")

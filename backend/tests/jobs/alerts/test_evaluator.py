@@ -274,7 +274,7 @@ def test_a_queue_that_waits_is_told_also_while_it_is_paused(watch, receiver, red
 
     watch('[rules.slow]\nwhen = "queue-waits"\nseconds = 900\nchannels = ["ops"]\n').look()
 
-    assert receiver.titles() == ["alert.fired: The next job of queue default has waited for more than 900 s"]
+    assert receiver.titles() == ["alert.fired: The oldest job of queue default has waited for more than 900 s"]
     assert receiver.requests[0]["data"]["lines"] == ["1 job wait.", "The queue is paused."]
 
 
