@@ -16,6 +16,7 @@ from taskdesk.service.outbound import shown_url
 from taskdesk.web.context import desk
 from taskdesk.web.links import artifact_urls, job_object
 from taskdesk.web.pages.view.action_options import option_field, problem_of, read_option
+from taskdesk.web.pages.view.durations import took
 from taskdesk.web.pages.view.fields import FormField
 from taskdesk.web.pages.view.hints import hint_for
 from taskdesk.web.pages.view.numbers import number_text
@@ -23,12 +24,12 @@ from taskdesk.web.pages.view.outcomes import notice
 from taskdesk.web.pages.view.parts import parts_left_out, shown_parts
 from taskdesk.web.pages.view.progress_estimate import progress_estimate
 from taskdesk.web.pages.view.timeline import timeline
-from taskdesk.web.pages.view.tracebacks import without_our_frames
+from taskdesk.web.pages.view.tracebacks import stretches
 from taskdesk.web.pages.view.tree import json_text
 
 LOG_SHOWN = 100_000  # characters: static/log.js keeps as many
 LOG_BEGINNING = 20_000  # characters that are shown in addition of a longer log
-_TOOLS = {function.__name__: function for function in (hint_for, json_text, number_text, without_our_frames)}
+_TOOLS = {function.__name__: function for function in (hint_for, json_text, number_text, stretches)}
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -57,6 +58,7 @@ def _content(job: Job) -> dict[str, Any]:
     return {
         "job": shown,
         "owner": job.owner,
+        "took": took(job),
         "uploads": job.uploads,
         "order": list(spec.parameters) if spec else [],
         "defaults": job.defaults,

@@ -15,12 +15,11 @@ from taskdesk.jobs.action import Action
 from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import FieldError, InvalidArguments, JobExpired, JobNotFound
 from taskdesk.jobs.job import Job
-from taskdesk.service import clock
 from taskdesk.web.access.identity import current_user
 from taskdesk.web.access.roles import reads
 from taskdesk.web.body_limits import JSON_BYTES, takes
 from taskdesk.web.context import desk
-from taskdesk.web.pages.view.durations import duration
+from taskdesk.web.pages.view.durations import took
 from taskdesk.web.pages.view.fields import as_local
 from taskdesk.web.pages.view.filters import (
     RANGES,
@@ -197,12 +196,6 @@ def _addresses(parameters: Mapping[str, str], following: str | None) -> dict[str
         "act_url": list_url(here),
         "live_url": list_url(filters_of(parameters), "pages.show_live"),
     }
-
-
-def took(job: Job) -> str:
-    """Return how long the job ran, or has been running, in words; empty before it started."""
-    ended_at = job.ended_at if job.is_final else clock.utc_now() if job.status == "running" else None
-    return duration((ended_at - job.started_at).total_seconds()) if job.started_at and ended_at else ""
 
 
 def reason(job: Job) -> str | None:

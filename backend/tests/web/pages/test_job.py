@@ -188,17 +188,44 @@ def test_a_notice_is_shown_only_if_it_is_true(submit, text_of):
 # What came of it
 
 
-def test_an_error_is_a_sentence_with_a_hint_and_its_traceback_without_our_frames(client, submit, text_of, run_worker):
+def test_an_error_is_a_sentence_with_a_hint_and_its_traceback_with_our_frames_folded(
+    client, submit, text_of, run_worker
+):
     raised, timed_out = submit("raises"), submit("never_ends")
     run_worker()
 
     page = client.get(raised).text
     assert "ValueError The number &lt;seven&gt; is too small. Traceback" in text_of(raised)
-    own = re.search(r"<details open><summary>Traceback<.*?<pre [^>]*>Traceback \(most.*?</pre>", page, re.DOTALL)[0]
-    assert "bad.py" in own
-    assert "taskdesk/worker" not in own
-    assert "taskdesk/worker" in page.partition("With the frames of Taskdesk")[2]
+    shown = page.partition("<details open><summary>Traceback<")[2]
+    folded = re.search(r"<details><summary>\d+ frames of Taskdesk</summary><pre>(.*?)</pre>", shown, re.DOTALL)[1]
+    assert "taskdesk/worker" in folded
+    assert "bad.py" not in folded
+    assert "bad.py" in shown
     assert "Time limit The job ran longer than its limit of 1 s. If it needs longer" in text_of(timed_out)
+
+
+def test_the_head_of_a_job_has_its_duration_its_time_and_its_owner_in_one_row(
+    client, submit, text_of, run_worker, redis
+):
+    path = submit("echo", text="a")
+    run_worker()
+    redis.hset(f"rq:job:{path.rpartition('/')[2]}", "td_owner", "ada")
+
+    assert re.search(
+        r"succeeded (\d+(\.\d)?|<|&lt;) \d* ?(ms|s) \S+ \S+ UTC by ada Retry", text_of(path).replace("\xa0", " ")
+    )
+
+
+def test_the_files_of_a_result_stand_before_its_other_parts_and_the_input_before_the_timeline(
+    submit, text_of, run_worker
+):
+    path = submit("parts")
+    run_worker()
+
+    text = text_of(path)
+
+    assert "Result Download model.txt 7 Bytes · File Download made.bin 3 Bytes · Path Accuracy 0.5" in text
+    assert text.index("Input") < text.index("Timeline")
 
 
 def test_the_timeline_of_a_scheduled_job_has_its_past_and_its_start(client, text_of):

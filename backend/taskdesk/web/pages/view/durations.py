@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 
+from taskdesk.jobs.job import Job
+from taskdesk.service import clock
+
 
 def _on_one_line(words: Callable[[float], str]) -> Callable[[float], str]:
     @wraps(words)
@@ -44,3 +47,9 @@ def usual(seconds: float) -> str:
 
 def _pair(large: int, unit: str, small: int, its: str) -> str:
     return f"{large} {unit} {small} {its}" if small else f"{large} {unit}"
+
+
+def took(job: Job) -> str:
+    """Return how long the job ran, or has been running, in words; empty before it started."""
+    ended_at = job.ended_at if job.is_final else clock.utc_now() if job.status == "running" else None
+    return duration((ended_at - job.started_at).total_seconds()) if job.started_at and ended_at else ""
