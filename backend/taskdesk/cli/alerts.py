@@ -68,7 +68,7 @@ def rules(session: Session, as_json: bool) -> None:
 @alerts.command()
 @click.argument("name")
 @click.option("--when", type=click.Choice([*KINDS]), required=True, help="What to watch.")
-@click.option("--channel", "channels", multiple=True, required=True, help="Channel to tell; repeat it for several.")
+@click.option("--channel", "channels", multiple=True, required=True, help="Channel to notify; repeat it for several.")
 @click.option("--task", help="Only failures of this task.")
 @click.option("--queue", help="Only this queue.")
 @click.option("--count", type=int, help="Failures.")
@@ -138,7 +138,9 @@ def messages(session: Session, as_json: bool) -> None:
     if as_json:
         print_json({"data": [message_object(one) for one in sent]})
         return
-    rows = [(one.message.time, one.channel, one.status, one.message.event, one.message.title, one.said) for one in sent]
+    rows = [
+        (one.message.time, one.channel, one.status, one.message.event, one.message.title, one.answer) for one in sent
+    ]
     print_table(("SENT AT", "CHANNEL", "STATUS", "EVENT", "TITLE", "ANSWER"), rows)
 
 
@@ -154,9 +156,9 @@ def test_channel(session: Session, channel: str) -> None:
     while time.monotonic() < until:
         sent = found.message(message.id)
         if sent.status is MessageStatus.SENT:
-            return say(f"Channel {channel} took the message. {sent.said}")
+            return say(f"Channel {channel} took the message. {sent.answer}")
         if sent.tries:
-            raise TestFailed(f"Channel {channel} did not take the message. {sent.said}")
+            raise TestFailed(f"Channel {channel} did not take the message. {sent.answer}")
         time.sleep(0.2)
     raise TestFailed("Nobody has sent the message yet. Is the web running, with this ALERTS_FILE?")
 

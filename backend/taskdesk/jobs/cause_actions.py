@@ -10,42 +10,47 @@ from taskdesk.jobs.cause import Cause, State
 
 @dataclass(frozen=True)
 class CauseAction:
-    """A row of the table: it gives a cause `state`, and is offered for causes that are in `offered_in`."""
+    """A row of the table: it gives a cause `state`, and is offered for causes that are in `offered_in`.
+
+    `done`: the sentence of pages after it.
+    """
 
     name: str
-    label: str
-    summary: str
     state: State
     offered_in: Sequence[State]
-    done: str  # what pages say after it
+    summary: str
+    done: str
     role: str = "operator"  # a cause is everybody's
+
+    @property
+    def label(self) -> str:
+        return self.name.capitalize()
 
     def fits(self, cause: Cause) -> bool:
         return cause.state in self.offered_in
 
 
-RESOLVE = CauseAction(
-    name="resolve",
-    label="Resolve",
-    summary="Hide a cause of failures until it is seen again",
-    state=State.RESOLVED,
-    offered_in=(State.OPEN,),
-    done="The cause is resolved. It opens again when it is seen again.",
+_ROWS = (
+    CauseAction(
+        "resolve",
+        State.RESOLVED,
+        (State.OPEN,),
+        "Hide a cause of failures until it is seen again",
+        "The cause is resolved. It opens again when it is seen again.",
+    ),
+    CauseAction(
+        "mute",
+        State.MUTED,
+        (State.OPEN, State.RESOLVED),
+        "Hide a cause of failures, and send no alerts of it, until somebody opens it again",
+        "The cause is muted. It stays hidden, and sends no alerts, until you reopen it.",
+    ),
+    CauseAction(
+        "reopen",
+        State.OPEN,
+        (State.MUTED, State.RESOLVED),
+        "Show a cause of failures among the open ones again",
+        "The cause is open again.",
+    ),
 )
-MUTE = CauseAction(
-    name="mute",
-    label="Mute",
-    summary="Hide a cause of failures, and send no alerts of it, until somebody opens it again",
-    state=State.MUTED,
-    offered_in=(State.OPEN, State.RESOLVED),
-    done="The cause is muted. It stays hidden, and sends no alerts, until you reopen it.",
-)
-REOPEN = CauseAction(
-    name="reopen",
-    label="Reopen",
-    summary="Show a cause of failures among the open ones again",
-    state=State.OPEN,
-    offered_in=(State.MUTED, State.RESOLVED),
-    done="The cause is open again.",
-)
-CAUSE_ACTIONS = {action.name: action for action in (RESOLVE, MUTE, REOPEN)}
+CAUSE_ACTIONS = {action.name: action for action in _ROWS}

@@ -65,12 +65,12 @@ class Firing:
     path: str
     since: datetime
     fired_at: datetime | None
-    is_told: bool
+    is_notified: bool
 
 
 @dataclass(frozen=True)
 class RuleState:
-    """A rule, how many alerts of it fire, and its silence, if there is one now. `fault`: why it can tell nobody."""
+    """A rule, how many alerts of it fire, and its silence, if there is one now. `fault`: why it can notify nobody."""
 
     named: NamedRule
     firing: int
@@ -107,7 +107,7 @@ class Alerts:
                 one.path,
                 _moment(one.since),
                 None if one.fired is None else _moment(one.fired),
-                one.is_told,
+                one.is_notified,
             )
             for name, states in snapshot.states.items()
             for one in states.values()

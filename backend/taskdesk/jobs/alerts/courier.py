@@ -32,13 +32,13 @@ class Courier:
 
     def _send(self, one: Claimed) -> None:
         """Send a message, and store the outcome. If Redis does not take that, the message is sent again later."""
-        status, said = self._attempt(one)
+        status, answer = self._attempt(one)
         delay = BACKOFF.intervals(one.tries + 1)[-1] if status is MessageStatus.WAITING else 0
         if status is not MessageStatus.SENT:
             again = "" if status is MessageStatus.FAILED else f" It is tried again in {delay:.0f} s."
-            log.warning("channel %s did not take message %s: %s%s", one.channel, one.id, said, again)
+            log.warning("channel %s did not take message %s: %s%s", one.channel, one.id, answer, again)
         try:
-            self._outbox.settle(one, status, said, delay)
+            self._outbox.settle(one, status, answer, delay)
         except RedisError as error:
             log.warning("Redis does not know how message %s fared: %s", one.id, error)
 

@@ -53,7 +53,7 @@ class Evaluator:
         named = [one.rule.queue for one in rules if one.rule.queue]
         facts = Facts(self._redis, self._catalog, now, snapshot.evaluated_at, named)
         changes = {one.name: _change(one, facts, snapshot) for one in rules}
-        messages = [told for one in rules for told in self._messages(one, changes[one.name], now)]
+        messages = [message for one in rules for message in self._messages(one, changes[one.name], now)]
         gone = [name for name in snapshot.states if name not in changes]
         return self._store.apply(snapshot, now, changes, gone, messages)
 

@@ -84,6 +84,6 @@ class Facts:
 
 
 def _lost(member: str, at: float) -> LostWorker:
-    name, _, rest = member.partition(" ")
-    hostname, _, pid = rest.rpartition(" ")
+    name, _, process = member.partition(" ")
+    hostname, _, pid = process.rpartition(" ")
     return LostWorker(name, hostname, pid, at)

@@ -1,6 +1,6 @@
 """The messages on their way to their channels, and how the last ones fared.
 
-A message is a hash: `channel`, `message` (JSON), `status`, `tries`, `since`, `said` (what the other side answered, or
+A message is a hash: `channel`, `message` (JSON), `status`, `tries`, `since`, `answer` (of the other side, or
 why it could not be reached) and `at` (of the last attempt). It has no address and no password: who sends it has the
 file. The steps are scripts, so nothing is lost when a sender dies; then the channel may get the message twice.
 """
@@ -37,13 +37,13 @@ class Claimed:
 
 @dataclass(frozen=True)
 class SentMessage:
-    """How a message fared. `at`: the last attempt; `said`: its outcome, empty before the first one."""
+    """How a message fared. `at`: the last attempt; `answer`: its outcome, empty before the first one."""
 
     message: Message
     channel: str
     status: MessageStatus
     tries: int
-    said: str
+    answer: str
     at: datetime | None
 
 
@@ -61,9 +61,9 @@ class Outbox:
             for id, channel, text, tries, since in CLAIM_MESSAGES(self._redis, LEASE_SECONDS)
         ]
 
-    def settle(self, one: Claimed, status: MessageStatus, said: str, delay: float = 0) -> None:
+    def settle(self, one: Claimed, status: MessageStatus, answer: str, delay: float = 0) -> None:
         """Store the outcome. `delay`: if the message waits, the seconds until it is tried again."""
-        SETTLE_MESSAGE(self._redis, one.id, one.channel, status, said, delay)
+        SETTLE_MESSAGE(self._redis, one.id, one.channel, status, answer, delay)
 
     def last(self, limit: int = MAX_LOG) -> list[SentMessage]:
         """Return the last messages, the newest first, MAX_LOG at most."""
@@ -104,6 +104,6 @@ def _sent(stored: Mapping[bytes, bytes]) -> SentMessage | None:
         texts.get("channel", ""),
         MessageStatus(status),
         int(number_or_zero(texts.get("tries", "0"))),
-        texts.get("said", ""),
+        texts.get("answer", texts.get("said", "")),
         datetime.fromtimestamp(at, UTC) if 0 < at < 4e9 else None,
     )

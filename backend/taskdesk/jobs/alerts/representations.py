@@ -16,7 +16,7 @@ def firing_object(firing: Firing) -> dict[str, Any]:
         "page": firing.path,
         "since": time_text(firing.since),
         "fired_at": time_text(firing.fired_at),
-        "told": firing.is_told,
+        "notified": firing.is_notified,
     }
 
 
@@ -50,7 +50,7 @@ def message_object(sent: SentMessage) -> dict[str, Any]:
         "lines": list(message.lines),
         "status": sent.status,
         "tries": sent.tries,
-        "said": sent.said or None,
+        "answer": sent.answer or None,
         "created_at": message.time,
         "attempted_at": time_text(sent.at),
     }

@@ -80,7 +80,7 @@ Name = Annotated[str, Field(pattern=NAME)]
 
 
 class Rule(BaseModel):
-    """What to watch, and which channels to tell. `details`: messages quote the error of a sample job."""
+    """What to watch, and which channels to notify. `details`: messages quote the error of a sample job."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

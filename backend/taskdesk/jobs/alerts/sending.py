@@ -60,9 +60,9 @@ def _send_mail(channel: Mail, mail: EmailMessage) -> str:
         raise NotDelivered(str(error)) from None
     except smtplib.SMTPRecipientsRefused as error:
         code, text = next(iter(error.recipients.values()))
-        raise NotDelivered(f"The mail server refused all recipients: {_said(code, text)}") from None
+        raise NotDelivered(f"The mail server refused all recipients: {_reply(code, text)}") from None
     except smtplib.SMTPResponseException as error:
-        raise NotDelivered(f"The mail server answered {_said(error.smtp_code, error.smtp_error)}") from None
+        raise NotDelivered(f"The mail server answered {_reply(error.smtp_code, error.smtp_error)}") from None
     except ssl.SSLError as error:
         raise NotDelivered(f"TLS failed: {getattr(error, 'verify_message', '') or error.reason or error}") from None
     except TimeoutError:
@@ -128,6 +128,6 @@ class _TlsOnLine(_OnLine, smtplib.SMTP_SSL):
         return ssl.create_default_context().wrap_socket(self._line, server_hostname=self._host)  # type: ignore[attr-defined]  # not in typeshed
 
 
-def _said(code: int, text: bytes | str) -> str:
+def _reply(code: int, text: bytes | str) -> str:
     shown = text.decode(errors="replace") if isinstance(text, bytes) else text
     return clean(f"{code}: {shown}", 200)

@@ -19,7 +19,7 @@ class Signal:
     """The condition of a rule holds for this subject, such as a cause, a queue or a schedule; it held until `last`.
 
     `after`: the seconds for which it has to hold before a message is sent. `path`: the page of the desk about it.
-    `over`: "resolved" or "muted" if somebody has said that it is over; otherwise empty.
+    `over`: "resolved" or "muted" if somebody has resolved or muted it; otherwise empty.
     """
 
     subject: str

@@ -17,7 +17,7 @@ class State:
     """One subject of a rule, such as a cause or a queue, whose condition holds, or held a moment ago (Unix seconds).
 
     `since`, `last`: when the condition was first and last seen. `fired`: when it had held for long enough.
-    `is_told`: a message was sent, so that another one has to follow on recovery.
+    `is_notified`: a message was sent, so that another one has to follow on recovery.
     """
 
     since: float
@@ -25,7 +25,7 @@ class State:
     title: str
     path: str
     fired: float | None = None
-    is_told: bool = False
+    is_notified: bool = False
 
     def dump(self) -> str:
         return json.dumps(asdict(self))
@@ -33,7 +33,9 @@ class State:
     @classmethod
     def load(cls, text: bytes) -> State:
         """Raises ValueError, TypeError if it is damaged."""
-        return cls(**json.loads(text))
+        values = json.loads(text)
+        values.setdefault("is_notified", values.pop("is_told", False))  # its name before the first release
+        return cls(**values)
 
 
 States = Mapping[str, State]  # by subject
@@ -58,33 +60,33 @@ def follow(states: States, signals: Sequence[Signal], now: float, window: int, *
         if over.get(subject) == CauseState.MUTED:
             continue
         if subject not in present:
-            _let_rest(change, subject, state, now, 0 if subject in over else window, is_silenced)
+            _end_after_window(change, subject, state, now, 0 if subject in over else window, is_silenced)
     new = [subject for subject in present if subject not in states]
     room = max(0, MAX_SUBJECTS - len(states))
     left_out = {*new[room:]}
     for subject, signal in present.items():
         if subject not in left_out:
-            _hold(change, signal, states.get(subject), now, is_silenced)
+            _keep_up(change, signal, states.get(subject), now, is_silenced)
     return replace(change, more=len(left_out) if change.fired else 0)
 
 
-def _hold(change: Change, signal: Signal, state: State | None, now: float, is_silenced: bool) -> None:
-    """The condition holds: tell of it once, when it has held for long enough and nobody has silenced the rule."""
+def _keep_up(change: Change, signal: Signal, state: State | None, now: float, is_silenced: bool) -> None:
+    """The condition holds: notify once, when it has held for long enough and nobody has silenced the rule."""
     state = state or State(now, signal.last, signal.title, signal.path)
     state = replace(state, last=max(state.last, signal.last), title=signal.title, path=signal.path)
     if state.fired is None and now - state.since >= signal.after:
         state = replace(state, fired=now)
-    if state.fired is not None and not state.is_told and not is_silenced:
+    if state.fired is not None and not state.is_notified and not is_silenced:
         change.fired.append(signal)
-        state = replace(state, is_told=True)
+        state = replace(state, is_notified=True)
     change.states[signal.subject] = state
 
 
-def _let_rest(change: Change, subject: str, state: State, now: float, window: int, is_silenced: bool) -> None:
+def _end_after_window(change: Change, subject: str, state: State, now: float, window: int, is_silenced: bool) -> None:
     """The condition no longer holds. The alert ends after the window, and its recovery is sent if the alert was."""
     is_over = now - state.last >= window or state.fired is None
-    if is_over and not (state.is_told and is_silenced):
-        if state.is_told:
+    if is_over and not (state.is_notified and is_silenced):
+        if state.is_notified:
             change.recovered.append(state)
         return
     change.states[subject] = state

@@ -1,4 +1,4 @@
-"""Rules see what Redis has, and what they see is told once, however many evaluators and failures there are."""
+"""Rules see what Redis has, and what they see is notified once, however many evaluators and failures there are."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def fail(client, run_worker):
     return fail
 
 
-def test_the_first_failure_of_a_cause_is_told_once_and_its_end_once(watch, receiver, fail, redis):
+def test_the_first_failure_of_a_cause_is_notified_once_and_its_end_once(watch, receiver, fail, redis):
     watch = watch(FIRST)
     watch.look()
     fail()
@@ -105,7 +105,7 @@ def test_messages_quote_no_error_unless_the_rule_asks_for_it(watch, receiver, fa
     watch(FIRST).look()
     fail()
     watch(FIRST).look()
-    watch(FIRST.replace("causes", "told") + "details = true\n").look()
+    watch(FIRST.replace("causes", "detailed") + "details = true\n").look()
 
     plain, detailed = (one["data"]["lines"] for one in receiver.requests if one["type"] == "alert.fired")
     assert "1 job failed since" in " ".join(plain)
@@ -114,7 +114,7 @@ def test_messages_quote_no_error_unless_the_rule_asks_for_it(watch, receiver, fa
     assert len(detailed) == len(plain) + 1
 
 
-def test_a_failure_while_nobody_evaluated_is_told_of(watch, receiver, fail, redis):
+def test_a_failure_while_nobody_evaluated_is_notified(watch, receiver, fail, redis):
     watch = watch(FIRST)
     watch.look()
     fail()
@@ -234,7 +234,7 @@ def test_failures_of_others_do_not_count(watch, receiver, fail):
 NO_WORKER = '[rules.nobody]\nwhen = "no-worker"\nseconds = 60\nchannels = ["ops"]\n'
 
 
-def test_no_worker_is_told_after_its_time_and_recovers(watch, receiver, redis, online):
+def test_no_worker_is_notified_after_its_time_and_recovers(watch, receiver, redis, online):
     watch = watch(NO_WORKER)
     watch.look()
     age(redis, 50)
@@ -267,7 +267,7 @@ def test_a_queue_without_a_worker_is_named_if_jobs_wait_or_the_rule_names_it(wat
     ]
 
 
-def test_a_queue_that_waits_is_told_also_while_it_is_paused(watch, receiver, redis, client):
+def test_a_queue_that_waits_is_notified_also_while_it_is_paused(watch, receiver, redis, client):
     job = client.post("/api/v1/tasks/echo/jobs", json={"text": "a"}).json["id"]
     redis.hset(f"rq:job:{job}", "enqueued_at", "2026-01-01T00:00:00.000000Z")
     redis.sadd(PAUSED, "default")
@@ -311,7 +311,7 @@ def schedule(redis, registry):
     return schedule
 
 
-def test_a_schedule_that_did_not_run_is_told_and_so_is_that_it_ran(watch, receiver, redis, schedule):
+def test_a_schedule_that_did_not_run_is_notified_and_so_is_that_it_ran(watch, receiver, redis, schedule):
     watch = watch(LATE)
     fire = schedule(ago=50)
     watch.look()
@@ -330,7 +330,7 @@ def test_a_schedule_that_did_not_run_is_told_and_so_is_that_it_ran(watch, receiv
     assert receiver.titles()[1:] == ["alert.recovered: The schedule echo is late"]
 
 
-def test_a_schedule_whose_slot_could_not_run_is_told(watch, receiver, redis, schedule):
+def test_a_schedule_whose_slot_could_not_run_is_notified(watch, receiver, redis, schedule):
     fire = schedule(ago=70)
     definition = redis.hget(schedule_key("echo"), "definition").replace(b"text", b"word")
     redis.hset(schedule_key("echo"), "definition", definition)
@@ -360,7 +360,7 @@ def test_a_channel_that_is_down_gets_everything_later_in_order(watch, receiver, 
     age(redis, 4000)
     watch.look()
     assert [one.status for one in Outbox(redis).last()] == [MessageStatus.WAITING] * 2
-    assert Outbox(redis).last()[1].said == "It answered 503. no thanks."
+    assert Outbox(redis).last()[1].answer == "It answered 503. no thanks."
 
     for _ in range(2):
         redis.zadd("taskdesk:alerts:channels", {"ops": 0})
@@ -369,6 +369,14 @@ def test_a_channel_that_is_down_gets_everything_later_in_order(watch, receiver, 
     assert receiver.titles()[-2:] == ["alert.fired: ValueError in raises", "alert.recovered: ValueError in raises"]
     assert [one.status for one in Outbox(redis).last()] == [MessageStatus.SENT] * 2
     assert Outbox(redis).counts() == {("ops", "sent"): 2}
+
+
+def test_the_answer_to_a_message_of_before_the_first_release_is_shown(redis):
+    Outbox(redis).add("ops", message_for_test("ops"))
+    [key] = [*redis.scan_iter("taskdesk:alerts:message:*")]
+    redis.hset(key, "said", "It answered 200.")
+
+    assert Outbox(redis).last()[0].answer == "It answered 200."
 
 
 def test_a_message_whose_sender_died_is_sent_after_its_lease(watch, receiver, redis, fail):

@@ -1,4 +1,4 @@
-"""Real web and worker processes tell a real receiver of a lost worker, and the web alone that no worker is left."""
+"""Real web and worker processes notify a real receiver of a lost worker, and the web alone that no worker is left."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def stack(redis_of_its_own, tmp_path, receiver):
 
 
 @pytest.mark.slow
-def test_a_lost_worker_and_the_end_of_the_last_one_are_told(stack, redis_of_its_own, receiver):
+def test_a_lost_worker_and_the_end_of_the_last_one_are_notified(stack, redis_of_its_own, receiver):
     redis = Redis.from_url(redis_of_its_own.url)
     stack.start("worker")
     [record] = wait_until(lambda: redis.smembers("rq:workers"), seconds=60, what="a worker is online")
@@ -66,7 +66,7 @@ def test_a_lost_worker_and_the_end_of_the_last_one_are_told(stack, redis_of_its_
 
 
 @pytest.mark.slow
-def test_nothing_is_told_twice_or_lost_while_redis_goes_away(stack, redis_of_its_own, receiver):
+def test_nothing_is_notified_twice_or_lost_while_redis_goes_away(stack, redis_of_its_own, receiver):
     stack.start("server")
     wait_until(stack.answers, seconds=60, what="the web answers")
     receiver.wait_for(1, seconds=60)

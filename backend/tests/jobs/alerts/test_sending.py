@@ -45,9 +45,9 @@ def tls(tmp_path_factory):
 def test_a_message_reaches_a_web_server(receiver, kind):
     topic = {"topic": "desk"} if kind == "ntfy" else {}
 
-    said = send(CHANNEL.validate_python({"kind": kind, "url": receiver.url, **topic}), MESSAGE, "http://desk.example")
+    answer = send(CHANNEL.validate_python({"kind": kind, "url": receiver.url, **topic}), MESSAGE, "http://desk.example")
 
-    assert said.startswith("It answered 200 in ")
+    assert answer.startswith("It answered 200 in ")
     [headers] = receiver.headers
     assert headers["Content-Type"] == "application/json; charset=utf-8"
     assert "Größe in résumé" in str(receiver.requests[0])

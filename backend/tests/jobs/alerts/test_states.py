@@ -1,9 +1,9 @@
-"""What one moment changes: told once, recovered once, nothing while it is silenced, and nothing lost by that."""
+"""What one moment changes: notified once, recovered once, nothing while it is silenced, and nothing lost by that."""
 
 from __future__ import annotations
 
 from taskdesk.jobs.alerts.signals import Signal
-from taskdesk.jobs.alerts.states import MAX_SUBJECTS, follow
+from taskdesk.jobs.alerts.states import MAX_SUBJECTS, State, follow
 
 WINDOW = 60
 
@@ -19,13 +19,13 @@ class Desk:
         self.states = {}
 
     def at(self, now, *signals, is_silenced=False):
-        """Return the subjects that are told of, and those that have recovered."""
+        """Return the subjects that are notified, and those that have recovered."""
         change = follow(self.states, signals, now, WINDOW, is_silenced=is_silenced)
         self.states = change.states
         return [one.subject for one in change.fired], [one.title for one in change.recovered]
 
 
-def test_what_goes_on_is_told_once_and_recovers_once():
+def test_what_goes_on_is_notified_once_and_recovers_once():
     desk = Desk()
 
     assert desk.at(0, signal(last=0)) == (["a"], [])
@@ -38,13 +38,13 @@ def test_what_goes_on_is_told_once_and_recovers_once():
 
 def test_what_comes_and_goes_within_the_window_is_one_alert():
     desk = Desk()
-    told = [desk.at(now, *([signal(last=now)] if now % 10 else [])) for now in range(5, 300, 5)]
+    found = [desk.at(now, *([signal(last=now)] if now % 10 else [])) for now in range(5, 300, 5)]
 
-    assert told[0] == (["a"], [])
-    assert told[1:] == [([], [])] * 58
+    assert found[0] == (["a"], [])
+    assert found[1:] == [([], [])] * 58
 
 
-def test_what_has_to_hold_for_a_while_is_told_after_that():
+def test_what_has_to_hold_for_a_while_is_notified_after_that():
     desk = Desk()
 
     assert desk.at(0, signal(last=0, after=30)) == ([], [])
@@ -52,7 +52,7 @@ def test_what_has_to_hold_for_a_while_is_told_after_that():
     assert desk.at(30, signal(last=30, after=30)) == (["a"], [])
 
 
-def test_what_was_never_told_never_recovers():
+def test_what_was_never_notified_never_recovers():
     desk = Desk()
     desk.at(0, signal(last=0, after=30))
 
@@ -69,7 +69,7 @@ def test_a_silence_holds_back_the_message_and_its_recovery_until_it_is_over():
     assert desk.at(110) == ([], ["about a"])
 
 
-def test_what_came_and_went_during_a_silence_is_not_told():
+def test_what_came_and_went_during_a_silence_is_not_notified():
     desk = Desk()
     desk.at(0, signal(last=0), is_silenced=True)
 
@@ -93,3 +93,12 @@ def test_a_rule_follows_so_many_subjects_and_says_how_many_more_there_are():
     change = follow({}, signals, 0, WINDOW, is_silenced=False)
 
     assert (len(change.states), len(change.fired), change.more) == (MAX_SUBJECTS, MAX_SUBJECTS, 7)
+
+
+def test_a_state_of_before_the_first_release_is_read():
+    before = b'{"since": 1, "last": 2, "title": "t", "path": "/", "fired": 1.5, "is_told": true}'
+
+    state = State.load(before)
+
+    assert (state.is_notified, state.fired) == (True, 1.5)
+    assert State.load(state.dump().encode()) == state

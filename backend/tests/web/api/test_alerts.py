@@ -30,7 +30,7 @@ def test_what_fires_is_shown_with_its_page(client, evaluate, redis):
 
     [alert] = shown["data"]
     assert (alert["rule"], alert["title"], alert["page"]) == ("nobody", "No worker is online", "/workers")
-    assert (alert["fired_at"], alert["told"]) == (None, False)
+    assert (alert["fired_at"], alert["notified"]) == (None, False)
     assert shown["faults"] == []
 
 

@@ -1,5 +1,5 @@
 -- Change what fires, and put the messages about it on their way, in one step: so no message is lost, and if two evaluators
--- see the same, only one of them tells of it.
+-- see the same, only one of them notifies.
 --- @include even_when_full, outgoing
 -- ARGV: 1 the version of ALERTS that the changes are made from, 2 Unix time, 3 the changes (JSON): `set` and `forget`,
 --       fields of ALERTS; `send`, a list of {id, channel, message (JSON)}.

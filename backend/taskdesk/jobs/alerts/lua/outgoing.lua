@@ -5,7 +5,7 @@
 -- Forget what cannot be sent for so long that the lane is full.
 local function drop_oldest(channel)
   local oldest = redis.call('LPOP', alert_lane_key(channel))
-  redis.call('HSET', alert_message_key(oldest), 'status', FAILED_MESSAGE, 'said', TOO_MANY)
+  redis.call('HSET', alert_message_key(oldest), 'status', FAILED_MESSAGE, 'answer', TOO_MANY)
   redis.call('HINCRBY', ALERTS_COUNTS, channel .. ' ' .. FAILED_MESSAGE, 1)
 end
 
