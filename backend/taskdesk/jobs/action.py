@@ -137,13 +137,14 @@ def act_on_one(desk: Desk, action: Action, job_id: str, **keys: Any) -> ActionOu
 
 
 def changing(change: Callable[..., list[str]]) -> Callable[..., list[ActionOutcome]]:
-    """Return the `run` of an action whose `change` takes ids and returns the status that each job had.
+    """Return the `run` of an action whose `change`, of Jobs, takes ids and returns the status that each job had.
 
     It also takes the option of the action by its name.
     """
 
     def run(action: Action, desk: Desk, job_ids: Sequence[str], **keys: Any) -> list[ActionOutcome]:
-        statuses = change(desk, *job_ids, **({action.option.name: keys[action.option.name]} if action.option else {}))
+        given = {action.option.name: keys[action.option.name]} if action.option else {}
+        statuses = change(desk.jobs, *job_ids, **given)
         return [action.outcome(job_id, status) for job_id, status in zip(job_ids, statuses, strict=True)]
 
     return run

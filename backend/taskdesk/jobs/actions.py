@@ -14,6 +14,7 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.action import Action, ActionOutcome, Effect, Option, Question, TooLate, changing
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.errors import FieldError, InvalidArguments, JobRunning, NotEnded, QueueFull
+from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.parsing import read_moment
 from taskdesk.jobs.status import FINAL, FULL, NOT_BEGUN, Status
 from taskdesk.jobs.submit_options import check_submit_options, refuse_the_past
@@ -21,22 +22,6 @@ from taskdesk.service.errors import AppError, RedisAway
 
 RETRIED = "retried"
 _A_TIME = {"type": "string", "format": "date-time"}
-
-
-def _cancel(desk: Desk, *job_ids: str) -> list[str]:
-    return desk.jobs.cancel(*job_ids)
-
-
-def _keep(desk: Desk, *job_ids: str) -> list[str]:
-    return desk.jobs.keep(*job_ids)
-
-
-def _unkeep(desk: Desk, *job_ids: str) -> list[str]:
-    return desk.jobs.unkeep(*job_ids)
-
-
-def _enqueue(desk: Desk, *job_ids: str) -> list[str]:
-    return desk.jobs.enqueue_now(*job_ids)
 
 
 def _move(action: Action, desk: Desk, job_ids: Sequence[str], *, queue: str, **_keys: Any) -> list[ActionOutcome]:
@@ -47,8 +32,8 @@ def _move(action: Action, desk: Desk, job_ids: Sequence[str], *, queue: str, **_
     ]
 
 
-def _reschedule(desk: Desk, *job_ids: str, at: datetime) -> list[str]:
-    return desk.jobs.reschedule(at, *job_ids)
+def _reschedule(jobs: Jobs, *job_ids: str, at: datetime) -> list[str]:
+    return jobs.reschedule(at, *job_ids)
 
 
 def _read_queue(desk: Desk, given: Any) -> str:
@@ -68,12 +53,12 @@ def _read_at(_desk: Desk, given: Any) -> datetime:
     return at
 
 
-def _delete(desk: Desk, *job_ids: str) -> list[str]:
-    statuses = desk.jobs.delete(*job_ids)
-    for job_id, status in zip(job_ids, statuses, strict=True):
-        if status in DELETE.effects:
+def _delete(action: Action, desk: Desk, job_ids: Sequence[str], **keys: Any) -> list[ActionOutcome]:
+    outcomes = changing(Jobs.delete)(action, desk, job_ids, **keys)
+    for job_id, outcome in zip(job_ids, outcomes, strict=True):
+        if outcome.effect:
             desk.artifacts.delete(job_id)
-    return statuses
+    return outcomes
 
 
 def _retry(action: Action, desk: Desk, job_ids: Sequence[str], **keys: Any) -> list[ActionOutcome]:
@@ -120,7 +105,7 @@ CANCEL = Action(
             is_pending=True,
         )
     },
-    run=changing(_cancel),
+    run=changing(Jobs.cancel),
     skipped="had ended already",
     notice=lambda job: (
         "The job is being stopped. Its worker ends it within 5 seconds."
@@ -148,7 +133,7 @@ KEEP = Action(
     summary="Let a job that has ended never expire",
     consequences="The jobs never expire. They stay until you delete them.",
     effects=dict.fromkeys(FINAL, Effect(word="kept", many="kept forever", answer="The job")),
-    run=changing(_keep),
+    run=changing(Jobs.keep),
     skipped="had not ended",
     refusal=NotEnded,
     notice=lambda job: "The job is kept. It never expires." if job.is_kept else "",
@@ -160,7 +145,7 @@ UNKEEP = Action(
     summary="Let a job that is kept forever expire again",
     consequences="The jobs expire as long from now as they would have after their end.",
     effects=dict.fromkeys(FINAL, Effect(word="unkept", many="no longer kept", answer="The job")),
-    run=changing(_unkeep),
+    run=changing(Jobs.unkeep),
     skipped="had not ended",
     refusal=NotEnded,
     notice=lambda job: "" if job.is_kept else "The job is no longer kept. It expires again.",
@@ -172,7 +157,7 @@ ENQUEUE = Action(
     summary="Queue a scheduled job now",
     consequences="The jobs are queued now, and no longer wait for their time.",
     effects={Status.SCHEDULED: Effect(word="enqueued", many="queued", answer="The job is queued, or was before")},
-    run=changing(_enqueue),
+    run=changing(Jobs.enqueue_now),
     skipped="were not scheduled",
     notice=lambda job: "" if job.status is Status.SCHEDULED else "The job no longer waits for its time.",
 )
@@ -253,7 +238,7 @@ DELETE = Action(
             ),
         ),
     ),
-    run=changing(_delete),
+    run=_delete,
     skipped="running or gone already",
     refusal=lambda job_id, _status: JobRunning(job_id),
     removes_job=True,

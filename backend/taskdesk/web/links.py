@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from flask import request, url_for
 
@@ -22,6 +22,17 @@ from taskdesk.jobs.status import Status
 from taskdesk.web.context import desk
 
 RETRY_AFTER = {"Retry-After": "1"}  # seconds; for a job that has not ended
+
+
+def page_object(
+    objects: Sequence[dict[str, Any]], following: str | None, query: Mapping[str, str], **more: Any
+) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Return the answer with a page of a list. `following`: the cursor of the next page, which a Link names, too."""
+    headers = {}
+    if following:
+        address = f"{request.path}?{urlencode({**query, 'cursor': following})}"
+        headers["Link"] = f'<{request.script_root}{address}>; rel="next"'
+    return {"data": objects, **more, "next_cursor": following}, 200, headers
 
 
 def task_objects(specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:

@@ -19,7 +19,7 @@ from taskdesk.web.bulk import act_on_all, matching_ids
 from taskdesk.web.context import desk
 from taskdesk.web.exchange import user_name
 from taskdesk.web.forms import json_object
-from taskdesk.web.links import cause_object
+from taskdesk.web.links import cause_object, page_object
 from taskdesk.web.query import PAGED, page_limit, read_count, single_values
 
 _PARAMETERS = ("state", "task", *PAGED)
@@ -34,14 +34,14 @@ def add_routes(bp: Blueprint) -> None:
         bp.add_url_rule(path, endpoint, _view(action), methods=["POST"])
 
 
-def list_failures() -> dict[str, Any]:
+def list_failures() -> tuple[dict[str, Any], int, dict[str, str]]:
     query = single_values(request.args)
     unknown = sorted(query.keys() - set(_PARAMETERS))
     if unknown:
         raise InvalidArguments([FieldError(f"/{name}", sentence("enum", [*_PARAMETERS])) for name in unknown])
     limit, cursor = page_limit(query, 50), query.get("cursor")
     causes, following = desk().causes.page(limit, cursor, state=_state(query), task=query.get("task"))
-    return {"data": [cause_object(cause) for cause in causes], "next_cursor": following}
+    return page_object([cause_object(cause) for cause in causes], following, query)
 
 
 def show_failure(cause_id: str) -> dict[str, Any]:

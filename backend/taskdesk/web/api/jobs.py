@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, BinaryIO
-from urllib.parse import quote, urlencode
+from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
@@ -26,7 +26,7 @@ from taskdesk.jobs.stored_results import is_ready
 from taskdesk.web.access.auth import login_check
 from taskdesk.web.bulk import matching_ids
 from taskdesk.web.context import desk
-from taskdesk.web.links import RETRY_AFTER, artifact_urls, job_object
+from taskdesk.web.links import RETRY_AFTER, artifact_urls, job_object, page_object
 from taskdesk.web.query import PAGED, job_filter, page_limit, single_values
 from taskdesk.web.streams.waiting import preferred_wait, wait_for_end
 
@@ -48,11 +48,7 @@ def list_jobs() -> tuple[dict[str, Any], int, dict[str, str]]:
     query = single_values(request.args)
     matching = job_filter(query, besides=PAGED)
     jobs, following = desk().jobs.page(page_limit(query, 50), query.get("cursor"), matching)
-    headers = {}
-    if following:
-        address = f"{request.path}?{urlencode({**query, 'cursor': following})}"
-        headers["Link"] = f'<{request.script_root}{address}>; rel="next"'
-    return {"data": [job_object(job) for job in jobs], "next_cursor": following}, 200, headers
+    return page_object([job_object(job) for job in jobs], following, query)
 
 
 def count_jobs() -> dict[str, int]:

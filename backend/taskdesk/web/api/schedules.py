@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from flask import Blueprint, request, url_for
 from flask.typing import ResponseReturnValue
@@ -19,6 +18,7 @@ from taskdesk.web.api.tasks import accepted
 from taskdesk.web.context import desk
 from taskdesk.web.exchange import current_exchange, user_name
 from taskdesk.web.forms import json_object
+from taskdesk.web.links import page_object
 from taskdesk.web.query import page_limit, single_values
 
 
@@ -37,11 +37,7 @@ def list_schedules() -> tuple[dict[str, Any], int, dict[str, str]]:
     offset, limit = page_offset(query), page_limit(query, 50)
     found, total = desk().schedules.page(offset, limit)
     following = str(offset + limit) if offset + limit < total else None
-    headers = {}
-    if following:
-        address = f"{request.path}?{urlencode({**query, 'cursor': following})}"
-        headers["Link"] = f'<{request.script_root}{address}>; rel="next"'
-    return {"data": _objects(*found), "total": total, "next_cursor": following}, 200, headers
+    return page_object(_objects(*found), following, query, total=total)
 
 
 def page_offset(query: Mapping[str, str]) -> int:

@@ -51,8 +51,10 @@ def test_the_links_of_a_cause_lead_to_it_and_its_jobs(client, failed, causes):
 def test_causes_are_listed_in_pages_and_by_state_and_task(client, failed, causes):
     failed("raises", "raises_half_a_character", "kills_itself")
 
-    first = client.get(f"{API}?limit=2").json
+    answer = client.get(f"{API}?limit=2")
+    first = answer.json
     rest = client.get(API, query_string={"limit": 2, "cursor": first["next_cursor"]}).json
+    assert client.get(answer.headers["Link"].partition(">")[0].lstrip("<")).json == rest
 
     assert [one["task"] for one in first["data"]] == ["kills_itself", "raises_half_a_character"]
     assert [one["task"] for one in rest["data"]] == ["raises"]
