@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 from taskdesk.jobs.checkpoints import checkpoint, resumable, resumed
 from taskdesk.jobs.results import File, Markdown, Picture, Table
 from taskdesk.jobs.retries import Backoff, RetryLater
-from taskdesk.jobs.task import AnyFile, CsvFile, LongText, Upload, current_job, progress, task, temporary_folder
+from taskdesk.jobs.task import AnyFile, Column, CsvFile, LongText, Upload, current_job, progress, task, temporary_folder
 from taskdesk.jobs.task_functions import task_lookup
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AnyFile",
     "Backoff",
+    "Column",
     "CsvFile",
     "Desk",
     "File",

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
-from taskdesk import CsvFile, File, task
+from taskdesk import Column, CsvFile, File, task
 from tasks._forest.charts import draw_confusion, draw_residuals
 from tasks._forest.dataset import MAX_CLASSES, Dataset, load_dataset
 from tasks._forest.features import importances, rare_words, trusted_types
@@ -22,7 +22,7 @@ def train_model(
     data: Annotated[
         CsvFile, Field(description="A table as CSV, as spreadsheets save it: names of columns first, then the rows.")
     ],
-    target: Annotated[str, Field(min_length=1, description="The column to predict.")],
+    target: Annotated[str, Column("data"), Field(min_length=1, description="The column to predict.")],
     kind: Annotated[
         Literal["auto", "classification", "regression"],
         Field(description="Predict a class or a number? auto: by the target's values."),

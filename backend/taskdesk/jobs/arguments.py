@@ -11,6 +11,7 @@ from typing import Any
 
 from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.csv_header import column_errors
 from taskdesk.jobs.errors import MAX_ERRORS, FieldError, InvalidArguments
 from taskdesk.jobs.exact_numbers import number_errors
 from taskdesk.jobs.schema import Schema
@@ -93,6 +94,8 @@ def _errors(spec: TaskSpec, values: Any, uploads: Uploads) -> Iterator[FieldErro
     instance = values | _placeholders(spec, uploads) if uploads else values
     schema = _schema(spec.input_schema_json)
     yield from (error for error in schema.errors(instance) if error.pointer not in reported)
+    if uploads:
+        yield from column_errors(spec, values, uploads)
     if (spec.has_decimals or not has_small_numbers(values)) and schema.is_valid(instance):
         yield from number_errors(spec.input_schema, instance)
 

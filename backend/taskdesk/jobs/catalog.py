@@ -20,8 +20,8 @@ from taskdesk.jobs.call_shape import CallShape
 from taskdesk.jobs.errors import TaskNotFound
 from taskdesk.jobs.keys import LATEST_CATALOG, catalog_key
 from taskdesk.jobs.retries import DEFAULT_BACKOFF, Backoff
-from taskdesk.jobs.schema_rules import file_of, has_format, is_file_list
-from taskdesk.jobs.task import DECIMAL_FORMAT, SECRET_FORMAT
+from taskdesk.jobs.schema_rules import file_of, has_format, is_file_list, plain_schema
+from taskdesk.jobs.task import COLUMN_OF, DECIMAL_FORMAT, SECRET_FORMAT
 
 CATALOG_TTL_SECONDS = 30 * 24 * 3600  # after the last worker has gone
 
@@ -93,6 +93,12 @@ class TaskSpec(BaseModel):
         """The parameters that take several files."""
         choices = {name: self.parameters[name].get("anyOf", [self.parameters[name]]) for name in self.file_parameters}
         return {name for name, schemas in choices.items() if any(map(is_file_list, schemas))}
+
+    @cached_property
+    def column_parameters(self) -> dict[str, str]:
+        """The parameters that name a column of an uploaded table, with the parameter of the table."""
+        columns = {name: plain_schema(schema).get(COLUMN_OF) for name, schema in self.parameters.items()}
+        return {name: of for name, of in columns.items() if isinstance(of, str)}
 
     @cached_property
     def secret_parameters(self) -> set[str]:

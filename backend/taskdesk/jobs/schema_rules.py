@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any
 
-from taskdesk.jobs.task import FILE_FORMAT
+from taskdesk.jobs.task import COLUMN_OF, FILE_FORMAT
 from taskdesk.jobs.value_types import TYPES, format_in_words, value_type
 
 
@@ -103,7 +103,7 @@ _HINTED = [name for name, row in KEYWORDS.items() if row.hint and name not in _U
 # Keywords that describe a value and limit nothing.
 ANNOTATIONS = {
     "title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "discriminator", "extensions",
-    "contentEncoding", "contentMediaType", "contentSchema",
+    "contentEncoding", "contentMediaType", "contentSchema", COLUMN_OF,
 }  # fmt: skip
 
 

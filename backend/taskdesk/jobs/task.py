@@ -22,6 +22,7 @@ from taskdesk.jobs.retries import DEFAULT_BACKOFF, Backoff
 
 FILE_FORMAT = "binary"  # formats in the JSON Schema of a parameter: see schema_rules.py
 LONG_TEXT_FORMAT = "multiline"
+COLUMN_OF = "columnOf"  # keyword of ours: the CSV upload whose column the text names
 SECRET_FORMAT = "password"  # of pydantic, for SecretStr
 DECIMAL_FORMAT = "decimal"  # of ours, for Decimal
 
@@ -129,6 +130,20 @@ class Upload:
 AnyFile = Annotated[Path, Upload()]
 CsvFile = Annotated[Path, Upload("text/csv", (".csv",))]
 LongText = Annotated[str, Field(json_schema_extra={"format": LONG_TEXT_FORMAT})]
+
+
+@dataclass(frozen=True)
+class Column:
+    """Marks a text as the name of a column of the CSV upload `of`: `target: Annotated[str, Column("data")]`.
+
+    The form offers the columns of the chosen file, and a name that its first line does not have is refused at submit.
+    """
+
+    of: str
+
+    def __get_pydantic_json_schema__(self, core_schema: Any, handler: Any) -> dict[str, Any]:
+        """Return the schema of the parameter, with the name of the upload."""
+        return {**handler(core_schema), COLUMN_OF: self.of}
 
 
 @dataclass

@@ -26,6 +26,15 @@ def check_declaration(function: Callable[..., Any], options: TaskOptions, settin
         raise ValueError(fault)
 
 
+def check_columns(spec: TaskSpec) -> None:
+    """Raise ValueError if a parameter is a column of what is no uploaded CSV file."""
+    for name, of in spec.column_parameters.items():
+        file = spec.file_parameters.get(of)
+        if not file or file.get("contentMediaType") != "text/csv" or of in spec.file_lists:
+            remedy = "name a parameter of the type CsvFile"
+            raise ValueError(f"its parameter {name!r} is a Column of {of!r:.50}, which is no CSV upload: {remedy}")
+
+
 def declared_schedule(spec: TaskSpec, options: TaskOptions, settings: WorkerSettings) -> dict[str, Any] | None:
     """Return the schedule that a task declares; None if it declares none. Raises ValueError for the author."""
     if options.every is None:

@@ -22,7 +22,7 @@ from taskdesk.jobs.catalog import BrokenModule, Catalog, TaskSpec
 from taskdesk.jobs.task import TaskOptions
 from taskdesk.jobs.task_functions import modules_of, paths_of, task_functions
 from taskdesk.worker.calls import call_shape, callable_by_name
-from taskdesk.worker.declaration import check_declaration, declared_schedule, default_queue
+from taskdesk.worker.declaration import check_columns, check_declaration, declared_schedule, default_queue
 from taskdesk.worker.documentation import add_help, documentation
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.task_schema import arguments_model, input_schema, output_schema, plain_function
@@ -174,6 +174,7 @@ def describe(reference: str, function: Any, settings: WorkerSettings, paths: Seq
         shape=call_shape(function),
         output_schema=output_schema(function),
     )
+    check_columns(spec)
     if schedule := declared_schedule(spec, options, settings):
         spec = spec.model_copy(update={"schedule": schedule})
     return LoadedTask(spec, function, validator_of(arguments), options)

@@ -142,6 +142,32 @@ def test_an_uploaded_table_becomes_a_model(page, tmp_path):
     assert download.value.suggested_filename == "model.skops"
 
 
+def test_the_columns_of_the_chosen_table_are_offered_and_a_wrong_one_is_refused_before_the_job(page, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_bytes('"x ""1""";größe;Label\n1;2;a\n'.encode("cp1252"))
+    page.goto("/tasks/train_model")
+    page.get_by_label("Data").set_input_files(table)
+
+    offered = page.locator("datalist[id='target-columns'] option")
+    expect(offered).to_have_count(3)
+    assert [option.get_attribute("value") for option in offered.all()] == ['x "1"', "größe", "Label"]
+    page.get_by_label("Target").fill("labels")
+    page.get_by_role("button", name="Run").click()
+    expect(page.get_by_text("table.csv has no column 'labels'. Similar: Label.")).to_be_visible()
+    expect(offered).to_have_count(3)  # of the same file, in the new form
+
+
+def test_without_javascript_a_wrong_column_is_refused_too(plain_page, tmp_path):
+    table = tmp_path / "table.csv"
+    table.write_text("x,label\n1,a\n")
+    plain_page.goto("/tasks/train_model")
+    plain_page.locator("#data").set_input_files(table)
+    plain_page.locator("#target").fill("labels")
+    plain_page.locator("main .run > button").click()
+
+    expect(plain_page.get_by_text("table.csv has no column 'labels'. Similar: label.")).to_be_visible()
+
+
 def test_a_wrong_input_is_marked_and_the_chosen_file_stays(page, tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("x,label\n1,a\n")

@@ -1,5 +1,6 @@
 // The form of a task: as tabs with the same request in curl and Python, with rows, dropped files and local times;
 // how far an upload is; and it is sent only once. Without this script the form works all the same.
+import { offerColumns } from "./columns.js";
 import "./copy.js";
 import { addDropZones, RESTORED, sizeInWords } from "./files.js";
 import { addRows } from "./rows.js";
@@ -16,6 +17,7 @@ function enhance() {
   const main = document.querySelector("main");
   addRows(main);
   addDropZones(main);
+  offerColumns(main);
   addZones(main);
   addTabs(main);
 }

@@ -12,6 +12,7 @@ from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.form_texts import WAY, parameter_of, write_fields
 from taskdesk.jobs.parameter import Parameter
 from taskdesk.jobs.schema_rules import attributes, file_of, is_file_list, limits_in_words
+from taskdesk.jobs.task import COLUMN_OF
 from taskdesk.jobs.texts import Texts
 from taskdesk.jobs.value_types import TYPES
 from taskdesk.jobs.variants import variants_of
@@ -137,6 +138,8 @@ def _limits(control: str, plain: dict[str, Any]) -> dict[str, Any]:
     limits = attributes(control, plain)
     if control == "file" and (extensions := (file_of(plain) or {}).get("extensions")):
         limits["accept"] = ",".join(extensions)
+    if control == "text" and COLUMN_OF in plain:
+        limits["data-column-of"] = plain[COLUMN_OF]
     if control == "file" and is_file_list(plain):
         limits |= {"multiple": "", "data-most": min(plain.get("maxItems", MAX_FILES), MAX_FILES)}
     return limits
