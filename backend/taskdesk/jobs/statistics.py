@@ -161,6 +161,11 @@ def typical(redis: Redis, *tasks: str) -> list[Typical | None]:
         return [_typical(sorted(map(number_or_zero, seconds))) for seconds in pipeline.execute()]
 
 
+def run_times(redis: Redis, task: str) -> list[float]:
+    """Return the run times of the last attempts of a task (by reference) that succeeded, in seconds, oldest first."""
+    return [*map(number_or_zero, reversed(redis.lrange(run_times_key(task), 0, -1)))]
+
+
 def _typical(times: list[float]) -> Typical | None:
     return Typical(median(times), times[math.ceil(0.95 * len(times)) - 1], len(times)) if times else None
 

@@ -22,7 +22,9 @@ from taskdesk.jobs.errors import (
     TaskNotFound,
 )
 from taskdesk.jobs.form_texts import WAY, read_fields, write_fields
+from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.statistics import run_times
 from taskdesk.jobs.texts import Texts, read_texts
 from taskdesk.service.errors import NoRoom, RedisAway
 from taskdesk.web.access.identity import authenticator
@@ -33,11 +35,14 @@ from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.links import task_objects
 from taskdesk.web.pages.view.code_samples import code_samples
+from taskdesk.web.pages.view.duration_chart import bars
 from taskdesk.web.pages.view.field_errors import by_field
 from taskdesk.web.pages.view.fields import form_fields
 from taskdesk.web.pages.view.option_fields import option_fields, option_query, queue_label, read_options
 from taskdesk.web.pages.view.prefill import Prefill
 from taskdesk.web.pages.view.progress_estimate import P95_MIN_RUNS
+
+MAX_LISTED_JOBS = 10
 
 
 def add_routes(bp: Blueprint) -> None:
@@ -102,7 +107,7 @@ def _page(
     """Render the form. After a POST it holds what was typed, even while Redis is away."""
     wrong = by_field(spec, errors)
     texts = _texts(spec, prefill) if texts is None else texts
-    queues, shown = _figures(spec)
+    queues, shown, recent = _figures(spec)
     fields, options = form_fields(spec, texts, wrong), option_fields(texts, wrong, _queue_labels(spec, queues))
     unknown = wrong.keys() - {field.name for field in fields + options}
     return render_template(
@@ -116,6 +121,7 @@ def _page(
         workers_online=desk().catalog.last_read.workers_online(spec.queue),
         queue=queues.get(spec.queue),
         task=shown,
+        **recent,
         p95_min_runs=P95_MIN_RUNS,
     )
 
@@ -207,9 +213,15 @@ def _queue_labels(spec: TaskSpec, queues: dict[str, Queue]) -> dict[str, str]:
     return {name: queue_label(name, queues.get(name), announced.workers_online(name)) for name in names}
 
 
-def _figures(spec: TaskSpec) -> tuple[dict[str, Queue], dict[str, Any]]:
-    """Return the queues, and the task with the durations of its jobs; both are empty while Redis is away."""
+def _figures(spec: TaskSpec) -> tuple[dict[str, Queue], dict[str, Any], dict[str, Any]]:
+    """Return the queues, the task with its usual durations, and its last jobs; all are empty while Redis is away."""
     with suppress(RedisError):
         [shown] = task_objects([spec])
-        return {queue.name: queue for queue in desk().queues.read()}, shown
-    return {}, {}
+        jobs, following = desk().jobs.page(MAX_LISTED_JOBS, matching=Filter(task=spec.name))
+        recent = {
+            "jobs": jobs,
+            "has_more": following is not None,
+            "bars": bars(run_times(desk().redis, spec.reference)),
+        }
+        return {queue.name: queue for queue in desk().queues.read()}, shown, recent
+    return {}, {}, {}

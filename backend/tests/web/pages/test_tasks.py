@@ -369,3 +369,28 @@ def test_the_page_of_a_wrong_form_says_so_in_its_title_and_focuses_the_first_wro
     assert "<title>Error: Give a text back · Taskdesk</title>" in page
     assert "Please fix: " in page
     assert re.search(r'id="times"[^>]*aria-invalid="true" autofocus', page)
+
+
+def test_the_last_ten_jobs_of_a_task_stand_beside_its_form_with_their_durations(client, run_worker):
+    ids = [client.post("/api/v1/tasks/echo/jobs", json={"text": f"text {n}"}).json["id"] for n in range(12)]
+    client.post("/api/v1/tasks/raises/jobs", json={})
+    run_worker()
+
+    page = client.get("/tasks/echo").text
+
+    jobs = re.findall(r'<li>\s*<a href="/jobs/([^"]+)"', page)
+    assert jobs == ids[:1:-1]
+    assert "text=&#34;text 11&#34;" in page
+    assert "Durations of the last 12 that succeeded" in page
+    assert '<a href="/jobs?task=echo">View all jobs of this task</a>' in page
+
+
+def test_the_newest_duration_stands_at_the_right(client, redis):
+    redis.lpush("taskdesk:run-times:tests.sample_tasks.echo", 1, 2, 4)
+    client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})
+
+    assert re.findall(r'height="([\d.]+)"><title>', client.get("/tasks/echo").text) == ["25.0", "50.0", "100.0"]
+
+
+def test_a_task_without_jobs_has_no_list_of_them(client):
+    assert "Last jobs" not in client.get("/tasks/echo").text
