@@ -33,7 +33,7 @@ def test_a_rule_is_made_silenced_and_deleted_and_a_channel_is_tested(browser, de
     page.goto("/alerts")
     page.get_by_text("Add a rule").click()
     page.get_by_role("textbox", name="Name", exact=True).fill("many")
-    page.get_by_label("Tell when").select_option("failures")
+    page.get_by_label("Notify when").select_option("failures")
     page.get_by_role("checkbox", name="ops").check()
     page.get_by_role("button", name="Save the rule").click()
     page.get_by_text("A rule of failures needs it.").first.wait_for()

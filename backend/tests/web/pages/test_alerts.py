@@ -31,7 +31,7 @@ def test_a_rule_is_made_by_the_form_and_deleted(client, page):
     answer = client.post("/alerts/rules", data=form)
 
     assert (answer.status_code, answer.location) == (303, "/alerts#rules")
-    assert "Watches 20 failures in 15 min, task echo Tells ops" in page("/alerts")
+    assert "Watches 20 failures in 15 min, task echo Notifies ops" in page("/alerts")
     client.post("/alerts/rules/many/delete")
     assert "many" not in page("/alerts")
 
