@@ -92,6 +92,7 @@ CONSTANTS: dict[str, Any] = {
     "EVENTS_TTL_SECONDS": EVENTS_TTL_SECONDS,
     "CAUSE_HOURS": HOURS,
     "CAUSE_RESOLVED": State.RESOLVED,
+    "CAUSE_MUTED": State.MUTED,
     "MAX_CAUSES": MAX_CAUSES,
     "MAX_MESSAGE_BYTES": MAX_MESSAGE_BYTES,
     "DEFAULT_FAILURE_TTL": 365 * 24 * 3600,  # seconds: RQ's, for jobs that name none

@@ -213,6 +213,30 @@ def test_the_cause_that_was_seen_the_longest_ago_makes_room(life, causes, redis)
     assert not redis.exists(cause_key(cause.id), cause_jobs_key(cause.id))
 
 
+def test_a_muted_cause_is_forgotten_only_when_all_others_are_muted(life, causes, redis):
+    def fail(kind):
+        life.begin()
+        error = FAILED.replace('"type": "Failed"', f'"type": "{kind}"')
+        RELEASE(redis, "someone", now_text(), "failed", life.id, "e1", error, "", 1.0, 2.0, 1.0)
+
+    fail("Muted")
+    [muted] = causes.read()
+    causes.change(muted.id, State.MUTED)
+    others = [f"{n:012x}" for n in range(MAX_CAUSES - 1)]
+    redis.zadd(CAUSES, {**dict.fromkeys(others, 2), muted.id: 1})
+
+    fail("New")
+    assert redis.zscore(CAUSES, muted.id)
+    assert redis.zscore(CAUSES, others[0]) is None
+
+    for other in others[1:]:
+        redis.hset(cause_key(other), "state", State.MUTED)
+    causes.change(causes.read(since=3)[0].id, State.MUTED)
+    fail("Newest")
+    assert redis.zscore(CAUSES, muted.id) is None
+    assert [cause.type for cause in causes.read(since=3)] == ["Newest", "New"]
+
+
 def test_a_long_message_is_cut_between_characters(life, causes):
     life.begin()
     text = FAILED.replace("It failed.", "ä" * 2_000)

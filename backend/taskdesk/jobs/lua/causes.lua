@@ -22,8 +22,17 @@ local function members_of(error)
   return members
 end
 
+-- Forget the cause that was seen last the longest ago, but a muted one only if all others but the newest are muted.
 local function forget_oldest()
-  local oldest = redis.call('ZPOPMIN', CAUSES)[1]
+  local causes = redis.call('ZRANGE', CAUSES, 0, -2)
+  local oldest = causes[1]
+  for _, cause in ipairs(causes) do
+    if redis.pcall('HGET', cause_key(cause), 'state') ~= CAUSE_MUTED then
+      oldest = cause
+      break
+    end
+  end
+  redis.call('ZREM', CAUSES, oldest)
   redis.call('DEL', cause_key(oldest), cause_jobs_key(oldest))
 end
 
