@@ -133,6 +133,16 @@ def queue_workers_key(queue: str) -> str:
     return f"{RQ_KEY_PREFIX}:workers:{queue}"
 
 
+def lookouts_key(queues: str) -> str:
+    """Sorted set: the idle workers that watch these queues, by the end of their lease (worker/child/lookout.py)."""
+    return f"{KEY_PREFIX}:lookouts:{queues}"
+
+
+def tokens_key(queues: str) -> str:
+    """List: a token for each idle worker that is to look for a job or take a place (worker/child/lookout.py)."""
+    return f"{KEY_PREFIX}:lookouts:{queues}:tokens"
+
+
 def ended_key(queue: str) -> str:
     """Hash: how many jobs ended in each minute of the last hour (throughput.py)."""
     return f"{KEY_PREFIX}:ended:{queue}"

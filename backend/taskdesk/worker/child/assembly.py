@@ -16,6 +16,7 @@ from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.checkpoint_store import Checkpointing
 from taskdesk.worker.child.completion import Completion
 from taskdesk.worker.child.hand_back import HandBack
+from taskdesk.worker.child.lookout import Lookout
 from taskdesk.worker.child.loop import Child
 from taskdesk.worker.child.prefetch import Prefetch
 from taskdesk.worker.child.process import JobProcess
@@ -101,7 +102,7 @@ def assemble(
     return Child(
         process=process,
         reserver=reserver,
-        queue_waiter=QueueWaiter(redis, order.keys, activity.show_life),
+        queue_waiter=QueueWaiter(redis, Lookout(redis, worker_name, order.keys), order.keys, activity.show_life),
         attempts=attempts,
         prefetch=Prefetch(attempts, reserver, completion, activity, statistics, state, never=isolated | at_most_once),
         completion=completion,

@@ -50,6 +50,7 @@ class Child:
         except Interrupted:
             return EXIT_FINISHED
         finally:
+            self.queue_waiter.leave()
             self.statistics.write()
 
     def _run(self, wakeup: int) -> int:
@@ -72,6 +73,8 @@ class Child:
             else:
                 self._rest(reservation, wakeup)
                 reservation = self.reserver.reserve()
+                if reservation.job:
+                    self.queue_waiter.leave()
 
     def _work(self, job: ReservedJob) -> EndedJob | None:
         """Run the job, and short ones after it; return how the last one has ended, None if nothing has run."""

@@ -1,4 +1,4 @@
-"""Wait until one of several queues has a job, without polling."""
+"""Wait until one of several queues has a job, or another worker says so, without polling."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from redis.connection import Connection
 from redis.exceptions import RedisError
 
 from taskdesk.service.connection import open_connection
+from taskdesk.worker.child.lookout import Lookout
 from taskdesk.worker.child.script_connection import CONNECT_SECONDS, ShowLife
 
 PAUSED_CHECK_SECONDS = 1.0  # until a worker looks whether a paused queue was resumed
@@ -26,15 +27,16 @@ log = logging.getLogger("worker")
 
 
 class QueueWaiter:
-    """Waits for a job without taking it: one blocked connection per queue.
+    """Waits for a job without taking it: one blocked connection per queue, or one for a token (lookout.py).
 
     `BLMOVE queue queue LEFT LEFT` changes nothing, and answers as soon as the queue has an element, whoever put it
     there. So any number of queues is watched without polling, which a blocking pop of many queues can only do by
     taking the job out of Redis.
     """
 
-    def __init__(self, redis: Redis, queue_keys: tuple[str, ...], show_life: ShowLife):
+    def __init__(self, redis: Redis, lookout: Lookout, queue_keys: tuple[str, ...], show_life: ShowLife):
         self._redis = redis
+        self._lookout = lookout
         self._show_life = show_life
         self._queues = queue_keys
         self._block_seconds = max(MIN_BLOCK_SECONDS, len(queue_keys) / MAX_COMMANDS_PER_SECOND)
@@ -56,13 +58,18 @@ class QueueWaiter:
             if select.select([wakeup], [], [], 0.2)[0]:
                 os.read(wakeup, 1024)
 
+    def leave(self) -> None:
+        """A job begins, or this process ends: another worker is to watch instead."""
+        self._lookout.leave()
+        if self._asked.pop(self._lookout.tokens, None):  # else the next token would be lost
+            self._connections.pop(self._lookout.tokens).disconnect()
+
     def _is_over(self, wakeup: int, until: float, paused: Collection[str]) -> bool:
         """Watch the queues until the next sign of life is due. Return True if there is nothing to wait for any more."""
-        for queue in self._queues:
-            if queue not in self._asked and queue not in paused:
-                self._ask(queue)
-        overdue = min(self._asked.values(), default=math.inf) + self._block_seconds + LATE_ANSWER_SECONDS
-        sockets = {self._connections[queue]._sock: queue for queue in self._asked}
+        watched = self._watch(paused)
+        overdue = min((self._asked[key] for key in watched), default=math.inf)
+        overdue += self._block_seconds + LATE_ANSWER_SECONDS
+        sockets = {self._connections[key]._sock: key for key in watched}
         left = max(0.0, min(until, overdue) - time.monotonic())
         self._show_life()
         ready, _, _ = select.select([wakeup, *sockets], [], [], min(left, SIGN_OF_LIFE_SECONDS))
@@ -75,20 +82,35 @@ class QueueWaiter:
             os.read(wakeup, 1024)
         return wakeup in ready or any(answered)
 
-    def _ask(self, queue: str) -> None:
-        connection = self._connections.get(queue)
+    def _watch(self, paused: Collection[str]) -> Collection[str]:
+        """Ask Redis for news of the queues, or for a token. Return the keys that it was asked about."""
+        tokens = self._lookout.tokens
+        if tokens in self._asked or not self._lookout.has_place():
+            keys = asked = {tokens}
+        else:
+            keys = {queue for queue in self._queues if queue not in paused}
+            asked = keys | self._asked.keys()
+        for key in keys - self._asked.keys():
+            self._ask(key)
+        return asked
+
+    def _ask(self, key: str) -> None:
+        connection = self._connections.get(key)
         if not connection:
             self._show_life(CONNECT_SECONDS)
-            connection = self._connections[queue] = open_connection(self._redis)
-        connection.send_command("BLMOVE", queue, queue, "LEFT", "LEFT", self._block_seconds, check_health=False)
-        self._asked[queue] = time.monotonic()
+            connection = self._connections[key] = open_connection(self._redis)
+        command = ("BLPOP", key) if key == self._lookout.tokens else ("BLMOVE", key, key, "LEFT", "LEFT")
+        connection.send_command(*command, self._block_seconds, check_health=False)
+        self._asked[key] = time.monotonic()
 
-    def _has_job(self, queue: str) -> bool:
-        del self._asked[queue]
-        return self._connections[queue].read_response() is not None
+    def _has_job(self, key: str) -> bool:
+        del self._asked[key]
+        has_news = self._connections[key].read_response() is not None
+        return has_news and key != self._lookout.tokens
 
     def close(self) -> None:
         for connection in self._connections.values():
             connection.disconnect()
         self._connections.clear()
         self._asked.clear()
+        self._lookout.close()
