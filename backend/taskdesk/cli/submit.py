@@ -23,7 +23,7 @@ from taskdesk.jobs.artifacts import UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments, NotJson
 from taskdesk.jobs.exact_numbers import exact_json
-from taskdesk.jobs.representations import job_object, no_worker
+from taskdesk.jobs.representations import job_object, notice
 from taskdesk.jobs.texts import read_texts
 from taskdesk.service import clock
 
@@ -75,8 +75,8 @@ def submit(
     session.audit("create_job", job.id)
     if not as_json:
         click.echo(job.id)
-    if not desk.catalog.read().workers_online(job.queue):
-        say(no_worker(job.queue))
+    if sentence := notice(desk.catalog.read(), spec, job.queue):
+        say(sentence)
     if wait:
         job = follow(desk, job.id, None if as_json else err)
     if as_json:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from redis import Redis
 
 from taskdesk.jobs.call_shape import CallShape
 from taskdesk.jobs.errors import TaskNotFound
+from taskdesk.jobs.groups import Group, announce_group
 from taskdesk.jobs.keys import LATEST_CATALOG, catalog_key
 from taskdesk.jobs.retries import DEFAULT_BACKOFF, Backoff
 from taskdesk.jobs.schema_rules import file_of, has_format, is_file_list, plain_schema
@@ -150,14 +152,21 @@ def by_call(specs: Iterable[TaskSpec]) -> dict[str, TaskSpec]:
     return {name: spec for _, name, spec in calls}
 
 
-def announce(redis: Redis, catalog: Catalog, *, again: bool = False) -> None:
-    """Store the catalog for CATALOG_TTL_SECONDS. It becomes the newest, unless it is announced `again`."""
+def announce(
+    redis: Redis, catalog: Catalog, *, group: str = "", queues: Sequence[str] = (), again: bool = False
+) -> None:
+    """Store the catalog for CATALOG_TTL_SECONDS. It becomes the newest, unless it is announced `again`.
+
+    With it store the worker group that serves it, and its queues, if `group` names one.
+    """
     document = catalog.model_dump_json().encode()
     digest = catalog_digest(document)
     with redis.pipeline() as pipeline:
         pipeline.set(catalog_key(digest), document, ex=CATALOG_TTL_SECONDS)
         pipeline.set(LATEST_CATALOG, digest, ex=CATALOG_TTL_SECONDS, nx=again)
         pipeline.expire(LATEST_CATALOG, CATALOG_TTL_SECONDS)
+        if group:
+            announce_group(pipeline, Group(group, tuple(queues), digest), again=again)
         pipeline.execute()
 
 
@@ -167,17 +176,22 @@ class OnlineWorker:
     queues: frozenset[str]
     state: str
     catalog: str
+    group: str
 
 
 @dataclass(frozen=True)
 class Announced:
-    """Everything that the online workers announce. Two of these are equal if their catalogs are the same."""
+    """Everything that the online workers announce. Two of these are equal if their catalogs are the same.
+
+    `groups`: the worker groups, also those without a worker now, whose tasks are here, too.
+    """
 
     digests: tuple[str, ...]
     tasks: dict[str, TaskSpec] = field(compare=False)
     broken: list[BrokenModule] = field(compare=False)
     workers: list[OnlineWorker] = field(compare=False)
     catalogs: dict[str, Catalog] = field(compare=False)
+    groups: list[Group] = field(compare=False)
 
     def task(self, name: str) -> TaskSpec:
         """Return the task of a name, or of what a job may call ("simple_task", "tasks.simple_task", a path).
@@ -195,6 +209,42 @@ class Announced:
 
     def workers_online(self, queue: str) -> int:
         return sum(queue in worker.queues for worker in self.workers)
+
+    def group_workers(self, group: str) -> int:
+        """Return how many workers of a group are online."""
+        return sum(worker.group == group for worker in self.workers)
+
+    def groups_of(self, name: str) -> list[Group]:
+        """Return the worker groups that serve the task of this name."""
+        return [group for group in self.groups if name in self._tasks_of(group.catalog)]
+
+    def tasks_of(self, group: Group) -> list[str]:
+        """Return the names of the tasks that a group serves."""
+        return sorted(self._tasks_of(group.catalog))
+
+    def _tasks_of(self, digest: str) -> dict[str, TaskSpec]:
+        return self.catalogs[digest].tasks if digest in self.catalogs else {}
+
+    def serving(self, reference: str, queue: str) -> int:
+        """Return how many online workers of the queue serve the task. Those of plain RQ, which don't say, count."""
+        return self._serving[queue, reference] + self._serving[queue, ""]
+
+    def queues_of(self, reference: str) -> list[str]:
+        """Return the queues whose online workers serve the task, and those of groups that have no worker now."""
+        online = {queue for queue, one in self._serving if one == reference}
+        calls = ((group, self.catalogs.get(group.catalog)) for group in self.groups)
+        offline = {queue for group, its in calls if its and reference in its.by_call for queue in group.queues}
+        return sorted(online | offline)
+
+    @cached_property
+    def _serving(self) -> Counter[tuple[str, str]]:
+        """How many workers are online by queue and by what a job may call; "" for a worker without a catalog."""
+        counts: Counter[tuple[str, str]] = Counter()
+        for worker in self.workers:
+            catalog = self.catalogs.get(worker.catalog)
+            names = [*catalog.by_call] if catalog else [""]
+            counts.update((queue, name) for queue in worker.queues for name in names)
+        return counts
 
     def versions_online(self, reference: str, queue: str) -> list[str]:
         """Return the different versions of a task that workers of this queue serve."""

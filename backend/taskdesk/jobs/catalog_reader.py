@@ -13,7 +13,9 @@ from redis.exceptions import RedisError
 from taskdesk.jobs.catalog import Announced, BrokenModule, Catalog, OnlineWorker, TaskSpec, catalog_digest
 from taskdesk.jobs.damage import is_wrong_type
 from taskdesk.jobs.errors import TaskNotFound
-from taskdesk.jobs.keys import LATEST_CATALOG, LEASE_SECONDS, RQ_WORKERS, WORKERS, catalog_key, worker_key
+from taskdesk.jobs.fields import GROUP
+from taskdesk.jobs.groups import read_groups
+from taskdesk.jobs.keys import GROUPS, LATEST_CATALOG, LEASE_SECONDS, RQ_WORKERS, WORKERS, catalog_key, worker_key
 from taskdesk.jobs.schema_faults import schema_fault
 from taskdesk.service import clock
 
@@ -87,7 +89,8 @@ class CatalogReader:
 
     def _read(self) -> Announced:
         with self._redis.pipeline(transaction=False) as pipeline:
-            keys, newest = pipeline.smembers(RQ_WORKERS).get(LATEST_CATALOG).execute()
+            keys, newest, named = pipeline.smembers(RQ_WORKERS).get(LATEST_CATALOG).zrange(GROUPS, 0, -1).execute()
+        groups = read_groups(self._redis, map(_text, named))
         latest = _text(newest)
         workers = list(self._workers(_text(key) for key in sorted(keys)))
         digests = {worker.catalog for worker in workers if worker.catalog}
@@ -98,7 +101,12 @@ class CatalogReader:
         catalogs = {digest: catalog for digest in order if (catalog := self._catalog(digest))}
         for catalog in catalogs.values():
             broken += [module for module in catalog.broken if module not in broken]
-        return Announced(tuple(catalogs), _newest(list(catalogs.values())), broken, workers, catalogs)
+        tasks = _newest(list(catalogs.values()))
+        catalogs |= {group.catalog: catalog for group in groups if (catalog := self._catalog(group.catalog))}
+        waiting = {name: spec for catalog in catalogs.values() for name, spec in catalog.tasks.items()}
+        tasks = dict(sorted({**waiting, **tasks}.items()))
+        groups = [group for group in groups if group.catalog in catalogs]
+        return Announced(tuple(catalogs), tasks, broken, workers, catalogs, groups)
 
     def _workers(self, keys: Iterable[str]) -> Iterator[OnlineWorker]:
         names = [key.removeprefix(worker_key("")) for key in keys]
@@ -106,17 +114,18 @@ class CatalogReader:
         with self._redis.pipeline(transaction=False) as pipeline:
             pipeline.time()
             for name in names:
-                pipeline.hmget(worker_key(name), "queues", "state", "catalog", "death")
+                pipeline.hmget(worker_key(name), "queues", "state", "catalog", "death", GROUP)
                 pipeline.zscore(WORKERS, name)
             redis_time, *answers = pipeline.execute(raise_on_error=False)
         now = clock.adjust(redis_time, sent_at)
         for name, record, seen in zip(names, answers[::2], answers[1::2], strict=True):
             if is_wrong_type(record):
                 continue
-            queues, state, catalog, death = record
+            queues, state, catalog, death, group = record
             is_silent = seen is not None and now - seen > LEASE_SECONDS  # a stock RQ worker sends no heartbeat of ours
             if queues is not None and death is None and not is_silent:
-                yield OnlineWorker(name, frozenset(_text(queues).split(",")), _text(state), _text(catalog))
+                served = frozenset(_text(queues).split(","))
+                yield OnlineWorker(name, served, _text(state), _text(catalog), _text(group))
 
     def _catalog(self, digest: str) -> Catalog | None:
         if digest not in self._catalogs:

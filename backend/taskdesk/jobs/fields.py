@@ -35,4 +35,5 @@ PREFETCHED = "td_next"  # "<job>:<execution>" that is reserved before the curren
 SHOWN = "td_shown"  # the execution whose record was shown to RQ's tools
 NEWS = "td_news"  # the number of the last heartbeat whose counts were added
 MEMORY = "td_memory"  # bytes that its child holds
+GROUP = "td_group"  # its WORKER_GROUP
 TASKDESK_VERSION = "td_version"  # the version of Taskdesk that it runs

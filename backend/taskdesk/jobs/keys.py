@@ -20,6 +20,7 @@ CAUSES = f"{KEY_PREFIX}:causes"  # sorted set: ids of causes of failures by when
 UNCOUNTED = f"{KEY_PREFIX}:causes:uncounted"  # list: failed jobs that were not counted under a cause yet
 BYTES = f"{KEY_PREFIX}:bytes"  # hash: bytes that the jobs of an owner take, about (lua/bytes.lua)
 LATEST_CATALOG = f"{KEY_PREFIX}:catalog"  # string: hash of the catalog that was announced last
+GROUPS = f"{KEY_PREFIX}:groups"  # sorted set: names of worker groups by when each was announced last (Unix seconds)
 WORKERS = f"{KEY_PREFIX}:workers"  # sorted set: workers by their last heartbeat (Unix seconds, by Redis's clock)
 LOST_WORKERS = f"{KEY_PREFIX}:workers:lost"  # sorted set: "<name> <host> <process>" by when it was found lost (Unix)
 ALERTS = f"{KEY_PREFIX}:alerts"  # hash: what fires (alerts/store.py)
@@ -236,6 +237,11 @@ def schedule_key(schedule: str) -> str:
 def schedule_slots_key(schedule: str) -> str:
     """List: the last slots, newest first: "<Unix time>", and why it was skipped."""
     return f"{KEY_PREFIX}:schedule:{schedule}:slots"
+
+
+def group_key(group: str) -> str:
+    """String: what a worker group serves, as JSON (groups.py)."""
+    return f"{KEY_PREFIX}:group:{group}"
 
 
 def index_key(queue: str, status: str) -> str:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from taskdesk.jobs.catalog import TaskSpec
+from taskdesk.jobs.catalog import Announced, TaskSpec
 from taskdesk.jobs.cause import Cause
 from taskdesk.jobs.deliveries import Delivery
 from taskdesk.jobs.desk import Desk
@@ -34,12 +34,17 @@ def task_objects(desk: Desk, specs: Sequence[TaskSpec]) -> list[dict[str, Any]]:
 
 
 def _task_object(desk: Desk, spec: TaskSpec, its: Typical | None, runs: LastRuns) -> dict[str, Any]:
+    announced = desk.catalog.read()
     return {
         "name": spec.name,
         "reference": spec.reference,
         "title": spec.title,
         "description": spec.description,
-        "queue": {"name": spec.queue, "workers_online": desk.catalog.read().workers_online(spec.queue)},
+        "queue": {"name": spec.queue, "workers_online": announced.workers_online(spec.queue)},
+        "groups": [
+            {"name": group.name, "queues": [*group.queues], "workers_online": announced.group_workers(group.name)}
+            for group in announced.groups_of(spec.name)
+        ],
         "timeout": spec.timeout,
         "retries": spec.retries,
         "backoff": asdict(spec.backoff),
@@ -122,6 +127,20 @@ def no_worker(queue: str) -> str:
     return f"No worker serves the queue {queue}. Its jobs wait until one does."
 
 
+def not_served(announced: Announced, spec: TaskSpec, queue: str) -> str | None:
+    """Return the sentence for a job whose task no worker of its queue serves; None if one does, or none is online."""
+    if not announced.workers_online(queue) or announced.serving(spec.reference, queue):
+        return None
+    others = [one for one in announced.queues_of(spec.reference) if one != queue]
+    where = f" Workers of {', '.join(others)} do." if others else ""
+    return f"No worker of the queue {queue} serves {spec.name}.{where}"
+
+
+def notice(announced: Announced, spec: TaskSpec, queue: str) -> str | None:
+    """Return the sentence for a task whose jobs no online worker of the queue runs; None if one does."""
+    return not_served(announced, spec, queue) if announced.workers_online(queue) else no_worker(queue)
+
+
 def paused_queue(queue: str) -> str:
     """The sentence of pages for a queue that is paused."""
     return f"The queue {queue} is paused. Its jobs do not start until it is resumed."
@@ -130,6 +149,10 @@ def paused_queue(queue: str) -> str:
 def reason(desk: Desk, job: Job) -> str | None:
     """Return why a job waits; None for a job that does not."""
     wait = job.wait
+    if job.status is Status.QUEUED and not wait:
+        announced = desk.catalog.read_or_cached()
+        spec = announced.tasks.get(job.task)
+        return not_served(announced, spec, job.queue) if spec else None
     if wait and wait.reference and desk.catalog.read_or_cached().versions_online(wait.reference, job.queue):
         return f"It waits for a worker that serves {wait.reference}."
     return wait.reason if wait else None

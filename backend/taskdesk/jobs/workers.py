@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from redis import Redis
 
 from taskdesk.jobs.damage import DAMAGE, damaged_fields, is_wrong_type, read_time
-from taskdesk.jobs.fields import MEMORY, TASKDESK_VERSION
+from taskdesk.jobs.fields import GROUP, MEMORY, TASKDESK_VERSION
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.keys import worker_key
 from taskdesk.jobs.listing import Listing
@@ -20,8 +20,8 @@ from taskdesk.jobs.listing import Listing
 class Worker:
     """A worker at one moment. `working_seconds`: how long it has run jobs since `started_at`; `version` is RQ's.
 
-    `memory`: bytes that its child holds. For a stock worker `memory`, `taskdesk_version` and `catalog` (the hash of the
-    catalog that it serves) are None.
+    `memory`: bytes that its child holds. `group`: its WORKER_GROUP, None without one. For a stock
+    worker `memory`, `taskdesk_version` and `catalog` (the hash of the catalog that it serves) are None.
     """
 
     name: str
@@ -39,6 +39,7 @@ class Worker:
     working_seconds: float
     memory: int | None
     taskdesk_version: str | None
+    group: str | None
     version: str
     python_version: str
     catalog: str | None
@@ -62,11 +63,12 @@ class _Record(NamedTuple):
     catalog: str
     memory: str
     taskdesk_version: str
+    group: str
 
 
 UNREADABLE = "unreadable"  # the state of a worker whose record in Redis is damaged
 MAX_NUMBER = 1 << 53  # JSON has no larger whole numbers
-_OURS = {"memory": MEMORY, "taskdesk_version": TASKDESK_VERSION}
+_OURS = {"memory": MEMORY, "group": GROUP, "taskdesk_version": TASKDESK_VERSION}
 _FIELDS = [_OURS.get(name, name) for name in _Record._fields]
 
 
@@ -118,6 +120,7 @@ def _readable(name: str, record: _Record, running: Job | None) -> Worker:
         working_seconds=_seconds(record.total_working_time),
         memory=_count(record.memory) or None,
         taskdesk_version=record.taskdesk_version or None,
+        group=record.group or None,
         version=record.version,
         python_version=record.python_version,
         catalog=record.catalog or None,

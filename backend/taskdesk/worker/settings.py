@@ -35,6 +35,11 @@ class WorkerSettings(SharedSettings):
         description="Packages whose public functions are the tasks, separated by commas: the name of each, if Python "
         "finds it from the current folder, or its folder, such as `./tasks`.",
     )
+    worker_group: Annotated[str, Field(pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?$")] = Field(
+        "",
+        description="Name of the group of workers with the same `TASKS` and `QUEUES`, such as `gpu`: small letters, "
+        "digits and hyphens. Its tasks are offered also while none of its workers is online. Empty: no group.",
+    )
     workers: int = Field(2, ge=1, le=256, description="Number of worker processes.")
     gpus: Annotated[str, AfterValidator(_is_number_of_gpus)] = Field(
         "",

@@ -31,7 +31,7 @@ def due_schedule(client, redis, web_settings):
     desk = client.application.extensions["desk"]
     desk.schedules.create({"task": "echo", "every": "1h", "arguments": {"text": "a"}}, schedule_id="s")
     now = int(clock.sync(redis))
-    redis.hset(schedule_key("s"), "settled", now - 3700)
+    redis.hset(schedule_key("s"), "settled", now - now % 3600 - 1)
     redis.zadd(SCHEDULES, {"s": now - 10})
     return lambda: [slot.skip or slot.status for slot in desk.schedules.slots([desk.schedules.get("s")])[0]]
 

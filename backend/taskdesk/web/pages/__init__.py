@@ -6,7 +6,7 @@ routes in the table of tests/web/access/test_roles_of_routes.py. The tests in a 
 
 from flask import Blueprint
 
-from taskdesk.jobs.representations import no_worker, paused_queue
+from taskdesk.jobs.representations import no_worker, notice, paused_queue
 from taskdesk.web.form_token import form_token_field
 from taskdesk.web.pages import (
     actions,
@@ -46,4 +46,6 @@ for page in PAGES:
 for template_filter in (about, duration, usual, short):
     bp.add_app_template_filter(template_filter)
 bp.add_app_template_global(form_token_field)
-bp.app_context_processor(lambda: {"navigation": NAVIGATION, "no_worker": no_worker, "paused_queue": paused_queue})
+bp.app_context_processor(
+    lambda: {"navigation": NAVIGATION, "no_worker": no_worker, "notice_of": notice, "paused_queue": paused_queue}
+)

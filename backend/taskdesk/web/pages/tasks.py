@@ -24,6 +24,7 @@ from taskdesk.jobs.errors import (
 from taskdesk.jobs.form_texts import WAY, read_fields, write_fields
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.representations import notice
 from taskdesk.jobs.statistics import run_times
 from taskdesk.jobs.texts import Texts, read_texts
 from taskdesk.service.errors import NoRoom, RedisAway
@@ -109,6 +110,7 @@ def _page(
     texts = _texts(spec, prefill) if texts is None else texts
     queues, shown, recent = _figures(spec)
     fields, options = form_fields(spec, texts, wrong), option_fields(texts, wrong, _queue_labels(spec, queues))
+    announced = desk().catalog.last_read
     unknown = wrong.keys() - {field.name for field in fields + options}
     return render_template(
         "task.html",
@@ -118,7 +120,8 @@ def _page(
         problem=problem or " ".join(f"{name}: {wrong[name]}" for name in sorted(unknown)),
         prefill=prefill,
         samples=_code_samples(spec, prefill, texts),
-        workers_online=desk().catalog.last_read.workers_online(spec.queue),
+        workers_online=announced.serving(spec.reference, spec.queue),
+        notice=notice(announced, spec, spec.queue),
         queue=queues.get(spec.queue),
         task=shown,
         **recent,
@@ -210,7 +213,7 @@ def _file_names(spec: TaskSpec, prefill: Prefill) -> dict[str, list[str]]:
 def _queue_labels(spec: TaskSpec, queues: dict[str, Queue]) -> dict[str, str]:
     announced = desk().catalog.last_read
     names = dict.fromkeys([*desk().queues.names, spec.queue])
-    return {name: queue_label(name, queues.get(name), announced.workers_online(name)) for name in names}
+    return {name: queue_label(name, queues.get(name), announced.serving(spec.reference, name)) for name in names}
 
 
 def _figures(spec: TaskSpec) -> tuple[dict[str, Queue], dict[str, Any], dict[str, Any]]:

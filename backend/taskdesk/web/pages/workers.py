@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 
 from flask import Blueprint, render_template
 
@@ -17,10 +17,14 @@ def add_routes(bp: Blueprint) -> None:
 def list_workers() -> str:
     announced = desk().catalog.read(max_age=0)
     workers = read_workers(desk().redis, (worker.name for worker in announced.workers))
+    catalogs = defaultdict(set)
+    for worker in workers:
+        if worker.catalog:
+            catalogs[worker.group].add(worker.catalog)
     return render_template(
         "workers.html",
         workers=sorted(workers, key=lambda worker: (worker.hostname, worker.pid)),
         states=Counter(worker.state for worker in workers),
-        catalogs={worker.catalog for worker in workers if worker.catalog},
+        catalogs=catalogs,
         announced=announced,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from itertools import cycle
 
 from redis.exceptions import RedisError
@@ -12,7 +13,6 @@ from rq.group import Group
 from rq.intermediate_queue import IntermediateQueue
 from rq.worker import BaseWorker
 
-from taskdesk.jobs.catalog import announce
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.keys import RATE_LIMITS
 from taskdesk.jobs.rq_time import now_text
@@ -20,7 +20,6 @@ from taskdesk.jobs.schedules.code import sync_code_schedules
 from taskdesk.jobs.scripts import TIDY_LIMIT
 from taskdesk.service import clock
 from taskdesk.worker.supervisor.retention import Sweeper
-from taskdesk.worker.supervisor.template import Template
 
 STUCK_SECONDS = 60  # after a stock worker has popped a job and not begun it
 HOUSEKEEPING_SECONDS = 30.0  # from one time to the next
@@ -41,10 +40,10 @@ class _IntermediateQueue(IntermediateQueue):
 
 
 class Housekeeping:
-    def __init__(self, worker: BaseWorker, template: Template, sweeper: Sweeper):
+    def __init__(self, worker: BaseWorker, keep_announced: Callable[[], None], sweeper: Sweeper):
         self._worker = worker
         self._catalog = CatalogReader(worker.connection)
-        self._template = template
+        self._keep_announced = keep_announced
         self._sweeper = sweeper
         self._queues = cycle(worker.queues)
         self._next = 0.0
@@ -77,6 +76,6 @@ class Housekeeping:
         for limit in redis.sscan_iter(RATE_LIMITS):
             while TIDY_LIMIT(redis, limit, now_text()):
                 pass
-        announce(redis, self._template.catalog, again=True)
+        self._keep_announced()
         sync_code_schedules(redis, self._catalog)
         return is_behind

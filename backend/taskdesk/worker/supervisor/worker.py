@@ -101,9 +101,8 @@ class TaskWorker(BaseWorker):
             prepare_for_work=False,  # it asks Redis, which may be away: `_begin` does it
         )
         self.hostname, self.pid = socket.gethostname(), os.getpid()
-        self._settings = settings
+        self._settings, self._logs_catalog = settings, logs_catalog
         self._template, self._announced = template, ""  # the digest of the catalog
-        self._logs_catalog = logs_catalog
         self._is_settled = True  # no child has left a job
         self._catalog = CatalogReader(redis)
         self._store = FolderStore(settings.data_dir / "artifacts")
@@ -130,7 +129,7 @@ class TaskWorker(BaseWorker):
             heartbeat=Heartbeat(redis, self.name, shared.activity),
             settlement=settlement,
             checkpoints=checkpoints,
-            housekeeping=Housekeeping(self, template, Sweeper(redis, self._store, settings)),
+            housekeeping=Housekeeping(self, partial(self._announce, again=True), Sweeper(redis, self._store, settings)),
             intake=RegularIntake(Intake(redis, settings.queues, self._catalog)),
             signals=signals,
         )
@@ -276,11 +275,13 @@ class TaskWorker(BaseWorker):
     # The worker's record, as RQ's code writes it
 
     def serialize(self) -> dict[str, Any]:
-        return {**super().serialize(), "catalog": self._template.catalog.digest, fields.TASKDESK_VERSION: VERSION}
+        ours = {fields.TASKDESK_VERSION: VERSION, fields.GROUP: self._settings.worker_group}
+        return {**super().serialize(), "catalog": self._template.catalog.digest, **ours}
 
-    def _announce(self) -> None:
-        announce(self.connection, self._template.catalog)
-        self._announced = self._template.catalog.digest
+    def _announce(self, *, again: bool = False) -> None:
+        settings, catalog = self._settings, self._template.catalog
+        announce(self.connection, catalog, group=settings.worker_group, queues=settings.queues, again=again)
+        self._announced = self._announced if again else catalog.digest
 
     def _announce_again(self) -> None:
         self._announce()
