@@ -9,13 +9,14 @@ import click
 from redis import Redis
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 from taskdesk.cli.program import job_exit_status
 from taskdesk.cli.session import Session, pass_session
 from taskdesk.cli.terminal import err, format_duration, json_flag, out, print_json, printable
 from taskdesk.jobs.desk import Desk
 from taskdesk.jobs.job import Job
-from taskdesk.jobs.joblog import read_log
+from taskdesk.jobs.joblog import COLORS, read_log
 from taskdesk.jobs.representations import job_object
 
 _POLL_SECONDS = 0.2
@@ -47,7 +48,7 @@ def follow(desk: Desk, job_id: str, console: Console | None) -> Job:
             job = desk.jobs.get(job_id)
             if console:
                 for line in log.read(to_end=job.is_final):
-                    bar.console.print(printable(line))
+                    bar.console.print(_colored(line))
                 _show(bar, job)
             if job.is_final:
                 break
@@ -56,6 +57,16 @@ def follow(desk: Desk, job_id: str, console: Console | None) -> Job:
     if console:
         err.print(printable(_conclusion(job)))
     return job
+
+
+def _colored(line: str) -> Text:
+    """Return a line with its colors, which a console that is no terminal leaves out."""
+    place = 0
+    pieces = []
+    for colors in COLORS.finditer(line):
+        pieces += [printable(line[place : colors.start()]), colors[0]]
+        place = colors.end()
+    return Text.from_ansi("".join([*pieces, printable(line[place:])]))
 
 
 class _Log:

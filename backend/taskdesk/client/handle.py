@@ -77,8 +77,8 @@ class JobHandle:
         """Yield what has happened, then what happens, until the job has ended.
 
         The type of an event is "state" (`data["status"]`), "progress" (`percent`, `current`, `total`, `message`) or
-        "log" (`text`). Redis keeps the last 500, for an hour after the end. Raises JobExpired, JobNotFound,
-        UnreadableJob.
+        "log" (`text`, with the colors of a terminal). Redis keeps the last 500, for an hour after the end. Raises
+        JobExpired, JobNotFound, UnreadableJob.
         """
         status, after, pauses = "", "0-0", _pauses()
         while True:

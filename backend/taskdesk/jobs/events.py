@@ -18,7 +18,7 @@ from redis.exceptions import ResponseError
 
 from taskdesk.jobs import joblog
 from taskdesk.jobs.damage import is_wrong_type
-from taskdesk.jobs.fields import FOREIGN
+from taskdesk.jobs.fields import FOREIGN, LOG_TIMES
 from taskdesk.jobs.keys import WAKE, events_key, job_key
 
 MAX_EVENTS = 500
@@ -95,10 +95,19 @@ def _is_piece(data: dict[str, Any]) -> bool:
 _IS_INTACT: dict[str, Callable[[dict[str, Any]], bool]] = {"log": _is_piece, "progress": lambda data: True}
 
 
-def append_log(redis: Redis, job_id: str, content: bytes, *, offset: int, ttl: int) -> int:
-    """Add what was printed from position `offset` on to a job's log. Return the log's new size."""
+# A job that was deleted meanwhile must not come back as a hash with nothing but this field.
+SET_IF_THERE = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end"
+
+
+def append_log(redis: Redis, job_id: str, content: bytes, *, offset: int, ttl: int, times: str = "") -> int:
+    """Add what was printed from position `offset` on to a job's log. Return the log's new size.
+
+    `times`: the records that say when it was printed (log_times.py), if there are new ones.
+    """
     with redis.pipeline() as pipeline:
         joblog.write(pipeline, job_id, content, offset=offset, ttl=ttl)
+        if times:
+            pipeline.eval(SET_IF_THERE, 1, job_key(job_id), LOG_TIMES, times)
         emit(pipeline, job_id, "log", {"offset": offset, "size": len(content)}, ttl=ttl)
         pipeline.execute()
     return offset + len(content)

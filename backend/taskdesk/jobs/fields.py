@@ -18,6 +18,7 @@ DEFAULTS = "td_defaults"  # JSON: the values of parameters that the submit left 
 UPLOADS = "td_uploads"  # the parameters whose values in its arguments are files, or lists of files, with spaces between
 KEPT = "td_kept"  # there if it never expires
 PROGRESS = "td_progress"  # JSON: current, total, message
+LOG_TIMES = "td_log_times"  # when its log was printed: "<position>:<Unix seconds>", with spaces between (log_times.py)
 RESULT_KINDS = "td_result"  # JSON: the kind of each part of the result, which itself is in RQ's stream of results
 RESULT_STAMP = "td_stamp"  # of a large result: bytes of its JSON, their CRC-32, and the `ended_at` that it belongs to
 RESULT_PREVIEW = "td_preview"  # JSON: what pages and lists show of a large result (previews.py)

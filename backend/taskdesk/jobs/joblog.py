@@ -2,11 +2,13 @@
 
 A position is the number of bytes that were printed before it, so it stays true whatever is left out. In Redis a log
 is one string: the first HEAD_BYTES, then a ring of TAIL_BYTES in which the newest bytes replace the oldest, and, as
-soon as something is left out, the size of the whole log as digits.
+soon as something is left out, the size of the whole log as digits. Its colors are the
+sequences of a terminal, and each line sets all of its own (worker/shared/colors.py).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -19,6 +21,8 @@ from taskdesk.jobs.keys import log_key
 HEAD_BYTES, TAIL_BYTES = 64 * 1024, 192 * 1024
 MAX_LOG_BYTES = HEAD_BYTES + TAIL_BYTES
 
+COLORS = re.compile(r"\x1b\[([\d;]*)m")  # the only escape sequences in a log
+
 Span = tuple[int, int]  # from a position to another
 
 
@@ -27,6 +31,11 @@ class Log(NamedTuple):
 
     text: str
     size: int
+
+
+def plain(text: str) -> str:
+    """Return the text without colors."""
+    return COLORS.sub("", text)
 
 
 def kept_spans(start: int, end: int, size: int) -> list[Span]:

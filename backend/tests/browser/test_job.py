@@ -309,6 +309,41 @@ def test_a_text_is_found_in_the_log_and_its_lines_are_wrapped_or_not(sample_page
     assert page.get_by_role("region", name="Log").evaluate("log => getComputedStyle(log).whiteSpace") == "pre"
 
 
+def test_a_live_log_has_colors_numbers_and_times_and_is_the_same_after_a_reload(
+    sample_page, submit, is_done, tmp_path, axe
+):
+    page = sample_page
+    path = submit("recites", folder=str(tmp_path))
+    page.goto(path)
+    log = page.get_by_role("region", name="Log", exact=True)
+    (tmp_path / "1").write_text("\x1b[1;31mred <b>bold\x1b[0m, \x1b[32mgreen\x1b[0m\nhalf a ")
+    expect(log.locator(".c32")).to_have_text("green")
+    expect(log.locator(".c1.c31")).to_have_text("red <b>bold")
+    (tmp_path / "2").write_text("\x1b[43mline\x1b[0m\n\nlast\n")
+    expect(log.locator("> span")).to_have_text(["red <b>bold, green", "half a line", "", "last"])
+    (tmp_path / "end").touch()
+    assert is_done(path) == "succeeded"
+    live = log.inner_html()
+
+    page.reload()
+    page.get_by_role("group").get_by_text("Log", exact=True).click()
+    assert [re.sub(' (title|data-time)="[^"]*"', "", text) for text in (log.inner_html(), live)] == [log_html()] * 2
+    page.get_by_role("button", name="Line numbers").click()
+    page.get_by_role("button", name="Times").click()
+    gutter = "span => getComputedStyle(span, '::before').content"
+    assert re.fullmatch(r'counter\(line\) "  \d+:\d\d:\d\d( [AP]M)?"', log.locator("> span").last.evaluate(gutter))
+    axe(page)
+    page.get_by_role("searchbox", name="Find in log").fill("bold, gre")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("1 of 1")).to_be_visible()
+
+
+def log_html():
+    red, green = '<span class="c1 c31">red &lt;b&gt;bold</span>', '<span class="c32">green</span>'
+    lines = [f"{red}, {green}", 'half a <span class="c43">line</span>', "", "last"]
+    return "".join(f"<span>{line}</span>\n" for line in lines)
+
+
 @pytest.fixture
 def kolkata(browser, stack):
     yield from open_page(browser, stack.url, timezone_id="Asia/Kolkata")

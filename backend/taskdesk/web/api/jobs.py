@@ -19,7 +19,7 @@ from werkzeug.wsgi import wrap_file
 from taskdesk.jobs.artifacts import Artifact, clean_filename, clean_media_type
 from taskdesk.jobs.errors import ArtifactGone, ArtifactNotFound, FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
-from taskdesk.jobs.joblog import read_log
+from taskdesk.jobs.joblog import plain, read_log
 from taskdesk.jobs.parts import TEXT_KINDS, UrlOf, has_parts, linked_result, result_parts
 from taskdesk.jobs.status import Status
 from taskdesk.jobs.stored_results import is_ready
@@ -80,7 +80,7 @@ def job_log(job_id: str) -> Response:
         raise InvalidArguments([FieldError("/offset", "Must be a whole number of bytes, 0 or more.")])
     desk().jobs.get(job_id)
     log = read_log(desk().redis, job_id, int(offset))
-    return Response(log.text, content_type="text/plain; charset=utf-8", headers={"Next-Offset": str(log.size)})
+    return Response(plain(log.text), content_type="text/plain; charset=utf-8", headers={"Next-Offset": str(log.size)})
 
 
 def job_result(job_id: str) -> Response:

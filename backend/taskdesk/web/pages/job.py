@@ -10,7 +10,8 @@ from taskdesk.jobs.action import Action
 from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.errors import InvalidArguments, JobNotFound, ResultGone, TaskNotFound, UnreadableResult
 from taskdesk.jobs.job import Job
-from taskdesk.jobs.joblog import read_log
+from taskdesk.jobs.joblog import MAX_LOG_BYTES, Log, read_log
+from taskdesk.jobs.log_times import LineTime, read_times
 from taskdesk.service.errors import AppError
 from taskdesk.service.outbound import shown_url
 from taskdesk.web.context import desk
@@ -19,6 +20,7 @@ from taskdesk.web.pages.view.action_options import option_field, problem_of, rea
 from taskdesk.web.pages.view.durations import took
 from taskdesk.web.pages.view.fields import FormField
 from taskdesk.web.pages.view.hints import hint_for
+from taskdesk.web.pages.view.log_lines import log_lines
 from taskdesk.web.pages.view.numbers import number_text
 from taskdesk.web.pages.view.outcomes import notice
 from taskdesk.web.pages.view.parts import parts_left_out, shown_parts
@@ -72,12 +74,9 @@ def _content(job: Job) -> dict[str, Any]:
         "estimate": progress_estimate(job, shown.get("typical_seconds")),
         "kept_files": job.kept_files,
         "traceback": desk().jobs.results.traceback(job.id) if job.status == "failed" else "",
-        "log": log_end(log.text),
-        "log_beginning": log.text[:LOG_BEGINNING] if len(log.text) > LOG_SHOWN else "",
+        **_log(job, log),
         "webhook": shown_url(job.webhook),
         "deliveries": desk().deliveries.of(job.id) if job.webhook else [],
-        "log_bytes": log.size,
-        "is_log_cut": len(log.text) > LOG_SHOWN,
         "timeline": timeline(job, spec.retries + 1 if spec else 1),
     }
 
@@ -96,10 +95,24 @@ def _option_field(action: Action, job: Job) -> FormField:
     return option_field(action, desk(), given)
 
 
-def log_end(text: str) -> str:
-    """Return the end of a log, from the beginning of a line."""
-    end = text[-LOG_SHOWN:]
-    return end if len(text) <= LOG_SHOWN else end.partition("\n")[2] or end
+def _log(job: Job, log: Log) -> dict[str, Any]:
+    """Return the end of a log, from the beginning of a line, and its beginning if that is not all.
+
+    `log_line`: the number of its first line, 0 if that is unknown, as something is left out before it.
+    """
+    began = job.attempts[0].started_at if job.attempts else job.started_at
+    times = [LineTime(0, int(began.timestamp()))] if began else []
+    times += read_times(desk().redis, job.id) if log.text else []
+    is_cut = len(log.text) > LOG_SHOWN
+    end = log.text[-LOG_SHOWN:]
+    end = end if not is_cut else end.partition("\n")[2] or end
+    return {
+        "log": log_lines(end, log.size - len(end.encode(errors="replace")), times),
+        "log_line": 0 if log.size > MAX_LOG_BYTES else 1 + log.text.count("\n", 0, len(log.text) - len(end)),
+        "log_beginning": log_lines(log.text[:LOG_BEGINNING], 0, times) if is_cut else "",
+        "log_bytes": log.size,
+        "is_log_cut": is_cut,
+    }
 
 
 def _no_retry(job: Job) -> str:

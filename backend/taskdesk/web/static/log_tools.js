@@ -1,4 +1,7 @@
-// Tools of a log: find a text in it, wrap its lines or not, and the full screen.
+// Tools of a log: find a text in it, wrap its lines or not, their numbers and times, and the full screen.
+import { numberLines } from "./log.js";
+import { timeOfDay } from "./time.js";
+
 const supportsMarks = "highlights" in CSS;
 
 export function addLogTools(panel) {
@@ -11,13 +14,33 @@ export function addLogTools(panel) {
     made.addEventListener("click", () => made.setAttribute("aria-pressed", act()));
     return made;
   };
-  const wrap = button("Wrap lines", true, () => !log.classList.toggle("unwrapped"));
+  const logs = [...panel.querySelectorAll(".log")]; // its beginning, and its end
+  const toggle = (name) => logs.map((one) => one.classList.toggle(name)).pop();
+  const wrap = button("Wrap lines", true, () => !toggle("unwrapped"));
+  const numbers = button("Line numbers", false, () => {
+    numberLines(log);
+    return toggle("numbered");
+  });
+  const times = button("Times", false, () => {
+    logs.forEach(showTimes);
+    return toggle("timed");
+  });
   const full = button("Full screen", false, () => {
     document.fullscreenElement ? document.exitFullscreen() : panel.requestFullscreen();
     return !document.fullscreenElement;
   });
   panel.addEventListener("fullscreenchange", () => full.setAttribute("aria-pressed", document.fullscreenElement === panel));
-  bar.append(finder(log), wrap, ...(document.fullscreenEnabled ? [full] : []));
+  const canNumber = Number(log.dataset.line) > 0; // else lines before it were left out
+  bar.append(finder(log), wrap, ...(canNumber ? [numbers] : []), times, ...(document.fullscreenEnabled ? [full] : []));
+}
+
+// A line has the time as its title if that differs from the line before.
+function showTimes(log) {
+  let time = "";
+  for (const line of log.children) {
+    if (line.title) time = timeOfDay(new Date(line.title));
+    line.dataset.time = time;
+  }
 }
 
 // A field that marks each place where its text stands in the log. Enter goes to the next one, Shift+Enter back.
@@ -55,15 +78,27 @@ function finder(log) {
 const MAX_FOUND = 1000;
 
 function ranges(log, text) {
-  log.normalize(); // one text node, whose places are those of the text
-  const node = log.firstChild;
-  const whole = node?.data.toLowerCase() ?? "";
   const found = [];
-  for (let place = whole.indexOf(text); place >= 0 && found.length < MAX_FOUND; place = whole.indexOf(text, place + text.length)) {
-    const range = new Range();
-    range.setStart(node, place);
-    range.setEnd(node, place + text.length);
-    found.push(range);
+  for (const line of log.children) {
+    const whole = line.textContent.toLowerCase();
+    for (let place = whole.indexOf(text); place >= 0; place = whole.indexOf(text, place + text.length)) {
+      found.push(rangeIn(line, place, place + text.length));
+      if (found.length === MAX_FOUND) return found;
+    }
   }
   return found;
+}
+
+// The range from a place in the text of a line to another. The line has a text node for each of its colors.
+function rangeIn(line, start, end) {
+  const range = new Range();
+  const nodes = document.createTreeWalker(line, NodeFilter.SHOW_TEXT);
+  for (let node = nodes.nextNode(), place = 0; node; place += node.length, node = nodes.nextNode()) {
+    if (start >= place && start < place + node.length) range.setStart(node, start - place);
+    if (end <= place + node.length) {
+      range.setEnd(node, end - place);
+      break;
+    }
+  }
+  return range;
 }

@@ -5,6 +5,8 @@ const locale = navigator.languages.find((one) => one.split("-")[0] === lang) ?? 
 const { hourCycle } = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions();
 const UNITS = [["day", 86400], ["hour", 3600], ["minute", 60]];
 
+export const timeOfDay = (moment) => moment.toLocaleTimeString(locale, { timeStyle: "medium", hourCycle });
+
 const FUTURE = 120; // seconds: what is less ahead is a clock that is off
 
 function ago(moment) {

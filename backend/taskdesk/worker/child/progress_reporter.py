@@ -16,7 +16,7 @@ from functools import partial
 
 from redis import Redis
 
-from taskdesk.jobs.events import Progress, emit
+from taskdesk.jobs.events import SET_IF_THERE, Progress, emit
 from taskdesk.jobs.fields import PROGRESS
 from taskdesk.jobs.keys import job_key
 from taskdesk.worker.shared.output_buffer import FILE, OutputBuffer
@@ -27,9 +27,6 @@ WRITE_INTERVAL_SECONDS = 0.1  # between two writes to Redis
 LOOK_SECONDS = 1.0  # between two looks for what C code and other programs have written, while none is expected
 LAST_LINES_SECONDS = 3.0  # that the end of a job waits for Redis to take its last lines
 
-# A job that was deleted meanwhile must not come back as a hash with nothing but its progress.
-_SET_IF_THERE = "if redis.call('EXISTS', KEYS[1]) == 1 then redis.call('HSET', KEYS[1], ARGV[1], ARGV[2]) end"
-
 
 class _Job:
     """The running job, and its latest progress that Redis does not have yet."""
@@ -37,6 +34,7 @@ class _Job:
     def __init__(self, job_id: str, ttl: int):
         self.id = job_id
         self.ttl = ttl
+        self.began = time.monotonic()
         self.progress: Progress | None = None
         self.is_over = False
 
@@ -148,13 +146,13 @@ class Reporter:
         with self._sending:
             if job.is_over:
                 return
-            self._output.send(self._redis, job.id, job.ttl)
+            self._output.send(self._redis, job.id, job.ttl, began=job.began)
             progress = job.progress
             if not progress:
                 return
             shown = json.dumps([progress.current, progress.total, progress.message])
             with self._redis.pipeline() as pipeline:
-                pipeline.eval(_SET_IF_THERE, 1, job_key(job.id), PROGRESS, shown)
+                pipeline.eval(SET_IF_THERE, 1, job_key(job.id), PROGRESS, shown)
                 emit(pipeline, job.id, "progress", progress.as_dict(), ttl=job.ttl)
                 pipeline.execute()
             with self._lock:

@@ -19,6 +19,7 @@ from redis import Redis
 
 from taskdesk.jobs.events import append_log
 from taskdesk.jobs.joblog import HEAD_BYTES, MAX_LOG_BYTES, kept_spans, log_size, places
+from taskdesk.worker.shared.log_clock import LogClock
 from taskdesk.worker.shared.terminal import CONTROLS, Screen
 
 _UNKNOWN = -1
@@ -51,6 +52,7 @@ class OutputBuffer:
         self._screens = [Screen() for _ in STREAMS]
         self._has_controls = False  # a screen was used
         self._claimed = 0  # up to here, text may be on its way to Redis
+        self._log_clock = LogClock()
         self._line = STDOUT, 0  # the stream that was written to last, and where its last line begins
         self._lock = threading.Lock()  # around the buffer
         with tempfile.TemporaryFile() as file:
@@ -182,16 +184,21 @@ class OutputBuffer:
     def is_sent(self) -> bool:
         return bool(self._buffer.printed == self._buffer.sent)
 
-    def send(self, redis: Redis, job_id: str, ttl: int) -> None:
-        """Send the rest. Output that Redis did not take stays for the next call. Raises RedisError."""
+    def send(self, redis: Redis, job_id: str, ttl: int, *, began: float = 0) -> None:
+        """Send the rest. Output that Redis did not take stays for the next call. Raises RedisError.
+
+        `began`: when the job did (monotonic), 0 if unknown.
+        """
         with self._lock:
             sent, printed = self._buffer.sent, self._buffer.printed
             self._claimed = printed
             pieces = [(start, self._read(start, end)) for start, end in kept_spans(sent, printed, printed)]
         if pieces and self._buffer.size_before == _UNKNOWN:  # an earlier attempt may have printed
             self._buffer.size_before = log_size(redis, job_id)
+        before = self._buffer.size_before
         for start, content in pieces:
-            append_log(redis, job_id, content, offset=self._buffer.size_before + start, ttl=ttl)
+            times = self._log_clock.note(redis, job_id, began, before, before + start)
+            append_log(redis, job_id, content, offset=before + start, ttl=ttl, times=times)
             self._buffer.sent = start + len(content)
 
     def _read(self, start: int, end: int) -> bytes:

@@ -414,6 +414,7 @@ def test_the_end_of_a_long_log_begins_with_a_whole_line_and_its_beginning_is_the
     page = client.get(path).text
     beginning, end = re.findall(r'<pre class="log"[^>]*>\n(.*?)</pre>', page, re.DOTALL)
 
-    assert beginning.startswith("line 000000 of")
-    assert re.match(r"line \d{6} of", end)
-    assert end.endswith(lines[-1])
+    assert beginning.startswith("<span>line 000000 of")
+    assert end.endswith(f"<span>{lines[-1]}</span>")
+    number = int(re.match(r"<span>line (\d{6}) of", end)[1])
+    assert f'data-line="{number + 1}"' in page  # numbers begin at 1

@@ -17,11 +17,11 @@ class _Short(OutputBuffer):
 
     is_short = True
 
-    def send(self, *arguments):
+    def send(self, *arguments, **began):
         if self.is_short:
             self.is_short = False
             raise MemoryError
-        super().send(*arguments)
+        super().send(*arguments, **began)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The log of a job shows what a terminal would show, without colors."""
+"""The log of a job shows what a terminal would show, with its colors."""
 
 from __future__ import annotations
 
@@ -26,17 +26,24 @@ SHOWN = {
     "10%\r20%\r30%\r": "30%",
     "loading: \r 1\r 2\n": " 2ading:\n",
     NESTED: " outer 0\n outer 10\n inner 100\n",
-    "\x1b[31mred\x1b[0m and \x1b[1;38;5;208mbold\x1b[m\n": "red and bold\n",
+    "\x1b[31mred\x1b[0m and \x1b[1;38;5;208mbold\x1b[m\n": "\x1b[31mred\x1b[0m and \x1b[1;93mbold\x1b[0m\n",
+    "\x1b[31mred\nred\x1b[39m plain\n": "\x1b[31mred\x1b[0m\n\x1b[31mred\x1b[0m plain\n",
+    "\x1b[32;1m[OK]\x1b[22m ok\x1b[m\n": "\x1b[1;32m[OK]\x1b[0m\x1b[32m ok\x1b[0m\n",
+    "\x1b[38;2;10;200;10mgreen\x1b[38;2;9;9;9m black\x1b[0m\n": "\x1b[92mgreen\x1b[0m\x1b[30m black\x1b[0m\n",
+    "\x1b[38;5;1m1\x1b[38;5;9m9\x1b[48;5;244mgray\x1b[0m\n": "\x1b[31m1\x1b[0m\x1b[91m9\x1b[0m\x1b[91;47mgray\x1b[0m\n",
+    "\x1b[5;99;38;7;1mstill\x1b[0m\n": "\x1b[1mstill\x1b[0m\n",
+    "\x1b[31m10%\r\x1b[32m20\x1b[0m\n": "\x1b[32m20\x1b[0m\x1b[31m%\x1b[0m\n",
+    "\x1b[41m  \x1b[0m\n": "\n",
     "\x1b]8;;http://a\x1b\\link\x1b]8;;\x07\n": "link\n",
     "\x1b]0;title\x07text\n": "text\n",
     "\x1b[?25l\x1b[2J\x1b[Htext\x1b[?25h\n": "text\n",
     "\x1b(Btext\x1b=\n": "text\n",
     "bell\x07\n": "bell\n",
-    "\x1b[1mÄ😀\x1b[0m\n": "Ä😀\n",
+    "\x1b[1mÄ😀\x1b[0m\n": "\x1b[1mÄ😀\x1b[0m\n",
     "ends in \x1b[3": "ends in",
     "escape\x1b\n": "escape\n",
     "\x1b]0;no end\ntext\n": "]0;no end\ntext\n",
-    "two \x1b\x1b[1mescapes\n": "two escapes\n",
+    "two \x1b\x1b[1mescapes\n": "two \x1b[1mescapes\x1b[0m\n",
     "tab\tand \x00\n": "tab\tand \x00\n",
     "1\n2\n\x1b[2A\rX\n": "1\n2\nX\n",
 }
