@@ -225,3 +225,21 @@ def test_filters_are_saved_in_the_browser_and_removed(page, tag, axe):
     page.get_by_role("button", name="Remove the saved filters My <night>").click()
     expect(page.get_by_label("Saved filters")).to_have_count(0)
     expect(page).to_have_url(re.compile(rf"/jobs\?status=failed&tag={tag}$"))
+
+
+def test_a_screen_of_1440_by_900_shows_sixteen_jobs(page, submit):
+    submit(20, n=1)
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto("/jobs")
+    expect(page.locator("tr[data-row]").nth(15)).to_be_visible()
+
+    ends = page.locator("tr[data-row]").evaluate_all("rows => rows.map(row => row.getBoundingClientRect().bottom)")
+    assert sum(end <= 900 for end in ends) >= 16
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/queues", "/workers"])
+def test_lists_and_tables_use_a_wide_screen(page, path):
+    page.set_viewport_size({"width": 1920, "height": 900})
+    page.goto(path)
+
+    assert page.locator("main").evaluate("main => main.clientWidth") == 1600

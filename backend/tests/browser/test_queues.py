@@ -17,15 +17,15 @@ def page(timed_page) -> Page:
 
 @pytest.fixture
 def default(page) -> Iterator[Locator]:
-    """The panel of the queue `default`."""
+    """The row of the queue `default`."""
     page.clock.install()
     page.goto("/queues")
-    yield page.get_by_role("region", name="default")
+    yield page.get_by_role("row").filter(has=page.get_by_role("rowheader", name="default"))
     page.request.patch("/api/v1/queues/default", data={"paused": False})
 
 
-def figure(panel, label):
-    return panel.locator("dl > div", has_text=re.compile(rf"^\s*{label}")).locator("dd")
+def figure(row, label):
+    return row.locator(f"td[data-label='{label}']")
 
 
 def eventually(page, condition):
