@@ -42,7 +42,7 @@ WRITES = {
         "False utf-8 True w <stdout>\n"
     ),
     "sys.stdout.close()": "",
-    "print('\\x1b[32mgreen\\x1b[0m')": "green\n",
+    "print('\\x1b[32mgreen\\x1b[0m')": "\x1b[32mgreen\x1b[0m\n",
     "for n in range(9): print(f'{n}0%', end='\\r')": "80%",
     "for n in range(9): print(f'\\r{n}0%', end='', flush=True)": "80%",
     "subprocess.run(['printf', '1%%\\r2%%\\n'], stdout=sys.stdout)": "2%\n",
