@@ -202,12 +202,12 @@ def test_a_mail_whose_server_is_found_too_late_is_not_sent(mail_server, monkeypa
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_a_mail_server_that_hangs_in_tls_is_cut_off(monkeypatch, security):
     monkeypatch.setattr(sending, "MAIL_SECONDS", 0.3)
-    greeting = b"220 hello\r\n250 STARTTLS\r\n220 go on\r\n" if security == "starttls" else b""
+    greeting = b"220 hello\r\n250-host\r\n250 STARTTLS\r\n220 go on\r\n" if security == "starttls" else b""
 
     with socket.create_server(("127.0.0.1", 0)) as server:
         thread = threading.Thread(target=_hang, args=(server, greeting), daemon=True)
         thread.start()
-        with pytest.raises(NotDelivered):
+        with pytest.raises(NotDelivered, match=r"^TLS failed"):
             send(mail(server.getsockname()[1], security=security), MESSAGE, "")
         thread.join()  # the connection has ended
 
