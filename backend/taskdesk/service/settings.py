@@ -15,7 +15,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 import yaml
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, field_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
@@ -27,6 +35,16 @@ from pydantic_settings import (
 
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.key_prefix import RQ_KEY_PREFIX
+from taskdesk.service.object_store import (
+    Artifacts,
+    Endpoint,
+    KeyId,
+    Region,
+    SecretKey,
+    SessionToken,
+    check_access,
+    place_of,
+)
 from taskdesk.service.redis_url import check_redis_url
 
 _CLONE = Path(__file__).resolve().parents[3]
@@ -130,6 +148,12 @@ class SharedSettings(BaseSettings):
         description="Folder of the uploads, of the files that jobs return, and of the Redis that starts if `REDIS_URL` "
         "is not set. Web, workers and command line share it.",
     )
+    artifacts: Artifacts = ""
+    aws_endpoint_url: Endpoint = ""
+    aws_region: Region = "us-east-1"
+    aws_access_key_id: KeyId = ""
+    aws_secret_access_key: SecretKey = SecretStr("")
+    aws_session_token: SessionToken = SecretStr("")
     queues: QueueNames = Field(
         ("high", "default", "low"), description="Names of the queues, separated by commas, the most urgent first."
     )
@@ -157,6 +181,12 @@ class SharedSettings(BaseSettings):
     def _is_an_address(cls, value: SecretStr) -> SecretStr:
         check_redis_url(value.get_secret_value())
         return value
+
+    @model_validator(mode="after")
+    def _has_a_usable_bucket(self) -> SharedSettings:
+        if place_of(self.artifacts):  # else these settings are for other programs
+            check_access(self.aws_endpoint_url, self.aws_access_key_id, self.aws_secret_access_key)
+        return self
 
     @field_validator("rq_key_prefix")
     @classmethod
@@ -216,6 +246,8 @@ _SENTENCES = {  # by pydantic's type of an error
 
 
 def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
+    if not error["loc"]:  # of several settings
+        return error["msg"].removeprefix("Value error, ")
     name = str(error["loc"][0])
     is_secret = settings_class.model_fields[name].annotation is SecretStr
     ours = _SENTENCES.get(error["type"])
@@ -226,6 +258,8 @@ def _sentence(settings_class: type[Settings], error: ErrorDetails) -> str:
 def fault_of_data_dir(settings: SharedSettings) -> str:
     """Return a sentence if DATA_DIR is neither set nor in use, so that perhaps no worker reads it; empty otherwise."""
     folder = settings.data_dir
+    if settings.artifacts:
+        return ""
     is_used = any((folder / name).is_dir() for name in ("artifacts", "redis"))
     is_known = IS_CLONE or "data_dir" in settings.model_fields_set or is_used
     return "" if is_known else f"Set DATA_DIR to the folder that the workers use: a file in {folder} may reach none."

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any, cast
 
 import gevent
 from flask import current_app
+from gevent.threadpool import ThreadPool
 
 from taskdesk.jobs.alerts.alerts import Alerts
 from taskdesk.jobs.alerts.file import read_alerts_file
@@ -20,11 +22,13 @@ from taskdesk.web.settings import WebSettings
 from taskdesk.web.streams.event_streams import EventStreams
 from taskdesk.web.streams.job_notifier import JobNotifier
 
+STORE_THREADS = 16  # exchanges with a bucket at the same time
+
 
 class WebDesk(Desk):
     def __init__(self, settings: WebSettings):
         url = settings.redis_url.get_secret_value()
-        super().__init__(settings, connect_shared(url))
+        super().__init__(settings, connect_shared(url), apart=_in_store_thread)
         self.settings = settings
         self.jobs.results.apart = _in_thread
         self.notifier = JobNotifier(url)
@@ -73,6 +77,26 @@ class WebDesk(Desk):
 def _in_thread(work: Callable[..., Any], *arguments: Any) -> Any:
     """Return `work(*arguments)`, which takes long, while other requests go on."""
     return gevent.get_hub().threadpool.apply(work, arguments)
+
+
+def _in_store_thread(work: Callable[..., Any], *arguments: Any) -> Any:
+    """As `_in_thread`, for exchanges with a bucket: a slow one takes no thread that DNS and results need."""
+
+    def attempt() -> tuple[Any, Exception | None]:
+        try:
+            return work(*arguments), None
+        except Exception as error:  # the pool would print its traceback
+            return None, error
+
+    answer, error = _store_threads().apply(attempt)
+    if error:
+        raise error
+    return answer
+
+
+@cache
+def _store_threads() -> ThreadPool:
+    return ThreadPool(STORE_THREADS)
 
 
 def _owner(exchange: Exchange) -> str:

@@ -7,6 +7,7 @@ import socket
 
 from taskdesk.jobs.alerts.file import check_alerts_file
 from taskdesk.jobs.alerts.keeper import Keeper
+from taskdesk.jobs.stores import check_store
 from taskdesk.service.http.serve import Address, serve
 from taskdesk.service.http.wsgi import Server
 from taskdesk.service.sentry import flush_reports
@@ -21,6 +22,7 @@ def main() -> int:
     """Serve until SIGTERM or SIGINT; return the exit status."""
     settings = start_process(WebSettings, "web")
     check_alerts_file(settings)
+    check_store(settings)
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False  # a tenth of a line's CPU, unused
     address = Address(settings.app_host, settings.app_port, "APP")
     status = serve(address, settings.web_processes, lambda listener: make_server(listener, settings))

@@ -8,12 +8,15 @@ from functools import partial
 from pydantic import SecretStr
 
 from taskdesk.jobs.alerts.file import AlertsFile, check_alerts_file
+from taskdesk.jobs.stores import check_store
 from taskdesk.jobs.unpacking import bound_rq
+from taskdesk.service.object_store import place_of
 from taskdesk.service.pool import Pool
 from taskdesk.service.startup import start_process
 from taskdesk.worker.deliverer.loop import deliver
 from taskdesk.worker.gpus import gpu_names, take_gpu
 from taskdesk.worker.metrics import listen, serve_metrics
+from taskdesk.worker.object_sweep import sweep_objects
 from taskdesk.worker.settings import WorkerSettings
 from taskdesk.worker.shared.meters import Meters
 from taskdesk.worker.supervisor.worker import work
@@ -23,6 +26,7 @@ from taskdesk.worker.task_package import on_import_path
 def main() -> int:
     settings = start_process(WorkerSettings, "worker")
     bound_rq()
+    check_store(settings)
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # a task may print anything
     alerts = check_alerts_file(settings)
@@ -31,6 +35,8 @@ def main() -> int:
     meters = Meters(settings.workers)
     if settings.worker_metrics:
         beside.append(partial(serve_metrics, listen(settings.worker_metrics), meters))
+    if place_of(settings.artifacts):
+        beside.append(partial(sweep_objects, settings))
     gpus = gpu_names(settings.gpus)
 
     def run(number: int) -> None:

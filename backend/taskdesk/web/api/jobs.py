@@ -10,13 +10,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import chain
 from typing import Any, BinaryIO
-from urllib.parse import quote
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.exceptions import RequestedRangeNotSatisfiable
 from werkzeug.wsgi import wrap_file
 
-from taskdesk.jobs.artifacts import Artifact, clean_filename, clean_media_type
+from taskdesk.jobs.artifacts import Artifact, clean_filename, clean_media_type, content_disposition
 from taskdesk.jobs.errors import ArtifactGone, ArtifactNotFound, FieldError, InvalidArguments
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import plain, read_log
@@ -136,16 +135,20 @@ def job_events(job_id: str) -> Response:
 def _send(job: Job, file: Artifact) -> Response:
     """Return a stored file, or the range that the client asks for: a picture is shown, anything else is a download.
 
+    From a bucket, anything but a picture is downloaded by a link, which says that it is a download.
     No script in it runs. Its length is that of the stored file: what Redis says of it may be wrong.
     """
-    content = _open(job, file)
     media_type = clean_media_type(file.media_type)
+    is_picture = media_type in _SHOWN_INLINE
+    if not is_picture and (address := _link(job, file)):
+        return Response(status=307, headers={"Location": address, "Cache-Control": "no-store"})
+    content = _open(job, file)
     response = Response(wrap_file(request.environ, content), content_type=media_type, direct_passthrough=True)
     status = os.fstat(content.fileno())
     response.content_length = status.st_size
     response.last_modified = datetime.fromtimestamp(status.st_mtime, UTC)
     response.set_etag(f"{status.st_mtime_ns:x}-{status.st_size:x}")
-    is_shown = media_type in _SHOWN_INLINE and not request.args.get("download")
+    is_shown = is_picture and not request.args.get("download")
     name = clean_filename(file.filename) or file.artifact + (mimetypes.guess_extension(media_type) or "")
     response.headers["Content-Disposition"] = content_disposition("inline" if is_shown else "attachment", name)
     response.headers["Content-Security-Policy"] = "default-src 'none'; sandbox"
@@ -169,14 +172,16 @@ def _without_other_ranges(environ: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in environ.items() if is_one or name != "HTTP_RANGE"}
 
 
+def _link(job: Job, file: Artifact) -> str:
+    method = "HEAD" if request.method == "HEAD" else "GET"
+    try:
+        return desk().artifacts.link(job.id, file.artifact, method)
+    except ArtifactNotFound:
+        raise ArtifactGone(job.id, file.filename) from None
+
+
 def _open(job: Job, file: Artifact) -> BinaryIO:
     try:
         return desk().artifacts.open(job.id, file.artifact)
     except ArtifactNotFound:
         raise ArtifactGone(job.id, file.filename) from None
-
-
-def content_disposition(disposition: str, name: str) -> str:
-    """Return the header for a cleaned name, which a client without UTF-8 sees in ASCII."""
-    plain = name.encode("ascii", "replace").decode().translate(dict.fromkeys(map(ord, '"\\%'), "_"))
-    return f"{disposition}; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"

@@ -42,5 +42,7 @@ class _DiskMetrics:
 
     def collect(self) -> Iterator[Metric]:
         disk = desk().artifacts.disk()
+        if not disk:
+            return
         yield GaugeMetricFamily("taskdesk_data_free_bytes", "Free on the disk of DATA_DIR.", disk.free)
         yield GaugeMetricFamily("taskdesk_data_reserve_bytes", "Of that, what stays free.", disk.reserve)

@@ -18,9 +18,10 @@ from pydantic_core import to_json
 from rq import Retry
 
 from taskdesk.jobs.artifacts import Artifact, ArtifactStore
-from taskdesk.jobs.errors import DiskFull, UnstorableResult
+from taskdesk.jobs.errors import UnstorableResult
 from taskdesk.jobs.previews import LARGE_BYTES, as_json, preview_of
 from taskdesk.jobs.results import ANY_FILE, MAX_DIGITS, File
+from taskdesk.service.errors import NoRoom
 from taskdesk.worker.asked_retry import RetryAsked
 from taskdesk.worker.child.result_faults import find_fault
 from taskdesk.worker.child.result_pass import PendingFile, ResultPass
@@ -50,7 +51,7 @@ class ResultWriter:
     def write(self, returned: Any) -> Written:
         """Store the files; return what is to be stored in Redis.
 
-        Raises UnstorableResult, which names the files that are kept all the same. Raises DiskFull; then no file stays.
+        Raises UnstorableResult, which names the files that are kept all the same. Raises NoRoom; then no file stays.
         Raises RetryAsked.
         """
         if is_plain(returned):
@@ -106,22 +107,23 @@ class ResultWriter:
         return content
 
     def _kept(self, content: bytes) -> list[dict[str, Any]]:
-        """Store the JSON of a refused result as a file, if there is any and the disk has room."""
+        """Store the JSON of a refused result as a file, if there is any and the store takes it."""
         if content == b"null":
             return []
         pending = PendingFile((), "taskdesk-result.json", File("result.json", content, "application/json"), {})
-        with suppress(DiskFull, UnstorableResult):
+        with suppress(NoRoom, UnstorableResult):
             return [asdict(self._saved(pending))]
         return []
 
     def _saved(self, pending: PendingFile) -> Artifact:
         file = pending.file
+        media_type = file.media_type or ANY_FILE
         try:
             with _opened(file) as content:
-                size = self._store.save(self._job_id, pending.stored, content)
+                size = self._store.save(self._job_id, pending.stored, content, file.name, media_type)
         except OSError as error:
             raise UnstorableResult(f"The file {file.name!r} can't be stored: {error.strerror or error}.") from None
-        return Artifact(pending.stored, file.media_type or ANY_FILE, size, file.name)
+        return Artifact(pending.stored, media_type, size, file.name)
 
 
 def _as_json(value: Any) -> bytes:

@@ -24,12 +24,12 @@ from rq.serializers import JSONSerializer
 from rq.worker import BaseWorker, WorkerStatus
 
 from taskdesk.jobs import fields
-from taskdesk.jobs.artifacts import FolderStore
 from taskdesk.jobs.catalog import announce
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.intake import Intake
 from taskdesk.jobs.keys import WORKERS, commands_key, scheduler_lock_key
 from taskdesk.jobs.schedules.code import sync_code_schedules
+from taskdesk.jobs.stores import folder_store, open_store
 from taskdesk.service import clock
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.version import VERSION
@@ -105,7 +105,7 @@ class TaskWorker(BaseWorker):
         self._template, self._announced = template, ""  # the digest of the catalog
         self._is_settled = True  # no child has left a job
         self._catalog = CatalogReader(redis)
-        self._store = FolderStore(settings.data_dir / "artifacts")
+        swept, self._store = folder_store(settings), open_store(settings)  # only the child calls this: s3_store.py
         self._folder = OwnFolder()
         meters = meters or Meters(1).rows[0]
         self._shared = shared = SharedMemory(
@@ -129,7 +129,7 @@ class TaskWorker(BaseWorker):
             heartbeat=Heartbeat(redis, self.name, shared.activity),
             settlement=settlement,
             checkpoints=checkpoints,
-            housekeeping=Housekeeping(self, partial(self._announce, again=True), Sweeper(redis, self._store, settings)),
+            housekeeping=Housekeeping(self, partial(self._announce, again=True), Sweeper(redis, swept, settings)),
             intake=RegularIntake(Intake(redis, settings.queues, self._catalog)),
             signals=signals,
         )

@@ -1,0 +1,55 @@
+"""A real server that speaks S3 (moto's), as a process on 127.0.0.1."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import urllib.request
+from contextlib import suppress
+from pathlib import Path
+
+from tests.waiting import wait_until
+
+KEY_ID, SECRET = "AKIDTASKDESKTESTS", "an0therL0ngSecretOfATestThatNobodyHas"
+
+
+class ObjectServer:
+    def __init__(self, port: int, log: Path):
+        self.port, self._log = port, log
+        self.url = f"http://127.0.0.1:{port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        with self._log.open("ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_until(self.answers, seconds=60, what="the server of objects answers")
+
+    def answers(self) -> bool:
+        with suppress(OSError), urllib.request.urlopen(self.url + "/moto-api/", timeout=5) as answer:
+            return bool(answer.status == 200)
+        return False
+
+    def stop(self) -> None:
+        if self.process:
+            self.process.terminate()
+            self.process.wait(timeout=60)
+
+    def settings(self, bucket: str = "files", prefix: str = "desk") -> dict[str, str]:
+        """The settings that use a bucket of it."""
+        return {
+            "ARTIFACTS": f"s3://{bucket}/{prefix}",
+            "AWS_ENDPOINT_URL": self.url,
+            "AWS_ACCESS_KEY_ID": KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET,
+        }
+
+    def make_bucket(self, bucket: str = "files") -> None:
+        self._send("PUT", f"/{bucket}")
+
+    def forget_all(self) -> None:
+        self._send("POST", "/moto-api/reset")
+
+    def _send(self, method: str, path: str) -> None:
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, method=method), timeout=20):
+            pass
