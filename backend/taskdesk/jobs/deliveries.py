@@ -107,7 +107,7 @@ def _script(name: str) -> Script:
 
 DELIVER, REDELIVER = _script("deliver"), _script("redeliver")
 CLAIM, SETTLE_DELIVERY = _script("claim"), _script("settle_delivery")
-FAIL_DAMAGED_DELIVERY = _script("fail_damaged_delivery")
+FAIL_DAMAGED_DELIVERY, RELEASE_STUCK = _script("fail_damaged_delivery"), _script("release_stuck")
 
 
 def attempt_json(error: str, status: int | None = None, seconds: float = 0.0) -> str:

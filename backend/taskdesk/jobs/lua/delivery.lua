@@ -9,7 +9,7 @@ end
 
 -- Let the next delivery of the same order begin.
 local function release_next(order, clock)
-  for _, id in ipairs(redis.call('LRANGE', ordered_key(order), 0, -1)) do
+  for _, id in ipairs(redis.pcall('LRANGE', ordered_key(order), 0, -1)) do
     local delivery = redis.pcall('HMGET', delivery_key(id), 'status', 'receiver', 'blocked') -- it may be damaged
     if delivery[1] == WAITING_DELIVERY then
       if delivery[3] then

@@ -21,7 +21,15 @@ from taskdesk.jobs.alerts.file import AlertsFile
 from taskdesk.jobs.alerts.keeper import Keeper
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.damage import DAMAGE
-from taskdesk.jobs.deliveries import CLAIM, FAIL_DAMAGED_DELIVERY, SETTLE_DELIVERY, DeliveryStatus, attempt_json, send
+from taskdesk.jobs.deliveries import (
+    CLAIM,
+    FAIL_DAMAGED_DELIVERY,
+    RELEASE_STUCK,
+    SETTLE_DELIVERY,
+    DeliveryStatus,
+    attempt_json,
+    send,
+)
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.keys import ENDED, ENDED_LOCK, WEBHOOK_JOBS
 from taskdesk.jobs.scripts import ALWAYS_RUN, FIND_ENDED
@@ -160,13 +168,17 @@ class Deliverer:
             self._redis.lrem(ENDED, 1, entry)
 
     def _find_ended(self) -> None:
-        """Look at some jobs with a webhook: whoever has ended one may not know of webhooks."""
+        """Look at some jobs with a webhook: whoever has ended one may not know of webhooks.
+
+        Also look at deliveries that wait for another one, which may be gone.
+        """
         if time.monotonic() < self._next_find:
             return
         clock.sync(self._redis)
         self._cursor, ids = self._redis.sscan(WEBHOOK_JOBS, self._cursor, count=BATCH)
         for start in range(0, len(ids), BATCH):
             FIND_ENDED(self._redis, *ids[start : start + BATCH])
+        RELEASE_STUCK(self._redis)
         self._next_find = time.monotonic() + (POLL_SECONDS if self._cursor else FIND_SECONDS)
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import re
-import zlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,8 +11,7 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from taskdesk.jobs.deliveries import Deliveries, Message, send
-from taskdesk.jobs.fields import RESULT_STAMP
-from taskdesk.jobs.keys import ENDED, WEBHOOK_JOBS, delivery_key, job_key, receiver_key, results_key
+from taskdesk.jobs.keys import ENDED, WEBHOOK_JOBS, delivery_key, job_key, receiver_key
 from taskdesk.service.outbound import receiver_of
 from taskdesk.service.settings import load
 from taskdesk.worker.deliverer.secrets import read_secrets
@@ -22,34 +19,7 @@ from taskdesk.worker.settings import WorkerSettings
 from tests.conftest import BACKEND, wait_until
 from tests.receivers import OLD_SECRET, SECRET, Receiver, answers, delivering, pass_time
 from tests.worker.conftest import RETENTION
-
-
-@pytest.fixture
-def receiver():
-    with Receiver() as receiver:
-        yield receiver
-
-
-@pytest.fixture
-def submit(jobs, registry, receiver):
-    def submit(task, *, webhook=None, **arguments):
-        url = receiver.url if webhook is None else webhook
-        return jobs.submit(registry.catalog.tasks[task], arguments, RETENTION, webhook=url).id
-
-    return submit
-
-
-def arrived(receiver, count):
-    wait_until(lambda: len(receiver.requests) >= count, what=f"{count} requests arrive")
-
-
-def settled(redis, job_id, status="delivered"):
-    def is_settled():
-        found = Deliveries(redis).of(job_id)
-        return found and found[0].status == status
-
-    wait_until(is_settled, what=f"the delivery is {status}")
-    return Deliveries(redis).of(job_id)[0]
+from tests.worker.deliverer.conftest import arrived, settled
 
 
 def test_a_webhook_hears_of_success_failure_and_cancel(submit, jobs, run_worker, redis, redis_url, receiver):
@@ -328,62 +298,6 @@ def test_the_message_in_the_docs_has_the_members_of_a_real_one(submit, run_worke
     assert documented.keys() == real.keys()
     assert documented["data"].keys() == real["data"].keys()
     assert documented["data"]["links"].keys() == real["data"]["links"].keys()
-
-
-def test_a_damaged_end_or_delivery_holds_up_nothing(submit, run_worker, redis, redis_url, receiver):
-    redis.rpush(ENDED, b"\xff", "x", "finished - ftp://x y")
-    send(redis, Message(receiver.url, b"{}", "damaged", "test", id="damaged"))
-    redis.hset(delivery_key("damaged"), "headers", "{")
-    job_id = submit("echo", text="a")
-    run_worker()
-    with delivering(redis_url):
-        settled(redis, job_id)
-
-    assert redis.llen(ENDED) == 0
-
-
-def test_a_damaged_delivery_fails_and_the_next_of_its_order_is_sent(redis, redis_url, receiver):
-    for name in ("no headers", "no status", "no hash", "whole"):
-        send(redis, Message(receiver.url, name.encode(), "a", "test", id=name))
-    redis.hset(delivery_key("no headers"), "headers", "{")
-    redis.hset(delivery_key("no status"), "status", "?")
-    redis.set(delivery_key("no hash"), "x")
-    with delivering(redis_url):
-        wait_until(lambda: Deliveries(redis).figures()["delivered"] == 1, what="the whole one is delivered")
-        send(redis, Message(receiver.url, b"later", "a", "test", id="later"))
-        arrived(receiver, 2)
-
-    assert [request.body for request in receiver.requests] == [b"whole", b"later"]
-    [failed] = [one for one in Deliveries(redis).of("a") if one.status == "failed"]
-    assert (failed.id, failed.attempts[0].error) == (
-        "no headers",
-        "The delivery is damaged in Redis, so it was not sent.",
-    )
-
-
-def test_a_result_that_is_too_deep_to_read_holds_up_nothing(submit, jobs, run_worker, redis, redis_url, receiver):
-    deep, job_id = submit("echo", text="a"), submit("echo", text="b")
-    run_worker()
-    [(entry, fields)] = redis.xrange(results_key(deep))
-    redis.xdel(results_key(deep), entry)
-    text = b"[" * 3000 + b"]" * 3000
-    redis.xadd(results_key(deep), {**fields, b"return_value": base64.b64encode(text)})
-    ended_at = redis.hget(job_key(deep), "ended_at").decode()
-    redis.hset(job_key(deep), RESULT_STAMP, f"{len(text)} {zlib.crc32(text)} {ended_at}")
-    with delivering(redis_url):
-        settled(redis, job_id)
-
-    assert redis.llen(ENDED) == 0
-
-
-def test_a_delivery_that_is_damaged_while_it_is_sent_holds_up_nothing(redis, redis_url, receiver):
-    receiver.treat = lambda stream: (redis.set(delivery_key("a"), "x"), answers(200)(stream))
-    send(redis, Message(receiver.url, b"{}", "a", "test", id="a"))
-    with delivering(redis_url):
-        arrived(receiver, 1)
-        receiver.treat = answers(200)
-        send(redis, Message(receiver.url, b"{}", "b", "test", id="b"))
-        settled(redis, "b")
 
 
 def test_deliveries_go_on_when_redis_was_away(redis_server, redis_url, redis, receiver):
