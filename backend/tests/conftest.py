@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import urllib.request
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from functools import cache
@@ -54,6 +55,22 @@ class Shares(LoadScopeScheduling):
         if path.parent.name == "browser":
             return f"browser {1 + (path.name > 'test_j') + (path.name > 'test_k')}"
         return "stack" if path.name in WITH_STACK else str(path)
+
+
+MAX_CASES, EVERY = 8, 4
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m leaves tests out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a test with more than MAX_CASES cases, the quick tests have one of EVERY: the others are slow."""
+    tests = defaultdict[str, list[pytest.Item]](list)
+    for item in items:
+        tests[item.nodeid.partition("[")[0]].append(item)
+    for cases in tests.values():
+        if len(cases) > MAX_CASES:
+            for number, case in enumerate(cases):
+                if number % EVERY:
+                    case.add_marker(pytest.mark.slow)
 
 
 def pytest_collection_finish() -> None:

@@ -150,6 +150,7 @@ def test_every_action_is_described(client):
     assert description["components"]["schemas"]["Bulk"]["properties"]["action"]["enum"] == list(ACTIONS)
 
 
+@pytest.mark.slow
 def test_a_new_action_is_one_row(redis_url, tmp_path, registry):
     """A process of its own, because routes and commands are made when the modules are imported."""
     done = subprocess.run(

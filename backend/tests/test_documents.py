@@ -45,6 +45,7 @@ def test_every_setting_has_a_text_and_a_default_that_are_the_same_in_each_progra
     assert [text.name for text in texts if not re.fullmatch("[`A-Z].*[.]", text.description)] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["server.py", "worker.py", "dashboard.py", "-mtaskdesk.launcher.run"])
 def test_the_help_of_a_program_lists_its_settings(program):
     told = subprocess.run([sys.executable, program, "--help"], cwd=BACKEND, capture_output=True, text=True, check=True)

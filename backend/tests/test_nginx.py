@@ -129,6 +129,7 @@ def test_web_nginx_and_client_have_the_same_id_and_only_a_well_formed_one_is_the
     wait_until(lambda: f"request_id={request_id}" in web.log("server"), what="the web logs it")
 
 
+@pytest.mark.slow
 def test_a_body_that_nginx_or_the_server_refuses_is_answered_with_the_clients_id(proxy):
     given = "X-Request-ID: id-of-an-upload"
     chunks = proxy.ask("POST /tasks/a HTTP/1.1", given, "Transfer-Encoding: chunked", body="1\r\na\r\n")  # goes on

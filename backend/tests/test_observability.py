@@ -145,6 +145,7 @@ def test_the_metrics_of_a_worker_cover_its_processes(scrape_worker, client, tmp_
     wait_until(lambda: scrape_worker()["taskdesk_worker_running_jobs",] == 0)
 
 
+@pytest.mark.slow
 def test_a_worker_counts_the_jobs_that_it_hands_back(scrape_worker, redis):
     Queue("default", connection=redis, serializer=JSONSerializer).enqueue("tasks.of_another_package")
 
@@ -171,6 +172,7 @@ def test_a_taken_address_is_reported_in_a_sentence(redis_url, tmp_path):
     assert "Set WORKER_METRICS to another" in stack.log("worker")
 
 
+@pytest.mark.slow
 def test_every_metric_of_the_worker_is_documented(scrape_worker):
     wait_until(
         lambda: ("taskdesk_worker_jobs_total", "succeeded", "echo") in scrape_worker(), what="tasks are imported"
@@ -209,6 +211,7 @@ def sentry():
     server.server_close()
 
 
+@pytest.mark.slow
 def test_a_failed_task_is_reported_once_without_anything_typed(sentry, client, registry, redis, redis_url, tmp_path):
     dsn, events = sentry
     stack = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1", SENTRY_DSN=dsn)
@@ -229,6 +232,7 @@ def test_a_failed_task_is_reported_once_without_anything_typed(sentry, client, r
     assert SECRET not in json.dumps(events)
 
 
+@pytest.mark.slow
 def test_the_web_reports_an_unexpected_error_once_and_no_expected_one(sentry, redis_url, tmp_path):
     dsn, events = sentry
     program = """
@@ -256,6 +260,7 @@ flush_reports()
     assert SECRET not in json.dumps(event)
 
 
+@pytest.mark.slow
 def test_without_a_dsn_sentry_is_not_imported_and_a_wrong_dsn_is_reported(redis_url, tmp_path):
     program = (
         "import server, worker, sys; from pydantic import SecretStr; from taskdesk.service.sentry import *;"
@@ -281,6 +286,7 @@ PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
 QUERIES = [alert["expr"] for alert in ALERTS] + [query["expr"] for panel in PANELS for query in panel["targets"]]
 
 
+@pytest.mark.slow
 def test_alerts_and_panels_query_only_existing_metrics(client, registry, scrape_worker):
     client.application.extensions["desk"].alerts.file = parse_alerts_file(FILE)
     client.post("/api/v1/tasks/echo/jobs", json={"text": "a"})

@@ -53,6 +53,7 @@ def test_each_lock_file_is_audited_and_each_image_has_a_list():
     assert [image for image in images if f"build/sbom/{image}.json" not in plan] == []
 
 
+@pytest.mark.slow
 def test_the_list_of_an_image_has_every_locked_package_with_its_hash(tmp_path):
     program = [sys.executable, "-m", "cyclonedx_py"]
     subprocess.run(

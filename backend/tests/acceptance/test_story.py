@@ -118,6 +118,7 @@ def _status(url: str) -> int:
         return error.code
 
 
+@pytest.mark.slow
 def test_redis_may_go_away_and_come_back_and_its_jobs_are_kept(own_stack):
     stack, server = own_stack
     body = b'{"task_arg": "a", "seconds": 0}'
@@ -134,6 +135,7 @@ def test_redis_may_go_away_and_come_back_and_its_jobs_are_kept(own_stack):
     assert [job_id for job_id, _ in _call(stack.url + "/finished_tasks")] == [second["id"], first["id"]]
 
 
+@pytest.mark.slow
 def test_the_processes_start_without_redis_and_work_once_it_is_there(tmp_path):
     server = RedisServer(tmp_path)
     stack = Stack(server.url, tmp_path, WORKERS="1")
@@ -152,6 +154,7 @@ def test_the_processes_start_without_redis_and_work_once_it_is_there(tmp_path):
         server.stop()
 
 
+@pytest.mark.slow
 def test_several_web_processes_share_one_port_and_stop_on_sigterm(redis_url, tmp_path):
     stack = Stack(redis_url, tmp_path, WEB_PROCESSES="2")
     server = stack.start("server")
@@ -164,6 +167,7 @@ def test_several_web_processes_share_one_port_and_stop_on_sigterm(redis_url, tmp
     assert not stack.answers()
 
 
+@pytest.mark.slow
 def test_a_request_that_is_under_way_ends_well_when_the_web_is_stopped(own_stack):
     stack, _ = own_stack
     body = b'{"task_arg": "a", "seconds": 0}'
@@ -197,6 +201,7 @@ def _accepts(stack: Stack) -> bool:
     return False
 
 
+@pytest.mark.slow
 def test_a_web_process_that_dies_is_replaced(redis_url, tmp_path):
     stack = Stack(redis_url, tmp_path, WEB_PROCESSES="2")
     server = stack.start("server")
@@ -209,6 +214,7 @@ def test_a_web_process_that_dies_is_replaced(redis_url, tmp_path):
     stack.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setting", "value", "sentence"),
     [("APP_PORT", "seventy", "APP_PORT"), ("QUEUES", "a:b", "QUEUES"), ("ENV", "test", "ENV")],
@@ -225,6 +231,7 @@ def test_a_wrong_setting_ends_the_start_with_a_sentence(setting, value, sentence
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_taken_port_ends_the_start_with_a_sentence(stack, redis_url, tmp_path):
     environment = {**os.environ, "APP_PORT": str(stack.port), "REDIS_URL": redis_url}
 

@@ -12,6 +12,7 @@ from redis import Redis
 from tests.conftest import wait_until
 
 
+@pytest.mark.slow
 def test_many_tasks_can_be_searched(sample_page):
     page = sample_page
     page.goto("/")
@@ -62,6 +63,7 @@ def test_a_search_hides_the_names_of_modules_and_gives_the_order_back(sample_pag
     assert [text.split()[:3] for text in items.all_text_contents()] == [text.split()[:3] for text in before]
 
 
+@pytest.mark.slow
 def test_few_tasks_have_no_search(page):
     page.goto("/")
     expect(page.locator(".card").first).to_be_visible()
@@ -90,6 +92,7 @@ def test_the_desk_shows_the_running_jobs_with_their_bars(page):
     expect(running).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_task_runs_its_bar_moves_and_its_result_appears(page):
     page.goto("/tasks/simple_task")
     page.get_by_label("Task arg").fill("browser")
@@ -117,6 +120,7 @@ def test_a_job_that_waits_for_its_next_attempt_says_so(sample_page, samples):
     expect(page.get_by_text("25 %")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_picture_is_shown(page):
     page.goto("/tasks/render_plot")
     page.get_by_role("button", name="Run").click()
@@ -168,6 +172,7 @@ def test_without_javascript_a_wrong_column_is_refused_too(plain_page, tmp_path):
     expect(plain_page.get_by_text("table.csv has no column 'labels'. Similar: label.")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_wrong_input_is_marked_and_the_chosen_file_stays(page, tmp_path):
     table = tmp_path / "table.csv"
     table.write_text("x,label\n1,a\n")

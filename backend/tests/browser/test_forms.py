@@ -228,6 +228,7 @@ def test_more_files_than_the_task_takes_or_than_fit_are_refused_at_once(page):
     expect(page.get_by_text("1.txt is too large: the limit is 0 byte in all.")).to_be_visible()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_several_files_of_an_earlier_job_are_reused_beside_new_ones(page, plain_page, script):
     page = page if script else plain_page

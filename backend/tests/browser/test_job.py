@@ -79,6 +79,7 @@ def test_an_open_question_closes_when_its_button_goes(sample_page, submit, tmp_p
     expect(page.get_by_role("button", name="Cancel")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_log_is_complete_at_the_end_although_no_stream_could_be_opened(sample_page, submit, tmp_path):
     page = sample_page
     page.route("**/events", lambda route: route.fulfill(status=429))
@@ -129,6 +130,7 @@ def test_the_progress_of_the_attempt_before_is_not_shown(sample_page, submit, tm
     (tmp_path / "end").touch()
 
 
+@pytest.mark.slow
 def test_queued_jobs_show_their_position_and_are_canceled_after_a_question(sample_page, submit, tmp_path):
     page = sample_page
     running = submit("wait_for", path=str(tmp_path / "end"))
@@ -218,6 +220,7 @@ def test_the_id_is_copied(sample_page, submit):
     assert sample_page.evaluate("navigator.clipboard.readText()") == path.removeprefix("/jobs/")
 
 
+@pytest.mark.slow
 def test_a_picture_opens_larger(page):
     location = page.request.post("/api/v1/tasks/render_plot/jobs", data={"days": 2}).headers["location"]
     page.goto(location.removeprefix("/api/v1"))

@@ -125,6 +125,7 @@ def test_all_that_match_are_canceled_with_the_true_count_in_the_question(page, s
     expect(page).not_to_have_url(re.compile("done="))
 
 
+@pytest.mark.slow
 def test_new_jobs_move_no_row_and_the_shown_rows_stay_current(page, submit, tag, paused):
     ours = submit(2)
     page.goto(f"/jobs?tag={tag}")

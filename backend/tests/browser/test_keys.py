@@ -26,6 +26,7 @@ def focused(page):
     return page.evaluate("document.activeElement.id || document.activeElement.getAttribute('href')")
 
 
+@pytest.mark.slow
 def test_a_question_mark_shows_the_keys_and_escape_hides_them(page, axe):
     page.goto("/docs")
     page.keyboard.press("?")

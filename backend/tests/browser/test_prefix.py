@@ -47,6 +47,7 @@ def test_every_address_on_every_page_stays_under_the_prefix(behind, stack, brows
     assert lost == [f"{PREFIX}/nothing"]
 
 
+@pytest.mark.slow
 def test_a_job_is_started_followed_and_found_under_the_prefix(behind):
     page, _ = behind
     page.goto(f"{PREFIX}/tasks/simple_task")

@@ -92,6 +92,7 @@ def test_progress_is_an_event_and_the_job_is_over_for_the_test(desk, capfd):
         desk.job("0" * 36)
 
 
+@pytest.mark.slow
 def test_the_example_of_the_page_passes_in_a_project_of_its_own(tmp_path: Path):
     (tmp_path / "tasks").mkdir()
     (tmp_path / "tasks" / "__init__.py").touch()  # else the tasks of this repository come first

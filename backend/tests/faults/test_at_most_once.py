@@ -14,6 +14,7 @@ DELAY = 0.15  # seconds
 pytestmark = pytest.mark.timeout(LIMIT)
 
 
+@pytest.mark.slow
 def test_a_job_that_runs_when_its_worker_is_stopped_fails_and_never_begins_again():
     with start_rig(31) as rig:
         [worker] = rig.fleet.start()
@@ -28,6 +29,7 @@ def test_a_job_that_runs_when_its_worker_is_stopped_fails_and_never_begins_again
         assert rig.effects.counts("begin") == {job_id: 1}
 
 
+@pytest.mark.slow
 def test_a_job_whose_worker_is_lost_before_redis_knows_that_it_began_never_begins_again():
     """Packets are slow, so there is time between the start of the job and the moment at which Redis could know."""
     with start_rig(32) as rig:

@@ -49,6 +49,7 @@ def submit() -> Callable[[Rig], str]:
     return submit
 
 
+@pytest.mark.slow
 def test_f19_a_cancel_that_was_acknowledged_is_obeyed_however_the_job_ends(submit):
     with start_rig(SEED + 19) as rig:
         rig.until_online(*rig.fleet.start(2))

@@ -39,6 +39,7 @@ HARMLESS = {  # such a job may run, or fail with a reason
 }
 
 
+@pytest.mark.slow
 def test_f29_a_damaged_job_fails_with_a_reason_and_is_never_unpickled(assert_kept, tmp_path):
     """F29: a job hash has lost fields, or holds a pickle. Only this job fails, and it says why.
 

@@ -41,6 +41,7 @@ def child(rig: Rig) -> int:
     return rig.effects.of(job_id)[-1].pid
 
 
+@pytest.mark.slow
 def test_f33_a_job_whose_thread_holds_the_gil_after_its_end_is_settled_and_the_next_one_runs():
     with start_rig(SEED + 33) as rig:
         hanging = start(rig)
@@ -56,6 +57,7 @@ def test_f33_a_job_whose_thread_holds_the_gil_after_its_end_is_settled_and_the_n
         assert not alive(hanging)
 
 
+@pytest.mark.slow
 def test_f33_a_job_whose_arguments_cannot_be_dropped_gets_another_attempt():
     with start_rig(SEED + 33) as rig:
         start(rig)
@@ -67,6 +69,7 @@ def test_f33_a_job_whose_arguments_cannot_be_dropped_gets_another_attempt():
         assert [SENTENCE in attempt.error["detail"] for attempt in job.attempts] == [True]
 
 
+@pytest.mark.slow
 def test_f33_a_job_is_canceled_in_time_while_the_child_hangs_after_its_function():
     with start_rig(SEED + 33) as rig:
         rig.fleet.start()
@@ -79,6 +82,7 @@ def test_f33_a_job_is_canceled_in_time_while_the_child_hangs_after_its_function(
         assert rig.until_final(job_id, seconds=promised(5)).status == "canceled"
 
 
+@pytest.mark.slow
 def test_f33_an_idle_child_that_was_stopped_is_replaced():
     with start_rig(SEED + 33) as rig:
         stopped = start(rig)

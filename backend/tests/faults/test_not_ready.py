@@ -74,6 +74,7 @@ def assert_succeed(rig: Rig, stack: Stack, jobs: list[str]) -> None:
     assert time.monotonic() - began < promised(20)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "seconds"),
     size(
@@ -98,6 +99,7 @@ def test_f31_while_redis_refuses_every_command_nothing_dies(assert_kept, answer,
     assert_kept(report)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seconds", [3, *([45] if ALL else [])])
 def test_f31_while_a_proxy_accepts_and_closes_nothing_dies(assert_kept, seconds):
     """F31: Redis is away, and a proxy in front of it accepts each connection and closes it."""

@@ -89,6 +89,7 @@ MIN_REFUSED = 10  # a busy machine sends few requests
 SECONDS = size(1, 60)
 
 
+@pytest.mark.slow
 def test_f23_what_is_too_much_is_refused_and_the_low_queue_still_moves(assert_kept):
     """F23: many times more jobs than the workers can run. What does not fit is refused with 429 and Retry-After; Redis
     and the queue stay small, and jobs of the low queue also run.

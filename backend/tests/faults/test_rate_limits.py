@@ -193,6 +193,7 @@ def _run(rig: Rig, *, rounds: int, jobs: int) -> None:
     limited.assert_kept()
 
 
+@pytest.mark.slow
 def test_limits_hold_while_workers_die_and_redis_restarts():
     with start_rig(SEED + 60, through_proxy=False) as rig:
         _run(rig, rounds=len(HARMS), jobs=40)

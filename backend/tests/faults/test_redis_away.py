@@ -15,6 +15,7 @@ from tests.faults.scale import LIMIT, SEED, promised, size
 pytestmark = pytest.mark.timeout(LIMIT)
 
 
+@pytest.mark.slow
 def test_f06_workers_come_back_when_redis_was_killed(assert_kept):
     """F06: kill -9 of Redis, back after 0.2–5 s with data to load, while workers idle and while they work."""
     with start_rig(SEED + 6) as rig:

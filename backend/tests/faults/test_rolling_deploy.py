@@ -115,6 +115,7 @@ def test_jobs_of_a_new_task_wait_while_old_workers_run_and_all_succeed_with_the_
     assert_kept(deploy.rig.check("F32 a new task", once=True, succeed=True))
 
 
+@pytest.mark.slow
 def test_jobs_of_a_changed_task_run_by_the_version_that_takes_them_and_lose_no_attempt(deploy, assert_kept):
     deploy.start("old")
     deploy.start("new")
@@ -166,6 +167,7 @@ def test_a_foreign_job_amid_short_jobs_is_handed_back_and_no_other_is_disturbed(
     assert_kept(deploy.rig.check("F32 amid short jobs", once=True, succeed=True))
 
 
+@pytest.mark.slow
 def test_a_job_that_no_worker_serves_says_so_and_fails_after_foreign_ttl(deploy):
     deploy.start("old", FOREIGN_TTL="4")
     [job_id] = deploy.submit("added", retries=3)
@@ -190,6 +192,7 @@ def _delete(jobs: Jobs, job_id: str) -> None:
     assert jobs.delete(job_id)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", [_cancel, pytest.param(_delete, marks=pytest.mark.slow)])
 def test_a_job_that_is_canceled_or_deleted_while_it_is_handed_back_never_runs(deploy, end: Callable[..., None]):
     deploy.start("old")
@@ -270,6 +273,7 @@ def test_the_newest_version_is_offered_and_arguments_of_an_older_one_are_accepte
     assert [set(other.parameters) for other in tasks["changed"].others] == [{"size"}]
 
 
+@pytest.mark.slow
 def test_a_pickle_is_handed_back_and_never_loaded(deploy, tmp_path: Path):
     canary = tmp_path / "canary"
     [job_id] = deploy.submit("stays")

@@ -100,6 +100,7 @@ class Writer(threading.Thread):
             size = append_log(self._redis, JOB, self.lines[-1].encode() + b"\n", offset=size, ttl=60)
 
 
+@pytest.mark.slow
 def test_f25_a_watcher_misses_nothing_when_the_web_is_killed(running, web):
     """F25: kill -9 of the web, twice, while a job is watched. The log that arrives has no gap and no line twice."""
     clients = [Client(web.port) for _ in range(WATCHERS)]

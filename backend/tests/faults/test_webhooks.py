@@ -77,6 +77,7 @@ def test_f28_hostile_receivers_hold_up_neither_jobs_nor_others_and_reach_nothing
     assert internal.connections == 0
 
 
+@pytest.mark.slow
 def test_f28_a_name_that_changes_its_address_never_leads_to_an_internal_one(
     jobs, registry, redis, redis_url, internal, run_worker
 ):
@@ -98,6 +99,7 @@ def tries(redis):
     return [int(redis.hget(key, "tries")) for key in redis.scan_iter("taskdesk:delivery:*")]
 
 
+@pytest.mark.slow
 def test_f28_what_hostile_receivers_did_stands_in_the_log_of_attempts(
     jobs, registry, redis, redis_url, hostile, run_worker
 ):

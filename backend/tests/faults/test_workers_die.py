@@ -161,6 +161,7 @@ def test_f05_a_job_that_eats_the_memory_fails_alone(assert_kept):
 # Checked last
 
 
+@pytest.mark.slow
 def test_templates_die_and_no_job_is_lost(assert_kept):
     """kill -9 of the process that the children are forked from: the child and its job go on, and later ones follow."""
     with start_rig(SEED + 6) as rig:
@@ -191,6 +192,7 @@ def _error_type(rig: Rig, job_id: str) -> str:
     return str(json.loads(rig.redis.hget(f"rq:job:{job_id}", ERROR) or b"{}").get("type", ""))
 
 
+@pytest.mark.slow
 def test_f03_a_job_that_lost_its_supervisor_has_one_end(orphaned, assert_kept):
     """F03: the writes of the child before its death and those of the sweep add up to one final status."""
     assert_kept(_after_leases(orphaned[0]).check("F03 supervisor killed"))

@@ -20,6 +20,7 @@ ENDINGS = ("dependent", "repeated", "not kept")  # of jobs that RQ's own code en
 JOBS = len(TASKS + ENDINGS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("first", ["the children first", pytest.param("the supervisors first", marks=pytest.mark.slow)])
 def test_f04_a_write_of_a_worker_after_its_lease_is_refused(assert_kept, first):
     """F04: its jobs have another execution by then, or have failed. None ends twice; no execution has two results."""

@@ -25,6 +25,7 @@ def costs():
     return json.loads(answer.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", CASES)
 def test_a_megabyte_is_checked_at_the_cost_of_reading_it(costs, case, way):

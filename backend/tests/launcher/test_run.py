@@ -227,6 +227,7 @@ def test_after_a_crash_the_incomplete_write_is_dropped_with_a_line(start, tmp_pa
         assert f"its last {len(half)} bytes were dropped" in run.output
 
 
+@pytest.mark.slow
 @linux
 def test_after_a_stop_its_data_is_kept_and_no_process_is_left(start):
     run = start().wait_until_up()
@@ -245,6 +246,7 @@ def test_after_a_stop_its_data_is_kept_and_no_process_is_left(start):
     assert again.stop(signal.SIGINT) == 0
 
 
+@pytest.mark.slow
 @linux
 def test_after_a_kill_its_ports_and_its_data_can_be_used_again(start):
     first = start().wait_until_up()
@@ -257,6 +259,7 @@ def test_after_a_kill_its_ports_and_its_data_can_be_used_again(start):
     assert start().wait_until_up().is_healthy()
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize(
     ("script", "name"), [("-server", "redis"), pytest.param("server.py", "web", marks=pytest.mark.slow)]
@@ -272,6 +275,7 @@ def test_the_death_of_a_process_stops_all_and_is_named(start, script, name):
     wait_until(lambda: not parent_by_pid().keys() & set(pids), what="all are gone")
 
 
+@pytest.mark.slow
 @linux
 def test_in_dev_the_worker_restarts_for_edited_tasks(start, tmp_path):
     for name in ("first", "second"):
@@ -306,6 +310,7 @@ def test_a_program_is_restarted_for_every_file_that_it_imports(program):
     assert {path.suffix for path in files} - {".pyc", ".md"} <= {*WATCHED_SUFFIXES}
 
 
+@pytest.mark.slow
 def test_a_given_redis_is_used_and_may_start_later(start):
     url = f"redis://127.0.0.1:{free_port()}/0"
 

@@ -27,6 +27,7 @@ def result_of(client, run_worker):
     return result_of
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "stored"),
     [

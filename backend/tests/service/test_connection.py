@@ -103,6 +103,7 @@ def test_a_killed_greenlet_ends_no_other_that_shares_its_connection(redis_url):
     assert done.stdout == "GreenletExit() refused True True\n", done.stderr
 
 
+@pytest.mark.slow
 def test_while_redis_hangs_no_caller_waits_longer_than_a_second(shared, redis):
     shared.ping()
     redis.client_pause(5_000)

@@ -65,6 +65,7 @@ def test_the_processes_of_a_killed_pool_end(living):
     wait_until(lambda: not any(alive(pid) for pid in pids()))
 
 
+@pytest.mark.slow
 def test_a_pool_gives_up_when_its_processes_keep_failing(tmp_path):
     pool = start_pool("raise ValueError('nothing works')", 1, tmp_path / "log")
 
@@ -72,6 +73,7 @@ def test_a_pool_gives_up_when_its_processes_keep_failing(tmp_path):
     assert "giving up" in (tmp_path / "log").read_text()
 
 
+@pytest.mark.slow
 def test_a_pool_may_give_up_when_several_have_ended_at_once(tmp_path):
     program = """
 import os, sys

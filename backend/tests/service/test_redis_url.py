@@ -88,6 +88,7 @@ def test_no_program_shows_a_password_that_is_not_encoded(command, tmp_path):
     assert "s3cr" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_a_socket_with_any_name_is_used(tmp_path):
     for number, name in enumerate(["my redis.sock", "größe@home.sock"]):
         folder = tmp_path / str(number)

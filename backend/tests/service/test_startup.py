@@ -43,6 +43,7 @@ def test_an_argument_is_refused_with_the_setting_that_is_meant(monkeypatch, caps
     assert "s3cret" not in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["server.py", "worker.py", "dashboard.py"])
 def test_an_entry_point_refuses_arguments_and_knows_its_version(command):
     def run(argument: str) -> tuple[int, str, str]:

@@ -39,6 +39,7 @@ def table(tmp_path):
     return write
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "names"), [pytest.param("breast_cancer", True, marks=pytest.mark.slow), ("wine", False)]
 )

@@ -115,6 +115,7 @@ def test_a_damaged_field_is_named_and_the_others_are_shown(client, redis, submit
     assert f"Unreadable in Redis: {field}." in client.get("/jobs").text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("field", ["origin", "data", "created_at", "ended_at"])
 def test_a_job_without_a_field_can_be_kept_and_deleted(client, redis, submit, run_worker, field):
     job_id = submit()
@@ -219,6 +220,7 @@ def test_a_worker_passes_over_a_job_whose_key_holds_no_hash(client, redis, submi
     assert "WRONGTYPE" not in caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [b"x", b"\xff", b"W10", base64.b64encode(b"[" * 100_000), base64.b64encode(b"\xff")])
 def test_a_damaged_result_costs_only_itself(redis, submit, run_worker, read_all, value):
     broken, healthy = submit(), submit()
@@ -231,6 +233,7 @@ def test_a_damaged_result_costs_only_itself(redis, submit, run_worker, read_all,
     assert answers[f"/api/v1/jobs/{broken}"].status_code in (200, 410)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", [b'"picture"', b'"file"', b'"table"', b'"markdown"', b'{"a": "file"}', b'"unknown"'])
 def test_a_result_that_is_not_of_its_kind_is_shown_as_json(client, redis, submit, run_worker, read_all, kinds):
     job_id = submit("every_kind", {})
@@ -333,6 +336,7 @@ def test_a_result_that_can_not_be_read_is_a_sentence_and_the_job_is_shown(
     assert sentence in job.json["result"]["detail"] == result.json["detail"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stored", "shown"),
     [

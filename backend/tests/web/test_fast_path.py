@@ -62,6 +62,7 @@ def test_both_ways_answer_alike_whatever_is_sent(two_ways, settings):
     assert ways.differences(REQUESTS_SENT) == {}
 
 
+@pytest.mark.slow
 @WITH_OR_WITHOUT_LOGIN
 def test_both_ways_answer_alike_whoever_sends_it(two_ways, settings):
     ways = two_ways(**settings)

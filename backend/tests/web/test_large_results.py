@@ -70,6 +70,7 @@ def _forget(redis, job_id):
     redis.hdel(job_key(job_id), RESULT_STAMP, RESULT_PREVIEW)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_page_shows_the_preview_and_says_what_is_left_out(redis, client, made, text_of, kind):
     job_id = made(kind)

@@ -21,10 +21,12 @@ def test_one_job_after_another_has_a_loop_of_its_own(results):
     assert [result["doubled"] for result in results(*[("gathers", {"n": n}) for n in range(3)])] == [[0], [2], [4]]
 
 
+@pytest.mark.slow
 def test_a_decorator_that_is_no_async_def_changes_nothing(results):
     assert results(("decorated", {"n": 7})) == [7]
 
 
+@pytest.mark.slow
 def test_an_error_within_is_the_error_of_the_job(run):
     [job] = run(("fails_in_a_task", {}))
 

@@ -49,6 +49,7 @@ def sweep(redis, jobs, worker_settings):
     return sweep
 
 
+@pytest.mark.slow
 def test_failures_of_the_same_task_error_and_place_have_one_cause(run, causes):
     first, second = run(("raises", {}), ("raises", {}))
 
@@ -70,6 +71,7 @@ def test_another_task_error_or_place_is_another_cause(run, causes):
     assert [cause.task for cause in causes.read()] == ["raises_half_a_character", "raises_what_it_is_given", "raises"]
 
 
+@pytest.mark.slow
 def test_only_the_final_failure_of_a_job_counts(run, causes, redis, run_worker):
     run(("stumbles", {}))
     assert causes.read() == []
@@ -84,6 +86,7 @@ def test_only_the_final_failure_of_a_job_counts(run, causes, redis, run_worker):
     assert (cause.type, cause.count, cause.open_jobs) == ("ConnectionError", 1, 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "type"),
     [

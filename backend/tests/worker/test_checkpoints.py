@@ -63,6 +63,7 @@ def test_a_job_that_loses_its_process_three_times_at_the_same_row_is_poison(run,
     assert "lost its worker 3 times" in job.error["detail"]
 
 
+@pytest.mark.slow
 def test_a_job_over_its_time_goes_on_with_its_next_attempt(run, path):
     [job] = run(("counts_past_its_time", {"path": str(path), "steps": 18}))
 
@@ -71,6 +72,7 @@ def test_a_job_over_its_time_goes_on_with_its_next_attempt(run, path):
     assert len(rows_in(path)) <= 19
 
 
+@pytest.mark.slow
 def test_a_job_that_a_stop_has_cut_off_goes_on_and_no_attempt_is_charged(worker_process, submit, jobs, path):
     job_id = submit("does_steps", path=str(path), steps=60, pause=0.05)
     wait_until(lambda: path.exists() and len(rows_in(path)) > 5, what="the job is at work")
@@ -89,6 +91,7 @@ def test_a_job_that_a_stop_has_cut_off_goes_on_and_no_attempt_is_charged(worker_
 # What is kept, and how long
 
 
+@pytest.mark.slow
 def test_a_job_that_has_succeeded_leaves_no_checkpoint(redis, run, path):
     [job] = run(("sums_rows", {"path": str(path), "rows": 3}))
 
@@ -96,6 +99,7 @@ def test_a_job_that_has_succeeded_leaves_no_checkpoint(redis, run, path):
     assert redis.hget(f"rq:job:{job.id}", CHECKPOINT) is None
 
 
+@pytest.mark.slow
 def test_a_job_that_repeats_begins_anew(redis, registry, run_worker, jobs, path):
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     call = "tests.sample_tasks.sums_rows"
@@ -107,6 +111,7 @@ def test_a_job_that_repeats_begins_anew(redis, registry, run_worker, jobs, path)
     assert jobs.get(job.id).status == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_job_whose_last_repetition_a_stock_worker_has_ended_begins_anew(redis, registry, run_worker, path):
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     arguments = {"path": str(path), "rows": 3}
@@ -198,12 +203,14 @@ def test_a_value_that_fills_the_limit_is_kept_whole():
 # Where it is called
 
 
+@pytest.mark.slow
 def test_a_thread_of_the_job_keeps_its_checkpoint(run, jobs):
     [job] = run(("checkpoints_elsewhere", {"where": "thread"}))
 
     assert jobs.result(job) == ["of a thread"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("where", "kept"), [("process", "own"), ("process alone", None)])
 def test_a_process_of_the_job_can_keep_none(run, jobs, redis, where, kept):
     [job] = run(("checkpoints_elsewhere", {"where": where}))
@@ -212,6 +219,7 @@ def test_a_process_of_the_job_can_keep_none(run, jobs, redis, where, kept):
     assert "exit status 1" in read_log(redis, job.id).text
 
 
+@pytest.mark.slow
 def test_a_thread_that_outlives_its_job_keeps_none_for_the_next(run, jobs, redis, path):
     first, second = run(("leaves_a_thread", {"path": str(path)}), ("waits_for_late_thread", {"path": str(path)}))
 

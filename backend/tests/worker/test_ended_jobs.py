@@ -41,6 +41,7 @@ def ended(redis):
     return ended
 
 
+@pytest.mark.slow
 def test_jobs_count_on_their_own_queue(submit, run_worker, ended):
     submit("every_kind")  # on the queue "high"
     for _ in range(30):
@@ -53,6 +54,7 @@ def test_jobs_count_on_their_own_queue(submit, run_worker, ended):
     assert (ended("high"), ended("default")) == ((1, 0), (30, 2))
 
 
+@pytest.mark.slow
 def test_a_job_that_is_tried_again_counts_once_and_as_what_it_becomes(submit, run_worker, ended, tmp_path):
     submit("fails_once", path=str(tmp_path / "seen"))
     run_worker()
@@ -67,6 +69,7 @@ def test_a_job_that_is_tried_again_counts_once_and_as_what_it_becomes(submit, ru
     assert (between, ended()) == ((0, 0), (1, 0))
 
 
+@pytest.mark.slow
 def test_a_damaged_job_that_waits_for_another_fails_that_one_and_costs_no_process(redis, jobs, run_worker, submit):
     submit("remembers")
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
@@ -81,6 +84,7 @@ def test_a_damaged_job_that_waits_for_another_fails_that_one_and_costs_no_proces
     assert jobs.result(jobs.get(after)) == 2
 
 
+@pytest.mark.slow
 def test_a_beat_while_rq_ends_a_job_that_repeats_takes_no_repeat_from_it(redis, run_worker, monkeypatch):
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, repeat=Repeat(times=2, interval=60), job_id="one")
@@ -99,6 +103,7 @@ def test_a_beat_while_rq_ends_a_job_that_repeats_takes_no_repeat_from_it(redis, 
     assert not redis.keys("rq:execution*")
 
 
+@pytest.mark.slow
 def test_a_cancel_while_rq_ends_a_job_that_repeats_is_obeyed(redis, jobs, run_worker, monkeypatch):
     queue = Queue("default", connection=redis, serializer=JSONSerializer)
     queue.enqueue("tests.sample_tasks.echo", kwargs={"text": "a"}, repeat=Repeat(times=2, interval=60), job_id="one")

@@ -42,6 +42,7 @@ def nvidia_smi(tmp_path, monkeypatch):
     return put
 
 
+@pytest.mark.slow
 def test_each_worker_process_sees_its_own_gpu_before_it_imports_the_tasks(redis, redis_url, tmp_path, jobs):
     (tmp_path / "gpu_tasks").mkdir()
     (tmp_path / "gpu_tasks" / "__init__.py").write_text(TASKS)

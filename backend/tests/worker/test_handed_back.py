@@ -282,6 +282,7 @@ def test_a_worker_that_starts_takes_what_was_handed_back(foreign, run_worker, jo
     assert not astray()
 
 
+@pytest.mark.slow
 def test_an_idle_worker_takes_what_another_hands_back_before_it_is_due(submit, worker_process, jobs, redis):
     first = submit()
     wait_until(lambda: jobs.get(first).status == "succeeded", what="the worker works")

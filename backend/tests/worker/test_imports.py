@@ -70,6 +70,7 @@ ENDS = {
 }
 
 
+@pytest.mark.slow
 def test_the_files_whose_import_ends_the_process_are_broken_and_the_others_work(serve):
     """All at once: each has its own file."""
     files = {f"bad{number}": source for number, source in enumerate(ENDS)}
@@ -229,6 +230,7 @@ SEEDED = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("differ", "stay"), [(FORKED, {}), (FRESH, SEEDED)], ids=["forked", "imported for each"])
 def test_isolated_jobs_draw_different_random_numbers_unless_a_seed_is_set(serve, differ, stay):
     cases = {**differ, **stay}
@@ -295,6 +297,7 @@ def test_nothing_that_an_import_has_started_outlives_its_worker(serve):
     wait_until(lambda: not Path(f"/proc/{pid}/cmdline").read_bytes() if Path(f"/proc/{pid}").exists() else True)
 
 
+@pytest.mark.slow
 def test_template_and_child_end_with_their_supervisor(serve):
     served = serve()
     assert served.run("works") == "worked"

@@ -56,6 +56,7 @@ def test_a_result_whose_last_files_find_no_room_leaves_none(jobs, registry, run_
     assert files_in(small_disk) == ["ballast"]
 
 
+@pytest.mark.slow
 def test_while_redis_is_full_a_job_that_runs_ends_and_none_begins(redis, jobs, registry, worker_process, tmp_path):
     redis.setrange("ballast", 20_000_000, b"x")
     job = jobs.submit(registry.catalog.tasks["wait_for"], {"path": str(tmp_path / "go")}, RETENTION)
@@ -83,6 +84,7 @@ def reciting(redis, jobs, registry, worker_process, tmp_path):
     return job.id
 
 
+@pytest.mark.slow
 def test_while_redis_is_full_a_job_that_runs_is_canceled(jobs, reciting, leave, tmp_path, worker_process):
     leave(1.1)
     for verse in ("1", "2"):
@@ -97,6 +99,7 @@ def test_while_redis_is_full_a_job_that_runs_is_canceled(jobs, reciting, leave, 
     assert jobs.delete(reciting) == ["canceled"]
 
 
+@pytest.mark.slow
 def test_while_redis_is_full_a_worker_is_known_to_live(redis, reciting, leave):
     leave(1.1)
     [(name, last)] = redis.zrange(WORKERS, 0, -1, withscores=True)
@@ -104,6 +107,7 @@ def test_while_redis_is_full_a_worker_is_known_to_live(redis, reciting, leave):
     wait_until(lambda: redis.zscore(WORKERS, name) > last, what="it beats")
 
 
+@pytest.mark.slow
 def test_while_redis_is_full_a_job_is_canceled_though_no_message_tells_its_worker(redis, jobs, reciting, leave):
     leave(1.1)
     redis.client_kill_filter(_type="pubsub")

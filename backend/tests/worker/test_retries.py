@@ -11,6 +11,7 @@ from taskdesk import Backoff, RetryLater
 from taskdesk.service import clock
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "attempts"),
     [("OSError", 2), ("KeyError", 2), ("ConnectionError", 1), ("ValueError", 1), ("Timeout", 1)],
@@ -23,6 +24,7 @@ def test_a_job_is_tried_again_after_the_errors_that_its_task_names_and_never_aft
     assert (job.status, job.attempt, job.error["type"]) == ("failed", attempts, error)
 
 
+@pytest.mark.slow
 def test_a_job_over_its_time_is_tried_again_whatever_errors_its_task_names(run):
     [job] = run(("takes_too_long", {}))
 

@@ -111,12 +111,14 @@ def test_refused_arguments_count_as_a_failure_and_unknown_tasks_as_nothing(redis
     assert redis.keys("taskdesk:statistics:*") == [b"taskdesk:statistics:tests.sample_tasks.echo"]
 
 
+@pytest.mark.slow
 def test_an_idle_worker_has_written_what_it_ran_within_a_second(worker_process, submit, statistics):
     for ran in (1, 2, 3):
         submit("echo", text="a")
         wait_until(lambda ran=ran: statistics("echo").succeeded >= ran)
 
 
+@pytest.mark.slow
 def test_a_worker_that_has_no_rest_writes_all_the_same(worker_process, jobs, registry, redis, statistics):
     for _ in range(15):
         jobs.submit_many(

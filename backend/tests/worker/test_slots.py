@@ -67,6 +67,7 @@ def test_every_job_runs_one_after_the_other(redis, enqueue, run_worker, status):
     assert slots(redis) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [
     {"result_ttl": 0},
     {"function": RAISES},
@@ -149,6 +150,7 @@ def test_a_job_that_has_not_begun_is_canceled_and_deleted_with_its_slot(redis, e
     assert redis.zrange("rq:rl:k:rate_limited", 0, -1) == ([b"zulu"])
 
 
+@pytest.mark.slow
 def test_a_running_job_that_is_canceled_frees_its_slot(enqueue, jobs, status, worker_process):
     enqueue("one", "tests.sample_tasks.never_ends")
     enqueue("two")

@@ -72,12 +72,14 @@ def test_somebody_who_waits_at_a_terminal_waits_no_longer_than_stop_grace(redis,
     assert [grace_on(redis).seconds(running(job_id)) for job_id in jobs] == [STOP_GRACE, 0]
 
 
+@pytest.mark.slow
 def test_while_redis_is_away_no_job_is_cut_off_too_early(redis, grace_on, submit):
     away = Redis(port=free_port(), socket_timeout=1)
 
     assert grace_on(away).seconds(running(submit("wait_for", path="a"))) == 600
 
 
+@pytest.mark.slow
 def test_a_stopped_worker_ends_its_job_with_a_long_grace_and_takes_no_other(worker_process, submit, jobs, path):
     first = submit("takes_its_time", path=str(path))
     second = submit("echo", text="a")

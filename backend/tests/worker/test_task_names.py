@@ -56,6 +56,7 @@ def test_wrong_arguments_fail_whatever_name_the_job_has_for_its_task(queue, run_
     assert "times" in redis.hget(job.key, "td_error").decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "function", ["os.getcwd", "tests.sample_tasks.good.os.getcwd", "tests.sample_tasks.good._helper", "good.echo"]
 )
@@ -134,6 +135,7 @@ def test_a_worker_adopts_a_job_that_calls_its_task_by_a_path(registry):
     assert not foreign.are_there
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", ["tests.sample_tasks.starts_afresh", "tests.sample_tasks.greedy.starts_afresh"])
 def test_the_options_of_a_task_hold_whatever_name_the_job_has_for_it(queue, run_worker, path):
     jobs = [queue.enqueue(path) for _ in range(3)]

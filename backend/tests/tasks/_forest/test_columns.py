@@ -57,6 +57,7 @@ def test_other_texts_are_no_numbers_with_a_point(text):
     assert to_number(text, ".") != to_number(text, ".")
 
 
+@pytest.mark.slow
 def test_what_pandas_drops_is_missing():
     from pandas._libs.parsers import STR_NA_VALUES
 

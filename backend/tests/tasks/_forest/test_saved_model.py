@@ -140,6 +140,7 @@ def _predict(folders: list[Path]) -> dict[str, list[object]]:
     return {folder.name: json.loads((folder / "predicted.json").read_text()) for folder in folders}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [QUICK, pytest.param(list(TABLES), marks=pytest.mark.slow)], ids=["some", "all"])
 def test_the_file_predicts_the_rows_of_the_table_with_the_lines_of_the_page(tmp_path, names):
     for name in names:

@@ -37,6 +37,7 @@ def stored(redis):
     return {key: redis.dump(key) for key in redis.scan_iter() if key.decode() != INTAKE_LOCK}
 
 
+@pytest.mark.slow
 def test_a_read_writes_nothing(app, bearer, redis, run_worker):
     ann = bearer("ann")
     ended = ann.post(ECHO, json={"text": "a"}).json["id"]

@@ -62,6 +62,7 @@ def taken(redis, owner):
     return int(redis.hget(BYTES, owner) or 0)
 
 
+@pytest.mark.slow
 def test_a_user_who_floods_is_refused_with_a_hint_and_others_submit_and_run(redis, bearer, flood, room, run_worker):
     room(20 * MB)
 

@@ -260,6 +260,7 @@ def test_scheduled_jobs_are_canceled_in_bulk(client, batch):
     )
 
 
+@pytest.mark.slow
 def test_a_worker_runs_a_scheduled_job_when_it_is_due(client, post, worker):
     wait_until(lambda: client.get("/api/v1/workers").json["data"], what="the worker is online")
     due = datetime.now(UTC) + timedelta(seconds=1.5)

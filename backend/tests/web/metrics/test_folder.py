@@ -39,6 +39,7 @@ def _metrics_folders(stack: Stack) -> list[Path]:
     return list(Path("/dev/shm").glob(f"taskdesk-metrics-{stack.processes['server'].pid}-*"))
 
 
+@pytest.mark.slow
 def test_the_processes_on_one_socket_are_added_up(processes):
     def answered() -> float:
         figures = Figures(_get(processes, "/metrics"))
@@ -64,6 +65,7 @@ def test_the_disk_has_one_figure_however_many_processes_were_asked(processes):
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes, redis):
     for _ in range(30):
         _get(processes, "/healthz")
@@ -83,6 +85,7 @@ def test_the_counts_of_a_process_that_died_stay_and_its_streams_do_not(processes
     assert not [path for pid in old for path in folder.glob(f"gauge_livesum_{pid}.db")]
 
 
+@pytest.mark.slow
 def test_nothing_is_left_when_the_web_has_ended(processes):
     assert _metrics_folders(processes)
 

@@ -11,6 +11,7 @@ from taskdesk.web.metrics.process_metrics import PROCESS_METRICS
 HOST = "Host: localhost\r\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("text", "status"),
     [

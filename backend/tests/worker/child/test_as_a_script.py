@@ -68,6 +68,7 @@ def test_output_is_in_the_log_of_its_job_whichever_way_it_is_written(run, redis)
     assert logs[1::2] == ["next\n"] * len(WRITES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("before", "stream"), [("", ", stdout=sys.stdout"), ("print('first')", "")])
 def test_what_another_program_writes_is_in_the_log_while_the_job_runs(
     submit, worker_process, jobs, redis, tmp_path, before, stream
@@ -113,6 +114,7 @@ def test_a_handler_that_an_import_has_made_writes_to_the_worker_alone(run, redis
     assert "hi" in capfd.readouterr().err.splitlines()
 
 
+@pytest.mark.slow
 def test_the_last_words_of_c_code_are_in_the_log_of_the_job_that_they_ended(run, redis):
     last, later = run_codes(run, ["os.write(2, b'free(): invalid pointer\\n'); os.abort()", "print('later')"])
 
@@ -120,6 +122,7 @@ def test_the_last_words_of_c_code_are_in_the_log_of_the_job_that_they_ended(run,
     assert read_log(redis, later.id).text == "later\n"
 
 
+@pytest.mark.slow
 def test_the_last_words_of_c_code_that_crashes_between_jobs_are_in_the_log_of_the_worker(
     worker_settings, registry, redis, submit, caplog
 ):
@@ -141,6 +144,7 @@ def test_what_a_process_writes_after_its_job_does_not_fill_the_file(run, redis):
     assert read_log(redis, job.id).text == "0\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("code", "detail"),
     [
@@ -169,6 +173,7 @@ HUGE = {
 }
 
 
+@pytest.mark.slow
 def test_an_error_is_kept_up_to_a_limit_and_says_what_is_left_out(run, jobs):
     done = run_codes(run, HUGE)
 
@@ -181,6 +186,7 @@ def test_an_error_is_kept_up_to_a_limit_and_says_what_is_left_out(run, jobs):
         assert job.error["type"].startswith(name), code
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", ["1 / 0", "sys.exit()", "5", "[].x"])
 def test_an_error_whose_text_is_broken_is_named(run, text):
     code = f"class Odd(Exception):\n    def __str__(self): return {text}\n    __repr__ = __str__\nraise Odd"
@@ -217,6 +223,7 @@ t = threading.Thread(target=deeper); t.start(); t.join()""",
 }
 
 
+@pytest.mark.slow
 def test_a_thread_of_a_job_is_the_jobs(run, jobs):
     codes = [f"{IN_A_THREAD}{code}\nresult = found == [works()], found[0][0]" for code in THREADS.values()] * 2
 

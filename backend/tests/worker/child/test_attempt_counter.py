@@ -7,6 +7,7 @@ import pytest
 from taskdesk.jobs.statistics import last_runs
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("task", "arguments"), [("exits", {"status": 3}), ("is_deaf", {}), ("raises_the_unspeakable", {})]
 )

@@ -30,6 +30,7 @@ def printed(redis, jobs, registry, worker_settings, tmp_path, capfd):
     return printed
 
 
+@pytest.mark.slow
 def test_in_prod_it_is_a_line_of_the_log_that_names_the_job(printed):
     output, job_id = printed(env="prod")
 
@@ -37,6 +38,7 @@ def test_in_prod_it_is_a_line_of_the_log_that_names_the_job(printed):
     assert (line["logger"], line["event"], line["job_id"]) == ("output", FORGED, job_id)
 
 
+@pytest.mark.slow
 def test_in_dev_it_stays_as_it_is_but_for_what_controls_a_terminal(printed):
     output, _ = printed(env="dev")
 

@@ -160,6 +160,7 @@ def test_what_a_library_sets_up_for_its_loggers_as_it_is_imported_stays(values, 
     assert log_of[1] == "WARNING mine: said\n"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "seen"),
     [
@@ -185,6 +186,7 @@ def _thirds(values):
     return [values[first::3] for first in range(3)]
 
 
+@pytest.mark.slow
 def test_each_job_draws_its_own_picture(values):
     draws = """import matplotlib; matplotlib.use("Agg")
 import matplotlib.pyplot as plt
@@ -205,6 +207,7 @@ def test_a_job_that_sets_the_umask_stores_a_file_that_others_may_read(run, worke
     assert [oct(there.stat().st_mode & 0o777) for there in (path, path.parent)] == ["0o644", "0o755"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["forkserver", "spawn", "fork"])
 def test_pools_of_processes_run_in_one_job_after_another(results, method):
     code = f"""from concurrent.futures import ProcessPoolExecutor

@@ -195,6 +195,7 @@ def test_a_job_that_is_canceled_while_it_runs_is_canceled_however_it_ends(worker
     assert redis.zcard("rq:wip:default") == redis.zcard("rq:scheduled:default") == 0
 
 
+@pytest.mark.slow
 def test_a_job_prefetched_behind_a_long_one_makes_way(worker_process, jobs, registry, redis, tmp_path):
     tasks = registry.catalog.tasks
     jobs.submit_many(tasks["echo"], [{"text": "a"}] * 300, Retention(result_ttl=100, failure_ttl=200))

@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+import pytest
+
 from taskdesk.jobs.job import Retention
 from tests.conftest import wait_until
 
 RETENTION = Retention(result_ttl=100, failure_ttl=200)
 
 
+@pytest.mark.slow
 def test_a_worker_is_idle_after_a_job_that_had_a_child(worker_process, jobs, registry, redis):
     job_id = jobs.submit(registry.catalog.tasks["forks"], {}, RETENTION).id
     wait_until(lambda: jobs.get(job_id).status == "succeeded")

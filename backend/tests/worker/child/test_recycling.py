@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from taskdesk.jobs.job import Retention
 from taskdesk.worker.supervisor.worker import TaskWorker
 from tests.conftest import preloaded
@@ -13,6 +15,7 @@ def test_jobs_of_a_worker_share_a_process(results):
     assert results(("remembers", {}), ("remembers", {})) == [1, 2]
 
 
+@pytest.mark.slow
 def test_a_task_may_ask_for_a_process_of_its_own(results):
     first, _, second, third = results(
         ("starts_afresh", {}), ("remembers", {}), ("starts_afresh", {}), ("starts_afresh", {})

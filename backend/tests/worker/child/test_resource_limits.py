@@ -33,6 +33,7 @@ def test_a_job_that_takes_too_much_or_its_process_fails_with_a_sentence(run, cal
     assert sentence in failed.error["detail"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "call", [("takes_memory", {"megabytes": 50}), ("takes_cpu", {"seconds": 0.3}), ("writes", {"megabytes": 1})]
 )
@@ -49,12 +50,14 @@ def test_the_settings_limit_tasks_that_name_no_limit(worker_settings: WorkerSett
     assert "larger than the 1 MB" in jobs.get(job_id).error["detail"]
 
 
+@pytest.mark.slow
 def test_a_job_that_ignores_its_time_limit_is_killed(run):
     deaf, other = run(("is_deaf", {}), ("echo", {"text": "a"}))
 
     assert (deaf.error["type"], other.status) == ("Timeout", "succeeded")
 
 
+@pytest.mark.slow
 def test_the_alarm_of_a_task_is_not_called_its_time_limit_which_holds_after_it(run):
     alarmed, late = run(("sets_an_alarm", {}), ("sets_an_alarm", {"ignores_it": True}))
 
@@ -63,6 +66,7 @@ def test_the_alarm_of_a_task_is_not_called_its_time_limit_which_holds_after_it(r
     assert (late.status, late.error["type"]) == ("failed", "Timeout")
 
 
+@pytest.mark.slow
 def test_a_job_that_takes_the_alarm_does_not_take_it_from_others(run):
     _, late = run(("takes_the_alarm", {}), ("never_ends", {}))
 

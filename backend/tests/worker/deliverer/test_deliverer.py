@@ -164,6 +164,7 @@ def test_a_receiver_that_fails_gets_the_message_again_with_the_same_id(submit, r
     assert delivery.attempts[1].error == ""
 
 
+@pytest.mark.slow
 def test_a_delivery_fails_after_its_attempts_and_can_be_sent_again(submit, run_worker, redis, redis_url, receiver):
     receiver.treat = answers(500)
     job_id = submit("echo", text="a")
@@ -223,6 +224,7 @@ def test_the_text_of_an_answer_stays_with_its_job(submit, run_worker, redis, red
     assert redis.hget(receiver_key(receiver_of(receiver.url)), "error") == b"The receiver answered 500."
 
 
+@pytest.mark.slow
 def test_while_one_receiver_hangs_the_others_get_theirs(submit, run_worker, redis, redis_url, receiver):
     with Receiver() as hanging:
         hanging.treat = hanging.drip
@@ -237,6 +239,7 @@ def test_while_one_receiver_hangs_the_others_get_theirs(submit, run_worker, redi
         assert hanging.connections == 8
 
 
+@pytest.mark.slow
 def test_a_receiver_that_was_down_for_two_hours_gets_everything_in_order_per_job(redis, redis_url, receiver):
     receiver.treat = answers(503)
     for number in range(30):
@@ -260,6 +263,7 @@ def test_a_receiver_that_was_down_for_two_hours_gets_everything_in_order_per_job
         assert [number for its, number in delivered if its == job] == [job, job + 10, job + 20]
 
 
+@pytest.mark.slow
 def test_attempts_are_settled_while_jobs_keep_ending(submit, run_worker, redis, redis_url, receiver):
     """Each of these is more than one batch: deliveries are made, sent and settled by turns."""
     job_id = submit("echo", text="a")
@@ -286,6 +290,7 @@ def test_the_receiver_in_the_docs_verifies_a_message(submit, run_worker, redis_u
     assert names["receive"](request.body, request.headers, OLD_SECRET)[1] == 401
 
 
+@pytest.mark.slow
 def test_the_message_in_the_docs_has_the_members_of_a_real_one(submit, run_worker, redis_url, receiver):
     page = (BACKEND.parent / "docs" / "webhooks.md").read_text()
     [shown] = re.findall(r"```json\n(.*?)```", page, re.DOTALL)

@@ -40,6 +40,7 @@ def deliverer(worker) -> int | None:
     return next(filter(is_nice, children(worker.pid)), None)
 
 
+@pytest.mark.slow
 def test_deliveries_go_on_after_their_process_was_killed(worker, redis, registry):
     spec, jobs = registry.catalog.tasks["echo"], Jobs(redis, ("high", "default", "low"))
     with Receiver() as receiver:

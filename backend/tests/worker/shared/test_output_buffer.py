@@ -9,6 +9,7 @@ import pytest
 from taskdesk.jobs.joblog import read_log
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [0, signal.SIGKILL, signal.SIGSEGV])
 @pytest.mark.parametrize("lines", [0, 20_000])
 def test_what_a_job_printed_before_its_process_died_is_in_its_log(run, redis, how, lines):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from redis.exceptions import ConnectionError
 
 from taskdesk.worker.supervisor.worker import TaskWorker
@@ -22,6 +23,7 @@ def test_a_worker_that_is_stopped_before_redis_answered_ends_quietly(worker_sett
     assert redis.zcard("taskdesk:workers") == 0
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_told_to_stop_between_two_children_requeues_the_job_of_the_next(
     worker_settings, registry, redis, submit, jobs
 ):

@@ -25,6 +25,7 @@ def _left(word):
     return {path for path in MEMORY.iterdir() if word in path.name}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("code", "word"), [pytest.param(LOKY, "loky-", marks=pytest.mark.slow), (SPAWN, "sem.mp-")])
 @pytest.mark.skipif(not MEMORY.is_dir(), reason="there is no such folder")
 def test_a_canceled_job_leaves_no_shared_memory(submit, worker_process, jobs, code, word):
