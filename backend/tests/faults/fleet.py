@@ -16,7 +16,7 @@ from tests.conftest import BACKEND
 from tests.faults import effects
 
 _MARK = "FAULTS_FLEET"
-_OTHER = os.environ.get("OTHER_VERSION", "")  # a checkout of another version: `make side-by-side`
+OTHER_VERSION = os.environ.get("OTHER_VERSION", "")  # a checkout of another version: `make side-by-side`
 
 
 class Worker:
@@ -117,8 +117,8 @@ class Fleet:
     def _version(self) -> tuple[str, Path]:
         """Return the interpreter and the folder of the next worker: every second one is of the other version."""
         self._started += 1
-        if _OTHER and self._started % 2 == 0:
-            return f"{_OTHER}/.venv/bin/python", Path(_OTHER, "backend")
+        if OTHER_VERSION and self._started % 2 == 0:
+            return f"{OTHER_VERSION}/.venv/bin/python", Path(OTHER_VERSION, "backend")
         return sys.executable, BACKEND
 
     def living(self) -> list[int]:

@@ -15,6 +15,7 @@ from redis import Redis
 from taskdesk.jobs.fields import CAUSE, FOREIGN, RETRIED_AS
 from taskdesk.jobs.keys import EXPIRED, JOBS, cause_jobs_key, foreign_key, index_key
 from taskdesk.jobs.status import status_of
+from tests.faults.fleet import OTHER_VERSION
 from tests.faults.history import PREFIX
 
 FINAL = frozenset({"finished", "failed", "stopped", "canceled"})
@@ -143,6 +144,8 @@ class Snapshot:
                 expected.add((index_key(_text(queue), status), job_id))
         for key, job_id in found - expected:
             yield f"{key} holds job {job_id}, which is {self.jobs.get(job_id, 'gone')}"
+        if OTHER_VERSION:  # one without causes leaves its failures to a later sweep
+            return
         for key, job_id in expected - found:
             yield f"{key} doesn't hold job {job_id}"
 
@@ -158,6 +161,8 @@ class Snapshot:
         )
         for key, job_id in found - expected:
             yield f"{key} holds job {job_id}, which is {self.jobs.get(job_id, 'gone')}"
+        if OTHER_VERSION:  # one without causes leaves its failures to a later sweep
+            return
         for key, job_id in expected - found:
             yield f"{key} doesn't hold job {job_id}"
 
@@ -173,6 +178,8 @@ class Snapshot:
         )
         for key, job_id in found - expected:
             yield f"{key} holds job {job_id}, which is {self.jobs[job_id]}"
+        if OTHER_VERSION:  # one without causes leaves its failures to a later sweep
+            return
         for key, job_id in expected - found:
             yield f"{key} doesn't hold the failed job {job_id}"
 

@@ -15,7 +15,7 @@ from rq.serializers import JSONSerializer
 
 from tests.conftest import Stack, free_port, wait_until
 from tests.faults.catalog import ONCE
-from tests.faults.fleet import Worker, ignores_interrupts
+from tests.faults.fleet import OTHER_VERSION, Worker, ignores_interrupts
 from tests.faults.harness import Rig, start_rig
 from tests.faults.ledger import ACCEPTED
 from tests.faults.scale import ALL, LIMIT, SEED, promised, size
@@ -24,7 +24,10 @@ LOADING = "LOADING Redis is loading the dataset in memory"
 PASSWORD = "NOAUTH Authentication required."
 PROCESSES = 3  # of each worker
 
-pytestmark = pytest.mark.timeout(LIMIT)
+pytestmark = [
+    pytest.mark.timeout(LIMIT),
+    pytest.mark.skipif(bool(OTHER_VERSION), reason="The processes of another version are not counted."),
+]
 
 
 @contextmanager
