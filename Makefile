@@ -26,7 +26,7 @@ PYTEST = cd backend && env -u FAULTS ../$(VENV)/bin/python -m pytest -n 4 --no-l
 test: installed ## run the quick tests, of every kind; make test ARGS="-k word" runs some
 	$(PYTEST) -m "not slow" $(ARGS)
 
-test-all: installed .venv-rq2/stamp .venv-clients/stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
+test-all: installed .venv-rq2/stamp .venv-clients/stamp .venv-deploy/stamp ## run these and the slow ones: every page, long fuzz, more faults; what CI runs
 	$(PYTEST) $(ARGS)
 
 check: installed ## formatter, linter, types, import map: what CI checks
@@ -92,9 +92,10 @@ lock: $(VENV)/uv.stamp ## lock the dependencies again; make lock ARGS=--upgrade 
 	cd backend && $(COMPILE) requirements/bench.in -o requirements/bench.txt
 	cd backend && $(COMPILE) requirements/rq2.in -o requirements/rq2.txt
 	cd backend && $(COMPILE) requirements/clients.in -o requirements/clients.txt
+	cd backend && $(COMPILE) requirements/deploy.in -o requirements/deploy.txt
 
 clean: ## remove the virtual environment and caches; data/ stays
-	rm -rf $(VENV) .venv-bench .venv-clients .venv-newest .venv-newest-python .venv-rq2
+	rm -rf $(VENV) .venv-bench .venv-clients .venv-deploy .venv-newest .venv-newest-python .venv-rq2
 	find backend -name '__pycache__' -type d -prune -exec rm -rf {} +
 	rm -rf backend/.pytest_cache backend/.mypy_cache backend/.ruff_cache backend/.hypothesis
 

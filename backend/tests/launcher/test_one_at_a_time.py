@@ -53,7 +53,18 @@ def test_a_command_that_is_killed_blocks_nobody(tmp_path):
 
 @pytest.mark.parametrize("target", ["run", "test", "test-all", "check"])
 def test_make_installs_under_the_lock(target):
-    command = ["make", "-n", "-B", "-o", ".venv-rq2/stamp", "-o", ".venv-clients/stamp", target]
+    command = [
+        "make",
+        "-n",
+        "-B",
+        "-o",
+        ".venv-rq2/stamp",
+        "-o",
+        ".venv-clients/stamp",
+        "-o",
+        ".venv-deploy/stamp",
+        target,
+    ]
     outside = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     planned = subprocess.run(command, cwd=ROOT, env=outside, capture_output=True, text=True, check=True).stdout
 
