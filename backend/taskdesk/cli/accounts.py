@@ -38,10 +38,15 @@ def add_user(session: Session, name: str, role: str, from_stdin: bool) -> None:
 @user.command("list")
 @pass_session
 def list_users(session: Session) -> None:
-    """List the users."""
-    users, _ = _accounts(session).read()
-    rows = [(one.name, one.role, format_time(one.created_at)) for _, one in sorted(users.items())]
-    print_table(("USER", "ROLE", "ADDED (UTC)"), rows)
+    """List the users, also disabled ones."""
+    accounts = _accounts(session)
+    users, _ = accounts.read()
+    disabled = accounts.disabled()
+    rows = [
+        (one.name, one.role, format_time(one.created_at), "disabled" if name not in users else "")
+        for name, one in sorted((disabled | users).items())
+    ]
+    print_table(("USER", "ROLE", "ADDED (UTC)", "STATE"), rows)
 
 
 @user.command("remove")
@@ -63,10 +68,11 @@ def token() -> None:
 @click.option("--user", "user_name", required=True, help="User that the token acts for.")
 @click.option("--name", required=True, help="Name of the token, such as ci.")
 @click.option("--role", type=_role, help="Highest role of the token.  [default: the role of its user]")
+@click.option("--days", type=click.IntRange(1, 3650), help="Days after which it expires.  [default: never]")
 @pass_session
-def add_token(session: Session, user_name: str, name: str, role: str | None) -> None:
+def add_token(session: Session, user_name: str, name: str, role: str | None, days: int | None) -> None:
     """Create a token and print it. It can't be shown again."""
-    text = _accounts(session).add_token(user_name, name, role)
+    text = _accounts(session).add_token(user_name, name, role, days)
     session.audit("add_token", token_id(text))
     click.echo(text)
     say(f"The id of the token is {token_id(text)}. Save the token now: it can't be shown again.")
@@ -78,8 +84,11 @@ def list_tokens(session: Session) -> None:
     """List the tokens by id, user, name and role; the tokens themselves are not stored."""
     _, tokens = _accounts(session).read()
     by_user = sorted(tokens.values(), key=lambda one: (one.user, one.name))
-    rows = [(one.id, one.user, one.name, one.role, format_time(one.created_at)) for one in by_user]
-    print_table(("ID", "USER", "NAME", "ROLE", "ADDED (UTC)"), rows)
+    rows = [
+        (one.id, one.user, one.name, one.role, format_time(one.created_at), format_time(one.expires_at))
+        for one in by_user
+    ]
+    print_table(("ID", "USER", "NAME", "ROLE", "ADDED (UTC)", "EXPIRES (UTC)"), rows)
 
 
 @token.command("revoke")

@@ -1,4 +1,4 @@
-"""Accounts: users with passwords, and their API tokens. The command line writes them, the web reads them.
+"""Accounts: users with passwords, and their API tokens. The command line and people.py write them, the web reads them.
 
 A password is stored as its scrypt hash, a token as its SHA-256: nobody can guess the 256 random bits of a token.
 """
@@ -16,6 +16,7 @@ from typing import Any
 from redis import Redis
 from werkzeug.security import generate_password_hash
 
+from taskdesk.service import clock
 from taskdesk.service.checks import MIN_PASSWORD_BYTES
 from taskdesk.service.errors import AppError
 from taskdesk.service.key_prefix import KEY_PREFIX
@@ -23,6 +24,11 @@ from taskdesk.service.key_prefix import KEY_PREFIX
 USERS_KEY = f"{KEY_PREFIX}:users"  # hash: name → the user as JSON
 TOKENS_KEY = f"{KEY_PREFIX}:tokens"  # hash: SHA-256 of the token → the token as JSON
 
+DISABLED_KEY = f"{KEY_PREFIX}:users:disabled"  # hash: the same of users who may not log in; they are not in USERS_KEY
+LINKS_KEY = f"{KEY_PREFIX}:users:links"  # hash: name → digest and end of the link that sets the password, as JSON
+
+MAX_PASSWORD_BYTES = 1_000
+MAX_TOKENS = 100  # of one user
 ROLES = ("viewer", "user", "operator")  # each includes the ones before it
 _NAME = re.compile(r"[0-9A-Za-z._@-]{1,64}")
 
@@ -40,6 +46,12 @@ class UserNotFound(AppError):
 
     def __init__(self, name: str):
         super().__init__(f"There is no user {name!r}.")
+
+
+class TokenExists(AppError):
+    """Token exists: another token of the user has this name."""
+
+    status = 409
 
 
 class TokenNotFound(AppError):
@@ -73,7 +85,7 @@ ANYBODY = Identity("", "operator")
 
 @dataclass(frozen=True)
 class User:
-    """A user. `password` is the hash of the password."""
+    """A user. `password` is the hash of the password; empty if none was set yet."""
 
     name: str
     role: str
@@ -83,13 +95,22 @@ class User:
 
 @dataclass(frozen=True)
 class Token:
-    """An API token. `role` is its highest role; it never has more rights than its user."""
+    """An API token. `role` is its highest role; it never has more rights than its user. `expires`: Unix time."""
 
     id: str
     user: str
     name: str
     role: str
     created_at: datetime
+    expires: float | None = None
+
+    @property
+    def expires_at(self) -> datetime | None:
+        return datetime.fromtimestamp(self.expires, UTC) if self.expires else None
+
+    @property
+    def has_expired(self) -> bool:
+        return self.expires is not None and self.expires <= clock.now()
 
 
 class Accounts:
@@ -103,41 +124,63 @@ class Accounts:
         with self._redis.pipeline(transaction=False) as pipeline:
             users, tokens = pipeline.hgetall(USERS_KEY).hgetall(TOKENS_KEY).execute()
         return (
-            {name.decode(): _user(name.decode(), json.loads(stored)) for name, stored in users.items()},
+            load_users(users),
             {digest.decode(): _token(digest.decode(), json.loads(stored)) for digest, stored in tokens.items()},
         )
 
     def put_user(self, name: str, password: str, role: str) -> None:
         """Add a user, or give an existing user a new password and role. Raises InvalidAccount."""
-        _check_name(name)
-        _check_password(password)
-        record = {"password": generate_password_hash(password, "scrypt"), "role": role, "created": _now()}
-        self._redis.hset(USERS_KEY, name, json.dumps(record))
+        check_name(name)
+        user = User(name, role, hash_password(password), clock.utc_now())
+        self._redis.hset(USERS_KEY, name, user_record(user))
+        self._redis.hdel(DISABLED_KEY, name)
+        self._redis.hdel(LINKS_KEY, name)
 
     def remove_user(self, name: str) -> None:
         """Remove a user and all tokens of the user. Raises UserNotFound."""
         users, tokens = self.read()
-        if name not in users:
+        if name not in users and not self._redis.hexists(DISABLED_KEY, name):
             raise UserNotFound(name)
         # Tokens go first: one that is left would belong to the next user of this name. It is no transaction, because a
         # full Redis refuses transactions.
         if digests := [digest for digest, token in tokens.items() if token.user == name]:
             self._redis.hdel(TOKENS_KEY, *digests)
-        self._redis.hdel(USERS_KEY, name)
+        for key in (USERS_KEY, DISABLED_KEY, LINKS_KEY):
+            self._redis.hdel(key, name)
 
-    def add_token(self, user: str, name: str, role: str | None = None) -> str:
+    def disabled(self) -> dict[str, User]:
+        """Return the users who may not log in, by name."""
+        return load_users(self._redis.hgetall(DISABLED_KEY))
+
+    def add_token(self, user: str, name: str, role: str | None = None, days: int | None = None) -> str:
         """Create a token and return it; only its hash is stored. `role` is its highest role, by default the user's.
 
-        Raises UserNotFound, InvalidAccount.
+        It expires after `days`. Expired tokens of the user are removed.
+
+        Raises UserNotFound, InvalidAccount, TokenExists.
         """
-        _check_name(name)
-        users, _ = self.read()
+        check_name(name)
+        users, tokens = self.read()
         if user not in users:
             raise UserNotFound(user)
+        check_role(role or users[user].role)
+        self._make_room(user, name, tokens)
         text = f"td_{secrets.token_urlsafe(32)}"
-        record = {"user": user, "name": name, "role": role or users[user].role, "created": _now()}
+        record: dict[str, Any] = {"user": user, "name": name, "role": role or users[user].role, "created": _now()}
+        if days:
+            record["expires"] = round(clock.now()) + days * 24 * 3600
         self._redis.hset(TOKENS_KEY, token_digest(text), json.dumps(record))
         return text
+
+    def _make_room(self, user: str, name: str, tokens: dict[str, Token]) -> None:
+        own = {digest: token for digest, token in tokens.items() if token.user == user}
+        if expired := [digest for digest, token in own.items() if token.has_expired]:
+            self._redis.hdel(TOKENS_KEY, *expired)
+        left = [token.name for digest, token in own.items() if digest not in expired]
+        if name in left:
+            raise TokenExists(f"{user} has a token {name} already. Revoke it first, or take another name.")
+        if len(left) >= MAX_TOKENS:
+            raise InvalidAccount(f"{user} has {MAX_TOKENS} tokens. Revoke some first.")
 
     def revoke_token(self, token_id: str) -> None:
         """Revoke a token. Raises TokenNotFound."""
@@ -157,14 +200,46 @@ def token_id(token: str) -> str:
     return token_digest(token)[:12]
 
 
-def _check_password(password: str) -> None:
-    if len(password.encode()) < MIN_PASSWORD_BYTES:
-        raise InvalidAccount(f"A password needs at least {MIN_PASSWORD_BYTES} bytes.")
+def digests_of(redis: Redis, user: str) -> list[str]:
+    """Return the digests of the tokens of a user."""
+    return [digest for digest, token in Accounts(redis).read()[1].items() if token.user == user]
 
 
-def _check_name(name: str) -> None:
+def hash_password(password: str) -> str:
+    """Return the hash of a password, which takes 0.1 s. Raises InvalidAccount if the password is too short."""
+    check_password(password)
+    return generate_password_hash(password, "scrypt")
+
+
+def check_password(password: str) -> None:
+    """Raise InvalidAccount if the password is too short, or so long that it is no password."""
+    if not MIN_PASSWORD_BYTES <= len(password.encode(errors="replace")) <= MAX_PASSWORD_BYTES:
+        raise InvalidAccount(
+            f"A password needs at least {MIN_PASSWORD_BYTES} bytes, and {MAX_PASSWORD_BYTES:,} at most."
+        )
+
+
+def check_name(name: str) -> None:
+    """Raise InvalidAccount unless this can be the name of a user or token."""
     if not _NAME.fullmatch(name):
         raise InvalidAccount("A name has 1 to 64 letters (A to Z), digits, dots, hyphens, underscores and @.")
+
+
+def check_role(role: str) -> None:
+    """Raise InvalidAccount unless there is such a role."""
+    if role not in ROLES:
+        raise InvalidAccount(f"A role is one of {', '.join(ROLES)}.")
+
+
+def load_users(stored: dict[bytes, bytes]) -> dict[str, User]:
+    """Return the users of a hash, by name."""
+    return {name.decode(): _user(name.decode(), json.loads(record)) for name, record in stored.items()}
+
+
+def user_record(user: User) -> str:
+    """Return the value of a user in Redis."""
+    created = (user.created_at or clock.utc_now()).isoformat(timespec="seconds")
+    return json.dumps({"password": user.password, "role": user.role, "created": created})
 
 
 def _user(name: str, stored: dict[str, Any]) -> User:
@@ -173,8 +248,8 @@ def _user(name: str, stored: dict[str, Any]) -> User:
 
 def _token(digest: str, stored: dict[str, Any]) -> Token:
     created = datetime.fromisoformat(stored["created"])
-    return Token(digest[:12], stored["user"], stored["name"], stored["role"], created)
+    return Token(digest[:12], stored["user"], stored["name"], stored["role"], created, stored.get("expires"))
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return clock.utc_now().isoformat(timespec="seconds")

@@ -15,7 +15,8 @@ from taskdesk.service.hosts import TrustedHosts
 from taskdesk.service.http.safe_headers import SAFE_HEADERS
 from taskdesk.service.rate_limits import LOGINS, RateLimit
 from taskdesk.web import api, assets, classic, errors, pages, rules
-from taskdesk.web.access import auth, login, offers
+from taskdesk.web.access import auth, login, offers, set_password
+from taskdesk.web.access.people import CHANGES
 from taskdesk.web.access.protection import StrictRequest
 from taskdesk.web.context import WebDesk
 from taskdesk.web.fast_path import FastPath
@@ -60,7 +61,9 @@ def _add_routes(app: Flask, settings: WebSettings) -> None:
         app.register_blueprint(classic.bp)
     if settings.auth:
         app.extensions["login_limit"] = RateLimit(app.extensions["desk"].redis.connection_pool, LOGINS)
+        app.extensions["account_limit"] = RateLimit(app.extensions["desk"].redis.connection_pool, CHANGES)
         app.register_blueprint(login.bp)
+        app.register_blueprint(set_password.bp)
 
 
 def _rules(app: Flask, settings: WebSettings) -> Rules:

@@ -8,6 +8,7 @@ from werkzeug.security import check_password_hash
 
 from taskdesk.cli import program
 from taskdesk.service.accounts import TOKENS_KEY, USERS_KEY, Accounts, token_digest
+from taskdesk.service.people import People
 
 PASSWORD = "correct horse battery"
 
@@ -70,6 +71,21 @@ def test_a_token_is_shown_once_listed_by_its_id_and_revoked(run, add_user, redis
     assert text not in listed + repr(redis.hgetall(TOKENS_KEY))
     assert run("token", "revoke", token_id).exit_code == 0
     assert redis.hlen(TOKENS_KEY) == 0
+
+
+def test_a_token_can_expire_and_a_disabled_user_is_listed(run, add_user, redis):
+    add_user("ann", "--password-stdin")
+    add_user("bob", "--password-stdin")
+    run("token", "add", "--user", "ann", "--name", "ci", "--days", "30")
+    [token] = Accounts(redis).read()[1].values()
+    People(redis, "").disable("bob")
+
+    listed = run("user", "list").stdout
+    assert 29 < (token.expires_at - token.created_at).days <= 30
+    assert f"{token.expires_at:%Y-%m-%d}" in run("token", "list").stdout
+    assert [line.split("\t")[-1] for line in listed.splitlines() if "bob" in line] == ["disabled"]
+    add_user("bob", "--password-stdin")  # a new password enables
+    assert "disabled" not in run("user", "list").stdout
 
 
 def test_removing_a_user_removes_the_tokens(run, add_user, redis):

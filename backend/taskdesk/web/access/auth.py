@@ -16,6 +16,7 @@ from taskdesk.service.accounts import Accounts, Identity, User
 from taskdesk.service.errors import AppError
 from taskdesk.web.access.identity import Authenticator, authenticator, current_user
 from taskdesk.web.access.kept_form import login_for_form
+from taskdesk.web.access.open_sessions import SESSION_SECONDS, OpenSessions
 from taskdesk.web.access.roles import NotAllowed, NotLoggedIn, check_role
 from taskdesk.web.access.sessions import Sessions
 from taskdesk.web.context import desk
@@ -23,7 +24,6 @@ from taskdesk.web.errors import answer_app_error, wants_json
 from taskdesk.web.exchange import Exchange, current_exchange
 from taskdesk.web.settings import WebSettings
 
-SESSION_SECONDS = 12 * 3600
 _FIELD = "-csrf"  # no parameter of a task can have this name
 
 
@@ -41,7 +41,8 @@ class StaleForm(AppError):
 
 
 def install(app: Flask, settings: WebSettings) -> None:
-    app.extensions["authenticator"] = Authenticator(Accounts(app.extensions["desk"].redis), settings)
+    redis = app.extensions["desk"].redis
+    app.extensions["authenticator"] = Authenticator(Accounts(redis), OpenSessions(redis), settings)
     app.jinja_env.globals.update(current_user=current_user, csrf_field=_csrf_field)
     if settings.auth:
         _have_sessions(app, settings)
@@ -82,16 +83,23 @@ def login_check() -> Callable[[], bool] | None:
         return None
     if header := request.headers.get("Authorization"):
         return lambda: users.by_header({"HTTP_AUTHORIZATION": header}) is not None
-    user, mark, since = session["user"], session["mark"], session["since"]
-    return lambda: _lasts(since) and users.by_session(user, mark) is not None
+    of = session["user"], session["mark"], session.get("id", ""), session["since"]
+    return lambda: _lasts(of[-1]) and users.by_session(*of) is not None
 
 
 def log_in(user: User) -> None:
     """Start a new session, and discard the one that came with the request."""
     session.clear()
     session.permanent = True
-    session.update(user=user.name, mark=authenticator().mark(user), since=int(clock.now()))
+    mark = authenticator().mark(user)
+    agent = request.headers.get("User-Agent", "")
+    session_id, since = open_sessions().begin(user.name, mark, request.remote_addr or "", agent)
+    session.update(user=user.name, mark=mark, id=session_id, since=since)
     current_exchange().user = Identity(user.name, user.role)
+
+
+def open_sessions() -> OpenSessions:
+    return OpenSessions(desk().redis)
 
 
 def check_csrf() -> None:
@@ -126,7 +134,7 @@ def _have_sessions(app: Flask, settings: WebSettings) -> None:
 def _of_session(authenticator: Authenticator) -> Identity | None:
     if not _lasts(session.get("since", 0)):
         return None
-    return authenticator.by_session(session["user"], session["mark"])
+    return authenticator.by_session(session["user"], session["mark"], session.get("id", ""), session["since"])
 
 
 def _lasts(since: float) -> bool:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from flask import Blueprint, current_app, redirect, render_template, request, session, url_for
+from redis.exceptions import RedisError
 from werkzeug.wrappers import Response
 
 from taskdesk.service.rate_limits import RateLimit
-from taskdesk.web.access.auth import check_csrf, identify, log_in
+from taskdesk.web.access.auth import check_csrf, identify, log_in, open_sessions
 from taskdesk.web.access.identity import authenticator
 from taskdesk.web.access.kept_form import KEPT, read_kept
+from taskdesk.web.access.open_sessions import SessionNotFound
 from taskdesk.web.access.roles import needs, public
 from taskdesk.web.exchange import current_exchange
 
@@ -47,6 +50,9 @@ def take_password() -> Response | str | tuple[str, int]:
 @bp.post("/logout")
 @needs("viewer")
 def log_out() -> Response:
+    with suppress(RedisError, SessionNotFound):  # the cookie is deleted anyway
+        open_sessions().end(session.get("user", ""), session.get("id", ""))
+        authenticator().forget()
     session.clear()
     return redirect(url_for("login.show_login"), 303)
 

@@ -1,8 +1,9 @@
 """Authority stands at the route: a decorator on its view says who may use it.
 
-    @public             no login
-    @reads              any login; the view changes nothing, even if it answers POST
-    @needs("operator")  a write, allowed for this role and for higher ones
+    @public                no login
+    @reads                 any login; the view changes nothing, even if it answers POST
+    @shows_to("operator")  a read, allowed for this role and for higher ones
+    @needs("operator")     a write, allowed for this role and for higher ones
 
 An unmarked view that answers GET reads; an unmarked write needs an operator.
 """
@@ -55,6 +56,16 @@ def reads(view: View) -> View:
     """Let every login in, and treat no request as a write."""
     view.access = (LOWEST, False)  # type: ignore[attr-defined]
     return view
+
+
+def shows_to(role: str) -> Callable[[View], View]:
+    """Let this role and higher ones in, and treat no request as a write."""
+
+    def mark(view: View) -> View:
+        view.access = (role, False)  # type: ignore[attr-defined]
+        return view
+
+    return mark
 
 
 def needs(role: str) -> Callable[[View], View]:

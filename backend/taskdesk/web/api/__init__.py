@@ -2,7 +2,7 @@
 
 from flask import Blueprint
 
-from taskdesk.web.api import actions, alerts, failures, jobs, openapi, queues, schedules, tasks, webhooks
+from taskdesk.web.api import accounts, actions, alerts, failures, jobs, openapi, queues, schedules, tasks, webhooks
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 tasks.add_routes(bp)
@@ -13,4 +13,5 @@ queues.add_routes(bp)
 schedules.add_routes(bp)
 alerts.add_routes(bp)
 webhooks.add_routes(bp)
+accounts.add_routes(bp)
 openapi.add_routes(bp)

@@ -7,8 +7,10 @@ routes in the table of tests/web/access/test_roles_of_routes.py. The tests in a 
 from flask import Blueprint
 
 from taskdesk.jobs.representations import no_worker, notice, paused_queue
+from taskdesk.web.access.offers import may_see
 from taskdesk.web.form_token import form_token_field
 from taskdesk.web.pages import (
+    account,
     actions,
     alerts,
     bulk,
@@ -21,13 +23,33 @@ from taskdesk.web.pages import (
     queues,
     schedules,
     tasks,
+    tokens,
+    users,
     webhooks,
     workers,
 )
 from taskdesk.web.pages.view.durations import about, duration, usual
 from taskdesk.web.pages.view.short_ids import short
 
-PAGES = (home, tasks, jobs, bulk, job, webhooks, actions, downloads, failures, schedules, queues, workers, alerts, docs)
+PAGES = (
+    home,
+    tasks,
+    jobs,
+    bulk,
+    job,
+    webhooks,
+    actions,
+    downloads,
+    failures,
+    schedules,
+    queues,
+    workers,
+    alerts,
+    account,
+    users,
+    tokens,
+    docs,
+)
 # The entries at the top of each page: the endpoint, the label, and the key that goes there after `g`.
 NAVIGATION = (
     ("pages.home", "Tasks", "t"),
@@ -37,8 +59,11 @@ NAVIGATION = (
     ("pages.list_queues", "Queues", "q"),
     ("pages.list_workers", "Workers", "w"),
     ("pages.list_alerts", "Alerts", "l"),
+    ("pages.list_users", "Users", "u"),
     ("pages.show_docs", "API", "a"),
 )
+# The tabs of the pages about access. A page shows those that its user may see.
+ACCESS = (("pages.show_account", "Account"), ("pages.list_users", "Users"), ("pages.list_tokens", "Tokens"))
 
 bp = Blueprint("pages", __name__)
 for page in PAGES:
@@ -46,6 +71,7 @@ for page in PAGES:
 for template_filter in (about, duration, usual, short):
     bp.add_app_template_filter(template_filter)
 bp.add_app_template_global(form_token_field)
+bp.add_app_template_global(lambda: [(page, label) for page, label in ACCESS if may_see(page)], "access_pages")
 bp.app_context_processor(
     lambda: {"navigation": NAVIGATION, "no_worker": no_worker, "notice_of": notice, "paused_queue": paused_queue}
 )

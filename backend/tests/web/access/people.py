@@ -7,7 +7,7 @@ import re
 PASSWORD = "correct horse battery"
 SECRET = "a-secret-of-more-than-32-bytes-for-tests"
 USERS = {"vic": "viewer", "ann": "user", "bob": "user", "ops": "operator"}
-OPEN = {"/healthz", "/readyz", "/login"}
+OPEN = {"/healthz", "/readyz", "/login", "/set-password"}
 HTML = {"Accept": "text/html"}
 ECHO = "/api/v1/tasks/echo/jobs"
 

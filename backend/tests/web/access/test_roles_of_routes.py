@@ -14,6 +14,7 @@ TABLE = {
         GET static                      GET static_of_another_version
         GET health.healthz              GET health.readyz
         GET login.show_login            POST login.log_in
+        GET password.show_set_password  POST password.set_password
     """,
     "viewer": """
         GET api.count_jobs              GET api.job_artifact            GET api.job_events
@@ -37,6 +38,9 @@ TABLE = {
         GET classic.newest_tasks        GET classic.ping                GET classic.progress
         GET classic.result_png          GET classic.status
         GET health.version              GET metrics.metrics             POST login.log_out
+        GET pages.show_account          POST pages.change_password      POST pages.end_session
+        POST pages.end_other_sessions   GET pages.list_tokens           POST pages.add_token
+        POST pages.revoke_token
     """,
     "user": """
         POST api.create_job             POST api.create_jobs            POST api.bulk
@@ -65,6 +69,12 @@ TABLE = {
         DELETE api.end_alert_silence    POST api.test_alert_channel     POST pages.put_alert_rule
         POST pages.delete_alert_rule    POST pages.silence_alert_rule   POST pages.test_alert_channel
         POST api.switch_on_webhook      POST pages.switch_on_webhook
+        GET api.list_users              POST api.add_user               GET api.show_user
+        PATCH api.change_user           DELETE api.remove_user          POST api.new_link
+        GET api.list_tokens             POST api.add_token              DELETE api.revoke_token
+        GET pages.list_users            POST pages.add_user             GET pages.show_user
+        POST pages.set_role             POST pages.disable_user         POST pages.enable_user
+        POST pages.new_link             POST pages.remove_user
     """,
 }
 WRITING_GETS = {"GET classic.start_heavy", "GET classic.image_page"}
