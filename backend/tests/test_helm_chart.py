@@ -92,7 +92,16 @@ def test_every_pod_is_hardened_limited_and_checked(rendered):
 
 @pytest.mark.slow
 def test_a_pod_has_settings_that_exist_and_secrets_by_reference_only(rendered):
-    secrets = {"REDIS_URL", "SECRET_KEY", "ADMIN_PASSWORD", "WEBHOOK_SECRETS", "DASHBOARD_PASSWORD", "REDISCLI_AUTH"}
+    secrets = {
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "REDIS_URL",
+        "SECRET_KEY",
+        "ADMIN_PASSWORD",
+        "WEBHOOK_SECRETS",
+        "DASHBOARD_PASSWORD",
+        "REDISCLI_AUTH",
+    }
     for name, pod in pods(rendered["all"]).items():
         variables = environment(pod)
         assert {one for one, value in variables.items() if value is None} == secrets & set(variables), name

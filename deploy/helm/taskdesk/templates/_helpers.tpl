@@ -33,6 +33,10 @@ helm.sh/chart: {{ .root.Chart.Name }}-{{ .root.Chart.Version }}
 
 {{- define "taskdesk.pod" -}}
 automountServiceAccountToken: false
+{{- with .root.Values.serviceAccountName }}
+serviceAccountName: {{ . }}
+{{- end }}
+shareProcessNamespace: true # its first process removes what ended processes of jobs leave
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
@@ -65,7 +69,7 @@ securityContext:
   value: {{ $value | toString | quote }}
 {{- end }}
 {{- $root := .root }}
-{{- range $name, $optional := .secrets }}
+{{- range $name, $optional := merge (dict "AWS_ACCESS_KEY_ID" true "AWS_SECRET_ACCESS_KEY" true) .secrets }}
 - name: {{ $name }}
   valueFrom:
     secretKeyRef: { name: {{ $root.Values.secretName }}, key: {{ $name }}, optional: {{ $optional }} }
