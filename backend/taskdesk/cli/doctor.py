@@ -16,7 +16,7 @@ from taskdesk.jobs.diagnosis import Finding, diagnose, worker_settings
 from taskdesk.jobs.survey import Survey, survey
 from taskdesk.service.checks import server_problems
 from taskdesk.service.redis import connect_with_timeout
-from taskdesk.service.redis_rights import line_of_rights, missing_right, refusal_of_cluster
+from taskdesk.service.redis_rights import line_of_rights, missing_right, refusal_of_server
 from taskdesk.service.redis_url import check_redis_url
 
 
@@ -32,7 +32,7 @@ def doctor(ctx: click.Context, session: Session, url: str | None) -> None:
     if url:
         session.redis_url = _checked(url)
     redis = connect_with_timeout(session.redis_url, REDIS_TIMEOUT_SECONDS)
-    if refusal := refusal_of_cluster(redis):
+    if refusal := refusal_of_server(redis):
         say(refusal)
         ctx.exit(ExitStatus.WRONG_USAGE)
     found = survey(redis)

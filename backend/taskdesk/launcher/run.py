@@ -29,6 +29,7 @@ from taskdesk.service.checks import exit_if_redis_denies_access
 from taskdesk.service.embedded import remove_redis_url, write_redis_url
 from taskdesk.service.hosts import in_url
 from taskdesk.service.programs import PROGRAMS, command_of
+from taskdesk.service.sentinel import SentinelAddress, is_with_sentinels
 from taskdesk.service.settings import (
     IS_CLONE,
     AppHost,
@@ -214,10 +215,16 @@ def _address(host: str) -> str:
 
 
 def _is_reachable(url: str) -> bool:
+    """Return True if something listens there: Redis, or one of its Sentinels."""
+    if is_with_sentinels(url):
+        return any(map(_listens, SentinelAddress.of(url).sentinels))
     options = parse_url(url)
     if "path" in options:
         return Path(options["path"]).exists()  # unix://
-    address = options.get("host", "localhost"), options.get("port", 6379)
+    return _listens((options.get("host", "localhost"), options.get("port", 6379)))
+
+
+def _listens(address: tuple[str, int]) -> bool:
     with suppress(OSError), socket.create_connection(address, timeout=1):
         return True
     return False

@@ -22,7 +22,8 @@ from taskdesk.service.data_version import refusal_of_data
 from taskdesk.service.errors import SettingsError
 from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_errors import is_passing
-from taskdesk.service.redis_rights import explain_missing_right, missing_right, refusal_of_cluster
+from taskdesk.service.redis_rights import explain_missing_right, missing_right, refusal_of_server
+from taskdesk.service.sentinel import refusal_of_sentinels
 from taskdesk.service.settings import SharedSettings, read_named_file
 
 MIN_REDIS_VERSION = (6, 2)
@@ -49,13 +50,14 @@ def exit_if_unsafe(settings: SharedSettings) -> None:
 
 def exit_if_redis_denies_access(url: str) -> None:
     """End the process with status 2 and a sentence if Redis wants another password, if its user lacks a right, if it
-    is a cluster or has no such database, or if its data are of a newer version. A Redis that is away or not ready does
-    not.
+    is a cluster, forbids undeclared keys or has no such database, or if its data are of a newer version. A Redis that
+    is away or not ready does not.
     """
     try:
-        with _connect(url) as redis:
-            redis.ping()
-            problem = _refusal(redis)
+        if not (problem := refusal_of_sentinels(url)):
+            with _connect(url) as redis:
+                redis.ping()
+                problem = _refusal(redis)
     except AuthenticationError as error:
         problem = explain_denied_access(error)
     except NoPermissionError as error:
@@ -136,6 +138,9 @@ def _misspelled_names(settings: SharedSettings) -> Iterator[str]:
 
 
 def _redis_problems(url: str) -> Iterator[str]:
+    if problem := refusal_of_sentinels(url):
+        yield problem
+        return
     try:
         with _connect(url) as ours, _connect(url) as stranger:
             options = stranger.connection_pool.connection_kwargs
@@ -161,7 +166,7 @@ def _redis_problems(url: str) -> Iterator[str]:
 
 def _refusal(redis: Redis) -> str:
     """Return a sentence if no program can work with this Redis, or not this one; empty if it can."""
-    return refusal_of_cluster(redis) or missing_right(redis) or refusal_of_data(redis)
+    return refusal_of_server(redis) or missing_right(redis) or refusal_of_data(redis)
 
 
 def _connect(url: str) -> Redis:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from redis import BlockingConnectionPool, Redis
+from redis import BlockingConnectionPool, ConnectionPool, Redis
 from redis.backoff import NoBackoff
 from redis.driver_info import DriverInfo
 from redis.exceptions import ConnectionError
 from redis.retry import Retry
 
 from taskdesk.service.connection import SharingRedis
+from taskdesk.service.sentinel import Pool, is_with_sentinels, pool_with_sentinels
 
 JOBS_SHARE = 0.8  # of Redis's memory may be filled by submits; the rest is for results of accepted jobs
 
@@ -50,12 +51,20 @@ def connect_shared(url: str) -> Redis:
     The pool, for pipelines and subscriptions, is bounded, so that a burst can't use up Redis's clients; 32 connections
     are more than one gevent process needs.
     """
-    pool = BlockingConnectionPool.from_url(
-        url, max_connections=32, timeout=0.9, socket_connect_timeout=0.4, socket_timeout=0.8, **_COMMON
+    return SharingRedis(
+        connection_pool=_pool(
+            BlockingConnectionPool, url, max_connections=32, timeout=0.9, socket_connect_timeout=0.4, socket_timeout=0.8
+        )
     )
-    return SharingRedis(connection_pool=pool)
 
 
 def connect_with_timeout(url: str, timeout: float) -> Redis:
     """Connect for a program that retries by itself: no answer within `timeout` seconds is an error."""
-    return Redis.from_url(url, socket_timeout=timeout, socket_connect_timeout=timeout, **_COMMON)
+    return Redis.from_pool(_pool(ConnectionPool, url, socket_timeout=timeout, socket_connect_timeout=timeout))
+
+
+def _pool(kind: type[Pool], url: str, **options: Any) -> Pool:
+    if is_with_sentinels(url):
+        return pool_with_sentinels(kind, url, **options, **_COMMON)
+    pool: Pool = kind.from_url(url, **options, **_COMMON)
+    return pool

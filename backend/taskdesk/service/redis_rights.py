@@ -22,6 +22,11 @@ _KINDS = (
     *(("XDEL", _NOTHING, "0-0"), ("BLMOVE", _NOTHING, _NOTHING, "LEFT", "LEFT", "0.001")),
 )
 _LIST = 'docs/operating.md, "Rights in Redis", has all of them'
+_WORKS = (
+    "What works: one Redis (≥ 6.2) or Valkey, alone or with replicas and Sentinel (redis+sentinel://…); Dragonfly with "
+    "--default_lua_flags=allow-undeclared-keys."
+)
+_UNDECLARED = re.compile("undeclared key|non local key")  # Dragonfly's words; those of a cluster that hides it
 _COMMAND = re.compile(r"'([\w|-]+)'")
 
 
@@ -53,14 +58,23 @@ def explain_missing_right(error: NoPermissionError, right: str = "to this key or
     return f"The Redis user in REDIS_URL lacks the right {f'+{named[-1]}' if named else right}: {_LIST}."
 
 
-def refusal_of_cluster(redis: Redis) -> str:
-    """Return a sentence if Redis runs as a cluster: keys of one job would be on several servers."""
+def refusal_of_server(redis: Redis) -> str:
+    """Return a sentence if this is a kind of server on which no job could run; empty if it is not."""
     try:
-        if not redis.info("cluster").get("cluster_enabled"):
-            return ""
+        is_cluster = bool(redis.info("cluster").get("cluster_enabled"))
+        is_sentinel = "sentinel" in map(redis.info("server").get, ("redis_mode", "server_mode"))  # the last is Valkey's
     except ResponseError:  # the right to ask is not needed
-        return ""
-    return "Redis runs in cluster mode, which RQ can't use: take a Redis with `cluster-enabled no`."
+        is_cluster = is_sentinel = False
+    if is_cluster:
+        return f"Redis runs in cluster mode, which RQ can't use: take a Redis with `cluster-enabled no`. {_WORKS}"
+    if is_sentinel:
+        return "REDIS_URL names a Sentinel: write it as redis+sentinel://HOST,HOST,HOST/NAME."
+    try:
+        redis.eval("return redis.call('EXISTS', ARGV[1])", 0, _NOTHING)
+    except ResponseError as error:
+        if _UNDECLARED.search(str(error)):
+            return f"Redis forbids scripts to use keys that are not declared, and those of RQ's jobs can't be. {_WORKS}"
+    return ""
 
 
 def _trials() -> Iterator[tuple[str, tuple[str, ...]]]:

@@ -8,12 +8,14 @@ from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 from redis.connection import ConnectionPool, parse_url
 from redis.exceptions import RedisError
 
+from taskdesk.service.sentinel import SHAPE, SentinelAddress, is_with_sentinels
+
 # What may follow the `?`, besides `ssl_…`. Taskdesk sets all other options of redis-py, or needs its defaults.
 OPTIONS = (
     *("db", "username", "password", "client_name", "health_check_interval"),
     *("socket_timeout", "socket_connect_timeout", "socket_keepalive"),
 )
-_SHAPE = "it has to look like redis://:PASSWORD@HOST:6379/0, rediss://… or unix://…"
+_SHAPE = "it has to look like redis://:PASSWORD@HOST:6379/0, rediss://…, unix://… or redis+sentinel://…"
 _ENCODE = (
     "percent-encode the password in it: write %23 for #, %25 for %, %2F for /, %3A for :, %3F for ?, %40 for @, "
     "%5B for [, %5D for ]. The password a/b becomes redis://:a%2Fb@HOST:6379/0"
@@ -22,6 +24,8 @@ _ENCODE = (
 
 def check_redis_url(url: str) -> None:
     """Raise ValueError with what to do, unless redis-py can use this address."""
+    if is_with_sentinels(url):
+        url = _of_primary(url)
     try:
         parts = urlsplit(url)
         unquote(parts.netloc, errors="strict")
@@ -37,6 +41,13 @@ def redis_address(url: str) -> str:
     """Return the address for people: without the password and the options."""
     parts = urlsplit(url)
     return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def _of_primary(url: str) -> str:
+    try:
+        return SentinelAddress.of(url).server_url
+    except ValueError:
+        raise ValueError(_ENCODE if "@" in url else f"it has to look like {SHAPE}") from None
 
 
 def _is_cut(parts: SplitResult) -> bool:

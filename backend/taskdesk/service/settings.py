@@ -133,7 +133,8 @@ class SharedSettings(BaseSettings):
     )
     redis_url: SecretStr = Field(
         SecretStr("redis://127.0.0.1:6379/0"),
-        description="Address of your own Redis (≥ 6.2) or Valkey. Not set: `make run` and `taskdesk run` start one.",
+        description="Address of your own Redis (≥ 6.2) or Valkey, also with TLS or Sentinel: see `docs/redis.md`. Not "
+        "set: `make run` and `taskdesk run` start one.",
     )
     rq_key_prefix: str = Field(
         "rq",

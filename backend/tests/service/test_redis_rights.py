@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import urllib.request
@@ -16,6 +17,7 @@ from taskdesk.service.redis import connect_with_timeout
 from taskdesk.service.redis_rights import missing_right
 from taskdesk.service.settings import SharedSettings
 from tests.conftest import BACKEND, RedisServer, Stack, wait_until
+from tests.tcp import serving
 from tests.test_documents import ROOT
 
 DOCUMENTED = re.search(r"ACL SETUSER taskdesk on '>\w+' (.*)", (ROOT / "docs" / "operating.md").read_text())
@@ -128,6 +130,30 @@ def test_a_cluster_is_refused(tmp_path, capsys):
     assert ended.value.code == 2
     assert capsys.readouterr().err.startswith("Redis runs in cluster mode, which RQ can't use")
     assert "Redis runs in cluster mode" in str(problems)
+
+
+@pytest.mark.parametrize(
+    "error", ["script tried accessing undeclared key", "Script attempted to access a non local key"]
+)
+def test_a_server_that_forbids_undeclared_keys_in_scripts_is_refused(redis_url, redis_server, capsys, error):
+    """As Dragonfly and some clusters do: between us and a real Redis stands what answers as they would."""
+
+    def answer_as_such_a_server(connection: socket.socket) -> None:
+        with connection, socket.create_connection(("127.0.0.1", redis_server.port)) as server:
+            while asked := connection.recv(65_536):
+                if b"redis.call('EXISTS', ARGV[1])" in asked:
+                    connection.sendall(f"-ERR {error}\r\n".encode())
+                else:
+                    server.sendall(asked)
+                    connection.sendall(server.recv(65_536))
+
+    with serving(answer_as_such_a_server) as port, pytest.raises(SystemExit) as ended:
+        exit_if_redis_denies_access(f"redis://127.0.0.1:{port}/0")
+
+    said = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said.startswith("Redis forbids scripts to use keys that are not declared")
+    assert "What works: one Redis (≥ 6.2) or Valkey" in said
 
 
 @pytest.mark.slow
