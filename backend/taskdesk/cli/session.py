@@ -12,7 +12,7 @@ import click
 from taskdesk.cli.terminal import say
 from taskdesk.jobs.desk import Desk
 from taskdesk.service import clock
-from taskdesk.service.audit import write_audit
+from taskdesk.service.audit import keep_audit, write_audit
 from taskdesk.service.data_version import refusal_of_data
 from taskdesk.service.embedded import find_redis_url
 from taskdesk.service.errors import SettingsError
@@ -53,7 +53,10 @@ class Session:
             raise click.UsageError(fault)
 
     def audit(self, what: str, *subjects: str) -> None:
-        """Append an audit line for each subject to `cli.log` in LOG_DIR, if that is set: there is no other log."""
+        """Append an audit line for each subject to `cli.log` in LOG_DIR, if that is set. Redis keeps one for all."""
+        who = f"cli:{os.getuid()}"
+        if subjects and what != "create_job":
+            keep_audit(self.desk.redis, who, what, subjects[0], count=len(subjects))
         if not (self.settings.log_dir and subjects):
             return
         try:
@@ -65,7 +68,7 @@ class Session:
         log.handlers, log.propagate = [handler], False
         log.setLevel(logging.INFO)
         for subject in subjects:
-            write_audit(f"cli:{os.getuid()}", what, subject)
+            write_audit(who, what, subject)
         handler.close()
         log.handlers, log.propagate = [], True
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 
 from taskdesk.service.audit import write_audit
 from taskdesk.service.hosts import SAFE_METHODS
@@ -18,7 +18,7 @@ def _audit(response: Response) -> Response:
         subject = str(args.get("job_id") or args.get("queue_name", ""))
         what = (request.endpoint or "nothing").rpartition(".")[2].removesuffix("_view")
         client = request.remote_addr or ""
-        write_audit(
-            g.get("user", ""), what, subject, status=response.status_code, client=client, request_id=g.request_id
-        )
+        fields = {"status": response.status_code, "client": client, "request_id": g.request_id}
+        redis = current_app.redis_conn  # type: ignore[attr-defined]
+        write_audit(g.get("user", ""), what, subject, redis=redis, **fields)
     return response

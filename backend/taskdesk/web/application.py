@@ -67,9 +67,10 @@ def _add_routes(app: Flask, settings: WebSettings) -> None:
 
 
 def _rules(app: Flask, settings: WebSettings) -> Rules:
-    pool = app.extensions["desk"].redis.connection_pool
-    limit = RateLimit(pool, settings.rate_limit) if settings.rate_limit else None
-    return Rules(TrustedHosts(settings.trusted_hosts, settings.app_host), app.extensions["authenticator"], limit)
+    redis = app.extensions["desk"].redis
+    limit = RateLimit(redis.connection_pool, settings.rate_limit) if settings.rate_limit else None
+    hosts = TrustedHosts(settings.trusted_hosts, settings.app_host)
+    return Rules(hosts, app.extensions["authenticator"], limit, redis)
 
 
 class SafeResponse(Response):

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 
 from flask import Flask, Response, current_app, g, request
+from redis import Redis
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from taskdesk.service.hosts import TrustedHosts, UnknownHost
@@ -29,10 +30,11 @@ from taskdesk.web.metrics.process_metrics import requests_of
 class Rules:
     """`write_limit` is None if writes have no limit."""
 
-    def __init__(self, hosts: TrustedHosts, authenticator: Authenticator, write_limit: RateLimit | None):
+    def __init__(self, hosts: TrustedHosts, authenticator: Authenticator, write_limit: RateLimit | None, redis: Redis):
         self._hosts = hosts
         self._authenticator = authenticator
         self._write_limit = write_limit
+        self._redis = redis
 
     def admit(self, exchange: Exchange) -> None:
         """Find out whose request it is, and whether it may go on; if not, raise the error that answers it."""
@@ -58,7 +60,7 @@ class Rules:
         if self._authenticator.is_on:
             keep_private(response)
         response.headers.add("X-Request-ID", exchange.request_id)
-        audit(exchange, response.status_code)
+        audit(exchange, response.status_code, self._redis)
         seconds = time.perf_counter() - exchange.started
         requests_of(exchange.method, exchange.route, response.status_code).observe(seconds)
         log_request(exchange.method, exchange.path, response.status_code, seconds, exchange.client, exchange.request_id)

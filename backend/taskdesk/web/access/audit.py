@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from redis import Redis
+
 from taskdesk.service.audit import write_audit
 from taskdesk.web.exchange import Exchange
 
 
-def audit(exchange: Exchange, status: int) -> None:
-    """Log the user, the action and its subject, if the request is a write."""
+def audit(exchange: Exchange, status: int, redis: Redis) -> None:
+    """Log the user, the action and its subject, if the request is a write. Redis keeps it for the page."""
     if not exchange.access.writes:
         return
     user, ids, args = exchange.user, exchange.job_ids, exchange.view_args
@@ -20,6 +22,7 @@ def audit(exchange: Exchange, status: int) -> None:
         status=status,
         client=exchange.client,
         request_id=exchange.request_id,
+        redis=redis,
     )
 
 

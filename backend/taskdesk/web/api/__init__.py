@@ -2,7 +2,19 @@
 
 from flask import Blueprint
 
-from taskdesk.web.api import accounts, actions, alerts, failures, jobs, openapi, queues, schedules, tasks, webhooks
+from taskdesk.web.api import (
+    accounts,
+    actions,
+    alerts,
+    audit,
+    failures,
+    jobs,
+    openapi,
+    queues,
+    schedules,
+    tasks,
+    webhooks,
+)
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 tasks.add_routes(bp)
@@ -14,4 +26,5 @@ schedules.add_routes(bp)
 alerts.add_routes(bp)
 webhooks.add_routes(bp)
 accounts.add_routes(bp)
+audit.add_routes(bp)
 openapi.add_routes(bp)

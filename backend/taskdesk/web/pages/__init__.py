@@ -13,6 +13,7 @@ from taskdesk.web.pages import (
     account,
     actions,
     alerts,
+    audit,
     bulk,
     docs,
     downloads,
@@ -48,6 +49,7 @@ PAGES = (
     account,
     users,
     tokens,
+    audit,
     docs,
 )
 # The entries at the top of each page: the endpoint, the label, and the key that goes there after `g`.
@@ -63,7 +65,12 @@ NAVIGATION = (
     ("pages.show_docs", "API", "a"),
 )
 # The tabs of the pages about access. A page shows those that its user may see.
-ACCESS = (("pages.show_account", "Account"), ("pages.list_users", "Users"), ("pages.list_tokens", "Tokens"))
+ACCESS = (
+    ("pages.show_account", "Account"),
+    ("pages.list_users", "Users"),
+    ("pages.list_tokens", "Tokens"),
+    ("pages.list_audit", "Audit log"),
+)
 
 bp = Blueprint("pages", __name__)
 for page in PAGES:

@@ -9,6 +9,7 @@ import pytest
 
 from taskdesk.jobs.actions import ACTIONS
 from taskdesk.jobs.keys import INTAKE_LOCK
+from taskdesk.service.audit import AUDIT_KEY
 from taskdesk.web.access.roles import access_of
 from tests.web.access.people import ECHO, HTML, job_of, requests_of
 
@@ -28,6 +29,7 @@ def test_a_viewer_reads_and_writes_nothing(app, bearer, redis):
 
     assert len(refused) > 20
     assert [one for one in refused if one[1] != 403] == []
+    assert redis.delete(AUDIT_KEY) == 1  # it has what was refused
     assert redis.dbsize() == before
     assert [vic.get(path).status_code for path in ("/", "/jobs", "/queues", "/api/v1/jobs", "/docs")] == [200] * 5
 

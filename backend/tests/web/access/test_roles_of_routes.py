@@ -72,6 +72,7 @@ TABLE = {
         GET api.list_users              POST api.add_user               GET api.show_user
         PATCH api.change_user           DELETE api.remove_user          POST api.new_link
         GET api.list_tokens             POST api.add_token              DELETE api.revoke_token
+        GET api.list_audit              GET pages.list_audit
         GET pages.list_users            POST pages.add_user             GET pages.show_user
         POST pages.set_role             POST pages.disable_user         POST pages.enable_user
         POST pages.new_link             POST pages.remove_user
