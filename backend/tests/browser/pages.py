@@ -27,6 +27,7 @@ PAGES = {
     "queued": "/jobs/{queued}",
     "scheduled": "/jobs/{scheduled}",
     "succeeded": "/jobs/{succeeded}",
+    "table": "/jobs/{succeeded}/table?part=table&q=a",
     "failed": "/jobs/{failed}",
     "canceled": "/jobs/{canceled}",
     "failure": "/failures/{cause}",

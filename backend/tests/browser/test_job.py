@@ -372,3 +372,24 @@ def test_a_scheduled_job_is_moved_and_rescheduled_in_the_zone_of_the_place(kolka
     job = page.request.get(f"/api/v1/jobs/{job_id}").json()
     page.request.delete(f"/api/v1/jobs/{job_id}")
     assert (job["scheduled_at"], job["queue"]["name"]) == (f"{second}00:00:00.000Z", "low")
+
+
+def test_a_large_table_is_filtered_and_sorted_over_all_its_rows_and_fills_the_screen(sample_page):
+    page = sample_page
+    body = {"rows": 1_000, "columns": 12}
+    job = page.request.post("/api/v1/tasks/gives_a_table/jobs?queue=high", data=body).headers["location"]
+    page.goto(job.removeprefix("/api/v1"))
+    page.get_by_role("link", name="All 1,000 rows").click()
+    expect(page.get_by_role("status")).to_contain_text("Rows 1 to 200 of 1,000")
+
+    page.get_by_role("link", name="column 0").click()
+    page.get_by_role("link", name="column 0").click()
+    expect(page.get_by_role("cell").first).to_have_text("999")
+    page.get_by_role("searchbox", name="Filter the rows").fill("text 99")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("status")).to_contain_text("Rows 1 to 11 of 11 1,000 in all")
+    expect(page.get_by_role("cell").first).to_have_text("999")
+
+    page.get_by_role("button", name="Full screen").click()
+    expect(page.get_by_role("button", name="Leave full screen")).to_be_visible()
+    assert page.evaluate("document.fullscreenElement.className") == "whole-table"

@@ -187,6 +187,12 @@ def gives_much(kind: Literal["table", "records", "json", "text", "markdown", "pa
     return kinds[kind]
 
 
+def gives_a_table(rows: int, columns: int) -> Table:
+    """Return a table of numbers and texts."""
+    names = [f"column {n}" for n in range(columns)]
+    return Table(names, [[f"text {row}" if n % 3 else row + n / 7 for n in range(columns)] for row in range(rows)])
+
+
 def takes_names_of_options(queue: str = "", at: int = 0, key: str = "", tags: str = "", task: str = "") -> list[Any]:
     """Have parameters that are called as options of a submit."""
     return [queue, at, key, tags, task]

@@ -15,7 +15,7 @@ from taskdesk.jobs.keys import job_key, results_key
 from tests.web.other_requests import other_requests
 
 KINDS = {  # of `gives_much`: how large, and a sentence of the page
-    "table": (10_000, "Showing 200 of 10,000 rows. Sorting applies to these; the downloads have all."),
+    "table": (10_000, "Showing 200 of 10,000 rows. Sorting applies to these."),
     "records": (10_000, "Showing 200 of 10,000 rows."),
     "json": (10_000, "9,800 more in the download."),
     "text": (60_000, "The first 100,000 of 180,000 characters. The download has all."),

@@ -31,7 +31,7 @@ TABLE = {
         GET pages.list_workers          GET pages.show_docs             GET pages.show_job
         GET pages.list_schedules        GET pages.new_schedule          GET pages.edit_schedule
         GET pages.show_task             POST pages.show_code_samples    POST pages.show_live
-        POST pages.save_filters
+        POST pages.save_filters         GET pages.show_table
         GET api.list_failures           GET api.show_failure
         GET pages.list_failures         GET pages.show_failure
         GET classic.check_task          GET classic.heavy_status        GET classic.hello

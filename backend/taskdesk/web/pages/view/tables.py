@@ -51,7 +51,7 @@ class TableView:
             notes.append(f"Its {self.row_count:,} rows have no room on this page. The downloads have them.")
         elif len(self.rows) < self.row_count:
             shown = f"Showing {len(self.rows):,} of {self.row_count:,} rows."
-            notes.append(f"{shown} Sorting applies to these; the downloads have all.")
+            notes.append(f"{shown} Sorting applies to these.")
         if len(self.columns) < self.column_count:
             shown = f"Showing {len(self.columns)} of {self.column_count:,} columns."
             notes.append(f"{shown} The downloads have all.")

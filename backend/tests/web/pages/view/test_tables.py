@@ -51,7 +51,7 @@ def test_the_cells_of_a_page_are_escaped_numbers_are_short_and_no_value_is_a_das
 @pytest.mark.parametrize(
     ("table", "options", "notes"),
     [
-        ({"columns": ["a"], "rows": [[1]] * 201}, {}, ["Showing 200 of 201 rows. Sorting applies to these;"]),
+        ({"columns": ["a"], "rows": [[1]] * 201}, {}, ["Showing 200 of 201 rows. Sorting applies to these."]),
         ({"columns": ["a"], "rows": [[1]] * 200}, {}, []),
         ({"columns": ["a"], "rows": [[1]]}, {"most_cells": 0}, ["Its 1 rows have no room on this page."]),
         ({"columns": ["a"], "rows": [[1]]}, {"shape": (9, 1)}, ["Showing 1 of 9 rows."]),
