@@ -15,22 +15,28 @@ from jinja2 import BaseLoader, Environment
 
 _SCRIPTS = """js/bootstrap.bundle.min.js') }}" type="text/javascript"></script>"""
 _STYLES = """filename='css/main.css') }}" rel="stylesheet">"""
+_HEADING = """{% if active_tab not in ("queues", "workers") %}<h1 class="sr-only">Jobs</h1>{% endif %}"""
+_MAIN = f"""<main class="container">{_HEADING}{{% block content %}}{{% endblock %}}</main>"""
 _LAST_REGISTRY = """<option {% if registry_name == 'canceled' %} selected {% endif %}>canceled</option>"""
 _EDITS = {
     "base.html": [
         ("url_for('static',", "url_for('rq_dashboard.static',"),
         (
             _STYLES,
-            f"""{_STYLES}\n        <link href="{{{{ url_for('static', filename='desk.css') }}}}" rel="stylesheet">""",
+            f"""{_STYLES}\n        <link href="{{{{ url_for('static', filename='desk.css') }}}}" rel="stylesheet">"""
+            """\n        <script src="{{ url_for('static', filename='theme.js') }}"></script>""",
         ),
+        ("""<div class="container">\n            {% block content %}{% endblock %}\n        </div>""", _MAIN),
         (_SCRIPTS, _SCRIPTS + """\n        <script src="{{ url_for('static', filename='desk.js') }}"></script>"""),
     ],
     "navbar.html": [
+        ('<div id="navbar-dashboard"', '<div role="navigation" aria-label="Main" id="navbar-dashboard"'),
+        ('id="rq-instances">', 'id="rq-instances" aria-label="Redis">'),
         (
             '<ul class="navbar-nav mr-auto">',
             '<ul class="navbar-nav mr-auto"><li class="nav-item">'
             '<a href="{{ app_url }}" class="nav-link">← Taskdesk</a></li>',
-        )
+        ),
     ],
     "job.html": [
         (
@@ -39,6 +45,11 @@ _EDITS = {
         )
     ],
     "jobs.html": [
+        # A title is no label.
+        *(
+            (f'title="{name}"', f'aria-label="{name}"')
+            for name in ("Queue name", "Registry name", "Job Sort Order", "Jobs per page")
+        ),
         # These texts are escaped by hand, and would be escaped twice.
         ("$('<div/>').text(d.description).html()", "d.description"),
         ("$('<div/>').text(d.exc_info).html()", "d.exc_info"),

@@ -61,6 +61,38 @@ def test_no_page_has_to_be_scrolled_sideways_on_a_phone(page, redis):
         assert page.evaluate("document.documentElement.scrollWidth") == 390, path
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_are_accessible_in_light_and_dark(page, redis, axe, scheme):
+    queue = Queue("default", connection=redis, serializer=JSONSerializer)
+    queue.enqueue("a.task", job_id="waits")
+    Result.create_failure(queue.enqueue("a.task", job_id="failed"), 100, "Traceback")
+    queue.failed_job_registry.add(queue.fetch_job("failed"), 100)
+    Worker([queue], connection=redis).register_birth()
+    page.emulate_media(color_scheme=scheme)
+
+    for path in ("/", "/0/view/workers", "/0/view/jobs", "/0/view/jobs/default/failed/8/asc/1", "/0/view/job/failed"):
+        page.goto(path)
+        expect(page.locator("[data-role=queue], [data-role=worker], [data-role=job], .exc_info").first).to_be_visible()
+        axe(page)
+
+
+def test_the_theme_is_that_of_the_system_or_the_choice_on_the_desk(page):
+    dark, light = "rgb(15, 20, 26)", "rgb(246, 247, 249)"
+    for scheme, chosen, color in (
+        ("dark", "", dark),
+        ("light", "", light),
+        ("light", "dark", dark),
+        ("dark", "light", light),
+    ):
+        page.emulate_media(color_scheme=scheme)
+        page.goto("/")
+        page.evaluate("theme => localStorage.setItem('theme', theme)", chosen)
+        page.reload()
+
+        assert page.evaluate("getComputedStyle(document.body).backgroundColor") == color
+
+
 @pytest.mark.parametrize("width", [1024, 1440])
 def test_the_heads_of_the_queues_break_between_words_only(page, redis, width):
     Queue("a_queue_of_a_long_name", connection=redis, serializer=JSONSerializer).enqueue("a.task")
