@@ -48,6 +48,7 @@ def test_a_classifier_is_trained_and_scored(csv_of, name, names):
 
     assert result["accuracy"] > 0.9
     assert [row[0] for row in result["scores"].rows] == ["accuracy", "balanced accuracy", "macro F1"]
+    assert result["accuracy"] == result["scores"].rows[0][1]  # one number, in both places
     assert result["confusion_matrix"].data.startswith(b"\x89PNG")
     assert sum(weight for _, weight in result["feature_importances"].rows) == pytest.approx(1)
 
