@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import urllib.request
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+import boto3
 
 from tests.waiting import wait_until
 
@@ -47,9 +51,28 @@ class ObjectServer:
     def make_bucket(self, bucket: str = "files") -> None:
         self._send("PUT", f"/{bucket}")
 
+    def check_keys(self, *, policy: dict[str, Any] | None = None) -> dict[str, str]:
+        """Refuse from now on whoever has no key. Return the settings with the key of a user who has this policy."""
+        iam = boto3.client(
+            "iam",
+            endpoint_url=self.url,
+            region_name="us-east-1",
+            aws_access_key_id=KEY_ID,
+            aws_secret_access_key=SECRET,
+        )
+        iam.create_user(UserName="desk")
+        if policy:
+            iam.put_user_policy(UserName="desk", PolicyName="of-desk", PolicyDocument=json.dumps(policy))
+        key = iam.create_access_key(UserName="desk")["AccessKey"]
+        self._send("POST", "/moto-api/reset-auth", b"0")
+        access = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+        return {**self.settings(), **access}
+
     def forget_all(self) -> None:
+        self._send("POST", "/moto-api/reset-auth", b"inf")
         self._send("POST", "/moto-api/reset")
 
-    def _send(self, method: str, path: str) -> None:
-        with urllib.request.urlopen(urllib.request.Request(self.url + path, method=method), timeout=20):
+    def _send(self, method: str, path: str, body: bytes = b"") -> None:
+        headers = {"Content-Type": "text/plain"}
+        with urllib.request.urlopen(urllib.request.Request(self.url + path, body, headers, method=method), timeout=20):
             pass

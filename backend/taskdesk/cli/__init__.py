@@ -6,6 +6,7 @@ import click
 
 from taskdesk.cli.accounts import token, user
 from taskdesk.cli.alerts import alerts
+from taskdesk.cli.artifacts import artifacts
 from taskdesk.cli.doctor import doctor
 from taskdesk.cli.failures import failures
 from taskdesk.cli.jobs import ACTION_COMMANDS, list_jobs
@@ -53,6 +54,7 @@ COMMANDS = (
     user,
     token,
     webhook,
+    artifacts,
     doctor,
 )
 for command in COMMANDS:

@@ -242,6 +242,11 @@ class FolderStore:
     def delete(self, job_id: str) -> None:
         shutil.rmtree(self._job_folder(job_id), ignore_errors=True)
 
+    def names(self, job_id: str) -> list[str]:
+        """Return the names of the files of a job, in their order; none that is not whole yet."""
+        folder = self._job_folder(job_id)
+        return sorted(path.name for path in folder.glob("*") if _SAFE_NAME.fullmatch(path.name) and path.is_file())
+
     def job_ids(self) -> Iterator[tuple[str, float]]:
         now = self._now()
         for folder in self._folder.glob("??/*"):

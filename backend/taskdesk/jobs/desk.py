@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from itertools import chain
 from typing import Any, Unpack
 
 from redis import Redis
@@ -36,6 +38,7 @@ from taskdesk.jobs.queues import Queues
 from taskdesk.jobs.schedules.firing import Firing
 from taskdesk.jobs.schedules.store import Schedules
 from taskdesk.jobs.scripts import READY
+from taskdesk.jobs.status import Status
 from taskdesk.jobs.stores import open_store
 from taskdesk.jobs.submission import Idempotency
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options
@@ -200,6 +203,13 @@ class Desk:
             return spec.named(*(job.call or ((), job.input or {})))
         except TypeError:
             return None
+
+    def files_of(self, job: Job) -> Iterator[Artifact]:
+        """Yield the files of a job of `job()`: its uploads, and those of its result. Raises as `results.files`."""
+        yield from chain.from_iterable(job.uploads.values())
+        yield from job.kept_files
+        if job.status is Status.SUCCEEDED:
+            yield from self.jobs.results.files(job)
 
     def reopen(self, job: Job, file: Artifact, files: ExitStack) -> UploadedFile:
         """Open a file of a job's input, until `files` closes. Raises ArtifactNotFound."""

@@ -34,7 +34,7 @@ def fault_of_bucket(store: S3Store, settings: SharedSettings) -> str:
         step = "list {} (s3:ListBucket)"
         list(obstore.list(store.bucket, key))
         step = "delete from {} (s3:DeleteObject)"
-        obstore.delete(store.bucket, [key])
+        obstore.delete(store.bucket, key)
     except (BaseError, OSError) as error:
         return _sentence(error, step.format(bucket), settings)
     return ""

@@ -6,9 +6,7 @@ import hashlib
 import json
 import mimetypes
 import os
-from collections.abc import Iterator
 from datetime import UTC, datetime
-from itertools import chain
 from typing import Any, BinaryIO
 
 from flask import Blueprint, Response, jsonify, request
@@ -20,7 +18,6 @@ from taskdesk.jobs.errors import ArtifactGone, ArtifactNotFound, FieldError, Inv
 from taskdesk.jobs.job import Job
 from taskdesk.jobs.joblog import plain, read_log
 from taskdesk.jobs.parts import TEXT_KINDS, UrlOf, has_parts, linked_result, result_parts
-from taskdesk.jobs.status import Status
 from taskdesk.jobs.stored_results import is_ready
 from taskdesk.web.access.auth import login_check
 from taskdesk.web.bulk import matching_ids
@@ -106,17 +103,10 @@ def _content(job: Job, value: Any, _size: int, url_of: UrlOf) -> tuple[bytes | A
 
 def job_artifact(job_id: str, name: str) -> Response:
     job = desk().job(job_id)
-    for file in _files(job):
+    for file in desk().files_of(job):
         if file.artifact == name:
             return _send(job, file)
     raise ArtifactNotFound(job_id, name)
-
-
-def _files(job: Job) -> Iterator[Artifact]:
-    yield from chain.from_iterable(job.uploads.values())
-    yield from job.kept_files
-    if job.status is Status.SUCCEEDED:
-        yield from desk().jobs.results.files(job)
 
 
 def job_events(job_id: str) -> Response:
