@@ -62,7 +62,7 @@ def test_api_and_pages_show_which_group_serves_a_task(start, get, client):
     assert "light <small>1 online, queues default, low</small>" in client.get("/tasks/echo").text
     page = client.get("/workers").text
     assert "versions of the tasks are online" not in page
-    assert '<td data-label="Tasks"><a href="/tasks/raises">raises</a></td>' in page
+    assert '<td data-label="Tasks"><span><a href="/tasks/raises">raises</a></span></td>' in page
 
 
 def test_the_tasks_of_a_group_are_offered_while_it_has_no_worker_and_another_has(start, stop, get, client):
