@@ -23,6 +23,8 @@ def locked(tmp_path_factory):
     server.start()
     with Redis.from_url(server.url) as redis:
         Accounts(redis).put_user("ann", PASSWORD, "user")
+        Accounts(redis).put_user("ops", PASSWORD, "operator")
+        Accounts(redis).add_token("ann", "ci", days=90)
     settings = {"AUTH": "on", "SECRET_KEY": "0123456789abcdef" * 2, "RATE_LIMIT": "50/second"}
     stack = Stack(server.url, folder, TASKS="tests.sample_tasks", WORKERS="1", **settings)
     stack.start("server")
@@ -76,8 +78,8 @@ def test_a_user_logs_in_runs_a_task_and_logs_out(locked_page: Page, axe):
     expect(page).to_have_title("Log in · Taskdesk")
 
 
-def log_in_on(page: Page):
-    page.get_by_label("Username").fill("ann")
+def log_in_on(page: Page, name: str = "ann"):
+    page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
 
@@ -112,3 +114,21 @@ def test_a_chosen_file_outlives_the_session(locked_page: Page):
     page.get_by_role("button", name="Run", exact=True).click()
 
     expect(page).to_have_url(re.compile("/jobs/"))
+
+
+@pytest.mark.slow
+def test_the_pages_of_users_and_tokens_are_accessible_in_light_and_dark_wide_and_narrow(locked_page: Page, axe):
+    page = locked_page
+    page.goto("/login?next=/users")
+    log_in_on(page, "ops")
+    expect(page.get_by_role("heading", name="Users", exact=True)).to_be_visible()
+
+    for path in ("/users", "/users/ann", "/tokens", "/account", "/audit"):
+        page.goto(path)
+        page.evaluate("document.querySelectorAll('main details').forEach(folded => folded.open = true)")
+        for scheme, width in (("light", 320), ("dark", 1280)):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, path
+            axe(page)
+    page.emulate_media(color_scheme="light")
