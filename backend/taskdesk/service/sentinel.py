@@ -63,6 +63,17 @@ class SentinelAddress(NamedTuple):
         return cls([_host(one) for one in found["hosts"].split(",")], found["name"], server_url, named)
 
 
+class _Connection(SentinelManagedConnection):  # type: ignore[misc]  # mypy does not follow redis
+    """redis-py's, closed after a time-out, as its others are: else the next command would read the late answer."""
+
+    def read_response(self, *arguments: Any, **options: Any) -> Any:
+        return super().read_response(*arguments, **{"disconnect_on_error": True, **options})
+
+
+class _EncryptedConnection(_Connection, SentinelManagedSSLConnection):  # type: ignore[misc]  # as above
+    pass
+
+
 def is_with_sentinels(url: str) -> bool:
     return url.partition("://")[0] in ("redis+sentinel", "rediss+sentinel")
 
@@ -73,7 +84,7 @@ def pool_with_sentinels(kind: type[Pool], url: str, **options: Any) -> Pool:
     options |= parse_url(address.server_url)
     del options["host"]
     is_encrypted = bool(options.pop("connection_class", None))
-    managed = SentinelManagedSSLConnection if is_encrypted else SentinelManagedConnection
+    managed = _EncryptedConnection if is_encrypted else _Connection
     pool: Pool = kind(connection_class=managed, **options)
     proxy = SentinelConnectionPoolProxy(pool, True, False, address.name, _sentinels(address, is_encrypted, options))
     pool.connection_kwargs["connection_pool"] = proxy
