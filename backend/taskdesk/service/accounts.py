@@ -168,7 +168,7 @@ class Accounts:
         text = f"td_{secrets.token_urlsafe(32)}"
         record: dict[str, Any] = {"user": user, "name": name, "role": role or users[user].role, "created": _now()}
         if days:
-            record["expires"] = round(clock.now()) + days * 24 * 3600
+            record["expires"] = round(clock.now() + days * 24 * 3600)
         self._redis.hset(TOKENS_KEY, token_digest(text), json.dumps(record))
         return text
 

@@ -212,8 +212,9 @@ def test_every_kind_of_field_has_a_label_and_the_gallery_runs_with_its_defaults(
         assert control.evaluate(named), control.evaluate("element => element.outerHTML")
     page.get_by_role("button", name="Run").click()
 
-    for heading in ("Text", "JSON", "Markdown", "Table", "Picture", "File"):
+    for heading in ("Text", "JSON", "Markdown", "Table", "Picture"):
         expect(page.get_by_role("heading", name=heading, exact=True)).to_be_visible()
+    expect(page.get_by_role("link", name="Download values.json")).to_be_visible()
 
 
 def test_a_job_is_started_and_followed_without_javascript(plain_page):

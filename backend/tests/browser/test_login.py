@@ -131,4 +131,7 @@ def test_the_pages_of_users_and_tokens_are_accessible_in_light_and_dark_wide_and
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate("document.documentElement.scrollWidth") <= width, path
             axe(page)
+            if path == "/audit":
+                expect(page.get_by_role("button", name="Filter")).to_be_visible()
+                expect(page.get_by_label("Subject")).to_be_visible()
     page.emulate_media(color_scheme="light")

@@ -42,6 +42,16 @@ def _works(redis) -> bool:
         return False
 
 
+def test_a_late_answer_is_not_taken_for_that_of_the_next_command(hosts):
+    with hosts.primary().redis as admin, connect_with_timeout(hosts.url, 0.3) as redis:
+        redis.echo("first")
+        admin.client_pause(600)
+        with pytest.raises(RedisError):
+            redis.echo("late")
+        admin.client_unpause()
+        assert redis.echo("next") == b"next"
+
+
 def test_the_address_starts_every_program(hosts, capsys):
     exit_if_redis_denies_access(hosts.url)
 

@@ -133,5 +133,5 @@ def _bool(value: Any) -> str:
 
 
 def _days(value: Any) -> str:
-    is_right = value is None or (type(value) is int and 1 <= value <= DAYS)
+    is_right = value is None or (type(value) in (int, float) and value % 1 == 0 and 1 <= value <= DAYS)
     return "" if is_right else f"Must be a whole number from 1 to {DAYS:,}, or null: it never expires."
