@@ -42,14 +42,17 @@ def _works(redis) -> bool:
         return False
 
 
-def test_a_late_answer_is_not_taken_for_that_of_the_next_command(hosts):
+def test_a_connection_is_closed_after_a_time_out_so_that_no_late_answer_is_read(hosts):
     with hosts.primary().redis as admin, connect_with_timeout(hosts.url, 0.3) as redis:
-        redis.echo("first")
+        connection = open_connection(redis)
         admin.client_pause(600)
+        connection.send_command("ECHO", "late")
         with pytest.raises(RedisError):
-            redis.echo("late")
+            connection.read_response()
         admin.client_unpause()
-        assert redis.echo("next") == b"next"
+        connection.send_command("ECHO", "next")
+        assert connection.read_response() == b"next"
+        connection.disconnect()
 
 
 def test_the_address_starts_every_program(hosts, capsys):
