@@ -33,12 +33,14 @@ from taskdesk.jobs.submission import MAX_BATCH
 _DESCRIPTION = "Without numbers: measure what each step of a job costs Redis. With them: predict such a load from that."
 PAGE = BACKEND.parent / "docs" / "capacity.md"
 JOBS = 20_000  # of a measurement
-SECONDS = 5.0  # that a load, or idle workers, are measured
+SECONDS = 10.0  # that a load, or idle workers, are measured
+WAITING = 5_000  # jobs, in a load of batches
 WORKERS = 64  # simulated ones
+PACE_SECONDS = 0.01  # that a job lasts whose cost is measured
 IDLE_WORKERS = 8
 REPORTS = 5  # for each job
 LOADS = (  # name, simulated workers, what each job does; the workers that cost time without a job are real ones
-    ("short jobs, in batches", WORKERS, Load(0, workers=IDLE_WORKERS, batch=True)),
+    ("jobs of 5 ms, in batches", 40, Load(0, 0.005, workers=IDLE_WORKERS, batch=True)),
     ("jobs of 50 ms with 2 reports, in batches", 100, Load(0, 0.05, 2, workers=IDLE_WORKERS, batch=True)),
     ("jobs of 10 ms, submitted one by one", 100, Load(0, 0.01, workers=IDLE_WORKERS)),
 )
@@ -66,13 +68,10 @@ class Capacity:
         watch = self._cost(lambda: [news_of(self._redis, job_id, "0-0") for job_id in ids], few)
         return Costs(submit, batch, run, event, watch, self._worker_second(), waiting, finished)
 
-    def loads(self) -> list[tuple[str, Load, float]]:
-        """Try the loads. Return each with its jobs/s, and Redis's share of a core."""
-        found = []
-        for name, simulated, load in LOADS:
-            rate, share = self._load(simulated, load)
-            found.append((name, replace(load, jobs_per_second=rate), share))
-        return found
+    def measure(self, simulated: int, load: Load) -> tuple[Load, float]:
+        """Try this load. Return it with its jobs/s, and Redis's share of a core."""
+        rate, share = self._load(simulated, load)
+        return replace(load, jobs_per_second=rate), share
 
     def _empty(self) -> int:
         self._redis.flushall()
@@ -99,8 +98,8 @@ class Capacity:
         return (self._server.cpu_seconds() - before) / times * 1e6
 
     def _run_all(self) -> float:
-        """Have all waiting jobs run; return the cost of each."""
-        with self._simulated(WORKERS, Load(0)) as workers:
+        """Have all waiting jobs run; return the cost of each. Redis is half busy: near its limit it needs less."""
+        with self._simulated(WORKERS, Load(0, PACE_SECONDS)) as workers:
             start = self._until_done(self._finished() + self._number // 20, workers)
             cost = self._cost(lambda: self._until_done(self._number, workers), 1)
         return cost / (self._number - start)
@@ -125,16 +124,17 @@ class Capacity:
     def _load(self, simulated: int, load: Load) -> tuple[float, float]:
         """Return jobs/s and Redis's share of a core."""
         self._empty()
-        if load.batch:
-            self._submit_many(self._number)
-        with self._idle_workers(), self._simulated(simulated, load) as workers:
-            start = self._until_done(1, workers)
-            cpu, at = self._server.cpu_seconds(), time.monotonic()
-            while time.monotonic() < at + self._seconds and (not load.batch or self._finished() < self._number * 0.9):
-                if load.batch:
-                    time.sleep(0.1)
-                else:
+        submitted = 0
+        with self._idle_workers(), self._simulated(simulated, load):
+            cpu, at, start = self._server.cpu_seconds(), time.monotonic(), self._finished()
+            while time.monotonic() < at + self._seconds:
+                if not load.batch:
                     self._submit()
+                elif submitted < self._finished() + WAITING:
+                    self._submit_many(MAX_BATCH)
+                    submitted += MAX_BATCH
+                else:
+                    time.sleep(0.01)
             seconds = time.monotonic() - at
             done, used = self._finished() - start, self._server.cpu_seconds() - cpu
         return done / seconds, used / seconds
@@ -179,11 +179,14 @@ def main() -> None:
 
 
 def _measured(server: RedisServer, folder: Path) -> str:
-    """Return the page. The costs are measured before and after the loads: the machine may be slower meanwhile."""
+    """Return the page. The costs are measured before and after each load: the machine is not always as fast."""
     capacity = Capacity(server, folder)
-    before, loads, after = capacity.costs(), capacity.loads(), capacity.costs()
-    costs = Costs(*map(mean, zip(astuple(before), astuple(after), strict=True)))
-    points = [Point(name, load.jobs_per_second, share, predict(costs, load).redis_share) for name, load, share in loads]
+    found, tried = [capacity.costs()], []
+    for name, simulated, load in LOADS:
+        tried.append((name, *capacity.measure(simulated, load)))
+        found.append(capacity.costs())
+    costs = Costs(*map(mean, zip(*map(astuple, found), strict=True)))
+    points = [Point(name, load.jobs_per_second, share, predict(costs, load).redis_share) for name, load, share in tried]
     for point in points:
         print(f"{point.name}: measured {point.measured:.1%}, predicted {point.predicted:.1%}")
     return as_markdown(costs, points, server.version)

@@ -18,8 +18,10 @@ SENTENCE = "The data in Redis are of Taskdesk 9.0.0"
 
 @pytest.fixture
 def raised(redis):
-    """A Redis that a program of a later version has used."""
+    """A Redis that a program of a later version has used. At the end it is for the next test."""
     assert refusal_of_data(redis, NEWER, "9.0.0") == ""
+    yield
+    redis.delete(DATA_VERSION_KEY)
 
 
 def test_this_version_writes_nothing_and_reads_what_no_version_has_marked(redis):
