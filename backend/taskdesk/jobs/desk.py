@@ -34,6 +34,7 @@ from taskdesk.jobs.intake import Intake
 from taskdesk.jobs.job import Job, Retention
 from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.jobs import Jobs
+from taskdesk.jobs.presets import Presets
 from taskdesk.jobs.queues import Queues
 from taskdesk.jobs.schedules.firing import Firing
 from taskdesk.jobs.schedules.store import Schedules
@@ -67,6 +68,7 @@ class Desk:
         self.causes = Causes(redis)
         self.deliveries = Deliveries(redis)
         self.artifacts = open_store(settings, **of_store)
+        self.presets = Presets(redis)
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
         self.schedules = Schedules(redis, self.catalog, settings.queues)
         self.firing = Firing(redis, self.jobs, self.catalog, self._retention, settings.max_queued)

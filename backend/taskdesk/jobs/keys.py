@@ -220,6 +220,11 @@ def catalog_key(digest: str) -> str:
     return f"{KEY_PREFIX}:catalog:{digest}"
 
 
+def presets_key(task: str) -> str:
+    """Hash: name → a preset of the task (presets.py)."""
+    return f"{KEY_PREFIX}:presets:{task}"
+
+
 def statistics_key(task: str) -> str:
     return f"{KEY_PREFIX}:statistics:{task}"
 

@@ -26,6 +26,7 @@ WITHOUT_REDIS = "/api/v1/(alerts/channels$|users|tokens|audit)"  # of the last t
 OWN_BODIES = {
     "retry_failure": {"expected_count": 0},
     "switch_on_webhook": {"url": "https://app.example.org/hooks"},
+    "save_preset": {"input": {}},
     "move_job": {"queue": "default"},
     "reschedule_job": {"at": (datetime.now(UTC) + timedelta(days=1)).isoformat()},
 }

@@ -131,3 +131,10 @@ def current_user() -> Identity | None:
     """Return the user of this request; None before it is identified, or without a valid login."""
     exchange = g.get("exchange")
     return exchange.user if exchange else None
+
+
+def present_user() -> Identity:
+    """Return the user of this request, on a route that needs one."""
+    user = current_user()
+    assert user
+    return user

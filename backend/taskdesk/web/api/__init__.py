@@ -10,6 +10,7 @@ from taskdesk.web.api import (
     failures,
     jobs,
     openapi,
+    presets,
     queues,
     schedules,
     tasks,
@@ -18,6 +19,7 @@ from taskdesk.web.api import (
 
 bp = Blueprint("api", __name__, url_prefix="/api/v1")
 tasks.add_routes(bp)
+presets.add_routes(bp)
 jobs.add_routes(bp)
 actions.add_routes(bp)
 failures.add_routes(bp)

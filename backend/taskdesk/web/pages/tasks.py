@@ -23,12 +23,13 @@ from taskdesk.jobs.errors import (
 )
 from taskdesk.jobs.form_texts import WAY, read_fields, write_fields
 from taskdesk.jobs.listing import Filter
+from taskdesk.jobs.presets import Preset, PresetNotFound, PresetOfAnother, PresetsFull
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.representations import notice
 from taskdesk.jobs.statistics import run_times
 from taskdesk.jobs.texts import Texts, read_texts
 from taskdesk.service.errors import NoRoom, RedisAway
-from taskdesk.web.access.identity import authenticator
+from taskdesk.web.access.identity import authenticator, present_user
 from taskdesk.web.access.roles import needs, reads
 from taskdesk.web.body_limits import FORM_BYTES, takes, takes_files
 from taskdesk.web.context import desk
@@ -39,7 +40,14 @@ from taskdesk.web.pages.view.code_samples import code_samples
 from taskdesk.web.pages.view.duration_chart import bars
 from taskdesk.web.pages.view.field_errors import by_field
 from taskdesk.web.pages.view.fields import form_fields
-from taskdesk.web.pages.view.option_fields import option_fields, option_query, queue_label, read_options
+from taskdesk.web.pages.view.option_fields import (
+    PRESET,
+    option_fields,
+    option_query,
+    preset_field,
+    queue_label,
+    read_options,
+)
 from taskdesk.web.pages.view.prefill import Prefill
 from taskdesk.web.pages.view.progress_estimate import P95_MIN_RUNS
 
@@ -50,10 +58,15 @@ def add_routes(bp: Blueprint) -> None:
     bp.get("/tasks/<name>")(show_task)
     bp.post("/tasks/<name>")(run_task)
     bp.post("/tasks/<name>/code_samples")(show_code_samples)
+    bp.post("/tasks/<name>/presets")(save_preset)
+    bp.post("/tasks/<name>/presets/<preset>/delete")(delete_preset)
 
 
 def show_task(name: str) -> str | tuple[str, int]:
-    """Show the form: `?from=<job id>` fills it with the input of a job, `?<parameter>=<value>` with a value."""
+    """Show the form: `?from=<job id>` fills it with the input of a job, `?-preset=<name>` with that of a preset.
+
+    `?<parameter>=<value>` fills it with a value.
+    """
     try:
         spec = desk().catalog.task(name)
     except TaskNotFound as error:
@@ -73,6 +86,7 @@ def run_task(name: str) -> Response | tuple[str, int]:
         request.max_content_length = FORM_BYTES
     try:
         prefill = _prefill(spec)
+        _refuse_a_name()
         with ExitStack() as files:
             arguments = arguments_from_page(spec, request.form, request.files, _reopen(prefill, files))
             options = read_options(spec, _texts(spec, prefill), desk().queues.names)
@@ -85,6 +99,38 @@ def run_task(name: str) -> Response | tuple[str, int]:
         away = RedisAway()
         return _page(spec, prefill, problem=str(away)), away.status
     return redirect(url_for("pages.show_job", job_id=job.id), 303)
+
+
+def _refuse_a_name() -> None:
+    """Raise InvalidArguments if the name of a preset is filled in: the Enter key in its field presses Run."""
+    if "".join(request.form.getlist(PRESET)).strip():
+        detail = "To save these values, press Save preset. To run the task, empty this field."
+        raise InvalidArguments([FieldError(f"/{PRESET}", detail)])
+
+
+@needs("user")
+@takes_files
+def save_preset(name: str) -> Response | tuple[str, int]:
+    """Save what is filled in, without its files and secrets, and with what is left empty left out."""
+    spec, preset = desk().catalog.task(name), request.form.get(PRESET, "").strip()
+    hidden = spec.file_parameters.keys() | spec.secret_parameters
+    try:
+        texts = {key: given for key, given in request.form.lists() if key.removesuffix(WAY) in spec.parameters}
+        values = read_fields(spec, {key: given for key, given in texts.items() if key.removesuffix(WAY) not in hidden})
+        desk().presets.save(spec, preset, values, present_user())
+    except InvalidArguments as error:
+        return _page(spec, Prefill(), error.errors), error.status
+    except (PresetsFull, PresetOfAnother) as refusal:
+        return _page(spec, Prefill(), [FieldError(f"/{PRESET}", str(refusal))]), refusal.status
+    chosen: dict[str, Any] = {PRESET: preset}
+    return redirect(url_for("pages.show_task", name=name, **chosen), 303)
+
+
+@needs("user")
+def delete_preset(name: str, preset: str) -> Response:
+    with suppress(PresetNotFound):  # another tab was faster
+        desk().presets.delete(desk().catalog.task(name), preset, present_user())
+    return redirect(url_for("pages.show_task", name=name), 303)
 
 
 @reads
@@ -111,7 +157,7 @@ def _page(
     queues, shown, recent = _figures(spec)
     fields, options = form_fields(spec, texts, wrong), option_fields(texts, wrong, _queue_labels(spec, queues))
     announced = desk().catalog.last_read
-    unknown = wrong.keys() - {field.name for field in fields + options}
+    unknown = wrong.keys() - {PRESET, *(field.name for field in fields + options)}
     return render_template(
         "task.html",
         spec=spec,
@@ -119,6 +165,8 @@ def _page(
         options=options,
         problem=problem or " ".join(f"{name}: {wrong[name]}" for name in sorted(unknown)),
         prefill=prefill,
+        presets=_presets(spec),
+        preset_field=preset_field(spec, wrong.get(PRESET, "")),
         samples=_code_samples(spec, prefill, texts),
         workers_online=announced.serving(spec.reference, spec.queue),
         notice=notice(announced, spec, spec.queue),
@@ -183,9 +231,23 @@ def _texts(spec: TaskSpec, prefill: Prefill) -> Texts:
 def _filled(spec: TaskSpec, prefill: Prefill, asked: Texts) -> Texts:
     """Return the texts of a form that a link fills: `asked` is its query. Raises InvalidArguments."""
     values = read_texts(spec, {name: texts for name, texts in asked.items() if name.rstrip(":") in spec.parameters})
-    given = write_fields(spec, {**spec.defaults, **prefill.values, **values})
+    given = write_fields(spec, {**spec.defaults, **prefill.values, **_preset_values(spec), **values})
     options = {name: texts for name, texts in asked.items() if name.startswith("-")}
     return {"-queue": [spec.queue], **given, **prefill.options, **options}
+
+
+def _preset_values(spec: TaskSpec) -> dict[str, Any]:
+    """Return the values of the preset that the query names; none if the task does not have it."""
+    with suppress(PresetNotFound):
+        preset = desk().presets.get(spec, request.args[PRESET]) if PRESET in request.args else None
+        return {name: value for name, value in preset.input.items() if name in spec.parameters} if preset else {}
+    return {}
+
+
+def _presets(spec: TaskSpec) -> list[Preset]:
+    with suppress(RedisError):
+        return desk().presets.of(spec)
+    return []
 
 
 def _code_samples(spec: TaskSpec, prefill: Prefill, texts: Texts) -> dict[str, str]:

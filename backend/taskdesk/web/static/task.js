@@ -11,7 +11,7 @@ import { addZones } from "./zone.js";
 const find = (selector) => document.querySelector(`main ${selector}`);
 const files = () => [...document.querySelectorAll("main form input[type=file]")];
 // A field may be called "action", "querySelector" or "closest", and hides that property of the form.
-const attribute = (name) => Element.prototype.getAttribute.call(find("form"), name);
+const attribute = (name) => Element.prototype.getAttribute.call(find("form[data-samples]"), name);
 
 function enhance() {
   const main = document.querySelector("main");
@@ -24,6 +24,11 @@ function enhance() {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
+  if (form !== find("form[data-samples]")) return; // it deletes a preset
+  if (event.submitter?.hasAttribute("data-save-preset")) {
+    event.preventDefault();
+    return savePreset(form, event.submitter.formAction);
+  }
   const chosen = files().flatMap((input) => [...input.files]);
   const size = chosen.reduce((sum, file) => sum + file.size, 0);
   const limit = Number(attribute("data-max-bytes"));
@@ -39,7 +44,22 @@ document.addEventListener("submit", (event) => {
     upload(form);
   }
 });
-addEventListener("pageshow", () => setBusy(find("form"), false));
+addEventListener("pageshow", () => setBusy(find("form[data-samples]"), false));
+
+// A preset has no files, and the form stays as it is, with those that were chosen.
+async function savePreset(form, address) {
+  const data = new FormData(form);
+  for (const input of files()) data.delete(input.name);
+  const answer = await fetch(address, { method: "POST", body: data }).catch(() => null);
+  const main = new DOMParser().parseFromString((await answer?.text()) ?? "", "text/html").querySelector("main");
+  if (!main?.querySelector("[data-presets]")) return say(answer?.status === 401 ? "Your session has ended. Log in again." : "The preset could not be saved. Try again.");
+  if (!answer.ok) return showAnswer(main);
+  find("[data-presets]").replaceWith(document.adoptNode(main.querySelector("[data-presets]")));
+  document.getElementById("-preset").value = "";
+  find("details.presets").open = false;
+  find("[data-problem]").hidden = true;
+  find("[data-presets] [aria-current]").focus();
+}
 
 let isLoggedOut = false; // the session had ended when the form was sent
 
@@ -113,7 +133,7 @@ function say(problem) {
 // Code samples for the form as it is now. The server writes them, as it would read the form; it gets only the names of files.
 document.addEventListener("shown", async ({ target }) => {
   if (!target.querySelector("code")) return;
-  const data = new FormData(find("form"));
+  const data = new FormData(find("form[data-samples]"));
   for (const input of files()) {
     data.delete(input.name);
     for (const file of input.files) data.append(input.name, file.name);

@@ -30,6 +30,7 @@ TABLE = {
         GET pages.home                  GET pages.list_jobs             GET pages.list_queues
         GET pages.list_workers          GET pages.show_docs             GET pages.show_job
         GET pages.list_schedules        GET pages.new_schedule          GET pages.edit_schedule
+        GET api.list_presets
         GET pages.show_task             POST pages.show_code_samples    POST pages.show_live
         POST pages.save_filters         GET pages.show_table
         GET api.list_failures           GET api.show_failure
@@ -47,6 +48,8 @@ TABLE = {
         POST api.cancel_job             POST api.retry_job              POST api.keep_job
         POST api.unkeep_job             POST api.enqueue_job
         POST api.reschedule_job         POST api.move_job
+        PUT api.save_preset             DELETE api.delete_preset
+        POST pages.save_preset          POST pages.delete_preset
         POST api.create_schedule        PATCH api.change_schedule       DELETE api.delete_schedule
         POST api.run_schedule
         POST pages.create_schedule      POST pages.change_schedule      POST pages.pause_schedule

@@ -12,11 +12,15 @@ from werkzeug.datastructures import MultiDict
 
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import FieldError, InvalidArguments
+from taskdesk.jobs.presets import MAX_NAME
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.submit_options import SubmitOptions, check_submit_options, refuse_the_past
 from taskdesk.jobs.value_types import with_zone
 from taskdesk.web.pages.view.fields import FormField, Texts
 from taskdesk.web.query import submit_options
+
+PRESET = "-preset"
+_FOR_ALL = "Everybody who opens this task sees the preset."
 
 
 def option_fields(texts: Texts, errors: Mapping[str, str], queues: Mapping[str, str]) -> list[FormField]:
@@ -30,6 +34,15 @@ def option_fields(texts: Texts, errors: Mapping[str, str], queues: Mapping[str, 
         field("-at", "Start at", "datetime", help="Leave empty to start now."),
         field("-tag", "Tags", "text", help="Space-separated tags, to find the job by."),
     ]
+
+
+def preset_field(spec: TaskSpec, error: str) -> FormField:
+    """Return the field for the name under which the values are saved. It is empty until somebody types."""
+    left_out = " and ".join(
+        word for word, names in (("files", spec.file_parameters), ("secrets", spec.secret_parameters)) if names
+    )
+    help = f"Everybody who opens this task sees the preset. It has no {left_out}." if left_out else _FOR_ALL
+    return FormField(PRESET, "Name of the preset", "text", error=error, help=help, limits={"maxlength": MAX_NAME})
 
 
 def queue_label(name: str, queue: Queue | None, workers_online: int) -> str:
