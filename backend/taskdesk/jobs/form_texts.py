@@ -1,8 +1,8 @@
 """The texts of a form as values, and values as the texts that fill a form: `read_fields` and `write_fields`.
 
 Fields are read as in texts.py. Where the text of a field does not say it, a choice beside the field does, under
-`name:as`: "text" (as it is), "list" (an empty one) or "json". So every value of a job comes back from its form as it
-was.
+`name:as`: "text" (as it is), "list" (an empty one), "json", or "empty" (a group whose fields don't count). So every
+value of a job comes back from its form as it was. The field `b` of a group `a` has the name `a.b`.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Any
 
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import InvalidArguments
-from taskdesk.jobs.parameter import NOT_GIVEN, Parameter
+from taskdesk.jobs.parameter import EMPTY, NOT_GIVEN, Parameter
 from taskdesk.jobs.texts import Texts, is_same, json_of, only_one, read_each, read_entries, read_json, read_one, text_of
 from taskdesk.jobs.value_types import line_ends, with_zone
 
@@ -23,6 +23,11 @@ WAY = ":as"  # after the name of a parameter, which has no colon
 
 def parameter_of(spec: TaskSpec, name: str) -> Parameter:
     return Parameter(name, spec.parameters[name], name in spec.input_schema.get("required", ()))
+
+
+def parameter_name(field: str) -> str:
+    """Return the name of the parameter that a field of a form is of, or belongs to."""
+    return field.removesuffix(WAY).partition(".")[0]
 
 
 def read_fields(spec: TaskSpec, texts: Texts) -> dict[str, Any]:
@@ -35,9 +40,11 @@ def read_fields(spec: TaskSpec, texts: Texts) -> dict[str, Any]:
     def read(name: str) -> Any:
         if name not in spec.parameters:
             return texts[name][-1]
-        return _read_field(parameter_of(spec, name), texts.get(name, ()), "".join(texts.get(f"{name}{WAY}", ())))
+        return _read_field(parameter_of(spec, name), texts)
 
-    unknown = (name for name in texts if name not in spec.parameters and not name.endswith(WAY))
+    groups = {name for name in spec.parameters if parameter_of(spec, name).members}
+    known = spec.parameters.keys() | {name for name in texts if name.endswith(WAY) or parameter_name(name) in groups}
+    unknown = (name for name in texts if name not in known)
     return read_each([*(name for name in spec.parameters if name not in spec.file_parameters), *unknown], read)
 
 
@@ -46,15 +53,60 @@ def write_fields(spec: TaskSpec, values: Mapping[str, Any]) -> dict[str, list[st
 
     A parameter that takes files has no text.
     """
+    names = spec.parameters.keys() - spec.file_parameters.keys()
+    return _write_each({name: parameter_of(spec, name) for name in names}, values)
+
+
+def _write_each(parameters: Mapping[str, Parameter], values: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return the texts of these parameters. A group without a value shows what its fields have by default."""
     texts: dict[str, list[str]] = {}
-    for name in (spec.parameters.keys() & values.keys()) - spec.file_parameters.keys():
-        parameter = parameter_of(spec, name)
-        way, texts[name] = next(_written(parameter, values[name]))
-        texts[f"{name}{WAY}"] = [way]
+    for name, parameter in parameters.items():
+        if name in values:
+            texts |= _write_field(parameter, values[name])
+        elif parameter.members:
+            texts |= _write_group(parameter, {}, next(iter(parameter.ways), ""))
     return texts
 
 
-def _read_field(parameter: Parameter, texts: Sequence[str], way: str) -> Any:
+def _write_field(parameter: Parameter, value: Any) -> dict[str, list[str]]:
+    if not parameter.members:
+        way, texts = next(_written(parameter, value))
+        return {parameter.name: texts, f"{parameter.name}{WAY}": [way]}
+    if value is parameter.empty:
+        return _write_group(parameter, {}, EMPTY)
+    return _write_group(parameter, value) if _is_group(parameter, value) else {parameter.name: [json_of(value)]}
+
+
+def _write_group(parameter: Parameter, value: Mapping[str, Any], way: str = "") -> dict[str, list[str]]:
+    members = parameter.members
+    defaults = {name: one.schema["default"] for name, one in members.items() if "default" in one.schema}
+    return {f"{parameter.name}{WAY}": [way], **_write_each(members, {**defaults, **value})}
+
+
+def _is_group(parameter: Parameter, value: Any) -> bool:
+    """Return True if the fields of the group can show the value, with what is missing there."""
+    if not isinstance(value, dict) or value.keys() - parameter.members.keys():
+        return False
+    missing = (one for name, one in parameter.members.items() if name not in value)
+    return all("default" in one.schema or one.empty is NOT_GIVEN for one in missing)
+
+
+def _read_field(parameter: Parameter, texts: Texts) -> Any:
+    name = parameter.name
+    way = "".join(texts.get(f"{name}{WAY}", ()))
+    if parameter.members and name not in texts:
+        return parameter.empty if way == EMPTY else _read_group(parameter, texts)
+    return _read_value(parameter, texts.get(name, ()), way)
+
+
+def _read_group(parameter: Parameter, texts: Texts) -> Any:
+    name = parameter.name
+    if f"{name}{WAY}" not in texts and not any(field.startswith(f"{name}.") for field in texts):
+        return NOT_GIVEN
+    return read_each(parameter.members, lambda key: _read_field(parameter.members[key], texts))
+
+
+def _read_value(parameter: Parameter, texts: Sequence[str], way: str) -> Any:
     if way == "json":
         return read_json(parameter, only_one(parameter.name, texts))
     if parameter.control == "checkbox" and not any(texts):
@@ -88,7 +140,7 @@ def _written(parameter: Parameter, value: Any) -> Iterator[tuple[str, list[str]]
     for way, given in _ways(parameter, value):
         sent = _sent(parameter, way, given)
         try:
-            read = _read_field(parameter, sent, way)
+            read = _read_value(parameter, sent, way)
         except InvalidArguments:
             continue
         if read is NOT_GIVEN and any(sent) == any(given):

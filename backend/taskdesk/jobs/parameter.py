@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from taskdesk.jobs.schema_rules import file_of, plain_schema
+from taskdesk.jobs.schema_rules import file_of, has_format, plain_schema
+from taskdesk.jobs.task import SECRET_FORMAT
 from taskdesk.jobs.value_types import value_type
 from taskdesk.jobs.variants import is_null, is_of_variant, members_of, variants_of
 
 NOT_GIVEN = object()
+EMPTY = "empty"  # the way in which a group is read whose fields don't count
 BOOLEANS = {"true": "yes", "false": "no"}  # with their labels
 _TEXT_CONTROLS = ("text", "multiline")
+_MAX_DEPTH = 3  # of groups in groups
+_MEMBER = re.compile(r"[^\W\d][\w-]*")  # the name of a field in a group: no dot and no colon
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """`schema` is its JSON Schema. `is_required`: it has no default."""
+    """`schema` is its JSON Schema. `is_required`: it has no default. A field of a group is named `<group>.<field>`."""
 
     name: str
     schema: dict[str, Any]
@@ -39,8 +44,30 @@ class Parameter:
         return plain_schema(self.schema)
 
     @cached_property
+    def members(self) -> dict[str, Parameter]:
+        """The fields of a group: an object of known names, at most _MAX_DEPTH deep and without a secret; else none."""
+        [first, *more] = self.variants or [{}]
+        properties = first.get("properties", {})
+        if (
+            more
+            or self.name.count(".") >= _MAX_DEPTH
+            or first.get("additionalProperties")
+            or not all(map(_MEMBER.fullmatch, properties))
+            or has_format(first, SECRET_FORMAT)
+        ):
+            return {}
+        required = first.get("required", ())
+        return {key: Parameter(f"{self.name}.{key}", schema, key in required) for key, schema in properties.items()}
+
+    @cached_property
     def control(self) -> str:
-        """text, multiline, number, decimal, password, checkbox, select, choices, date, datetime, list, json or file."""
+        """Its control: `group`, or one for a value.
+
+        These are text, multiline, number, decimal, password, checkbox, select, choices, date, datetime, list, json and
+        file.
+        """
+        if self.members:
+            return "group"
         if any(map(file_of, self.variants)):
             return "file"
         if all(_has_options(variant) for variant in self.variants):
@@ -87,7 +114,11 @@ class Parameter:
 
     @cached_property
     def ways(self) -> dict[str, str]:
-        """How else the field can be read, with the labels: see texts.py. Empty for most parameters."""
+        """How else the field can be read, with the labels: see form_texts.py. Empty for most parameters."""
+        if self.members:
+            has_values = self.is_required or isinstance(self.schema.get("default"), dict)
+            is_plain = has_values and not self.is_nullable
+            return {} if is_plain else {EMPTY: self._empty_in_words, "": "the values below"}
         if self.control in ("list", "choices") and self.empty != []:
             return {"": f"{self._empty_in_words} if empty", "list": "an empty list if empty"}
         if self._takes_text and self.control in _TEXT_CONTROLS and self._is_ambiguous:

@@ -222,7 +222,7 @@ def test_a_job_is_started_and_followed_without_javascript(plain_page):
     page.goto("/tasks/simple_task")
     page.locator("#task_arg").fill("plain")
     page.locator("#seconds").fill("1")
-    page.locator("main form button").click()
+    page.locator("main form .run button").click()
 
     page.wait_for_url(re.compile("/jobs/"))
     expect(page.get_by_text("prefix___plain")).to_be_visible()  # the page reloads itself

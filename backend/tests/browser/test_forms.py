@@ -257,13 +257,13 @@ def test_without_javascript_the_whole_page_works(plain_page):
     page.locator("#words").fill("uno\ndue\n\ntre")
     page.locator("#bounded_whole").fill("500")
     page.locator("#moment").fill("2026-07-01T00:15")
-    page.locator("main form button:not([type])").click()
+    page.locator("main form .run button").click()
 
     expect(page.get_by_text("Must be at most 100.")).to_be_visible()
     expect(page.locator("#words")).to_have_value("uno\ndue\ntre")
     expect(page.locator("#sample-curl")).to_contain_text('"words": ["uno", "due", "tre"]')
     page.locator("#bounded_whole").fill("5")
-    page.locator("main form button:not([type])").click()
+    page.locator("main form .run button").click()
 
     page.wait_for_url(re.compile("/jobs/"))
     given = input_of(page, page.url)

@@ -49,3 +49,24 @@ def test_a_time_of_a_link_is_sent_as_it_was(berlin, moment):
     sent = berlin.evaluate("new FormData(document.querySelector('main form')).get('when')")
 
     assert datetime.fromisoformat(sent) == datetime.fromisoformat(moment)
+
+
+@pytest.mark.slow
+def test_groups_are_filled_in_and_one_that_may_be_missing_is_hidden_until_it_is_chosen(berlin, axe):
+    berlin.goto("/tasks/takes_groups")
+    other = berlin.get_by_role("group", name="Other")
+    expect(other.get_by_label("Depth")).to_be_hidden()
+    berlin.get_by_role("group", name="Forest").get_by_label("Name").fill("a")
+    other.get_by_label("Other is read as").select_option("the values below")
+    other.get_by_label("Depth").fill("99")
+    for scheme, width in (("light", 320), ("dark", 1280)):
+        berlin.set_viewport_size({"width": width, "height": 900})
+        berlin.emulate_media(color_scheme=scheme)
+        assert berlin.evaluate("document.documentElement.scrollWidth") <= width
+        axe(berlin)
+
+    berlin.get_by_role("button", name="Run").click()
+    expect(berlin.get_by_role("alert")).to_contain_text("Please fix: Depth.")
+    other.get_by_label("Depth").fill("5")
+    berlin.get_by_role("button", name="Run").click()
+    expect(berlin.get_by_text("Tree(depth=5, criterion='gini', is_balanced=False))")).to_be_visible()

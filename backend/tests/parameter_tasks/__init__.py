@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, SecretStr
+from pydantic import BaseModel, Field, SecretStr
 
 from taskdesk import AnyFile, CsvFile, current_job
 
@@ -131,3 +132,27 @@ def takes_a_time(when: datetime | None = None) -> str:
 def takes_all_that_python_has(x, y=5, /, *args: int, flag: bool = False, **kwargs: date) -> str:  # type: ignore[no-untyped-def]
     """Say what arrives."""
     return repr((x, y, args, flag, kwargs))
+
+
+class Tree(BaseModel):
+    """How a tree grows."""
+
+    depth: int = Field(8, ge=1, le=64, description="How deep it may grow.")
+    criterion: Literal["gini", "entropy"] = "gini"
+    is_balanced: bool = False
+
+
+class Forest(BaseModel):
+    name: str
+    tree: Tree = Tree()
+    tags: list[str] = Field(default_factory=list)
+
+
+@dataclass
+class Split:
+    share: float = 0.25
+    until: date | None = None
+
+
+def takes_groups(forest: Forest, split: Split = Split(), other: Tree | None = None) -> str:  # noqa: B008
+    return repr((forest, split, other))

@@ -35,3 +35,25 @@ def run(redis_url: str, tmp_path: Any, registry: TaskRegistry) -> Callable[..., 
         return CliRunner().invoke(program, arguments, env={"REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)})
 
     return run
+
+
+@pytest.fixture
+def all_received(client: Any, run_worker: Any) -> Any:
+    """The results of the jobs that answers lead to, or the status of an answer that leads to none."""
+
+    def result(answer: Any) -> Any:
+        if answer.status_code not in (202, 303):
+            return answer.status_code
+        return client.get(f"/api/v1/jobs/{answer.location.rpartition('/')[2]}/result").get_data(as_text=True)
+
+    def all_received(*answers: Any) -> list[Any]:
+        if any(answer.status_code in (202, 303) for answer in answers):
+            run_worker()
+        return [result(answer) for answer in answers]
+
+    return all_received
+
+
+@pytest.fixture
+def received(all_received: Any) -> Any:
+    return lambda answer: all_received(answer)[0]

@@ -21,7 +21,7 @@ from taskdesk.jobs.errors import InvalidArguments
 from taskdesk.jobs.form_texts import read_fields, write_fields
 from taskdesk.jobs.task import LongText
 from taskdesk.jobs.texts import read_texts, write_texts
-from taskdesk.web.pages.view.fields import form_fields
+from taskdesk.web.pages.view.fields import FormField, form_fields
 from taskdesk.worker.task_schema import arguments_model, input_schema
 from taskdesk.worker.validation import validator_of
 
@@ -128,17 +128,25 @@ class Task:
 
     def sent_by_a_browser(self, texts: dict[str, list[str]]) -> dict[str, list[str]]:
         """What a browser without JavaScript sends of the form, untouched."""
-        [field] = form_fields(self.spec, texts)
-        sent = {"x:as": [field.way if field.way in field.ways else next(iter(field.ways))]} if field.ways else {}
-        if field.control == "checkbox":
-            shown = ["on"] if field.is_checked else []
-        elif field.control == "choices":
-            shown = ["", *(option for option in field.options if option in field.values)]
-        elif field.control == "select":
-            shown = [field.value if field.value in field.options else next(iter(field.options), "")]
-        else:
-            shown = [as_control_keeps(field.control, field.value)]
-        return {**sent, "x": shown} if shown else sent
+        fields = [one for field in form_fields(self.spec, texts) for one in field.all]
+        return {name: shown for field in fields for name, shown in sent_of(field).items()}
+
+
+def sent_of(field: FormField) -> dict[str, list[str]]:
+    sent = (
+        {f"{field.name}:as": [field.way if field.way in field.ways else next(iter(field.ways))]} if field.ways else {}
+    )
+    if field.control == "group":
+        return sent or {f"{field.name}:as": [""]}
+    if field.control == "checkbox":
+        shown = ["on"] if field.is_checked else []
+    elif field.control == "choices":
+        shown = ["", *(option for option in field.options if option in field.values)]
+    elif field.control == "select":
+        shown = [field.value if field.value in field.options else next(iter(field.options), "")]
+    else:
+        shown = [as_control_keeps(field.control, field.value)]
+    return {**sent, field.name: shown} if shown else sent
 
 
 def as_control_keeps(control: str, text: str) -> str:

@@ -61,28 +61,6 @@ class Form(HTMLParser):
 
 
 @pytest.fixture
-def all_received(client, run_worker):
-    """The results of the jobs that answers lead to, or the status of an answer that leads to none."""
-
-    def result(answer):
-        if answer.status_code not in (202, 303):
-            return answer.status_code
-        return client.get(f"/api/v1/jobs/{answer.location.rpartition('/')[2]}/result").get_data(as_text=True)
-
-    def all_received(*answers):
-        if any(answer.status_code in (202, 303) for answer in answers):
-            run_worker()
-        return [result(answer) for answer in answers]
-
-    return all_received
-
-
-@pytest.fixture
-def received(all_received):
-    return lambda answer: all_received(answer)[0]
-
-
-@pytest.fixture
 def each_way(client, run, all_received):
     """Send the texts by each way that has texts, and the untouched form of what they make; return what arrives."""
 

@@ -177,7 +177,7 @@ def _form(
     wrong = by_field(spec, errors)
     fields = [field for field in form_fields(spec, dict(texts), wrong) if field.name not in spec.file_parameters]
     options = schedule_fields(texts, wrong, desk().queues.names, is_new=schedule is None)
-    unknown = wrong.keys() - {field.name for field in (*fields, *options)}
+    unknown = wrong.keys() - {one.name for field in (*fields, *options) for one in field.all}
     return render_template(
         "schedule_form.html",
         spec=spec,

@@ -21,7 +21,7 @@ from taskdesk.jobs.errors import (
     JobNotFound,
     TaskNotFound,
 )
-from taskdesk.jobs.form_texts import WAY, read_fields, write_fields
+from taskdesk.jobs.form_texts import parameter_name, read_fields, write_fields
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.presets import Preset, PresetNotFound, PresetOfAnother, PresetsFull
 from taskdesk.jobs.queues import Queue
@@ -115,8 +115,8 @@ def save_preset(name: str) -> Response | tuple[str, int]:
     spec, preset = desk().catalog.task(name), request.form.get(PRESET, "").strip()
     hidden = spec.file_parameters.keys() | spec.secret_parameters
     try:
-        texts = {key: given for key, given in request.form.lists() if key.removesuffix(WAY) in spec.parameters}
-        values = read_fields(spec, {key: given for key, given in texts.items() if key.removesuffix(WAY) not in hidden})
+        shown = spec.parameters.keys() - hidden
+        values = read_fields(spec, {key: given for key, given in request.form.lists() if parameter_name(key) in shown})
         desk().presets.save(spec, preset, values, present_user())
     except InvalidArguments as error:
         return _page(spec, Prefill(), error.errors), error.status
@@ -157,7 +157,7 @@ def _page(
     queues, shown, recent = _figures(spec)
     fields, options = form_fields(spec, texts, wrong), option_fields(texts, wrong, _queue_labels(spec, queues))
     announced = desk().catalog.last_read
-    unknown = wrong.keys() - {PRESET, *(field.name for field in fields + options)}
+    unknown = wrong.keys() - {PRESET, *(one.name for field in fields + options for one in field.all)}
     return render_template(
         "task.html",
         spec=spec,
@@ -251,8 +251,8 @@ def _presets(spec: TaskSpec) -> list[Preset]:
 
 
 def _code_samples(spec: TaskSpec, prefill: Prefill, texts: Texts) -> dict[str, str]:
-    names = [name for name in spec.parameters if name not in spec.file_parameters]
-    given = {key: texts[key] for name in names for key in (name, f"{name}{WAY}") if key in texts}
+    names = spec.parameters.keys() - spec.file_parameters.keys()
+    given = {key: text for key, text in texts.items() if parameter_name(key) in names}
     values = {}
     with suppress(InvalidArguments):  # the form shows it
         values = read_fields(spec, given)

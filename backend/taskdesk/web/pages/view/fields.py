@@ -29,6 +29,7 @@ class FormField:
 
     `bounds` are its limits in words, `limits` as HTML attributes. `options` are the choices with their labels. `entry`
     is an entry of a list. `ways` are the ways in which its text can be read, with their labels, and `way` is chosen.
+    `fields` are those of a group.
     """
 
     name: str
@@ -44,6 +45,16 @@ class FormField:
     entry: FormField | None = None
     ways: Mapping[str, str] = field(default_factory=dict)
     way: str = ""
+    fields: Sequence[FormField] = ()
+
+    @property
+    def all(self) -> list[FormField]:
+        """The field, and those of a group at any depth."""
+        return [self, *(one for inner in self.fields for one in inner.all)]
+
+    @property
+    def wrong(self) -> list[FormField]:
+        return [one for one in self.all if one.error]
 
     @property
     def value(self) -> str:
@@ -57,16 +68,37 @@ class FormField:
 def form_fields(spec: TaskSpec, texts: Texts | None = None, errors: Mapping[str, str] | None = None) -> list[FormField]:
     """Return the fields of a task with their texts (None: the defaults), and a sentence for each wrong field."""
     given = write_fields(spec, spec.defaults) if texts is None else texts
-    return [_field(parameter_of(spec, name), given, (errors or {}).get(name, "")) for name in spec.parameters]
+    return [_field(parameter_of(spec, name), given, errors or {}) for name in spec.parameters]
 
 
-def _field(parameter: Parameter, given: Texts, error: str) -> FormField:
-    name, texts, way = parameter.name, given.get(parameter.name, ()), "".join(given.get(f"{parameter.name}{WAY}", ()))
+def _field(parameter: Parameter, given: Texts, errors: Mapping[str, str]) -> FormField:
+    name, way = parameter.name, "".join(given.get(f"{parameter.name}{WAY}", ()))
+    if not parameter.members or name in given:
+        return _value_field(parameter, given.get(name, ()), way, _error(name, errors))
+    return FormField(
+        name=name,
+        label=_label(parameter),
+        control="group",
+        help=parameter.schema.get("description", ""),
+        error=errors.get(name, ""),
+        ways=parameter.ways,
+        way=way,
+        fields=[_field(member, given, errors) for member in parameter.members.values()],
+    )
+
+
+def _error(name: str, errors: Mapping[str, str]) -> str:
+    """Return the errors of a field; of a group that is shown as JSON, also those inside."""
+    inside = (f"{field[len(name) + 1 :]}: {text}" for field, text in errors.items() if field.startswith(f"{name}."))
+    return " ".join(filter(None, [errors.get(name), *inside]))
+
+
+def _value_field(parameter: Parameter, texts: Sequence[str], way: str, error: str) -> FormField:
     control = _control(parameter, texts, way)
     is_open = control == "select" and parameter.is_open
     options = parameter.options if control in ("select", "choices", "text") else {}
     return FormField(
-        name=name,
+        name=parameter.name,
         label=_label(parameter),
         control=control,
         values=_shown(control, texts),
@@ -84,15 +116,15 @@ def _field(parameter: Parameter, given: Texts, error: str) -> FormField:
 
 def _label(parameter: Parameter) -> str:
     """Return the title that the author gave the parameter, else its name in words."""
-    title: str = parameter.schema.get("title", "")
-    is_pydantics = title == parameter.name.title().replace("_", " ").strip()
-    is_of_type = "enum" in parameter.schema or "$ref" in parameter.schema  # the name of a class
-    return parameter.name.replace("_", " ").capitalize() if not title or is_pydantics or is_of_type else title
+    title, name = parameter.schema.get("title", ""), parameter.name.rpartition(".")[2]
+    is_pydantics = title == name.title().replace("_", " ").strip()
+    is_of_type = {"enum", "$ref", "properties"} & parameter.schema.keys()  # the name of a class
+    return name.replace("_", " ").capitalize() if not title or is_pydantics or is_of_type else str(title)
 
 
 def _control(parameter: Parameter, texts: Sequence[str], way: str) -> str:
     """Return the control that shows these texts as they are."""
-    if way == "json":
+    if way == "json" or parameter.members:  # a group with what has no field there
         return "multiline"
     control = "text" if way == "text" and parameter.control == "datetime" else parameter.control
     if control == "number" and any(len(text) > _LONGEST_NUMBER for text in texts):
@@ -101,6 +133,8 @@ def _control(parameter: Parameter, texts: Sequence[str], way: str) -> str:
 
 
 def _ways(parameter: Parameter, way: str) -> dict[str, str]:
+    if parameter.members:  # as JSON
+        return {}
     if way in parameter.ways or not way:
         return parameter.ways
     return (parameter.ways or {"": parameter.words}) | {way: _MORE_WAYS.get(way, way)}
@@ -130,7 +164,7 @@ def _entries_in_words(plain: dict[str, Any]) -> str:
     if ordered := plain.get("prefixItems"):
         return "in this order: " + ", ".join(Parameter("", schema).words for schema in ordered)
     entry = Parameter("", plain.get("items", {}), is_required=True)
-    words = _type_in_words(entry, "text" if entry.control == "list" else entry.control)
+    words = _type_in_words(entry, "text" if entry.control in ("list", "group") else entry.control)
     return f"each entry: {words}" if words else ""
 
 
