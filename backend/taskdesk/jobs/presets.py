@@ -77,13 +77,13 @@ class Presets:
     def of(self, spec: TaskSpec) -> list[Preset]:
         """Return the presets of a task by name. What somebody has damaged is left out."""
         stored = self._redis.hgetall(presets_key(spec.name))
-        presets = [_restore(name, text) for name, text in stored.items()]
+        presets = [_restore(spec, name, text) for name, text in stored.items()]
         return sorted(filter(None, presets), key=lambda preset: (preset.name.casefold(), preset.name))
 
     def get(self, spec: TaskSpec, name: str) -> Preset:
         """Raises PresetNotFound."""
         text = self._redis.hget(presets_key(spec.name), name)
-        preset = _restore(name.encode(), text) if text else None
+        preset = _restore(spec, name.encode(), text) if text else None
         if not preset:
             raise PresetNotFound(f"{spec.name} has no preset {name!r}.")
         return preset
@@ -126,10 +126,15 @@ _BAD_NAME = (
 )
 
 
+def left_out(spec: TaskSpec) -> set[str]:
+    """Return the parameters that are no part of a preset."""
+    return spec.file_parameters.keys() | spec.secret_parameters
+
+
 def _check(spec: TaskSpec, values: dict[str, Any]) -> None:
     """Raise InvalidArguments if a value is wrong. Parameters may be missing."""
-    left_out = {*spec.file_parameters, *spec.secret_parameters} & values.keys()
-    errors = [FieldError(f"/{name}", "Files and secrets are no part of a preset.") for name in sorted(left_out)]
+    refused = left_out(spec) & values.keys()
+    errors = [FieldError(f"/{name}", "Files and secrets are no part of a preset.") for name in sorted(refused)]
     try:
         check(spec, values)
     except InvalidArguments as error:
@@ -143,13 +148,14 @@ def _parameter(error: FieldError) -> str:
     return error.pointer.removeprefix("/").partition("/")[0].replace("~1", "/").replace("~0", "~")
 
 
-def _restore(name: bytes, text: bytes) -> Preset | None:
+def _restore(spec: TaskSpec, name: bytes, text: bytes) -> Preset | None:
+    """Return a preset, or None if it is damaged. A parameter that has become a secret since is left out."""
     owner, _, content = text.partition(b"\n")
     try:
         stored = json.loads(content)
         return Preset(
             name.decode(),
-            dict(stored["input"]),
+            {key: value for key, value in stored["input"].items() if key not in left_out(spec)},
             owner.decode(),
             datetime.fromisoformat(stored["changed_at"]).astimezone(UTC),
         )

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
 import pytest
 
 from taskdesk.jobs.errors import InvalidArguments
@@ -93,6 +96,17 @@ def test_a_task_has_no_more_than_so_many(presets, echo):
         presets.save(echo, "one more", {}, ANN)
     presets.save(echo, "0", {"text": "x"}, ANN)
     assert presets.get(echo, "0").input == {"text": "x"}
+
+
+def test_the_bound_holds_while_many_save_at_the_same_time(presets, echo):
+    def save(number):
+        with suppress(PresetsFull):
+            presets.save(echo, f"{number}", {}, ANN)
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(save, range(MAX_PRESETS + 10)))
+
+    assert len(presets.of(echo)) == MAX_PRESETS
 
 
 def test_an_unknown_one_and_a_damaged_one_are_not_there(presets, echo, redis):

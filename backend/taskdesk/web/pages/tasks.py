@@ -23,7 +23,7 @@ from taskdesk.jobs.errors import (
 )
 from taskdesk.jobs.form_texts import parameter_name, read_fields, write_fields
 from taskdesk.jobs.listing import Filter
-from taskdesk.jobs.presets import Preset, PresetNotFound, PresetOfAnother, PresetsFull
+from taskdesk.jobs.presets import Preset, PresetNotFound, PresetOfAnother, PresetsFull, left_out
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.representations import notice
 from taskdesk.jobs.statistics import run_times
@@ -112,16 +112,18 @@ def _refuse_a_name() -> None:
 @takes_files
 def save_preset(name: str) -> Response | tuple[str, int]:
     """Save what is filled in, without its files and secrets, and with what is left empty left out."""
-    spec, preset = desk().catalog.task(name), request.form.get(PRESET, "").strip()
-    hidden = spec.file_parameters.keys() | spec.secret_parameters
+    spec, preset = desk().catalog.task_or_cached(name), request.form.get(PRESET, "").strip()
+    shown = spec.parameters.keys() - left_out(spec)
     try:
-        shown = spec.parameters.keys() - hidden
         values = read_fields(spec, {key: given for key, given in request.form.lists() if parameter_name(key) in shown})
         desk().presets.save(spec, preset, values, present_user())
     except InvalidArguments as error:
         return _page(spec, Prefill(), error.errors), error.status
     except (PresetsFull, PresetOfAnother) as refusal:
         return _page(spec, Prefill(), [FieldError(f"/{PRESET}", str(refusal))]), refusal.status
+    except RedisError:
+        away = RedisAway()
+        return _page(spec, Prefill(), problem=str(away)), away.status
     chosen: dict[str, Any] = {PRESET: preset}
     return redirect(url_for("pages.show_task", name=name, **chosen), 303)
 

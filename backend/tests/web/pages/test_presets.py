@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+
+from taskdesk.jobs.keys import presets_key
 
 API = "/api/v1/tasks/every_kind/presets"
 
@@ -54,3 +57,48 @@ def test_a_wrong_body_of_the_api_is_named(client):
     wrong = client.put("/api/v1/tasks/echo/presets/small", json={"input": {"text": 5}})
     assert wrong.json["errors"][0]["pointer"] == "/text"
     assert client.put("/api/v1/tasks/nothing/presets/small", json={"input": {}}).status_code == 404
+
+
+def test_a_preset_of_a_secret_has_neither_its_value_nor_one_from_before_it_was_a_secret(client, redis):
+    client.post("/tasks/takes_a_password/presets", data={"password": "hunter2", "-preset": "mine"})
+    redis.hset(presets_key("takes_a_password"), "old", _stored({"password": "hunter3"}))
+
+    assert client.get("/api/v1/tasks/takes_a_password/presets").json["data"][0]["input"] == {}
+    assert b"hunter2" not in redis.hget(presets_key("takes_a_password"), "mine")
+    assert "hunter3" not in client.get("/api/v1/tasks/takes_a_password/presets").text
+    assert "hunter3" not in client.get("/tasks/takes_a_password?-preset=old").text
+
+
+def test_what_the_task_no_longer_takes_is_left_out_and_what_it_takes_otherwise_is_shown_and_refused(client, redis):
+    redis.hset(presets_key("echo"), "old", _stored({"text": "kept", "times": ["many"], "gone": 1}))
+
+    page = client.get("/tasks/echo?-preset=old")
+
+    assert page.status_code == 200
+    assert "kept" in page.text
+    assert "[&#34;many&#34;]" in page.text
+    assert "gone" not in page.text
+    assert client.post("/tasks/echo", data={"text": "kept", "times": '["many"]'}).status_code == 422
+
+
+def test_a_preset_that_does_not_exist_fills_in_nothing_and_deleting_it_twice_is_no_error(client):
+    client.post("/tasks/echo/presets", data={"text": "typed", "-preset": "once"})
+
+    assert [client.post("/tasks/echo/presets/once/delete").status_code for _ in range(2)] == [303, 303]
+    assert "typed" not in client.get("/tasks/echo?-preset=once").text
+
+
+def test_what_was_typed_stays_when_redis_goes_away(client, redis_server):
+    client.get("/tasks/echo")
+    redis_server.stop()
+    try:
+        page = client.post("/tasks/echo/presets", data={"text": "precious words", "-preset": "small"})
+    finally:
+        redis_server.start()
+
+    assert page.status_code == 503
+    assert "precious words" in page.text
+
+
+def _stored(values):
+    return b"\n" + json.dumps({"input": values, "changed_at": "2026-11-30T12:00:00+00:00"}).encode()
