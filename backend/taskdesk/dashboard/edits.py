@@ -62,6 +62,11 @@ _EDITS = {
         # The page is the same for all lists of a queue.
         ("all the queued jobs on queue", "all the {{ registry_name }} jobs of queue"),
         (">Empty queue<", ">{{ 'Empty queue' if registry_name == 'queued' else 'Delete all ' ~ registry_name }}<"),
+        (
+            "{{ queue.name }}</strong>.</p>",
+            "{{ queue.name }}</strong>.{% if registry_name == 'failed' %} Jobs that were canceled while they were "
+            "running are among them, as RQ keeps them. In Taskdesk they are canceled.{% endif %}</p>",
+        ),
         ("Remove all jobs from this queue", "Delete all {{ registry_name }} jobs of this queue"),
     ],
     # The name comes from the address, and Jinja does not escape in files other than HTML.

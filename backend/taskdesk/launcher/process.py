@@ -32,8 +32,10 @@ class ManagedProcess:
         sources: Sequence[Path] = (),
         inherit_fds: Sequence[int] = (),
         is_worker: bool = False,
+        overlaps: bool = False,
         umask: int = -1,
     ):
+        """`overlaps`: after an edit the next process starts at once, while this one ends."""
         self.name = name
         self.last_lines: deque[str] = deque(maxlen=LAST_LINES)
         self._command = command
@@ -42,9 +44,12 @@ class ManagedProcess:
         self._sources = sources
         self._inherit_fds = inherit_fds
         self._is_worker = is_worker
+        self._overlaps = overlaps
         self._umask = umask
         self._was_edited = False  # it was restarted for an edit, so its death may be the edit's fault
-        self._kill_at = 0.0  # not 0 while it is asked to end for a restart
+        self._edited: Path | None = None  # no restart has begun for it yet
+        self._leaving: subprocess.Popen[str] | None = None  # it is asked to end for a restart
+        self._kill_at = 0.0  # when it is killed
         self.start()
 
     def start(self) -> None:
@@ -64,26 +69,31 @@ class ManagedProcess:
             umask=self._umask,
             preexec_fn=lambda: die_with_parent(parent, signal.SIGTERM),
         )
-        self._reader = threading.Thread(target=self._print_output, daemon=True)
+        self._reader = threading.Thread(target=self._print_output, args=[self.process], daemon=True)
         self._reader.start()
 
     @property
     def ended(self) -> bool:
         return self.process.poll() is not None
 
+    @property
+    def all_ended(self) -> bool:
+        """Return True if the process has ended, and so has one that it replaces."""
+        return self.ended and (not self._leaving or self._leaving.poll() is not None)
+
     def supervise(self, edits: Collection[Path]) -> bool:
         """Restart the process if its code was edited. Return False if it died, and not after an edit."""
-        edited = [path for path in edits if any(path.is_relative_to(source) for source in self._sources)]
-        if edited and not self._kill_at:
-            self.say(f"{edited[0].name} has changed: restarting")
-            self.ask_to_end()
-            self._kill_at = time.monotonic() + RESTART_GRACE_SECONDS
-        if self._kill_at:
-            self._restart_if_ended()
+        edited = (path for path in edits if any(path.is_relative_to(source) for source in self._sources))
+        self._edited = next(edited, self._edited)
+        if self._leaving:
+            self._look_after_leaving(self._leaving)
+        elif self._edited:
+            self._restart(self._edited)
+        if self._leaving and not self._overlaps:
             return True
         if self._was_edited and self.process.poll() == -signal.SIGKILL:  # out of memory, for one: not the edit's fault
             self.say(f"{self.how_it_ended()}: restarting")
-            self.kill_session()
+            _kill_session(self.process)
             self.start()
         if self.ended and self._was_edited and not self._death_announced:
             self._death_announced = True
@@ -95,10 +105,21 @@ class ManagedProcess:
         if self._is_worker:
             self.process.send_signal(signal.SIGINT)  # somebody waits: no task's own `grace` holds
 
-    def _restart_if_ended(self) -> None:
-        if self.ended or time.monotonic() > self._kill_at:
-            self.kill_session()
-            self._kill_at, self._was_edited = 0.0, True
+    def _restart(self, edited: Path) -> None:
+        self.say(f"{edited.name} has changed: restarting")
+        self.ask_to_end()
+        self._leaving, self._kill_at = self.process, time.monotonic() + RESTART_GRACE_SECONDS
+        self._edited, self._was_edited = None, True
+        if self._overlaps:
+            self.start()
+
+    def _look_after_leaving(self, leaving: subprocess.Popen[str]) -> None:
+        if leaving.poll() is None and time.monotonic() <= self._kill_at:
+            return
+        _kill_session(leaving)
+        self._leaving = None
+        if not self._overlaps:
+            self._edited = None
             self.start()
 
     def how_it_ended(self) -> str:
@@ -106,27 +127,33 @@ class ManagedProcess:
         return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with status {code}"
 
     def kill_session(self) -> None:
-        """Kill what is left of the process and its descendants.
-
-        A running job outlives its killed worker. The job has a process group of its own, but shares the session.
-        """
-        for pid in (int(entry.name) for entry in Path("/proc").glob("[0-9]*")):
-            with suppress(OSError):
-                if os.getsid(pid) == self.process.pid:
-                    os.kill(pid, signal.SIGKILL)
-        with suppress(OSError):
-            os.killpg(self.process.pid, signal.SIGKILL)  # where there is no /proc
-        self.process.wait()
+        """Kill what is left of the process and its descendants, and of one that it replaces."""
+        for process in filter(None, (self._leaving, self.process)):
+            _kill_session(process)
         self._reader.join(timeout=1)
 
     def say(self, line: str) -> None:
         say(line, self.name, self._color)
 
-    def _print_output(self) -> None:
-        assert self.process.stdout
-        for line in self.process.stdout:
+    def _print_output(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdout
+        for line in process.stdout:
             self.last_lines.append(line.rstrip())
             self.say(line.rstrip())
+
+
+def _kill_session(leader: subprocess.Popen[str]) -> None:
+    """Kill what is left of a process and its descendants.
+
+    A running job outlives its killed worker. The job has a process group of its own, but shares the session.
+    """
+    for pid in (int(entry.name) for entry in Path("/proc").glob("[0-9]*")):
+        with suppress(OSError):
+            if os.getsid(pid) == leader.pid:
+                os.kill(pid, signal.SIGKILL)
+    with suppress(OSError):
+        os.killpg(leader.pid, signal.SIGKILL)  # where there is no /proc
+    leader.wait()
 
 
 def stop_processes(processes: Collection[ManagedProcess], seconds: float, signals: Sequence[int]) -> None:
@@ -137,7 +164,9 @@ def stop_processes(processes: Collection[ManagedProcess], seconds: float, signal
     for process in processes:
         process.ask_to_end()
     deadline, received = time.monotonic() + seconds, len(signals)
-    while not all(process.ended for process in processes) and time.monotonic() < deadline and len(signals) == received:
+    while (
+        not all(process.all_ended for process in processes) and time.monotonic() < deadline and len(signals) == received
+    ):
         time.sleep(0.02)
     for process in processes:
         process.kill_session()

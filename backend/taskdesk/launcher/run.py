@@ -1,7 +1,8 @@
 """`make run` and `taskdesk run`: Redis, web, worker and dashboard in one terminal. Ctrl-C stops all, Redis last.
 
-In dev, web and worker are restarted when their code changes. honcho would not do: it stops all processes at once, while
-workers still write to Redis, and it misses the death of a process while a child of it holds the output open.
+In dev, web and worker are restarted when their code changes; the next worker starts at once, while the one before ends
+its jobs. honcho would not do: it stops all processes at once, while workers still write to Redis, and it misses the
+death of a process while a child of it holds the output open.
 """
 
 from __future__ import annotations
@@ -138,8 +139,12 @@ class Stack:
         programs = [("web", "server", 32), ("worker", "worker", 36), ("dashboard", "dashboard", 35)]
         for name, program, color in programs if settings.has_dashboard else programs[:2]:
             sources = [PROGRAMS / source for source in SOURCES[name]] + (tasks if name == "worker" else [])
-            command, is_worker = command_of(program), name == "worker"
-            self._programs.append(ManagedProcess(name, command, env, color=color, sources=sources, is_worker=is_worker))
+            is_worker = name == "worker"
+            overlaps = is_worker and not (settings.worker_metrics or settings.gpus)  # a port and a GPU have one user
+            process = ManagedProcess(
+                name, command_of(program), env, color=color, sources=sources, is_worker=is_worker, overlaps=overlaps
+            )
+            self._programs.append(process)
         watched = {*tasks, *([PROGRAMS] if IS_CLONE else [])}
         if settings.env == "dev" and watched:
             threading.Thread(target=self._watch, args=[watched], daemon=True).start()

@@ -136,6 +136,7 @@ def test_a_list_names_its_jobs_and_what_its_button_deletes(get, stock, registry,
     assert f"contains all the {registry} jobs of queue <strong>default</strong>" in page
     assert f"Delete all {registry} jobs of this queue (<b>destructive</b>)" in page
     assert f">{button}</a>" in page
+    assert ("canceled while they were running are among them" in page) == (registry == "failed")
 
 
 def test_data_other_than_json_is_shown_as_text_and_never_unpickled(get, submit, redis, run_worker, tmp_path):

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from redis import Redis
@@ -57,6 +61,21 @@ class Run:
     def is_healthy(self) -> bool:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.app_port}/healthz", timeout=60) as answer:
             return bool(answer.status == 200)
+
+    def get(self, path: str) -> Any:
+        """Return what the API answers, None if there is nothing."""
+        with suppress(urllib.error.HTTPError), urllib.request.urlopen(self._api(path), timeout=60) as answer:
+            return json.load(answer)
+        return None
+
+    def post(self, path: str, body: dict[str, Any]) -> Any:
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self._api(path), json.dumps(body).encode(), headers)
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+    def _api(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.app_port}/api/v1/{path}"
 
     def redis(self) -> Redis:
         address = re.search(r"redis://127\.0\.0\.1:\d+/0", self.output)
@@ -296,6 +315,41 @@ def test_in_dev_the_worker_restarts_for_edited_tasks(start, tmp_path):
 
     run.wait_for("was killed by SIGKILL: restarting")
     wait_until(lambda: edited not in run.pids("worker.py") and run.pids("worker.py"), what="a third worker")
+
+
+@pytest.mark.slow
+@linux
+def test_an_edited_task_is_offered_while_the_worker_before_still_runs_a_job(start, tmp_path):
+    (package := tmp_path / "edited_tasks").mkdir()
+    (package / "its.py").write_text(_WAITS)
+    run = start(TASKS="edited_tasks", PYTHONPATH=str(tmp_path), STOP_GRACE="25").wait_until_up()
+    before = run.pids("worker.py")[0]
+    wait_until(lambda: run.get("tasks/waits"), what="the task is offered")
+    job = run.post("tasks/waits/jobs", {"path": str(tmp_path / "go")})["id"]
+    wait_until(lambda: run.get(f"jobs/{job}")["status"] == "running", what="it runs")
+
+    (package / "one.py").write_text('def one() -> int:\n    """One."""\n    return 1\n')
+
+    wait_until(lambda: run.get("tasks/one"), what="the new task is offered")
+    assert run.get(f"jobs/{job}")["status"] == "running"
+    assert before in run.pids("worker.py")
+    (tmp_path / "go").touch()
+    wait_until(lambda: run.get(f"jobs/{job}")["status"] == "succeeded", what="its worker ends it")
+    wait_until(lambda: before not in run.pids("worker.py"), what="the worker before leaves")
+    assert run.post("tasks/one/jobs", {})["status"] == "queued"
+
+
+_WAITS = '''
+import time
+from pathlib import Path
+
+
+def waits(path: str) -> int:
+    """Wait for a file."""
+    while not Path(path).exists():
+        time.sleep(0.01)
+    return 1
+'''
 
 
 @pytest.mark.parametrize("program", ["server", "worker"])
