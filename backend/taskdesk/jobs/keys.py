@@ -229,6 +229,11 @@ def statistics_key(task: str) -> str:
     return f"{KEY_PREFIX}:statistics:{task}"
 
 
+def series_key(subject: str, step_seconds: int, step: int) -> str:
+    """Hash: the counts of a step (series.py)."""
+    return f"{KEY_PREFIX}:series:{step_seconds}:{step}:{subject}"
+
+
 def run_times_key(task: str) -> str:
     return f"{KEY_PREFIX}:run-times:{task}"
 

@@ -4,7 +4,7 @@ Redis has three keys per task (by its reference): a hash of counters; the run ti
 succeeded; how the last attempts ended (1 for a failed one, else 0). All expire 30 days after the last attempt. The
 fields of the hash: `succeeded` and `failed` count attempts; `run_sum` and `wait_sum` are seconds; `run:<bound>` and
 `wait:<bound>` count the attempts that took, or waited, up to so many seconds and longer than the bound before. An
-attempt waits from the time at which its job was queued last.
+attempt waits from the time at which its job was queued last. The same counts by time, also of queues, are in series.py.
 
 The writer adds up in memory and writes once a second, so a child that is killed loses about a second of statistics,
 and more only if Redis was away. If Redis took them and the answer is lost, they count twice. An attempt that was lost
@@ -30,6 +30,8 @@ from redis.exceptions import RedisError
 
 from taskdesk.jobs.damage import number_or_zero, readable
 from taskdesk.jobs.keys import outcomes_key, run_times_key, statistics_key
+from taskdesk.jobs.series import of_queue, of_task, write_step
+from taskdesk.service import clock
 
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, math.inf)
 LAST_RUNS = 100
@@ -43,7 +45,7 @@ log = logging.getLogger("statistics")
 
 
 class _Tally:
-    """The attempts of one task that Redis does not have yet. It has the same size for any number of them."""
+    """The attempts of a task, from a queue, that Redis does not have yet. It has the same size for any number."""
 
     def __init__(self) -> None:
         self.counts: dict[str, int] = defaultdict(int)
@@ -57,12 +59,12 @@ class StatisticsWriter:
 
     def __init__(self, redis: Redis):
         self._redis = redis
-        self._tallies: dict[str, _Tally] = defaultdict(_Tally)
+        self._tallies: dict[tuple[str, str], _Tally] = defaultdict(_Tally)
         self._due = 0.0
 
-    def add(self, task: str, *, succeeded: bool, run: float | None, wait: float | None) -> None:
+    def add(self, task: str, queue: str, *, succeeded: bool, run: float | None, wait: float | None) -> None:
         """Count an attempt that took `run` seconds after it had waited `wait` seconds; None if that is unknown."""
-        tally = self._tallies[task]
+        tally = self._tallies[task, queue]
         tally.counts["succeeded" if succeeded else "failed"] += 1
         tally.outcomes.append(int(not succeeded))
         if run is not None:
@@ -84,8 +86,10 @@ class StatisticsWriter:
             return
         try:
             with self._redis.pipeline() as pipeline:
-                for task, tally in self._tallies.items():
+                for (task, queue), tally in self._tallies.items():
                     _write(pipeline, task, tally)
+                    for subject in (of_task(task), of_queue(queue)):
+                        write_step(pipeline, subject, tally.counts, tally.seconds, clock.now())
                 # If a key is damaged, the others are written, and must not be written again.
                 pipeline.execute(raise_on_error=False)
             self._tallies.clear()

@@ -42,7 +42,7 @@ def read(redis):
 
 def succeed(writer, *times, wait=0.0):
     for seconds in times:
-        writer.add(TASK, succeeded=True, run=seconds, wait=wait)
+        writer.add(TASK, "default", succeeded=True, run=seconds, wait=wait)
 
 
 def test_runs_are_counted_up_to_each_bound_and_the_bound_itself_belongs_to_it(writer, read):
@@ -58,7 +58,7 @@ def test_runs_are_counted_up_to_each_bound_and_the_bound_itself_belongs_to_it(wr
 def test_what_two_processes_write_adds_up(redis, read):
     for writer in (StatisticsWriter(redis), StatisticsWriter(redis)):
         succeed(writer, 1.0, wait=20)
-        writer.add(TASK, succeeded=False, run=2.0, wait=None)
+        writer.add(TASK, "default", succeeded=False, run=2.0, wait=None)
         writer.write()
         writer.write()
 
@@ -71,7 +71,7 @@ def test_what_two_processes_write_adds_up(redis, read):
 
 def test_a_typical_run_is_that_of_the_last_hundred_that_succeeded(redis, writer):
     succeed(writer, *[1000.0] * 7, *range(1, LAST_RUNS))
-    writer.add(TASK, succeeded=False, run=5000.0, wait=0)
+    writer.add(TASK, "default", succeeded=False, run=5000.0, wait=0)
     writer.write()
     succeed(writer, 100)
     writer.write()
@@ -81,11 +81,11 @@ def test_a_typical_run_is_that_of_the_last_hundred_that_succeeded(redis, writer)
 
 
 def test_the_last_hundred_runs_tell_how_many_fail(redis, writer):
-    writer.add(TASK, succeeded=False, run=1.0, wait=0)
+    writer.add(TASK, "default", succeeded=False, run=1.0, wait=0)
     succeed(writer, *[1.0] * 97)
     writer.write()
     for succeeded in (False, True, False):
-        writer.add(TASK, succeeded=succeeded, run=1.0, wait=0)
+        writer.add(TASK, "default", succeeded=succeeded, run=1.0, wait=0)
     writer.write()
 
     assert last_runs(redis, TASK, "other") == [(98, 2), (0, 0)]
@@ -93,7 +93,7 @@ def test_the_last_hundred_runs_tell_how_many_fail(redis, writer):
 
 
 def test_nothing_is_typical_where_nothing_has_succeeded(redis, writer):
-    writer.add(TASK, succeeded=False, run=1.0, wait=0)
+    writer.add(TASK, "default", succeeded=False, run=1.0, wait=0)
     writer.write()
 
     assert typical(redis, TASK) == [None]
@@ -126,7 +126,7 @@ def test_a_write_is_one_round_trip(redis):
     sent = []
     writer = StatisticsWriter(redis)
     succeed(writer, 1.0)
-    writer.add("tasks.other", succeeded=False, run=1.0, wait=0)
+    writer.add("tasks.other", "default", succeeded=False, run=1.0, wait=0)
     redis.ping()
     [connection] = redis.connection_pool._available_connections
     send = connection.send_packed_command
@@ -170,7 +170,7 @@ def test_a_redis_that_is_silent_costs_half_a_second_at_most():
 def test_a_damaged_key_does_not_have_the_others_counted_again(redis, writer, read):
     redis.set(statistics_key("tasks.damaged"), "no hash")
     succeed(writer, 1.0)
-    writer.add("tasks.damaged", succeeded=True, run=1.0, wait=0)
+    writer.add("tasks.damaged", "default", succeeded=True, run=1.0, wait=0)
 
     writer.write()
     writer.write()

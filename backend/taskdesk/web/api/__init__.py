@@ -7,6 +7,7 @@ from taskdesk.web.api import (
     actions,
     alerts,
     audit,
+    charts,
     failures,
     jobs,
     openapi,
@@ -21,6 +22,7 @@ bp = Blueprint("api", __name__, url_prefix="/api/v1")
 tasks.add_routes(bp)
 presets.add_routes(bp)
 jobs.add_routes(bp)
+charts.add_routes(bp)
 actions.add_routes(bp)
 failures.add_routes(bp)
 queues.add_routes(bp)

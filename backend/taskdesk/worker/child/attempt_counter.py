@@ -23,5 +23,5 @@ class AttemptCounter:
         reference = task.spec.reference
         succeeded = not ended.failure
         wait = seconds_since(ended.job.enqueued_at, ended.began)
-        self._statistics.add(reference, succeeded=succeeded, run=ended.seconds, wait=wait)
+        self._statistics.add(reference, ended.job.queue, succeeded=succeeded, run=ended.seconds, wait=wait)
         self._meters.count_attempt(reference, succeeded=succeeded, seconds=ended.seconds)

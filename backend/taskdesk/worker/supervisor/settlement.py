@@ -174,7 +174,8 @@ class Settlement:
     def _count_failure(self, job_id: str, seconds: float | None) -> None:
         """Count the failure in the statistics of the job's task: a child that has died could not."""
         if spec := self.spec_of(job_id):
-            self._statistics.add(spec.reference, succeeded=False, run=seconds, wait=None)
+            queue = (self._redis.hget(job_key(job_id), "origin") or b"").decode(errors="replace")
+            self._statistics.add(spec.reference, queue, succeeded=False, run=seconds, wait=None)
             self._statistics.write()
 
     def spec_of(self, job_id: str) -> TaskSpec | None:

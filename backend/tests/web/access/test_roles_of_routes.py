@@ -30,7 +30,7 @@ TABLE = {
         GET pages.home                  GET pages.list_jobs             GET pages.list_queues
         GET pages.list_workers          GET pages.show_docs             GET pages.show_job
         GET pages.list_schedules        GET pages.new_schedule          GET pages.edit_schedule
-        GET api.list_presets
+        GET api.list_presets            GET api.show_chart              GET pages.show_charts
         GET pages.show_task             POST pages.show_code_samples    POST pages.show_live
         POST pages.save_filters         GET pages.show_table
         GET api.list_failures           GET api.show_failure
@@ -101,6 +101,7 @@ def test_every_route_stands_in_the_table(app):
     assert len(routes) == sum(map(len, written))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("role", CALLERS)
 def test_a_route_takes_its_role_and_higher_ones(app, client, bearer, role):
     roles, caller = list(CALLERS), bearer(CALLERS[role]) if CALLERS[role] else client
