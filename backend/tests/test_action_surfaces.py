@@ -86,6 +86,7 @@ def test_the_surfaces_offer_an_action_for_the_same_statuses(client, submit, stat
     assert {name for name in ACTIONS if name in links} == offered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("status", Status)
 def test_the_surfaces_do_an_action_for_the_same_statuses(client, submit, does, redis_url, tmp_path, status):
     env = {"REDIS_URL": redis_url, "DATA_DIR": str(tmp_path)}

@@ -55,6 +55,7 @@ def test_if_no_part_fails_the_status_is_0(server, tmp_path):
     assert "failed" not in (tmp_path / "RESULTS.md").read_text()
 
 
+@pytest.mark.slow
 def test_a_load_is_not_limited_by_a_setting_of_this_shell(server, tmp_path, monkeypatch):
     monkeypatch.setenv("MAX_QUEUED", "5")
     monkeypatch.setenv("RATE_LIMIT", "5/minute")

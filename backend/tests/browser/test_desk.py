@@ -79,6 +79,7 @@ def test_the_form_of_the_tutorial(page):
     expect(page.get_by_role("heading", name="Succeeded jobs")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_desk_shows_the_running_jobs_with_their_bars(page):
     job = page.request.post("/api/v1/tasks/simple_task/jobs", data={"task_arg": "a", "seconds": 60}).json()
     page.goto("/")
@@ -217,6 +218,7 @@ def test_every_kind_of_field_has_a_label_and_the_gallery_runs_with_its_defaults(
     expect(page.get_by_role("link", name="Download values.json")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_a_job_is_started_and_followed_without_javascript(plain_page):
     page = plain_page
     page.goto("/tasks/simple_task")

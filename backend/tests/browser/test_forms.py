@@ -170,6 +170,7 @@ def names_in(page):
     return page.locator("[data-drop]", has=page.locator("#files")).get_by_role("listitem")
 
 
+@pytest.mark.slow
 def test_several_files_are_dropped_and_chosen_and_each_can_be_removed(page):
     page.goto("/tasks/kinds_gallery")
     zone = page.locator("[data-drop]", has=page.locator("#files"))

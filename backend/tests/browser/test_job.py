@@ -93,6 +93,7 @@ def test_the_log_is_complete_at_the_end_although_no_stream_could_be_opened(sampl
     expect(page.get_by_role("region", name="Log")).to_have_text("ä line")
 
 
+@pytest.mark.slow
 def test_a_progress_bar_says_that_redis_is_away(sample_page, submit, tmp_path):
     page = sample_page
     page.goto(submit("wait_for", path=str(tmp_path / "end")))
@@ -374,6 +375,7 @@ def test_a_scheduled_job_is_moved_and_rescheduled_in_the_zone_of_the_place(kolka
     assert (job["scheduled_at"], job["queue"]["name"]) == (f"{second}00:00:00.000Z", "low")
 
 
+@pytest.mark.slow
 def test_a_large_table_is_filtered_and_sorted_over_all_its_rows_and_fills_the_screen(sample_page):
     page = sample_page
     body = {"rows": 1_000, "columns": 12}

@@ -46,6 +46,7 @@ def shown(page):
     return page.locator("[name=id]").evaluate_all("boxes => boxes.map(box => box.value)")
 
 
+@pytest.mark.slow
 def test_filters_apply_at_once_and_stand_in_the_address_and_as_chips(page, submit, tag):
     submit(1)
     page.goto("/jobs")
@@ -142,6 +143,7 @@ def test_new_jobs_move_no_row_and_the_shown_rows_stay_current(page, submit, tag,
     expect(page.locator("[name=id]")).to_have_count(5)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("paused")
 def test_jobs_are_deleted_by_keys_alone(page, submit, tag, axe):
     ours = submit(2)
@@ -162,6 +164,7 @@ def test_jobs_are_deleted_by_keys_alone(page, submit, tag, axe):
     assert shown(page) == ours[1:]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("paused")
 def test_many_jobs_are_managed_without_javascript(plain_page, submit, tag):
     submit(3)

@@ -84,6 +84,7 @@ def log_in_on(page: Page, name: str = "ann"):
     page.get_by_role("button", name="Log in").click()
 
 
+@pytest.mark.slow
 def test_a_form_that_outlives_its_session_is_sent_after_the_login(locked_page: Page, axe):
     page = locked_page
     page.goto("/tasks/echo")
@@ -100,6 +101,7 @@ def test_a_form_that_outlives_its_session_is_sent_after_the_login(locked_page: P
     expect(page).to_have_url(re.compile("/jobs/"))
 
 
+@pytest.mark.slow
 def test_a_chosen_file_outlives_the_session(locked_page: Page):
     page = locked_page
     page.goto("/tasks/count_bytes")

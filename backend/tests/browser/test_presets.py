@@ -12,6 +12,7 @@ def save(page: Page, name: str) -> None:
     page.get_by_role("button", name="Save preset").click()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["page", "plain_page"])
 def test_a_preset_is_saved_offered_and_deleted_with_and_without_javascript(request, kind):
     page = request.getfixturevalue(kind)

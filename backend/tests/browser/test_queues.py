@@ -39,6 +39,7 @@ def eventually(page, condition):
     pytest.fail("the page never showed it")
 
 
+@pytest.mark.slow
 def test_a_paused_queue_holds_its_job_until_it_is_resumed(page, default):
     default.get_by_role("button", name="Pause default").click()
     expect(default).to_contain_text("Running jobs finish")

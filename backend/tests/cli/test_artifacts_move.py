@@ -128,6 +128,7 @@ def test_files_of_a_job_that_is_gone_stay_for_the_sweep(submit, command, in_buck
         in_bucket.open(job_id, "input-data.csv")
 
 
+@pytest.mark.slow
 def test_without_a_bucket_and_without_its_server_nothing_is_lost(submit, command, tmp_path):
     submit()
 

@@ -146,6 +146,7 @@ def test_versions_schedulers_and_a_suspension_are_told(doctor, enqueue, redis):
     assert "The package rq-scheduler enqueues jobs." in to_change
 
 
+@pytest.mark.slow
 def test_it_asks_as_little_of_thousands_of_jobs_as_of_a_few_hundred(doctor, redis):
     def commands_for(count: int) -> int:
         queue = Queue("shop", connection=redis, serializer=JSONSerializer)

@@ -51,6 +51,7 @@ def test_a_closed_pipe_ends_the_program_quietly(stack):
     process.stderr.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["queues --watch", "submit simple_task task_arg=a seconds=5 --wait"])
 def test_in_a_terminal_it_is_live_until_ctrl_c(stack, command):
     ours, theirs = pty.openpty()

@@ -54,6 +54,7 @@ def test_a_flask_application_submits_jobs_and_shows_them(run, run_worker):
     assert (unknown.status_code, unknown.json["title"]) == (404, JobNotFound("").title)
 
 
+@pytest.mark.slow
 def test_the_events_of_a_job_are_printed(run, capfd):
     run(SUBMIT.replace("print", "str"), EVENTS)
 

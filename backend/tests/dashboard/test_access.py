@@ -113,6 +113,7 @@ def test_each_write_leaves_an_audit_line(tmp_path, start_dashboard, redis_url, s
     ]
 
 
+@pytest.mark.slow
 def test_beside_a_desk_with_logins_it_needs_a_password(tmp_path, start_dashboard, redis_url):
     without = Stack(redis_url, tmp_path, AUTH="on")
 

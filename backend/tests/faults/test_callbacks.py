@@ -16,6 +16,7 @@ RAISES = "tests.faults.tasks._callback"
 EVENTS = ("on_success", "on_failure", "on_stopped")
 
 
+@pytest.mark.slow
 def test_f24_a_callback_that_raises_or_does_not_exist_does_no_harm(assert_kept):
     """F24: a job that names such a callback ends once, also if its worker is lost or it is canceled. Only a callback of
     the tasks' package is called, and the workers live on.

@@ -103,6 +103,7 @@ def test_a_worker_that_is_a_day_ahead_empties_no_registry_and_deletes_no_unfinis
     server.stop()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", [120.0, pytest.param(-120.0, marks=pytest.mark.slow)])
 def test_a_web_whose_clock_is_wrong_runs_a_job_at_its_time(start_stack, ahead):
     stack = start_stack(server=ahead)
@@ -120,6 +121,7 @@ def test_a_web_whose_clock_is_wrong_runs_a_job_at_its_time(start_stack, ahead):
     assert abs(datetime.fromisoformat(soon["created_at"]) - now) < timedelta(seconds=10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jump", [DAY, pytest.param(-DAY, marks=pytest.mark.slow)])
 def test_a_clock_that_jumps_while_a_job_runs_shows_nowhere(start_stack, jump):
     stack = start_stack()

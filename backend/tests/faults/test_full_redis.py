@@ -16,6 +16,7 @@ ENDINGS = ("plain", "dependent", "repeated", "not kept")
 ENOUGH = 1_000_000_000  # bytes
 
 
+@pytest.mark.slow
 def test_f10_jobs_that_end_while_redis_is_full_succeed(assert_kept):
     """F10: also jobs that RQ's own code ends, and while a worker is killed. Results are stored when there is room."""
     with start_rig(SEED + 10, processes=len(ENDINGS)) as rig:

@@ -274,6 +274,7 @@ class Life(RuleBasedStateMachine):
                 assert status in ("stopped", "canceled"), f"a job that was told to stop is {status}"
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(1_800 if ALL else LIMIT)
 @pytest.mark.parametrize("examples", size([8, pytest.param(30, marks=pytest.mark.slow)], [1_500]))
 def test_the_promises_hold_whatever_happens_at_whichever_command(redis_url, examples):

@@ -52,6 +52,7 @@ class Client(threading.Thread):
         self.join()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("loss", size([0.1], [0.05, 0.25]))
 def test_f14_a_lost_answer_makes_no_second_job_and_no_second_result(assert_kept, loss):
     """F14: a share of all answers to web and workers is swallowed, also while a worker stops. Each key has one job, and

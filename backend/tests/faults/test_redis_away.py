@@ -139,6 +139,7 @@ def test_f13_workers_come_back_from_a_black_hole_amid_short_jobs(assert_kept):
     assert_kept(report)
 
 
+@pytest.mark.slow
 def test_f13_workers_come_back_from_a_black_hole(assert_kept):
     """F13: nothing that is sent arrives, and no connection is closed. Jobs run within ten seconds after that ends."""
     with start_rig(SEED + 13) as rig:

@@ -102,6 +102,7 @@ def deploy() -> Iterator[Deploy]:
         yield Deploy(rig)
 
 
+@pytest.mark.slow
 def test_jobs_of_a_new_task_wait_while_old_workers_run_and_all_succeed_with_the_first_new_one(deploy, assert_kept):
     deploy.start("old")
     ids = deploy.submit("added", 1_000 if ALL else 50)
@@ -238,6 +239,7 @@ def _start_harmed(deploy: Deploy, *harm: str) -> None:
     deploy.start("old", program=("-c", HARM), HARM=str(left))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("harm", ["dies", pytest.param("hangs", marks=pytest.mark.slow)])
 def test_a_child_that_dies_before_it_has_handed_a_job_back_costs_no_attempt(deploy, assert_kept, harm):
     _start_harmed(deploy, harm)

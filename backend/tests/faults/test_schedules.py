@@ -101,6 +101,7 @@ def slots_until(one: Definition, end: int) -> Iterator[int]:
         yield slot
 
 
+@pytest.mark.slow
 def test_each_slot_runs_once_though_whoever_fires_is_killed_at_each(processes, timings, redis, redis_url, web_settings):
     rng = random.Random(SEED)
     jobs, store = Jobs(redis, ("high", "default", "low")), Schedules(redis, None, ())

@@ -15,6 +15,7 @@ from tests.faults.scale import LIMIT, SEED, promised, size
 pytestmark = pytest.mark.timeout(LIMIT)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("message", [pytest.param("arrives late", marks=pytest.mark.slow), "is lost"])
 def test_f20_a_running_job_is_canceled_in_time_whatever_happens_to_pub_sub(assert_kept, message):
     """F20: the workers' subscriptions are cut just before the cancel, or so often that its message is lost."""

@@ -173,6 +173,7 @@ def test_a_watcher_that_stalls_holds_up_nobody_and_gets_the_rest_when_it_reads_a
     assert numbers(text) == list(range(1, 101))
 
 
+@pytest.mark.slow
 def test_a_watcher_that_stalls_for_too_long_is_dropped(running, web):
     client = Client(web.port)
     client.start()

@@ -94,6 +94,7 @@ def test_f03_a_child_dies_with_its_supervisor(orphaned):
     assert max(orphaned[1]) <= 1
 
 
+@pytest.mark.slow
 def test_f02_a_worker_that_is_stopped_under_backlog_loses_nothing(assert_kept):
     """F02: SIGTERM under backlog. Each worker ends within its grace time with exit status 0, and no job fails."""
     with start_rig(SEED + 2) as rig:
@@ -119,6 +120,7 @@ def test_f02_a_worker_that_is_stopped_under_backlog_loses_nothing(assert_kept):
     assert_kept(report)
 
 
+@pytest.mark.slow
 def test_f05_a_job_that_kills_its_worker_three_times_is_poison_and_fails(assert_kept):
     """F05: the job fails after its third loss, with a reason. Jobs around it run once, and succeed."""
     with start_rig(SEED + 5) as rig:

@@ -117,6 +117,7 @@ def test_no_job_of_a_paused_queue_starts_until_it_is_resumed(jobs, submit, run_w
     assert jobs.get(paused).status == "succeeded"
 
 
+@pytest.mark.slow
 def test_workers_continue_when_a_queue_is_resumed(jobs, submit, redis, redis_url, tmp_path):
     queues = Queues(redis, ("high", "default", "low"))
     queues.pause("default")

@@ -15,6 +15,7 @@ from taskdesk.jobs.catalog_reader import CatalogReader
 from tests.conftest import discovered, wait_until
 
 
+@pytest.mark.slow
 def test_while_one_request_reads_the_catalog_others_get_the_last_reading(redis, registry):
     reader = CatalogReader(redis)
     before = reader.read()

@@ -65,6 +65,7 @@ def test_a_job_that_was_deleted_meanwhile_does_not_come_back(redis):
     assert not redis.exists(job_key("one"))
 
 
+@pytest.mark.slow
 def test_a_record_for_each_second_of_a_day_stays_small_and_dense_at_the_end(redis):
     times = []
     for second in range(24 * 3600):

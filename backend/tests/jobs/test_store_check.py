@@ -32,6 +32,7 @@ def check(settings, code=CHECK):
     return done.returncode, done.stderr
 
 
+@pytest.mark.slow
 def test_a_bucket_that_can_be_used_is_left_as_it_was(bucket):
     settings = bucket.check_keys(policy=policy(*ALL))
 
@@ -48,6 +49,7 @@ def test_a_right_that_is_missing_is_named(bucket, missing):
     assert f"s3://files/desk ({missing}): give it this right" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("changed", "sentence"),
     [

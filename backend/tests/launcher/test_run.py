@@ -147,6 +147,7 @@ def test_it_starts_and_prints_its_addresses(shared):
     assert shared.redis().ping()
 
 
+@pytest.mark.slow
 def test_with_logins_rq_dashboard_is_not_started_without_its_password(start):
     run = start(AUTH="on", SECRET_KEY="0123456789abcdef" * 2).wait_until_up()
 
@@ -175,6 +176,7 @@ def test_only_its_user_can_read_the_data_of_its_redis(tmp_path, is_upgrade):
     assert is_upgrade or folder.parent.stat().st_mode & 0o777 == 0o700
 
 
+@pytest.mark.slow
 def test_an_ipv6_address_is_printed_as_browsers_take_it(start):
     run = start(APP_HOST="::1")
     address = f"http://[::1]:{run.app_port}/"
@@ -233,6 +235,7 @@ def test_data_of_a_newer_server_are_refused_with_the_remedy(start, tmp_path):
     assert f"A newer server has written the data in {tmp_path / 'data'}. Use that one: " in run.output
 
 
+@pytest.mark.slow
 def test_after_a_crash_the_incomplete_write_is_dropped_with_a_line(start, tmp_path):
     folder = tmp_path / "data" / "redis"
     folder.mkdir(parents=True)

@@ -276,6 +276,7 @@ def test_a_value_that_is_given_twice_is_an_error(client, run, name):
     assert client.get(f"/tasks/takes_numbers?{name}=1&{name}=2").status_code == 200
 
 
+@pytest.mark.slow
 def test_parameters_may_have_names_of_dicts_and_libraries(client, run, received, each_way):
     task = "takes_names_of_python"
 

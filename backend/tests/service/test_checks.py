@@ -193,6 +193,7 @@ def test_no_setting_looks_like_a_misspelling_of_another():
     assert alike == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", ["server", "worker", "dashboard"])
 def test_unsafe_settings_end_a_program_with_status_2_in_prod_but_not_in_dev(server, program, tmp_path):
     environment = {"ENV": "prod", "PATH": "", "FLASK_CONFIG": "", "REDIS_URL": server.url, "DATA_DIR": str(tmp_path)}

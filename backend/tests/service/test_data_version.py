@@ -48,6 +48,7 @@ def test_a_damaged_mark_refuses_nobody(redis):
     assert redis.get(DATA_VERSION_KEY) == b"1 0.1.0"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [["server.py"], ["worker.py"], ["dashboard.py"], ["-m", "taskdesk", "tasks"]])
 def test_each_program_ends_with_the_sentence(redis, raised, redis_url, tmp_path, program):
     environment = {"REDIS_URL": redis_url, "DATA_DIR": str(tmp_path), "DASHBOARD_PASSWORD": "x" * 40, "PATH": ""}

@@ -108,6 +108,7 @@ def test_a_pool_goes_on_while_its_helper_keeps_failing(tmp_path):
     assert pool.wait(30) == 0
 
 
+@pytest.mark.slow
 def test_a_pool_gives_up_when_its_processes_keep_failing_beside_a_helper(tmp_path):
     pool = start_pool("time.sleep(60 if number else 0); os._exit(3)", 1, tmp_path / "log", helpers=1)
 

@@ -121,6 +121,7 @@ def test_a_connection_to_a_server_that_was_demoted_is_replaced(hosts, kind):
         wait_until(lambda: _works(redis), seconds=10, what="every connection works")
 
 
+@pytest.mark.slow
 def test_after_a_failover_every_connection_finds_the_new_primary(hosts):
     hosts.until_whole()
     old = hosts.primary()

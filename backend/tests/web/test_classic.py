@@ -145,6 +145,7 @@ def test_progress_without_an_id_has_nothing_to_say(client):
     assert client.get("/progress").json == {}
 
 
+@pytest.mark.slow
 def test_the_picture_comes_when_it_is_there_and_never_blocks(client, run_worker):
     page = client.get("/image_page").text
     job_id = client.get("/flask/tasks").json["data"][0]["task_id"]

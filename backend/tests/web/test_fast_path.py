@@ -47,6 +47,7 @@ AUTH = {"auth": True, "secret_key": SecretStr(SECRET)}
 WITH_OR_WITHOUT_LOGIN = pytest.mark.parametrize("settings", [{}, AUTH], ids=["no login", "login"])
 
 
+@pytest.mark.slow
 @WITH_OR_WITHOUT_LOGIN
 @pytest.mark.parametrize("proxies", [0, 1])
 def test_both_ways_answer_alike_whatever_a_header_says(two_ways, settings, proxies):

@@ -82,6 +82,7 @@ def test_the_page_shows_the_preview_and_says_what_is_left_out(redis, client, mad
     assert len(client.get(f"/jobs/{job_id}").data) < 700_000
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_result_of_the_version_before_is_shown_in_the_same_way(redis, made, text_of, client, kind):
     job_id = made(kind)
@@ -144,6 +145,7 @@ def test_the_downloads_have_all(client, made, address, rows):
         assert len(answer.json["rows"]) == rows
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "count"), [(2_000, 500), (1_500, 500)])
 def test_each_file_of_a_large_result_can_be_downloaded(client, made, text_of, size, count):
     job_id = made("files", size)

@@ -226,6 +226,7 @@ def test_a_temporary_folder_that_is_full_is_said_and_is_no_bug(redis_url, regist
     assert "Traceback" not in web.log("server")
 
 
+@pytest.mark.slow
 def test_a_large_upload_takes_little_memory(redis_url, registry, tmp_path):
     stack = Stack(redis_url, tmp_path, MAX_UPLOAD_BYTES=str(200 * MB))
     web = stack.start("server")

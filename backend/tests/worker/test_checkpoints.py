@@ -50,12 +50,14 @@ def test_the_next_attempt_repeats_the_row_that_was_not_done_and_no_other(run, jo
     assert job.resumed == Place(200, 300)
 
 
+@pytest.mark.slow
 def test_a_job_that_gets_on_between_its_losses_is_no_poison(run, path):
     [job] = run(("dies_at_rows", {"path": str(path), "rows": [10, 20, 30, 40, 40]}))
 
     assert (job.status, job.attempt) == ("succeeded", 6)
 
 
+@pytest.mark.slow
 def test_a_job_that_loses_its_process_three_times_at_the_same_row_is_poison(run, path):
     [job] = run(("dies_at_rows", {"path": str(path), "rows": [10, 50, 50, 50, 50]}))
 

@@ -72,6 +72,7 @@ def test_a_run_counts_though_its_process_is_slow_to_read_that_redis_has_its_end(
     assert statistics("echo").succeeded == 2
 
 
+@pytest.mark.slow
 def test_a_job_has_waited_since_it_was_queued_last(submit, run_worker, redis, statistics, tmp_path):
     job_id = submit("fails_once", path=str(tmp_path / "seen"))
     long_ago = datetime.now(UTC) - timedelta(seconds=500)

@@ -52,6 +52,7 @@ def test_a_job_that_waits_for_its_next_attempt_says_why(client, post, run_worker
     assert "Retrying soon" in client.get(f"/jobs/{job['id']}").text
 
 
+@pytest.mark.slow
 def test_a_job_that_succeeds_the_second_time_shows_no_error(finished, tmp_path):
     job = finished("fails_once", path=str(tmp_path / "seen"))
 
@@ -59,6 +60,7 @@ def test_a_job_that_succeeds_the_second_time_shows_no_error(finished, tmp_path):
     assert "error" not in job
 
 
+@pytest.mark.slow
 def test_a_job_that_was_tried_again_shows_the_first_attempt(finished, tmp_path):
     job = finished("fails_once", path=str(tmp_path / "seen"))
 

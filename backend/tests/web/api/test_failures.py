@@ -84,6 +84,7 @@ def test_an_unknown_cause_is_a_404(client, cause_id, what):
     assert (answer.status_code, answer.json["title"]) in {(404, "Unknown cause"), (404, "Not Found")}
 
 
+@pytest.mark.slow
 def test_a_resolved_cause_opens_when_it_is_seen_again_and_a_muted_one_does_not(client, failed, causes):
     failed("raises", "kills_itself")
     by_task = {cause["task"]: cause["links"]["self"] for cause in causes()}
@@ -99,6 +100,7 @@ def test_a_resolved_cause_opens_when_it_is_seen_again_and_a_muted_one_does_not(c
     assert client.post(f"{by_task['kills_itself']}/reopen").json["state"] == "open"
 
 
+@pytest.mark.slow
 def test_all_jobs_of_a_cause_are_retried_if_they_are_as_many_as_expected(client, failed, causes):
     failed("raises", "raises")
     failed("kills_itself")

@@ -113,6 +113,7 @@ def test_a_queued_job_shows_its_position(get, submit):
     assert (queue["name"], queue["workers_online"], queue["position"], queue["ahead"]) == ("default", 0, 2, 2)
 
 
+@pytest.mark.slow
 def test_a_job_estimates_its_start_and_its_end(client, get, submit, redis, redis_url, tmp_path):
     redis.lpush("taskdesk:run-times:tests.sample_tasks.wait_for", 2, 4, 6)
     redis.sadd("taskdesk:paused", "default")
@@ -170,6 +171,7 @@ def test_a_waiting_job_is_canceled_and_says_so(client, get, submit, run_worker):
     assert get(f"/jobs/{job_id}/result").status_code == 409
 
 
+@pytest.mark.slow
 def test_a_running_job_is_stopped(client, get, submit, registry, redis_url, tmp_path):
     workers = Stack(redis_url, tmp_path, TASKS="tests.sample_tasks", WORKERS="1")
     workers.start("worker")

@@ -122,6 +122,7 @@ def test_uploads_with_a_key_are_compared_by_their_content(client, tmp_path):
     assert len(list((tmp_path / "artifacts").glob("??/*"))) == 1
 
 
+@pytest.mark.slow
 def test_many_jobs_are_accepted_in_one_request(client, batch, run_worker):
     answer = batch({"inputs": [{"text": str(n)} for n in range(1_000)]}, query_string={"tag": "night"})
     run_worker()
@@ -170,6 +171,7 @@ def test_a_wrong_tag_is_named(post, query):
     assert (answer.status_code, answer.json["errors"][0]["pointer"]) == (422, "/tag")
 
 
+@pytest.mark.slow
 def test_an_accepted_job_is_answered_though_redis_goes_away_while_the_client_waits(post, redis_server):
     stop = threading.Timer(0.5, redis_server.stop)
     stop.start()

@@ -115,6 +115,7 @@ def test_a_queue_whose_head_has_no_job_anymore_is_shown(scrape, redis, registry)
     assert (figures["rq_jobs", "low", "queued"], figures["rq_queue_oldest_seconds", "low"]) == (1, 0)
 
 
+@pytest.mark.slow
 def test_the_runs_of_each_task_are_histograms(scrape, submit, run_worker, redis, tmp_path):
     for _ in range(3):
         waited = submit("wait_for", path=str(tmp_path / "never"), seconds=0.06)
@@ -201,6 +202,7 @@ def test_while_redis_is_away_the_requests_are_still_counted(tmp_path):
     assert not [series for series in figures if series[0].startswith("rq_")]
 
 
+@pytest.mark.slow
 def test_a_silent_redis_is_reported_within_a_second(client, redis_server, scrape):
     assert scrape()["taskdesk_redis_up",] == 1
     client.application.extensions["desk"].catalog._current = None

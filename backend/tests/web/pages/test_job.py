@@ -287,6 +287,7 @@ def test_json_is_a_tree_that_can_be_folded(client, submit, run_worker, tmp_path)
     assert ">JSON</h3>" in page
 
 
+@pytest.mark.slow
 def test_files_inside_a_value_can_be_downloaded(client, submit, run_worker):
     path = submit("files_inside")
     run_worker()

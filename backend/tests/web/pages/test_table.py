@@ -47,6 +47,7 @@ def test_the_first_page_needs_only_the_preview(client, large, redis):
     assert client.get(f"/jobs/{large}/table?page=2").status_code == 410
 
 
+@pytest.mark.slow
 def test_tables_are_kept_for_a_moment_and_not_many(client, large, submit, run_worker, redis):
     client.get(f"/jobs/{large}/table?page=2")
     redis.delete(results_key(large))

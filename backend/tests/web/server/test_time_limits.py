@@ -150,6 +150,7 @@ def test_a_client_that_does_not_read_its_answer_is_cut_off(large, connect, limit
         client.read()
 
 
+@pytest.mark.slow
 def test_a_client_that_reads_slowly_is_sent_all(large, connect, limit):
     limit(SEND_SECONDS=0.5)
     client = connect(large, room=65_536).send(GET.format("/").replace("1.1", "1.0"))

@@ -188,6 +188,7 @@ def refuses(port):
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("processes", ["1", "2"])
 def test_sigterm_loses_no_answer(web, running, connect, processes):
     """A real process with half of a body, clients that wait for a job, streams and idle connections."""

@@ -90,6 +90,7 @@ def test_each_job_of_a_burst_wakes_a_worker_until_all_run(redis, start, queue):
     assert len({each.job for each in idle}) == 12
 
 
+@pytest.mark.slow
 def test_places_of_workers_that_died_are_taken_when_their_leases_end(redis, start, monkeypatch):
     monkeypatch.setattr(lookout, "LEASE_SECONDS", 1)
     monkeypatch.setattr(queue_waiter, "MIN_BLOCK_SECONDS", 0.2)

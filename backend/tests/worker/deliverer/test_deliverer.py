@@ -197,6 +197,7 @@ def test_what_was_delivered_is_sent_again_with_another_id(submit, run_worker, re
     assert [one.status for one in Deliveries(redis).of(job_id)][1] == "delivered"
 
 
+@pytest.mark.slow
 def test_410_switches_the_address_off_and_others_of_its_host_stay_on(submit, run_worker, redis, redis_url, receiver):
     receiver.treat = answers(410)
     first = submit("echo", text="a")
