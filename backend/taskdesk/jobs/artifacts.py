@@ -169,6 +169,9 @@ class ArtifactStore(Protocol):
     def open(self, job_id: str, name: str) -> BinaryIO:
         """Open the file for reading. Raises ArtifactNotFound."""
 
+    def head(self, job_id: str, name: str, size: int) -> bytes:
+        """Return the first bytes of the file, `size` at most. Raises ArtifactNotFound."""
+
     def local_path(self, job_id: str, name: str) -> Path:
         """Return a path of the file, for a task to read. Raises ArtifactNotFound."""
 
@@ -225,6 +228,10 @@ class FolderStore:
 
     def open(self, job_id: str, name: str) -> BinaryIO:
         return self.local_path(job_id, name).open("rb")
+
+    def head(self, job_id: str, name: str, size: int) -> bytes:
+        with self.open(job_id, name) as file:
+            return file.read(size)
 
     def local_path(self, job_id: str, name: str) -> Path:
         try:

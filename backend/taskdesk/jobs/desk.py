@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from io import BytesIO
 from itertools import chain
 from typing import Any, Unpack
 
@@ -18,6 +19,7 @@ from taskdesk.jobs.artifacts import Artifact, UploadedFile
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.catalog_reader import CatalogReader
 from taskdesk.jobs.causes import Causes
+from taskdesk.jobs.csv_header import HEAD_BYTES, headers_of
 from taskdesk.jobs.deliveries import Deliveries
 from taskdesk.jobs.errors import (
     AlreadyRetried,
@@ -217,6 +219,14 @@ class Desk:
         """Open a file of a job's input, until `files` closes. Raises ArtifactNotFound."""
         content = files.enter_context(self.artifacts.open(job.id, file.artifact))
         return UploadedFile(file.filename, file.media_type, content)
+
+    def columns(self, job: Job, file: Artifact) -> list[str]:
+        """Return the names of the columns of a CSV file of a job's input; none if they can't be told."""
+        try:
+            headers = headers_of(BytesIO(self.artifacts.head(job.id, file.artifact, HEAD_BYTES)))
+        except (AppError, OSError):
+            return []
+        return max(headers, key=len, default=[])
 
 
 def digest_of(spec: TaskSpec, arguments: Arguments, options: SubmitOptions) -> str:

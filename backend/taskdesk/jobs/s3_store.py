@@ -126,6 +126,14 @@ class S3Store:
         file.seek(0)
         return cast(BinaryIO, file)
 
+    def head(self, job_id: str, name: str, size: int) -> bytes:
+        def get(key: str) -> bytes:
+            chunks = obstore.get(self.bucket, key).stream(min_chunk_size=size)  # a range of an empty file is refused
+            return next((bytes(chunk)[:size] for chunk in chunks), b"")
+
+        with app_errors(job_id, name):
+            return cast(bytes, self._apart(get, _key(job_id, name)))
+
     def local_path(self, job_id: str, name: str) -> Path:
         """Copy the file into a folder for temporary files, which belongs to the job that runs."""
         _key(job_id, name)  # else the name could lead out of the folder

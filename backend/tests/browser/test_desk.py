@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from playwright.sync_api import expect
@@ -160,6 +161,24 @@ def test_the_columns_of_the_chosen_table_are_offered_and_a_wrong_one_is_refused_
     page.get_by_role("button", name="Run").click()
     expect(page.get_by_text("table.csv has no column 'labels'. Similar: Label.")).to_be_visible()
     expect(offered).to_have_count(3)  # of the same file, in the new form
+
+
+@pytest.mark.parametrize(("kind", "own_list"), [("page", "target-columns"), ("plain_page", "target-options")])
+def test_the_columns_of_a_file_of_an_earlier_job_are_offered(request, kind, own_list):
+    page = request.getfixturevalue(kind)
+    table = {"name": "table.csv", "mimeType": "text/csv", "buffer": b"x;label;\n1;a;\n"}
+    at = (datetime.now(UTC) + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    sent = page.request.post(
+        f"/api/v1/tasks/train_model/jobs?at={at}", multipart={"data": table, "target": "label"}
+    ).json()
+    page.goto(f"/tasks/train_model?from={sent['id']}")
+
+    offered = page.locator(f"datalist[id='{own_list}'] option")
+    expect(offered).to_have_count(2)
+    expect(page.locator("#target")).to_have_attribute("list", own_list)
+    if kind == "page":
+        page.get_by_label("Data").set_input_files(table | {"buffer": b"a,b,c\n1,2,3\n"})
+        expect(offered).to_have_count(3)
 
 
 def test_without_javascript_a_wrong_column_is_refused_too(plain_page, tmp_path):

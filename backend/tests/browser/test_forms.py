@@ -166,6 +166,19 @@ def test_an_earlier_input_is_run_again_with_its_file(page):
     assert (given["text"], given["bounded_whole"], given["file"]["filename"]) == ("earlier", 5, "note.txt")
 
 
+def test_short_fields_stand_in_two_columns_and_on_a_phone_in_one(page):
+    page.goto("/tasks/train_model")
+
+    assert top_of(page, "kind") == top_of(page, "trees")
+    page.set_viewport_size({"width": 390, "height": 800})
+    assert top_of(page, "kind") < top_of(page, "trees")
+    page.set_viewport_size({"width": 1280, "height": 720})
+
+
+def top_of(page, field):
+    return page.locator(f"[id='{field}']").bounding_box()["y"]
+
+
 def names_in(page):
     return page.locator("[data-drop]", has=page.locator("#files")).get_by_role("listitem")
 

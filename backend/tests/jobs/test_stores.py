@@ -43,6 +43,13 @@ def test_a_file_comes_back_as_it_was(store):
     assert store.local_path("job-1", "a b.txt").name == "a b.txt"
 
 
+@pytest.mark.parametrize(("content", "head"), [(b"", b""), (b"abc", b"abc"), (b"abcdef", b"abcd")])
+def test_the_first_bytes_of_a_file_are_read_alone(store, content, head):
+    store.save("job-1", "a", io.BytesIO(content))
+
+    assert store.head("job-1", "a", 4) == head
+
+
 @pytest.mark.parametrize("size", [0, 1, 20 * MB + 1])
 def test_a_file_of_any_size_comes_back(store, size):
     with tempfile.SpooledTemporaryFile(100) as content:
@@ -65,7 +72,7 @@ def test_a_file_is_replaced_by_one_of_the_same_name(store):
 def test_a_name_that_leads_elsewhere_is_refused(store, name):
     with pytest.raises(ValueError, match="can't be a file's name"):
         store.save("job-1", name, io.BytesIO(b""))
-    for read in (store.open, store.local_path):
+    for read in (store.open, store.local_path, lambda job_id, name: store.head(job_id, name, 1)):
         with pytest.raises(ArtifactNotFound):
             read("job-1", name)
 

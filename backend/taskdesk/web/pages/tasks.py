@@ -157,7 +157,8 @@ def _page(
     wrong = by_field(spec, errors)
     texts = _texts(spec, prefill) if texts is None else texts
     queues, shown, recent = _figures(spec)
-    fields, options = form_fields(spec, texts, wrong), option_fields(texts, wrong, _queue_labels(spec, queues))
+    fields = prefill.offer_columns(form_fields(spec, texts, wrong), spec, desk().columns)
+    options = option_fields(texts, wrong, _queue_labels(spec, queues))
     announced = desk().catalog.last_read
     unknown = wrong.keys() - {PRESET, *(one.name for field in fields + options for one in field.all)}
     return render_template(

@@ -6,13 +6,13 @@ const MARKS = [",", ";", "\t", "|"];
 export function offerColumns(root) {
   for (const field of root.querySelectorAll("[data-column-of]")) {
     const file = document.getElementById(field.dataset.columnOf);
+    const reused = [...(field.list?.options ?? [])].map((option) => option.value); // of the file of an earlier job
     const list = Object.assign(document.createElement("datalist"), { id: `${field.id}-columns` });
+    const offer = (names) => list.replaceChildren(...names.map((value) => Object.assign(document.createElement("option"), { value })));
     field.after(list);
     field.setAttribute("list", list.id);
-    file.addEventListener("change", async () => {
-      const names = file.files.length ? columnsOf(await textOf(file.files[0])) : [];
-      list.replaceChildren(...names.map((value) => Object.assign(document.createElement("option"), { value })));
-    });
+    offer(reused);
+    file.addEventListener("change", async () => offer(file.files.length ? columnsOf(await textOf(file.files[0])) : reused));
   }
 }
 

@@ -110,7 +110,6 @@ function showAnswer(answer) {
   const chosen = files();
   document.querySelector("main").replaceWith(document.adoptNode(answer));
   enhance();
-(find("[aria-invalid=true]") ?? find("[data-problem]:not([hidden])"))?.focus();
   for (const { id, files } of chosen) {
     document.getElementById(id).files = files;
     if (files.length) document.getElementById(id).dispatchEvent(new CustomEvent("change", { detail: RESTORED }));

@@ -276,6 +276,15 @@ def test_text_and_json_can_be_downloaded_and_unknown_parts_can_not(client, submi
         assert client.get(f"{path}/{missing}").status_code == 404
 
 
+def test_a_short_text_in_one_line_stands_in_no_box(client, submit, run_worker):
+    short, long = submit("echo", text="<b>"), submit("echo", text="two\nlines")
+    run_worker()
+
+    assert re.search(r'<p class="line"><span dir="auto">&lt;b&gt;</span> <button [^>]*copy', client.get(short).text)
+    assert '<pre class="text"' not in client.get(short).text
+    assert '<pre class="text"' in client.get(long).text
+
+
 def test_json_is_a_tree_that_can_be_folded(client, submit, run_worker, tmp_path):
     (tmp_path / "end").touch()
     path = submit("recites", folder=str(tmp_path))

@@ -18,6 +18,7 @@ from taskdesk.jobs.value_types import TYPES
 from taskdesk.jobs.variants import variants_of
 
 _ENTRY_CONTROLS = {"text", "number", "decimal", "date", "select", "password"}  # that an entry of a list may have
+_SHORT_CONTROLS = {"number", "decimal", "date", "datetime", "select"}
 _NOTHING = {"": "–"}
 _MORE_WAYS = {"text": "text, also empty", "json": "JSON"}  # where a value can't be shown otherwise
 _LONGEST_NUMBER = 15  # characters that a browser's control for numbers surely keeps
@@ -59,6 +60,11 @@ class FormField:
     @property
     def value(self) -> str:
         return "\n".join(self.values)
+
+    @property
+    def is_short(self) -> bool:
+        """Return True if half a line is enough for it."""
+        return self.control in _SHORT_CONTROLS
 
     @property
     def is_checked(self) -> bool:

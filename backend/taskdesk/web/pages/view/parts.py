@@ -17,6 +17,7 @@ from taskdesk.web.pages.view.tree import MAX_NODES, tree
 MAX_SHOWN_PARTS = 200
 MAX_SHOWN_FILES = 200
 _MAX_SHORT = 500  # characters
+_MAX_LINE = 200
 _MAX_TITLE = 200
 
 
@@ -44,6 +45,12 @@ class ShownPart:
     downloads: dict[str, Download] = field(default_factory=dict)
     files: Sequence[Artifact] = ()
     is_short: bool = False
+
+    @property
+    def is_line(self) -> bool:
+        """Return True if it is a short text in one line, which needs no box."""
+        text = self.content
+        return self.look == "text" and 0 < len(text.strip()) == len(text) <= _MAX_LINE and "\n" not in text
 
     @property
     def title(self) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ from taskdesk.jobs.artifacts import Artifact
 from taskdesk.jobs.catalog import TaskSpec
 from taskdesk.jobs.errors import UnreadableInput
 from taskdesk.jobs.job import Job
+from taskdesk.web.pages.view.fields import FormField
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,21 @@ class Prefill:
         hidden = {*self.files, *(self.job.secrets if self.job else ())}
         return {name: value for name, value in given.items() if name not in hidden}
 
+    def offer_columns(
+        self, fields: Sequence[FormField], spec: TaskSpec, columns_of: Callable[[Job, Artifact], list[str]]
+    ) -> list[FormField]:
+        """Return the fields; each that takes a column of a reused file offers its columns.
+
+        static/columns.js offers those of a chosen file.
+        """
+        columns = {
+            name: columns_of(self.job, file)
+            for name, of in spec.column_parameters.items()
+            for key, file in self.files.get(of, {}).items()
+            if self.job and key in self.reused
+        }
+        return [_offering(field, columns.get(field.name, ())) for field in fields]
+
     @property
     def options(self) -> dict[str, list[str]]:
         """Return queue and tags of the job as texts of the form. A queue that no longer exists is left out."""
@@ -52,6 +68,11 @@ class Prefill:
             return {}
         queue = {"-queue": [self.job.queue]} if self.job.queue in self.queues else {}
         return {"-tag": [" ".join(self.job.tags)], **queue}
+
+
+def _offering(field: FormField, texts: Sequence[str]) -> FormField:
+    offered = {text: text for text in texts if text}
+    return replace(field, options=offered) if offered and field.control == "text" else field
 
 
 def _keyed(name: str, files: Sequence[Artifact], is_list: bool) -> Iterator[tuple[str, Artifact]]:
