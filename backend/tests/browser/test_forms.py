@@ -110,7 +110,7 @@ def test_a_dropped_file_is_named_and_one_of_a_wrong_kind_is_doubted_at_once(page
 
     zone.evaluate(DROP, ["table.csv", CSV])
     expect(page.get_by_text("Is it the right file?")).to_be_hidden()
-    expect(page.get_by_text(f"table.csv, {len(CSV)} byte")).to_be_visible()
+    expect(page.get_by_text(f"table.csv, {len(CSV)} Bytes")).to_be_visible()
     page.get_by_label("Target").fill("label")
     page.get_by_label("Trees").fill("10")
     page.get_by_role("tab", name="curl").click()
@@ -190,8 +190,8 @@ def test_several_files_are_dropped_and_chosen_and_each_can_be_removed(page):
     for name in ("a.txt", "b.txt", "a.txt"):
         zone.evaluate(DROP, [name, "text"])
     page.locator("#files").set_input_files([{"name": "c.txt", "mimeType": "text/plain", "buffer": b""}])
-    expect(names_in(page)).to_contain_text(["a.txt, 4 byte", "b.txt, 4 byte", "c.txt, 0 byte"])
-    expect(zone).to_contain_text("3 files, 8 byte")
+    expect(names_in(page)).to_contain_text(["a.txt, 4 Bytes", "b.txt, 4 Bytes", "c.txt, 0 Bytes"])
+    expect(zone).to_contain_text("3 files, 8 Bytes")
     expect(page.get_by_text("c.txt is empty. Choose a file that has content.")).to_be_visible()
     page.get_by_role("tab", name="curl").click()
     expect(page.get_by_role("tabpanel")).to_contain_text("-F files=@b.txt")
@@ -236,10 +236,10 @@ def test_more_files_than_the_task_takes_or_than_fit_are_refused_at_once(page):
 
     page.locator("main form").evaluate("form => form.dataset.maxBytes = 4")
     run(page)
-    expect(page.get_by_text("Too large: the limit is 4 byte in all.")).to_be_visible()
+    expect(page.get_by_text("Too large: the limit is 4 Bytes in all.")).to_be_visible()
     page.locator("main form").evaluate("form => form.dataset.maxBytes = 0")
     run(page)
-    expect(page.get_by_text("1.txt is too large: the limit is 0 byte in all.")).to_be_visible()
+    expect(page.get_by_text("1.txt is too large: the limit is 0 Bytes in all.")).to_be_visible()
 
 
 @pytest.mark.slow

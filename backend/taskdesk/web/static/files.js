@@ -110,7 +110,8 @@ function doubtAbout({ name }, input) {
 
 // 1 kB is 1000 bytes, as the server has it.
 export function sizeInWords(bytes) {
-  const unit = bytes < 1e3 ? "byte" : bytes < 1e6 ? "kilobyte" : "megabyte";
-  const shown = bytes / { byte: 1, kilobyte: 1e3, megabyte: 1e6 }[unit];
+  if (bytes < 1e3) return bytes === 1 ? "1 Byte" : `${bytes} Bytes`; // as the server writes it
+  const unit = bytes < 1e6 ? "kilobyte" : "megabyte";
+  const shown = bytes / { kilobyte: 1e3, megabyte: 1e6 }[unit];
   return shown.toLocaleString("en", { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 });
 }

@@ -76,3 +76,16 @@ def test_a_page_without_a_login_has_no_navigation(client):
     page = client.get("/login", headers=HTML).text
 
     assert "data-go" not in page
+
+
+def test_the_owner_of_a_preset_and_operators_delete_it(signed_in, bearer):
+    saved = bearer("ann").put("/api/v1/tasks/echo/presets/small", json={"input": {"text": "x"}})
+    pages = {
+        name: signed_in(name).get("/tasks/echo?-preset=small", headers=HTML).text for name in ("ann", "bob", "ops")
+    }
+
+    assert (saved.status_code, saved.json["owner"]) == (200, "ann")
+    assert all(">small</a>" in page for page in pages.values())
+    assert [name for name, page in pages.items() if "Delete the preset small" in page] == ["ann", "ops"]
+    assert bearer("bob").delete("/api/v1/tasks/echo/presets/small").status_code == 403
+    assert bearer("vic").get("/api/v1/tasks/echo/presets").status_code == 200

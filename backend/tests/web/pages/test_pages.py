@@ -73,7 +73,9 @@ def test_the_desk_says_that_no_worker_is_online(client):
     assert "no worker" in client.get("/tasks/echo").text.lower()
 
 
-@pytest.mark.parametrize(("path", "status"), [("/nothing", 404), ("/tasks/nothing", 404), ("/jobs/nothing", 404)])
+@pytest.mark.parametrize(
+    ("path", "status"), [("/nothing", 404), ("/tasks/nothing", 404), ("/jobs/nothing", 404), ("/jobs/a/retry", 405)]
+)
 def test_errors_are_pages_for_people(client, path, status):
     page = client.get(path, headers={"Accept": "text/html"})
 
