@@ -59,7 +59,7 @@ class Desk:
         the same key within a day returns the job of the first. `tags`: words to find the job by.
         `webhook`: the URL that hears of the job's end, in place of that of the task; empty for none.
 
-        Raises TaskNotFound, InvalidArguments, IdempotencyKeyReused, NoRoom, RedisAway.
+        Raises TaskNotFound, InvalidArguments, IdempotencyKeyReused, NoRoom, RedisAway, NotReplicated.
         """
         spec = self._source.task(task)
         options = {"queue": queue, "at": at, "key": key, "tags": tags, "webhook": webhook}

@@ -38,6 +38,7 @@ from taskdesk.jobs.job_id import new_job_id
 from taskdesk.jobs.jobs import Jobs
 from taskdesk.jobs.presets import Presets
 from taskdesk.jobs.queues import Queues
+from taskdesk.jobs.replication import wait_for_replicas
 from taskdesk.jobs.schedules.firing import Firing
 from taskdesk.jobs.schedules.store import Schedules
 from taskdesk.jobs.scripts import READY
@@ -71,6 +72,7 @@ class Desk:
         self.deliveries = Deliveries(redis)
         self.artifacts = open_store(settings, **of_store)
         self.presets = Presets(redis)
+        self._replicas = settings.redis_wait
         self._retention = Retention(settings.result_ttl, settings.failure_ttl)
         self.schedules = Schedules(redis, self.catalog, settings.queues)
         self.firing = Firing(redis, self.jobs, self.catalog, self._retention, settings.max_queued)
@@ -100,10 +102,18 @@ class Desk:
         """Store the uploads, put the job on a queue and return it. `arguments` have to be checked already.
 
         If a request with the same `key` (Idempotency-Key) came before, return its job. A `form_token` does the same
-        while the input is the same and that job exists. Raises IdempotencyKeyReused, NoRoom; InvalidArguments for
-        `queue` and `at`.
+        while the input is the same and that job exists. Raises IdempotencyKeyReused, NoRoom, NotReplicated;
+        InvalidArguments for `queue` and `at`.
         """
         check_submit_options(self.queues.names, options)
+        job = self._job_of(spec, arguments, key, form_token, options)
+        self._confirm(job.id)
+        return job
+
+    def _job_of(
+        self, spec: TaskSpec, arguments: Arguments, key: str | None, form_token: str, options: SubmitOptions
+    ) -> Job:
+        """Return the job that an earlier request made, or a new one."""
         idempotency = None
         if key or form_token:
             digest = digest_of(spec, arguments, options)
@@ -146,7 +156,14 @@ class Desk:
         check_submit_options(self.queues.names, options)
         arguments = Arguments({"inputs": inputs})
         idempotency = Idempotency(key, digest_of(spec, arguments, options), options.get("owner", "")) if key else None
-        return self.jobs.submit_many(spec, inputs, self._retention, idempotency=idempotency, **options)
+        job_ids = self.jobs.submit_many(spec, inputs, self._retention, idempotency=idempotency, **options)
+        self._confirm(*job_ids)
+        return job_ids
+
+    def _confirm(self, *job_ids: str) -> None:
+        """With REDIS_WAIT, return when replicas have these jobs. Raises NotReplicated."""
+        if self._replicas and job_ids:
+            wait_for_replicas(self.redis, job_ids, self._replicas)
 
     def retry(self, job: Job, *, key: str | None = None, form_token: str = "", is_first: bool = False) -> Job:
         """Submit a job with the input, files, tags and queue of one that has ended. The keys are as in `submit`.

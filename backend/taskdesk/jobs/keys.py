@@ -46,6 +46,7 @@ DELIVERIES = f"{KEY_PREFIX}:deliveries"  # sorted set: ids of waiting deliveries
 DELIVERY_COUNTS = f"{KEY_PREFIX}:deliveries:counts"  # hash: how many were delivered, and how many failed
 RECEIVERS = f"{KEY_PREFIX}:receivers"  # sorted set: receivers with deliveries by when they have their next turn
 WAKE = f"{KEY_PREFIX}:wake"  # channel: ids of jobs that have news, with spaces between
+REPLICATION = f"{RQ_KEY_PREFIX}:pubsub:replication"  # channel that nobody reads: a message in it only goes to replicas
 SCHEDULES = f"{KEY_PREFIX}:schedules"  # sorted set: ids of schedules by when they are due (Unix seconds; inf: never)
 SCHEDULES_LOCK = f"{KEY_PREFIX}:schedules:lock"  # string: the process that handles the schedules that are due
 TROUBLED_SCHEDULES = f"{KEY_PREFIX}:schedules:troubled"  # sorted set: ids by the slot that did not run (Unix seconds)

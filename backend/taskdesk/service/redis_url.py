@@ -1,10 +1,12 @@
-"""The rules for REDIS_URL. No sentence here repeats a part of it, because any part may belong to the password."""
+"""The rules for REDIS_URL and REDIS_WAIT. No sentence repeats a part of the URL: any may belong to the password."""
 
 from __future__ import annotations
 
 import re
+from typing import Annotated
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
+from pydantic import Field
 from redis.connection import ConnectionPool, parse_url
 from redis.exceptions import RedisError
 
@@ -15,6 +17,15 @@ OPTIONS = (
     *("db", "username", "password", "client_name", "health_check_interval"),
     *("socket_timeout", "socket_connect_timeout", "socket_keepalive"),
 )
+RedisWait = Annotated[
+    int,
+    Field(
+        ge=0,
+        le=9,
+        description="How many replicas of Redis have to confirm a submit before it is answered with 202, and the "
+        "start of a job with `at_most_once` before it begins: see `docs/redis.md`. 0: none.",
+    ),
+]
 _SHAPE = "it has to look like redis://:PASSWORD@HOST:6379/0, rediss://…, unix://… or redis+sentinel://…"
 _ENCODE = (
     "percent-encode the password in it: write %23 for #, %25 for %, %2F for /, %3A for :, %3F for ?, %40 for @, "

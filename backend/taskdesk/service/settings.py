@@ -45,7 +45,7 @@ from taskdesk.service.object_store import (
     check_access,
     place_of,
 )
-from taskdesk.service.redis_url import check_redis_url
+from taskdesk.service.redis_url import RedisWait, check_redis_url
 
 _CLONE = Path(__file__).resolve().parents[3]
 IS_CLONE = (_CLONE / "docker-compose.yml").exists()  # else pip has installed the package
@@ -136,6 +136,7 @@ class SharedSettings(BaseSettings):
         description="Address of your own Redis (≥ 6.2) or Valkey, also with TLS or Sentinel: see `docs/redis.md`. Not "
         "set: `make run` and `taskdesk run` start one.",
     )
+    redis_wait: RedisWait = 0
     rq_key_prefix: str = Field(
         "rq",
         validate_default=True,

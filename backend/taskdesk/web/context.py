@@ -65,6 +65,7 @@ class WebDesk(Desk):
         schedule = self.schedules.get(schedule_id)
         job_id = self.firing.run_now(schedule, _owner(exchange), exchange.request_id)
         exchange.job_ids.append(job_id)
+        self._confirm(job_id)
         return self.jobs.get(job_id)
 
     def shut_down(self) -> None:

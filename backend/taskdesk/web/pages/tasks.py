@@ -25,6 +25,7 @@ from taskdesk.jobs.form_texts import parameter_name, read_fields, write_fields
 from taskdesk.jobs.listing import Filter
 from taskdesk.jobs.presets import Preset, PresetNotFound, PresetOfAnother, PresetsFull, left_out
 from taskdesk.jobs.queues import Queue
+from taskdesk.jobs.replication import NotReplicated
 from taskdesk.jobs.representations import notice
 from taskdesk.jobs.statistics import run_times
 from taskdesk.jobs.texts import Texts, read_texts
@@ -93,7 +94,7 @@ def run_task(name: str) -> Response | tuple[str, int]:
             job = desk().submit(spec, arguments, form_token=form_token(), **options)
     except InvalidArguments as error:
         return _page(spec, prefill, error.errors), error.status
-    except NoRoom as error:
+    except (NoRoom, NotReplicated) as error:
         return _page(spec, prefill, problem=str(error)), error.status
     except RedisError:
         away = RedisAway()

@@ -15,6 +15,7 @@ from taskdesk.worker.child.attempt_counter import AttemptCounter
 from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.checkpoint_store import Checkpointing
 from taskdesk.worker.child.completion import Completion
+from taskdesk.worker.child.confirmation import Confirmation
 from taskdesk.worker.child.hand_back import HandBack
 from taskdesk.worker.child.lookout import Lookout
 from taskdesk.worker.child.loop import Child
@@ -104,6 +105,7 @@ def assemble(
         reserver=reserver,
         queue_waiter=QueueWaiter(redis, Lookout(redis, worker_name, order.keys), order.keys, activity.show_life),
         attempts=attempts,
+        confirmation=Confirmation(connection, settings.redis_wait, at_most_once),
         prefetch=Prefetch(attempts, reserver, completion, activity, statistics, state, never=isolated | at_most_once),
         completion=completion,
         callbacks=callbacks,

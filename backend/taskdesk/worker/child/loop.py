@@ -12,6 +12,7 @@ from taskdesk.jobs.statistics import StatisticsWriter
 from taskdesk.worker.child.attempt import AttemptRunner
 from taskdesk.worker.child.callbacks import Callbacks
 from taskdesk.worker.child.completion import Completion
+from taskdesk.worker.child.confirmation import Confirmation
 from taskdesk.worker.child.prefetch import Prefetch
 from taskdesk.worker.child.process import JobProcess
 from taskdesk.worker.child.queue_waiter import QueueWaiter
@@ -34,6 +35,7 @@ class Child:
     queue_waiter: QueueWaiter
     attempts: AttemptRunner
     prefetch: Prefetch
+    confirmation: Confirmation
     completion: Completion
     callbacks: Callbacks
     recycling: Recycling
@@ -64,6 +66,8 @@ class Child:
                     return EXIT_FINISHED  # the job has not begun: the supervisor requeues it
                 if self.recycling.is_due_before(job):
                     return EXIT_RECYCLE  # the next child is given the same job
+                if not self.confirmation.is_given(job):
+                    return EXIT_RECYCLE  # as above, if it is this worker's still
                 ended = self._work(job)
                 reservation = self.completion.complete(ended) if ended else self.reserver.reserve()
                 if self.state.needs_recycle:

@@ -92,6 +92,23 @@ class ScriptConnection:
                 self._wait(answer, pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
+    def wait_for_replicas(self, replicas: int, milliseconds: int) -> int:
+        """Wait until so many replicas have what the last command wrote, or so long; return how many have it.
+
+        0 if the connection is lost: nobody can tell then.
+        """
+        if not self._connection:
+            return 0
+        self._command = ("WAIT", replicas, milliseconds)
+        try:
+            self._send()
+            answer = self._receive()
+        except (RedisError, OSError) as error:
+            log.debug("Redis: %s", error)
+            self.close()
+            return 0
+        return answer if isinstance(answer, int) else 0
+
     def _send(self) -> None:
         if not self._connection:
             self._open()
