@@ -215,6 +215,15 @@ def test_on_a_phone_the_filters_are_folded_and_their_number_is_shown(page, submi
     expect(page.get_by_role("button", name="Filter", exact=True)).to_be_hidden()
 
 
+def test_the_bar_of_actions_has_the_number_of_jobs_that_they_are_for(page, submit, tag):
+    submit(2)
+    page.goto(f"/jobs?tag={tag}")
+    shown = "getComputedStyle(document.querySelector('.picked'), '::before').content"
+
+    page.get_by_label("Select all 2 jobs").check()
+    assert page.evaluate(shown) == '"All 2 jobs"'
+
+
 def test_filters_are_saved_in_the_browser_and_removed(page, tag, axe):
     page.goto(f"/jobs?status=failed&tag={tag}")
     page.get_by_text("Save filters").click()
