@@ -29,6 +29,7 @@ LINKS_KEY = f"{KEY_PREFIX}:users:links"  # hash: name → digest and end of the 
 
 MAX_PASSWORD_BYTES = 1_000
 MAX_TOKENS = 100  # of one user
+REPEAT_SECONDS = 60.0  # for how long a form that is sent again, as by a double click, shows the same token again
 ROLES = ("viewer", "user", "operator")  # each includes the ones before it
 _NAME = re.compile(r"[0-9A-Za-z._@-]{1,64}")
 
@@ -152,10 +153,13 @@ class Accounts:
         """Return the users who may not log in, by name."""
         return load_users(self._redis.hgetall(DISABLED_KEY))
 
-    def add_token(self, user: str, name: str, role: str | None = None, days: int | None = None) -> str:
+    def add_token(
+        self, user: str, name: str, role: str | None = None, days: int | None = None, *, text: str = ""
+    ) -> str:
         """Create a token and return it; only its hash is stored. `role` is its highest role, by default the user's.
 
-        It expires after `days`. Expired tokens of the user are removed.
+        It expires after `days`. Expired tokens of the user are removed. With the `text` of a token that was created in
+        the last REPEAT_SECONDS, return that one: its form was sent twice.
 
         Raises UserNotFound, InvalidAccount, TokenExists.
         """
@@ -164,8 +168,10 @@ class Accounts:
         if user not in users:
             raise UserNotFound(user)
         check_role(role or users[user].role)
+        text = text or f"td_{secrets.token_urlsafe(32)}"
+        if _is_new(tokens.get(token_digest(text))):
+            return text
         self._make_room(user, name, tokens)
-        text = f"td_{secrets.token_urlsafe(32)}"
         record: dict[str, Any] = {"user": user, "name": name, "role": role or users[user].role, "created": _now()}
         if days:
             record["expires"] = round(clock.now() + days * 24 * 3600)
@@ -249,6 +255,10 @@ def _user(name: str, stored: dict[str, Any]) -> User:
 def _token(digest: str, stored: dict[str, Any]) -> Token:
     created = datetime.fromisoformat(stored["created"])
     return Token(digest[:12], stored["user"], stored["name"], stored["role"], created, stored.get("expires"))
+
+
+def _is_new(token: Token | None) -> bool:
+    return token is not None and clock.now() - token.created_at.timestamp() < REPEAT_SECONDS
 
 
 def _now() -> str:

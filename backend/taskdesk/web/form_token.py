@@ -1,4 +1,4 @@
-"""A token in each form, so that a form that is sent twice, as by a double click, submits one job."""
+"""A token in each form, so that a form that is sent twice, as by a double click, makes one job, or one API token."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _TOKEN = re.compile(r"[0-9a-f]{32}")
 
 
 def form_token_field() -> Markup:
-    """Return the field for a form that submits a job. time.js makes a new token when the user comes back to it."""
+    """Return the field for a form that makes something. time.js makes a new token when the user comes back to it."""
     return Markup('<input type="hidden" name="{}" value="{}" autocomplete="off" data-form-token>').format(
         _FIELD, secrets.token_hex(16)
     )

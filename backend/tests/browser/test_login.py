@@ -10,6 +10,7 @@ from redis import Redis
 
 from taskdesk.service.accounts import Accounts
 from tests.browser.conftest import open_page
+from tests.browser.test_every_page import NOTE_SHIFTS
 from tests.conftest import RedisServer, Stack, wait_until
 
 PASSWORD = "correct horse battery"
@@ -137,3 +138,25 @@ def test_the_pages_of_users_and_tokens_are_accessible_in_light_and_dark_wide_and
                 expect(page.get_by_role("button", name="Filter")).to_be_visible()
                 expect(page.get_by_label("Subject")).to_be_visible()
     page.emulate_media(color_scheme="light")
+
+
+@pytest.mark.slow
+def test_nothing_moves_on_the_pages_of_a_desk_with_logins(browser, locked):
+    context = browser.new_context(base_url=locked.url, reduced_motion="reduce")
+    page = context.new_page()
+    page.add_init_script(NOTE_SHIFTS)
+    page.goto("/login?next=/users")
+    log_in_on(page, "ops")
+    expect(page.get_by_role("heading", name="Users", exact=True)).to_be_visible()
+
+    moved = {}
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        for path in ("/", "/jobs", "/charts", "/queues", "/users", "/users/ann", "/tokens", "/account", "/audit"):
+            page.goto(path)
+            page.evaluate("new Promise(resolve => requestAnimationFrame(() => setTimeout(resolve)))")
+            moved[path, width] = page.evaluate("shifted")
+    print(moved)
+    context.close()
+
+    assert not {where: shift for where, shift in moved.items() if shift > 0.01}

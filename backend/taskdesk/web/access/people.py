@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
+import hmac
 from datetime import datetime
 from typing import Any
 
 from flask import current_app, request, url_for
 
-from taskdesk.service.accounts import Accounts, Identity, Token
+from taskdesk.service.accounts import Accounts, Identity, Token, token_digest
 from taskdesk.service.errors import AppError
 from taskdesk.service.people import People, Person
 from taskdesk.service.rate_limits import RateLimit
@@ -61,13 +63,23 @@ def set_password_url(key: str) -> str:
     return url_for("password.show_set_password", key=key, _external=True)
 
 
-def add_token(user: str, name: str, role: str | None, days: int | None) -> tuple[str, Token]:
-    """Create a token; return its text and what is known of it. Raises as `Accounts.add_token`, LoginsOff."""
+def add_token(user: str, name: str, role: str | None, days: int | None, *, form_token: str = "") -> tuple[str, Token]:
+    """Create a token; return its text and what is known of it. The same form, sent twice, creates one token.
+
+    Raises as `Accounts.add_token`, LoginsOff.
+    """
     changed_people()
-    text = accounts().add_token(user, name, role, days)
-    [token] = [one for one in accounts().read()[1].values() if one.user == user and one.name == name]
+    text = _text_of(form_token, sender().name, user, name, str(role), str(days)) if form_token else ""
+    text = accounts().add_token(user, name, role, days, text=text)
     current_exchange().subject = f"{user}/{name}"
-    return text, token
+    return text, accounts().read()[1][token_digest(text)]
+
+
+def _text_of(*form: str) -> str:
+    """Return the text of the token that a form creates: always the same, and only the secret key tells it."""
+    key = str(current_app.secret_key).encode()
+    digest = hmac.digest(key, "\n".join(("token", *form)).encode(errors="replace"), "sha256")
+    return f"td_{base64.urlsafe_b64encode(digest).decode().rstrip('=')}"
 
 
 def tokens() -> list[Token]:

@@ -7,6 +7,7 @@ routes in the table of tests/web/access/test_roles_of_routes.py. The tests in a 
 from flask import Blueprint
 
 from taskdesk.jobs.representations import no_worker, notice, paused_queue
+from taskdesk.web.access.identity import authenticator
 from taskdesk.web.access.offers import may_see
 from taskdesk.web.form_token import form_token_field
 from taskdesk.web.pages import (
@@ -77,6 +78,12 @@ ACCESS = (
     ("pages.list_audit", "Audit log"),
 )
 
+
+def _navigation() -> list[tuple[str, str, str]]:
+    """Return the entries. Without logins, the pages about access only say how to turn them on: they are left out."""
+    return [entry for entry in NAVIGATION if authenticator().is_on or entry[0] not in dict(ACCESS)]
+
+
 bp = Blueprint("pages", __name__)
 for page in PAGES:
     page.add_routes(bp)
@@ -85,5 +92,5 @@ for template_filter in (about, duration, usual, short):
 bp.add_app_template_global(form_token_field)
 bp.add_app_template_global(lambda: [(page, label) for page, label in ACCESS if may_see(page)], "access_pages")
 bp.app_context_processor(
-    lambda: {"navigation": NAVIGATION, "no_worker": no_worker, "notice_of": notice, "paused_queue": paused_queue}
+    lambda: {"navigation": _navigation(), "no_worker": no_worker, "notice_of": notice, "paused_queue": paused_queue}
 )

@@ -9,6 +9,7 @@ from taskdesk.service.accounts import ROLES, InvalidAccount, Token, TokenExists,
 from taskdesk.web.access.identity import authenticator
 from taskdesk.web.access.people import accounts, add_token, changed_people, people, sender, tokens
 from taskdesk.web.access.roles import NotAllowed, needs
+from taskdesk.web.form_token import form_token
 
 LIFETIMES = {"7": "7 days", "30": "30 days", "90": "90 days", "365": "1 year", "": "never"}
 
@@ -33,7 +34,8 @@ def create_token() -> str | tuple[str, int]:
         if days not in LIFETIMES:
             raise InvalidAccount("Choose when the token expires.")
         _check_may_manage(owner)
-        text, token = add_token(owner, form.get("name", "").strip(), form.get("role") or None, int(days or 0) or None)
+        name, role = form.get("name", "").strip(), form.get("role") or None
+        text, token = add_token(owner, name, role, int(days or 0) or None, form_token=form_token())
     except (InvalidAccount, TokenExists, UserNotFound) as error:
         return _page(problem=str(error)), error.status
     return _page(text=text, name=token.name), 201

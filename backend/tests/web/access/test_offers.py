@@ -78,6 +78,16 @@ def test_a_page_without_a_login_has_no_navigation(client):
     assert "data-go" not in page
 
 
+def test_users_stands_in_the_navigation_of_operators_and_nowhere_without_logins(make_app, signed_in):
+    def offers_users(client):
+        return 'data-go="u"' in client.get("/", headers=HTML).text
+
+    open_desk = make_app(auth=False).test_client()
+
+    assert [offers_users(client) for client in (signed_in("ops"), signed_in("ann"), open_desk)] == [True, False, False]
+    assert "AUTH=on" in open_desk.get("/users", headers=HTML).text
+
+
 def test_the_owner_of_a_preset_and_operators_delete_it(signed_in, bearer):
     saved = bearer("ann").put("/api/v1/tasks/echo/presets/small", json={"input": {"text": "x"}})
     pages = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from html import unescape
 from urllib.parse import urlsplit
 
@@ -260,6 +261,39 @@ def test_a_token_is_shown_once_works_and_is_revoked(always_fresh, app, signed_in
     [path] = re.findall(r'action="(/tokens/\w+/revoke)"', after)
     assert post("ann", path, ann).status_code == 303
     assert app.test_client().get("/api/v1/jobs", headers=program).status_code == 401
+
+
+def test_a_form_that_is_sent_twice_creates_one_token_and_shows_it_again_for_a_minute(
+    signed_in, post, accounts, monkeypatch
+):
+    ann, form = signed_in("ann"), {"name": "ci", "role": "user", "days": "7", "-form-token": 32 * "a"}
+
+    def send(user="ann", **more):
+        return post(user, "/tokens", ann if user == "ann" else None, **form | more)
+
+    first, again, other, of_bob = send(), send(), send(name="other"), send("bob")
+    names = sorted((token.user, token.name) for token in accounts.read()[1].values())
+
+    assert [answer.status_code for answer in (first, again, other, of_bob)] == 4 * [201]
+    assert secret_on(first) == secret_on(again)
+    assert len({secret_on(answer) for answer in (first, other, of_bob)}) == 3
+    assert names == [("ann", "ci"), ("ann", "other"), ("bob", "ci")]
+    now = people.clock.now()
+    monkeypatch.setattr(people.clock, "now", lambda: now + 61)
+    late = send()
+    assert (late.status_code, secret_on(first) in late.text) == (409, False)
+
+
+def test_two_that_create_the_same_token_at_the_same_time_create_one(accounts):
+    with ThreadPoolExecutor(4) as threads:
+        made = [*threads.map(lambda _: accounts.add_token("ann", "ci", text="td_of-a-form"), range(8))]
+
+    assert set(made) == {"td_of-a-form"}
+    assert len(accounts.read()[1]) == 1
+
+
+def test_the_form_of_tokens_has_a_form_token(signed_in):
+    assert 'name="-form-token"' in signed_in("ann").get("/tokens", headers=HTML).text
 
 
 def test_a_user_makes_only_own_tokens_and_sees_no_others(signed_in, post, accounts):
