@@ -13,7 +13,7 @@ ONE_AT_A_TIME = $(PYTHON) .ci/one_at_a_time.py $(VENV) $(MAKE) -s PYTHON="$(PYTH
 # Without bytecode every start takes twice as long, and uv leaves it to the first start to write it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help run test test-all check audit newest newest-python wheel images sbom faults side-by-side capacity bench load screenshots docs format lock clean installed
+.PHONY: help run test test-all check audit newest newest-python wheel images sbom faults side-by-side capacity soak bench load screenshots docs format lock clean installed
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 20
@@ -62,6 +62,9 @@ faults: $(VENV)/dev.stamp ## run all fault scenarios at full size, an hour of th
 
 side-by-side: installed ## run the fault scenarios with workers of two versions on one Redis; make side-by-side OLD=<commit>
 	@.ci/side_by_side $(OLD) $(ARGS)
+
+soak: $(VENV)/dev.stamp ## run load, faults and deploys for an hour (SOAK=seconds): nothing is lost, and memory stays flat
+	cd backend && SOAK=$(or $(SOAK),3600) ../$(VENV)/bin/python -m pytest -n 0 tests/faults/test_soak.py $(ARGS)
 
 capacity: $(VENV)/dev.stamp ## measure how many jobs one Redis can do, and write docs/capacity.md
 	cd backend && ../$(VENV)/bin/python -m bench.capacity

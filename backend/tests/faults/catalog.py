@@ -8,7 +8,7 @@ from taskdesk.worker.settings import WorkerSettings
 
 QUEUES = ("high", "default", "low")
 CATALOG = discover(WorkerSettings(tasks="tests.faults.tasks", queues=QUEUES, _env_file=None)).catalog
-KEPT = Retention(result_ttl=3600, failure_ttl=3600)
+KEPT = Retention(result_ttl=4 * 3600, failure_ttl=4 * 3600)
 
 ONCE = ("effect_high", "effect", "effect_low")
 OFTEN = ("retrying_high", "retrying", "retrying_low")

@@ -30,7 +30,7 @@ class Nemesis:
         self._shifted: Worker | None = None
         self._chance = Random(rig.random.random())
 
-    def rage(self, seconds: float) -> None:
+    def rage(self, seconds: float, most_pause: float = 0.5) -> None:
         """Do harm for this many seconds, and leave everything repaired but the killed workers."""
         until = time.monotonic() + seconds
         while time.monotonic() < until:
@@ -38,7 +38,7 @@ class Nemesis:
             self.done.append(harm.__name__.removeprefix("_"))
             harm(self)
             self._hire()
-            time.sleep(self._chance.uniform(0, 0.5))
+            time.sleep(self._chance.uniform(0, most_pause))
 
     def _hire(self) -> None:
         crew = [worker for worker in self._rig.fleet.workers if worker.is_alive and not worker.was_told_to_end]
