@@ -30,36 +30,50 @@ _numbers = itertools.count(1)
 
 
 class Network:
-    """A bridge, and a network namespace with one address for each host. They are removed at the end."""
+    """A network namespace with a bridge, and one with an address for each host. They are removed at the end.
+
+    The bridge has a namespace of its own, where no firewall of this machine stands between the hosts.
+    """
 
     def __init__(self) -> None:
         number = next(_numbers)
         self._name = f"td{os.getpid() % 100_000}x{number}"
         self._subnet = f"10.{200 + number % 50}.{os.getpid() % 250}"
-        self._namespaces: list[str] = []
-        _ip("link", "add", self._name, "type", "bridge")
+        self._switch = f"{self._name}s"
+        self._namespaces = [self._switch]
+        _ip("netns", "add", self._switch)
+        self._in_switch("link", "add", "bridge", "type", "bridge")
+        self._in_switch("link", "set", "bridge", "up")
+        _ip("link", "add", self._name, "type", "veth", "peer", "name", "machine", "netns", self._switch)
+        self._in_switch("link", "set", "machine", "master", "bridge", "up")
         _ip("address", "add", f"{self._subnet}.1/24", "dev", self._name)
         _ip("link", "set", self._name, "up")
 
     def add(self, number: int) -> tuple[str, list[str]]:
         """Add a host; return its address, and the beginning of a command that runs there."""
-        space, outside, address = f"{self._name}n{number}", self.cable(number), f"{self._subnet}.{number + 10}"
+        space, cable, address = f"{self._name}n{number}", _cable(number), f"{self._subnet}.{number + 10}"
         _ip("netns", "add", space)
         self._namespaces.append(space)
-        _ip("link", "add", outside, "type", "veth", "peer", "name", "eth0", "netns", space)
-        _ip("link", "set", outside, "master", self._name, "up")
+        self._in_switch("link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", space)
+        self._in_switch("link", "set", cable, "master", "bridge", "up")
         _ip("-n", space, "address", "add", f"{address}/24", "dev", "eth0")
         for device in ("lo", "eth0"):
             _ip("-n", space, "link", "set", device, "up")
         return address, ["ip", "netns", "exec", space]
 
-    def cable(self, number: int) -> str:
-        return f"{self._name}v{number}"
+    def connect(self, number: int, *, is_connected: bool) -> None:
+        self._in_switch("link", "set", _cable(number), "up" if is_connected else "down")
+
+    def _in_switch(self, *arguments: str) -> None:
+        _ip("-n", self._switch, *arguments)
 
     def remove(self) -> None:
         for space in self._namespaces:
             _ip("netns", "del", space)
-        _ip("link", "del", self._name)
+
+
+def _cable(number: int) -> str:
+    return f"host{number}"
 
 
 class Host:
@@ -122,13 +136,13 @@ class Host:
     def cut_off(self) -> None:
         """Let no packet in or out: those who send get no answer at all."""
         assert self._network
-        _ip("link", "set", self._network.cable(self.number), "down")
+        self._network.connect(self.number, is_connected=False)
 
     def heal(self) -> None:
         """Undo what was done to this host."""
         assert self._server
         if self._network:
-            _ip("link", "set", self._network.cable(self.number), "up")
+            self._network.connect(self.number, is_connected=True)
         self._server.send_signal(signal.SIGCONT)
         if self._server.poll() is not None:
             self._server = self._launch("server")
