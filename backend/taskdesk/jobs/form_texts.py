@@ -42,10 +42,16 @@ def read_fields(spec: TaskSpec, texts: Texts) -> dict[str, Any]:
             return texts[name][-1]
         return _read_field(parameter_of(spec, name), texts)
 
-    groups = {name for name in spec.parameters if parameter_of(spec, name).members}
-    known = spec.parameters.keys() | {name for name in texts if name.endswith(WAY) or parameter_name(name) in groups}
-    unknown = (name for name in texts if name not in known)
+    known = {field for name in spec.parameters for field in _fields_of(parameter_of(spec, name))}
+    unknown = (name for name in texts if name.removesuffix(WAY) not in known)
     return read_each([*(name for name in spec.parameters if name not in spec.file_parameters), *unknown], read)
+
+
+def _fields_of(parameter: Parameter) -> Iterator[str]:
+    """Yield the names of the field of a parameter, and of those in its group."""
+    yield parameter.name
+    for member in parameter.members.values():
+        yield from _fields_of(member)
 
 
 def write_fields(spec: TaskSpec, values: Mapping[str, Any]) -> dict[str, list[str]]:
@@ -119,6 +125,8 @@ def _read_value(parameter: Parameter, texts: Sequence[str], way: str) -> Any:
         return _read_lines(parameter, texts, [] if way == "list" else parameter.empty)
     if not texts[-1]:
         return parameter.empty
+    if parameter.control == "json" and texts[-1].lstrip().startswith(("{", "[")):
+        return read_json(parameter, texts[-1])  # not a text, for a parameter that also takes texts
     value = read_one(parameter.schema, with_zone(texts[-1]) if parameter.control == "datetime" else texts[-1])
     return NOT_GIVEN if _is_default_without_zone(parameter, value) else value
 

@@ -186,6 +186,8 @@ def example_value(schema: dict[str, Any]) -> Any:
             return schema[key]
     if "enum" in schema:
         return schema["enum"][0]
+    if schema.get("type") == "object" and "properties" in schema:
+        return {name: example_value(schema["properties"][name]) for name in schema.get("required", ())}
     value = value_type(schema).example
     for name, row in KEYWORDS.items():
         if name in schema and isinstance(value, row.limits):

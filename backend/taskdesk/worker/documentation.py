@@ -27,13 +27,14 @@ def documentation(name: str, sources: Iterable[Callable[..., Any]]) -> Documenta
     texts = (inspect.getdoc(source) for source in sources if source.__doc__ != partial.__doc__)
     text = next((text.strip() for text in texts if text and text.strip()), name.replace("_", " ").capitalize())
     title, _, rest = text.partition("\n")
+    title = title.replace("`", "").strip()  # it also stands where there is no code
     parsed = _parsed(text)
     if not parsed.params:
-        return Documentation(title.strip(), rest.strip(), {})
+        return Documentation(title, rest.strip(), {})
     helps = {one.arg_name.lstrip("*"): " ".join((one.description or "").split()) for one in parsed.params}
     returns = parsed.returns and parsed.returns.description
     parts = (parsed.long_description, f"Returns: {returns}" if returns else "")
-    return Documentation(title.strip(), "\n\n".join(filter(None, parts)), {k: v for k, v in helps.items() if v})
+    return Documentation(title, "\n\n".join(filter(None, parts)), {k: v for k, v in helps.items() if v})
 
 
 def _parsed(text: str) -> Docstring:

@@ -66,7 +66,7 @@ def test_groups_are_filled_in_and_one_that_may_be_missing_is_hidden_until_it_is_
         axe(berlin)
 
     berlin.get_by_role("button", name="Run").click()
-    expect(berlin.get_by_role("alert")).to_contain_text("Please fix: Depth.")
+    expect(berlin.get_by_role("alert")).to_contain_text("Please fix: Other: Depth.")
     other.get_by_label("Depth").fill("5")
     berlin.get_by_role("button", name="Run").click()
     expect(berlin.get_by_text("Tree(depth=5, criterion='gini', is_balanced=False))")).to_be_visible()

@@ -58,17 +58,30 @@ def test_each_error_stands_at_its_field_and_what_was_typed_stays(client, registr
     answer = client.post(PAGE, data=given)
 
     assert answer.status_code == 422
-    assert '<a href="#forest.tree.depth">Depth</a>, <a href="#split.share">Share</a>' in answer.text
+    assert (
+        '<a href="#forest.tree.depth">Forest: Tree: Depth</a>, <a href="#split.share">Split: Share</a>' in answer.text
+    )
     assert re.search(r'value="99" id="forest.tree.depth"[^>]*aria-invalid', answer.text)
     assert re.search(r'id="split.share-hint">\s*<span class="error" data-error>Must be a number', answer.text)
     assert re.search(r'value="kept" id="forest.name"', answer.text)
+
+
+def test_a_field_that_the_group_does_not_have_is_refused(client, registry):
+    answer = client.post(PAGE, data=sent(client, forest__name="a", forest__nope="1"))
+
+    assert answer.status_code == 422
+    assert "forest.nope: " in answer.text
+
+
+def test_the_code_samples_have_what_a_group_requires(client, registry):
+    assert "&#34;forest&#34;: {&#34;name&#34;: &#34;" in client.get(PAGE).text
 
 
 def test_a_required_field_of_a_group_that_is_empty_is_named(client, registry):
     answer = client.post(PAGE, data=sent(client))
 
     assert answer.status_code == 422
-    assert '<a href="#forest.name">Name</a>. Nothing' in answer.text
+    assert '<a href="#forest.name">Forest: Name</a>. Nothing' in answer.text
 
 
 def test_the_form_of_an_earlier_job_has_its_values(client, registry, received):

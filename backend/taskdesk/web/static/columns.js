@@ -6,6 +6,7 @@ const MARKS = [",", ";", "\t", "|"];
 export function offerColumns(root) {
   for (const field of root.querySelectorAll("[data-column-of]")) {
     const file = document.getElementById(field.dataset.columnOf);
+    if (!file) continue; // it is no upload of this form
     const reused = [...(field.list?.options ?? [])].map((option) => option.value); // of the file of an earlier job
     const list = Object.assign(document.createElement("datalist"), { id: `${field.id}-columns` });
     const offer = (names) => list.replaceChildren(...names.map((value) => Object.assign(document.createElement("option"), { value })));

@@ -55,7 +55,11 @@ def code_samples(
             if name in files or is_missing:
                 uploads[name] = files.get(name) or example_files(name, schema)
         elif name in values or is_missing:
-            value = values.get(name) if name in values else example_value(schema)
+            value, example = values.get(name), example_value(schema)
+            if name not in values:
+                value = example
+            elif isinstance(value, dict) and isinstance(example, dict) and "default" not in schema:
+                value = {**example, **value}  # a group may lack what it requires
             value = MASK if name in spec.secret_parameters and value is not None else value
             if value is not None or schema.get("default") is not None:
                 given[name] = value

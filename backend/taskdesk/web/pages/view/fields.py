@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -55,7 +55,9 @@ class FormField:
 
     @property
     def wrong(self) -> list[FormField]:
-        return [one for one in self.all if one.error]
+        """The field, and those of a group, that have an error. Their labels also name the group."""
+        inside = [replace(one, label=f"{self.label}: {one.label}") for inner in self.fields for one in inner.wrong]
+        return [self, *inside] if self.error else inside
 
     @property
     def value(self) -> str:
@@ -85,7 +87,7 @@ def _field(parameter: Parameter, given: Texts, errors: Mapping[str, str]) -> For
         name=name,
         label=_label(parameter),
         control="group",
-        help=parameter.schema.get("description", ""),
+        help=parameter.schema.get("description") or parameter.plain.get("description", ""),
         error=errors.get(name, ""),
         ways=parameter.ways,
         way=way,
