@@ -63,16 +63,21 @@ def _library(module: str) -> Any:
 
 
 def _in_fork(work: Callable[[], str]) -> str:
-    """Return the text that `work` returns in a forked process."""
+    """Return the text that `work` returns in a forked process. Raises RuntimeError if it fails: it has said why."""
     reader, writer = os.pipe()
     pid = os.fork()
     if not pid:
+        status = 1
         try:
             os.write(writer, work().encode())
+            status = 0
+        except Exception:
+            log.exception("the bucket can't be checked")
         finally:
-            os._exit(0)
+            os._exit(status)
     os.close(writer)
     with open(reader, "rb") as answer:
         text = answer.read().decode()
-    os.waitpid(pid, 0)
+    if os.waitpid(pid, 0)[1]:
+        raise RuntimeError("the check of the bucket has failed")
     return text

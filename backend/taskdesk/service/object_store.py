@@ -39,7 +39,7 @@ def _is_a_place(value: str) -> str:
 def check_access(endpoint: str, key_id: str, secret: SecretStr) -> None:
     """Raises ValueError if no server can be reached with these settings."""
     if endpoint and not _ENDPOINT.fullmatch(endpoint):
-        raise ValueError(f"AWS_ENDPOINT_URL: it has to be https://HOST or http://HOST:PORT (it is {endpoint!r})")
+        raise ValueError("AWS_ENDPOINT_URL: it has to be https://HOST or http://HOST:PORT, without a password")
     if bool(key_id) != bool(secret.get_secret_value()):
         raise ValueError("AWS_ACCESS_KEY_ID: set it and AWS_SECRET_ACCESS_KEY, or none of them")
 

@@ -13,7 +13,7 @@ from redis import Redis
 from redis.client import Pipeline
 from rq import Queue
 from rq.exceptions import NoSuchJobError
-from rq.executions import Execution
+from rq.executions import Execution, ExecutionRegistry
 from rq.job import Job, JobStatus
 from rq.serializers import JSONSerializer
 from rq.utils import utcformat
@@ -33,12 +33,27 @@ SLICE_DEPENDENTS = 500  # moved in one transaction, which takes about 0.3 s
 READY_BATCH = 100  # jobs that one script queues
 
 
+class _Executions(ExecutionRegistry):
+    """As RQ's, without executions whose hash has expired, as of a frozen worker: RQ can't delete a job with one."""
+
+    def get_executions(self, start: int = 0, end: int = -1) -> list[Execution]:
+        found = []
+        for execution_id in self.get_execution_ids(start, end):
+            with suppress(ValueError):
+                found.append(Execution.fetch(execution_id, self.job_id, self.connection))
+        return found
+
+
 class TaskJob(Job):
     """A job whose callbacks are never imported and whose webhooks are never called: names in Redis are only data."""
 
     success_callback = failure_callback = stopped_callback = property(lambda self: None)
 
     has_rate_limit = property(lambda self: False)  # our scripts free its slot, in the transaction that ends the job
+
+    @property
+    def execution_registry(self) -> ExecutionRegistry:
+        return _Executions(self.id, connection=self.connection)
 
     def send_webhooks(self, *args: Any, **kwargs: Any) -> None:
         pass

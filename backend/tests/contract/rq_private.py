@@ -76,6 +76,9 @@ PRIVATE = [
     ),
     Name("rq.executions.Execution", "self, id, job_id, connection, worker_name=''", ENDS),
     Name("rq.executions.Execution.composite_key", "property", "the entry of the running job in rq:wip"),
+    Name("rq.executions.ExecutionRegistry", "self, job_id, connection", ENDS),
+    Name("rq.job.Job.execution_registry", "property", ENDS),
+    Name("rq.executions.ExecutionRegistry.get_executions", "self, start=0, end=-1", ENDS),
     Name("rq.executions.Execution.delete", "self, job, pipeline", ENDS),
     Name("rq.queue.Queue.enqueue_dependents", "self, job, exclude_job_id=None, refresh_job_status=True", ENDS),
     Name(

@@ -21,6 +21,7 @@ from taskdesk.jobs.keys import (
     results_key,
 )
 from taskdesk.jobs.rq_time import now_text
+from taskdesk.service import clock
 from taskdesk.worker.rq_fallback import RQFallback
 from taskdesk.worker.scripts import CYCLE, RELEASE, TICK
 
@@ -68,6 +69,9 @@ class Life:
     def succeed_as_rq(self, result_ttl: int = RESULT_TTL) -> None:
         self.begin(result_ttl=result_ttl)
         self.relate()
+        self.end_as_rq()
+
+    def end_as_rq(self) -> None:
         RQFallback(self.redis, WORKER, self._settings).succeed(self.id, "e1", b"1", "null", b"", 1.0, 2.0)
 
     def succeed_for_ever(self) -> None:
@@ -167,3 +171,12 @@ def test_a_job_whose_result_is_not_kept_leaves_nothing(life, redis):
 
     assert redis.keys(f"*{life.id}*") == []
     assert redis.zscore(JOBS, life.id) is None
+
+
+def test_so_does_one_that_also_has_an_execution_whose_hash_has_expired(life, redis):
+    life.begin(result_ttl=0)
+    redis.zadd(f"rq:executions:{life.id}", {"of-a-frozen-worker": clock.now() + 1000})
+
+    life.end_as_rq()
+
+    assert redis.keys(f"*{life.id}*") == []
