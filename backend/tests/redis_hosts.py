@@ -89,6 +89,7 @@ class Host:
     def configure(self, primary: Host, options: dict[str, str]) -> None:
         common = f"bind {self.address}\ndir {self._folder}\nprotected-mode no\n"
         server = f"{common}port {self.port}\nappendonly yes\nrepl-diskless-sync-delay 0\n"
+        server += "repl-ping-replica-period 1\nrepl-timeout 5\n"  # until a connection that was cut is opened again
         server += "".join(f"{name} {value}\n" for name, value in options.items())
         if self is not primary:
             server += f"replicaof {primary.address} {primary.port}\n"
@@ -184,7 +185,8 @@ class Hosts:
         """Wait until all others are replicas of the primary, and every Sentinel knows the others."""
         primary = self.primary()
         others = [host for host in self.hosts if host is not primary]
-        wait_until(lambda: all(host.is_replicating() for host in others), what="the others are replicas")
+        what = "the others are replicas"
+        wait_until(lambda: all(host.is_replicating() for host in others), seconds=120, what=what)
         wait_until(lambda: all(map(self._knows_all, self.hosts)), what="the Sentinels know each other")
 
     def _knows_all(self, host: Host) -> bool:
