@@ -78,7 +78,7 @@ def _write_field(parameter: Parameter, value: Any) -> dict[str, list[str]]:
     if not parameter.members:
         way, texts = next(_written(parameter, value))
         return {parameter.name: texts, f"{parameter.name}{WAY}": [way]}
-    if value is parameter.empty:
+    if value is parameter.empty or (value is None and EMPTY in parameter.ways):
         return _write_group(parameter, {}, EMPTY)
     return _write_group(parameter, value) if _is_group(parameter, value) else {parameter.name: [json_of(value)]}
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +16,11 @@ from typing import Any
 
 from pydantic_core import to_json
 from redis import Redis
+from redis.exceptions import ResponseError
 
 from taskdesk.jobs.arguments import check
 from taskdesk.jobs.catalog import TaskSpec
-from taskdesk.jobs.damage import DAMAGE
+from taskdesk.jobs.damage import DAMAGE, readable
 from taskdesk.jobs.errors import FieldError, InvalidArguments
 from taskdesk.jobs.keys import presets_key
 from taskdesk.jobs.scripts import Script
@@ -31,15 +33,13 @@ MAX_BYTES = 20_000  # of the input of one, as JSON
 MAX_NAME = 60  # characters
 _NAME = re.compile(rf"\w[\w .,:()+-]{{0,{MAX_NAME - 1}}}")
 _CHANGED, _MISSING, _FULL, _OF_ANOTHER = "changed", "missing", "full", "of another"
-_CHANGE = Script(
-    Path(__file__).parent / "lua" / "change_preset.lua",
-    {
-        "PRESET_CHANGED": _CHANGED,
-        "PRESET_MISSING": _MISSING,
-        "PRESETS_FULL": _FULL,
-        "PRESET_OF_ANOTHER": _OF_ANOTHER,
-    },
-)
+CONSTANTS = {
+    "PRESET_CHANGED": _CHANGED,
+    "PRESET_MISSING": _MISSING,
+    "PRESETS_FULL": _FULL,
+    "PRESET_OF_ANOTHER": _OF_ANOTHER,
+}
+_CHANGE = Script(Path(__file__).parent / "lua" / "change_preset.lua", CONSTANTS)
 
 
 class PresetNotFound(AppError):
@@ -76,17 +76,25 @@ class Presets:
 
     def of(self, spec: TaskSpec) -> list[Preset]:
         """Return the presets of a task by name. What somebody has damaged is left out."""
-        stored = self._redis.hgetall(presets_key(spec.name))
+        stored = self._read(lambda: self._redis.hgetall(presets_key(spec.name))) or {}
         presets = [_restore(spec, name, text) for name, text in stored.items()]
         return sorted(filter(None, presets), key=lambda preset: (preset.name.casefold(), preset.name))
 
     def get(self, spec: TaskSpec, name: str) -> Preset:
         """Raises PresetNotFound."""
-        text = self._redis.hget(presets_key(spec.name), name)
+        text = self._read(lambda: self._redis.hget(presets_key(spec.name), name))
         preset = _restore(spec, name.encode(), text) if text else None
         if not preset:
             raise PresetNotFound(f"{spec.name} has no preset {name!r}.")
         return preset
+
+    @staticmethod
+    def _read(ask: Callable[[], Any]) -> Any:
+        """Return what Redis answers; None for a key of another type."""
+        try:
+            return ask()
+        except ResponseError as error:
+            return readable(error, None)
 
     def save(self, spec: TaskSpec, name: str, values: dict[str, Any], user: Identity) -> None:
         """Save these values of parameters, in place of a preset of the same name.

@@ -38,6 +38,7 @@ class Chart:
             errors.append(FieldError("/queue", "A chart is of a task or of a queue, not of both."))
         if errors:
             raise InvalidArguments(errors)
+        task = desk().catalog.task(task).name if task else ""
         return cls(period, task, queue, read_chart(desk().redis, _subjects(task, queue), PERIODS[period], clock.now()))
 
     @property

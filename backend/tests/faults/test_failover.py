@@ -1,6 +1,6 @@
 """F15: the primary is killed, frozen or cut off under load, and the Sentinels promote a replica.
 
-Each host has a network of its own where that can be had; else all are 127.0.0.1, and none is cut off.
+In `make faults` each host has a network of its own where that can be had; else all are 127.0.0.1, and none is cut off.
 """
 
 from __future__ import annotations
@@ -21,14 +21,15 @@ from tests.faults import logs
 from tests.faults.effects import Effects
 from tests.faults.fleet import Fleet
 from tests.faults.over_http import post
-from tests.faults.scale import LIMIT, SEED, promised, size
+from tests.faults.scale import ALL, LIMIT, SEED, promised, size
 from tests.redis_hosts import CAN_MAKE_NETWORKS, Host, Hosts, redis_hosts
 
 pytestmark = [pytest.mark.timeout(LIMIT), pytest.mark.slow]
 
 WINDOW_SECONDS = 1.0  # before the harm: what was accepted then may be lost, as docs/redis.md says
 HARMS = {"killed": Host.kill, "frozen": Host.freeze}
-if CAN_MAKE_NETWORKS:
+IN_NETWORK = ALL and CAN_MAKE_NETWORKS
+if IN_NETWORK:
     HARMS["cut off"] = Host.cut_off
 
 
@@ -81,7 +82,7 @@ def test_f15_web_and_workers_follow_the_primary(capsys, monkeypatch, redis_wait)
     monkeypatch.setenv("REDIS_WAIT", redis_wait)
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
-        with redis_hosts(folder, in_network=CAN_MAKE_NETWORKS) as hosts:
+        with redis_hosts(folder, in_network=IN_NETWORK) as hosts:
             effects = Effects(folder / "effects")
             fleet = Fleet(folder, hosts.url, effects.path)
             stack = Stack(hosts.url, folder, TASKS="tests.faults.tasks", RATE_LIMIT="100000/second")

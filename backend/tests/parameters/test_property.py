@@ -69,7 +69,7 @@ KINDS: list[Any] = [
 KINDS += [
     kind | None for kind in (str, int, float, bool, date, datetime, Color, SecretStr, list[str], list[int], Decimal)
 ]
-NULL_BY_DEFAULT = [str, int, bool, list[str], datetime, Literal["a"], Decimal, int | str]
+NULL_BY_DEFAULT = [Point, str, int, bool, list[str], datetime, Literal["a"], Decimal, int | str]
 
 _text = st.text(max_size=8) | st.sampled_from(
     ["", " lead ", "a, b", "x\ny", "a\r\nb", "\rb", "\0", "5", "5.0", "true", "null", "yes", "[]", '"5"', "-0", "1e5",

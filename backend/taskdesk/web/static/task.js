@@ -11,7 +11,7 @@ import { addZones } from "./zone.js";
 const find = (selector) => document.querySelector(`main ${selector}`);
 const files = () => [...document.querySelectorAll("main form input[type=file]")];
 // A field may be called "action", "querySelector" or "closest", and hides that property of the form.
-const attribute = (name) => Element.prototype.getAttribute.call(find("form[data-samples]"), name);
+const attribute = (name) => Element.prototype.getAttribute.call(find("form.panel"), name);
 
 function enhance() {
   const main = document.querySelector("main");
@@ -24,7 +24,7 @@ function enhance() {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  if (form !== find("form[data-samples]")) return; // it deletes a preset
+  if (form !== find("form.panel")) return; // it deletes a preset
   if (event.submitter?.hasAttribute("data-save-preset")) {
     event.preventDefault();
     return savePreset(form, event.submitter.formAction);
@@ -44,7 +44,7 @@ document.addEventListener("submit", (event) => {
     upload(form);
   }
 });
-addEventListener("pageshow", () => setBusy(find("form[data-samples]"), false));
+addEventListener("pageshow", () => setBusy(find("form.panel"), false));
 
 // A preset has no files, and the form stays as it is, with those that were chosen.
 async function savePreset(form, address) {
@@ -93,7 +93,7 @@ async function renew() {
   const answer = await fetch(location.href, { headers: { Accept: "text/html" } }).catch(() => null);
   if (!answer?.ok) return false;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  find("[name='-csrf']").value = page.querySelector("[name='-csrf']").value;
+  find("form.panel [name='-csrf']").value = page.querySelector("main form.panel [name='-csrf']").value;
   isLoggedOut = false;
   return true;
 }
@@ -132,7 +132,7 @@ function say(problem) {
 // Code samples for the form as it is now. The server writes them, as it would read the form; it gets only the names of files.
 document.addEventListener("shown", async ({ target }) => {
   if (!target.querySelector("code")) return;
-  const data = new FormData(find("form[data-samples]"));
+  const data = new FormData(find("form.panel"));
   for (const input of files()) {
     data.delete(input.name);
     for (const file of input.files) data.append(input.name, file.name);
