@@ -238,7 +238,7 @@ class Desk:
         return UploadedFile(file.filename, file.media_type, content)
 
     def columns(self, job: Job, file: Artifact) -> list[str]:
-        """Return the names of the columns of a CSV file of a job's input; none if they can't be told."""
+        """Return the column names of a CSV file that a job was given; an empty list if they can't be read."""
         try:
             headers = headers_of(BytesIO(self.artifacts.head(job.id, file.artifact, HEAD_BYTES)))
         except (AppError, OSError):

@@ -14,7 +14,7 @@ from taskdesk.jobs.value_types import value_type
 from taskdesk.jobs.variants import is_null, is_of_variant, members_of, variants_of
 
 NOT_GIVEN = object()
-EMPTY = "empty"  # the way in which a group is read whose fields don't count
+EMPTY = "empty"  # the choice beside a group that ignores its fields
 BOOLEANS = {"true": "yes", "false": "no"}  # with their labels
 _TEXT_CONTROLS = ("text", "multiline")
 _MAX_DEPTH = 3  # of groups in groups

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -32,12 +33,22 @@ MAX_PRESETS = 50  # of a task
 MAX_BYTES = 20_000  # of the input of one, as JSON
 MAX_NAME = 60  # characters
 _NAME = re.compile(rf"\w[\w .,:()+-]{{0,{MAX_NAME - 1}}}")
-_CHANGED, _MISSING, _FULL, _OF_ANOTHER = "changed", "missing", "full", "of another"
+
+
+class _Answer(StrEnum):
+    """What change_preset.lua answers."""
+
+    CHANGED = "changed"
+    MISSING = "missing"
+    FULL = "full"
+    OF_ANOTHER = "of another"
+
+
 CONSTANTS = {
-    "PRESET_CHANGED": _CHANGED,
-    "PRESET_MISSING": _MISSING,
-    "PRESETS_FULL": _FULL,
-    "PRESET_OF_ANOTHER": _OF_ANOTHER,
+    "PRESET_CHANGED": _Answer.CHANGED.value,
+    "PRESET_MISSING": _Answer.MISSING.value,
+    "PRESETS_FULL": _Answer.FULL.value,
+    "PRESET_OF_ANOTHER": _Answer.OF_ANOTHER.value,
 }
 _CHANGE = Script(Path(__file__).parent / "lua" / "change_preset.lua", CONSTANTS)
 
@@ -117,11 +128,11 @@ class Presets:
         by = "" if user.role == "operator" else user.name
         word, owner = _CHANGE(self._redis, spec.name, name, content, by, MAX_PRESETS)
         match word.decode():
-            case "missing":
+            case _Answer.MISSING:
                 raise PresetNotFound(f"{spec.name} has no preset {name!r}.")
-            case "full":
+            case _Answer.FULL:
                 raise PresetsFull(f"{spec.name} has {MAX_PRESETS} presets, and may have no more. Delete one first.")
-            case "of another":
+            case _Answer.OF_ANOTHER:
                 whose = owner.decode(errors="replace") or "nobody"
                 raise PresetOfAnother(
                     f"The preset {name!r} belongs to {whose}. Choose another name, or ask an operator to change it."
@@ -129,8 +140,8 @@ class Presets:
 
 
 _BAD_NAME = (
-    f"A name has 1 to {MAX_NAME} letters, digits, spaces and characters of . , : ( ) + - _ and begins with a letter or "
-    "a digit."
+    f"A name has 1 to {MAX_NAME} letters, digits, spaces and characters of . , : ( ) + - _ and begins with a letter, "
+    "a digit or _."
 )
 
 
@@ -140,20 +151,27 @@ def left_out(spec: TaskSpec) -> set[str]:
 
 
 def _check(spec: TaskSpec, values: dict[str, Any]) -> None:
-    """Raise InvalidArguments if a value is wrong. Parameters may be missing."""
+    """Raise InvalidArguments if a value is wrong. Parameters and fields of a group may be missing."""
     refused = left_out(spec) & values.keys()
     errors = [FieldError(f"/{name}", "Files and secrets are no part of a preset.") for name in sorted(refused)]
     try:
         check(spec, values)
     except InvalidArguments as error:
-        errors += [one for one in error.errors if _parameter(one) in values]
+        errors += [one for one in error.errors if _is_given(one, values)]
     if errors:
         raise InvalidArguments(errors)
 
 
-def _parameter(error: FieldError) -> str:
-    """Return the parameter that is wrong, empty if the error is of all of them."""
-    return error.pointer.removeprefix("/").partition("/")[0].replace("~1", "/").replace("~0", "~")
+def _is_given(error: FieldError, values: dict[str, Any]) -> bool:
+    """Return True if the error is about a value that is there."""
+    found: Any = values
+    for part in error.pointer.removeprefix("/").split("/"):
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(found, dict):
+            if name not in found:
+                return False
+            found = found[name]
+    return True
 
 
 def _restore(spec: TaskSpec, name: bytes, text: bytes) -> Preset | None:

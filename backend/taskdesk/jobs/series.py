@@ -1,6 +1,6 @@
 """How many attempts ended, ran and waited in each minute of the last hour and each hour of the last week.
 
-Of each task and each queue Redis has a hash for each such step, with the fields of statistics.py. It expires when the
+Redis has a hash for each step of each task and each queue, with the fields of statistics.py. It expires when the
 step is out of the longest period that shows it: 60 + 168 hashes at most, of some 250 bytes each, and of 750 if all
 bounds occur. A step counts what was written in it, within a second of the end of the attempt.
 """

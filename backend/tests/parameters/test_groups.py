@@ -115,3 +115,10 @@ def test_the_form_of_a_schedule_and_a_preset_have_groups_too(client, registry):
     assert made.status_code == 303, made.text
     [schedule] = client.get("/api/v1/schedules").json["data"]
     assert schedule["arguments"]["forest"]["tree"]["depth"] == 5
+
+
+def test_a_preset_may_lack_what_a_group_requires(client, registry):
+    saved = client.post(f"{PAGE}/presets", data={**sent(client, split__share="0.75"), "-preset": "half"})
+
+    assert saved.status_code == 303
+    assert 'value="0.75" id="split.share"' in client.get(PAGE, query_string={"-preset": "half"}).text

@@ -13,6 +13,7 @@ from taskdesk.web.access.identity import present_user
 from taskdesk.web.access.roles import needs
 from taskdesk.web.body_limits import JSON_BYTES, takes
 from taskdesk.web.context import desk
+from taskdesk.web.exchange import current_exchange
 from taskdesk.web.forms import json_object
 
 
@@ -35,12 +36,14 @@ def save_preset(name: str, preset: str) -> dict[str, Any]:
     values = body.get("input")
     if not isinstance(values, dict) or body.keys() != {"input"}:
         raise InvalidArguments([FieldError("/input", 'The body has to be {"input": {…}}, with values of parameters.')])
+    current_exchange().subject = f"{name}/{preset}"
     desk().presets.save(spec, preset, values, present_user())
     return _object(name, desk().presets.get(spec, preset))
 
 
 @needs("user")
 def delete_preset(name: str, preset: str) -> tuple[str, int]:
+    current_exchange().subject = f"{name}/{preset}"
     desk().presets.delete(desk().catalog.task(name), preset, present_user())
     return "", 204
 

@@ -7,7 +7,7 @@ from flask import Blueprint, render_template, request
 from taskdesk.jobs.series import PERIODS
 from taskdesk.web.charts import Chart
 from taskdesk.web.context import desk
-from taskdesk.web.pages.view.charts import figures_of
+from taskdesk.web.pages.view.charts import figures_of, p95_in_words
 from taskdesk.web.query import single_values
 
 
@@ -24,6 +24,7 @@ def show_charts() -> str:
         "charts.html",
         chart=chart,
         figures=figures_of(chart.steps),
+        p95_in_words=p95_in_words,
         periods=[*PERIODS],
         tasks=sorted(desk().catalog.read().tasks),
         queues=desk().queues.names,

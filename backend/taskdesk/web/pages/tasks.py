@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -23,17 +24,19 @@ from taskdesk.jobs.errors import (
 )
 from taskdesk.jobs.form_texts import parameter_name, read_fields, write_fields
 from taskdesk.jobs.listing import Filter
-from taskdesk.jobs.presets import Preset, PresetNotFound, PresetOfAnother, PresetsFull, left_out
+from taskdesk.jobs.presets import PresetNotFound, PresetOfAnother, PresetsFull, left_out
 from taskdesk.jobs.queues import Queue
 from taskdesk.jobs.replication import NotReplicated
 from taskdesk.jobs.representations import notice
 from taskdesk.jobs.statistics import run_times
 from taskdesk.jobs.texts import Texts, read_texts
 from taskdesk.service.errors import NoRoom, RedisAway
+from taskdesk.service.redis_errors import as_app_error
 from taskdesk.web.access.identity import authenticator, present_user
 from taskdesk.web.access.roles import needs, reads
 from taskdesk.web.body_limits import FORM_BYTES, takes, takes_files
 from taskdesk.web.context import desk
+from taskdesk.web.exchange import current_exchange
 from taskdesk.web.form_token import form_token
 from taskdesk.web.forms import arguments_from_page
 from taskdesk.web.links import task_objects
@@ -48,6 +51,7 @@ from taskdesk.web.pages.view.option_fields import (
     preset_field,
     queue_label,
     read_options,
+    refuse_preset_name,
 )
 from taskdesk.web.pages.view.prefill import Prefill
 from taskdesk.web.pages.view.progress_estimate import P95_MIN_RUNS
@@ -82,12 +86,10 @@ def show_task(name: str) -> str | tuple[str, int]:
 @needs("user")
 @takes_files
 def run_task(name: str) -> Response | tuple[str, int]:
-    spec, prefill = desk().catalog.task_or_cached(name), Prefill()
-    if not spec.file_parameters:
-        request.max_content_length = FORM_BYTES
+    spec, prefill = _sent_to(name), Prefill()
     try:
         prefill = _prefill(spec)
-        _refuse_a_name()
+        refuse_preset_name(request.form)
         with ExitStack() as files:
             arguments = arguments_from_page(spec, request.form, request.files, _reopen(prefill, files))
             options = read_options(spec, _texts(spec, prefill), desk().queues.names)
@@ -102,35 +104,42 @@ def run_task(name: str) -> Response | tuple[str, int]:
     return redirect(url_for("pages.show_job", job_id=job.id), 303)
 
 
-def _refuse_a_name() -> None:
-    """Raise InvalidArguments if the name of a preset is filled in: the Enter key in its field presses Run."""
-    if "".join(request.form.getlist(PRESET)).strip():
-        detail = "To save these values, press Save preset. To run the task, empty this field."
-        raise InvalidArguments([FieldError(f"/{PRESET}", detail)])
+def _sent_to(name: str) -> TaskSpec:
+    """Return the task of a form. Only one with a file may have a large body."""
+    spec = desk().catalog.task_or_cached(name)
+    if not spec.file_parameters:
+        request.max_content_length = FORM_BYTES
+    return spec
 
 
 @needs("user")
 @takes_files
 def save_preset(name: str) -> Response | tuple[str, int]:
     """Save what is filled in, without its files and secrets, and with what is left empty left out."""
-    spec, preset = desk().catalog.task_or_cached(name), request.form.get(PRESET, "").strip()
-    shown = spec.parameters.keys() - left_out(spec)
+    spec, prefill = _sent_to(name), Prefill()
+    preset, shown = request.form.get(PRESET, "").strip(), spec.parameters.keys() - left_out(spec)
+    current_exchange().subject = f"{name}/{preset}"
     try:
+        prefill = _prefill(spec)
         values = read_fields(spec, {key: given for key, given in request.form.lists() if parameter_name(key) in shown})
         desk().presets.save(spec, preset, values, present_user())
     except InvalidArguments as error:
-        return _page(spec, Prefill(), error.errors), error.status
+        errors = [replace(one, pointer=one.pointer or f"/{PRESET}") for one in error.errors]
+        return _page(spec, prefill, errors), error.status
     except (PresetsFull, PresetOfAnother) as refusal:
-        return _page(spec, Prefill(), [FieldError(f"/{PRESET}", str(refusal))]), refusal.status
-    except RedisError:
-        away = RedisAway()
-        return _page(spec, Prefill(), problem=str(away)), away.status
+        return _page(spec, prefill, [FieldError(f"/{PRESET}", str(refusal))]), refusal.status
+    except RedisError as error:
+        known = as_app_error(error)
+        if known is None:
+            raise
+        return _page(spec, prefill, problem=str(known)), known.status
     chosen: dict[str, Any] = {PRESET: preset}
     return redirect(url_for("pages.show_task", name=name, **chosen), 303)
 
 
 @needs("user")
 def delete_preset(name: str, preset: str) -> Response:
+    current_exchange().subject = f"{name}/{preset}"
     with suppress(PresetNotFound):  # another tab was faster
         desk().presets.delete(desk().catalog.task(name), preset, present_user())
     return redirect(url_for("pages.show_task", name=name), 303)
@@ -169,7 +178,6 @@ def _page(
         options=options,
         problem=problem or " ".join(f"{name}: {wrong[name]}" for name in sorted(unknown)),
         prefill=prefill,
-        presets=_presets(spec),
         preset_field=preset_field(spec, wrong.get(PRESET, "")),
         samples=_code_samples(spec, prefill, texts),
         workers_online=announced.serving(spec.reference, spec.queue),
@@ -248,12 +256,6 @@ def _preset_values(spec: TaskSpec) -> dict[str, Any]:
     return {}
 
 
-def _presets(spec: TaskSpec) -> list[Preset]:
-    with suppress(RedisError):
-        return desk().presets.of(spec)
-    return []
-
-
 def _code_samples(spec: TaskSpec, prefill: Prefill, texts: Texts) -> dict[str, str]:
     names = spec.parameters.keys() - spec.file_parameters.keys()
     given = {key: text for key, text in texts.items() if parameter_name(key) in names}
@@ -283,7 +285,7 @@ def _queue_labels(spec: TaskSpec, queues: dict[str, Queue]) -> dict[str, str]:
 
 
 def _figures(spec: TaskSpec) -> tuple[dict[str, Queue], dict[str, Any], dict[str, Any]]:
-    """Return the queues, the task with its usual durations, and its last jobs; all are empty while Redis is away."""
+    """Return the queues, the task with its usual durations, its last jobs and presets; all empty without Redis."""
     with suppress(RedisError):
         [shown] = task_objects([spec])
         jobs, following = desk().jobs.page(MAX_LISTED_JOBS, matching=Filter(task=spec.name))
@@ -291,6 +293,7 @@ def _figures(spec: TaskSpec) -> tuple[dict[str, Queue], dict[str, Any], dict[str
             "jobs": jobs,
             "has_more": following is not None,
             "bars": bars(run_times(desk().redis, spec.reference)),
+            "presets": desk().presets.of(spec),
         }
         return {queue.name: queue for queue in desk().queues.read()}, shown, recent
     return {}, {}, {}

@@ -78,3 +78,20 @@ def test_without_jobs_the_page_says_so(client, registry):
 
     assert page.count("No job has ended in the last hour.") == 3
     assert "The numbers" not in page
+
+
+def test_a_task_whose_jobs_were_only_lost_has_no_times(client, registry, redis):
+    writer = StatisticsWriter(redis)
+    writer.add(registry.catalog.tasks["echo"].reference, "default", succeeded=False, run=None, wait=None)
+    writer.write()
+
+    page = client.get("/charts?of=task:echo").text
+    assert page.count("No times are known for the last hour.") == 2
+    assert "No job has ended" not in page
+
+
+def test_a_chart_of_a_reference_is_of_its_task(client, registry):
+    reference = registry.catalog.tasks["echo"].reference
+
+    assert client.get(f"/api/v1/charts?task={reference}").json["task"] == "echo"
+    assert 'value="task:echo" selected' in client.get(f"/charts?task={reference}").text

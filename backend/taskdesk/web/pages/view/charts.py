@@ -24,7 +24,7 @@ class Bar:
 
 @dataclass(frozen=True)
 class Figure:
-    """`most`: the value of a bar of full height, in words; empty if there is no bar. `kind`: jobs or seconds."""
+    """`most`: what a bar of full height stands for, in words; empty without bars. `kind`: jobs or seconds."""
 
     title: str
     kind: str
@@ -67,8 +67,12 @@ def _times(title: str, steps: Sequence[Step], of: Callable[[Step], Times | None]
 
 
 def times_in_words(times: Times) -> str:
-    p95 = f"at most {duration(times.p95)}" if math.isfinite(times.p95) else "over 1 h"
-    return f"mean {duration(times.mean)}, 95 % {p95}"
+    at_most = "at most " if math.isfinite(times.p95) else ""
+    return f"mean {duration(times.mean)}, 95 % {at_most}{p95_in_words(times)}"
+
+
+def p95_in_words(times: Times) -> str:
+    return duration(times.p95) if math.isfinite(times.p95) else "over 1 h"
 
 
 def _highest(times: Times) -> float:

@@ -45,6 +45,13 @@ def preset_field(spec: TaskSpec, error: str) -> FormField:
     return FormField(PRESET, "Name of the preset", "text", error=error, help=help, limits={"maxlength": MAX_NAME})
 
 
+def refuse_preset_name(form: MultiDict[str, str]) -> None:
+    """Raise InvalidArguments if the name of a preset is filled in: the Enter key in its field presses Run."""
+    if "".join(form.getlist(PRESET)).strip():
+        detail = "To save these values, press Save preset. To run the task, empty this field."
+        raise InvalidArguments([FieldError(f"/{PRESET}", detail)])
+
+
 def queue_label(name: str, queue: Queue | None, workers_online: int) -> str:
     """Return the name of a queue, with its state unless `queue` is None: "default (3 waiting)"."""
     if not queue:
